@@ -1,0 +1,111 @@
+"""What a node may ask for by type, without a wire: chance, time, its share of a batch, the run folder, a voice.
+
+A parameter annotated with one of these (or with `torch.device`) is filled in by the runner. Nothing here is global: the
+same recipe and seed always give a node the same values.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Where a run stands: `step` of `steps` in this region, `frame` of `frames` under a camera; all count from 0."""
+
+    step: int = 0
+    steps: int = 1
+    frame: int = 0
+    frames: int = 1
+
+    @property
+    def progress(self) -> float:
+        """How far the region has come, 0 at its first step and 1 at its last."""
+        return self.step / max(self.steps - 1, 1)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of a batch to make, when an optimiser spreads a step over `parts` passes (`accumulate`)."""
+
+    part: int = 0
+    parts: int = 1
+
+    def of(self, count: int) -> int:
+        """How many of `count` fall to this part; the parts add up to `count`, and none is empty while count >= parts."""
+        return (count * (self.part + 1)) // self.parts - (count * self.part) // self.parts
+
+
+class Random:
+    """A node's own chance: seeded from the run's seed, the node's name and the tick, so that adding a node never changes
+    what another draws, and a resumed run draws the same.
+
+    Numbers are drawn on the CPU and moved, so that a recipe cuts out the same squares on every device; `noise_like`, for
+    whole pictures, draws where the picture is.
+    """
+
+    def __init__(self, seed: int, *keys: object, device: torch.device | str = "cpu") -> None:
+        digest = hashlib.blake2b("\0".join(map(str, (seed, *keys))).encode(), digest_size=8).digest()
+        self.seed = int.from_bytes(digest, "little") >> 1
+        self.device = torch.device(device)
+        self._generator = torch.Generator().manual_seed(self.seed)
+        self._here: torch.Generator | None = None
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Evenly spread numbers in [low, high)."""
+        return self._moved(torch.rand(shape, generator=self._generator) * (high - low) + low)
+
+    def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
+        """Normally distributed numbers."""
+        return self._moved(torch.randn(shape, generator=self._generator) * std + mean)
+
+    def integers(self, *shape: int, below: int) -> Tensor:
+        """Whole numbers in [0, below), int64."""
+        return self._moved(torch.randint(below, shape, generator=self._generator))
+
+    def chance(self, *shape: int, of: float) -> Tensor:
+        """True with probability `of`."""
+        return self.uniform(*shape) < of
+
+    def noise_like(self, tensor: Tensor) -> Tensor:
+        """Normal noise in the tensor's shape, dtype and place."""
+        if self._here is None:
+            self._here = torch.Generator(tensor.device).manual_seed(self.seed ^ 1)
+        return torch.randn(tensor.shape, generator=self._here, device=tensor.device, dtype=tensor.dtype)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor if self.device.type == "cpu" else tensor.to(self.device, non_blocking=True)
+
+
+@runtime_checkable
+class Notes(Protocol):
+    """How a node speaks to the person running it."""
+
+    def say(self, text: str) -> None:
+        """Tell something worth knowing."""
+
+    def warn(self, text: str) -> None:
+        """Tell something that the person may want to mend."""
+
+
+@runtime_checkable
+class Folder(Protocol):
+    """The run folder, as a sink sees it."""
+
+    @property
+    def recipe(self) -> str:
+        """The resolved recipe as YAML, for embedding in what is written."""
+
+    def path(self, name: str) -> Path:
+        """Where a file of this plain name goes; its folder exists."""
+
+    def wrote(self, path: Path) -> None:
+        """Say that a file is complete."""
+
+
+AMBIENT: Sequence[type] = (Tick, Share, Random, Notes, Folder, torch.device)

@@ -1,0 +1,229 @@
+"""What makes a function or a class a node, and what its signature declares.
+
+Positional parameters are ports, keyword-only parameters are settings, the return type is the kind of the output (a
+`NamedTuple` for several). A class is read the same way twice: the ports of `__init__` are read once, those of `__call__`
+at each call; the settings of `__call__` may be keyframed, those of `__init__` hold for the whole run.
+"""
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
+
+from pydantic import ConfigDict, TypeAdapter
+from torch import Tensor
+
+from t2iflow.nodes.ambient import AMBIENT
+from t2iflow.nodes.types import Image
+
+Target = TypeVar("Target", bound=Callable[..., Any])
+Role = Literal["function", "canvas", "optimizer", "sink", "memory"]
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A canvas: it has tensors that an optimiser moves."""
+
+    def trainable(self) -> list[Tensor]:
+        """The tensors to train, each a leaf that requires a gradient."""
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A canvas that puts itself right after each step: clamps, snaps, projects."""
+
+    def settle(self) -> None:
+        """Called after an optimiser step, without gradients."""
+
+
+@runtime_checkable
+class Repaints(Protocol):
+    """A canvas that can start again from a picture: init images, zoom, second stages."""
+
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, resized to the canvas where needed."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A sink with something to finish."""
+
+    def close(self) -> None:
+        """Called once, when the run ends or is interrupted."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A node whose memory, beside its trainable tensors, belongs into a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers and texts, in plain containers."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the memory back."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A place where a wire ends."""
+
+    name: str
+    kind: Any
+    many: bool = False
+    required: bool = True
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that a recipe may write."""
+
+    name: str
+    annotation: Any
+    default: Any
+    required: bool
+    once: bool
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What checks a value, refusing with a reason, and describes itself as JSON Schema."""
+        return TypeAdapter(self.annotation, config=ConfigDict(arbitrary_types_allowed=True))
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that a signature says of a node."""
+
+    name: str
+    target: Callable[..., Any]
+    role: Role
+    ports: Mapping[str, Port]
+    settings: Mapping[str, Setting]
+    outputs: Mapping[str, Any]
+    ambient: Mapping[str, type]
+    ambient_once: Mapping[str, type] = field(default_factory=dict)
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the node has memory."""
+        return inspect.isclass(self.target)
+
+    @property
+    def doc(self) -> str:
+        """The docstring, unindented."""
+        return inspect.getdoc(self.target) or ""
+
+    @property
+    def about(self) -> str:
+        """The docstring's first sentence."""
+        return self.doc.split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def kind(self) -> Any:
+        """The kind of the only (or the first) output; None for a node without one."""
+        return next(iter(self.outputs.values()), None)
+
+
+@overload
+def node(target: Target) -> Target: ...
+@overload
+def node(*, role: Role) -> Callable[[Target], Target]: ...
+def node(target: Any = None, *, role: Role | None = None) -> Any:
+    """Mark a function or class as a node; it stays what it is and can be called and tested as such."""
+
+    def mark(target: Any) -> Any:
+        target.__node__ = role or ""
+        return target
+
+    return mark if target is None else mark(target)
+
+
+def is_node(thing: object) -> bool:
+    """Whether the thing was marked with `node`, itself (a subclass does not inherit it)."""
+    return "__node__" in getattr(thing, "__dict__", {})
+
+
+def node_name(target: Any) -> str:
+    """The name a recipe uses within the family: `random_squares`, and `Fourier` as `fourier`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", target.__name__).lower().rstrip("_")
+
+
+def kind_name(kind: Any) -> str:
+    """How a kind is called in messages and docs."""
+    return getattr(kind, "__name__", str(kind))
+
+
+@cache
+def read_spec(target: Any, family: str) -> Spec:
+    """Read a marked function or class; TypeError, with its name, when its signature says too little."""
+    name = f"{family}.{node_name(target)}"
+    ports: dict[str, Port] = {}
+    settings: dict[str, Setting] = {}
+    ambient: dict[str, type] = {}
+    ambient_once: dict[str, type] = {}
+    if inspect.isclass(target):
+        if "__init__" in vars(target):
+            _read_parameters(name, target.__init__, True, ports, settings, ambient_once)
+        call = target.__call__
+    else:
+        call = target
+    returned = _read_parameters(name, call, False, ports, settings, ambient)
+    return Spec(name, target, _role(target), ports, settings, _outputs(name, returned), ambient, ambient_once)
+
+
+def _role(target: Any) -> Role:
+    if target.__node__:
+        role: Role = target.__node__
+        return role
+    if not inspect.isclass(target):
+        return "function"
+    return "canvas" if hasattr(target, "trainable") else "memory"
+
+
+def _read_parameters(
+    name: str,
+    function: Callable[..., Any],
+    once: bool,
+    ports: dict[str, Port],
+    settings: dict[str, Setting],
+    ambient: dict[str, type],
+) -> Any:
+    """Sort one signature's parameters into ports, settings and ambient values; give its return annotation."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.name not in hints:
+            raise TypeError(f"node {name}: parameter {parameter.name!r} has no type")
+        hint = hints[parameter.name]
+        required = parameter.default is parameter.empty
+        if hint in AMBIENT:
+            ambient[parameter.name] = hint
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            default = None if required else parameter.default
+            settings[parameter.name] = Setting(parameter.name, hint, default, required, once)
+        else:
+            kind, many = _port_kind(hint)
+            ports[parameter.name] = Port(parameter.name, kind, many, required, once)
+    return hints.get("return", type(None))
+
+
+def _port_kind(hint: Any) -> tuple[Any, bool]:
+    """The kind of a port, and whether it takes several wires: `Image`, `Image | None`, `list[Loss]`."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is list:
+        return typing.get_args(hint)[0], True
+    return hint, False
+
+
+def _outputs(name: str, returned: Any) -> dict[str, Any]:
+    if returned in (None, type(None)):
+        return {}
+    if inspect.isclass(returned) and issubclass(returned, tuple) and hasattr(returned, "_fields"):
+        return typing.get_type_hints(returned)
+    return {"": returned}

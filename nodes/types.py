@@ -1,0 +1,57 @@
+"""What flows along wires, and what a recipe may write as a setting.
+
+A kind is a `NewType` over the tensor (or a small class, for the values that are more than one tensor: `Crops`, `Clip`,
+`Seen`, `Wanted`). Two kinds never mix silently: a `Mask` is not an `Image`, though both are tensors.
+"""
+
+from pathlib import Path
+from typing import Annotated, NewType, TypeAlias
+
+from annotated_types import Ge, Gt, Interval, Len
+from pydantic import AfterValidator
+from torch import Tensor
+
+Image = NewType("Image", Tensor)
+"""A batch of pictures, (n, 3, h, w), red-green-blue in 0..1."""
+
+Mask = NewType("Mask", Tensor)
+"""Where something holds, (n, 1, h, w) in 0..1; 1 is fully there."""
+
+Loss = NewType("Loss", Tensor)
+"""What an optimiser makes smaller: one number, a tensor of shape ()."""
+
+File = NewType("File", Path)
+"""A file that a sink wrote."""
+
+
+Count: TypeAlias = Annotated[int, Ge(1)]
+Steps: TypeAlias = Annotated[int, Ge(1)]
+Positive: TypeAlias = Annotated[float, Gt(0)]
+NonNegative: TypeAlias = Annotated[float, Ge(0)]
+Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
+Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
+Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
+Size: TypeAlias = Annotated[tuple[Pixels, Pixels], "width, height"]
+"""Width and height in pixels, in that order, as people say them."""
+
+Range: TypeAlias = Annotated[tuple[float, float], Len(2, 2), AfterValidator(lambda pair: _ascending(pair))]
+"""Lowest and highest value."""
+
+
+def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"the first must not be above the second: {pair[0]:g} > {pair[1]:g}")
+    return pair
+
+
+def _plain_name(name: str) -> str:
+    if not name or name.startswith(".") or any(sign in name for sign in "/\\:\0"):
+        raise ValueError("a file in the run folder has a plain name, without folders")
+    return name
+
+
+FileName: TypeAlias = Annotated[str, AfterValidator(_plain_name)]
+"""The name of a file inside the run folder; a path is refused, so that a shared recipe writes nowhere else."""
+
+Prompt: TypeAlias = "str | list[str] | dict[str, float]"
+"""A text, several texts, or texts with weights; a negative weight pushes away."""

@@ -37,16 +37,16 @@ class Share:
     parts: int = 1
 
     def of(self, count: int) -> int:
-        """How many of `count` fall to this part; the parts add up to `count`, and none is empty while count >= parts."""
+        """How many of `count` fall to this part; the parts add up to `count`, none is empty while count >= parts."""
         return (count * (self.part + 1)) // self.parts - (count * self.part) // self.parts
 
 
 class Random:
-    """A node's own chance: seeded from the run's seed, the node's name and the tick, so that adding a node never changes
-    what another draws, and a resumed run draws the same.
+    """A node's own chance: seeded from the run's seed, the node's name and the tick.
 
-    Numbers are drawn on the CPU and moved, so that a recipe cuts out the same squares on every device; `noise_like`, for
-    whole pictures, draws where the picture is.
+    So adding a node never changes what another draws, and a resumed run draws the same. Numbers are drawn on the CPU and
+    moved, so that a recipe cuts out the same squares on every device; `noise_like`, for whole pictures, draws where the
+    picture is.
     """
 
     def __init__(self, seed: int, *keys: object, device: torch.device | str = "cpu") -> None:

@@ -1,7 +1,7 @@
 """Where nodes are found: the modules of this package, and those that installed packages offer.
 
-A recipe can name only what is listed here. There are no import paths: `cutouts.square` is the marked function `square` of
-the module `cutouts`, which is one of this folder's files or an entry point in the group `t2iflow.nodes`.
+A recipe can name only what is listed here. There are no import paths: `cutouts.square` is the marked function `square`
+of the module `cutouts`, which is one of this folder's files or an entry point in the group `t2iflow.nodes`.
 """
 
 import importlib

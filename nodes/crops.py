@@ -1,14 +1,14 @@
 """Crops: views of a picture that are described first and sampled once.
 
-Cutting, shrinking with low-pass, turning, shearing and tilting are all maps of the plane, so a batch of crops is a stack
-of 3x3 matrices over one picture. Augmentations multiply matrices; nothing touches a pixel until somebody looks, and then
-one `grid_sample` takes every crop at its own level of a pyramid (after Williams 1983, "Pyramidal parametrics", with
-half-octave levels and the nearest level taken instead of a blend of two).
+Cutting, shrinking with low-pass, turning, shearing and tilting are all maps of the plane, so a batch of crops is a
+stack of 3x3 matrices over one picture. Augmentations multiply matrices; nothing touches a pixel until somebody looks,
+and then one `grid_sample` takes every crop at its own level of a pyramid (after Williams 1983, "Pyramidal
+parametrics", with half-octave levels and the nearest level taken instead of a blend of two).
 """
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 import torch
@@ -33,7 +33,7 @@ class Crops:
     border: Border = "reflect"
     source: Tensor | None = None  # (n,) int64: which of the b pictures; None: crop i from picture i * b // n
     colour: Tensor | None = None  # (n, 3, 4): red, green, blue, 1 -> red, green, blue
-    erased: Tensor | None = None  # (n, 4): left, top, right, bottom of a box painted mid-grey
+    erased: Tensor | None = None  # (n, k, 4): left, top, right, bottom of k boxes painted mid-grey
     noise: Tensor | None = None  # (n, 3, size, size), added
 
     def __len__(self) -> int:
@@ -47,9 +47,16 @@ class Crops:
         """The same crops with colours mapped by (n, 3, 4) matrices, after any that they have already."""
         if self.colour is None:
             return replace(self, colour=colour)
-        last = torch.zeros(len(self), 1, 4, device=colour.device)
-        last[:, 0, 3] = 1.0
+        last = torch.eye(4, device=colour.device)[3:].expand(len(self), 1, 4)
         return replace(self, colour=colour @ torch.cat([self.colour, last], 1))
+
+    def without(self, boxes: Tensor) -> "Crops":
+        """The same crops with (n, k, 4) more boxes erased."""
+        return replace(self, erased=boxes if self.erased is None else torch.cat([self.erased, boxes], 1))
+
+    def noisy(self, noise: Tensor) -> "Crops":
+        """The same crops with (n, 3, size, size) more noise added."""
+        return replace(self, noise=noise if self.noise is None else self.noise + noise)
 
     @cached_property
     def pixels(self) -> Tensor:
@@ -65,47 +72,48 @@ class Crops:
         return pixels
 
     def _sampled(self) -> Tensor:
-        pictures, _, height, width = self.image.shape
         number, side = len(self), self.size
-        source = self.source
-        if source is None:
-            source = torch.arange(number, device=self.image.device) * pictures // number
-        levels = pyramid(self.image, side)
+        levels = pyramid(self.image.to(self.views.dtype), side)
         atlas = _atlas(levels)
         with torch.no_grad():
-            where = _places(self.views, side)  # (n, side, side, 2) in the picture's -1..1
-            inside = (where.abs() <= 1).all(-1) if self.border in ("black", "grey") else None
-            where = _bordered((where + 1) / 2, self.border)  # 0..1 of the picture
-            level = self._levels(len(levels), height, width)
-            sizes = torch.tensor([one.shape[:1:-1] for one in levels], device=where.device, dtype=where.dtype)
-            lefts = torch.tensor(
-                [0, *(one.shape[-1] for one in levels[:-1])], device=where.device, dtype=where.dtype
-            ).cumsum(0)
-            own = sizes[level][:, None, None]  # width and height of each crop's level
-            # Half a pixel from the edges: so that bilinear taps never reach a neighbour in the atlas.
-            where = torch.minimum((where * own).clamp(min=0.5), own - 0.5)
-            where[..., 0] += lefts[level][:, None, None]
-            where[..., 1] += (source * height)[:, None, None]
-            extent = torch.tensor([atlas.shape[-1], atlas.shape[-2]], device=where.device)
-            grid = (where / extent * 2 - 1).reshape(1, number * side, side, 2)
-        pixels = F.grid_sample(atlas, grid.to(atlas.dtype), mode="bilinear", align_corners=False)
+            where, inside = _places(self.views, side, self.border)
+            scale, low, high, start = self._tiles(levels, atlas)
+            torch.minimum(torch.maximum(where.mul_(scale), low, out=where), high, out=where).add_(start)
+            # One plane of x, one of y: what grid_sample reads fastest, seen as pairs.
+            grid = where.view(2, number * side, side).permute(1, 2, 0)[None]
+        pixels = F.grid_sample(atlas, grid, mode="bilinear", align_corners=False)
         pixels = pixels.view(3, number, side, side).transpose(0, 1)
         if inside is not None:
-            fill = 0.5 if self.border == "grey" else 0.0
-            pixels = torch.where(inside[:, None], pixels, fill)
+            pixels = torch.where(inside, pixels, 0.5 if self.border == "grey" else 0.0)
         return pixels
 
+    def _tiles(self, levels: list[Tensor], atlas: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Where each crop's own picture and level lie in the atlas, each (2, n, 1): what to multiply a place of 0..1
+        by, how far from the atlas's first corner it must stay at least and at most, and what to add then."""
+        pictures, _, height, width = self.image.shape
+        source = self.source
+        if source is None:
+            source = torch.arange(len(self), device=atlas.device) * pictures // len(self)
+        level = self._levels(len(levels), height, width)
+        sizes, lefts, extent = _shelves(height, width, self.size, pictures, atlas.device, atlas.dtype)
+        own = sizes[:, level]  # (2, n)
+        start = torch.stack([lefts[level], (source * height).to(atlas.dtype)])
+        # Half a pixel from the edges, so that bilinear taps never reach a neighbour in the atlas.
+        tiles = 2 * own / extent, 1 / extent.expand_as(own), (2 * own - 1) / extent, 2 * start / extent - 1
+        return tuple(tile[..., None] for tile in tiles)  # type: ignore[return-value]
+
     def _levels(self, count: int, height: int, width: int) -> Tensor:
-        """The pyramid level nearest to each crop's shrinking, (n,) int64."""
-        area = torch.linalg.det(self.views[:, :2, :2].float()).abs() * (height * width) / self.size**2
+        """The pyramid level nearest to each crop's shrinking at its centre, (n,) int64."""
+        x, y, last = self.views.unbind(1)
+        growth = (torch.linalg.cross(x, y) * last).sum(-1) / last[:, 2] ** 3  # of area: the determinant over w cubed
+        area = growth.abs() * (height * width) / self.size**2
         # Two levels an octave of length are one an octave of area.
         return torch.log2(area.clamp(min=1e-6)).round().clamp(0, count - 1).long()
 
 
-def whole(image: Tensor, count: int, size: int) -> Crops:
+def whole(image: Tensor, count: int, size: int, source: Tensor | None = None, border: Border = "reflect") -> Crops:
     """`count` views of the whole picture, each `size` pixels square (a picture that is not square is squeezed)."""
-    views = torch.eye(3, device=image.device).repeat(count, 1, 1)
-    return Crops(image, views, size)
+    return Crops(image, torch.eye(3, device=image.device).expand(count, 3, 3), size, border, source)
 
 
 def boxes(left: Tensor, top: Tensor, width: Tensor, height: Tensor, image: Tensor) -> Tensor:
@@ -121,45 +129,70 @@ def boxes(left: Tensor, top: Tensor, width: Tensor, height: Tensor, image: Tenso
 
 
 def pyramid(image: Tensor, smallest: int) -> list[Tensor]:
-    """The picture, and smaller ones by half octaves for as long as the shorter side keeps `smallest` / sqrt 2 pixels."""
+    """The picture and smaller ones by half octaves, while the shorter side keeps `smallest` / sqrt 2 pixels."""
     levels = [image]
-    short = min(image.shape[-2:])
-    for step in range(1, 1 + max(0, math.floor(2 * math.log2(max(short / smallest, 1)) + 1))):
-        size = [max(1, round(side / 2 ** (step / 2))) for side in image.shape[-2:]]
+    height, width = image.shape[-2:]
+    for size in _level_sizes(height, width, smallest)[1:]:
         levels.append(F.interpolate(levels[-1], size, mode="bilinear", antialias=True, align_corners=False))
     return levels
+
+
+def _level_sizes(height: int, width: int, smallest: int) -> list[tuple[int, int]]:
+    """Height and width of each level of a pyramid."""
+    count = 2 + math.floor(2 * math.log2(max(min(height, width) / smallest, 1)))
+    factors = [2 ** (step / 2) for step in range(count)]
+    return [(max(1, round(height / factor)), max(1, round(width / factor))) for factor in factors]
+
+
+@cache
+def _shelves(
+    height: int, width: int, smallest: int, pictures: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of an atlas: width and height of each level (2, levels), left edges (levels,), own width and height (2, 1).
+
+    Kept, because moving numbers to a GPU would make every step wait for it.
+    """
+    sizes = torch.tensor(_level_sizes(height, width, smallest), dtype=dtype).T.flip(0)
+    lefts = sizes[0].cumsum(0) - sizes[0]
+    extent = torch.stack([sizes[0].sum(), sizes[1, 0] * pictures])[:, None]
+    return sizes.to(device), lefts.to(device), extent.to(device)
 
 
 def _atlas(levels: list[Tensor]) -> Tensor:
     """All pictures and levels in one, (1, 3, b * h, sum of widths): pictures below, levels beside each other."""
     height = levels[0].shape[-2]
-    padded = [F.pad(level, (0, 0, 0, height - level.shape[-2])) for level in levels]
-    sheet = padded[0] if len(padded) == 1 else torch.cat(padded, -1)
+    sheet = torch.cat([F.pad(level, (0, 0, 0, height - level.shape[-2])) for level in levels], -1)
     return sheet.transpose(0, 1).reshape(1, 3, -1, sheet.shape[-1])
 
 
-def _places(views: Tensor, side: int) -> Tensor:
-    """Where each pixel centre of each crop lies in the picture, (n, side, side, 2)."""
+def _places(views: Tensor, side: int, border: Border) -> tuple[Tensor, Tensor | None]:
+    """Where each pixel centre of each crop lies in the picture, x and y in 0..1, (2, n, side * side).
+
+    With them, for the borders that are painted, which pixels lie inside the picture, (n, 1, side, side).
+    """
+    # A quarter lets reflection be the distance to the nearest whole number, below.
+    unit = 0.25 if border == "reflect" else 0.5
     line = (torch.arange(side, device=views.device, dtype=views.dtype) * 2 + 1) / side - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
-    points = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)  # (3, side * side)
-    mapped = views @ points
-    return (mapped[:, :2] / mapped[:, 2:]).transpose(1, 2).reshape(-1, side, side, 2)
-
-
-def _bordered(where: Tensor, border: Border) -> Tensor:
-    """Bring places (0..1 inside the picture) back inside."""
+    points = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)
+    rows = torch.cat([unit * (views[:, :2] + views[:, 2:]), views[:, 2:]], 1)  # from -1..1 to 0..2 * unit
+    mapped = (rows.transpose(0, 1).reshape(-1, 3) @ points).view(3, len(views), -1)
+    # What a strong tilt puts at or beyond the horizon stays finite.
+    where = mapped[:2].div_(mapped[2].clamp_(min=0.05))
     if border == "reflect":
-        return 1 - (where.remainder(2) - 1).abs()
-    if border == "wrap":
-        return where.remainder(1)
-    return where.clamp(0, 1)
+        where.sub_(where.round()).abs_().mul_(2)
+    elif border == "wrap":
+        where.sub_(where.floor())
+    if border not in ("black", "grey"):
+        return where, None
+    inside = ((where - 0.5).abs() <= 0.5).all(0)
+    return where, inside.view(-1, 1, side, side)
 
 
-def _inside(box: Tensor, side: int) -> Tensor:
-    """Which pixels lie in each crop's box, (n, 1, side, side)."""
-    line = (torch.arange(side, device=box.device) * 2 + 1) / side - 1
-    left, top, right, bottom = box[:, :, None].unbind(1)  # each (n, 1)
+def _inside(boxes: Tensor, side: int) -> Tensor:
+    """Which pixels lie in any of each crop's boxes, (n, 1, side, side)."""
+    line = (torch.arange(side, device=boxes.device) * 2 + 1) / side - 1
+    left, top, right, bottom = boxes[..., None].unbind(2)  # each (n, k, 1)
     across = (line >= left) & (line <= right)
     down = (line >= top) & (line <= bottom)
-    return (down[:, :, None] & across[:, None, :])[:, None]
+    return (down[..., None] & across[..., None, :]).any(1, keepdim=True)

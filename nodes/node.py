@@ -1,8 +1,8 @@
 """What makes a function or a class a node, and what its signature declares.
 
 Positional parameters are ports, keyword-only parameters are settings, the return type is the kind of the output (a
-`NamedTuple` for several). A class is read the same way twice: the ports of `__init__` are read once, those of `__call__`
-at each call; the settings of `__call__` may be keyframed, those of `__init__` hold for the whole run.
+`NamedTuple` for several). A class is read the same way twice: the ports of `__init__` are read once, those of
+`__call__` at each call; the settings of `__call__` may be keyframed, those of `__init__` hold for the whole run.
 """
 
 import inspect

@@ -1,0 +1,45 @@
+# Everything goes into the virtual environment that is active, or else into .venv here.
+# A CPU build of torch, much smaller: make demo TORCH=torch==2.13.0 (where an index or a wheel of it is at hand).
+PYTHON ?= python3
+VENV   := $(or $(VIRTUAL_ENV),.venv)
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.t2iflow-installed
+TORCH  ?=
+PROMPT ?= a lighthouse at sunset
+
+.PHONY: demo test check dev docs format clean
+
+demo: $(STAMP)          ## make a picture and say where it is
+	$(BIN)/t2iflow run hello --set prompt="$(PROMPT)"
+
+test: $(STAMP)          ## run the tests
+	$(BIN)/python -m pytest
+
+check: dev              ## format, lint, types, imports between layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	MYPYPATH=.typing $(BIN)/mypy -p t2iflow --namespace-packages --explicit-package-bases
+	$(BIN)/lint-imports
+
+dev: $(STAMP) .typing   ## install for development
+
+docs: $(STAMP)          ## write the pages that are made from the code
+	$(BIN)/python docs/make.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .typing build *.egg-info
+
+$(STAMP): pyproject.toml
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH),$(BIN)/python -m pip install -q $(TORCH))
+	$(BIN)/python -m pip install -q -e '.[dev]'
+	touch $@
+
+# Type checkers can't follow an editable install's import hook; these links show them the packages where they import from.
+.typing:
+	mkdir -p .typing/t2iflow
+	for part in nodes pipelines runner; do ln -sfn ../../$$part .typing/t2iflow/$$part; done

@@ -1,0 +1,86 @@
+"""How much of a step is the loop's own: everything but the nodes' work, its differentiation and the optimiser's move.
+
+python benchmarks/overhead.py hello --steps 30
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from t2iflow.nodes.ambient import Tick
+from t2iflow.nodes.optimizers import Fit
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.recipe import read
+from t2iflow.runner import device
+from t2iflow.runner.folder import RunFolder
+from t2iflow.runner.link import Surroundings
+from t2iflow.runner.loop import Loop
+
+
+class Clock:
+    """Adds up the time spent in the functions that it wraps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, timed."""
+
+        def timed(*arguments: Any, **settings: Any) -> Any:
+            began = time.perf_counter()
+            result = function(*arguments, **settings)
+            self.seconds += time.perf_counter() - began
+            return result
+
+        return timed
+
+
+class Silence:
+    """Notes that nobody reads."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    warn = say
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", nargs="?", default="hello")
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--steps", type=int, default=30)
+    arguments = parser.parse_args()
+    plan = compile_recipe(read(arguments.recipe, overrides=arguments.overrides), [])
+    region = plan.regions[0]
+    clock = Clock()
+    where, why = device.choose("cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        run_folder = RunFolder(Path(folder), "", lambda event: None)
+        loop = Loop(plan, Surroundings(0, where, run_folder, lambda node: Silence()), lambda event: None)
+        stage = loop.stage(region.optimizer)
+        for link in (*stage._paint, *stage._judge):
+            link.live = clock.wrap(link.live)
+        Fit.__call__ = clock.wrap(Fit.__call__)  # type: ignore[method-assign]
+        Fit.clear = clock.wrap(Fit.clear)  # type: ignore[method-assign]
+        torch.Tensor.backward = clock.wrap(torch.Tensor.backward)  # type: ignore[method-assign]
+        torch.autograd.backward = clock.wrap(torch.autograd.backward)
+        shares, totals = [], []
+        for step in range(arguments.steps):
+            clock.seconds, began = 0.0, time.perf_counter()
+            stage.step(Tick(step, arguments.steps))
+            total = time.perf_counter() - began
+            shares.append((total - clock.seconds) / total)
+            totals.append(total)
+    print(f"{arguments.recipe} on {where} ({why}): step {statistics.median(totals) * 1e3:.1f} ms (median)")
+    print(f"the loop's own: {statistics.median(shares):.2%} of a step (median of {arguments.steps})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The recipes that ship: `t2iflow run hello` finds them by name."""

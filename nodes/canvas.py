@@ -1,0 +1,202 @@
+"""Canvases that are pictures themselves: trained pixels, a trained spectrum, and pixel art.
+
+Each paints one picture, starts from `init` where one is wired, and takes on another by `repaint`.
+"""
+
+import math
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Interval, Len
+from pydantic import Field
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Random
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Count, Image, NonNegative, Positive, Size
+
+CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+"""How red, green and blue vary together in ImageNet: from three independent colours to those (Lucid, Olah et al. 2017)."""
+
+Hex = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+"""A colour as "#rrggbb"."""
+
+Palette_ = Annotated[list[Hex], Len(2, 256)]
+"""The colours to paint in."""
+
+
+@node
+class Pixels:
+    """Trained pixels, kept within 0..1.
+
+    Starts mid-grey with a little `noise` (its deviation). PyTTI's "Unlimited Palette"; its rate is 0.02.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        init: Image | None = None,
+        *,
+        size: Size = (224, 224),
+        noise: NonNegative = 0.1,
+    ) -> None:
+        width, height = size
+        self._size = size
+        self._pixels = (0.5 + noise * random.normal(1, 3, height, width)).clamp(0, 1).to(device).requires_grad_()
+        if init is not None:
+            self.repaint(init)
+
+    def __call__(self) -> Image:
+        """The pixels."""
+        return Image(self._pixels * 1)  # a tensor of its own: a leaf can't be told from what it paints
+
+    def trainable(self) -> list[Tensor]:
+        """The pixels."""
+        return [self._pixels]
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Clamp."""
+        self._pixels.clamp_(0, 1)
+
+    @torch.no_grad()
+    def repaint(self, image: Image) -> None:
+        """Take on the picture."""
+        self._pixels.copy_(fitted(image, self._size).clamp(0, 1))
+
+
+@node
+class Fourier:
+    """A trained spectrum: every number moves the whole picture, so that it grows without the grain of trained pixels.
+
+    The spectrum is scaled by 1 / frequency^`decay`, as photographs' are (higher is smoother), its colours are mixed as
+    photographs' correlate, and a sigmoid brings them into 0..1. `noise` is the deviation of the start.
+
+    Lucid's parameterisation (Olah et al. 2017), as in Aphantasia (eps696, 2021); their rate is 0.05.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        init: Image | None = None,
+        *,
+        size: Size = (224, 224),
+        decay: Annotated[float, Interval(ge=0, le=4)] = 1.5,
+        noise: Positive = 0.01,
+    ) -> None:
+        width, height = size
+        self._size = size
+        down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)
+        lowest = 1 / max(size)
+        amplitudes = ((down**2 + across**2).sqrt().clamp(min=lowest) / lowest).pow(-decay)
+        self._scale = (amplitudes * math.sqrt(width * height)).to(device)
+        mixing = torch.tensor(CORRELATION, device=device)
+        self._mixing = mixing / mixing.norm(dim=0).max()
+        self._spectrum = (noise * random.normal(1, 3, *self._scale.shape, 2)).to(device).requires_grad_()
+        if init is not None:
+            self.repaint(init)
+
+    def __call__(self) -> Image:
+        """The picture of the spectrum."""
+        width, height = self._size
+        spectrum = torch.view_as_complex(self._spectrum) * self._scale
+        planes = torch.fft.irfft2(spectrum, (height, width), norm="ortho")
+        return Image(torch.sigmoid(torch.einsum("rc,bchw->brhw", self._mixing, planes)))
+
+    def trainable(self) -> list[Tensor]:
+        """The spectrum, (1, 3, h, w / 2 + 1, 2)."""
+        return [self._spectrum]
+
+    @torch.no_grad()
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, exactly but for values outside 0.01..0.99."""
+        planes = torch.logit(fitted(image, self._size), eps=0.01)
+        planes = torch.einsum("cr,brhw->bchw", torch.linalg.inv(self._mixing), planes)
+        self._spectrum.copy_(torch.view_as_real(torch.fft.rfft2(planes, norm="ortho") / self._scale))
+
+
+@node
+class Palette:
+    """Pixel art: squares of `cell` pixels, each in one of a few colours.
+
+    `colours` is how many are learnt, or a list like ["#1d2b53", "#ff004d"] that stays as it is. Every square is painted
+    in the colour nearest to its own, while the gradient flows as if it were a mixture of those within `softness` (a
+    distance in red-green-blue). The size must be a multiple of the cell. With `init`, learnt colours start as those of
+    the picture.
+
+    After PyTTI's "Limited Palette" (2021), with trained colours in place of its value map; its rate is 0.02.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        init: Image | None = None,
+        *,
+        size: Size = (256, 256),
+        cell: Count = 4,
+        colours: Annotated[int, Interval(ge=2, le=256)] | Palette_ = 16,
+        softness: Positive = 0.2,
+    ) -> None:
+        width, height = size
+        if width % cell or height % cell:
+            raise ValueError(f"squares of {cell} pixels don't fill {width} x {height}")
+        self._cell = cell
+        self._size = width // cell, height // cell
+        self._softness = softness
+        self._squares = random.uniform(1, 3, height // cell, width // cell).to(device).requires_grad_()
+        self._learnt = isinstance(colours, int)
+        if isinstance(colours, int):
+            start = random.uniform(colours, 3)
+        else:
+            start = torch.tensor([[int(one[at : at + 2], 16) / 255 for at in (1, 3, 5)] for one in colours])
+        self._colours = start.to(device).requires_grad_(self._learnt)
+        if init is not None:
+            self.repaint(init)
+            if self._learnt:
+                self._gather(random)
+
+    def __call__(self) -> Image:
+        """The squares, each in the nearest colour."""
+        far = (self._squares[:, None] - self._colours[:, :, None, None]).square().sum(2)  # (1, k, h, w)
+        mixed = torch.einsum("bkhw,kc->bchw", torch.softmax(-far / self._softness**2, 1), self._colours)
+        nearest = self._colours.detach()[far.argmin(1)].permute(0, 3, 1, 2)
+        painted = mixed + (nearest - mixed).detach()
+        return Image(painted.repeat_interleave(self._cell, 2).repeat_interleave(self._cell, 3))
+
+    def trainable(self) -> list[Tensor]:
+        """The squares, and the colours where they are learnt."""
+        return [self._squares, self._colours] if self._learnt else [self._squares]
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Clamp."""
+        self._squares.clamp_(0, 1)
+        if self._learnt:
+            self._colours.clamp_(0, 1)
+
+    @torch.no_grad()
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, in the colours there are."""
+        self._squares.copy_(fitted(image, self._size).clamp(0, 1))
+
+    @torch.no_grad()
+    def _gather(self, random: Random) -> None:
+        """Move the colours to where the squares' are (Lloyd's k-means, from random squares)."""
+        points = self._squares[0].flatten(1).T
+        centres = points[random.integers(len(self._colours), below=len(points))]
+        for _ in range(10):
+            nearest = torch.cdist(points, centres).argmin(1)
+            sums = torch.zeros_like(centres).index_add_(0, nearest, points)
+            counts = torch.bincount(nearest, minlength=len(centres))[:, None]
+            centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
+        self._colours.copy_(centres)
+
+
+def fitted(image: Tensor, size: Size) -> Tensor:
+    """The first picture of a batch in another size, (1, 3, h, w), low-passed where it shrinks."""
+    width, height = size
+    return F.interpolate(image[:1], (height, width), mode="bilinear", antialias=True, align_corners=False)

@@ -1,0 +1,217 @@
+"""Cutouts: which parts of a picture a perceptor gets to see.
+
+All make `count` square crops of `size` pixels a step, spread evenly over the pictures of a batch, and place them by
+real numbers where the originals rounded to whole pixels. Nothing is sampled here (see `Crops`); each crop is
+low-passed by as much as it shrinks.
+"""
+
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Interval
+from pydantic import AfterValidator
+from torch import Tensor
+
+from t2iflow.nodes import crops
+from t2iflow.nodes.ambient import Random, Share, Tick
+from t2iflow.nodes.crops import Border, Crops
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Count, Fraction, Image, NonNegative, Positive, Range
+
+CropSize = Annotated[int, Interval(ge=8, le=2048)]
+"""Side of a crop in pixels; more than the perceptor's own only costs time."""
+
+
+def _possible(sides: tuple[float, float]) -> tuple[float, float]:
+    if sides[0] <= 0 or sides[1] > 4:
+        raise ValueError("a side is a part of the picture's shorter side: above 0, and 4 at most")
+    return sides
+
+
+Sides = Annotated[Range, AfterValidator(_possible)]
+"""Shortest and longest side of a crop, as parts of the picture's shorter side."""
+
+
+@node
+def square(
+    image: Image,
+    random: Random,
+    share: Share,
+    *,
+    count: Count = 32,
+    size: CropSize = 224,
+    power: Positive = 1.0,
+    overscan: Fraction = 0.0,
+    border: Border = "reflect",
+) -> Crops:
+    """Squares of random size anywhere in the picture.
+
+    The side is spread from `size` (or the picture's shorter side, where that is less) to the shorter side by a random
+    number raised to `power`, the notebooks' cut_pow: above 1 favours details, below 1 the whole. `overscan`: how far a
+    crop may reach outside the picture, as a part of the shorter side (PyTTI's cutout_border), where `border` is seen.
+
+    Follows MakeCutouts of Crowson's VQGAN+CLIP notebooks (2021), with a pyramid in place of their Lanczos resampling.
+    """
+    number, short = share_of(count, share), min(image.shape[-2:])
+    side = random.uniform(number) ** power * max(short - size, 0) + min(short, size)
+    return _anywhere(image, random, share, count, size, side, overscan * short, border)
+
+
+@node
+def normal(
+    image: Image,
+    random: Random,
+    share: Share,
+    *,
+    count: Count = 32,
+    size: CropSize = 224,
+    mean: Positive = 0.8,
+    std: NonNegative = 0.3,
+    within: Sides = (0.5, 0.95),
+    power: Positive = 1.0,
+    center_bias: bool = False,
+    center_focus: Positive = 2.0,
+    overscan: Fraction = 0.0,
+    border: Border = "reflect",
+) -> Crops:
+    """Squares whose side is normally distributed.
+
+    The side, as a part of the picture's shorter side, is `mean` +- `std`, clipped to `within` and raised to `power`.
+    With `center_bias` crops gather about the middle, closer for a higher `center_focus` (see `uniform`). `overscan`:
+    how far a crop may reach outside the picture, as a part of the shorter side, where `border` is seen.
+
+    Follows Big Sleep (2021: within 0.5 to 0.95, 128 crops), Aleph2Image Gamma (0.5 to 0.98, 64 crops), and PyTTI (0.44
+    to 1, power 2, overscan 0.25).
+    """
+    number, short = share_of(count, share), min(image.shape[-2:])
+    side = random.normal(number, mean=mean, std=std).clamp(*within) ** power * short
+    if center_bias:
+        return _central(image, random, share, count, size, side, center_focus, border)
+    return _anywhere(image, random, share, count, size, side, overscan * short, border)
+
+
+@node
+def uniform(
+    image: Image,
+    random: Random,
+    share: Share,
+    tick: Tick,
+    *,
+    count: Count = 4,
+    size: CropSize = 224,
+    within: Sides = (0.1, 1.0),
+    saturate_bound: bool = False,
+    saturate_limit: Fraction = 0.75,
+    center_bias: bool = False,
+    center_focus: Positive = 2.0,
+    border: Border = "reflect",
+) -> Crops:
+    """Squares whose side is evenly spread between two bounds.
+
+    `within` is the lower and upper bound of the side, as a part of the picture's shorter side. `saturate_bound` raises
+    the lower one to `saturate_limit` in the course of the run. With `center_bias` the place is normally distributed
+    about the middle, with the middle's distance from the edge / `center_focus` as its deviation; where that leaves the
+    picture it is drawn again, evenly.
+
+    Follows Deep Daze (2021), 4 crops in each of 4 passes; Aleph2Image Delta's are `within: [0.8, 0.99]`, 64 crops. Deep
+    Daze's gauss_sampling is left out: its bounds test always fails, so that it samples evenly too.
+    """
+    number, short = share_of(count, share), min(image.shape[-2:])
+    lower, upper = within
+    if saturate_bound:
+        lower += (max(saturate_limit, lower) - lower) * tick.progress
+    side = random.uniform(number, low=lower, high=max(lower, upper)) * short
+    if center_bias:
+        return _central(image, random, share, count, size, side, center_focus, border)
+    return _anywhere(image, random, share, count, size, side, 0.0, border)
+
+
+@node
+def mixed(
+    image: Image,
+    random: Random,
+    share: Share,
+    *,
+    count: Count = 8,
+    size: CropSize = 224,
+    overview: Sides = (0.85, 1.05),
+    detail: Sides = (0.35, 1.05),
+    border: Border = "reflect",
+) -> Crops:
+    """One crop in three nearly whole, the others of any size.
+
+    `overview` and `detail` bound the side of the two sorts as parts of the picture's shorter side; a crop larger than
+    the picture sees `border` around it. Few crops are enough this way, since every step judges the whole and some
+    details. The sorts are after Disco Diffusion's overview and inner cuts; the figures are our own.
+    """
+    number, short = share_of(count, share), min(image.shape[-2:])
+    wide = _numbers(count, share, image.device) % 3 == 0
+    low, high = (torch.where(wide, *ends) for ends in zip(overview, detail, strict=True))
+    side = torch.lerp(low, high, random.uniform(number)) * short
+    return _anywhere(image, random, share, count, size, side, 0.0, border)
+
+
+@node
+def whole(image: Image, share: Share, *, count: Count = 1, size: CropSize = 224, border: Border = "reflect") -> Crops:
+    """The whole picture, `count` times; one that is not square is squeezed.
+
+    `border` is what augmentations find outside.
+    """
+    return crops.whole(image, share_of(count, share), size, _source(image, count, share), border)
+
+
+@node
+def pooled(image: Image, share: Share, *, count: Count = 32, size: CropSize = 224, border: Border = "reflect") -> Crops:
+    """The whole picture, pooled to the crop's size as the mean of its average and its maximum, `count` times.
+
+    The maximum keeps thin lights. A picture that is not square is squeezed; `border` is what augmentations find
+    outside. Follows the pooling notebook and nerdyrodent's VQGAN-CLIP (2021, cut_method latest).
+    """
+    small = (F.adaptive_avg_pool2d(image, size) + F.adaptive_max_pool2d(image, size)) / 2
+    return crops.whole(small, share_of(count, share), size, _source(image, count, share), border)
+
+
+def share_of(count: int, share: Share) -> int:
+    """How many crops this pass makes; ValueError when there are more passes than crops."""
+    number = share.of(count)
+    if not number:
+        raise ValueError(
+            f"{count} crops can't be spread over {share.parts} passes: lower `accumulate` or raise `count`"
+        )
+    return number
+
+
+def _numbers(count: int, share: Share, device: torch.device) -> Tensor:
+    """Which of the step's `count` crops this pass makes, int64."""
+    first = count * share.part // share.parts
+    return torch.arange(first, first + share.of(count), device=device)
+
+
+def _source(image: Tensor, count: int, share: Share) -> Tensor:
+    """Which picture of the batch each crop of this pass is taken from."""
+    return _numbers(count, share, image.device) * len(image) // count
+
+
+def _anywhere(
+    image: Tensor, random: Random, share: Share, count: int, size: int, side: Tensor, reach: float, border: Border
+) -> Crops:
+    """Squares of given sides (n,), evenly spread over the picture and `reach` pixels around it."""
+    height, width = image.shape[-2:]
+    left, top = random.uniform(2, len(side))
+    # A square larger than the room spreads over the (negative) rest, so that it covers the room.
+    left = left * (width + 2 * reach - side) - reach
+    top = top * (height + 2 * reach - side) - reach
+    views = crops.boxes(left, top, side, side, image)
+    return Crops(image, views, size, border, _source(image, count, share))
+
+
+def _central(
+    image: Tensor, random: Random, share: Share, count: int, size: int, side: Tensor, focus: float, border: Border
+) -> Crops:
+    """Squares of given sides (n,), gathered about the middle."""
+    room = torch.stack([image.shape[-1] - side, image.shape[-2] - side])  # (2, n)
+    near = (random.normal(2, len(side), std=0.5 / focus) + 0.5) * room
+    again = random.uniform(2, len(side)) * room
+    left, top = torch.where((near < 0) | (near > room), again, near)
+    return Crops(image, crops.boxes(left, top, side, side, image), size, border, _source(image, count, share))

@@ -1,0 +1,175 @@
+"""Optimisers: each moves the canvases upstream of its loss, step by step, until the picture fits.
+
+To add one, write a function from parameters and its own settings to a torch optimiser and mark it with `optimizer`.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from annotated_types import Interval
+from torch import Tensor
+from torch.optim import Optimizer
+
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Count, Image, Loss, NonNegative, Steps
+
+Decay = Annotated[float, Interval(ge=0, lt=1)]
+Betas = tuple[Decay, Decay]
+
+SHARED = """
+`steps` is how many are taken. `accumulate` spreads the crops of a step over as many passes, so that memory holds only
+one pass's; the picture is still painted once a step. `average` above 0 keeps a bias-corrected running mean of the
+trained tensors with that decay (as Big Sleep does) and gives the picture of the mean. `rate` may be keyframed.
+"""
+
+
+class Fit:
+    """What all optimiser nodes are: a torch optimiser, its number of steps, and a running mean of what it trains."""
+
+    def __init__(self, make: Callable[[list[Tensor]], Optimizer], steps: int, accumulate: int, average: float) -> None:
+        self.steps = steps
+        self.accumulate = accumulate
+        self.decay = average
+        self._make = make
+        self._tensors: list[Tensor] = []
+        self._means: list[Tensor] = []
+        self._taken = 0
+
+    def start(self, trainables: list[Tensor]) -> None:
+        """Take on the tensors to train."""
+        self._tensors = trainables
+        self._optimizer = self._make(trainables)
+        self._means = [torch.zeros_like(tensor) for tensor in trainables] if self.decay else []
+
+    def clear(self) -> None:
+        """Forget the gradients of the last step."""
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def __call__(self, image: Image, loss: Loss, *, rate: NonNegative = 0.05) -> Image:
+        """Move the trained tensors along their gradients, which the caller has made from `loss`; gives `image` on."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        self._taken += 1
+        for mean, tensor in zip(self._means, self._tensors, strict=True) if self._means else ():
+            mean.lerp_(tensor.detach(), 1 - self.decay)
+        return image
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it, the trained tensors hold their running mean, if one is kept."""
+        if not self._means or not self._taken:
+            yield
+            return
+        kept = [tensor.detach().clone() for tensor in self._tensors]
+        correction = 1 - self.decay**self._taken
+        try:
+            self._fill([mean / correction for mean in self._means])
+            yield
+        finally:
+            self._fill(kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimiser's own state, the running means, and the number of steps taken."""
+        return {"optimizer": self._optimizer.state_dict(), "means": self._means, "taken": self._taken}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the memory back, after `start`."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        for mean, saved in zip(self._means, state["means"], strict=True):
+            mean.copy_(saved)
+        self._taken = state["taken"]
+
+    @torch.no_grad()
+    def _fill(self, values: list[Tensor]) -> None:
+        for tensor, value in zip(self._tensors, values, strict=True):
+            tensor.copy_(value)
+
+
+def optimizer(make: Callable[..., Optimizer]) -> type[Fit]:
+    """Make an optimiser node of a function: its keyword settings, and those that all share."""
+
+    def __init__(self: Fit, *, steps: int = 300, accumulate: int = 1, average: float = 0.0, **own: Any) -> None:
+        Fit.__init__(self, partial(make, **own), steps, accumulate, average)
+
+    first, *own = inspect.signature(make).parameters.values()
+    shared = [p for p in inspect.signature(__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    myself = first.replace(name="self")
+    __init__.__signature__ = inspect.Signature([myself, *shared, *own])  # type: ignore[attr-defined]
+    hints = {p.name: p.annotation for p in own}
+    __init__.__annotations__ = {"steps": Steps, "accumulate": Count, "average": Decay, **hints, "return": None}
+    doc = f"{inspect.cleandoc(make.__doc__ or '')}\n{SHARED}"
+    members = {"__init__": __init__, "__doc__": doc, "__module__": make.__module__}
+    return node(role="optimizer")(type(make.__name__, (Fit,), members))
+
+
+@optimizer
+def adam(
+    parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, amsgrad: bool = False
+) -> Optimizer:
+    """Adam (Kingma and Ba 2014), what most of the notebooks use."""
+    return torch.optim.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
+
+
+@optimizer
+def adamw(
+    parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.01, amsgrad: bool = False
+) -> Optimizer:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2017)."""
+    return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
+
+
+@optimizer
+def adamp(
+    parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, nesterov: bool = False
+) -> Optimizer:
+    """AdamP (Heo et al. 2020), Deep Daze's choice: steps without the part that only makes weights grow."""
+    from pytorch_optimizer import AdamP
+
+    return AdamP(parameters, betas=betas, weight_decay=weight_decay, nesterov=nesterov)
+
+
+@optimizer
+def diffgrad(parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+    """DiffGrad (Dubey et al. 2019): slower where the gradient changes little."""
+    from pytorch_optimizer import DiffGrad
+
+    return DiffGrad(parameters, betas=betas, weight_decay=weight_decay)
+
+
+@optimizer
+def radam(parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+    """Rectified Adam (Liu et al. 2019), which needs no warm-up."""
+    return torch.optim.RAdam(parameters, betas=betas, weight_decay=weight_decay)
+
+
+@optimizer
+def adamax(parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+    """Adamax (Kingma and Ba 2014): Adam by the largest gradient instead of the mean square."""
+    return torch.optim.Adamax(parameters, betas=betas, weight_decay=weight_decay)
+
+
+@optimizer
+def adagrad(parameters: list[Tensor], *, weight_decay: NonNegative = 0.0) -> Optimizer:
+    """Adagrad (Duchi et al. 2011)."""
+    return torch.optim.Adagrad(parameters, weight_decay=weight_decay)
+
+
+@optimizer
+def rmsprop(
+    parameters: list[Tensor], *, smoothing: Decay = 0.99, momentum: NonNegative = 0.0, weight_decay: NonNegative = 0.0
+) -> Optimizer:
+    """RMSprop (Hinton 2012)."""
+    return torch.optim.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
+
+
+@optimizer
+def sgd(
+    parameters: list[Tensor], *, momentum: NonNegative = 0.0, nesterov: bool = False, weight_decay: NonNegative = 0.0
+) -> Optimizer:
+    """Stochastic gradient descent, with momentum if wanted."""
+    return torch.optim.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)

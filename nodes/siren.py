@@ -1,0 +1,171 @@
+"""SIREN: a picture as a small network of sines from place to colour, the canvas of Deep Daze.
+
+Sitzmann et al. 2020, "Implicit Neural Representations with Periodic Activation Functions"; sizes and figures of Deep Daze
+0.11 (2021). The whole network is one autograd function: places pass through in strips that stay in the processor's cache,
+and the cosines that the way back needs are taken on the way there.
+"""
+
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Interval
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Random
+from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Count, Image, Positive, Size
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@node
+class Canvas:
+    """A picture painted by a network of sines.
+
+    `layers` of `width` sines each and a linear one for the colours; `w0` is the frequency of the sines, in half-waves
+    per unit of weight: higher paints finer. `output` brings colours into 0..1: `clamp` is Deep Daze's (y + 1) / 2 and
+    cut, `sigmoid` (of 3 y) never stops the gradient. The shorter side of the picture spans -1..1.
+
+    `init`: a picture to start from, and `start_steps` and `start_rate`: how long and how fast (Adam) the network is
+    fitted to it, as to each frame of a zoom. Deep Daze takes 10 steps of DiffGrad at 3e-4.
+
+    `precision`: what the hidden layers compute in; `auto` is bfloat16 where the device has it (twice as fast, half the
+    memory, colours exact to about 0.002).
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        init: Image | None = None,
+        *,
+        size: Size = (512, 512),
+        layers: Annotated[int, Interval(ge=1, le=64)] = 16,
+        width: Annotated[int, Interval(ge=8, le=2048)] = 256,
+        w0: Positive = 30.0,
+        output: Literal["clamp", "sigmoid"] = "clamp",
+        start_steps: Count = 100,
+        start_rate: Positive = 3e-4,
+        precision: Precision = "auto",
+    ) -> None:
+        self._size = size
+        self._w0, self._output = w0, output
+        self._start_steps, self._start_rate = start_steps, start_rate
+        self._dtype = _native(device) if precision == "auto" else getattr(torch, precision)
+        self._places = _places(size).to(device)
+        self._strip = 4096 if device.type == "cpu" else len(self._places)
+        self._parameters = []
+        for number, ends in enumerate(zip([2, *[width] * layers], [*[width] * layers, 3], strict=True)):
+            bound = 1 / 2 if number == 0 else (6 / width) ** 0.5 / w0
+            for shape in ((ends[1], ends[0]), (ends[1],)):
+                values = random.uniform(*shape, low=-bound, high=bound).to(device)
+                self._parameters.append(values.requires_grad_())
+        if init is not None:
+            self.repaint(init)
+
+    def __call__(self) -> Image:
+        """The whole picture."""
+        colours = self._colours()
+        painted = torch.sigmoid(3 * colours) if self._output == "sigmoid" else ((colours + 1) / 2).clamp(0, 1)
+        return Image(self._shaped(painted))
+
+    def trainable(self) -> list[Tensor]:
+        """Weight and bias of each layer in turn."""
+        return self._parameters
+
+    def repaint(self, image: Image) -> None:
+        """Fit the network to the picture, as well as it gets in `start_steps`."""
+        target = fitted(image.detach(), self._size)[0].flatten(1).T.clamp(0, 1)
+        # Before the last function, where a colour that was cut off still has a gradient.
+        wanted = target * 2 - 1 if self._output == "clamp" else torch.logit(target, eps=0.02) / 3
+        fit = torch.optim.Adam(self._parameters, lr=self._start_rate)
+        with torch.enable_grad():
+            for _ in range(self._start_steps):
+                fit.zero_grad()
+                F.mse_loss(self._colours(), wanted).backward()
+                fit.step()
+        fit.zero_grad()
+
+    def _colours(self) -> Tensor:
+        """Three numbers around 0 for each place, (h * w, 3)."""
+        colours: Tensor = _Sines.apply(self._places, self._w0, self._dtype, self._strip, *self._parameters)
+        return colours
+
+    def _shaped(self, painted: Tensor) -> Tensor:
+        width, height = self._size
+        return painted.T.reshape(1, 3, height, width)
+
+
+class _Sines(torch.autograd.Function):
+    """The network, (places, 2) to (places, 3), with gradients for its weights alone.
+
+    The first and the last layer compute in float32: in bfloat16 the first would put places in the wrong pixel.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, places: Tensor, w0: float, dtype: torch.dtype, strip: int, *parameters: Tensor
+    ) -> Tensor:
+        *hidden, last, last_bias = parameters
+        weights = [(weight * w0).to(dtype if number else weight.dtype) for number, weight in enumerate(hidden[0::2])]
+        biases = [(bias * w0).to(dtype if number else bias.dtype) for number, bias in enumerate(hidden[1::2])]
+        colours = []
+        ctx.strips = []
+        for x in places.split(strip):
+            inputs, slopes = [], []
+            for weight, bias in zip(weights, biases, strict=True):
+                inputs.append(x)
+                phase = torch.addmm(bias, x, weight.T)
+                slopes.append(phase.cos().to(dtype))
+                x = phase.sin_().to(dtype)
+            inputs.append(x)
+            colours.append(torch.addmm(last_bias, x.float(), last.T))
+            ctx.strips.append((inputs, slopes))
+        ctx.weights, ctx.last, ctx.w0, ctx.strip = weights, last, w0, strip
+        return torch.cat(colours)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        weights = [torch.zeros_like(weight, dtype=torch.float32) for weight in (*ctx.weights, ctx.last)]
+        biases = [weight.new_zeros(len(weight)) for weight in weights]
+
+        def gather(layer: int, wanted: Tensor, inputs: Tensor) -> None:
+            biases[layer] += wanted.sum(0, dtype=torch.float32)
+            if wanted.dtype == torch.float32:
+                weights[layer].addmm_(wanted.T, inputs)
+            else:
+                weights[layer] += wanted.T @ inputs
+
+        for wanted, (inputs, slopes) in zip(gradient.split(ctx.strip), ctx.strips, strict=True):
+            gather(-1, wanted, inputs[-1].float())
+            flow = (wanted @ ctx.last).to(inputs[-1].dtype)
+            for layer in reversed(range(len(slopes))):
+                flow.mul_(slopes[layer])
+                if layer == 0:
+                    gather(0, flow.float(), inputs[0])
+                else:
+                    gather(layer, flow, inputs[layer])
+                    flow = flow @ ctx.weights[layer]
+        ctx.strips.clear()
+        scales = [*[ctx.w0] * len(ctx.weights), 1.0]
+        pairs = [tensor.mul_(scale) for *pair, scale in zip(weights, biases, scales, strict=True) for tensor in pair]
+        return None, None, None, None, *pairs
+
+
+def _places(size: Size) -> Tensor:
+    """Down and across of each pixel, row by row, (h * w, 2); the shorter side from -1 to 1."""
+    width, height = size
+    short = min(size)
+    down, across = (torch.linspace(-length / short, length / short, length) for length in (height, width))
+    return torch.stack(torch.meshgrid(down, across, indexing="ij"), -1).view(-1, 2)
+
+
+def _native(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes in it."""
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        native = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    return torch.bfloat16 if native else torch.float32

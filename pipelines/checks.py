@@ -1,0 +1,164 @@
+"""What must hold of a wired recipe as a whole, before anything runs."""
+
+from collections.abc import Iterator
+
+import networkx as nx
+
+from t2iflow.nodes.ambient import Share
+from t2iflow.nodes.perceptor import Seen, Wanted
+from t2iflow.pipelines.graph import Graph, Node
+from t2iflow.pipelines.problems import Problem
+
+
+def check(graph: Graph) -> Iterator[Problem]:
+    """All that is wrong with the whole; nothing where a cycle makes the other questions meaningless."""
+    yield from _makes_nothing(graph)
+    loops = list(_cycles(graph))
+    yield from loops
+    if not loops:
+        yield from _unreachable_losses(graph)
+        yield from _mixed_perceptors(graph)
+        yield from _shared_canvases(graph)
+        yield from _too_many_passes(graph)
+        yield from _idle_every(graph)
+
+
+def upstream(graph: Graph, optimizer: str, *ports: str) -> set[str]:
+    """Nodes whose values reach these ports of an optimiser by being computed, not by a port that is read once or by
+    another optimiser's finished picture: where a gradient can come from."""
+    net = graph.net
+    found: set[str] = set()
+    ahead = [a for a, _, wire in net.in_edges(optimizer, data=True) if wire["port"] in ports]
+    while ahead:
+        name = ahead.pop()
+        if name in found or graph.nodes[name].spec.role == "optimizer":
+            continue
+        found.add(name)
+        ahead += [a for a, _, wire in net.in_edges(name, data=True) if not wire["once"]]
+    return found
+
+
+def optimizers(graph: Graph) -> list[Node]:
+    """The optimiser nodes, in the order of the recipe."""
+    return [node for node in graph.nodes.values() if node.spec.role == "optimizer"]
+
+
+def _makes_nothing(graph: Graph) -> Iterator[Problem]:
+    known = graph.recipe.nodes.keys() <= graph.nodes.keys()
+    if known and not any(node.spec.role == "sink" for node in graph.nodes.values()):
+        yield Problem(
+            "T2I405",
+            "the recipe writes nothing",
+            hints=("add an output, such as `still: {use: output.image, image: $fit}`",),
+        )
+
+
+def _cycles(graph: Graph) -> Iterator[Problem]:
+    for knot in nx.strongly_connected_components(graph.net):
+        inside = graph.net.subgraph(knot)
+        if len(knot) > 1 or inside.number_of_edges():
+            first = next(name for name in graph.nodes if name in knot)
+            way = [edge[0] for edge in nx.find_cycle(inside, first)]
+            turn = way[way.index(first) :] + way[: way.index(first)] if first in way else way
+            yield Problem(
+                "T2I401",
+                "these nodes wait for each other: " + " -> ".join([*turn, turn[0]]),
+                graph.nodes[turn[0]].place,
+                hints=("a wire must not lead back to where its value comes from",),
+            )
+
+
+def _unreachable_losses(graph: Graph) -> Iterator[Problem]:
+    for fit in optimizers(graph):
+        if "loss" not in fit.wires or not fit.wires["loss"]:
+            continue
+        before = upstream(graph, fit.name, "loss")
+        if graph.torn & {fit.name, *before}:
+            continue
+        if not any(graph.nodes[name].spec.role == "canvas" for name in before):
+            yield Problem(
+                "T2I402",
+                f"no canvas can reach the loss of `{fit.name}`, so there is nothing to train",
+                fit.place,
+                hints=("wire a canvas (such as `siren.canvas`) through crops and `clip.look` to the loss",),
+            )
+
+
+def _mixed_perceptors(graph: Graph) -> Iterator[Problem]:
+    judges: dict[str, str | None] = {}
+
+    def judge(name: str) -> str | None:
+        """The perceptor that an embedding comes from."""
+        if name not in judges:
+            node = graph.nodes[name]
+            clips = {source.node for port, wires in node.wires.items() if port == "clip" for source in wires}
+            embeddings = [
+                source.node
+                for port, wires in node.wires.items()
+                if node.spec.ports[port].kind in (Seen, Wanted)
+                for source in wires
+            ]
+            found = clips or {one for other in embeddings if (one := judge(other))}
+            judges[name] = found.pop() if len(found) == 1 else None
+        return judges[name]
+
+    for node in graph.nodes.values():
+        ends = {
+            port: source.node
+            for port, wires in node.wires.items()
+            for source in wires
+            if node.spec.ports[port].kind in (Seen, Wanted)
+        }
+        perceptors = {name for end in ends.values() if (name := judge(end))}
+        if len(perceptors) > 1:
+            whose = ", ".join(f"`{port}` is from `{judge(end)}`" for port, end in ends.items())
+            yield Problem(
+                "T2I403",
+                f"node `{node.name}` compares what two perceptors made: {whose}",
+                node.place,
+                hints=("an embedding means something only to the perceptor that made it",),
+            )
+
+
+def _shared_canvases(graph: Graph) -> Iterator[Problem]:
+    owner: dict[str, str] = {}
+    for fit in optimizers(graph):
+        for name in sorted(upstream(graph, fit.name, "loss", "image")):
+            if graph.nodes[name].spec.role == "canvas" and owner.setdefault(name, fit.name) != fit.name:
+                yield Problem(
+                    "T2I404",
+                    f"`{owner[name]}` and `{fit.name}` both train the canvas `{name}`",
+                    fit.place,
+                    hints=(f"give the second its own canvas, starting from the first: `init: ${owner[name]}`",),
+                )
+
+
+def _too_many_passes(graph: Graph) -> Iterator[Problem]:
+    for fit in optimizers(graph):
+        passes = fit.settings.get("accumulate") or 1
+        for name in sorted(upstream(graph, fit.name, "loss")):
+            node = graph.nodes[name]
+            count = node.settings.get("count")
+            if Share in node.spec.ambient.values() and isinstance(count, int) and count < passes:
+                yield Problem(
+                    "T2I407",
+                    f"`{fit.name}` spreads its crops over {passes} passes, but `{name}` makes only {count}",
+                    fit.place,
+                    hints=(f"an `accumulate` of at most {count}, or a higher `count`",),
+                )
+
+
+def _idle_every(graph: Graph) -> Iterator[Problem]:
+    during = set().union(*(upstream(graph, fit.name, "loss", "image") for fit in optimizers(graph)), set())
+    after = set().union(*(nx.descendants(graph.net, fit.name) for fit in optimizers(graph)), set())
+    for node in graph.nodes.values():
+        steps = node.name not in after and nx.ancestors(graph.net, node.name) & during
+        if node.every > 1 and not (node.spec.role == "sink" and steps):
+            yield Problem(
+                "T2I406",
+                f"`every` on node `{node.name}` has no meaning: it does not run in the steps of an optimiser",
+                node.place,
+                hints=(
+                    "`every` is for outputs wired to a canvas, such as `film: {use: output.video, image: $canvas}`",
+                ),
+            )

@@ -1,0 +1,16 @@
+"""From a recipe to its plan, with all its mistakes in one go."""
+
+from t2iflow.pipelines.checks import check
+from t2iflow.pipelines.wiring import wire
+from t2iflow.pipelines.plan import Plan, make_plan
+from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.recipe import Recipe
+
+
+def compile_recipe(recipe: Recipe, problems: list[Problem]) -> Plan:
+    """Wire, check and place the recipe; RecipeError with these problems, those of reading it first, and all others."""
+    graph = wire(recipe, problems)
+    problems.extend(check(graph))
+    if problems:
+        raise RecipeError(tuple(problems), recipe.sources)
+    return make_plan(graph)

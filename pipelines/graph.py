@@ -1,0 +1,66 @@
+"""The wired recipe: every node with its spec, its settings checked, its ports joined."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+
+from t2iflow.nodes.node import Spec
+from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a wire starts: a node and which of its outputs (empty for the only one)."""
+
+    node: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the recipe, checked. `settings` holds every setting; one that changes over time is `Keyframes`."""
+
+    name: str
+    spec: Spec
+    place: Place
+    settings: Mapping[str, Any]
+    wires: Mapping[str, tuple[Source, ...]]
+    every: int = 1
+    implicit: bool = False
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether a setting changes over time."""
+        return any(_holds_keyframes(value) for value in self.settings.values())
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All nodes, in the order of the recipe, and the net of their wires.
+
+    `torn` names the nodes with a mistake that hides wires: what they would reach is not known.
+    """
+
+    recipe: Recipe
+    nodes: Mapping[str, Node]
+    torn: frozenset[str] = frozenset()
+
+    @cached_property
+    def net(self) -> "nx.MultiDiGraph[str]":
+        """Edges run the way of the data; each carries its `port` and whether that is read only `once`."""
+        net: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        net.add_nodes_from(self.nodes)
+        for node in self.nodes.values():
+            for port, sources in node.wires.items():
+                for source in sources:
+                    net.add_edge(source.node, node.name, port=port, once=node.spec.ports[port].once)
+        return net
+
+
+def _holds_keyframes(value: Any) -> bool:
+    return isinstance(value, Keyframes) or (isinstance(value, list) and any(map(_holds_keyframes, value)))

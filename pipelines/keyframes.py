@@ -1,0 +1,213 @@
+"""A setting that changes over time: values at steps, or at parts of the way, and how to go from one to the next.
+
+`{0: 1.0, 60: 1.02, 100%: 1.05, ease: smooth}`: a whole number is a step counted from 0, a percentage a part of the way,
+100% being the last step. Before the first and after the last keyframe its value stays.
+"""
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from t2iflow.pipelines.problems import Problem, problem, shown, suggest
+from t2iflow.pipelines.source import Located
+
+Ease = Literal["linear", "smooth", "in", "out", "hold", "exponential"]
+"""How to go from one value to the next: evenly; slowly at both ends; slowly at first; slowly at last; not at all until
+the next is there; or by equal factors, which suits scales and rates."""
+
+Over = Literal["step", "frame"]
+"""Which clock counts: the steps of an optimiser, or the frames of a camera."""
+
+WORDS = ("ease", "over")
+PERCENT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*%")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When: a step counted from 0, or a percentage of the way."""
+
+    amount: float
+    percent: bool = False
+
+    def step(self, steps: int) -> float:
+        """The step that this is, of `steps`; between two of them for many a percentage."""
+        return self.amount / 100 * (steps - 1) if self.percent else self.amount
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}" + "%" * self.percent
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """Moments with their values, and how to go between them; `over` is None where the recipe leaves the clock open."""
+
+    points: tuple[tuple[Moment, Any], ...]
+    ease: Ease = "linear"
+    over: Over | None = None
+
+    def at(self, step: float, steps: int) -> Any:
+        """The value at a step of `steps`; numbers are blended, whole ones rounded, all else holds until the next."""
+        first, second, part = self._between(step, steps)
+        return _blend(first, second, part, self.ease) if part else first
+
+    def position(self, step: float, steps: int) -> float:
+        """Where a step lies among the points, from 0 at the first to n - 1 at the last; 1.5 is half way."""
+        return float(self.with_values(map(float, range(len(self.points)))).at(step, steps))
+
+    def with_values(self, values: Iterable[Any]) -> "Keyframes":
+        """The same moments with other values, one for each."""
+        return replace(self, points=tuple((at, value) for (at, _), value in zip(self.points, values, strict=True)))
+
+    def plain(self) -> dict[int | float | str, Any]:
+        """The mapping as a recipe would write it."""
+        written: dict[int | float | str, Any] = {}
+        for moment, value in self.points:
+            key = str(moment) if moment.percent else _whole(moment.amount)
+            written[key] = list(value) if isinstance(value, tuple) else value
+        if self.ease != "linear":
+            written["ease"] = self.ease
+        if self.over is not None:
+            written["over"] = self.over
+        return written
+
+    def _between(self, step: float, steps: int) -> tuple[Any, Any, float]:
+        """The values before and after a step, and the eased part of the way from one to the other."""
+        points = sorted(((at.step(steps), value) for at, value in self.points), key=lambda point: point[0])
+        index = bisect_right([at for at, _ in points], step)
+        if index == 0 or index == len(points):
+            value = points[max(index - 1, 0)][1]
+            return value, value, 0.0
+        (start, first), (end, second) = points[index - 1 : index + 1]
+        return first, second, _eased((step - start) / (end - start), self.ease)
+
+
+def is_keyframes(value: Located) -> bool:
+    """Whether a value is meant as keyframes: a mapping with a number or a percentage among its keys. A prompt that is a
+    number has quotes: `{"1984": 1}`."""
+    inner = value.value
+    return isinstance(inner, dict) and any(_moment(key) is not None for key in inner)
+
+
+def read_keyframes(value: Located, problems: list[Problem]) -> Keyframes | None:
+    """Read keyframes whose values are still located, for their setting to check; None when no keyframe is left.
+
+    What is wrong is added to `problems`, each at its own place.
+    """
+    reading = _Reading(value, problems)
+    points = reading.points()
+    ease: Ease = reading.word("ease", get_args(Ease)) or "linear"
+    over = reading.word("over", get_args(Over))
+    if ease == "exponential":
+        reading.check_factors(points)
+    return Keyframes(tuple(points), ease, over) if points else None
+
+
+@dataclass
+class _Reading:
+    value: Located
+    problems: list[Problem]
+
+    def points(self) -> list[tuple[Moment, Located]]:
+        """The sound keyframes, in order of time where that can be known before the number of steps is."""
+        points: list[tuple[Moment, Located]] = []
+        for key, item in self.value.value.items():
+            moment = _moment(key)
+            if moment is None:
+                if key not in WORDS:
+                    self._report(key, f"`{key}` is no keyframe", suggest(key, WORDS), "write a step or a percentage")
+            elif moment.amount < 0 or not math.isfinite(moment.amount):
+                self._report(key, f"a keyframe at `{key}` never comes", "steps count from 0")
+            elif moment.percent and moment.amount > 100:
+                self._report(key, f"a keyframe at `{key}` never comes", "100% is the last step")
+            elif any(_same(moment, other) for other, _ in points):
+                self._report(key, f"two keyframes at `{key}`", None)
+            else:
+                points.append((moment, item))
+        points = self._of_one_type(points)
+        if len({moment.percent for moment, _ in points if moment.amount}) < 2:
+            points.sort(key=lambda point: point[0].amount)
+        return points
+
+    def word(self, name: str, known: tuple[Any, ...]) -> Any:
+        """What `ease:` or `over:` says, if it says something known."""
+        said = self.value.value.get(name)
+        if said is None or said.value in known:
+            return said.value if said else None
+        choices = f"{name} is one of {', '.join(known)}"
+        message = f"`{name}` can't be {shown(said.value) if isinstance(said.value, str) else _type(said)}"
+        self.problems.append(problem("T2I207", message, said.place, suggest(said.value, known), choices))
+        return None
+
+    def check_factors(self, points: list[tuple[Moment, Located]]) -> None:
+        """Equal factors lead from one number to another only if both lie on one side of zero."""
+        for _, item in points:
+            parts = [part.value for part in item.value] if isinstance(item.value, list) else [item.value]
+            if not all(isinstance(part, int | float) and part > 0 for part in parts):
+                message = "`ease: exponential` goes by factors, so it needs numbers above 0"
+                self.problems.append(Problem("T2I207", message, item.place))
+
+    def _of_one_type(self, points: list[tuple[Moment, Located]]) -> list[tuple[Moment, Located]]:
+        """The points whose values can be blended with the first one's."""
+        kept = []
+        for moment, item in points:
+            if _type(item) != _type(points[0][1]):
+                message = f"keyframes of one setting are alike: first {_type(points[0][1])}, here {_type(item)}"
+                self.problems.append(Problem("T2I207", message, item.place))
+            else:
+                kept.append((moment, item))
+        return kept
+
+    def _report(self, key: Any, message: str, *hints: str | None) -> None:
+        place = self.value.keys.get(key, self.value.place)
+        self.problems.append(problem("T2I207", message, place, *hints))
+
+
+def _moment(key: Any) -> Moment | None:
+    if isinstance(key, int | float) and not isinstance(key, bool):
+        return Moment(float(key))
+    match = PERCENT.fullmatch(key) if isinstance(key, str) else None
+    return Moment(float(match[1]), percent=True) if match else None
+
+
+def _same(one: Moment, other: Moment) -> bool:
+    return one.amount == other.amount and (one.percent == other.percent or one.amount == 0)
+
+
+def _type(item: Located) -> str:
+    inner = item.value
+    if isinstance(inner, bool):
+        return "true or false"
+    if isinstance(inner, int | float):
+        return "a number"
+    if isinstance(inner, list) and inner and all(_type(part) == "a number" for part in inner):
+        return f"{len(inner)} numbers"
+    if isinstance(inner, str | list | dict):
+        return "a text"
+    return "nothing" if inner is None else "a wire"
+
+
+def _eased(part: float, ease: Ease) -> float:
+    if ease == "smooth":
+        return part * part * (3 - 2 * part)
+    if ease == "in":
+        return part * part
+    if ease == "out":
+        return part * (2 - part)
+    return 0.0 if ease == "hold" else part
+
+
+def _blend(first: Any, second: Any, part: float, ease: Ease) -> Any:
+    if isinstance(first, list | tuple) and len(first) == len(second):
+        return type(first)(_blend(a, b, part, ease) for a, b in zip(first, second, strict=True))
+    if isinstance(first, bool) or not isinstance(first, int | float):
+        return first
+    factors = ease == "exponential" and first > 0 and second > 0
+    value = first * (second / first) ** part if factors else first + (second - first) * part
+    return round(value) if isinstance(first, int) and isinstance(second, int) else value
+
+
+def _whole(amount: float) -> int | float:
+    return int(amount) if amount.is_integer() else amount

@@ -1,0 +1,170 @@
+"""What can be wrong with a recipe, and how it is told.
+
+A mistake of the user is a value, gathered with all others of the recipe and raised once. The codes are stable: scripts
+and editors may rely on them.
+"""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+CODES: Mapping[str, str] = {
+    # Text and structure
+    "T2I101": "the text is not YAML",
+    "T2I102": "a key stands twice in one mapping",
+    "T2I103": "a YAML tag or a merge key, which recipes do not have",
+    "T2I104": "the recipe is too large, too deep, or unfolds into too much",
+    "T2I105": "a part of the recipe is missing, unknown or of the wrong form",
+    "T2I106": "the format's version is missing or not one that this program reads",
+    "T2I107": "the recipe is not there or can't be read",
+    "T2I108": "what `extends` names is not there, or leads back to itself",
+    "T2I109": "the recipe has no such preset",
+    "T2I110": "an override or an overlay names something that is not there",
+    "T2I111": "a `$` in a text or a param names something that can't stand there",
+    "T2I112": "one name for two things",
+    "T2I113": "a text is cut short by a comment",
+    # Names and settings
+    "T2I201": "no node has this name",
+    "T2I202": "the node has no such port or setting",
+    "T2I203": "something required is missing",
+    "T2I204": "the value is refused",
+    "T2I205": "a wire where a value belongs, or a value where a wire belongs",
+    "T2I206": "the setting can't change over time",
+    "T2I207": "the keyframes are wrong",
+    # Wires and kinds
+    "T2I301": "the wire starts at a node that is not there",
+    "T2I302": "the node has no such output",
+    "T2I303": "the wire carries the wrong kind",
+    "T2I304": "the node has no output",
+    "T2I305": "the node has several outputs, and the wire names none",
+    # The graph as a whole
+    "T2I401": "nodes wait for each other",
+    "T2I402": "no trainable canvas reaches the loss",
+    "T2I403": "embeddings of two perceptors are mixed",
+    "T2I404": "two optimisers train one canvas",
+    "T2I405": "the recipe makes nothing",
+    "T2I406": "`every` on a node that does not run in steps",
+    "T2I407": "more passes than there are things to spread over them",
+    # Weights and files
+    "T2I501": "a package that offers nodes can't be imported",
+    "T2I502": "a file is missing",
+}
+"""Each code and what it means."""
+
+WIDTH = 100
+"""Columns of a source line that are shown; a longer line is shown around the place."""
+
+JOINERS = "\u200c\u200d"
+"""Invisible, and not printable to Python, but parts of words and of emoji."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a file; line and column count from 1, in characters."""
+
+    file: str
+    line: int
+    column: int
+    width: int = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: what is wrong, where, a note under the caret, and hints, each a line."""
+
+    code: str
+    message: str
+    place: Place | None = None
+    label: str = ""
+    hints: tuple[str, ...] = ()
+
+
+def problem(code: str, message: str, place: Place | None = None, *hints: str | None, label: str = "") -> Problem:
+    """A problem with those of the hints that there are."""
+    return Problem(code, message, place, label, tuple(hint for hint in hints if hint))
+
+
+class RecipeError(Exception):
+    """All mistakes of a recipe, with the texts of the files that they are in."""
+
+    def __init__(self, problems: Iterable[Problem], sources: Mapping[str, str]) -> None:
+        self.problems = tuple(problems)
+        self.sources = sources
+        super().__init__("\n".join(f"{problem.code} {problem.message}" for problem in self.problems))
+
+
+def suggest(name: object, known: Iterable[object]) -> str | None:
+    """A hint if something known is spelt nearly like the name; `square` also finds `cutouts.square`."""
+    names = [str(one) for one in islice(known, 300)]
+    wanted = str(name).lower()[:64]
+    within = [one for one in names if wanted and one.lower().rpartition(".")[2] == wanted.rpartition(".")[2]]
+    lower = {one.lower(): one for one in names}
+    near = within or [lower[one] for one in difflib.get_close_matches(wanted, lower, n=1)]
+    return f"did you mean `{near[0]}`?" if near else None
+
+
+def shown(value: object) -> str:
+    """A value as messages name it: texts in quotes, long ones cut."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def render(problems: Sequence[Problem], sources: Mapping[str, str], *, limit: int = 20) -> str:
+    """The problems as plain text, each with its source line and a caret; no more than `limit`, the rest counted."""
+    different = list(dict.fromkeys(problems))
+    blocks = ["\n".join(_block(problem, sources)) for problem in different[:limit]]
+    if len(different) > limit:
+        blocks.append(f"... and {len(different) - limit} more")
+    return "\n\n".join(blocks)
+
+
+def _block(problem: Problem, sources: Mapping[str, str]) -> Iterator[str]:
+    place = problem.place
+    source = sources.get(place.file) if place else None
+    gutter = max(2, len(str(place.line))) if place and source is not None else 2
+    yield f"error {problem.code} {_clean(problem.message)}"
+    if place and source is None:
+        yield f"{' ' * gutter}--> {_clean(place.file)}"
+    elif place and source is not None:
+        # An override is a source named by itself.
+        at = "the command line" if source == place.file else f"{_clean(place.file)}:{place.line}:{place.column}"
+        lines = source.splitlines()
+        line = lines[place.line - 1] if place.line <= len(lines) else ""
+        line, column, width = _window(line, place)
+        yield f"{' ' * gutter}--> {at}"
+        yield f"{' ' * gutter} |"
+        yield f"{place.line:>{gutter}} | {line}".rstrip()
+        caret = " " * _cells(line[:column]) + "^" * _cells(line[column : column + width] or " ")
+        yield f"{' ' * gutter} | {caret} {_clean(problem.label)}".rstrip()
+    for hint in problem.hints:
+        yield f"{' ' * gutter} = {_clean(hint)}"
+
+
+def _window(line: str, place: Place) -> tuple[str, int, int]:
+    """The line, or the part of a long one around the place, and where in it the place begins and how wide it is."""
+    start = place.column - 1
+    first = 0 if len(line) <= WIDTH else max(0, min(start + min(place.width, WIDTH // 2) // 2 - WIDTH // 2, start))
+    first = min(first, max(0, len(line) - WIDTH))
+    part = _clean(line[first : first + WIDTH], limit=WIDTH)
+    before, after = "..." if first else "", "..." if first + WIDTH < len(line) else ""
+    return before + part + after, start - first + len(before), max(1, min(place.width, first + len(part) - start))
+
+
+def _clean(text: str, limit: int = 500) -> str:
+    """The text on one line without control characters, which could move a terminal's cursor or turn its writing."""
+    part = text if len(text) <= limit else text[: limit - 3] + "..."
+    return "".join(sign if sign.isprintable() or sign in JOINERS else _stand_in(sign) for sign in part)
+
+
+def _stand_in(sign: str) -> str:
+    return " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+def _cells(text: str) -> int:
+    """How many columns a terminal takes for the text."""
+    return sum(
+        0 if unicodedata.combining(sign) or sign in JOINERS else 1 + (unicodedata.east_asian_width(sign) in "WF")
+        for sign in text
+    )

@@ -1,0 +1,201 @@
+"""A recipe as written, with presets, `extends` and `--set` applied and each `$` filled in; nothing is looked up yet."""
+
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from t2iflow.pipelines.layers import Shipped, chosen, merge, override, preset_names, read_layers, section_of
+from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
+from t2iflow.pipelines.references import References
+from t2iflow.pipelines.references import Wire as Wire
+from t2iflow.pipelines.source import Located, load, parse
+
+RESERVED = ("use", "every")
+
+
+@dataclass(frozen=True)
+class NodeText:
+    """A node of the recipe: `values` are its ports and settings with every `$` filled in, `written` the same before.
+
+    `use` always is a text, and empty if the recipe has none, a problem that is reported already. `place` and `keys` are
+    those of the names.
+    """
+
+    name: str
+    place: Place
+    use: Located
+    every: Located | None
+    values: Mapping[str, Located]
+    keys: Mapping[str, Place]
+    written: Mapping[str, Located] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The recipe. `params` are as written; `sources` are the texts of its files, its own first; relative paths of
+    pictures start at `folder`."""
+
+    name: str
+    title: str
+    about: str
+    params: Mapping[str, Located]
+    presets: tuple[str, ...]
+    nodes: Mapping[str, NodeText]
+    seed: int
+    sources: Mapping[str, str]
+    folder: Path
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the program, by name."""
+    folder = Path(next(iter(importlib.import_module("t2iflow.examples").__path__)))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def shipped_recipe(name: str) -> Path | None:
+    """Where a shipped recipe is; None if there is none of this name."""
+    return shipped_recipes().get(name)
+
+
+def headline(path: Path) -> str:
+    """A recipe's title."""
+    document = parse(load(path), str(path), [])
+    title = document.value.get("title") if isinstance(document.value, dict) else None
+    return str(title.value) if title is not None else path.stem
+
+
+def read(
+    where: str | Path,
+    *,
+    presets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    shipped: Shipped = shipped_recipe,
+    problems: list[Problem] | None = None,
+) -> Recipe:
+    """Read a recipe file, or a shipped recipe by its name.
+
+    With a list of `problems`, mistakes that can be read past are added to it; RecipeError, with those in the list too,
+    only when no recipe can be made. Without one, RecipeError for any mistake.
+    """
+    path, found = Path(where), [] if problems is None else problems
+    if not os.path.isfile(path):  # which answers for impossible names too
+        named = shipped(str(where))
+        if named is None and not os.path.exists(path):
+            message = f"there is no recipe file {shown(str(where))}, and none of this name ships"
+            near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists those that ship"
+            found.append(problem("T2I107", message, None, near, offer))
+            raise RecipeError(found, {})
+        path = named or path
+    try:
+        text = load(path)
+    except RecipeError as fault:
+        raise RecipeError([*found, *fault.problems], fault.sources) from None
+    return read_text(
+        text, str(path), path.parent, presets=presets, overrides=overrides, shipped=shipped, problems=problems
+    )
+
+
+def read_text(
+    text: str,
+    file: str,
+    folder: Path,
+    *,
+    name: str = "",
+    presets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    shipped: Shipped = shipped_recipe,
+    problems: list[Problem] | None = None,
+) -> Recipe:
+    """Read a recipe's text; `file` is what messages call it, `folder` is where relative paths start. See `read`."""
+    found: list[Problem] = [] if problems is None else problems
+    sources: dict[str, str] = {}
+    try:
+        layers = read_layers(text, file, folder, shipped, found, sources)
+    except RecipeError as fault:
+        raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
+    document, *overlays = layers
+    own = set(section_of(document, "params").value)
+    for overlay in [*overlays, *chosen(presets, layers, found)]:
+        document = merge(document, overlay, found)
+    document = override(document, overrides, found, sources)
+    references = References(section_of(document, "params").value, section_of(document, "nodes").value, found)
+    recipe = Recipe(
+        name=name or Path(file).stem,
+        title=_words(document, "title", found) or name or Path(file).stem,
+        about=_words(document, "about", found),
+        params=references.params,
+        presets=tuple(preset_names(layers)),
+        nodes=_nodes(document, references, found),
+        seed=_seed(document, found),
+        sources=sources,
+        folder=folder,
+    )
+    _check_names(document, own, references, found)
+    if problems is None and found:
+        raise RecipeError(found, sources)
+    return recipe
+
+
+def _check_names(document: Located, own: set[str], references: References, problems: list[Problem]) -> None:
+    """No name twice, and no param that only an overlay has and nobody uses; `own` are those of the first layer."""
+    params, nodes = section_of(document, "params"), section_of(document, "nodes")
+    for key in params.value:
+        place = params.keys[key]
+        if key in nodes.value:
+            hint = f"the node stands on line {nodes.keys[key].line}; one of the two needs another name"
+            problems.append(problem("T2I112", f"`{key}` is a param and a node", place, hint))
+        if key == "seed":
+            problems.append(problem("T2I112", "`seed` is the recipe's own", place, "write it at the top, as `seed: 1`"))
+        if key not in own and key not in references.used:
+            message = f"the overlay's param `{key}` is used nowhere"
+            problems.append(problem("T2I110", message, place, suggest(key, own)))
+
+
+def _nodes(document: Located, references: References, problems: list[Problem]) -> dict[str, NodeText]:
+    nodes = section_of(document, "nodes")
+    if not nodes.value and "nodes" not in document.value:
+        problems.append(problem("T2I405", "the recipe has no nodes", document.place, "they stand in `nodes:`"))
+    return {name: _node(name, nodes, references, problems) for name in nodes.value}
+
+
+def _node(name: str, nodes: Located, references: References, problems: list[Problem]) -> NodeText:
+    text = nodes.value[name]
+    filled = {key: references.fill(value) for key, value in text.value.items()}
+    use = filled.get("use", Located(None, nodes.keys[name]))
+    if "use" not in filled:
+        others = (other for other in nodes.value if other != name)
+        offer = "`use:` names what it is, such as `use: cutouts.square`"
+        problems.append(problem("T2I203", f"node `{name}` has no `use`", use.place, suggest(name, others), offer))
+    elif not isinstance(use.value, str) or not use.value:
+        problems.append(Problem("T2I204", f"`use` of node `{name}` must be a node's name", use.place))
+    return NodeText(
+        name=name,
+        place=nodes.keys[name],
+        use=use if isinstance(use.value, str) else Located("", use.place),
+        every=filled.get("every"),
+        values={key: value for key, value in filled.items() if key not in RESERVED},
+        keys={key: place for key, place in text.keys.items() if key not in RESERVED},
+        written={key: value for key, value in text.value.items() if key not in RESERVED},
+    )
+
+
+def _words(document: Located, key: str, problems: list[Problem]) -> str:
+    value = document.value.get(key)
+    if value is None or value.value is None:
+        return ""
+    if not isinstance(value.value, str):
+        problems.append(problem("T2I105", f"`{key}` must be a text", value.place, "put quotes around it"))
+    return str(value.value)
+
+
+def _seed(document: Located, problems: list[Problem]) -> int:
+    value = document.value.get("seed")
+    if value is None or value.value is None:
+        return 0
+    seed = value.value
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        problems.append(Problem("T2I204", "`seed` must be a whole number, from 0 to 2^63 - 1", value.place))
+        return 0
+    return seed

@@ -1,0 +1,88 @@
+"""The resolved recipe: all that a run depended on, written out, so that a changed default never changes a re-run.
+
+It is a recipe itself. Presets, `extends` and `--set` are applied, every setting is there; params stay params, so that
+it can be run again with another prompt.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from t2iflow.pipelines.graph import Graph
+from t2iflow.pipelines.recipe import NodeText, Recipe
+from t2iflow.pipelines.settings import plain
+
+SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./-]*[A-Za-z0-9_.]|[A-Za-z_]")
+"""Texts that YAML reads as texts without quotes, whatever follows them."""
+WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"}
+
+
+def resolved(graph: Graph) -> str:
+    """The recipe of a graph as YAML text."""
+    return "\n".join(_lines(graph.recipe, graph)) + "\n"
+
+
+def _lines(recipe: Recipe, graph: Graph) -> Iterator[str]:
+    yield "t2iflow: 1"
+    yield f"title: {scalar(recipe.title)}"
+    if recipe.about:
+        yield f"about: {scalar(recipe.about)}"
+    yield f"seed: {recipe.seed}"
+    if recipe.params:
+        yield "params:"
+        for name, value in recipe.params.items():
+            yield f"  {name}: {flow(_written(value))}"
+    yield "nodes:"
+    for text in recipe.nodes.values():
+        yield f"  {text.name}:"
+        yield f"    use: {text.use.value}"
+        for key, value in _inputs(text, graph):
+            yield f"    {key}: {flow(value)}"
+
+
+def _inputs(text: NodeText, graph: Graph) -> Iterator[tuple[str, Any]]:
+    """Ports and settings as written, then the settings that were left to their defaults."""
+    if text.every is not None:
+        yield "every", text.every.value
+    for key, value in text.written.items():
+        yield key, _written(value)
+    node = graph.nodes[text.name]
+    spec = graph.nodes[f"{text.name}.0"].spec if node.implicit else node.spec
+    for key, setting in spec.settings.items():
+        if key not in text.written:
+            yield key, _escaped(setting.default)
+
+
+def _written(value: Any) -> Any:
+    return plain(value)
+
+
+def _escaped(value: Any) -> Any:
+    """A default as a recipe would write it."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, list | tuple):
+        return [_escaped(item) for item in value]
+    return {key: _escaped(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def flow(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(flow(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
+    return scalar(value)
+
+
+def scalar(value: Any) -> str:
+    """One value; texts are quoted unless they can't be mistaken."""
+    if isinstance(value, str):
+        bare = SAFE.fullmatch(value.removeprefix("$")) and value.lower() not in WORDS and ": " not in value
+        return value if bare else json.dumps(value, ensure_ascii=False)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(value), repr(value))
+    return str(value)

@@ -1,0 +1,134 @@
+"""Settings: what a recipe writes, checked against what the signature declares, keyframes included."""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from t2iflow.nodes.node import Setting, kind_name
+from t2iflow.pipelines.keyframes import is_keyframes, read_keyframes
+from t2iflow.pipelines.problems import Problem, shown
+from t2iflow.pipelines.recipe import Wire
+from t2iflow.pipelines.source import Located
+
+
+def read_setting(node: str, setting: Setting, value: Located, problems: list[Problem]) -> Any:
+    """The checked value of a node's setting, with `Keyframes` where it changes over time; None where it is wrong."""
+    return _Reading(node, setting, problems).read(value)
+
+
+@dataclass
+class _Reading:
+    node: str
+    setting: Setting
+    problems: list[Problem]
+
+    def read(self, value: Located) -> Any:
+        if isinstance(value.value, Wire):
+            text = f"{self._what} is a setting, not a port: it takes a value, not a wire"
+            self._report("T2I205", text, value, f"it takes {describe(self.setting.annotation)}")
+            return None
+        if is_keyframes(value) and typing.get_origin(self.setting.annotation) is not dict:
+            return self._keyframes(value, self.setting.adapter)
+        if isinstance(value.value, list) and any(is_keyframes(item) for item in value.value):
+            element = TypeAdapter(_element(self.setting.annotation))
+            reads = (self._keyframes if is_keyframes(item) else self._checked for item in value.value)
+            return [read(item, element) for read, item in zip(reads, value.value, strict=True)]
+        return self._checked(value, self.setting.adapter)
+
+    def _keyframes(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
+        if self.setting.once:
+            text = f"{self._what} is read once, so it can't change over time"
+            self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
+        frames = read_keyframes(value, self.problems)
+        if frames is None:
+            return None
+        return frames.with_values(self._checked(item, adapter) for _, item in frames.points)
+
+    def _checked(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
+        try:
+            return adapter.validate_python(plain(value))
+        except ValidationError as fault:
+            first = fault.errors(include_url=False)[0]
+            reason = first["msg"].replace("Input should be", "it should be").replace("Value error, ", "")
+            text = f"{self._what} can't be {shown(first['input'])}: {reason}"
+            self._report("T2I204", text, _inner(value, first["loc"]))
+            return None
+
+    @property
+    def _what(self) -> str:
+        return f"`{self.setting.name}` of node `{self.node}`"
+
+    def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
+        self.problems.append(Problem(code, text, value.place, hints=hints))
+
+
+def plain(value: Located) -> Any:
+    """The value without places."""
+    inner = value.value
+    if isinstance(inner, list):
+        return [plain(item) for item in inner]
+    if isinstance(inner, dict):
+        return {key: plain(item) for key, item in inner.items()}
+    return str(inner) if isinstance(inner, Wire) else inner
+
+
+def describe(annotation: Any) -> str:
+    """What a setting takes, in words."""
+    try:
+        return _schema_words(TypeAdapter(annotation).json_schema())
+    except Exception:  # a type without a schema is described by its name
+        return kind_name(annotation)
+
+
+def _schema_words(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    if "const" in schema:
+        return f"{schema['const']!r}"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_schema_words(option) for option in schema["anyOf"]))
+    words = {
+        "integer": "a whole number",
+        "number": "a number",
+        "string": "a text",
+        "boolean": "true or false",
+        "null": "null",
+        "object": "a mapping",
+    }.get(schema.get("type", ""), schema.get("type", "anything"))
+    if schema.get("type") == "array":
+        inside = schema.get("prefixItems") or [schema.get("items", {})]
+        words = "a list of " + (f"{len(inside)}: " if "prefixItems" in schema else "")
+        words += ", ".join(dict.fromkeys(_schema_words(item) for item in inside))
+    bounds = [
+        f"{phrase} {schema[key]:g}"
+        for key, phrase in (
+            ("minimum", "from"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "to"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in schema
+    ]
+    return " ".join([words, *bounds])
+
+
+def _element(annotation: Any) -> Any:
+    """The type of a list's items."""
+    for option in (annotation, *typing.get_args(annotation)):
+        if typing.get_origin(option) is list:
+            return typing.get_args(option)[0]
+    return Any
+
+
+def _inner(value: Located, path: tuple[Any, ...]) -> Located:
+    """The innermost located value on the way that pydantic names."""
+    for step in path:
+        inside = value.value
+        if isinstance(inside, list) and isinstance(step, int) and step < len(inside):
+            value = inside[step]
+        elif isinstance(inside, dict) and step in inside:
+            value = inside[step]
+    return value

@@ -1,0 +1,277 @@
+"""Wiring: from the text of each node to specs found, settings checked and ports joined, with all mistakes in one go.
+
+Two spellings are unfolded into plain nodes here, so that nothing downstream knows them: a list or a weight on a `Loss`
+port becomes `losses.total`, and a text keyframed over time becomes a `clip.blend` of as many copies of its node as
+there are texts.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from t2iflow.nodes import catalog
+from t2iflow.nodes.node import Port, Spec, kind_name
+from t2iflow.nodes.perceptor import Wanted
+from t2iflow.nodes.types import Loss
+from t2iflow.pipelines.graph import Graph, Node, Source
+from t2iflow.pipelines.keyframes import WORDS, is_keyframes, read_keyframes
+from t2iflow.pipelines.problems import Place, Problem, shown, suggest
+from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
+from t2iflow.pipelines.settings import describe, plain, read_setting
+from t2iflow.pipelines.source import Located
+
+
+def wire(recipe: Recipe, problems: list[Problem]) -> Graph:
+    """Find the specs, check the settings and join the ports; what is wrong is added to `problems`."""
+    wiring = _Wiring(recipe, problems)
+    nodes = wiring.nodes()
+    return Graph(recipe, nodes, frozenset(wiring.torn))
+
+
+@dataclass
+class _Wiring:
+    recipe: Recipe
+    problems: list[Problem]
+    specs: dict[str, Spec | None] = field(default_factory=dict)
+    torn: set[str] = field(default_factory=set)
+
+    def nodes(self) -> dict[str, Node]:
+        for text in self.recipe.nodes.values():
+            self.specs[text.name] = self._spec(text)
+        nodes: dict[str, Node] = {}
+        for text in self.recipe.nodes.values():
+            spec = self.specs[text.name]
+            if spec is not None:
+                for node in self._unfolded(text, spec):
+                    nodes[node.name] = node
+        return nodes
+
+    def _report(self, code: str, message: str, place: Place | None, *hints: str | None, label: str = "") -> None:
+        self.problems.append(Problem(code, message, place, label, tuple(hint for hint in hints if hint)))
+
+    def _spec(self, text: NodeText) -> Spec | None:
+        use = text.use
+        if not use.value:  # reported with the text
+            return None
+        try:
+            return catalog.find(use.value)
+        except catalog.BrokenPackageError as fault:
+            self._report("T2I501", f"`{use.value}` belongs to a package that can't be imported: {fault}", use.place)
+        except catalog.UnknownNodeError:
+            known = [spec.name for spec in catalog.every_node()]
+            self._report(
+                "T2I201",
+                f"unknown node `{use.value}`",
+                use.place,
+                suggest(use.value, known),
+                "`t2iflow nodes` lists all of them",
+            )
+        return None
+
+    def _unfolded(self, text: NodeText, spec: Spec) -> Iterator[Node]:
+        """The node of this text; more than one where a text setting is keyframed."""
+        keyframed = next((key for key, value in text.values.items() if self._fades(spec, key, value)), None)
+        if keyframed is None:
+            yield from self._node(text, spec)
+            return
+        frames = read_keyframes(text.values[keyframed], self.problems)
+        if frames is None:
+            return
+        copies = []
+        for index, (_, value) in enumerate(frames.points):
+            copy = replace(text, name=f"{text.name}.{index}", values={**text.values, keyframed: value})
+            for node in self._node(copy, spec):
+                yield replace(node, implicit=True)
+            copies.append(Source(copy.name))
+        blend = catalog.find("clip.blend")
+        yield Node(
+            text.name,
+            blend,
+            text.place,
+            {"position": frames.with_values(float(index) for index in range(len(copies)))},
+            {"prompts": tuple(copies)},
+            implicit=True,
+        )
+
+    def _fades(self, spec: Spec, key: str, value: Located) -> bool:
+        """Whether this is a setting of texts over time, on a node that makes embeddings."""
+        if spec.kind is not Wanted or key not in spec.settings or not is_keyframes(value):
+            return False
+        return any(not isinstance(item.value, int | float) for at, item in value.value.items() if at not in WORDS)
+
+    def _node(self, text: NodeText, spec: Spec) -> Iterator[Node]:
+        settings: dict[str, Any] = {}
+        wires: dict[str, tuple[Source, ...]] = {}
+        for key, value in text.values.items():
+            if key in spec.settings:
+                settings[key] = read_setting(text.name, spec.settings[key], value, self.problems)
+            elif key in spec.ports:
+                yield from self._port(text, spec.ports[key], value, wires)
+            else:
+                names = [*spec.ports, *spec.settings]
+                self.torn.add(text.name)
+                self._report(
+                    "T2I202",
+                    f"unknown input `{key}` for node `{text.name}` ({spec.name})",
+                    text.keys.get(key, text.place),
+                    suggest(key, names),
+                    _inputs(spec),
+                    f"see `t2iflow nodes {spec.name}`",
+                )
+        for name, setting in spec.settings.items():
+            if name not in text.values:
+                if setting.required:
+                    self._missing(text, spec, f"setting `{name}` ({describe(setting.annotation)})")
+                settings[name] = setting.default
+        for name, port in spec.ports.items():
+            if port.required and name not in text.values:
+                self.torn.add(text.name)
+                self._missing(text, spec, f"port `{name}` ({kind_name(port.kind)})", self._candidates(port, text.name))
+        every = self._every(text)
+        ordered = {name: settings[name] for name in spec.settings if name in settings}
+        yield Node(text.name, spec, text.place, ordered, wires, every)
+
+    def _missing(self, text: NodeText, spec: Spec, what: str, hint: str | None = None) -> None:
+        self._report("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", text.place, hint, _inputs(spec))
+
+    def _candidates(self, port: Port, name: str) -> str | None:
+        """What in this recipe could be wired to the port."""
+        fitting = [
+            f"${other}"
+            for other, spec in self.specs.items()
+            if spec is not None and other != name and port.kind in spec.outputs.values()
+        ]
+        return f"`{port.name}: {fitting[0]}` would fit" if len(fitting) == 1 else None
+
+    def _every(self, text: NodeText) -> int:
+        if text.every is None:
+            return 1
+        value = text.every.value
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            self._report("T2I204", f"`every` of node `{text.name}` must be a whole number from 1", text.every.place)
+            return 1
+        return value
+
+    def _port(self, text: NodeText, port: Port, value: Located, wires: dict[str, tuple[Source, ...]]) -> Iterator[Node]:
+        if value.value is None and not port.required:
+            return
+        if port.kind is Loss and not port.many and not isinstance(value.value, Wire):
+            terms = value.value if isinstance(value.value, list) else [value]
+            if terms and all(isinstance(term.value, Wire) or _is_weighted(term) for term in terms):
+                total = yield from self._total(text, port, terms, value.place)
+                wires[port.name] = (Source(total),)
+                return
+        items = value.value if port.many and isinstance(value.value, list) else [value]
+        sources = []
+        for item in items:
+            if isinstance(item.value, Wire):
+                source = self._source(text, port, item)
+                if source is not None:
+                    sources.append(source)
+                else:
+                    self.torn.add(text.name)
+            else:
+                self.torn.add(text.name)
+                self._report(
+                    "T2I205",
+                    f"`{port.name}` of node `{text.name}` is a port: it takes a wire, not {shown(plain(item))}",
+                    item.place,
+                    self._candidates(port, text.name) or f"write `$name` of a node that makes {kind_name(port.kind)}",
+                )
+        if port.required and not items:
+            self._report("T2I203", f"`{port.name}` of node `{text.name}` needs at least one wire", value.place)
+        wires[port.name] = tuple(sources)
+
+    def _total(self, text: NodeText, port: Port, terms: list[Located], place: Place) -> Generator[Node, None, str]:
+        """Unfold `[$score, {of: $smooth, weight: 0.02}]` into a node; gives its name."""
+        name = f"{text.name}.{port.name}"
+        spec = catalog.find("losses.total")
+        of = [term if isinstance(term.value, Wire) else term.value["of"] for term in terms]
+        one = Located(1.0, place, {})
+        weights = [one if isinstance(term.value, Wire) else term.value.get("weight", one) for term in terms]
+        total = NodeText(
+            name=name,
+            place=place,
+            use=Located(spec.name, place, {}),
+            every=None,
+            values={"terms": Located(of, place, {}), "weights": Located(weights, place, {})},
+            keys={},
+        )
+        for node in self._node(total, spec):
+            yield replace(node, implicit=True)
+        return name
+
+    def _source(self, text: NodeText, port: Port, item: Located) -> Source | None:
+        """Where this wire starts, if it can end at this port."""
+        start: Wire = item.value
+        if start.node not in self.specs:
+            names = [name for name in self.specs if name != text.name]
+            self._report("T2I301", f"there is no node or param `{start.node}`", item.place, suggest(start.node, names))
+            return None
+        spec = self.specs[start.node]
+        if spec is None:  # its own mistake is reported already
+            return None
+        if not spec.outputs:
+            self._report("T2I304", f"`{start.node}` ({spec.name}) has no output to wire", item.place)
+            return None
+        output = start.port
+        if output and output not in spec.outputs:
+            self._report(
+                "T2I302",
+                f"`{start.node}` ({spec.name}) has no output `{output}`",
+                item.place,
+                suggest(output, [name for name in spec.outputs if name]),
+                _outputs(spec),
+            )
+            return None
+        if not output and len(spec.outputs) > 1:
+            fitting = [name for name, kind in spec.outputs.items() if kind is port.kind]
+            if len(fitting) != 1:
+                self._report(
+                    "T2I305", f"`{start.node}` ({spec.name}) has several outputs: name one", item.place, _outputs(spec)
+                )
+                return None
+            output = fitting[0]
+        kind = spec.outputs[output]
+        if kind is not port.kind:
+            written = f"${start.node}" + (f".{output}" if output else "")
+            self._report(
+                "T2I303",
+                f"`{written}` is {kind_name(kind)}, but `{port.name}` of node `{text.name}` wants"
+                f" {kind_name(port.kind)}",
+                item.place,
+                _bridge(kind, port.kind),
+                self._candidates(port, text.name),
+            )
+            return None
+        return Source(start.node, output)
+
+
+def _is_weighted(term: Located) -> bool:
+    inner = term.value
+    return (
+        isinstance(inner, dict)
+        and "of" in inner
+        and isinstance(inner["of"].value, Wire)
+        and set(inner) <= {"of", "weight"}
+    )
+
+
+def _inputs(spec: Spec) -> str:
+    ports = [f"{port.name} ({kind_name(port.kind)})" for port in spec.ports.values()]
+    return "inputs: " + ", ".join([*ports, *spec.settings])
+
+
+def _outputs(spec: Spec) -> str:
+    return "outputs: " + ", ".join(
+        f"{name or 'the only one'} ({kind_name(kind)})" for name, kind in spec.outputs.items()
+    )
+
+
+def _bridge(given: Any, wanted: Any) -> str | None:
+    """The node that makes one kind of the other, if there is one."""
+    for spec in catalog.every_node():
+        needed = [port.kind for port in spec.ports.values() if port.required]
+        if spec.role != "optimizer" and given in needed and spec.kind is wanted:
+            return f"`{spec.name}` makes {kind_name(wanted)} of {kind_name(given)}"
+    return None

@@ -1,0 +1,41 @@
+"""Checkpoints: all that a run needs to go on as if it had never stopped, in one file of tensors and plain values."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+NAME = "checkpoint.pt"
+
+
+@dataclass
+class Checkpoint:
+    """Where a run stands: `item` of the plan, `step` in it, and the memory of everything that has one."""
+
+    item: int
+    step: int
+    parts: int
+    trained: dict[str, list[Tensor]] = field(default_factory=dict)  # by canvas
+    memories: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node
+    results: dict[str, Tensor] = field(default_factory=dict)  # finished pictures, by optimiser
+    seconds: float = 0.0
+
+    def save(self, folder: Path) -> None:
+        """Write it whole or not at all."""
+        path = folder / NAME
+        fresh = path.with_suffix(".new")
+        torch.save(dict(vars(self)), fresh)
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+
+def load(folder: Path) -> Checkpoint | None:
+    """The run folder's checkpoint, if it has one; only tensors and plain values are read."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))

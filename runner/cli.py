@@ -1,0 +1,299 @@
+"""The command line. Heavy imports happen inside the commands, so that `--help` is quick."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from t2iflow.pipelines.plan import Plan
+    from t2iflow.runner.events import Listener
+    from t2iflow.runner.session import Outcome
+
+app = typer.Typer(
+    name="t2iflow",
+    help="Make pictures and films from text: recipes in YAML, compiled to a loop.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipeArgument = Annotated[
+    str, typer.Argument(help="A recipe file, a shipped recipe's name, or a picture or film made here.")
+]
+Settings = Annotated[
+    Optional[list[str]],  # noqa: UP045 (typer reads annotations at run time, also on Python 3.10)
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a param, or a setting as NODE.SETTING. Repeatable."),
+]
+Presets = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--preset", metavar="NAME", help="Apply one of the recipe's presets. Repeatable."),
+]
+Seed = Annotated[Optional[int], typer.Option("--seed", help="Another seed, another picture.")]  # noqa: UP045
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+SaveEvery = Annotated[float, typer.Option("--checkpoint", min=0, help="Seconds between checkpoints.")]
+Json = Annotated[bool, typer.Option("--json", help="Tell events as JSON lines on standard output.")]
+
+
+def main() -> None:
+    """The console command."""
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    app()
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument,
+    settings: Settings = None,
+    preset: Presets = None,
+    seed: Seed = None,
+    out: Annotated[Path, typer.Option("--out", help="Where run folders are made.")] = Path("runs"),
+    device: Device = "auto",
+    checkpoint: SaveEvery = 10.0,
+    json: Json = False,
+) -> None:
+    """Make what a recipe describes."""
+    from t2iflow.runner import session
+    from t2iflow.runner.device import NoDeviceError
+    from t2iflow.runner.folder import FolderError
+
+    plan = _plan(recipe, settings, preset, seed)
+    try:
+        outcome = session.start(plan, out, device, _listeners(json), checkpoint)
+    except NoDeviceError as fault:
+        _fail(str(fault), session.USAGE)
+    except FolderError as fault:
+        _fail(str(fault), session.FAILED)
+    _finish(outcome)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")],
+    device: Device = "auto",
+    checkpoint: SaveEvery = 10.0,
+    json: Json = False,
+) -> None:
+    """Go on with a stopped run; it ends with the same bytes as if it had not been stopped."""
+    from t2iflow.runner import session
+    from t2iflow.runner.device import NoDeviceError
+    from t2iflow.runner.folder import RECIPE, has_finished
+
+    if not (folder / RECIPE).is_file():
+        _fail(f"`{folder}` is not a run folder: there is no {RECIPE} in it", session.USAGE)
+    if has_finished(folder):
+        _fail(f"the run in `{folder}` is finished; run it anew with `t2iflow run {folder / RECIPE}`", session.USAGE)
+    plan = _plan(str(folder / RECIPE))
+    try:
+        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint)
+    except NoDeviceError as fault:
+        _fail(str(fault), session.USAGE)
+    _finish(outcome)
+
+
+@app.command()
+def check(recipe: RecipeArgument, settings: Settings = None, preset: Presets = None) -> None:
+    """Look for all mistakes in a recipe, without running it."""
+    plan = _plan(recipe, settings, preset)
+    count = len(plan.graph.recipe.nodes)
+    _out().print(f"{recipe}: nothing wrong ({count} nodes)", highlight=False)
+
+
+@app.command()
+def plan(recipe: RecipeArgument, settings: Settings = None, preset: Presets = None, device: Device = "auto") -> None:
+    """Tell what would run, how often, on what, and which files it would write."""
+    from t2iflow.runner.device import NoDeviceError
+    from t2iflow.runner.preview import preview
+    from t2iflow.runner.session import USAGE
+
+    try:
+        text = preview(_plan(recipe, settings, preset), device)
+    except NoDeviceError as fault:
+        _fail(str(fault), USAGE)
+    _out().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def show(
+    recipe: RecipeArgument,
+    stage: Annotated[str, typer.Option(help="recipe, resolved, graph or plan.")] = "resolved",
+    settings: Settings = None,
+    preset: Presets = None,
+) -> None:
+    """Print a stage of the compilation."""
+    from t2iflow.pipelines import draw
+    from t2iflow.pipelines.resolved import resolved
+    from t2iflow.runner.session import USAGE
+
+    made = _plan(recipe, settings, preset)
+    stages = {
+        "recipe": lambda: next(iter(made.graph.recipe.sources.values())),
+        "resolved": lambda: resolved(made.graph),
+        "graph": lambda: draw.term(made),
+        "plan": lambda: str(made),
+    }
+    if stage not in stages:
+        _fail(f"unknown stage `{stage}`: choose one of {', '.join(stages)}", USAGE)
+    _write(stages[stage]())
+
+
+@app.command()
+def graph(
+    recipe: RecipeArgument,
+    form: Annotated[str, typer.Option("--format", help="term, mermaid, dot or svg.")] = "term",
+    settings: Settings = None,
+    preset: Presets = None,
+) -> None:
+    """Draw a recipe's nodes and wires."""
+    from t2iflow.pipelines import draw
+    from t2iflow.runner.session import USAGE
+
+    if form not in draw.FORMATS:
+        _fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
+    _write(draw.FORMATS[form](_plan(recipe, settings, preset)))
+
+
+@app.command()
+def nodes(name: Annotated[Optional[str], typer.Argument(help="A node, or a family of nodes.")] = None) -> None:  # noqa: UP045
+    """List the nodes, or tell all about one."""
+    from t2iflow.pipelines import reference
+    from t2iflow.runner.session import USAGE
+
+    try:
+        _write(reference.about(name) if name else reference.listing())
+    except LookupError as fault:
+        _fail(str(fault.args[0]), USAGE)
+
+
+@app.command()
+def recipes(name: Annotated[Optional[str], typer.Argument(help="A shipped recipe.")] = None) -> None:  # noqa: UP045
+    """List the recipes that ship, or print one."""
+    from t2iflow.pipelines.recipe import headline, shipped_recipes
+
+    if name is None:
+        for known, path in shipped_recipes().items():
+            _out().print(f"[bold]{known:24}[/bold] {headline(path)}", highlight=False)
+    else:
+        _write(_shipped(name).read_text(encoding="utf-8"))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The shipped recipe to start from.")],
+    file: Annotated[Optional[Path], typer.Argument(help="Where to; NAME.yaml if left out.")] = None,  # noqa: UP045
+) -> None:
+    """Copy a shipped recipe to edit."""
+    from t2iflow.runner.session import FAILED
+
+    target = file or Path(f"{name}.yaml")
+    text = _shipped(name).read_text(encoding="utf-8")
+    try:
+        with target.open("x", encoding="utf-8") as fresh:
+            fresh.write(text)
+    except FileExistsError:
+        _fail(f"`{target}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
+    except OSError as fault:
+        _fail(f"can't write `{target}`: {fault.strerror}", FAILED)
+    _out().print(f"wrote {target}; try `t2iflow run {target}`", highlight=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    import json
+
+    from t2iflow.pipelines.schema import recipe_schema
+
+    _write(json.dumps(recipe_schema(), indent=2) + "\n")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at versions, devices, packages and weights, and say what is broken and what mends it."""
+    from t2iflow.runner.doctor import examine
+    from t2iflow.runner.session import FAILED
+
+    healthy = True
+    for finding in examine():
+        mark = "[green]ok[/green]  " if finding.well else "[red]broken[/red]"
+        _out().print(f"{mark} {finding.what}", highlight=False)
+        if finding.mend:
+            _out().print(f"       mend: {finding.mend}", highlight=False, markup=False)
+        healthy = healthy and finding.well
+    raise typer.Exit(0 if healthy else FAILED)
+
+
+def _plan(
+    where: str, settings: list[str] | None = None, presets: list[str] | None = None, seed: int | None = None
+) -> "Plan":
+    """Read and compile a recipe; ends the program with all its mistakes."""
+    from t2iflow.pipelines.compiling import compile_recipe
+    from t2iflow.pipelines.problems import Problem, RecipeError, render
+    from t2iflow.runner.opening import read_anything
+    from t2iflow.runner.session import INVALID
+
+    overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
+    problems: list[Problem] = []
+    try:
+        recipe = read_anything(where, presets or [], overrides, problems)
+        return compile_recipe(recipe, problems)
+    except RecipeError as fault:
+        _err().print(render(fault.problems, fault.sources), highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(INVALID) from None
+
+
+def _listeners(json: bool) -> list["Listener"]:
+    from t2iflow.runner.folder import EventLog
+    from t2iflow.runner.progress import Reporter
+
+    if not json:
+        return [Reporter(_err())]
+
+    def write(line: str) -> None:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+    return [EventLog(write)]
+
+
+def _finish(outcome: "Outcome") -> NoReturn:
+    if outcome.message:
+        _err().print(f"error: {outcome.message}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(outcome.code)
+
+
+def _shipped(name: str) -> Path:
+    from t2iflow.pipelines.problems import suggest
+    from t2iflow.pipelines.recipe import shipped_recipes
+    from t2iflow.runner.session import USAGE
+
+    known = shipped_recipes()
+    if name not in known:
+        _fail(f"there is no shipped recipe `{name}`; {suggest(name, known) or 'see `t2iflow recipes`'}", USAGE)
+    return known[name]
+
+
+def _out() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def _err() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _write(text: str) -> None:
+    """Print as it is: meant to be piped."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    _err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(code)

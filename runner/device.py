@@ -1,0 +1,38 @@
+"""Which device a run uses, and why."""
+
+import os
+
+import torch
+
+CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+class NoDeviceError(RuntimeError):
+    """The device asked for is not there."""
+
+
+def choose(wanted: str = "auto") -> tuple[torch.device, str]:
+    """The device and the reason for it, in words; `auto` takes a GPU that works, else the CPU."""
+    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
+    kind = wanted.partition(":")[0]
+    if kind not in CHOICES:
+        raise NoDeviceError(f"unknown device `{wanted}`: choose one of {', '.join(CHOICES)}, or `cuda:1` and so on")
+    if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
+        if not torch.cuda.is_available():
+            raise NoDeviceError(f"no CUDA device: {_why_no_cuda()}")
+        number = int(wanted.partition(":")[2] or 0)
+        if number >= torch.cuda.device_count():
+            raise NoDeviceError(f"there is no `{wanted}`: {torch.cuda.device_count()} CUDA device(s) found")
+        return torch.device("cuda", number), torch.cuda.get_device_name(number)
+    if kind == "mps" or (kind == "auto" and torch.backends.mps.is_available()):
+        if not torch.backends.mps.is_available():
+            raise NoDeviceError("no Apple GPU (MPS) that this torch can use")
+        return torch.device("mps"), "Apple GPU"
+    why = "asked for" if kind == "cpu" else _why_no_cuda()
+    return torch.device("cpu"), f"{why}; {torch.get_num_threads()} threads"
+
+
+def _why_no_cuda() -> str:
+    if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
+        return f"torch {torch.__version__} is built without GPU support"
+    return "torch finds no GPU or driver"

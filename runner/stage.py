@@ -1,0 +1,167 @@
+"""A stage: one optimiser's region, built and linked, and the order of its step.
+
+A step paints the picture once and judges it in one or more parts: with `accumulate: k` the judge runs k times on a
+detached picture, adding up the picture's gradient, and the paint is differentiated once. Memory then grows with one
+part's crops, and k passes cost no extra painting.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Share, Tick
+from t2iflow.nodes.node import Settles
+from t2iflow.nodes.optimizers import Fit
+from t2iflow.nodes.types import Image, Loss
+from t2iflow.pipelines.plan import Region
+from t2iflow.runner.link import Link, Slot
+
+WHOLE = Share()
+LOOK_EVERY = 25
+"""Steps between looks at whether a GPU's loss is still finite; each look waits for the device."""
+
+
+class NotFiniteError(ArithmeticError):
+    """A value became infinite or not a number; says in which node first."""
+
+
+class Stage:
+    """One optimiser's region."""
+
+    def __init__(self, region: Region, links: Mapping[str, Link], slots: Mapping[Slot, int], values: list[Any]) -> None:
+        self.region = region
+        self.parts = region.accumulate
+        self._values = values
+        for name in region.members:
+            links[name].make(values)
+        canvases = [links[name].live for name in region.canvases]
+        self._optimizer = links[region.optimizer]
+        self.fit: Fit = self._optimizer.live
+        self.fit.start([tensor for canvas in canvases for tensor in canvas.trainable()])
+        self._settle = [canvas.settle for canvas in canvases if isinstance(canvas, Settles)]
+        self._paint = [links[name] for name in region.paint]
+        self._judge = [links[name] for name in region.judge]
+        self._watch = [(watch, [links[name] for name in (*watch.before, watch.sink)]) for watch in region.watch]
+        wires = self._optimizer.node.wires
+        self._image, self._loss = (slots[wires[port][0].node, wires[port][0].output] for port in ("image", "loss"))
+        self._result = slots[region.optimizer, ""]
+        made = {slot for link in self._paint for slot in link.outputs}
+        used = {slot for link in self._judge for slot in link.inputs} | {self._loss}
+        self._crossing = sorted(made & used)
+        self._repaint(Tick(0, region.steps))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the picture is."""
+        image: Tensor = self._values[self._image]
+        return image.device
+
+    @property
+    def most_parts(self) -> int:
+        """Into how many parts a step can be split at most: no node may be left without a crop to make."""
+        counts = [
+            link.node.settings["count"]
+            for link in self._judge
+            if Share in link.node.spec.ambient.values() and "count" in link.node.settings
+        ]
+        return min(counts, default=1)
+
+    def step(self, tick: Tick) -> tuple[Loss, Image]:
+        """Paint, judge, differentiate, move, settle, show; gives the loss and the picture that was judged."""
+        self.fit.clear()
+        for link in self._paint:
+            link(self._values, tick, WHOLE)
+        painted = self._detach()
+        loss = self._judged(tick)
+        image: Image = self._values[self._image].detach()
+        if self._looks_at(tick) and not torch.isfinite(loss):
+            self._blame(tick)
+        self._differentiate(painted)
+        self.fit(image, loss, rate=self._optimizer.setting("rate", tick))
+        for settle in self._settle:
+            settle()
+        self._show(tick)
+        return loss, image
+
+    def finish(self) -> Tensor:
+        """Paint the finished picture (of the running mean, if one is kept), show it and give it on."""
+        last = Tick(max(self.region.steps - 1, 0), self.region.steps)
+        with self.fit.averaged():
+            self._repaint(last)
+        self._show(last, always=True)
+        image: Tensor = self._values[self._image].detach()
+        self.give(image)
+        return image
+
+    def give(self, image: Tensor) -> None:
+        """Put the finished picture where the rest of the run finds it."""
+        self._values[self._result] = image
+
+    def _detach(self) -> list[tuple[int, Tensor]]:
+        """Cut the picture off the paint, so that the judge's gradients gather there; gives what was cut."""
+        painted = []
+        for slot in self._crossing:
+            value = self._values[slot]
+            if isinstance(value, Tensor) and value.requires_grad:
+                painted.append((slot, value))
+                self._values[slot] = value.detach().requires_grad_()
+        return painted
+
+    def _judged(self, tick: Tick) -> Loss:
+        total = torch.zeros((), device=self.device)
+        for part in range(self.parts):
+            share = Share(part, self.parts)
+            for link in self._judge:
+                link(self._values, tick, share)
+            loss = self._values[self._loss] / self.parts
+            loss.backward()
+            total += loss.detach()
+        return Loss(total)
+
+    def _differentiate(self, painted: list[tuple[int, Tensor]]) -> None:
+        """Carry the gathered gradients on through the paint."""
+        reached = [(value, self._values[slot].grad) for slot, value in painted]
+        reached = [(value, gradient) for value, gradient in reached if gradient is not None]
+        torch.autograd.backward([value for value, _ in reached], [gradient for _, gradient in reached])
+
+    @torch.no_grad()
+    def _repaint(self, tick: Tick) -> None:
+        for link in self._paint:
+            link(self._values, tick, WHOLE)
+
+    @torch.no_grad()
+    def _show(self, tick: Tick, always: bool = False) -> None:
+        for watch, links in self._watch:
+            if always or tick.step % watch.every == 0:
+                for link in links:
+                    link(self._values, tick, WHOLE)
+
+    def _looks_at(self, tick: Tick) -> bool:
+        return self.device.type == "cpu" or tick.step % LOOK_EVERY == 0
+
+    @torch.no_grad()
+    def _blame(self, tick: Tick) -> None:
+        """Compute the step again, looking at each node's values."""
+        for link in (*self._paint, *self._judge):
+            link(self._values, tick, Share(0, self.parts))
+            for slot in link.outputs:
+                if not all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(self._values[slot])):
+                    raise NotFiniteError(
+                        f"at step {tick.step} the values of `{link.node.name}` ({link.node.spec.name}) are no longer"
+                        " finite; a lower rate or a smaller weight of its loss may help"
+                    )
+        raise NotFiniteError(f"at step {tick.step} the loss is no longer finite; a lower rate may help")
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in a value."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tensors(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        for item in vars(value).values():
+            yield from _tensors(item)

@@ -1,0 +1,377 @@
+"""What holds for every node. A new one needs a row in `ROWS`, and no more."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Folder, Notes, Random, Share, Tick
+from t2iflow.nodes.catalog import every_node
+from t2iflow.nodes.crops import Crops, whole
+from t2iflow.nodes.node import kind_name
+from t2iflow.nodes.perceptor import Clip, Layer, Seen, Wanted
+from t2iflow.nodes.types import File, Image, Loss, Mask
+
+
+class Row:
+    """How to try a node: its settings, and inputs for ports where the usual one of that kind won't do.
+
+    A setting or input that is a function is called with the bench. A port in `flat` passes no gradient, on purpose.
+    """
+
+    def __init__(self, inputs: dict[str, Any] | None = None, /, *, flat: tuple[str, ...] = (), **settings: Any) -> None:
+        self.inputs = inputs or {}
+        self.flat = flat
+        self.settings = settings
+
+
+class Bench:
+    """What nodes are given in these tests; the same every time."""
+
+    def __init__(self, place: Path, notes: Notes, folder: Folder, clip: Clip) -> None:
+        self.place, self.notes, self.folder, self.clip = place, notes, folder, clip
+        self._chance = torch.Generator().manual_seed(1)
+
+    def numbers(self, *shape: int) -> Tensor:
+        """Numbers from 0.05 to 0.95 that a gradient can reach."""
+        return (torch.rand(shape, generator=self._chance) * 0.9 + 0.05).requires_grad_()
+
+    def directions(self, number: int) -> Tensor:
+        """Embeddings of unit length that a gradient can reach."""
+        return F.normalize(self.numbers(number, 16).detach() - 0.5, dim=-1).requires_grad_()
+
+    def image(self) -> Image:
+        return Image(self.numbers(1, 3, 24, 32))
+
+    def crops(self) -> Crops:
+        return whole(self.numbers(2, 3, 24, 24), 12, 16)
+
+    def seen(self) -> Seen:
+        layers = (Layer(self.numbers(4, 5, 3, 3), torch.full((5,), 0.4), torch.full((5,), 0.2)),)
+        return Seen(self.directions(4), layers)
+
+    def wanted(self) -> Wanted:
+        return Wanted(self.directions(2).detach(), torch.tensor([1.0, -0.5]), torch.full((2,), -math.inf))
+
+    def loss(self) -> Loss:
+        return Loss(self.numbers())
+
+    def mask(self) -> Mask:
+        return Mask(self.numbers(1, 1, 24, 32).detach())
+
+
+USUAL: dict[Any, Callable[[Bench], Any]] = {
+    Image: Bench.image,
+    Crops: Bench.crops,
+    Seen: Bench.seen,
+    Wanted: Bench.wanted,
+    Loss: Bench.loss,
+    Mask: Bench.mask,
+    Clip: lambda bench: bench.clip,
+}
+
+
+def loud(bench: Bench) -> Image:
+    """An image that leaves 0..1."""
+    return Image((bench.numbers(1, 3, 8, 8).detach() * 3 - 1).requires_grad_())
+
+
+ROWS: dict[str, Row] = {
+    "augment.affine": Row(shear=5.0, scale=[0.8, 1.2], aspect=0.1),
+    "augment.classic": Row(),
+    "augment.colour": Row(brightness=0.1, contrast=0.1, channels=0.1),
+    "augment.erase": Row(),
+    "augment.flip": Row(),
+    "augment.gentle": Row(),
+    "augment.grey": Row(probability=0.5),
+    "augment.noise": Row(),
+    "augment.perspective": Row(),
+    "canvas.fourier": Row(size=[32, 24]),
+    "canvas.palette": Row(size=[32, 24]),
+    "canvas.pixels": Row(size=[32, 24]),
+    "cutouts.mixed": Row(count=4, size=16),
+    "cutouts.normal": Row(count=4, size=16),
+    "cutouts.pooled": Row(count=4, size=16),
+    "cutouts.square": Row(count=4, size=16),
+    "cutouts.uniform": Row(count=4, size=16),
+    "cutouts.whole": Row(count=2, size=16),
+    "losses.cosine": Row(averaging=0.3),
+    "losses.naturalness": Row(),
+    "losses.photographic": Row(),
+    "losses.range": Row({"image": loud}),
+    "losses.reference": Row(),
+    "losses.saturation": Row(),
+    "losses.spherical": Row(),
+    "losses.total": Row(weights=[1.0, -0.5]),
+    "losses.total_variation": Row(),
+    "optimizers.adagrad": Row(),
+    "optimizers.adam": Row(),
+    "optimizers.adamax": Row(),
+    "optimizers.adamp": Row(),
+    "optimizers.adamw": Row(),
+    "optimizers.diffgrad": Row(),
+    "optimizers.radam": Row(),
+    "optimizers.rmsprop": Row(),
+    "optimizers.sgd": Row(),
+    "siren.canvas": Row(size=[32, 24], layers=2, width=16, start_steps=2),
+}
+
+SPECS = {spec.name: spec for spec in every_node() if spec.target.__module__.startswith("t2iflow.")}
+TRIED = sorted(SPECS.keys() & ROWS.keys())
+RANDOM = [name for name in TRIED if Random in {*SPECS[name].ambient.values(), *SPECS[name].ambient_once.values()}]
+SMOOTH = {Image, Crops, Seen, Loss}
+"""Kinds that carry gradients."""
+LEADING = [
+    name
+    for name in TRIED
+    if SPECS[name].role == "function"
+    and SPECS[name].kind in SMOOTH
+    and any(port.kind in SMOOTH for port in SPECS[name].ports.values())
+]
+CANVASES = [name for name in TRIED if SPECS[name].role == "canvas"]
+SETTINGS = {f"{spec.name}.{setting.name}": setting for spec in SPECS.values() for setting in spec.settings.values()}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, notes: Notes, folder: Folder, glance: Clip) -> Bench:
+    return Bench(tmp_path, notes, folder, glance)
+
+
+class Trial:
+    """One call of a node, as the runner would make it."""
+
+    def __init__(self, name: str, bench: Bench, seed: int = 0, only_required: bool = False) -> None:
+        self.spec, row = SPECS[name], ROWS[name]
+        settings = {key: value(bench) if callable(value) else value for key, value in row.settings.items()}
+        self.settings = {key: self.spec.settings[key].adapter.validate_python(settings[key]) for key in settings}
+        self.ports: dict[str, Any] = {}
+        for port in self.spec.ports.values():
+            if port.name in row.inputs:
+                given = row.inputs[port.name]
+                self.ports[port.name] = given(bench) if callable(given) else given
+            elif port.required or not only_required:
+                usual = USUAL[port.kind]
+                self.ports[port.name] = [usual(bench), usual(bench)] if port.many else usual(bench)
+        ambient: dict[Any, Any] = {
+            Tick: Tick(3, 10),
+            Share: Share(),
+            Random: Random(seed, name),
+            Notes: bench.notes,
+            Folder: bench.folder,
+            torch.device: torch.device("cpu"),
+        }
+        once, call = (
+            {
+                **{key: value for key, value in self.ports.items() if self.spec.ports[key].once == first},
+                **{key: value for key, value in self.settings.items() if self.spec.settings[key].once == first},
+                **{key: ambient[kind] for key, kind in kinds.items()},
+            }
+            for first, kinds in ((True, self.spec.ambient_once), (False, self.spec.ambient))
+        )
+        self.node: Any = self.spec.target
+        if self.spec.is_class:
+            self.node = self.spec.target(**once)
+        if self.spec.role == "optimizer":
+            start = torch.zeros(3, requires_grad=True)
+            start.grad = torch.ones(3)
+            self.node.start([start])
+        self.output = self.node(**call)
+
+    @property
+    def outputs(self) -> list[tuple[Any, Any]]:
+        """Each output with the kind it was declared as."""
+        kinds = list(self.spec.outputs.values())
+        return list(zip(kinds, [self.output] if len(kinds) == 1 else self.output, strict=True))
+
+    def tensors(self) -> list[Tensor]:
+        """All that came out, as tensors."""
+        return [tensor for _, output in self.outputs for tensor in tensors(output)]
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in a value of any kind."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Crops):
+        yield value.pixels
+    elif isinstance(value, Seen):
+        yield value.embeddings
+        for layer in value.layers:
+            yield layer.activations
+    elif isinstance(value, Wanted):
+        yield from (value.embeddings, value.weights, value.stops)
+    elif isinstance(value, list):
+        for one in value:
+            yield from tensors(one)
+    elif isinstance(value, Path):
+        yield torch.tensor(list(value.read_bytes()))
+
+
+def leaves(value: Any) -> list[Tensor]:
+    """What a gradient can reach of an input."""
+    if isinstance(value, Crops):
+        return [value.image]
+    return [tensor for tensor in tensors(value) if tensor.requires_grad]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_node_has_a_row(name: str) -> None:
+    assert name in ROWS, f"add a row for {name} to ROWS in {Path(__file__).name}"
+
+
+def test_every_row_has_a_node() -> None:
+    assert ROWS.keys() - SPECS.keys() == set()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_node_says_what_it_does_in_a_sentence(name: str) -> None:
+    about = SPECS[name].about
+    assert about.endswith(".")
+    assert about[0].isupper() or not about[0].isalpha()
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_default_is_allowed_and_survives_json(key: str) -> None:
+    setting = SETTINGS[key]
+    if setting.required:
+        pytest.skip("has none")
+    assert setting.adapter.validate_python(setting.default) == setting.default
+    text = json.dumps(setting.adapter.dump_python(setting.default, mode="json"))
+    assert setting.adapter.validate_json(text) == setting.default
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_setting_outside_of_its_range_is_refused(key: str) -> None:
+    setting = SETTINGS[key]
+    for value in _wrong(setting.adapter.json_schema()):
+        with pytest.raises(ValueError, match="validation error"):
+            setting.adapter.validate_python(value)
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_the_output_is_of_its_kind(name: str, bench: Bench) -> None:
+    for kind, output in Trial(name, bench).outputs:
+        _check(kind, output)
+    for tensor in Trial(name, bench).tensors():
+        assert not tensor.is_floating_point() or tensor.isnan().logical_not().all()
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_a_node_works_without_its_optional_inputs(name: str, bench: Bench) -> None:
+    for kind, output in Trial(name, bench, only_required=True).outputs:
+        _check(kind, output)
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_the_same_seed_gives_the_same(name: str, tmp_path: Path, notes: Notes, folder: Folder, glance: Clip) -> None:
+    first, second = (Trial(name, Bench(tmp_path, notes, folder, glance), seed=4).tensors() for _ in range(2))
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_another_seed_gives_another(name: str, tmp_path: Path, notes: Notes, folder: Folder, glance: Clip) -> None:
+    # Without optional inputs: a canvas that starts from a picture has nothing left to draw.
+    first, second = (
+        Trial(name, Bench(tmp_path, notes, folder, glance), seed, only_required=True).tensors() for seed in (4, 5)
+    )
+    assert not all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("name", LEADING)
+def test_a_gradient_reaches_every_input(name: str, bench: Bench) -> None:
+    trial = Trial(name, bench)
+    _pull(trial.tensors())
+    for port, value in trial.ports.items():
+        if SPECS[name].ports[port].kind not in SMOOTH:
+            continue
+        gradients = [leaf.grad for leaf in leaves(value) if leaf.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in gradients), port
+        assert any(gradient.any() for gradient in gradients) != (port in ROWS[name].flat), port
+
+
+@pytest.mark.parametrize("name", CANVASES)
+def test_a_gradient_reaches_all_that_a_canvas_trains(name: str, bench: Bench) -> None:
+    trial = Trial(name, bench)
+    trainable = trial.node.trainable()
+    assert trainable
+    assert all(tensor.is_leaf and tensor.requires_grad for tensor in trainable)
+    _pull(trial.tensors())
+    for tensor in trainable:
+        assert tensor.grad is not None
+        assert tensor.grad.isfinite().all()
+    assert any(tensor.grad.any() for tensor in trainable if tensor.grad is not None)
+
+
+def _wrong(schema: dict[str, Any]) -> Iterator[Any]:
+    """Values that a JSON Schema, as pydantic writes it, forbids."""
+    if schema:
+        yield object()
+    if "minimum" in schema:
+        yield schema["minimum"] - 1
+    if "exclusiveMinimum" in schema:
+        yield schema["exclusiveMinimum"]
+    if "maximum" in schema:
+        yield schema["maximum"] + 1
+    if "exclusiveMaximum" in schema:
+        yield schema["exclusiveMaximum"]
+    if "enum" in schema or "const" in schema:
+        yield "no such thing"
+    if schema.get("type") in ("number", "integer"):
+        yield "many"
+    if "prefixItems" in schema:
+        yield [1] * (len(schema["prefixItems"]) + 1)
+        first, *rest = schema["prefixItems"]
+        yield from ([wrong, *[1] * len(rest)] for wrong in _wrong(first))
+
+
+def _check(kind: Any, output: Any) -> None:
+    """That an output is what its kind promises."""
+    if kind is Image:
+        assert output.dtype == torch.float32
+        assert output.ndim == 4
+        assert output.shape[1] == 3
+        assert output.isfinite().all()
+        assert output.min() >= -1e-5
+        assert output.max() <= 1 + 1e-5
+    elif kind is Mask:
+        assert output.dtype == torch.float32
+        assert output.shape[1] == 1
+        assert output.min() >= 0
+        assert output.max() <= 1
+    elif kind is Crops:
+        assert isinstance(output, Crops)
+        assert output.pixels.shape == (len(output), 3, output.size, output.size)
+        assert output.pixels.dtype == torch.float32
+        assert output.pixels.isfinite().all()
+    elif kind is Loss:
+        assert output.shape == ()
+        assert output.dtype == torch.float32
+        assert output.isfinite()
+    elif kind is Seen:
+        assert isinstance(output, Seen)
+        assert torch.allclose(output.embeddings.norm(dim=-1), torch.ones(len(output.embeddings)), atol=1e-3)
+    elif kind is Wanted:
+        assert isinstance(output, Wanted)
+        assert len(output.embeddings) == len(output.weights) == len(output.stops)
+        assert torch.allclose(output.embeddings.norm(dim=-1), torch.ones(len(output.embeddings)), atol=1e-3)
+    elif kind is Clip:
+        assert isinstance(output, Clip)
+    elif kind is File:
+        assert output.is_file()
+    else:
+        pytest.fail(f"say in {Path(__file__).name} what a {kind_name(kind)} must be")
+
+
+def _pull(outputs: list[Tensor]) -> None:
+    """Make gradients of the outputs, each element weighted by another number."""
+    smooth = [tensor for tensor in outputs if tensor.requires_grad]
+    weighted = [(tensor * torch.linspace(0.5, 1.5, tensor.numel()).view(tensor.shape)).sum() for tensor in smooth]
+    torch.stack(weighted).sum().backward()  # type: ignore[no-untyped-call]

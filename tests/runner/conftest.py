@@ -1,0 +1,80 @@
+"""Runs go through the command line, in this process; small recipes without a perceptor keep them quick."""
+
+import sys
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+from t2iflow.nodes import catalog
+from t2iflow.runner.cli import app
+from typer.testing import CliRunner
+
+COPY = """
+t2iflow: 1
+title: Copy a picture
+params: {steps: 6}
+nodes:
+  photo:  {use: images.noise, size: [24, 24], kind: fractal}
+  canvas: {use: canvas.pixels, size: [24, 24]}
+  same:   {use: losses.reference, image: $canvas, reference: $photo}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: 0.05, steps: $steps}
+  still:  {use: output.image, image: $fit}
+  film:   {use: output.video, image: $canvas, every: 2}
+"""
+"""A whole run in a second: a canvas learns a picture, with a still and a film."""
+
+
+@dataclass
+class Told:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path | None
+
+
+Command = Callable[..., Told]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Call `t2iflow` in an empty folder; a recipe's text stands for its file."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(verb: str, recipe: str, *arguments: str) -> Told:
+        if "\n" in recipe:
+            (tmp_path / "mine.yaml").write_text(recipe, encoding="utf-8")
+            recipe = "mine.yaml"
+        before = set(tmp_path.glob("runs/*"))
+        result = CliRunner().invoke(app, [verb, recipe, *arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        made = set(tmp_path.glob("runs/*")) - before
+        return Told(result.exit_code, result.stdout, result.stderr, made.pop() if made else None)
+
+    return call
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Install a package that offers the family `mine`, for one test: give the source of its module."""
+
+    def install(source: str) -> None:
+        module = types.ModuleType("mine_module")
+        monkeypatch.setitem(sys.modules, "mine_module", module)
+        exec(compile(source, "mine_module.py", "exec"), vars(module))
+        point = EntryPoint("mine", "mine_module", catalog.GROUP)
+        monkeypatch.setattr(catalog, "entry_points", lambda group: [point])
+        forget()
+
+    def forget() -> None:
+        catalog.families.cache_clear()
+        catalog._family.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    forget()

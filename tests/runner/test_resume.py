@@ -1,0 +1,75 @@
+"""A run that was stopped, by whatever, ends with the same bytes as one that was not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.runner.conftest import COPY, Command
+
+LONG = COPY.replace("steps: 6", "steps: 400").replace("every: 2", "every: 40")
+
+
+def stopped_at(step: int, number: int, folder: Path, *arguments: str) -> Path:
+    """Run LONG in a process of its own and send it a signal when it says that it has reached the step."""
+    (folder / "long.yaml").write_text(LONG, encoding="utf-8")
+    command = [sys.executable, "-m", "t2iflow.runner", "run", "long.yaml", "--json", "--checkpoint", "0", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["type"] == "stepped" and event["step"] >= step:
+                process.send_signal(number)
+                break
+        process.stdout.read()
+    assert process.returncode in (-number, 128 + number)
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    (folder / "long.yaml").write_text(LONG, encoding="utf-8")
+    command = [sys.executable, "-m", "t2iflow.runner", "run", "long.yaml"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+@pytest.mark.parametrize(("step", "number"), [(3, signal.SIGKILL), (170, signal.SIGKILL), (60, signal.SIGINT)])
+def test_a_run_killed_at_a_step_ends_with_the_same_bytes(
+    step: int, number: int, unbroken: Path, tmp_path: Path, command: Command
+) -> None:
+    run = stopped_at(step, number, tmp_path)
+    told = command("resume", str(run))
+    assert told.code == 0, told.err
+    for name in ("picture.png", "film.mp4", "recipe.yaml"):
+        assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
+    assert not (run / "checkpoint.pt").exists()
+
+
+def test_a_run_that_is_interrupted_says_how_to_go_on_and_leaves_a_film(tmp_path: Path) -> None:
+    run = stopped_at(100, signal.SIGINT, tmp_path)
+    assert {"checkpoint.pt", "film.mp4", "report.html"} <= {path.name for path in run.iterdir()}
+    last = json.loads((run / "events.jsonl").read_text().splitlines()[-1])
+    assert last["how"] == "interrupted"
+    assert "t2iflow resume" in last["message"]
+
+
+def test_a_finished_run_is_not_resumed(command: Command) -> None:
+    told = command("run", COPY)
+    again = command("resume", str(told.folder))
+    assert again.code == 2
+    assert "is finished" in again.err
+
+
+def test_a_folder_that_is_no_run_is_refused(command: Command, tmp_path: Path) -> None:
+    told = command("resume", str(tmp_path))
+    assert told.code == 2
+    assert "not a run folder" in told.err

@@ -53,7 +53,7 @@ def square(
 
     Follows MakeCutouts of Crowson's VQGAN+CLIP notebooks (2021), with a pyramid in place of their Lanczos resampling.
     """
-    number, short = share_of(count, share), min(image.shape[-2:])
+    number, short = _own(count, share), min(image.shape[-2:])
     side = random.uniform(number) ** power * max(short - size, 0) + min(short, size)
     return _anywhere(image, random, share, count, size, side, overscan * short, border)
 
@@ -79,12 +79,13 @@ def normal(
 
     The side, as a part of the picture's shorter side, is `mean` +- `std`, clipped to `within` and raised to `power`.
     With `center_bias` crops gather about the middle, closer for a higher `center_focus` (see `uniform`). `overscan`:
-    how far a crop may reach outside the picture, as a part of the shorter side, where `border` is seen.
+    how far a crop may reach outside the picture, as a part of the shorter side, where `border` is seen; without effect
+    beside `center_bias`.
 
     Follows Big Sleep (2021: within 0.5 to 0.95, 128 crops), Aleph2Image Gamma (0.5 to 0.98, 64 crops), and PyTTI (0.44
     to 1, power 2, overscan 0.25).
     """
-    number, short = share_of(count, share), min(image.shape[-2:])
+    number, short = _own(count, share), min(image.shape[-2:])
     side = random.normal(number, mean=mean, std=std).clamp(*within) ** power * short
     if center_bias:
         return _central(image, random, share, count, size, side, center_focus, border)
@@ -98,7 +99,7 @@ def uniform(
     share: Share,
     tick: Tick,
     *,
-    count: Count = 4,
+    count: Count = 16,
     size: CropSize = 224,
     within: Sides = (0.1, 1.0),
     saturate_bound: bool = False,
@@ -114,10 +115,10 @@ def uniform(
     about the middle, with the middle's distance from the edge / `center_focus` as its deviation; where that leaves the
     picture it is drawn again, evenly.
 
-    Follows Deep Daze (2021), 4 crops in each of 4 passes; Aleph2Image Delta's are `within: [0.8, 0.99]`, 64 crops. Deep
-    Daze's gauss_sampling is left out: its bounds test always fails, so that it samples evenly too.
+    Follows Deep Daze (2021), which spreads 16 crops over 4 passes; Aleph2Image Delta's are `within: [0.8, 0.99]`, 64
+    crops. Deep Daze's gauss_sampling is left out: its bounds test always fails, so that it samples evenly too.
     """
-    number, short = share_of(count, share), min(image.shape[-2:])
+    number, short = _own(count, share), min(image.shape[-2:])
     lower, upper = within
     if saturate_bound:
         lower += (max(saturate_limit, lower) - lower) * tick.progress
@@ -145,7 +146,7 @@ def mixed(
     the picture sees `border` around it. Few crops are enough this way, since every step judges the whole and some
     details. The sorts are after Disco Diffusion's overview and inner cuts; the figures are our own.
     """
-    number, short = share_of(count, share), min(image.shape[-2:])
+    number, short = _own(count, share), min(image.shape[-2:])
     wide = _numbers(count, share, image.device) % 3 == 0
     low, high = (torch.where(wide, *ends) for ends in zip(overview, detail, strict=True))
     side = torch.lerp(low, high, random.uniform(number)) * short
@@ -158,7 +159,7 @@ def whole(image: Image, share: Share, *, count: Count = 1, size: CropSize = 224,
 
     `border` is what augmentations find outside.
     """
-    return crops.whole(image, share_of(count, share), size, _source(image, count, share), border)
+    return crops.whole(image, _own(count, share), size, _source(image, count, share), border)
 
 
 @node
@@ -169,10 +170,10 @@ def pooled(image: Image, share: Share, *, count: Count = 32, size: CropSize = 22
     outside. Follows the pooling notebook and nerdyrodent's VQGAN-CLIP (2021, cut_method latest).
     """
     small = (F.adaptive_avg_pool2d(image, size) + F.adaptive_max_pool2d(image, size)) / 2
-    return crops.whole(small, share_of(count, share), size, _source(image, count, share), border)
+    return crops.whole(small, _own(count, share), size, _source(image, count, share), border)
 
 
-def share_of(count: int, share: Share) -> int:
+def _own(count: int, share: Share) -> int:
     """How many crops this pass makes; ValueError when there are more passes than crops."""
     number = share.of(count)
     if not number:

@@ -18,7 +18,7 @@ from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor
 
 from t2iflow.nodes.ambient import AMBIENT
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.types import Image, Reads
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 Role = Literal["function", "canvas", "optimizer", "sink", "memory"]
@@ -87,6 +87,11 @@ class Setting:
     default: Any
     required: bool
     once: bool
+
+    @property
+    def reads(self) -> bool:
+        """Whether the value names a file to be read."""
+        return any(isinstance(mark, Reads) for mark in getattr(self.annotation, "__metadata__", ()))
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:

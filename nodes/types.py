@@ -4,6 +4,7 @@ A kind is a `NewType` over the tensor (or a small class, for the values that are
 `Seen`, `Wanted`). Two kinds never mix silently: a `Mask` is not an `Image`, though both are tensors.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NewType, TypeAlias
 
@@ -19,6 +20,9 @@ Mask = NewType("Mask", Tensor)
 
 Loss = NewType("Loss", Tensor)
 """What an optimiser makes smaller: one number, a tensor of shape ()."""
+
+Scores = NewType("Scores", Tensor)
+"""How well each of n pictures fits, (n,); more is better."""
 
 File = NewType("File", Path)
 """A file that a sink wrote."""
@@ -52,6 +56,17 @@ def _plain_name(name: str) -> str:
 
 FileName: TypeAlias = Annotated[str, AfterValidator(_plain_name)]
 """The name of a file inside the run folder; a path is refused, so that a shared recipe writes nowhere else."""
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Marks a setting that names a file to be read; a relative path starts at the recipe's folder."""
+
+    what: str
+
+
+PicturePath: TypeAlias = Annotated[str, Reads("picture")]
+"""A picture to read: PNG, JPEG or WebP."""
 
 Prompt: TypeAlias = "str | list[str] | dict[str, float]"
 """A text, several texts, or texts with weights; a negative weight pushes away."""

@@ -1,10 +1,10 @@
 """From a recipe to its plan, with all its mistakes in one go."""
 
 from t2iflow.pipelines.checks import check
-from t2iflow.pipelines.wiring import wire
 from t2iflow.pipelines.plan import Plan, make_plan
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.recipe import Recipe
+from t2iflow.pipelines.wiring import wire
 
 
 def compile_recipe(recipe: Recipe, problems: list[Problem]) -> Plan:

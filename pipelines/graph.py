@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 import networkx as nx
@@ -49,6 +50,17 @@ class Graph:
     recipe: Recipe
     nodes: Mapping[str, Node]
     torn: frozenset[str] = frozenset()
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that nodes read, by whole path, with names that tell them apart within one folder."""
+        paths = [
+            node.settings[name]
+            for node in self.nodes.values()
+            for name, setting in node.spec.settings.items()
+            if setting.reads and node.settings.get(name)
+        ]
+        return {path: f"inputs/{number}-{PurePath(path).name}" for number, path in enumerate(dict.fromkeys(paths), 1)}
 
     @cached_property
     def net(self) -> "nx.MultiDiGraph[str]":

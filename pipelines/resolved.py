@@ -6,7 +6,7 @@ it can be run again with another prompt.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2iflow.pipelines.graph import Graph
@@ -18,12 +18,12 @@ SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./-]*[A-Za-z0-9_.]|[A-Za-z_]")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"}
 
 
-def resolved(graph: Graph) -> str:
-    """The recipe of a graph as YAML text."""
-    return "\n".join(_lines(graph.recipe, graph)) + "\n"
+def resolved(graph: Graph, files: Mapping[str, str] | None = None) -> str:
+    """The recipe of a graph as YAML text; `files` says where the files that it reads are now, by their whole path."""
+    return "\n".join(_lines(graph.recipe, graph, files or {})) + "\n"
 
 
-def _lines(recipe: Recipe, graph: Graph) -> Iterator[str]:
+def _lines(recipe: Recipe, graph: Graph, files: Mapping[str, str]) -> Iterator[str]:
     yield "t2iflow: 1"
     yield f"title: {scalar(recipe.title)}"
     if recipe.about:
@@ -32,30 +32,27 @@ def _lines(recipe: Recipe, graph: Graph) -> Iterator[str]:
     if recipe.params:
         yield "params:"
         for name, value in recipe.params.items():
-            yield f"  {name}: {flow(_written(value))}"
+            yield f"  {name}: {flow(plain(value))}"
     yield "nodes:"
     for text in recipe.nodes.values():
         yield f"  {text.name}:"
         yield f"    use: {text.use.value}"
-        for key, value in _inputs(text, graph):
+        for key, value in _inputs(text, graph, files):
             yield f"    {key}: {flow(value)}"
 
 
-def _inputs(text: NodeText, graph: Graph) -> Iterator[tuple[str, Any]]:
+def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """Ports and settings as written, then the settings that were left to their defaults."""
     if text.every is not None:
         yield "every", text.every.value
-    for key, value in text.written.items():
-        yield key, _written(value)
     node = graph.nodes[text.name]
     spec = graph.nodes[f"{text.name}.0"].spec if node.implicit else node.spec
+    for key, value in text.written.items():
+        moved = files.get(node.settings[key]) if key in spec.settings and spec.settings[key].reads else None
+        yield key, moved.replace("$", "$$") if moved else plain(value)
     for key, setting in spec.settings.items():
         if key not in text.written:
             yield key, _escaped(setting.default)
-
-
-def _written(value: Any) -> Any:
-    return plain(value)
 
 
 def _escaped(value: Any) -> Any:

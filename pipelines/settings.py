@@ -1,7 +1,7 @@
 """Settings: what a recipe writes, checked against what the signature declares, keyframes included."""
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,11 @@ class _Reading:
     problems: list[Problem]
 
     def read(self, value: Located) -> Any:
-        if isinstance(value.value, Wire):
+        wires = list(wires_in(value))
+        for wire in wires:
             text = f"{self._what} is a setting, not a port: it takes a value, not a wire"
-            self._report("T2I205", text, value, f"it takes {describe(self.setting.annotation)}")
+            self._report("T2I205", text, wire, f"it takes {describe(self.setting.annotation)}")
+        if wires:
             return None
         if is_keyframes(value) and typing.get_origin(self.setting.annotation) is not dict:
             return self._keyframes(value, self.setting.adapter)
@@ -63,6 +65,15 @@ class _Reading:
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
         self.problems.append(Problem(code, text, value.place, hints=hints))
+
+
+def wires_in(value: Located) -> Iterator[Located]:
+    """The wires in a value, at any depth."""
+    if isinstance(value.value, Wire):
+        yield value
+    elif isinstance(value.value, list | dict):
+        for item in value.value.values() if isinstance(value.value, dict) else value.value:
+            yield from wires_in(item)
 
 
 def plain(value: Located) -> Any:
@@ -127,8 +138,7 @@ def _inner(value: Located, path: tuple[Any, ...]) -> Located:
     """The innermost located value on the way that pydantic names."""
     for step in path:
         inside = value.value
-        if isinstance(inside, list) and isinstance(step, int) and step < len(inside):
-            value = inside[step]
-        elif isinstance(inside, dict) and step in inside:
+        found = isinstance(inside, dict) and step in inside
+        if found or (isinstance(inside, list) and isinstance(step, int) and step < len(inside)):
             value = inside[step]
     return value

@@ -17,7 +17,7 @@ from t2iflow.pipelines.graph import Graph, Node, Source
 from t2iflow.pipelines.keyframes import WORDS, is_keyframes, read_keyframes
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
 from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
-from t2iflow.pipelines.settings import describe, plain, read_setting
+from t2iflow.pipelines.settings import describe, plain, read_setting, wires_in
 from t2iflow.pipelines.source import Located
 
 
@@ -104,7 +104,13 @@ class _Wiring:
         wires: dict[str, tuple[Source, ...]] = {}
         for key, value in text.values.items():
             if key in spec.settings:
-                settings[key] = read_setting(text.name, spec.settings[key], value, self.problems)
+                strays = [wire for wire in wires_in(value) if self._is_unknown(wire)]
+                if strays:
+                    continue
+                setting = spec.settings[key]
+                settings[key] = read_setting(text.name, setting, value, self.problems)
+                if setting.reads and settings[key] is not None:
+                    settings[key] = self._file(settings[key], value.place)
             elif key in spec.ports:
                 yield from self._port(text, spec.ports[key], value, wires)
             else:
@@ -130,6 +136,15 @@ class _Wiring:
         every = self._every(text)
         ordered = {name: settings[name] for name in spec.settings if name in settings}
         yield Node(text.name, spec, text.place, ordered, wires, every)
+
+    def _file(self, name: str, place: Place) -> str:
+        """The whole path of a file that a node reads."""
+        path = (self.recipe.folder / name).resolve()
+        if not path.is_file():
+            what = "is a folder, not a file" if path.is_dir() else "is not there"
+            hint = f"relative paths start at `{self.recipe.folder.resolve()}`"
+            self._report("T2I502", f"the file `{name}` {what}", place, hint)
+        return str(path)
 
     def _missing(self, text: NodeText, spec: Spec, what: str, hint: str | None = None) -> None:
         self._report("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", text.place, hint, _inputs(spec))
@@ -201,12 +216,18 @@ class _Wiring:
             yield replace(node, implicit=True)
         return name
 
+    def _is_unknown(self, wire: Located) -> bool:
+        """Whether a wire starts nowhere, which is reported."""
+        name = wire.value.node
+        if name not in self.specs:
+            known = [*self.specs, *self.recipe.params]
+            self._report("T2I301", f"there is no node or param `{name}`", wire.place, suggest(name, known))
+        return name not in self.specs
+
     def _source(self, text: NodeText, port: Port, item: Located) -> Source | None:
         """Where this wire starts, if it can end at this port."""
         start: Wire = item.value
-        if start.node not in self.specs:
-            names = [name for name in self.specs if name != text.name]
-            self._report("T2I301", f"there is no node or param `{start.node}`", item.place, suggest(start.node, names))
+        if self._is_unknown(item):
             return None
         spec = self.specs[start.node]
         if spec is None:  # its own mistake is reported already

@@ -6,7 +6,7 @@ import platform
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ class RunFolder:
         self._tell(Wrote(path))
 
 
-def create(parent: Path, name: str, recipe: str, device: str) -> Path:
-    """Make a new run folder `<time>-<recipe>-<id>` with the recipe and the lock in it."""
+def create(parent: Path, name: str, recipe: str, device: str, files: Mapping[str, str]) -> Path:
+    """Make a new run folder `<time>-<recipe>-<id>` with the recipe, the lock, and copies of the files it reads."""
     stamp = time.strftime("%Y-%m-%d_%H%M%S")
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +54,9 @@ def create(parent: Path, name: str, recipe: str, device: str) -> Path:
         path.mkdir()
         (path / RECIPE).write_text(recipe, encoding="utf-8")
         (path / LOCK).write_text(lock(device), encoding="utf-8")
+        for source, copy in files.items():
+            (path / copy).parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, path / copy)
     except OSError as fault:
         raise FolderError(f"can't make a run folder in `{parent}`: {fault.strerror}") from fault
     return path

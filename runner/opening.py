@@ -23,4 +23,4 @@ def read_anything(where: str, presets: Sequence[str], overrides: Sequence[str], 
     if text is None:
         raise RecipeError((Problem("T2I107", f"can't read a recipe from `{where}`: {reason}", Place(where, 1, 1)),), {})
     name = f"recipe in {path.name}"
-    return read_text(text, name, Path.cwd(), name=path.stem, presets=presets, overrides=overrides, problems=problems)
+    return read_text(text, name, path.parent, name=path.stem, presets=presets, overrides=overrides, problems=problems)

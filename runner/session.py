@@ -41,8 +41,8 @@ def start(
 ) -> Outcome:
     """Run a plan on the wanted device in a new run folder under `parent`, with a checkpoint every so many seconds."""
     where, why = device.choose(wanted)
-    recipe = resolved(plan.graph)
-    path = folder.create(parent, _slug(plan.graph.recipe.name), recipe, f"{where}: {why}")
+    recipe = resolved(plan.graph, plan.graph.files)
+    path = folder.create(parent, _slug(plan.graph.recipe.name), recipe, f"{where}: {why}", plan.graph.files)
     return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(None)
 
 

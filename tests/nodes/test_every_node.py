@@ -14,9 +14,11 @@ from torch import Tensor
 from t2iflow.nodes.ambient import Folder, Notes, Random, Share, Tick
 from t2iflow.nodes.catalog import every_node
 from t2iflow.nodes.crops import Crops, whole
-from t2iflow.nodes.node import kind_name
+from t2iflow.nodes.node import Closes, kind_name
 from t2iflow.nodes.perceptor import Clip, Layer, Seen, Wanted
 from t2iflow.nodes.types import File, Image, Loss, Mask
+
+from .conftest import RunFolder
 
 
 class Row:
@@ -34,8 +36,8 @@ class Row:
 class Bench:
     """What nodes are given in these tests; the same every time."""
 
-    def __init__(self, place: Path, notes: Notes, folder: Folder, clip: Clip) -> None:
-        self.place, self.notes, self.folder, self.clip = place, notes, folder, clip
+    def __init__(self, folder: RunFolder, notes: Notes, clip: Clip) -> None:
+        self.folder, self.notes, self.clip = folder, notes, clip
         self._chance = torch.Generator().manual_seed(1)
 
     def numbers(self, *shape: int) -> Tensor:
@@ -119,6 +121,9 @@ ROWS: dict[str, Row] = {
     "optimizers.radam": Row(),
     "optimizers.rmsprop": Row(),
     "optimizers.sgd": Row(),
+    "output.image": Row(),
+    "output.strip": Row(),
+    "output.video": Row(),
     "siren.canvas": Row(size=[32, 24], layers=2, width=16, start_steps=2),
 }
 
@@ -134,13 +139,14 @@ LEADING = [
     and SPECS[name].kind in SMOOTH
     and any(port.kind in SMOOTH for port in SPECS[name].ports.values())
 ]
+SINKS = [name for name in TRIED if SPECS[name].role == "sink"]
 CANVASES = [name for name in TRIED if SPECS[name].role == "canvas"]
 SETTINGS = {f"{spec.name}.{setting.name}": setting for spec in SPECS.values() for setting in spec.settings.values()}
 
 
 @pytest.fixture
-def bench(tmp_path: Path, notes: Notes, folder: Folder, glance: Clip) -> Bench:
-    return Bench(tmp_path, notes, folder, glance)
+def bench(folder: RunFolder, notes: Notes, glance: Clip) -> Bench:
+    return Bench(folder, notes, glance)
 
 
 class Trial:
@@ -181,17 +187,23 @@ class Trial:
             start = torch.zeros(3, requires_grad=True)
             start.grad = torch.ones(3)
             self.node.start([start])
+        before = len(bench.folder.written)
         self.output = self.node(**call)
+        if self.spec.role == "sink" and isinstance(self.node, Closes):
+            self.node.close()
+        self.written = bench.folder.written[before:]
 
     @property
     def outputs(self) -> list[tuple[Any, Any]]:
         """Each output with the kind it was declared as."""
         kinds = list(self.spec.outputs.values())
+        if not kinds:
+            return []
         return list(zip(kinds, [self.output] if len(kinds) == 1 else self.output, strict=True))
 
     def tensors(self) -> list[Tensor]:
-        """All that came out, as tensors."""
-        return [tensor for _, output in self.outputs for tensor in tensors(output)]
+        """All that came out, as tensors; of files, their bytes."""
+        return [tensor for _, output in (*self.outputs, (File, self.written)) for tensor in tensors(output)]
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -269,19 +281,17 @@ def test_a_node_works_without_its_optional_inputs(name: str, bench: Bench) -> No
 
 
 @pytest.mark.parametrize("name", TRIED)
-def test_the_same_seed_gives_the_same(name: str, tmp_path: Path, notes: Notes, folder: Folder, glance: Clip) -> None:
-    first, second = (Trial(name, Bench(tmp_path, notes, folder, glance), seed=4).tensors() for _ in range(2))
+def test_the_same_seed_gives_the_same(name: str, folder: RunFolder, notes: Notes, glance: Clip) -> None:
+    first, second = (Trial(name, Bench(folder, notes, glance), seed=4).tensors() for _ in range(2))
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
         assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_another_seed_gives_another(name: str, tmp_path: Path, notes: Notes, folder: Folder, glance: Clip) -> None:
+def test_another_seed_gives_another(name: str, folder: RunFolder, notes: Notes, glance: Clip) -> None:
     # Without optional inputs: a canvas that starts from a picture has nothing left to draw.
-    first, second = (
-        Trial(name, Bench(tmp_path, notes, folder, glance), seed, only_required=True).tensors() for seed in (4, 5)
-    )
+    first, second = (Trial(name, Bench(folder, notes, glance), seed, only_required=True).tensors() for seed in (4, 5))
     assert not all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
@@ -295,6 +305,13 @@ def test_a_gradient_reaches_every_input(name: str, bench: Bench) -> None:
         gradients = [leaf.grad for leaf in leaves(value) if leaf.grad is not None]
         assert all(gradient.isfinite().all() for gradient in gradients), port
         assert any(gradient.any() for gradient in gradients) != (port in ROWS[name].flat), port
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_sink_tells_what_it_wrote(name: str, bench: Bench) -> None:
+    trial = Trial(name, bench)
+    assert trial.written
+    assert all(path.stat().st_size for path in trial.written)
 
 
 @pytest.mark.parametrize("name", CANVASES)

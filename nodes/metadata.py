@@ -1,0 +1,141 @@
+"""The recipe that a picture or film carries, so that it can be made again.
+
+In PNG it is a compressed iTXt chunk `t2iflow`; in JPEG and WebP the EXIF user comment; in MP4 and WebM the comment. A
+GIF carries none. What is read may come from a stranger: no more than `MOST` bytes of text are taken in.
+"""
+
+import re
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import PIL.Image
+from PIL.PngImagePlugin import PngInfo
+
+KEY = "t2iflow"
+MARK = "# t2iflow recipe\n"
+"""Tells our comment from others', and is a comment in YAML."""
+MOST = 1_000_000
+"""Bytes of a recipe."""
+
+USER_COMMENT, EXIF_FOLDER = 0x9286, 0x8769
+ENCODING = b"UNICODE\0"
+
+
+def in_png(recipe: str) -> PngInfo:
+    """The recipe as Pillow writes it into a PNG."""
+    chunks = PngInfo()
+    chunks.add_itxt(KEY, recipe, zip=True)
+    return chunks
+
+
+def in_exif(recipe: str) -> bytes:
+    """The recipe as EXIF; ValueError where it is longer than a JPEG can hold."""
+    comment = ENCODING + (MARK + recipe).encode("utf-16-le")
+    if len(comment) > 65_000:
+        raise ValueError("the recipe is too long for a JPEG or WebP to carry (32 thousand letters); write a PNG")
+    exif = PIL.Image.Exif()
+    exif.get_ifd(EXIF_FOLDER)[USER_COMMENT] = comment
+    return exif.tobytes()
+
+
+def in_film(recipe: str) -> str:
+    """The recipe as a metadata file for ffmpeg."""
+    return ";FFMETADATA1\ncomment=" + re.sub(r"([=;#\\\n])", r"\\\1", MARK + recipe) + "\n"
+
+
+def read_recipe(path: Path) -> str | None:
+    """The recipe in a file; None if it carries none, ValueError if it is no picture or film, or damaged."""
+    with path.open("rb") as file:
+        head = file.read(16)
+        file.seek(0)
+        if head.startswith(b"\x89PNG\r\n\x1a\n"):
+            return _from_png(file, path.name)
+    if head.startswith(b"\xff\xd8\xff") or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
+        return _from_exif(path)
+    if head[4:8] == b"ftyp":
+        return _from_film(path, "mov")
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return _from_film(path, "matroska")
+    if head.startswith(b"GIF8"):
+        return None
+    raise ValueError(f"`{path.name}` is neither a picture (PNG, JPEG, WebP) nor a film (MP4, WebM, GIF)")
+
+
+def _from_png(file: BinaryIO, name: str) -> str | None:
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"IEND":
+            break
+        if kind != b"iTXt":
+            file.seek(length + 4, 1)
+            continue
+        if length > MOST:
+            raise ValueError(f"`{name}` carries a text that is too long to be a recipe")
+        data, check = file.read(length), file.read(4)
+        if check != struct.pack(">I", zlib.crc32(kind + data)):
+            raise ValueError(f"`{name}` is damaged")
+        if data.startswith(KEY.encode() + b"\0"):
+            return _unpacked(data, name)
+    return None
+
+
+def _unpacked(data: bytes, name: str) -> str:
+    """The text of an iTXt chunk: key, 0, whether compressed, how, language, 0, translated key, 0, text."""
+    flag, rest = data[len(KEY) + 1 : len(KEY) + 2], data[len(KEY) + 3 :]
+    text = rest.split(b"\0", 2)[-1]
+    if flag == b"\1":
+        try:
+            unpack = zlib.decompressobj()
+            text = unpack.decompress(text, MOST)
+        except zlib.error as fault:
+            raise ValueError(f"the recipe in `{name}` is damaged: {fault}") from fault
+        if unpack.unconsumed_tail:
+            raise ValueError(f"`{name}` carries a text that is too long to be a recipe")
+    return _decoded(text, "utf-8", name)
+
+
+def _from_exif(path: Path) -> str | None:
+    try:
+        with PIL.Image.open(path, formats=("JPEG", "WEBP")) as picture:
+            comment = picture.getexif().get_ifd(EXIF_FOLDER).get(USER_COMMENT)
+    except Exception as fault:  # whatever Pillow makes of a stranger's bytes
+        raise ValueError(f"`{path.name}` is damaged: {fault}") from fault
+    if not isinstance(comment, bytes) or not comment.startswith(ENCODING) or len(comment) > MOST:
+        return None
+    return _ours(_decoded(comment[len(ENCODING) :], "utf-16-le", path.name))
+
+
+def _from_film(path: Path, format: str) -> str | None:
+    # Naming the format keeps ffmpeg from taking the file for a playlist that names other files.
+    command = [ffmpeg(), "-v", "error", "-protocol_whitelist", "file,pipe", "-f", format, "-i", f"file:{path}"]
+    try:
+        told = subprocess.run([*command, "-f", "ffmetadata", "-"], capture_output=True, timeout=60, check=True).stdout
+    except subprocess.SubprocessError as fault:
+        raise ValueError(f"`{path.name}` is damaged, or no film that can be read") from fault
+    found = re.search(rb"^comment=((?:[^\\\n]|\\.|\\\n)*)", told[:MOST], re.MULTILINE | re.IGNORECASE)
+    if found is None:
+        return None
+    return _ours(re.sub(r"\\([=;#\\\n])", r"\1", _decoded(found[1], "utf-8", path.name)))
+
+
+def _decoded(data: bytes, encoding: str, name: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"the recipe in `{name}` is damaged: {fault}") from fault
+
+
+def _ours(comment: str) -> str | None:
+    return comment[len(MARK) :] if comment.startswith(MARK) else None
+
+
+def ffmpeg() -> str:
+    """The ffmpeg program that imageio-ffmpeg brings (or that IMAGEIO_FFMPEG_EXE names)."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    program: str = get_ffmpeg_exe()
+    return program

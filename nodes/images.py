@@ -1,0 +1,193 @@
+"""Images: pictures to start from, to compare with and to lay over each other."""
+
+import math
+from functools import cache
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Interval
+from torch import Tensor
+
+from t2iflow.nodes import pictures
+from t2iflow.nodes.ambient import Random
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Fraction, Image, Mask, NonNegative, PicturePath, Size
+
+Fit = Literal["fill", "squeeze"]
+"""Into another shape: `fill` it and cut off what stands over on two sides, or `squeeze` it."""
+
+Octaves = Annotated[int, Interval(ge=1, le=12)]
+
+
+@node
+def load(
+    device: torch.device,
+    *,
+    file: PicturePath,
+    size: Size | None = None,
+    fit: Fit = "fill",
+    backdrop: Literal["white", "grey", "black"] = "white",
+) -> Image:
+    """Read a picture from a file: PNG, JPEG or WebP of 8 bits a channel and at most 100 megapixels.
+
+    A photograph is turned upright as its EXIF says; what is transparent is laid over `backdrop`; colour profiles are
+    not heeded. `size` in pixels, as `resize` makes it; without it, the picture's own.
+    """
+    image = Image(pictures.to_tensor(pictures.over(pictures.read(file), backdrop)).to(device))
+    return image if size is None else resize(image, size=size, fit=fit)
+
+
+@node
+def mask(
+    device: torch.device,
+    *,
+    file: PicturePath,
+    size: Size | None = None,
+    fit: Fit = "fill",
+    invert: bool = False,
+    feather: NonNegative = 0.0,
+) -> Mask:
+    """Read a mask from a picture: its opacity where it is transparent anywhere, else its brightness.
+
+    White (or opaque) holds fully; `invert` turns that round. `feather` softens edges by a Gaussian of that many pixels,
+    after resizing.
+    """
+    picture = pictures.read(file)
+    clear = picture.has_transparency_data
+    grey = pictures.to_tensor(picture.convert("RGBA").getchannel("A") if clear else picture.convert("L")).to(device)
+    if size is not None:
+        grey = _resized(grey, size, fit)
+    if invert:
+        grey = 1 - grey
+    return Mask(_feathered(grey, feather) if feather else grey)
+
+
+@node
+def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
+    """The image in another size, low-passed by as much as it shrinks; gradients flow.
+
+    Lanczos of 3 lobes (Duchon 1979) along each axis; the little that it overshoots 0..1 is cut off.
+    """
+    return Image(_resized(image, size, fit))
+
+
+@node
+def blend(image: Image, over: Image, mask: Mask | None = None, *, amount: Fraction = 0.5) -> Image:
+    """Lay another image over this one: `amount` of it, and only where the mask is white if there is one.
+
+    An overlay or mask of another size is resized to the image's.
+    """
+    part: Tensor | float = amount if mask is None else amount * _like(mask, image)
+    return Image(image + (_like(over, image) - image) * part)
+
+
+@node
+def keep(image: Image, original: Image, mask: Mask) -> Image:
+    """Hold the original where the mask is white: what is fixed neither changes nor gets a gradient.
+
+    An original or mask of another size is resized to the image's.
+    """
+    part = _like(mask, image)
+    return Image(image * (1 - part) + _like(original, image) * part)
+
+
+@node
+def colour(device: torch.device, *, size: Size, rgb: tuple[Fraction, Fraction, Fraction] = (0.5, 0.5, 0.5)) -> Image:
+    """One colour all over; `rgb` is its red, green and blue from 0 to 1."""
+    return Image(torch.tensor(rgb, device=device).view(1, 3, 1, 1).repeat(1, 1, size[1], size[0]))
+
+
+@node
+def noise(
+    random: Random,
+    *,
+    size: Size,
+    kind: Literal["uniform", "gradient", "fractal", "snow"] = "fractal",
+    octaves: Octaves = 8,
+    roughness: Fraction = 0.6,
+) -> Image:
+    """A picture of chance, to start from.
+
+    `uniform`: a colour of its own for each pixel. `snow`: a grey for each pixel. `gradient`: smooth from one colour in
+    each corner to the next. `fractal`: clouds of colour, the sum of `octaves` grids of gradients (Perlin 1985), each
+    twice as fine as the one before, the coarsest 2 cells wide, and `roughness` times as strong; spread to 0..1.
+    """
+    width, height = size
+    if kind == "uniform":
+        return Image(random.uniform(1, 3, height, width))
+    if kind == "snow":
+        return Image(random.uniform(1, 1, height, width).repeat(1, 3, 1, 1))
+    if kind == "gradient":
+        corners = random.uniform(1, 3, 2, 2)
+        return Image(F.interpolate(corners, (height, width), mode="bilinear", align_corners=True))
+    cells = [2 * 2**octave for octave in range(octaves) if octave == 0 or 2 * 2**octave <= max(size)]
+    layers = [roughness**octave * _perlin(random, size, number) for octave, number in enumerate(cells)]
+    clouds = torch.stack(layers).sum(0)
+    low, high = clouds.amin((1, 2), keepdim=True), clouds.amax((1, 2), keepdim=True)
+    return Image(((clouds - low) / (high - low).clamp(min=1e-6))[None])
+
+
+def _perlin(random: Random, size: Size, cells: int) -> Tensor:
+    """Gradient noise with so many cells along the longer side, (3, h, w) around 0."""
+    cell = max(size) / cells
+    columns, rows = (math.ceil(side / cell) + 1 for side in size)
+    angles = random.uniform(3, rows, columns) * (2 * math.pi)
+    across, right = _reach(size[0], columns, cell, angles.device)
+    along, down = _reach(size[1], rows, cell, angles.device)
+    # Each pixel: over its four corners, nearness across times nearness along times (slope . way from the corner).
+    return along @ angles.cos() @ right.T + down @ angles.sin() @ across.T
+
+
+def _reach(length: int, corners: int, cell: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Along one axis, each pixel's nearness to each corner, and that times the way from there; (length, corners)."""
+    place = (torch.arange(length, device=device) + 0.5) / cell
+    way = place[:, None] - torch.arange(corners, device=device)
+    away = way.abs().clamp(max=1)
+    near = 1 - away**3 * (away * (6 * away - 15) + 10)  # 1 at the corner, 0 from the next ones on, smooth twice over
+    return near, near * way
+
+
+def _like(picture: Tensor, image: Tensor) -> Tensor:
+    height, width = image.shape[-2:]
+    return picture if picture.shape[-2:] == image.shape[-2:] else _resized(picture, (width, height), "squeeze")
+
+
+def _resized(image: Tensor, size: Size, fit: Fit) -> Tensor:
+    """Any number of channels in another size, 0..1."""
+    if fit == "fill":
+        image = _cut(image, size)
+    height, width = image.shape[-2:]
+    if (width, height) == tuple(size):
+        return image
+    across = _lanczos(width, size[0], image.device)
+    down = _lanczos(height, size[1], image.device)
+    return (down @ image @ across.T).clamp(0, 1)
+
+
+def _cut(image: Tensor, size: Size) -> Tensor:
+    """The middle of the image in the shape (not the size) wanted."""
+    height, width = image.shape[-2:]
+    wide = min(width, max(1, round(height * size[0] / size[1])))
+    high = min(height, max(1, round(width * size[1] / size[0])))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return image[..., top : top + high, left : left + wide]
+
+
+@cache
+def _lanczos(old: int, new: int, device: torch.device, lobes: int = 3) -> Tensor:
+    """The weight of each old pixel in each new one, (new, old)."""
+    scale = max(old / new, 1.0)
+    centres = (torch.arange(new, dtype=torch.float64) + 0.5) * old / new - 0.5
+    away = (torch.arange(old) - centres[:, None]) / scale
+    weights = torch.where(away.abs() < lobes, torch.sinc(away) * torch.sinc(away / lobes), 0.0)
+    return (weights / weights.sum(1, keepdim=True)).float().to(device)
+
+
+def _feathered(grey: Tensor, radius: float) -> Tensor:
+    reach = math.ceil(3 * radius)
+    steps = torch.arange(-reach, reach + 1, device=grey.device)
+    bell = torch.exp(-0.5 * (steps / radius) ** 2)
+    bell = bell / bell.sum()
+    wide = F.conv2d(F.pad(grey, (reach, reach, 0, 0), mode="replicate"), bell.view(1, 1, 1, -1))
+    return F.conv2d(F.pad(wide, (0, 0, reach, reach), mode="replicate"), bell.view(1, 1, -1, 1)).clamp(0, 1)

@@ -14,6 +14,8 @@ from typing import BinaryIO
 import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
+from t2iflow.nodes.perceptors.missing import MissingPackageError
+
 KEY = "t2iflow"
 MARK = "# t2iflow recipe\n"
 """Tells our comment from others', and is a comment in YAML."""
@@ -32,12 +34,11 @@ def in_png(recipe: str) -> PngInfo:
 
 
 def in_exif(recipe: str) -> bytes:
-    """The recipe as EXIF; ValueError where it is longer than a JPEG can hold."""
+    """The recipe as EXIF; without one of more than 32 thousand letters, which a JPEG could not hold."""
     comment = ENCODING + (MARK + recipe).encode("utf-16-le")
-    if len(comment) > 65_000:
-        raise ValueError("the recipe is too long for a JPEG or WebP to carry (32 thousand letters); write a PNG")
     exif = PIL.Image.Exif()
-    exif.get_ifd(EXIF_FOLDER)[USER_COMMENT] = comment
+    if len(comment) < 65_000:
+        exif.get_ifd(EXIF_FOLDER)[USER_COMMENT] = comment
     return exif.tobytes()
 
 
@@ -135,7 +136,10 @@ def _ours(comment: str) -> str | None:
 
 def ffmpeg() -> str:
     """The ffmpeg program that imageio-ffmpeg brings (or that IMAGEIO_FFMPEG_EXE names)."""
-    from imageio_ffmpeg import get_ffmpeg_exe
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
 
-    program: str = get_ffmpeg_exe()
+        program: str = get_ffmpeg_exe()
+    except (ImportError, RuntimeError) as fault:
+        raise MissingPackageError("films need ffmpeg: pip install imageio-ffmpeg") from fault
     return program

@@ -1,5 +1,6 @@
-"""Outputs: what a run leaves in its folder. Each file carries the recipe that made it, and no time or name of a machine:
-the same pictures give the same bytes.
+"""Outputs: what a run leaves in its folder.
+
+Each file carries the recipe that made it, and no time or machine's name: the same pictures give the same bytes.
 """
 
 import os
@@ -70,21 +71,24 @@ class _Gathered:
 class Video(_Gathered):
     """Gather frames and make a film of them: MP4 (H.264), WebM (VP9) or GIF, as the file's name ends.
 
-    `fps`: frames a second. `loss`: what the coder may lose, from 0 (next to nothing) over 17 (nothing to be seen) to 51;
-    a GIF ignores it. A batch makes one frame, its pictures side by side. H.264 needs even sizes.
+    `fps`: frames a second. `loss`: what the coder may lose, from 0 (next to nothing) over 17 (nothing that is seen) to
+    51; a GIF ignores it. A batch makes one frame, its pictures side by side. H.264 needs even sizes.
     """
 
     def __init__(self, folder: Folder, *, file: FilmName = "film.mp4", fps: Count = 30, loss: Loss = 17) -> None:
+        metadata.ffmpeg()  # that it is missing is better known now than at the end
         super().__init__(folder, file)
         self._fps = fps
         self._loss = loss
 
     def __call__(self, image: Image) -> None:
         """Add a frame."""
-        width, height = self._frames.add(image)
+        frame = pictures.frame(image)
+        width, height = frame.size
         if self._file.lower().endswith(".mp4") and (width % 2 or height % 2):
             near = f"{width + width % 2} x {height + height % 2} or {width - width % 2} x {height - height % 2}"
             raise ValueError(f"an MP4 film can't be {width} x {height}: sides must be even; take {near}")
+        self._frames.add(frame)
 
     def close(self) -> None:
         """Make the film."""
@@ -107,7 +111,7 @@ class Strip(_Gathered):
 
     def __call__(self, image: Image) -> None:
         """Add a snapshot."""
-        self._frames.add(image)
+        self._frames.add(pictures.frame(image))
 
     def close(self) -> None:
         """Write the picture."""
@@ -120,9 +124,9 @@ class Strip(_Gathered):
 
 def _encode(frames: pictures.Frames, path: Path, recipe: str, fps: int, loss: int) -> None:
     """Make a film of the frames, whole or not at all."""
-    fresh = frames.pattern.with_name(f"film{path.suffix.lower()}")
-    about = frames.pattern.with_name("about.txt")
-    about.write_text(metadata.in_film(recipe), encoding="utf-8", newline="\n")
+    place = frames.pattern.parent
+    fresh = place / f"film{path.suffix.lower()}"
+    (place / "about.txt").write_text(metadata.in_film(recipe), encoding="utf-8", newline="\n")
     # A fixed number of threads and no names of versions: the same bytes on any load of the machine.
     options = {
         ".mp4": f"-c:v libx264 -threads 4 -preset medium -crf {loss} -pix_fmt yuv420p -movflags +faststart",
@@ -130,9 +134,10 @@ def _encode(frames: pictures.Frames, path: Path, recipe: str, fps: int, loss: in
         ".gif": "-lavfi split[a][b];[a]palettegen[palette];[b][palette]paletteuse",
     }[fresh.suffix]
     command = [metadata.ffmpeg(), "-v", "error", "-y", "-framerate", str(fps), "-start_number", "1"]
-    command += ["-i", str(frames.pattern), "-f", "ffmetadata", "-i", str(about), "-map_metadata", "1"]
+    command += ["-i", frames.pattern.name, "-f", "ffmetadata", "-i", "about.txt", "-map_metadata", "1"]
     command += ["-frames:v", str(frames.count), *options.split(" "), "-fflags", "+bitexact", "-flags:v", "+bitexact"]
-    told = subprocess.run([*command, str(fresh)], capture_output=True, check=False)
+    # From within the folder, whose own name could hold a % that ffmpeg would take for a number's place.
+    told = subprocess.run([*command, fresh.name], cwd=place, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if told.returncode:
         raise RuntimeError(f"ffmpeg could not make {path.name}: {told.stderr.decode(errors='replace').strip()}")
     os.replace(fresh, path)

@@ -100,6 +100,11 @@ def sheet(pictures: list[PIL.Image.Image], columns: int) -> PIL.Image.Image:
     return whole
 
 
+def frame(image: Image) -> PIL.Image.Image:
+    """A batch as one picture, side by side, about as many columns as rows."""
+    return sheet([from_tensor(one) for one in image], math.ceil(math.sqrt(len(image))))
+
+
 class Frames:
     """Pictures that wait in the run folder, without loss, for a sink to make one file of them.
 
@@ -111,15 +116,12 @@ class Frames:
         self.pattern = folder.path(f".frames/{name}/%06d.png")
         self._size: tuple[int, int] | None = None
 
-    def add(self, image: Image) -> tuple[int, int]:
-        """Store a picture, a batch as one sheet that is about square; gives width and height."""
-        pictures = [from_tensor(one) for one in image]
-        frame = sheet(pictures, math.ceil(math.sqrt(len(pictures))))
+    def add(self, frame: PIL.Image.Image) -> None:
+        """Store a picture, which must be of the same size as the others."""
         self._check(frame)
         self.pattern.parent.mkdir(parents=True, exist_ok=True)
         frame.save(self._path(self.count), "PNG", compress_level=1)
         self.count += 1
-        return frame.size
 
     def read(self) -> list[PIL.Image.Image]:
         """The pictures, in order."""
@@ -133,4 +135,4 @@ class Frames:
             raise ValueError(f"frame {self.count + 1} is {has}, but those before it are {had}")
 
     def _path(self, number: int) -> Path:
-        return Path(str(self.pattern) % (number + 1))
+        return self.pattern.with_name(self.pattern.name % (number + 1))

@@ -11,12 +11,12 @@ from t2iflow.pipelines.problems import Problem
 
 
 def check(graph: Graph) -> Iterator[Problem]:
-    """All that is wrong with the whole; nothing where a cycle makes the other questions meaningless."""
+    """All that is wrong with the whole."""
     yield from _makes_nothing(graph)
     loops = list(_cycles(graph))
     yield from loops
-    if not loops:
-        yield from _unreachable_losses(graph)
+    yield from _unreachable_losses(graph)
+    if not loops:  # else looking for where an embedding comes from might never end
         yield from _mixed_perceptors(graph)
         yield from _shared_canvases(graph)
         yield from _too_many_passes(graph)

@@ -12,5 +12,10 @@ def compile_recipe(recipe: Recipe, problems: list[Problem]) -> Plan:
     graph = wire(recipe, problems)
     problems.extend(check(graph))
     if problems:
-        raise RecipeError(tuple(problems), recipe.sources)
+        raise RecipeError(sorted(problems, key=_reading_order), recipe.sources)
     return make_plan(graph)
+
+
+def _reading_order(problem: Problem) -> tuple[bool, str, int, int]:
+    place = problem.place
+    return (False, place.file, place.line, place.column) if place else (True, "", 0, 0)

@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Make pictures and films from text: recipes in YAML, compiled to a loop.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # twice as quick to help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

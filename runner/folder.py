@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.runner import checkpoint
-from t2iflow.runner.events import Ended, Event, Stepped, Wrote, plain
+from t2iflow.runner.events import Ended, Event, Fitting, Stepped, Wrote, plain
 
 RECIPE, LOCK, EVENTS = "recipe.yaml", "lock.yaml", "events.jsonl"
 INNER = ".frames"
@@ -89,6 +89,8 @@ class EventLog:
 
     def __call__(self, event: Event) -> None:
         """Write the event down."""
+        if isinstance(event, Fitting):
+            self._last = 0.0
         if isinstance(event, Stepped):
             now = time.monotonic()
             if now - self._last < STEP_EVERY and event.step + 1 < event.steps:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image as pictures
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Folder, Notes, Random, Share, Tick
@@ -16,7 +17,7 @@ from t2iflow.nodes.catalog import every_node
 from t2iflow.nodes.crops import Crops, whole
 from t2iflow.nodes.node import Closes, kind_name
 from t2iflow.nodes.perceptor import Clip, Layer, Seen, Wanted
-from t2iflow.nodes.types import File, Image, Loss, Mask
+from t2iflow.nodes.types import File, Image, Loss, Mask, Scores
 
 from .conftest import RunFolder
 
@@ -84,6 +85,14 @@ def loud(bench: Bench) -> Image:
     return Image((bench.numbers(1, 3, 8, 8).detach() * 3 - 1).requires_grad_())
 
 
+def photograph(bench: Bench) -> str:
+    """The path of a picture file."""
+    path = bench.folder.place / "photograph.png"
+    picture = torch.linspace(0, 255, 24 * 32 * 3).view(24, 32, 3)
+    pictures.fromarray(picture.byte().numpy()).save(path)
+    return str(path)
+
+
 ROWS: dict[str, Row] = {
     "augment.affine": Row(shear=5.0, scale=[0.8, 1.2], aspect=0.1),
     "augment.classic": Row(),
@@ -97,12 +106,25 @@ ROWS: dict[str, Row] = {
     "canvas.fourier": Row(size=[32, 24]),
     "canvas.palette": Row(size=[32, 24]),
     "canvas.pixels": Row(size=[32, 24]),
+    "clip.blend": Row(position=0.5),
+    "clip.look": Row(),
+    "clip.model": Row(),
+    "clip.picture": Row(count=2),
+    "clip.rank": Row(),
+    "clip.text": Row(prompt={"a fox": 1.0, "rain": -0.5}),
     "cutouts.mixed": Row(count=4, size=16),
     "cutouts.normal": Row(count=4, size=16),
     "cutouts.pooled": Row(count=4, size=16),
     "cutouts.square": Row(count=4, size=16),
     "cutouts.uniform": Row(count=4, size=16),
     "cutouts.whole": Row(count=2, size=16),
+    "images.blend": Row(),
+    "images.colour": Row(size=[32, 24]),
+    "images.keep": Row(),
+    "images.load": Row(file=photograph),
+    "images.mask": Row(file=photograph, feather=1.0),
+    "images.noise": Row(size=[32, 24]),
+    "images.resize": Row(size=[16, 20]),
     "losses.cosine": Row(averaging=0.3),
     "losses.naturalness": Row(),
     "losses.photographic": Row(),
@@ -248,11 +270,9 @@ def test_a_node_says_what_it_does_in_a_sentence(name: str) -> None:
     assert about[0].isupper() or not about[0].isalpha()
 
 
-@pytest.mark.parametrize("key", SETTINGS)
+@pytest.mark.parametrize("key", [key for key, setting in SETTINGS.items() if not setting.required])
 def test_a_default_is_allowed_and_survives_json(key: str) -> None:
     setting = SETTINGS[key]
-    if setting.required:
-        pytest.skip("has none")
     assert setting.adapter.validate_python(setting.default) == setting.default
     text = json.dumps(setting.adapter.dump_python(setting.default, mode="json"))
     assert setting.adapter.validate_json(text) == setting.default
@@ -379,6 +399,10 @@ def _check(kind: Any, output: Any) -> None:
         assert isinstance(output, Wanted)
         assert len(output.embeddings) == len(output.weights) == len(output.stops)
         assert torch.allclose(output.embeddings.norm(dim=-1), torch.ones(len(output.embeddings)), atol=1e-3)
+    elif kind is Scores:
+        assert output.dtype == torch.float32
+        assert output.ndim == 1
+        assert output.isfinite().all()
     elif kind is Clip:
         assert isinstance(output, Clip)
     elif kind is File:
@@ -391,4 +415,4 @@ def _pull(outputs: list[Tensor]) -> None:
     """Make gradients of the outputs, each element weighted by another number."""
     smooth = [tensor for tensor in outputs if tensor.requires_grad]
     weighted = [(tensor * torch.linspace(0.5, 1.5, tensor.numel()).view(tensor.shape)).sum() for tensor in smooth]
-    torch.stack(weighted).sum().backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(torch.stack(weighted).sum())

@@ -40,7 +40,8 @@ WRONG: dict[str, str] = {
     "T2I301": GOOD.replace("image: $fit", "image: $fitt"),
     "T2I302": GOOD.replace("image: $fit", "image: $fit.mask"),
     "T2I303": GOOD.replace("image: $fit", "image: $smooth"),
-    "T2I304": GOOD + "  more: {use: images.resize, image: $still, size: [8, 8]}\n",
+    "T2I304": GOOD + "  film: {use: output.video, image: $canvas}\n"
+    "  more: {use: images.resize, image: $film, size: [8, 8]}\n",
     "T2I305": HEAD + CANVAS + LOSS + FIT + CLIP + "  best: {use: clip.rank, images: $fit, wanted: $words, clip: $clip}\n"
     "  much: {use: losses.total, terms: [$best]}\n" + STILL,
     "T2I401": GOOD.replace("image: $canvas, loss", "image: $turn, loss")
@@ -73,7 +74,8 @@ def mistakes(text: str, folder: Path) -> str:
     problems: list[Problem] = []
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read(path, problems=problems), problems)
-    return render(caught.value.problems, caught.value.sources).replace(str(path), "wrong.yaml") + "\n"
+    text = render(caught.value.problems, caught.value.sources)
+    return text.replace(str(path), "wrong.yaml").replace(str(folder), "/here") + "\n"
 
 
 def test_a_recipe_without_mistakes_has_none(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""CLIP: perceptors, what they are to look for, and what they see."""
+
+import math
+from typing import Annotated, NamedTuple
+
+import torch
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Notes, Random
+from t2iflow.nodes.crops import Crops, boxes, whole
+from t2iflow.nodes.node import node
+from t2iflow.nodes.perceptor import Clip, Seen, Wanted
+from t2iflow.nodes.perceptors.loading import Precision, load
+from t2iflow.nodes.types import Count, Image, NonNegative, Prompt, Reads, Scores
+
+WeightsPath = Annotated[str, Reads("weights")]
+
+
+@node
+def model(
+    device: torch.device,
+    notes: Notes,
+    *,
+    name: str = "lite",
+    precision: Precision = "auto",
+    weights: WeightsPath | None = None,
+) -> Clip:
+    """A perceptor: what judges pictures by words.
+
+    `name`: `lite`, which needs no download; one of OpenAI's (`ViT-B/32`, `ViT-B/16`, `ViT-L/14`, `ViT-L/14@336px`,
+    `RN50`, `RN101`, `RN50x4`, `RN50x16`, `RN50x64`); any of open_clip's as `architecture:weights`, such as
+    `ViT-B-32:laion2b_s34b_b79k`; or a file, alone or as `architecture:file`. `weights`: a file to take in place of the
+    published ones; where no architecture is named, its tensors tell. `precision`: `auto` is float32 on a CPU, and on a
+    GPU bfloat16 or, where it has none, float16. Layer norms always compute in float32.
+    """
+    if name == "lite" and weights is None:
+        from t2iflow.nodes.perceptors.lite import Lite
+
+        return Lite(device, precision)
+    return load(name, weights, device, precision, notes)
+
+
+@node
+def text(clip: Clip, notes: Notes, *, prompt: Prompt, stop: float | None = None) -> Wanted:
+    """What a prompt asks for: a text, several, or texts with weights; negative weights push away.
+
+    Below `stop` a prompt's loss no longer pulls. It is compared with the loss times the weight's sign, so a prompt to
+    be pushed away needs a negative one.
+    """
+    texts = [prompt] if isinstance(prompt, str) else list(prompt)
+    weights = list(prompt.values()) if isinstance(prompt, dict) else [1.0] * len(texts)
+    if not texts or not all(text.strip() for text in texts):
+        raise ValueError("a prompt needs words")
+    return _wanted(clip.encode_texts(texts, notes), weights, stop)
+
+
+@node
+def picture(
+    clip: Clip, image: Image, random: Random, *, count: Count = 8, weight: float = 1.0, stop: float | None = None
+) -> Wanted:
+    """What a picture asks for: others that the perceptor takes for alike.
+
+    It is seen once as a whole and `count` - 1 times as a random square of 50 to 100 % of its shorter side; each is
+    wanted by an equal part of `weight`, so that the loss is the mean over them. `stop` as in `text`.
+
+    The VQGAN+CLIP notebooks (2021) encode as many squares as they look at, without the whole.
+    """
+    number, height, width = len(image), *image.shape[-2:]
+    side = random.uniform(number * count, low=0.5) * min(height, width)
+    left, top = random.uniform(number * count) * (width - side), random.uniform(number * count) * (height - side)
+    views = boxes(left, top, side, side, image)
+    views[::count] = torch.eye(3, device=image.device)
+    embeddings = clip.look(Crops(image, views, clip.size).pixels).embeddings
+    return _wanted(embeddings, [weight / len(views)] * len(views), stop)
+
+
+def _wanted(embeddings: Tensor, weights: list[float], stop: float | None) -> Wanted:
+    stops = torch.full((len(weights),), -math.inf if stop is None else stop, device=embeddings.device)
+    return Wanted(embeddings, torch.tensor(weights, device=embeddings.device), stops)
+
+
+@node
+def look(crops: Crops, clip: Clip) -> Seen:
+    """What the perceptor sees in the crops. Those of another size than its own it resizes, bilinear and low-passed."""
+    return clip.look(crops.pixels)
+
+
+@node
+def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
+    """Between prompts: at `position` 1.5 half way from the second to the third, counted from 0; for keyframes.
+
+    Blended are embeddings, on the sphere, where both prompts have as many texts, else the weights.
+    """
+    last = len(prompts) - 1
+    if position > last:
+        raise ValueError(f"there is no prompt at position {position:g}; the last of {last + 1} is at {last}")
+    before = min(int(position), max(last - 1, 0))
+    return prompts[before].blend(prompts[min(before + 1, last)], position - before)
+
+
+class Ranked(NamedTuple):
+    """Pictures, best first, with the similarity of each to what is wanted."""
+
+    images: Image
+    scores: Scores
+
+
+@node
+def rank(images: Image, wanted: Wanted, clip: Clip, *, keep: Count = 1) -> Ranked:
+    """Sort pictures by how well they fit, best first, and keep the first `keep`.
+
+    A score is the cosine between picture and prompt, times the prompt's weight, summed over prompts. Each picture is
+    seen as a whole, squeezed to the perceptor's square. DALL-E (Ramesh et al. 2021) chose its pictures so.
+    """
+    if keep > len(images):
+        raise ValueError(f"can't keep {keep} of {len(images)} pictures")
+    seen = clip.look(whole(images, len(images), clip.size).pixels).embeddings
+    scores = seen @ wanted.embeddings.T @ wanted.weights
+    best = scores.argsort(descending=True, stable=True)[:keep]
+    return Ranked(Image(images[best]), Scores(scores[best]))

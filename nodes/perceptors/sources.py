@@ -1,0 +1,144 @@
+"""What the name of a CLIP means, and where its weights are: in a file, in a cache, or on a hub."""
+
+import difflib
+import hashlib
+import os
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+
+from t2iflow.nodes.ambient import Notes
+from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
+
+OPENAI = {
+    "ViT-B/32": "ViT-B-32",
+    "ViT-B/16": "ViT-B-16",
+    "ViT-L/14": "ViT-L-14",
+    "ViT-L/14@336px": "ViT-L-14-336",
+    "RN50": "RN50",
+    "RN101": "RN101",
+    "RN50x4": "RN50x4",
+    "RN50x16": "RN50x16",
+    "RN50x64": "RN50x64",
+}
+"""OpenAI's names, and open_clip's for the same architectures."""
+
+FILES = (".pt", ".pth", ".bin", ".safetensors")
+CACHE = "~/.cache/clip"
+"""Where OpenAI's own package keeps what it fetched."""
+
+
+class Source(NamedTuple):
+    """Where a CLIP comes from: open_clip's architecture (None: what the file's tensors say), and a tag or a file."""
+
+    architecture: str | None
+    tag: str = ""
+    file: Path | None = None
+    quick: bool = False
+    """Whether it is meant to be a network of OpenAI's, with QuickGELU."""
+
+
+def find(name: str, weights: str | None) -> Source:
+    """What a name and a file mean; ValueError, with near names, where they mean nothing."""
+    architecture, _, tag = name.partition(":")
+    quick, known = architecture in OPENAI, OPENAI.get(architecture, architecture)
+    if weights is not None:
+        return Source(None if name == "lite" else known, file=_file(weights), quick=quick)
+    if name in OPENAI:
+        return Source(known, tag="openai", quick=True)
+    if name.endswith(FILES) and (not tag or Path(name).expanduser().is_file()):
+        return Source(None, file=_file(name))
+    if tag:
+        return Source(known, file=_file(tag), quick=quick) if tag.endswith(FILES) else Source(known, tag, quick=quick)
+    raise ValueError(
+        f"`{name}` is no perceptor{_near(name, ['lite', *OPENAI])}; take `lite`, one of OpenAI's "
+        f"({', '.join(OPENAI)}), one of open_clip's as `architecture:weights`, such as "
+        "ViT-B-32:laion2b_s34b_b79k, or a file"
+    )
+
+
+def package() -> ModuleType:
+    """open_clip, imported when first needed; MissingPackageError where it, or the torchvision it needs, is broken."""
+    try:
+        import open_clip
+    except Exception as fault:  # a torchvision made for another torch fails with errors of many types
+        raise MissingPackageError(
+            f"open_clip can't be imported ({fault}). It needs torchvision in the version that was released with torch, "
+            f"of which {torch.__version__} is here: pip install --upgrade torch torchvision open_clip_torch"
+        ) from fault
+    module: ModuleType = open_clip
+    return module
+
+
+def published(library: ModuleType, architecture: str | None, tag: str) -> dict[str, Any]:
+    """open_clip's record of published weights; without a tag the first of an architecture, or nothing."""
+    if architecture is None:
+        return {}
+    if architecture not in library.list_models():
+        raise ValueError(f"open_clip knows no `{architecture}`{_near(architecture, library.list_models())}")
+    tags: list[str] = library.list_pretrained_tags_by_model(architecture)
+    if not tag:
+        tag = tags[0] if tags else ""
+    elif not library.get_pretrained_cfg(architecture, tag):
+        near = _near(tag, tags) or f"; there are {', '.join(tags) or 'none'}"
+        raise ValueError(f"there are no weights `{tag}` for {architecture}{near}")
+    record: dict[str, Any] = library.get_pretrained_cfg(architecture, tag)
+    return record
+
+
+def obtain(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
+    """A file of published weights: where one is here already, that; else one that open_clip fetches."""
+    return _cached(record) or _fetched(library, record, name, notes)
+
+
+def _file(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError(f"there is no file `{text}`")
+    return path
+
+
+def _near(name: str, known: list[str]) -> str:
+    folded = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), folded, 3)
+    return f" (did you mean {' or '.join(folded[one] for one in near)}?)" if near else ""
+
+
+def _cached(record: dict[str, Any]) -> Path | None:
+    """OpenAI's own file, if it is whole, or one in the hub's cache."""
+    own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
+    if own is not None:
+        path = Path(CACHE).expanduser() / own[2]
+        if path.is_file() and _sha256(path) == own[1]:
+            return path
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, file = record.get("hf_hub", "").rpartition("/")
+    files = [file] if file else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    found = [try_to_load_from_cache(repository, one) for one in files] if repository else []
+    return next((Path(one) for one in found if isinstance(one, str)), None)
+
+
+def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
+    where = record.get("hf_hub") or record.get("url")
+    if os.environ.get("T2IFLOW_OFFLINE", "0") not in ("", "0"):
+        raise MissingWeightsError(
+            f"the weights of {name} are not here, and T2IFLOW_OFFLINE forbids to fetch them from {where}. Looked in "
+            f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`"
+        )
+    notes.say(f"fetching the weights of {name} from {where}")
+    try:
+        return Path(library.pretrained.download_pretrained(record))
+    except Exception as fault:  # of urllib, httpx, huggingface_hub and others
+        raise MissingWeightsError(f"the weights of {name} can't be fetched from {where}: {fault}") from fault
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -8,6 +8,7 @@ each and one move of the optimiser. The two take turns, so that a machine whose 
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -94,6 +95,7 @@ def our_step(arguments: argparse.Namespace, vit: nn.Module, device: torch.device
 
 def their_step(arguments: argparse.Namespace, vit: nn.Module, device: torch.device) -> Step:
     """A training step of deep-daze's own class, given the same perceptor."""
+    sys.path.remove(str(Path(__file__).parent))  # or this file would be imported in the package's place
     from deep_daze import deep_daze as theirs
     from torchvision import transforms
 

@@ -69,7 +69,6 @@ def main() -> None:
             link.live = clock.wrap(link.live)
         Fit.__call__ = clock.wrap(Fit.__call__)  # type: ignore[method-assign]
         Fit.clear = clock.wrap(Fit.clear)  # type: ignore[method-assign]
-        torch.Tensor.backward = clock.wrap(torch.Tensor.backward)  # type: ignore[method-assign]
         torch.autograd.backward = clock.wrap(torch.autograd.backward)
         shares, totals = [], []
         for step in range(arguments.steps):

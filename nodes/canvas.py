@@ -17,7 +17,7 @@ from t2iflow.nodes.node import node
 from t2iflow.nodes.types import Count, Image, NonNegative, Positive, Size
 
 CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
-"""How red, green and blue vary together in ImageNet: from three independent colours to those (Lucid, Olah et al. 2017)."""
+"""From colours that vary on their own to red, green and blue, which vary together (Lucid; measured on ImageNet)."""
 
 Hex = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 """A colour as "#rrggbb"."""
@@ -164,7 +164,7 @@ class Palette:
         far = (self._squares[:, None] - self._colours[:, :, None, None]).square().sum(2)  # (1, k, h, w)
         mixed = torch.einsum("bkhw,kc->bchw", torch.softmax(-far / self._softness**2, 1), self._colours)
         nearest = self._colours.detach()[far.argmin(1)].permute(0, 3, 1, 2)
-        painted = mixed + (nearest - mixed).detach()
+        painted = nearest + (mixed - mixed.detach())  # in this order exactly the nearest
         return Image(painted.repeat_interleave(self._cell, 2).repeat_interleave(self._cell, 3))
 
     def trainable(self) -> list[Tensor]:

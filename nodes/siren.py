@@ -1,8 +1,8 @@
 """SIREN: a picture as a small network of sines from place to colour, the canvas of Deep Daze.
 
-Sitzmann et al. 2020, "Implicit Neural Representations with Periodic Activation Functions"; sizes and figures of Deep Daze
-0.11 (2021). The whole network is one autograd function: places pass through in strips that stay in the processor's cache,
-and the cosines that the way back needs are taken on the way there.
+Sitzmann et al. 2020, "Implicit Neural Representations with Periodic Activation Functions"; sizes and figures of Deep
+Daze 0.11 (2021). The whole network is one autograd function: places pass through in strips that stay in the processor's
+cache, and the cosines that the way back needs are taken on the way there.
 """
 
 from typing import Annotated, Any, Literal
@@ -55,7 +55,7 @@ class Canvas:
         self._start_steps, self._start_rate = start_steps, start_rate
         self._dtype = _native(device) if precision == "auto" else getattr(torch, precision)
         self._places = _places(size).to(device)
-        self._strip = 4096 if device.type == "cpu" else len(self._places)
+        self._strip = 2048 if device.type == "cpu" else len(self._places)
         self._parameters = []
         for number, ends in enumerate(zip([2, *[width] * layers], [*[width] * layers, 3], strict=True)):
             bound = 1 / 2 if number == 0 else (6 / width) ** 0.5 / w0
@@ -90,7 +90,8 @@ class Canvas:
 
     def _colours(self) -> Tensor:
         """Three numbers around 0 for each place, (h * w, 3)."""
-        colours: Tensor = _Sines.apply(self._places, self._w0, self._dtype, self._strip, *self._parameters)
+        settings = (self._w0, self._dtype, self._strip)
+        colours: Tensor = _Sines.apply(self._places, *settings, *self._parameters)  # type: ignore[no-untyped-call]
         return colours
 
     def _shaped(self, painted: Tensor) -> Tensor:
@@ -105,9 +106,7 @@ class _Sines(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, places: Tensor, w0: float, dtype: torch.dtype, strip: int, *parameters: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, places: Tensor, w0: float, dtype: torch.dtype, strip: int, *parameters: Tensor) -> Tensor:
         *hidden, last, last_bias = parameters
         weights = [(weight * w0).to(dtype if number else weight.dtype) for number, weight in enumerate(hidden[0::2])]
         biases = [(bias * w0).to(dtype if number else bias.dtype) for number, bias in enumerate(hidden[1::2])]
@@ -132,7 +131,8 @@ class _Sines(torch.autograd.Function):
         biases = [weight.new_zeros(len(weight)) for weight in weights]
 
         def gather(layer: int, wanted: Tensor, inputs: Tensor) -> None:
-            biases[layer] += wanted.sum(0, dtype=torch.float32)
+            # A product, because a sum of bfloat16 would be taken in a float32 copy.
+            biases[layer] += (wanted.new_ones(1, len(wanted)) @ wanted)[0]
             if wanted.dtype == torch.float32:
                 weights[layer].addmm_(wanted.T, inputs)
             else:
@@ -148,7 +148,6 @@ class _Sines(torch.autograd.Function):
                 else:
                     gather(layer, flow, inputs[layer])
                     flow = flow @ ctx.weights[layer]
-        ctx.strips.clear()
         scales = [*[ctx.w0] * len(ctx.weights), 1.0]
         pairs = [tensor.mul_(scale) for *pair, scale in zip(weights, biases, scales, strict=True) for tensor in pair]
         return None, None, None, None, *pairs

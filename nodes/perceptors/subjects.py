@@ -1,8 +1,8 @@
 """Which of ImageNet's classes a prompt is about, by the nearness of names.
 
-A prompt is taken apart into what it joins ("a lighthouse and a castle") and each part into a head and what that is placed
-by ("a fox", "in", "a meadow"). Every piece is read as it stands and without its colours, and a class takes the nearest of
-its names to any of those.
+A prompt is taken apart into what it joins ("a lighthouse and a castle") and each part into a head and what that is
+placed by ("a fox", "in", "a meadow"). Every piece is read as it stands and without its colours, and a class takes the
+nearest of its names to any of those.
 """
 
 import hashlib
@@ -54,21 +54,25 @@ class Subject:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was made of a prompt: a share of each class, (1000,) with unit length, and the nearest class of each part."""
+    """What was made of a prompt: a share of each class, (1000,), unit length, and the nearest class of each part."""
 
     classes: Tensor
     subjects: tuple[Subject, ...]
 
 
 class Subjects:
-    """The names of the 1000 classes, and where they lie."""
+    """The names of the classes, and where they lie.
 
-    def __init__(self) -> None:
-        text = (importlib.resources.files(__package__) / "imagenet_classes.txt").read_text("utf-8")
-        lines = [line.split(" | ") for line in text.splitlines() if not line.startswith("#")]
-        self.names = [[re.sub(r" \(.*\)", "", name) for name in line] for line in lines]
+    `lines` holds the names of one class each, as imagenet_classes.txt does; where they lie is kept in the folder
+    `cache` from one run to the next, since it takes seconds.
+    """
+
+    def __init__(self, lines: list[str] | None = None, cache: Path | None = None) -> None:
+        lines = _imagenet() if lines is None else lines
+        self.names = [[re.sub(r" \(.*\)", "", name) for name in line.split(" | ")] for line in lines]
         self._flat = [name for names in self.names for name in names]
         self._owner = torch.tensor([number for number, names in enumerate(self.names) for _ in names])
+        self._cache = user_cache_path("t2iflow") if cache is None else cache
 
     def read(self, prompt: str) -> Reading:
         """Find what the prompt is about."""
@@ -83,7 +87,7 @@ class Subjects:
         subjects = []
         for part, score, sure in zip(parts, scores, (best >= SURE) | (best == best.max()), strict=True):
             if sure:
-                top = score.amax(0).topk(KEPT)
+                top = score.amax(0).topk(min(KEPT, len(self.names)))
                 weights = torch.softmax(top.values / SHARPNESS, 0)
                 shares[top.indices] += weights / weights.norm()
                 first = int(top.indices[0])
@@ -113,15 +117,20 @@ class Subjects:
 
     @cached_property
     def _places(self) -> Tensor:
-        """Where each name lies, (names, 384); kept on disk from one run to the next, since it takes seconds."""
+        """Where each name lies, (names, 384)."""
         digest = hashlib.sha256("\n".join((minilm.SHA256, *self._flat)).encode()).hexdigest()[:16]
-        file = user_cache_path("t2iflow") / f"lite-names-{digest}.safetensors"
+        file = self._cache / f"lite-names-{digest}.safetensors"
         try:
             return load_file(file)["names"]
         except (OSError, SafetensorError, KeyError):
             places = self._reader.encode(self._flat)
             _keep({"names": places}, file)
             return places
+
+
+def _imagenet() -> list[str]:
+    text = (importlib.resources.files(__package__) / "imagenet_classes.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 def _keep(tensors: dict[str, Tensor], file: Path) -> None:
@@ -146,6 +155,10 @@ def _pieces(part: str) -> list[tuple[str, str, float]]:
     """The pieces of a part: each as it stands, as it is read, and what that counts for."""
     head, *others = (ARTICLE.sub("", piece) for piece in PLACED.split(part))
     whole = [(head, part, 1.0), (head, head, 1.0), *((piece, piece, BEHIND) for piece in others)]
-    plain = [(piece, " ".join(w for w in text.split() if w.lower() not in WORDS), worth) for piece, text, worth in whole]
+    plain = [(piece, _colourless(text), worth) for piece, text, worth in whole]
     pieces = list(dict.fromkeys(piece for piece in (*whole, *plain) if piece[1]))
     return pieces or [(part, part, 1.0)]
+
+
+def _colourless(text: str) -> str:
+    return " ".join(word for word in text.split() if word.lower() not in WORDS)

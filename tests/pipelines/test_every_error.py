@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import CODES, Problem, RecipeError, render
 from t2iflow.pipelines.recipe import read
@@ -42,18 +43,35 @@ WRONG: dict[str, str] = {
     "T2I303": GOOD.replace("image: $fit", "image: $smooth"),
     "T2I304": GOOD + "  film: {use: output.video, image: $canvas}\n"
     "  more: {use: images.resize, image: $film, size: [8, 8]}\n",
-    "T2I305": HEAD + CANVAS + LOSS + FIT + CLIP + "  best: {use: clip.rank, images: $fit, wanted: $words, clip: $clip}\n"
+    "T2I305": HEAD
+    + CANVAS
+    + LOSS
+    + FIT
+    + CLIP
+    + "  best: {use: clip.rank, images: $fit, wanted: $words, clip: $clip}\n"
     "  much: {use: losses.total, terms: [$best]}\n" + STILL,
     "T2I401": GOOD.replace("image: $canvas, loss", "image: $turn, loss")
     + "  turn: {use: images.resize, image: $back, size: [8, 8]}\n"
     "  back: {use: images.resize, image: $turn, size: [8, 8]}\n",
     "T2I402": GOOD.replace("image: $canvas}", "image: $noise}") + "  noise: {use: images.noise, size: [8, 8]}\n",
-    "T2I403": HEAD + CANVAS + CLIP + "  other: {use: clip.model, name: ViT-B/32}\n" + SEEN.replace("$clip", "$other")
-    + SCORE + FIT + STILL,
+    "T2I403": HEAD
+    + CANVAS
+    + CLIP
+    + "  other: {use: clip.model, name: ViT-B/32}\n"
+    + SEEN.replace("$clip", "$other")
+    + SCORE
+    + FIT
+    + STILL,
     "T2I404": GOOD + FIT.replace("fit:", "again:"),
     "T2I405": HEAD + CANVAS + LOSS + FIT,
     "T2I406": GOOD.replace("image: $fit", "every: 5, image: $fit"),
-    "T2I407": HEAD + CANVAS + CLIP + SEEN + SCORE + FIT.replace("loss: $smooth", "loss: $smooth, accumulate: 8") + STILL,
+    "T2I407": HEAD
+    + CANVAS
+    + CLIP
+    + SEEN
+    + SCORE
+    + FIT.replace("loss: $smooth", "loss: $smooth, accumulate: 8")
+    + STILL,
     "T2I502": GOOD + "  photo: {use: images.load, file: nowhere.png}\n  copy: {use: output.image, image: $photo}\n",
 }
 """A recipe for each code that a recipe alone can make."""

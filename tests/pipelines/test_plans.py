@@ -1,6 +1,7 @@
-"""When nodes run: the plan of every recipe that ships is held as a golden text, so that a refactoring can't change it."""
+"""When nodes run: golden plans of every shipped recipe, so that a refactoring can't change them."""
 
 import pytest
+
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.recipe import read, read_text, shipped_recipes

@@ -8,9 +8,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
 from t2iflow.nodes import catalog
 from t2iflow.runner.cli import app
-from typer.testing import CliRunner
 
 COPY = """
 t2iflow: 1

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.runner.conftest import COPY, Command
 
 LONG = COPY.replace("steps: 6", "steps: 400").replace("every: 2", "every: 40")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+
 from t2iflow.nodes.metadata import read_recipe
 from tests.runner.conftest import COPY, Command
 
@@ -27,7 +28,9 @@ def test_a_canvas_comes_nearer_to_what_its_loss_wants(command: Command) -> None:
 def test_the_same_recipe_and_seed_give_the_same_bytes(command: Command) -> None:
     first, second = command("run", COPY), command("run", COPY)
     other = command("run", COPY, "--seed", "5")
-    assert first.folder and second.folder and other.folder
+    assert first.folder
+    assert second.folder
+    assert other.folder
     for name in ("picture.png", "film.mp4"):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
         assert (first.folder / name).read_bytes() != (other.folder / name).read_bytes()
@@ -115,7 +118,8 @@ def test_a_second_stage_starts_from_the_first_ones_picture(command: Command) -> 
 def test_the_mean_of_the_last_steps_can_be_kept(command: Command) -> None:
     plain = command("run", COPY.replace("rate: 0.05", "rate: 0.4"))
     mean = command("run", COPY.replace("rate: 0.05", "rate: 0.4, average: 0.9"))
-    assert plain.folder and mean.folder
+    assert plain.folder
+    assert mean.folder
     assert (plain.folder / "picture.png").read_bytes() != (mean.folder / "picture.png").read_bytes()
 
 

@@ -1,0 +1,174 @@
+"""Where the nodes of a drawing go: rows from top to bottom, so that every wire runs downwards.
+
+After Sugiyama, Tagawa and Toda 1981: a row for each node, stand-ins where a wire passes a row, fewer crossings by
+barycentres, then places near their neighbours'.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+Point = tuple[float, float]
+Pair = tuple[str, str]
+
+CARD, ROW, GAP = 44.0, 74.0, 20.0
+"""Pixels: a card's height, from row to row, and between cards."""
+PAD, BETWEEN, SIDE = 14.0, 8.0, 20.0
+"""Pixels: above and below the cards of a band, between bands, and at the sides."""
+SWEEPS = 12
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A drawing's measures in pixels: `bands` are top and bottom of each group, `boxes` are left, top and width of each
+    card, `routes` lead each wire down through points, an even number of them, with straight ways from odd to even."""
+
+    width: float
+    height: float
+    bands: list[Point]
+    boxes: dict[str, tuple[float, float, float]]
+    routes: list[list[Point]]
+
+
+@dataclass(eq=False)
+class _Spot:
+    """A card in its row, or a stand-in for a wire that passes."""
+
+    row: int
+    width: float
+    passing: bool = False
+    x: float = 0.0
+    above: "list[_Spot]" = field(default_factory=list)
+    below: "list[_Spot]" = field(default_factory=list)
+
+
+def arrange(groups: Sequence[Sequence[str]], wires: Sequence[Pair], widths: Mapping[str, float]) -> Layout:
+    """Place the nodes, each group in a band below the one before; `widths` are those of the cards."""
+    starts, of = _rows(groups, wires)
+    spots = {name: _Spot(row, widths[name]) for name, row in of.items()}
+    rows: list[list[_Spot]] = [[] for _ in range(starts[-1])]
+    for spot in spots.values():
+        rows[spot.row].append(spot)
+    chains = [_chain(spots[start], spots[end], rows) for start, end in wires]
+    for _ in range(SWEEPS):
+        _untangle(rows)
+    _place(rows)
+    left = min((spot.x - spot.width / 2 for row in rows for spot in row), default=0.0) - SIDE
+    for spot in (spot for row in rows for spot in row):
+        spot.x -= left
+    width = max((spot.x + spot.width / 2 for row in rows for spot in row), default=0.0) + SIDE
+    tops, bands = _heights(starts)
+    boxes = {name: (spot.x - spot.width / 2, tops[spot.row], spot.width) for name, spot in spots.items()}
+    return Layout(width, bands[-1][1] if bands else 0.0, bands, boxes, _routes(chains, tops))
+
+
+def _rows(groups: Sequence[Sequence[str]], wires: Sequence[Pair]) -> tuple[list[int], dict[str, int]]:
+    """The first row of each group (and the one after the last), and the row of each node: below all that feed it."""
+    starts, rows = [0], {}
+    for group in groups:
+        own = dict.fromkeys(group, starts[-1])
+        inside = [(start, end) for start, end in wires if start in own and end in own]
+        for _ in own:
+            for start, end in inside:
+                own[end] = max(own[end], own[start] + 1)
+        rows.update(own)
+        starts.append(1 + max(own.values(), default=starts[-1] - 1))
+    return starts, rows
+
+
+def _chain(start: _Spot, end: _Spot, rows: list[list[_Spot]]) -> list[_Spot]:
+    """The spots of a wire, with stand-ins in the rows that it passes."""
+    chain = [start, *(_Spot(row, 6.0, passing=True) for row in range(start.row + 1, end.row)), end]
+    for spot in chain[1:-1]:
+        rows[spot.row].append(spot)
+    for upper, lower in pairwise(chain):
+        upper.below.append(lower)
+        lower.above.append(upper)
+    return chain
+
+
+def _untangle(rows: list[list[_Spot]]) -> None:
+    """Sort each row by the middle of its neighbours' places, downwards and then upwards."""
+    for row in rows:
+        for index, spot in enumerate(row):
+            spot.x = index
+    for row in rows:
+        _sort(row, [spot.above for spot in row])
+    for row in reversed(rows):
+        _sort(row, [spot.below for spot in row])
+
+
+def _sort(row: list[_Spot], neighbours: list[list[_Spot]]) -> None:
+    middle = {id(spot): _mean(near) if near else spot.x for spot, near in zip(row, neighbours, strict=True)}
+    row.sort(key=lambda spot: middle[id(spot)])
+    for index, spot in enumerate(row):
+        spot.x = index
+
+
+def _place(rows: list[list[_Spot]]) -> None:
+    """Bring every spot as near to its neighbours' middle as the order and the gaps of its row allow."""
+    for row in rows:
+        _spread(row, [0.0] * len(row))
+    for sweep in range(6 * SWEEPS):
+        for row in rows if sweep % 2 else reversed(rows):
+            near = [spot.above if sweep % 2 else spot.below for spot in row]
+            near = near if sweep < SWEEPS else [[*spot.above, *spot.below] for spot in row]
+            _spread(row, [_pulled(spot, some) if some else spot.x for spot, some in zip(row, near, strict=True)])
+
+
+def _pulled(spot: _Spot, near: Iterable[_Spot]) -> float:
+    """The middle of the neighbours; the more a wire consists of stand-ins, the straighter it wants to be."""
+    pulls = [(other.x, (1, 3, 12)[spot.passing + other.passing]) for other in near]
+    return sum(x * pull for x, pull in pulls) / sum(pull for _, pull in pulls)
+
+
+def _spread(row: list[_Spot], wanted: list[float]) -> None:
+    """Places in order, a gap apart, with the least sum of squared distances from those wanted (pooling neighbours)."""
+    shifts, reach = [], 0.0
+    for before, spot in zip([None, *row], row, strict=False):
+        reach += (before.width + spot.width) / 2 + GAP if before else 0.0
+        shifts.append(reach)
+    pools: list[tuple[float, int]] = []
+    for want, shift in zip(wanted, shifts, strict=True):
+        total, count = want - shift, 1
+        while pools and pools[-1][0] / pools[-1][1] > total / count:
+            more, others = pools.pop()
+            total, count = total + more, count + others
+        pools.append((total, count))
+    places = [total / count for total, count in pools for _ in range(count)]
+    for spot, place, shift in zip(row, places, shifts, strict=True):
+        spot.x = place + shift
+
+
+def _heights(starts: list[int]) -> tuple[list[float], list[Point]]:
+    """The top of each row's cards, and the top and bottom of each band."""
+    tops: list[float] = []
+    bands: list[Point] = []
+    for first, after in pairwise(starts):
+        top = bands[-1][1] + BETWEEN if bands else 0.0
+        tops += [top + PAD + ROW * number for number in range(after - first)]
+        bands.append((top, tops[-1] + CARD + PAD))
+    return tops, bands
+
+
+def _routes(chains: list[list[_Spot]], tops: list[float]) -> list[list[Point]]:
+    """The ways of the wires; those that enter one card do so side by side, in the order that they come from."""
+    entering: dict[int, list[list[_Spot]]] = {}
+    for chain in chains:
+        entering.setdefault(id(chain[-1]), []).append(chain)
+    ends: dict[int, float] = {}
+    for some in entering.values():
+        card = some[0][-1]
+        for number, chain in enumerate(sorted(some, key=lambda chain: chain[-2].x), 1):
+            ends[id(chain)] = card.x - card.width / 2 + card.width * number / (len(some) + 1)
+    routes = []
+    for chain in chains:
+        passing = [(spot.x, tops[spot.row] + down) for spot in chain[1:-1] for down in (0.0, CARD)]
+        first, last = chain[0], chain[-1]
+        routes.append([(first.x, tops[first.row] + CARD), *passing, (ends[id(chain)], tops[last.row])])
+    return routes
+
+
+def _mean(spots: Iterable[_Spot]) -> float:
+    places = [spot.x for spot in spots]
+    return sum(places) / len(places)

@@ -1,0 +1,209 @@
+"""Images: strangers' picture files, and what is done with pictures before a run."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import PIL.Image
+import pytest
+import torch
+
+from t2iflow.nodes import images
+from t2iflow.nodes.ambient import Random
+from t2iflow.nodes.types import Image, Mask
+
+CPU = torch.device("cpu")
+
+
+def save(path: Path, colours: list[list[tuple[int, ...]]], mode: str = "RGB", **options: object) -> str:
+    picture = PIL.Image.new(mode, (len(colours[0]), len(colours)))
+    picture.putdata([colour for row in colours for colour in row])  # type: ignore[arg-type]
+    picture.save(path, **options)
+    return str(path)
+
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def test_a_picture_is_read_row_by_row_in_red_green_blue(tmp_path: Path) -> None:
+    image = images.load(CPU, file=save(tmp_path / "a.png", [[RED, GREEN, BLUE], [WHITE, (51, 102, 153), RED]]))
+    assert image.shape == (1, 3, 2, 3)
+    assert image[0, :, 0].T.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert image[0, :, 1, 1].tolist() == pytest.approx([0.2, 0.4, 0.6])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "png"])
+def test_the_formats_that_people_have_can_be_read(suffix: str, tmp_path: Path) -> None:
+    image = images.load(CPU, file=save(tmp_path / f"a.{suffix}", [[RED] * 16] * 16))
+    assert image.mean((0, 2, 3)).tolist() == pytest.approx([1, 0, 0], abs=0.02)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "LA"])
+def test_every_mode_of_8_bits_becomes_red_green_blue(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    PIL.Image.new("RGB", (8, 8), "white").convert(mode).save(path)
+    assert images.load(CPU, file=str(path)).mean().item() == pytest.approx(1, abs=0.02)
+
+
+def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # lies on its side: turn it clockwise
+    image = images.load(CPU, file=save(tmp_path / "a.png", [[RED, BLUE]], exif=exif))
+    assert image.shape == (1, 3, 2, 1)
+    assert image[0, :, 0, 0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("backdrop", "expected"), [("white", 1.0), ("grey", 128 / 255), ("black", 0.0)])
+def test_what_is_transparent_shows_the_backdrop(backdrop: str, expected: float, tmp_path: Path) -> None:
+    file = save(tmp_path / "a.png", [[(255, 0, 0, 0), (255, 0, 0, 255)]], "RGBA")
+    image = images.load(CPU, file=file, backdrop=backdrop)  # type: ignore[arg-type]
+    assert image[0, :, 0, 0].tolist() == pytest.approx([expected] * 3)
+    assert image[0, :, 0, 1].tolist() == [1, 0, 0]
+
+
+def _huge_png(width: int, height: int) -> bytes:
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+def _wide_png(bits: int) -> bytes:
+    rows = b"IDAT" + zlib.compress(bytes(1 + 3 * bits // 8))
+    header = b"IHDR" + struct.pack(">IIBBBBB", 1, 1, bits, 2, 0, 0, 0)
+    chunks = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in (header, rows)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def _whole_png() -> bytes:
+    from io import BytesIO
+
+    file = BytesIO()
+    PIL.Image.effect_noise((32, 32), 50).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not a picture"),
+        (b"not a picture at all", "not a picture"),
+        (b"GIF89a" + bytes(30), "not a picture"),
+        (_huge_png(20000, 20000), "megapixels"),
+        (_huge_png(10001, 10001), "10001 x 10001.*100 megapixels"),
+        (_wide_png(16), "more than 8 bits"),
+        (_whole_png()[:700], "damaged or cut short"),
+        (_whole_png()[:60] + b"garbage" + _whole_png()[67:], "damaged or cut short"),
+    ],
+    ids=["empty", "text", "gif", "bomb", "large", "16 bits", "short", "scrambled"],
+)
+def test_a_file_that_is_no_sound_picture_is_refused(data: bytes, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"a\.png.*{reason}"):
+        images.load(CPU, file=str(file))
+
+
+def test_16_bits_of_grey_are_refused(tmp_path: Path) -> None:
+    PIL.Image.new("I;16", (4, 4)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="more than 8 bits"):
+        images.load(CPU, file=str(tmp_path / "a.png"))
+
+
+def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is a folder"):
+        images.load(CPU, file=str(tmp_path))
+    with pytest.raises(ValueError, match="there is no file"):
+        images.load(CPU, file=str(tmp_path / "gone.png"))
+
+
+def test_filling_another_shape_cuts_and_squeezing_does_not(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.png", [[RED] * 4 + [BLUE] * 8 + [RED] * 4] * 8)
+    filled = images.load(CPU, file=file, size=(4, 4))
+    assert filled[0, 0].max() < 0.1
+    squeezed = images.load(CPU, file=file, size=(4, 4), fit="squeeze")
+    assert squeezed[0, 0, :, 0].min() > 0.9
+    assert squeezed[0, 2, :, 1].min() > 0.9
+
+
+def test_resizing_keeps_what_is_smooth_and_drops_what_is_too_fine() -> None:
+    line = torch.linspace(0.2, 0.8, 64)
+    smooth = images.resize(Image(line.expand(1, 3, 48, 64)), size=(16, 12))
+    expected = torch.nn.functional.avg_pool1d(line[None], 4)[0]
+    assert torch.allclose(smooth[0, 0, 3, 3:-3], expected[3:-3], atol=1e-3)
+    stripes = (torch.arange(64) % 2).float().expand(1, 3, 48, 64)
+    assert (images.resize(Image(stripes), size=(16, 12))[..., 3:-3] - 0.5).abs().max() < 0.02
+
+
+def test_resizing_there_and_back_loses_little() -> None:
+    clouds = images.noise(Random(0), size=(24, 16), octaves=2)
+    larger = images.resize(clouds, size=(96, 64))
+    assert (images.resize(larger, size=(24, 16)) - clouds).abs().mean() < 0.005
+    assert larger.min() >= 0
+    assert larger.max() <= 1
+
+
+def test_a_mask_is_its_brightness_or_its_opacity(tmp_path: Path) -> None:
+    bright = save(tmp_path / "bright.png", [[WHITE, (0, 0, 0)]])
+    clear = save(tmp_path / "clear.png", [[(0, 0, 0, 255), (255, 255, 255, 0)]], "RGBA")
+    for file in (bright, clear):
+        assert images.mask(CPU, file=file).tolist() == [[[[1.0, 0.0]]]]
+        assert images.mask(CPU, file=file, invert=True).tolist() == [[[[0.0, 1.0]]]]
+
+
+def test_feathering_softens_an_edge_by_so_many_pixels(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.png", [[(0, 0, 0)] * 20 + [WHITE] * 20] * 30)
+    row = images.mask(CPU, file=file, feather=3.0)[0, 0, 15]
+    assert torch.all(row[1:] >= row[:-1] - 1e-6)
+    assert row[[0, -1]].tolist() == pytest.approx([0, 1], abs=1e-4)
+    assert row[22].item() == pytest.approx(0.5 + 0.5 * torch.erf(torch.tensor(2.5 / 3 / 2**0.5)).item(), abs=0.01)
+
+
+def test_an_overlay_shows_in_part_and_only_in_its_mask() -> None:
+    black, white = Image(torch.zeros(1, 3, 8, 8)), Image(torch.ones(1, 3, 4, 4))
+    assert images.blend(black, white, amount=0.25).unique().tolist() == pytest.approx([0.25])
+    left = Mask((torch.arange(8) < 4).float().expand(1, 1, 8, 8))
+    masked = images.blend(black, white, left, amount=0.25)
+    assert masked[..., :4].unique().tolist() == pytest.approx([0.25])
+    assert not masked[..., 4:].any()
+
+
+def test_what_is_kept_neither_changes_nor_gets_a_gradient() -> None:
+    canvas = Image(torch.full((1, 3, 8, 8), 0.2, requires_grad=True))
+    photograph = Image(torch.full((1, 3, 8, 8), 0.9))
+    left = Mask((torch.arange(8) < 4).float().expand(1, 1, 8, 8))
+    kept = images.keep(canvas, photograph, left)
+    assert torch.equal(kept[..., :4], photograph[..., :4])
+    assert torch.equal(kept[..., 4:], canvas[..., 4:])
+    kept.sum().backward()
+    assert canvas.grad is not None
+    assert not canvas.grad[..., :4].any()
+    assert canvas.grad[..., 4:].all()
+
+
+def test_a_colour_fills_the_picture() -> None:
+    picture = images.colour(CPU, size=(3, 2), rgb=(0.1, 0.2, 0.3))
+    assert picture.shape == (1, 3, 2, 3)
+    assert picture[0, :, 1, 2].tolist() == pytest.approx([0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize("kind", ["uniform", "snow", "gradient", "fractal"])
+@pytest.mark.parametrize("size", [(1, 1), (40, 30), (33, 70)])
+def test_noise_has_the_size_and_range_of_an_image(kind: str, size: tuple[int, int]) -> None:
+    noise = images.noise(Random(1), size=size, kind=kind)  # type: ignore[arg-type]
+    assert noise.shape == (1, 3, size[1], size[0])
+    assert noise.min() >= 0
+    assert noise.max() <= 1
+    assert noise.isfinite().all()
+
+
+def test_kinds_of_noise_differ_in_grain_and_colour() -> None:
+    def steps(kind: str) -> float:
+        noise = images.noise(Random(1), size=(64, 64), kind=kind)  # type: ignore[arg-type]
+        return (noise[..., 1:] - noise[..., :-1]).abs().mean().item()
+
+    assert steps("gradient") < 0.02 < steps("fractal") < 0.1 < steps("uniform")
+    snow = images.noise(Random(1), size=(8, 8), kind="snow")
+    assert torch.equal(snow[:, 0], snow[:, 1])
+    fractal = images.noise(Random(1), size=(64, 48))
+    assert fractal.amin((2, 3)).tolist() == [[0, 0, 0]]
+    assert fractal.amax((2, 3)).tolist() == pytest.approx(torch.ones(1, 3).tolist())
+    assert not torch.equal(fractal[:, 0], fractal[:, 1])

@@ -1,0 +1,196 @@
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from t2iflow.nodes.perceptor import Clip
+from t2iflow.nodes.perceptors import colours, efficientnet, subjects
+from t2iflow.nodes.perceptors.lite import Lite
+from t2iflow.nodes.perceptors.minilm import MiniLM, model_folder
+from t2iflow.nodes.perceptors.subjects import Subjects
+
+from .conftest import Heard
+
+
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lite]:
+    with pytest.MonkeyPatch.context() as patch:
+        cache = tmp_path_factory.mktemp("cache")
+        patch.setattr(subjects, "user_cache_path", lambda name: cache)
+        lite = Lite(torch.device("cpu"), "float32")
+        lite.encode_texts(["a fox"], Heard())
+        yield lite
+
+
+@pytest.fixture(scope="module")
+def fox() -> Tensor:
+    return torch.rand(3, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+
+
+def nearest(lite: Lite, prompt: str, count: int = 1) -> set[str]:
+    classes = lite.encode_texts([prompt], Heard())[0, :1000]
+    names = [line[0] for line in Subjects().names]
+    return {names[number] for number in classes.topk(count).indices}
+
+
+@pytest.mark.parametrize(("name", "size"), [("lite0", 224), ("lite0", 161)])
+def test_the_network_gives_the_logits_of_the_reference(name: efficientnet.Name, size: int) -> None:
+    reference_module = pytest.importorskip("efficientnet_lite_pytorch")
+    member = efficientnet.FAMILY[name]
+    with contextlib.redirect_stdout(io.StringIO()):
+        # Without its own image size the reference pads for whatever size it sees, as TensorFlow does.
+        reference = reference_module.EfficientNet.from_name(f"efficientnet-{name}", image_size=size)
+    reference.load_state_dict(torch.load(efficientnet.weights_file(member), weights_only=True))
+    reference.eval()
+    pixels = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(efficientnet.load(name)(pixels).logits, reference(pixels), atol=1e-4, rtol=1e-4)
+
+
+def test_bfloat16_sees_nearly_the_same_and_has_nearly_the_same_gradient(fox: Tensor) -> None:
+    gradients, logits = [], []
+    for dtype in (torch.float32, torch.bfloat16):
+        pixels = fox.clone().requires_grad_()
+        seen = efficientnet.load("lite0", dtype)(pixels * 2 - 1).logits
+        seen[:, 277].sum().backward()
+        logits.append(seen.detach())
+        gradients.append(pixels.grad)
+    assert torch.cosine_similarity(*logits).min() > 0.99
+    assert torch.cosine_similarity(*(gradient.flatten(1) for gradient in gradients)).min() > 0.9
+
+
+def test_every_layer_says_what_training_showed_it(lite: Lite, fox: Tensor) -> None:
+    layers = lite.look(fox).layers
+    assert len(layers) == 18
+    first = layers[0]
+    assert first.activations.shape[1] == len(first.mean) == len(first.std)
+    assert all((layer.std >= efficientnet.FLOOR).all() for layer in layers)
+
+
+def test_texts_are_embedded_as_transformers_does() -> None:
+    transformers = pytest.importorskip("transformers")
+    texts = ["a red fox", "", "The quick brown fox jumps over the lazy dog, Café naïve! " * 40, "灯台"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder())
+    model = transformers.AutoModel.from_pretrained(model_folder()).eval()
+    tokens = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=256)
+    with torch.no_grad():
+        states = model(**tokens).last_hidden_state
+    mask = tokens["attention_mask"][..., None]
+    wanted = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+    torch.testing.assert_close(MiniLM().encode(texts), wanted, atol=1e-5, rtol=0)
+
+
+def test_lite_is_a_perceptor(lite: Lite, fox: Tensor) -> None:
+    assert isinstance(lite, Clip)
+    pixels = fox.clone().requires_grad_()
+    seen = lite.look(pixels).embeddings
+    wanted = lite.encode_texts(["a blue castle", "a red fox in the snow", ""], Heard())
+    torch.testing.assert_close(seen.norm(dim=-1), torch.ones(3))
+    torch.testing.assert_close(wanted.norm(dim=-1), torch.ones(3))
+    (seen @ wanted.T).sum().backward()
+    assert pixels.grad is not None
+    assert pixels.grad.isfinite().all()
+    assert pixels.grad.any()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.5, 1.5])
+def test_a_picture_without_content_has_a_finite_gradient(lite: Lite, value: float) -> None:
+    pixels = torch.full((1, 3, 160, 160), value, requires_grad=True)
+    (lite.look(pixels).embeddings @ lite.encode_texts(["a red fox"], Heard()).T).sum().backward()
+    assert pixels.grad is not None
+    assert pixels.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("a red fox", "red fox"),
+        ("a lighthouse at sunset", "lighthouse"),
+        ("an oil painting of a sailing ship in a storm", "schooner"),
+        ("A goldfish in a bowl!", "goldfish"),
+        ("a black cat on a red sofa", "tabby cat"),
+        ("an orca", "killer whale"),
+        ("a snowy mountain by Claude Monet", "mountain"),
+    ],
+)
+def test_a_prompt_finds_its_subject(lite: Lite, prompt: str, found: str) -> None:
+    assert nearest(lite, prompt) == {found}
+
+
+def test_what_a_prompt_joins_shares_its_classes(lite: Lite) -> None:
+    assert nearest(lite, "a lighthouse and a castle", 2) == {"lighthouse", "castle"}
+    classes = lite.encode_texts(["a lighthouse and a castle"], Heard())[0].topk(2).values
+    assert classes[1] > 0.8 * classes[0]
+
+
+def test_a_named_colour_is_wanted_of_the_subject_alone(lite: Lite) -> None:
+    blue = list(colours.COLOURS).index("blue")
+    plain, castle, sky = lite.encode_texts(["a castle", "a blue castle", "a castle under a blue sky"], Heard())
+    assert not plain[1000:].any()
+    assert castle[1000 + blue] > 0.3
+    assert not castle[1012:].any()
+    assert not sky[1000:1012].any()
+    assert sky[1012 + blue] > 0.2
+
+
+def test_a_colour_that_is_part_of_a_name_changes_nothing(lite: Lite) -> None:
+    assert not lite.encode_texts(["a red fox", "a great white shark", "an orange"], Heard())[:, 1000:].any()
+
+
+@pytest.mark.parametrize(("name", "rgb"), colours.COLOURS.items())
+def test_a_picture_in_one_colour_is_seen_in_it(lite: Lite, name: str, rgb: tuple[float, ...]) -> None:
+    pixels = torch.tensor(rgb).view(1, 3, 1, 1).expand(1, 3, 160, 160)
+    embedding = lite.look(pixels).embeddings[0]
+    assert int(embedding[1000:1012].argmax()) == int(embedding[1012:].argmax()) == list(colours.COLOURS).index(name)
+
+
+def test_lite_says_what_it_found_and_how_near(lite: Lite) -> None:
+    notes = Heard()
+    lite.encode_texts(["a blue castle at night"], notes)
+    assert not notes.warned
+    assert "castle (1.00) in blue amid black and blue" in notes.said[0]
+
+
+@pytest.mark.parametrize("prompt", ["a robot", "sad woman", "happiness", ""])
+def test_lite_warns_of_what_it_does_not_know_with_a_way_out(lite: Lite, prompt: str) -> None:
+    notes = Heard()
+    lite.encode_texts([prompt], notes)
+    assert "t2iflow run RECIPE --set model=ViT-B/32" in notes.warned[0]
+    assert repr(prompt) in notes.warned[0]
+
+
+FEW = ["red fox | fox", "lighthouse"]
+
+
+def test_class_names_are_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, encoded = MiniLM.encode, []
+
+    def listen(self: MiniLM, texts: list[str]) -> Tensor:
+        encoded.append(texts)
+        return encode(self, texts)
+
+    monkeypatch.setattr(MiniLM, "encode", listen)
+    first, second, third = (Subjects(FEW, tmp_path / "new").read("a fox") for _ in range(3))
+    assert encoded.count(["red fox", "fox", "lighthouse"]) == 1
+    assert torch.equal(first.classes, second.classes)
+    assert torch.equal(first.classes, third.classes)
+
+
+def test_a_broken_cache_is_made_again(tmp_path: Path) -> None:
+    whole = Subjects(FEW, tmp_path).read("a fox")
+    (file,) = tmp_path.iterdir()
+    good = file.read_bytes()
+    for content in (b"", b"not a cache", good[:-5]):
+        file.write_bytes(content)
+        assert torch.equal(Subjects(FEW, tmp_path).read("a fox").classes, whole.classes)
+        assert file.read_bytes() == good
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    place.write_text("a file where the folder should be")
+    assert Subjects(FEW, place).read("a fox").subjects[0].name == "red fox"

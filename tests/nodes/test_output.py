@@ -1,0 +1,279 @@
+"""Outputs: pictures and films, and the recipe that they carry."""
+
+import hashlib
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+import torch
+from pydantic import ValidationError
+
+from t2iflow.nodes import metadata, output
+from t2iflow.nodes.node import read_spec
+from t2iflow.nodes.types import Image
+from tests.nodes.conftest import RunFolder
+
+RECIPE = 't2iflow: 1\ntitle: Ein Fuchs = 狐; #1 \\ "x"\n\nnodes:\n  a: {use: x.y}\n'
+PICTURES, FILMS = ["png", "webp", "jpg", "jpeg", "PNG"], ["mp4", "webm"]
+
+
+def image(number: int = 1, height: int = 24, width: int = 32, seed: int = 0) -> Image:
+    return Image(torch.rand(number, 3, height, width, generator=torch.Generator().manual_seed(seed)))
+
+
+def film(folder: RunFolder, frames: int, name: str = "film.mp4", **settings: Any) -> Path:
+    video = output.Video(folder, file=name, **settings)
+    for number in range(frames):
+        video(image(seed=number))
+    video.close()
+    return folder.path(name)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    made = RunFolder(tmp_path)
+    made.recipe = RECIPE
+    return made
+
+
+# Pictures
+
+
+def test_a_picture_is_written_as_it_is(folder: RunFolder) -> None:
+    levels = torch.tensor([0.0, 1.0, 0.5, 0.2, -0.3, 1.7]).expand(1, 3, 4, 6)
+    path = output.image(Image(levels), folder)
+    with PIL.Image.open(path) as written:
+        assert written.size == (6, 4)
+        assert [written.getpixel((x, 0)) for x in range(6)] == [(v, v, v) for v in (0, 255, 128, 51, 0, 255)]
+    assert path.name == "picture.png"
+    assert folder.written == [path]
+    assert [each.name for each in path.parent.iterdir()] == ["picture.png"]
+
+
+def test_a_batch_is_written_as_numbered_files(folder: RunFolder) -> None:
+    first = output.image(image(3), folder, file="fox.webp")
+    assert [path.name for path in folder.written] == ["fox-1.webp", "fox-2.webp", "fox-3.webp"]
+    assert first == folder.written[0]
+
+
+def test_quality_makes_a_jpeg_smaller(folder: RunFolder) -> None:
+    fine = output.image(image(), folder, file="fine.jpg")
+    rough = output.image(image(), folder, file="rough.jpg", quality=20)
+    assert rough.stat().st_size < fine.stat().st_size / 2
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (output.image, "picture.bmp"),
+        (output.image, "picture"),
+        (output.image, ".png"),
+        (output.image, "../picture.png"),
+        (output.image, "film.mp4"),
+        (output.Video, "film.avi"),
+        (output.Video, "a/film.mp4"),
+        (output.Strip, "strip.gif"),
+    ],
+)
+def test_a_file_name_that_means_no_format_or_leads_elsewhere_is_refused(target: Any, name: str) -> None:
+    setting = read_spec(target, "output").settings["file"]
+    with pytest.raises(ValidationError):
+        setting.adapter.validate_python(name)
+
+
+@pytest.mark.parametrize("suffix", PICTURES)
+def test_a_picture_carries_its_recipe(suffix: str, folder: RunFolder) -> None:
+    path = output.image(image(), folder, file=f"a.{suffix}")
+    assert metadata.read_recipe(path) == RECIPE
+
+
+@pytest.mark.parametrize("suffix", PICTURES)
+def test_the_same_picture_gives_the_same_bytes(suffix: str, folder: RunFolder) -> None:
+    first, second = (output.image(image(), folder, file=f"{name}.{suffix}") for name in "ab")
+    assert digest(first) == digest(second)
+
+
+def test_a_recipe_too_long_for_a_jpeg_is_left_out_but_not_of_a_png(folder: RunFolder) -> None:
+    folder.recipe = "# " + "long " * 20_000
+    assert metadata.read_recipe(output.image(image(), folder, file="a.jpg")) is None
+    assert metadata.read_recipe(output.image(image(), folder, file="a.png")) == folder.recipe
+
+
+# Films
+
+
+@pytest.mark.parametrize("suffix", [*FILMS, "gif"])
+def test_a_film_has_all_its_frames(suffix: str, folder: RunFolder) -> None:
+    path = film(folder, 7, f"film.{suffix}", fps=10)
+    command = [metadata.ffmpeg(), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    assert len(raw) == 7 * 24 * 32 * 3
+    assert folder.written == [path]
+
+
+def test_a_film_shows_what_was_given(folder: RunFolder) -> None:
+    video = output.Video(folder, loss=0)
+    for level in (0.2, 0.8):
+        video(Image(torch.full((1, 3, 16, 16), level)))
+    video.close()
+    command = [metadata.ffmpeg(), "-i", str(folder.path("film.mp4")), "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    raw = torch.tensor(list(subprocess.run(command, capture_output=True, check=True).stdout)).view(2, -1).float()
+    assert (raw.mean(1) / 255).tolist() == pytest.approx([0.2, 0.8], abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", FILMS)
+def test_a_film_carries_its_recipe(suffix: str, folder: RunFolder) -> None:
+    assert metadata.read_recipe(film(folder, 2, f"film.{suffix}")) == RECIPE
+
+
+@pytest.mark.parametrize("suffix", [*FILMS, "gif"])
+def test_the_same_frames_give_the_same_bytes(suffix: str, folder: RunFolder) -> None:
+    assert digest(film(folder, 4, f"a.{suffix}")) == digest(film(folder, 4, f"b.{suffix}"))
+
+
+@pytest.mark.parametrize(("sink", "name"), [(output.Video, "film.mp4"), (output.Strip, "strip.png")])
+def test_a_killed_run_taken_up_again_ends_with_the_same_bytes(sink: Any, name: str, tmp_path: Path) -> None:
+    for place in ("whole", "killed"):
+        (tmp_path / place).mkdir()
+    whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")
+    unbroken = sink(whole)
+    for number in range(6):
+        unbroken(image(seed=number))
+    unbroken.close()
+    first = sink(killed)
+    for number in range(3):
+        first(image(seed=number))
+    state = first.state_dict()
+    first(image(seed=99))  # after the checkpoint, and not again
+    first.close()  # interrupted
+    second = sink(killed)
+    second.load_state_dict(state)
+    for number in range(3, 6):
+        second(image(seed=number))
+    second.close()
+    assert digest(killed.path(name)) == digest(whole.path(name))
+
+
+def test_an_interrupted_film_shows_no_frames_beyond_the_checkpoint(folder: RunFolder) -> None:
+    long = output.Video(folder)
+    for number in range(5):
+        long(image(seed=number))
+    short = output.Video(folder)
+    short.load_state_dict({"frames": 2})
+    short.close()
+    expected = digest(folder.path("film.mp4"))
+    (folder.place / "other").mkdir()
+    other = RunFolder(folder.place / "other")
+    other.recipe = RECIPE
+    assert digest(film(other, 2)) == expected
+
+
+def test_a_film_without_frames_is_not_written(folder: RunFolder) -> None:
+    output.Video(folder).close()
+    output.Strip(folder).close()
+    assert folder.written == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(31, 24), (32, 23)])
+def test_h264_refuses_odd_sizes_with_the_nearest_even_ones(width: int, height: int, folder: RunFolder) -> None:
+    video = output.Video(folder)
+    with pytest.raises(ValueError, match=r"32 x 24 or \d\d x \d\d"):
+        video(image(height=height, width=width))
+    video.close()  # as the runner does in any case
+    assert folder.written == []
+    for name in ("film.webm", "film.gif"):
+        odd = output.Video(folder, file=name)
+        odd(image(height=height, width=width))
+        odd.close()
+        assert folder.path(name).is_file()
+
+
+def test_frames_of_another_size_are_refused(folder: RunFolder) -> None:
+    video = output.Video(folder)
+    video(image())
+    with pytest.raises(ValueError, match="frame 2 is 64 x 48, but those before it are 32 x 24"):
+        video(image(height=48, width=64))
+    again = output.Video(folder)
+    again.load_state_dict({"frames": 1})
+    with pytest.raises(ValueError, match="frame 2 is 64 x 48"):
+        again(image(height=48, width=64))
+
+
+def test_a_folder_with_a_percent_sign_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "50%d").mkdir()
+    assert film(RunFolder(tmp_path / "50%d"), 2).is_file()
+
+
+def test_a_strip_shows_snapshots_row_by_row(folder: RunFolder) -> None:
+    strip = output.Strip(folder, columns=2)
+    for level in (0.0, 0.4, 1.0):
+        strip(Image(torch.full((1, 3, 4, 6), level)))
+    strip.close()
+    with PIL.Image.open(folder.path("strip.png")) as sheet:
+        assert sheet.size == (12, 8)
+        assert [sheet.getpixel(place) for place in ((5, 3), (6, 0), (0, 4), (11, 7))] == [
+            (0, 0, 0),
+            (102, 102, 102),
+            (255, 255, 255),
+            (0, 0, 0),
+        ]
+    assert metadata.read_recipe(folder.path("strip.png")) == RECIPE
+
+
+# What others' files carry
+
+
+def _png(*chunks: tuple[bytes, bytes]) -> bytes:
+    packed = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def _text(data: bytes, flag: bytes = b"\1") -> tuple[bytes, bytes]:
+    return (b"iTXt", b"t2iflow\0" + flag + b"\0\0\0" + data)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "neither a picture"),
+        (b"t2iflow: 1\n", "neither a picture"),
+        (_png(_text(zlib.compress(bytes(50_000_000)))), "too long"),
+        (_png(_text(bytes(2_000_000), b"\0")), "too long"),
+        (_png(_text(b"no zlib")), "damaged"),
+        (_png(_text(b"\xff\xfe", b"\0")), "damaged"),
+        (_png(_text(b"x", b"\0"))[:-1] + b"?", "damaged"),
+        (b"\0\0\0\x18ftypisom" + bytes(100), "damaged"),
+        (b"\xff\xd8\xff\xe1" + bytes(100), "damaged"),
+    ],
+    ids=["empty", "text", "bomb", "long", "not packed", "not text", "bad check", "bad film", "bad jpeg"],
+)
+def test_a_file_that_can_carry_no_recipe_is_refused_in_words(data: bytes, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "strange"
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"`strange`.*{reason}"):
+        metadata.read_recipe(file)
+
+
+def test_pictures_and_films_by_others_carry_none(tmp_path: Path, folder: RunFolder) -> None:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + "a holiday".encode("utf-16-le")
+    for name in ("a.png", "a.jpg", "a.webp", "a.gif"):
+        PIL.Image.new("RGB", (8, 8)).save(tmp_path / name, **({} if name.endswith("gif") else {"exif": exif}))
+        assert metadata.read_recipe(tmp_path / name) is None
+    command = [metadata.ffmpeg(), "-i", str(film(folder, 2)), "-metadata", "comment=a holiday", str(tmp_path / "b.mp4")]
+    subprocess.run(command, capture_output=True, check=True)
+    assert metadata.read_recipe(tmp_path / "b.mp4") is None
+
+
+def test_a_picture_cut_short_still_gives_its_recipe(folder: RunFolder) -> None:
+    path = output.image(image(), folder)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert metadata.read_recipe(path) == RECIPE

@@ -66,13 +66,12 @@ def broken() -> dict[str, str]:
 @cache
 def _family(family: str) -> tuple[Spec, ...]:
     point = families()[family]
+    if point is None:
+        return tuple(_nodes(importlib.import_module(f"{package.__name__}.{family}"), family))
     try:
-        module = importlib.import_module(f"{package.__name__}.{family}") if point is None else point.load()
-    except Exception as fault:
-        if point is None:
-            raise
+        return tuple(_nodes(point.load(), family))
+    except Exception as fault:  # whatever a stranger's module does when it is imported
         raise BrokenPackageError(f"{point.dist.name if point.dist else point.value}: {fault!r}") from fault
-    return tuple(_nodes(module, family))
 
 
 def _nodes(module: ModuleType, family: str) -> Iterator[Spec]:

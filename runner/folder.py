@@ -34,8 +34,8 @@ class RunFolder:
 
     def path(self, name: str) -> Path:
         """Where a file of this name goes; a name that leads out of the folder is refused."""
-        path = (self.at / name).resolve()
-        if not path.is_relative_to(self.at.resolve()):
+        path = self.at / name
+        if not path.resolve().is_relative_to(self.at.resolve()):
             raise FolderError(f"`{name}` leads out of the run folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

@@ -1,6 +1,7 @@
 """The report as a page: one file, nothing fetched from elsewhere, everything from a recipe escaped."""
 
 import base64
+import contextlib
 import importlib.resources
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +12,10 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
+import PIL.Image
 import yaml
 
+from t2iflow.nodes.pictures import FORMATS
 from t2iflow.pipelines import draw
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner.curve import curve
@@ -115,12 +118,21 @@ def _pictures(told: Told) -> Iterator[str]:
             left -= size
             source = _data({**PICTURES, **FILMS}[kind], path.read_bytes())
         name = escape(path.name)
-        shape = f'<img src="{source}" alt="{name}">'
+        shape = f'<img src="{source}" alt="{name}"{_width(path)}>'
         if kind in (".mp4", ".webm"):
             shape = f'<video src="{source}" controls loop muted playsinline preload="metadata"></video>'
         elsewhere = "" if embedded else " (beside this page)"
         yield f"<figure>{shape}<figcaption>{name}{elsewhere}</figcaption></figure>"
     yield "</div>"
+
+
+def _width(path: Path) -> str:
+    """A small picture is enlarged, but not beyond recognition."""
+    if path.suffix.lower() == ".gif":
+        return ""
+    with contextlib.suppress(OSError, ValueError), PIL.Image.open(path, formats=FORMATS) as picture:
+        return f' style="max-width:{3 * picture.width}px"'
+    return ""
 
 
 def _strip(snapshots: Sequence[Snapshot]) -> Iterator[str]:

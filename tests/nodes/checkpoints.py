@@ -104,7 +104,7 @@ def save_openai(tensors: dict[str, Tensor], path: Path) -> Path:
         place.register_buffer(last, tensor)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript has had its day
-        torch.jit.save(torch.jit.script(root), path)  # type: ignore[no-untyped-call]
+        torch.jit.save(torch.jit.script(root), path)
     return path
 
 

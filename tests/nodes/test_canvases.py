@@ -116,7 +116,7 @@ def test_learnt_colours_are_few_and_start_as_those_of_the_picture() -> None:
     art = canvas.Palette(chance(), CPU, start, size=(48, 32), cell=1, colours=12)
     painted = art()
     assert len(painted[0].flatten(1).T.unique(dim=0)) <= 12
-    assert (painted - start).square().mean() < 0.1 * start.var()
+    assert (painted - start).square().mean() < 0.2 * start.var()
     painted.sum().backward()
     assert all(tensor.grad is not None and tensor.grad.any() for tensor in art.trainable())
 

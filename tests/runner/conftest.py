@@ -1,16 +1,12 @@
 """Runs go through the command line, in this process; small recipes without a perceptor keep them quick."""
 
-import sys
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from t2iflow.nodes import catalog
 from t2iflow.runner.cli import app
 
 COPY = """
@@ -58,24 +54,3 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         return Told(result.exit_code, result.stdout, result.stderr, made.pop() if made else None)
 
     return call
-
-
-@pytest.fixture
-def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Install a package that offers the family `mine`, for one test: give the source of its module."""
-
-    def install(source: str) -> None:
-        module = types.ModuleType("mine_module")
-        monkeypatch.setitem(sys.modules, "mine_module", module)
-        exec(compile(source, "mine_module.py", "exec"), vars(module))
-        point = EntryPoint("mine", "mine_module", catalog.GROUP)
-        monkeypatch.setattr(catalog, "entry_points", lambda group: [point])
-        forget()
-
-    def forget() -> None:
-        catalog.families.cache_clear()
-        catalog._family.cache_clear()
-
-    yield install
-    monkeypatch.undo()
-    forget()

@@ -1,0 +1,137 @@
+"""All about nodes, in words: for the terminal and for the page of the documentation. Everything comes from signatures."""
+
+import sys
+import textwrap
+from collections.abc import Iterator
+
+from t2iflow.nodes import catalog
+from t2iflow.nodes.node import Port, Setting, Spec, kind_name
+from t2iflow.pipelines.problems import suggest
+from t2iflow.pipelines.resolved import flow
+from t2iflow.pipelines.settings import describe
+
+WIDTH = 100
+"""Columns of running text."""
+
+
+def listing() -> str:
+    """All nodes, by family, with what each does; and packages whose nodes can't be had."""
+    parts = [_family(family, specs) for family, specs in _families().items()]
+    parts += [f"{family}: broken: {fault}\n" for family, fault in catalog.broken().items()]
+    return "\n".join([*parts, "`t2iflow nodes NAME` tells all about one of them.\n"])
+
+
+def about(name: str) -> str:
+    """All about a node, or the nodes of a family; LookupError, with a hint, if there is none of this name."""
+    families = _families()
+    if name in families:
+        return _family(name, families[name])
+    for spec in catalog.every_node():
+        if spec.name == name:
+            return _told(spec)
+    broken = catalog.broken().get(name.partition(".")[0])
+    if broken:
+        raise LookupError(f"`{name}` belongs to a package that can't be imported: {broken}")
+    near = suggest(name, [*(spec.name for spec in catalog.every_node()), *families])
+    raise LookupError(f"there is no node or family `{name}`; {near or '`t2iflow nodes` lists all of them'}")
+
+
+def markdown() -> str:
+    """The page of all nodes that come with the program."""
+    own = {name: specs for name, specs in _families().items() if catalog.families()[name] is None}
+    parts = [
+        "# Nodes\n\nMade from the code by `make docs`. A port takes a wire (`$name` of a node), a setting a value; a"
+        " setting marked ~ may be [keyframed](recipes.md#keyframes). A port or setting without a default is required.\n"
+    ]
+    parts.append("\n".join(f"- [{name}](#{name}): {_module_about(specs[0])}" for name, specs in own.items()) + "\n")
+    for name, specs in own.items():
+        parts.append(f"## {name}\n\n{_module_doc(specs[0])}\n")
+        parts += [_section(spec) for spec in specs]
+    return "\n".join(parts)
+
+
+def _families() -> dict[str, list[Spec]]:
+    found: dict[str, list[Spec]] = {}
+    for spec in sorted(catalog.every_node(), key=lambda spec: spec.name.partition(".")[0]):
+        found.setdefault(spec.name.partition(".")[0], []).append(spec)
+    return found
+
+
+def _family(name: str, specs: list[Spec]) -> str:
+    width = 2 + max(len(spec.name) for spec in specs)
+    written = [f"{name}: {_module_about(specs[0])}"]
+    for spec in specs:
+        indent = " " * (width + 2)
+        written += textwrap.wrap(f"  {spec.name.ljust(width)}{spec.about}", WIDTH, subsequent_indent=indent)
+    return "\n".join(written) + "\n"
+
+
+def _told(spec: Spec) -> str:
+    parts = [f"{spec.name}\n\n{spec.doc}"]
+    ports = [(port.name, kind_name(port.kind), _port_marks(port)) for port in spec.ports.values()]
+    settings = [
+        (name, describe(setting.annotation), _setting_marks(setting)) for name, setting in spec.settings.items()
+    ]
+    outputs = [(name or "(the only one)", kind_name(kind), "") for name, kind in spec.outputs.items()]
+    for title, rows in (("ports", ports), ("settings", settings), ("outputs", outputs)):
+        if rows:
+            parts.append("\n".join([f"{title}:", *_table(rows)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: list[tuple[str, str, str]]) -> Iterator[str]:
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for name, kind, marks in rows:
+        yield f"  {name.ljust(first)}  {kind.ljust(second)}  {marks}".rstrip()
+
+
+def _port_marks(port: Port) -> str:
+    marks = {"one or several wires": port.many, "may be left out": not port.required, "read once": port.once}
+    return ", ".join(mark for mark, holds in marks.items() if holds)
+
+
+def _setting_marks(setting: Setting) -> str:
+    first = "required" if setting.required else f"default {flow(setting.default)}"
+    return f"{first}, may be keyframed" if keyframable(setting) else first
+
+
+def keyframable(setting: Setting) -> bool:
+    """Whether the setting may change over time."""
+    return not setting.once and not setting.reads
+
+
+def _section(spec: Spec) -> str:
+    heading = f"### {spec.name}\n\n`{_signature(spec)}`\n\n{spec.doc}\n"
+    rows = [
+        f"| {name}{' ~' * keyframable(setting)} | {_cell(describe(setting.annotation))} | {_default(setting)} |"
+        for name, setting in spec.settings.items()
+    ]
+    return heading + (
+        "\n" + "\n".join(["| setting | takes | default |", "|---|---|---|", *rows]) + "\n" if rows else ""
+    )
+
+
+def _signature(spec: Spec) -> str:
+    """Ports and outputs in one line: `image: Image, [mask: Mask] -> Image`."""
+    ports = []
+    for port in spec.ports.values():
+        text = f"{port.name}: {kind_name(port.kind)}{', ...' * port.many}"
+        ports.append(text if port.required else f"[{text}]")
+    outputs = [f"{name}: {kind_name(kind)}" if name else kind_name(kind) for name, kind in spec.outputs.items()]
+    return f"{', '.join(ports) or '(no ports)'} -> {', '.join(outputs) or 'a file'}"
+
+
+def _default(setting: Setting) -> str:
+    return "" if setting.required else f"`{_cell(flow(setting.default))}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _module_doc(spec: Spec) -> str:
+    return (sys.modules[spec.target.__module__].__doc__ or "").strip()
+
+
+def _module_about(spec: Spec) -> str:
+    return _module_doc(spec).split("\n\n")[0].replace("\n", " ")

@@ -1,0 +1,61 @@
+"""Nodes of other packages."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from t2iflow.nodes import catalog
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.problems import RecipeError, render
+from t2iflow.pipelines.recipe import read_text
+
+RECIPE = """t2iflow: 1
+title: With a guest
+nodes:
+  photo: {use: mine.grey, level: 0.25}
+  still: {use: output.image, image: $photo}
+"""
+
+NODES = '''
+import os
+import torch
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Fraction, Image
+
+@node
+def grey(*, level: Fraction = 0.5) -> Image:
+    """Paint a grey picture."""
+    return Image(torch.full((1, 3, 8, 8), level))
+
+def not_a_node(*, command: str) -> Image:
+    return os.system(command)
+'''
+
+
+def test_an_installed_package_offers_its_marked_functions(plugin: Callable[[str], None]) -> None:
+    plugin(NODES)
+    plan = compile_recipe(read_text(RECIPE, "guest.yaml", Path()), [])
+    assert plan.items == ("photo", "still")
+    assert "mine.grey" in {spec.name for spec in catalog.every_node()}
+
+
+@pytest.mark.parametrize("name", ["mine.not_a_node", "mine.os", "mine.os.system", "os.system", "mine_module.grey"])
+def test_nothing_else_of_a_package_can_be_named(name: str, plugin: Callable[[str], None]) -> None:
+    plugin(NODES)
+    with pytest.raises(RecipeError, match="T2I201"):
+        compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()), [])
+
+
+def test_a_broken_package_is_reported_and_harms_no_other_recipe(plugin: Callable[[str], None]) -> None:
+    plugin("import a_module_that_is_not_there")
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text(RECIPE, "guest.yaml", Path()), [])
+    assert "T2I501" in render(caught.value.problems, caught.value.sources)
+    assert "a_module_that_is_not_there" in catalog.broken()["mine"]
+    compile_recipe(read_text(RECIPE.replace("mine.grey, level: 0.25", "images.noise, size: [8, 8]"), "own.yaml", Path()), [])
+
+
+def test_a_parameter_without_a_type_is_the_programmers_mistake(plugin: Callable[[str], None]) -> None:
+    plugin(NODES.replace("level: Fraction = 0.5", "level=0.5"))
+    assert "parameter 'level' has no type" in catalog.broken()["mine"]

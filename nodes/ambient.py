@@ -44,9 +44,9 @@ class Share:
 class Random:
     """A node's own chance: seeded from the run's seed, the node's name and the tick.
 
-    So adding a node never changes what another draws, and a resumed run draws the same. Numbers are drawn on the CPU and
-    moved, so that a recipe cuts out the same squares on every device; `noise_like`, for whole pictures, draws where the
-    picture is.
+    So adding a node never changes what another draws, and a resumed run draws the same. Numbers are drawn on the CPU
+    and moved, so that a recipe cuts out the same squares on every device; `noise_like`, for whole pictures, draws where
+    the picture is.
     """
 
     def __init__(self, seed: int, *keys: object, device: torch.device | str = "cpu") -> None:

@@ -4,7 +4,8 @@ Each paints one picture, starts from `init` where one is wired, and takes on ano
 """
 
 import math
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 Hex = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 """A colour as "#rrggbb"."""
 
-Palette_ = Annotated[list[Hex], Len(2, 256)]
+Colours = Annotated[list[Hex], Len(2, 256)]
 """The colours to paint in."""
 
 
@@ -118,7 +119,15 @@ class Fourier:
         self._spectrum.copy_(torch.view_as_real(torch.fft.rfft2(planes, norm="ortho") / self._scale))
 
 
-@node
+def _filled(settings: Mapping[str, Any]) -> None:
+    """Refuse a size that is not made of whole squares."""
+    (width, height), cell = settings["size"], settings["cell"]
+    if width % cell or height % cell:
+        near = f"{max(cell, round(width / cell) * cell)} x {max(cell, round(height / cell) * cell)}"
+        raise ValueError(f"squares of {cell} pixels don't fill {width} x {height}; take {near}")
+
+
+@node(check=_filled)
 class Palette:
     """Pixel art: squares of `cell` pixels, each in one of a few colours.
 
@@ -138,12 +147,11 @@ class Palette:
         *,
         size: Size = (256, 256),
         cell: Count = 4,
-        colours: Annotated[int, Interval(ge=2, le=256)] | Palette_ = 16,
+        colours: Annotated[int, Interval(ge=2, le=256)] | Colours = 16,
         softness: Positive = 0.2,
     ) -> None:
         width, height = size
-        if width % cell or height % cell:
-            raise ValueError(f"squares of {cell} pixels don't fill {width} x {height}")
+        _filled({"size": size, "cell": cell})
         self._cell = cell
         self._size = width // cell, height // cell
         self._softness = softness

@@ -1,7 +1,8 @@
 """CLIP: perceptors, what they are to look for, and what they see."""
 
 import math
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,12 +12,19 @@ from t2iflow.nodes.crops import Crops, boxes, whole
 from t2iflow.nodes.node import node
 from t2iflow.nodes.perceptor import Clip, Seen, Wanted
 from t2iflow.nodes.perceptors.loading import Precision, load
+from t2iflow.nodes.perceptors.sources import find
 from t2iflow.nodes.types import Count, Image, NonNegative, Prompt, Reads, Scores
 
 WeightsPath = Annotated[str, Reads("weights")]
 
 
-@node
+def _named(settings: Mapping[str, Any]) -> None:
+    """Refuse a name that no perceptor has."""
+    if settings["name"] != "lite" or settings["weights"] is not None:
+        find(settings["name"], settings["weights"])
+
+
+@node(check=_named)
 def model(
     device: torch.device,
     notes: Notes,

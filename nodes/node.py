@@ -18,10 +18,21 @@ from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor
 
 from t2iflow.nodes.ambient import AMBIENT
-from t2iflow.nodes.types import Image, Reads
+from t2iflow.nodes.types import Image, Reads, Size
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 Role = Literal["function", "canvas", "optimizer", "sink", "memory"]
+Check = Callable[[Mapping[str, Any]], object]
+Fits = Callable[[Size, Mapping[str, Any]], object]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the decorator leaves on a node."""
+
+    role: Role | None
+    check: Check | None
+    fits: Fits | None
 
 
 @runtime_checkable
@@ -88,10 +99,12 @@ class Setting:
     required: bool
     once: bool
 
-    @property
-    def reads(self) -> bool:
-        """Whether the value names a file to be read."""
-        return any(isinstance(mark, Reads) for mark in getattr(self.annotation, "__metadata__", ()))
+    @cached_property
+    def reads(self) -> str | None:
+        """What kind of file the value names, if it names one that is read."""
+        parts = [self.annotation, *typing.get_args(self.annotation)]
+        marks = [mark for part in parts for mark in getattr(part, "__metadata__", ())]
+        return next((mark.what for mark in marks if isinstance(mark, Reads)), None)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -111,6 +124,21 @@ class Spec:
     outputs: Mapping[str, Any]
     ambient: Mapping[str, type]
     ambient_once: Mapping[str, type] = field(default_factory=dict)
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Raise ValueError where settings do not go together."""
+        if self._mark.check is not None:
+            self._mark.check(settings)
+
+    def fits(self, size: Size, settings: Mapping[str, Any]) -> None:
+        """Raise ValueError where the node can't take pictures of this size."""
+        if self._mark.fits is not None:
+            self._mark.fits(size, settings)
+
+    @property
+    def _mark(self) -> Mark:
+        mark: Mark = self.target.__node__  # type: ignore[attr-defined]
+        return mark
 
     @property
     def is_class(self) -> bool:
@@ -136,12 +164,16 @@ class Spec:
 @overload
 def node(target: Target) -> Target: ...
 @overload
-def node(*, role: Role) -> Callable[[Target], Target]: ...
-def node(target: Any = None, *, role: Role | None = None) -> Any:
-    """Mark a function or class as a node; it stays what it is and can be called and tested as such."""
+def node(*, role: Role = ..., check: Check = ..., fits: Fits = ...) -> Callable[[Target], Target]: ...
+def node(target: Any = None, *, role: Role | None = None, check: Check | None = None, fits: Fits | None = None) -> Any:
+    """Mark a function or class as a node; it stays what it is and can be called and tested as such.
+
+    `check` is called with the settings before anything runs, and raises ValueError where they do not go together;
+    `fits` with the size of the pictures that come, where that is known, and the settings.
+    """
 
     def mark(target: Any) -> Any:
-        target.__node__ = role or ""
+        target.__node__ = Mark(role, check, fits)
         return target
 
     return mark if target is None else mark(target)
@@ -181,9 +213,9 @@ def read_spec(target: Any, family: str) -> Spec:
 
 
 def _role(target: Any) -> Role:
-    if target.__node__:
-        role: Role = target.__node__
-        return role
+    mark: Mark = target.__node__
+    if mark.role is not None:
+        return mark.role
     if not inspect.isclass(target):
         return "function"
     return "canvas" if hasattr(target, "trainable") else "memory"

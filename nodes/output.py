@@ -5,6 +5,7 @@ Each file carries the recipe that made it, and no time or machine's name: the sa
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from pydantic import AfterValidator
 from t2iflow.nodes import metadata, pictures
 from t2iflow.nodes.ambient import Folder
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, File, FileName, Image
+from t2iflow.nodes.types import Count, File, FileName, Image, Size
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
 Loss = Annotated[int, Interval(ge=0, le=51)]
@@ -67,7 +68,15 @@ class _Gathered:
         self._frames.count = state["frames"]
 
 
-@node(role="sink")
+def _even(size: Size, settings: Mapping[str, Any]) -> None:
+    """Refuse sizes that H.264 can't take."""
+    width, height = size
+    if settings["file"].lower().endswith(".mp4") and (width % 2 or height % 2):
+        near = f"{width + width % 2} x {height + height % 2} or {width - width % 2} x {height - height % 2}"
+        raise ValueError(f"an MP4 film can't be {width} x {height}: sides must be even; take {near}")
+
+
+@node(role="sink", fits=_even)
 class Video(_Gathered):
     """Gather frames and make a film of them: MP4 (H.264), WebM (VP9) or GIF, as the file's name ends.
 
@@ -84,10 +93,7 @@ class Video(_Gathered):
     def __call__(self, image: Image) -> None:
         """Add a frame."""
         frame = pictures.frame(image)
-        width, height = frame.size
-        if self._file.lower().endswith(".mp4") and (width % 2 or height % 2):
-            near = f"{width + width % 2} x {height + height % 2} or {width - width % 2} x {height - height % 2}"
-            raise ValueError(f"an MP4 film can't be {width} x {height}: sides must be even; take {near}")
+        _even(frame.size, {"file": self._file})
         self._frames.add(frame)
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from t2iflow.nodes.ambient import Random
 from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.node import node
+from t2iflow.nodes.precision import native
 from t2iflow.nodes.types import Count, Image, Positive, Size
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -24,8 +25,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 class Canvas:
     """A picture painted by a network of sines.
 
-    `layers` of `width` sines each and a linear one for the colours; `w0` is the frequency of the sines, in half-waves
-    per unit of weight: higher paints finer. `output` brings colours into 0..1: `clamp` is Deep Daze's (y + 1) / 2 and
+    `layers` of `width` sines each and a linear one for the colours; `w0` is the frequency of the sines: higher paints
+    finer. `output` brings colours into 0..1: `clamp` is Deep Daze's (y + 1) / 2 and
     cut, `sigmoid` (of 3 y) never stops the gradient. The shorter side of the picture spans -1..1.
 
     `init`: a picture to start from, and `start_steps` and `start_rate`: how long and how fast (Adam) the network is
@@ -53,7 +54,7 @@ class Canvas:
         self._size = size
         self._w0, self._output = w0, output
         self._start_steps, self._start_rate = start_steps, start_rate
-        self._dtype = _native(device) if precision == "auto" else getattr(torch, precision)
+        self._dtype = native(device) if precision == "auto" else getattr(torch, precision)
         self._places = _places(size).to(device)
         self._strip = 2048 if device.type == "cpu" else len(self._places)
         self._parameters = []
@@ -159,12 +160,3 @@ def _places(size: Size) -> Tensor:
     short = min(size)
     down, across = (torch.linspace(-length / short, length / short, length) for length in (height, width))
     return torch.stack(torch.meshgrid(down, across, indexing="ij"), -1).view(-1, 2)
-
-
-def _native(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it."""
-    if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        native = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-    return torch.bfloat16 if native else torch.float32

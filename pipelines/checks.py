@@ -19,6 +19,7 @@ def check(graph: Graph) -> Iterator[Problem]:
     if not loops:  # else looking for where an embedding comes from might never end
         yield from _mixed_perceptors(graph)
         yield from _shared_canvases(graph)
+        yield from _unfitting_sizes(graph)
         yield from _too_many_passes(graph)
         yield from _idle_every(graph)
 
@@ -131,6 +132,25 @@ def _shared_canvases(graph: Graph) -> Iterator[Problem]:
                     fit.place,
                     hints=(f"give the second its own canvas, starting from the first: `init: ${owner[name]}`",),
                 )
+
+
+def _unfitting_sizes(graph: Graph) -> Iterator[Problem]:
+    for node in graph.nodes.values():
+        size = _size(graph, node)
+        if size is not None and node.spec.role == "sink":
+            try:
+                node.spec.fits(size, node.settings)
+            except ValueError as fault:
+                yield Problem("T2I408", f"node `{node.name}` ({node.spec.name}): {fault}", node.place)
+
+
+def _size(graph: Graph, node: Node) -> tuple[int, int] | None:
+    """The size of the pictures that a node makes or takes, where settings tell."""
+    size = node.settings.get("size")
+    if isinstance(size, tuple):
+        return size
+    sources = node.wires.get("image")
+    return _size(graph, graph.nodes[sources[0].node]) if sources and sources[0].node in graph.nodes else None
 
 
 def _too_many_passes(graph: Graph) -> Iterator[Problem]:

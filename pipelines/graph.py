@@ -53,12 +53,12 @@ class Graph:
 
     @property
     def files(self) -> dict[str, str]:
-        """The files that nodes read, by whole path, with names that tell them apart within one folder."""
+        """The pictures that nodes read, by whole path, with names that tell them apart within one folder."""
         paths = [
             node.settings[name]
             for node in self.nodes.values()
             for name, setting in node.spec.settings.items()
-            if setting.reads and node.settings.get(name)
+            if setting.reads == "picture" and node.settings.get(name)
         ]
         return {path: f"inputs/{number}-{PurePath(path).name}" for number, path in enumerate(dict.fromkeys(paths), 1)}
 

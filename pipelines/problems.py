@@ -47,6 +47,7 @@ CODES: Mapping[str, str] = {
     "T2I405": "the recipe makes nothing",
     "T2I406": "`every` on a node that does not run in steps",
     "T2I407": "more passes than there are things to spread over them",
+    "T2I408": "pictures of a size that the output can't take",
     # Weights and files
     "T2I501": "a package that offers nodes can't be imported",
     "T2I502": "a file is missing",

@@ -1,4 +1,4 @@
-"""All about nodes, in words: for the terminal and for the page of the documentation. Everything comes from signatures."""
+"""All about nodes, in words, for the terminal and for the documentation; everything comes from signatures."""
 
 import sys
 import textwrap
@@ -59,7 +59,7 @@ def _families() -> dict[str, list[Spec]]:
 
 def _family(name: str, specs: list[Spec]) -> str:
     width = 2 + max(len(spec.name) for spec in specs)
-    written = [f"{name}: {_module_about(specs[0])}"]
+    written = textwrap.wrap(_module_about(specs[0]), WIDTH, initial_indent=f"{name}: ", subsequent_indent="  ")
     for spec in specs:
         indent = " " * (width + 2)
         written += textwrap.wrap(f"  {spec.name.ljust(width)}{spec.about}", WIDTH, subsequent_indent=indent)

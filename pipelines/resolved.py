@@ -48,8 +48,8 @@ def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str]) -> Iterator[
     node = graph.nodes[text.name]
     spec = graph.nodes[f"{text.name}.0"].spec if node.implicit else node.spec
     for key, value in text.written.items():
-        moved = files.get(node.settings[key]) if key in spec.settings and spec.settings[key].reads else None
-        yield key, moved.replace("$", "$$") if moved else plain(value)
+        reads = key in spec.settings and spec.settings[key].reads and node.settings[key]
+        yield key, files.get(reads, reads).replace("$", "$$") if reads and files else plain(value)
     for key, setting in spec.settings.items():
         if key not in text.written:
             yield key, _escaped(setting.default)

@@ -41,13 +41,15 @@ class _Reading:
         return self._checked(value, self.setting.adapter)
 
     def _keyframes(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
-        if self.setting.once:
+        fixed = self.setting.once or self.setting.reads
+        if fixed:
             text = f"{self._what} is read once, so it can't change over time"
             self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
         frames = read_keyframes(value, self.problems)
         if frames is None:
             return None
-        return frames.with_values(self._checked(item, adapter) for _, item in frames.points)
+        checked = frames.with_values(self._checked(item, adapter) for _, item in frames.points)
+        return None if fixed else checked
 
     def _checked(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
         try:

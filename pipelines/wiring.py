@@ -133,9 +133,19 @@ class _Wiring:
             if port.required and name not in text.values:
                 self.torn.add(text.name)
                 self._missing(text, spec, f"port `{name}` ({kind_name(port.kind)})", self._candidates(port, text.name))
+        self._together(text, spec, settings)
         every = self._every(text)
         ordered = {name: settings[name] for name in spec.settings if name in settings}
         yield Node(text.name, spec, text.place, ordered, wires, every)
+
+    def _together(self, text: NodeText, spec: Spec, settings: dict[str, Any]) -> None:
+        """Whether the settings go together, where each for itself is right."""
+        wrong = any(settings.get(key) is None for key, value in text.values.items() if value.value is not None)
+        try:
+            if not wrong and settings.keys() == spec.settings.keys():
+                spec.check(settings)
+        except ValueError as fault:
+            self._report("T2I204", f"node `{text.name}` ({spec.name}) can't be so: {fault}", text.place)
 
     def _file(self, name: str, place: Place) -> str:
         """The whole path of a file that a node reads."""

@@ -221,9 +221,10 @@ def doctor() -> None:
     healthy = True
     for finding in examine():
         mark = "[green]ok[/green]  " if finding.well else "[red]broken[/red]"
-        _out().print(f"{mark} {finding.what}", highlight=False)
+        _out().print(mark, end=" ", highlight=False)
+        _out().print(finding.what, highlight=False, markup=False, soft_wrap=True)
         if finding.mend:
-            _out().print(f"       mend: {finding.mend}", highlight=False, markup=False)
+            _out().print(f"       mend: {finding.mend}", highlight=False, markup=False, soft_wrap=True)
         healthy = healthy and finding.well
     raise typer.Exit(0 if healthy else FAILED)
 

@@ -1,5 +1,6 @@
 """The loop: walks the plan, keeps checkpoints, and is where a run can be stopped and taken up again."""
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -75,9 +76,16 @@ class Loop:
             link(self._values, Tick(), WHOLE)
 
     def _close(self) -> None:
+        """Close all outputs; what fails in that is raised after the last, unless something else is on its way."""
+        failed: NodeError | None = None
         for link in self._links.values():
             if link.node.spec.is_class and isinstance(link.live, Closes):
-                link.live.close()
+                try:
+                    link.live.close()
+                except Exception as fault:
+                    failed = NodeError(link.node, fault)
+        if failed is not None and sys.exc_info()[0] is None:
+            raise failed
 
     def _fit(self, index: int, region: Region, resume: Checkpoint | None) -> None:
         stage = Stage(region, self._links, self._slots, self._values)

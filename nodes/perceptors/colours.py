@@ -5,6 +5,7 @@ the colours near it in Oklab (Ottosson 2020).
 """
 
 import re
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -74,6 +75,21 @@ SOFTNESS = 0.02
 """Squared distance in Oklab over which a colour fades into the next; black and white are 1 apart."""
 
 
+CONES = (
+    (0.4122214708, 0.2119034982, 0.0883024619),
+    (0.5363325363, 0.6806995451, 0.2817188376),
+    (0.0514459929, 0.1073969566, 0.6299787005),
+)
+"""Linear red, green, blue -> what three cones see (Oklab's first matrix, transposed)."""
+
+OPPONENTS = (
+    (0.2104542553, 1.9779984951, 0.0259040371),
+    (0.7936177850, -2.4285922050, 0.7827717662),
+    (-0.0040720468, 0.4505937099, -0.8086757660),
+)
+"""Roots of those -> lightness, green to red, blue to yellow (its second)."""
+
+
 def named_in(text: str, words: dict[str, tuple[str, ...]], beside: str = "") -> list[str]:
     """The colours that a text names by any of the words, but for words that occur in `beside` too."""
     own = set(re.findall(r"\w+", text.lower())) - set(re.findall(r"\w+", beside.lower()))
@@ -92,7 +108,7 @@ def seen(pixels: Tensor, weights: Tensor) -> Tensor:
     Roots, because then a dot product is Bhattacharyya's likeness of two distributions, and cosines stay cosines.
     """
     places = oklab(pixels.flatten(2).transpose(1, 2))  # (n, h * w, 3)
-    prototypes = oklab(torch.tensor(list(COLOURS.values()), device=pixels.device))
+    prototypes = oklab(_constant(tuple(COLOURS.values()), pixels.device))
     far = (places[:, :, None] - prototypes).square().sum(-1)
     shares = torch.softmax(-far / SOFTNESS, dim=-1)
     weights = weights.flatten(1) / weights.flatten(1).sum(1, keepdim=True)
@@ -103,11 +119,10 @@ def seen(pixels: Tensor, weights: Tensor) -> Tensor:
 def oklab(rgb: Tensor) -> Tensor:
     """Oklab of red-green-blue (..., 3) in 0..1."""
     linear = rgb.clamp(0.02, 1) ** 2.2  # near enough to sRGB's curve; never 0, where the roots below have no gradient
-    cones = linear @ linear.new_tensor(
-        [[0.4122214708, 0.2119034982, 0.0883024619], [0.5363325363, 0.6806995451, 0.2817188376],
-         [0.0514459929, 0.1073969566, 0.6299787005]]
-    )  # fmt: skip
-    return cones.pow(1 / 3) @ linear.new_tensor(
-        [[0.2104542553, 1.9779984951, 0.0259040371], [0.7936177850, -2.4285922050, 0.7827717662],
-         [-0.0040720468, 0.4505937099, -0.8086757660]]
-    )  # fmt: skip
+    return (linear @ _constant(CONES, rgb.device)).pow(1 / 3) @ _constant(OPPONENTS, rgb.device)
+
+
+@cache
+def _constant(rows: tuple[tuple[float, ...], ...], device: torch.device) -> Tensor:
+    """The rows as a tensor, kept, because moving numbers to a GPU would make every step wait for it."""
+    return torch.tensor(rows, device=device)

@@ -17,6 +17,7 @@ from t2iflow.nodes.perceptor import Seen
 from t2iflow.nodes.perceptors import colours, efficientnet
 from t2iflow.nodes.perceptors.efficientnet import Glance
 from t2iflow.nodes.perceptors.subjects import Reading, Subjects
+from t2iflow.nodes.precision import native
 
 KNOWN = 0.6
 """Below this nearness of names (a cosine) a subject is a guess."""
@@ -43,7 +44,7 @@ class Lite:
     scale = 20.0
 
     def __init__(self, device: torch.device, precision: str = "auto") -> None:
-        dtype = _native(device) if precision == "auto" else getattr(torch, precision)
+        dtype = native(device) if precision == "auto" else getattr(torch, precision)
         self._network = efficientnet.load("lite0", dtype).to(device)
         self._subjects = Subjects()
         self._device = device
@@ -98,12 +99,3 @@ class Lite:
 def normalised(pixels: Tensor) -> Tensor:
     """Pixels of 0..1 as the network was trained to see them."""
     return pixels * 2 - 1
-
-
-def _native(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it, float32 where it would only be imitated."""
-    if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        native = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-    return torch.bfloat16 if native else torch.float32

@@ -91,7 +91,22 @@ def published(library: ModuleType, architecture: str | None, tag: str) -> dict[s
 
 def obtain(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
     """A file of published weights: where one is here already, that; else one that open_clip fetches."""
-    return _cached(record) or _fetched(library, record, name, notes)
+    return cached(record) or _fetched(library, record, name, notes)
+
+
+def cached(record: dict[str, Any]) -> Path | None:
+    """OpenAI's own file, if it is whole, or one in the hub's cache."""
+    own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
+    if own is not None:
+        path = Path(CACHE).expanduser() / own[2]
+        if path.is_file() and _sha256(path) == own[1]:
+            return path
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, file = record.get("hf_hub", "").rpartition("/")
+    files = [file] if file else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    found = [try_to_load_from_cache(repository, one) for one in files] if repository else []
+    return next((Path(one) for one in found if isinstance(one, str)), None)
 
 
 def _file(text: str) -> Path:
@@ -105,21 +120,6 @@ def _near(name: str, known: list[str]) -> str:
     folded = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), folded, 3)
     return f" (did you mean {' or '.join(folded[one] for one in near)}?)" if near else ""
-
-
-def _cached(record: dict[str, Any]) -> Path | None:
-    """OpenAI's own file, if it is whole, or one in the hub's cache."""
-    own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
-    if own is not None:
-        path = Path(CACHE).expanduser() / own[2]
-        if path.is_file() and _sha256(path) == own[1]:
-            return path
-    from huggingface_hub import try_to_load_from_cache
-
-    repository, _, file = record.get("hf_hub", "").rpartition("/")
-    files = [file] if file else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
-    found = [try_to_load_from_cache(repository, one) for one in files] if repository else []
-    return next((Path(one) for one in found if isinstance(one, str)), None)
 
 
 def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:

@@ -72,6 +72,7 @@ WRONG: dict[str, str] = {
     + SCORE
     + FIT.replace("loss: $smooth", "loss: $smooth, accumulate: 8")
     + STILL,
+    "T2I408": GOOD.replace("[32, 32]", "[33, 32]") + "  film: {use: output.video, image: $fit}\n",
     "T2I502": GOOD + "  photo: {use: images.load, file: nowhere.png}\n  copy: {use: output.image, image: $photo}\n",
 }
 """A recipe for each code that a recipe alone can make."""

@@ -53,7 +53,9 @@ def test_a_broken_package_is_reported_and_harms_no_other_recipe(plugin: Callable
         compile_recipe(read_text(RECIPE, "guest.yaml", Path()), [])
     assert "T2I501" in render(caught.value.problems, caught.value.sources)
     assert "a_module_that_is_not_there" in catalog.broken()["mine"]
-    compile_recipe(read_text(RECIPE.replace("mine.grey, level: 0.25", "images.noise, size: [8, 8]"), "own.yaml", Path()), [])
+    compile_recipe(
+        read_text(RECIPE.replace("mine.grey, level: 0.25", "images.noise, size: [8, 8]"), "own.yaml", Path()), []
+    )
 
 
 def test_a_parameter_without_a_type_is_the_programmers_mistake(plugin: Callable[[str], None]) -> None:

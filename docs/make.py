@@ -4,8 +4,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from t2iflow.pipelines.problems import CODES
+from t2iflow.pipelines.problems import CODES, Problem, render
+from t2iflow.pipelines.recipe import read_text
 from t2iflow.pipelines.reference import markdown
+from t2iflow.pipelines.wiring import wire
 
 GROUPS = {
     "1": "Text and structure",
@@ -14,6 +16,12 @@ GROUPS = {
     "4": "The recipe as a whole",
     "5": "Packages and files",
 }
+
+WRONG = """t2iflow: 1
+nodes:
+  photo: {use: images.noise, size: [64, 64]}
+  cuts:  {use: cutouts.square, image: $photo, cuont: 32}
+"""
 
 
 def pages() -> dict[str, str]:
@@ -25,16 +33,20 @@ def _errors() -> Iterator[str]:
     yield "# Errors\n"
     yield "Made from the code by `make docs`. All mistakes of a recipe are told at once, each with a stable code, its place"
     yield "and what would mend it; the program then ends with code 3. `t2iflow check RECIPE` looks without running.\n"
-    yield "    error T2I202 unknown input `cuont` for node `cuts` (cutouts.square)"
-    yield "      --> mine.yaml:8:47"
-    yield "       8 |   cuts: {use: cutouts.square, image: $canvas, cuont: 32}"
-    yield "         |                                               ^^^^^"
-    yield "       = help: did you mean `count`?"
+    yield from (f"    {line}".rstrip() for line in _example().splitlines())
     for digit, title in GROUPS.items():
         yield f"\n## {title}\n"
         yield "| code | meaning |"
         yield "|---|---|"
         yield from (f"| {code} | {meaning} |" for code, meaning in CODES.items() if code[3] == digit)
+
+
+def _example() -> str:
+    """What is told of a recipe with a mistake."""
+    problems: list[Problem] = []
+    recipe = read_text(WRONG, "mine.yaml", Path(), problems=problems)
+    wire(recipe, problems)
+    return render(problems, recipe.sources)
 
 
 if __name__ == "__main__":

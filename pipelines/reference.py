@@ -1,5 +1,6 @@
 """All about nodes, in words, for the terminal and for the documentation; everything comes from signatures."""
 
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -134,4 +135,5 @@ def _module_doc(spec: Spec) -> str:
 
 
 def _module_about(spec: Spec) -> str:
-    return _module_doc(spec).split("\n\n")[0].replace("\n", " ")
+    """The module's first sentence, without a title before a colon."""
+    return re.sub(r"^\w+: ", "", _module_doc(spec).split("\n\n")[0].replace("\n", " "))

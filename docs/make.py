@@ -31,8 +31,8 @@ def pages() -> dict[str, str]:
 
 def _errors() -> Iterator[str]:
     yield "# Errors\n"
-    yield "Made from the code by `make docs`. All mistakes of a recipe are told at once, each with a stable code, its place"
-    yield "and what would mend it; the program then ends with code 3. `t2iflow check RECIPE` looks without running.\n"
+    yield "Made from the code by `make docs`. All mistakes of a recipe are told at once, each with a stable code, its"
+    yield "place and what would mend it; the program then ends with code 3. `t2iflow check` looks without running.\n"
     yield from (f"    {line}".rstrip() for line in _example().splitlines())
     for digit, title in GROUPS.items():
         yield f"\n## {title}\n"

@@ -1,6 +1,7 @@
 """What must hold of a wired recipe as a whole, before anything runs."""
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import networkx as nx
 
@@ -13,6 +14,7 @@ from t2iflow.pipelines.problems import Problem
 def check(graph: Graph) -> Iterator[Problem]:
     """All that is wrong with the whole."""
     yield from _makes_nothing(graph)
+    yield from _same_files(graph)
     loops = list(_cycles(graph))
     yield from loops
     yield from _unreachable_losses(graph)
@@ -52,6 +54,19 @@ def _makes_nothing(graph: Graph) -> Iterator[Problem]:
             "the recipe writes nothing",
             hints=("add an output, such as `still: {use: output.image, image: $fit}`",),
         )
+
+
+def _same_files(graph: Graph) -> Iterator[Problem]:
+    writer: dict[str, str] = {}
+    for node in graph.nodes.values():
+        file = node.settings.get("file")
+        if node.spec.role == "sink" and isinstance(file, str) and writer.setdefault(file, node.name) != node.name:
+            yield Problem(
+                "T2I409",
+                f"`{writer[file]}` and `{node.name}` both write `{file}`",
+                node.place,
+                hints=(f"give one of them another name: `file: {node.name}{PurePath(file).suffix}`",),
+            )
 
 
 def _cycles(graph: Graph) -> Iterator[Problem]:
@@ -169,11 +184,14 @@ def _too_many_passes(graph: Graph) -> Iterator[Problem]:
 
 
 def _idle_every(graph: Graph) -> Iterator[Problem]:
-    during = set().union(*(upstream(graph, fit.name, "loss", "image") for fit in optimizers(graph)), set())
-    after = set().union(*(nx.descendants(graph.net, fit.name) for fit in optimizers(graph)), set())
+    def runs_in_steps(name: str, fit: Node) -> bool:
+        during = upstream(graph, fit.name, "loss", "image")
+        return name not in nx.descendants(graph.net, fit.name) and bool(nx.ancestors(graph.net, name) & during)
+
     for node in graph.nodes.values():
-        steps = node.name not in after and nx.ancestors(graph.net, node.name) & during
-        if node.every > 1 and not (node.spec.role == "sink" and steps):
+        if node.every > 1 and not (
+            node.spec.role == "sink" and any(runs_in_steps(node.name, fit) for fit in optimizers(graph))
+        ):
             yield Problem(
                 "T2I406",
                 f"`every` on node `{node.name}` has no meaning: it does not run in the steps of an optimiser",

@@ -72,7 +72,8 @@ def _node(specs: Iterable[Spec], whole: bool) -> Schema:
     known = {"enum": [spec.name for spec in specs]}
     choices = []
     for spec in specs:
-        required = [part.name for part in (*spec.ports.values(), *spec.settings.values()) if part.required]
+        inputs: list[Port | Setting] = [*spec.ports.values(), *spec.settings.values()]
+        required = [part.name for part in inputs if part.required]
         then: Schema = {"$ref": f"#/$defs/{spec.name}", **({"required": required} if whole and required else {})}
         choices.append({"if": {"properties": {"use": {"const": spec.name}}, "required": ["use"]}, "then": then})
     node = {"type": "object", "properties": {"use": _any_of([known, REFERENCE])}, "allOf": choices}

@@ -113,7 +113,7 @@ def _pictures(told: Told) -> Iterator[str]:
     yield '<div class="pictures">'
     for path in sorted(shown, key=lambda path: path.suffix.lower() in FILMS):
         kind, size = path.suffix.lower(), path.stat().st_size
-        source, embedded = quote(path.relative_to(told.folder).as_posix()), size <= min(MOST[kind], left)
+        source, embedded = _link(path, told.folder), size <= min(MOST[kind], left)
         if embedded:
             left -= size
             source = _data({**PICTURES, **FILMS}[kind], path.read_bytes())
@@ -159,7 +159,7 @@ def _facts(told: Told) -> str:
     facts["run again"] = f"t2iflow run {told.folder / 'recipe.yaml'}"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items()]
-    links = [(path.name, quote(path.relative_to(told.folder).as_posix())) for path in told.files]
+    links = [(path.name, _link(path, told.folder)) for path in told.files]
     rows += [f'<dt>file</dt><dd><a href="{link}">{escape(name)}</a></dd>' for name, link in links]
     rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]
     return f"<dl>{''.join(rows)}</dl>"
@@ -169,9 +169,13 @@ def _lock(folder: Path) -> dict[str, str]:
     """Versions, as the lock of the run has them."""
     try:
         lock = yaml.safe_load((folder / "lock.yaml").read_text("utf-8"))
-    except (OSError, yaml.YAMLError):
+        return {"python": lock["python"], "platform": lock["platform"], **lock["packages"]}
+    except (OSError, yaml.YAMLError, TypeError, KeyError):  # it may have been edited
         return {}
-    return {"python": lock["python"], "platform": lock["platform"], **lock["packages"]}
+
+
+def _link(path: Path, folder: Path) -> str:
+    return quote(path.resolve().relative_to(folder.resolve()).as_posix())
 
 
 def _time(seconds: float) -> str:

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -59,13 +60,11 @@ class Report:
     def _remember(self) -> None:
         """Take the losses that were told before the run was stopped."""
         for told in _told_before(self._folder / run_folder.EVENTS):
-            if told["type"] == "fitting":
-                self._take_up(str(told["node"]), int(told["first"]), int(told["steps"]))
-            elif told["type"] == "stepped":
-                self._losses[str(told["node"])][int(told["step"])] = float(told["loss"])
-        for node, losses in self._losses.items():
-            every = _every(self._steps[node])
-            self._losses[node] = {step: loss for step, loss in losses.items() if step % every == 0}
+            with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
+                if told["type"] == "fitting":
+                    self._take_up(str(told["node"]), int(told["first"]), int(told["steps"]))
+                elif told["type"] == "stepped" and told["step"] % _every(told["steps"]) == 0:
+                    self._losses[told["node"]][told["step"]] = float(told["loss"])
 
     def _take_up(self, node: str, first: int, steps: int) -> None:
         """An optimiser begins at `first`; what was told of later steps is void."""
@@ -113,7 +112,7 @@ def _every(steps: int) -> int:
     return max(1, -(-steps // POINTS))
 
 
-def _told_before(log: Path) -> Iterator[dict[str, object]]:
+def _told_before(log: Path) -> Iterator[dict[str, Any]]:
     """The events in a log; a line that was cut short by a kill is left out."""
     with contextlib.suppress(OSError):
         for line in log.read_text("utf-8", errors="replace").splitlines():

@@ -41,7 +41,7 @@ class Lite:
 
     name = "lite"
     size = 160
-    scale = 20.0
+    scale = 50.0  # about the length of the logits of a picture that it is sure of
 
     def __init__(self, device: torch.device, precision: str = "auto") -> None:
         dtype = native(device) if precision == "auto" else getattr(torch, precision)

@@ -73,7 +73,9 @@ WRONG: dict[str, str] = {
     + FIT.replace("loss: $smooth", "loss: $smooth, accumulate: 8")
     + STILL,
     "T2I408": GOOD.replace("[32, 32]", "[33, 32]") + "  film: {use: output.video, image: $fit}\n",
-    "T2I502": GOOD + "  photo: {use: images.load, file: nowhere.png}\n  copy: {use: output.image, image: $photo}\n",
+    "T2I409": GOOD + "  more: {use: output.image, image: $canvas}\n",
+    "T2I502": GOOD
+    + "  photo: {use: images.load, file: nowhere.png}\n  copy: {use: output.image, image: $photo, file: copy.png}\n",
 }
 """A recipe for each code that a recipe alone can make."""
 

@@ -1,0 +1,110 @@
+"""What is broken is found and named with what mends it, and can't harm the one who looks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from t2iflow.nodes.perceptors import efficientnet
+from t2iflow.runner import doctor
+from t2iflow.runner.doctor import Finding, examine, imports
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes seconds: packages are not imported."""
+    monkeypatch.setattr(doctor, "_packages", lambda: iter([]))
+
+
+def bad() -> Finding:
+    """The only thing that is broken."""
+    (one,) = [finding for finding in examine() if not finding.well]
+    assert one.mend
+    return one
+
+
+def test_a_healthy_installation_is_well() -> None:
+    findings = [finding for finding in examine() if "real CLIPs" not in finding.what]
+    assert [finding for finding in findings if not finding.well] == []
+    told = "\n".join(finding.what for finding in findings)
+    for what in ("Python 3", "torch 2", "`lite` has its weights", "ffmpeg version", "run folders", "pydantic, "):
+        assert what in told
+
+
+def test_modules_that_fail_end_the_process_or_hang_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = {
+        "sound_one": "print('something of its own')",
+        "raising_one": "raise RuntimeError('operator nms does not exist')",
+        "ending_one": "import os; os._exit(3)",
+        "hanging_one": "import time; time.sleep(60)",
+        "last_one": "",
+    }
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    faults = dict(imports([*sources, "a_module_that_is_not_there"], patience=3))
+    assert list(faults) == [*sources, "a_module_that_is_not_there"]
+    assert faults["sound_one"] is None
+    assert faults["raising_one"] == "RuntimeError: operator nms does not exist"
+    assert faults["ending_one"] == "it ends the process (code 3)"
+    assert faults["hanging_one"] == "it takes more than 3 s"
+    assert faults["last_one"] is None
+    assert "No module named" in (faults["a_module_that_is_not_there"] or "")
+
+
+@pytest.mark.usefixtures("quick")
+def test_damaged_weights_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "efficientnet-lite0-57934424.pth"
+    path.write_bytes(b"cut short")
+    monkeypatch.setattr(efficientnet, "weights_file", lambda member: path)
+    assert str(path) in bad().what
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_missing_package_of_weights_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    member = efficientnet.FAMILY["lite0"]._replace(package="a_package_that_is_not_there")
+    monkeypatch.setitem(efficientnet.FAMILY, "lite0", member)
+    assert bad() == Finding(
+        False,
+        "the perceptor `lite` lacks the package a_package_that_is_not_there",
+        "pip install a-package-that-is-not-there",
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_missing_ffmpeg_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/a/program/that/is/not/there")
+    assert bad().what.startswith("films can't be made")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_device_that_is_not_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T2IFLOW_DEVICE", "abacus")
+    assert "abacus" in bad().what
+
+
+@pytest.mark.usefixtures("quick")
+def test_folders_that_can_not_be_written_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "writable", lambda path: False)
+    told = [finding.what for finding in examine() if not finding.well]
+    assert [what.split()[:2] for what in told] == [["the", "cache"], ["run", "folders"]]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_broken_package_of_nodes_is_found(plugin: Callable[[str], None]) -> None:
+    plugin("import a_module_that_is_not_there")
+    assert "`mine.*`" in bad().what
+
+
+def test_a_missing_torchvision_is_worth_a_note_and_a_broken_one_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"torchvision": "0.1", "open_clip_torch": "3.0"}
+    monkeypatch.setattr(doctor, "_version", lambda name: here.get(name, ""))
+    fault = {"torchvision": "RuntimeError: operator torchvision::nms does not exist", "open_clip": None}
+    broken = doctor._clip(fault)
+    assert not broken.well
+    assert "operator torchvision::nms" in broken.what
+    assert "torch torchvision" in broken.mend
+    del here["torchvision"]
+    absent = doctor._clip(fault)
+    assert absent.well
+    assert "torch torchvision" in absent.mend

@@ -1,0 +1,50 @@
+"""`t2iflow plan` tells what a run would do."""
+
+import re
+
+from tests.runner.conftest import COPY, Command
+
+
+def lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_sizes_files_and_the_order_are_told(command: Command) -> None:
+    told = command("plan", COPY, "--device", "cpu")
+    assert told.code == 0
+    assert {"canvas 24 x 24 pixels", "picture.png output.image still", "2. 6 steps of fit"} <= set(lines(told.out))
+    assert told.folder is None
+
+
+def test_as_many_pictures_are_told_as_a_film_will_have(command: Command) -> None:
+    told = command("plan", COPY)
+    assert "film.mp4 output.video film, shown 4 pictures" in lines(told.out)
+
+
+def test_a_schedule_is_drawn_from_its_least_to_its_greatest(command: Command) -> None:
+    told = command("plan", COPY.replace("rate: 0.05, steps: $steps", "rate: {0: 0, 7: 1, 100%: 0}, steps: 15"))
+    assert "fit.rate ▁▂▃▄▅▆▇█▇▆▅▄▃▂▁ 0 to 1" in lines(told.out)
+
+
+def test_a_peak_between_the_bars_counts(command: Command) -> None:
+    told = command("plan", COPY.replace("rate: 0.05, steps: $steps", "rate: {0: 0, 7: 0, 8: 1, 9: 0}, steps: 900"))
+    assert re.search("fit.rate ▁+ 0 to 1$", "\n".join(lines(told.out)), re.MULTILINE)
+
+
+def test_what_no_output_needs_is_told(command: Command) -> None:
+    told = command("plan", COPY + "  idle: {use: images.resize, image: $photo, size: [8, 8]}\n")
+    assert told.out.rstrip().endswith("needed by no output:\n  idle")
+
+
+def test_the_weights_of_lite_come_with_the_program(command: Command) -> None:
+    told = command(
+        "plan",
+        COPY + "  eye: {use: clip.model}\n  words: {use: clip.text, clip: $eye, prompt: a fox}\n"
+        "  best: {use: clip.rank, images: $fit, wanted: $words, clip: $eye}\n"
+        "  chosen: {use: output.image, image: $best.images, file: best.png}\n",
+    )
+    assert "eye lite, which comes with the program" in lines(told.out)
+
+
+def test_a_device_that_is_not_there_is_a_wrong_command(command: Command) -> None:
+    assert command("plan", COPY, "--device", "abacus").code == 2

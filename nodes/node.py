@@ -109,7 +109,7 @@ class Setting:
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """What checks a value, refusing with a reason, and describes itself as JSON Schema."""
-        return TypeAdapter(self.annotation, config=ConfigDict(arbitrary_types_allowed=True))
+        return TypeAdapter(self.annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
 
 
 @dataclass(frozen=True)

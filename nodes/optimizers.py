@@ -21,9 +21,10 @@ Decay = Annotated[float, Interval(ge=0, lt=1)]
 Betas = tuple[Decay, Decay]
 
 SHARED = """
-`steps` is how many are taken. `accumulate` spreads the crops of a step over as many passes, so that memory holds only
-one pass's; the picture is still painted once a step. `average` above 0 keeps a bias-corrected running mean of the
-trained tensors with that decay (as Big Sleep does) and gives the picture of the mean. `rate` may be keyframed.
+`steps` is how many are taken. `accumulate` spreads the crops of a step over as many passes (best a divisor of their
+number), so that memory holds only one pass's; the picture is still painted once a step. `average` above 0 keeps a
+bias-corrected running mean of the trained tensors with that decay (as Big Sleep does) and gives the picture of the
+mean. `rate` may be keyframed.
 """
 
 

@@ -143,7 +143,10 @@ def _encode(frames: pictures.Frames, path: Path, recipe: str, fps: int, loss: in
     command += ["-i", frames.pattern.name, "-f", "ffmetadata", "-i", "about.txt", "-map_metadata", "1"]
     command += ["-frames:v", str(frames.count), *options.split(" "), "-fflags", "+bitexact", "-flags:v", "+bitexact"]
     # From within the folder, whose own name could hold a % that ffmpeg would take for a number's place.
-    told = subprocess.run([*command, fresh.name], cwd=place, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    # In a session of its own, or Ctrl-C would end it together with the run that waits for it.
+    told = subprocess.run(
+        [*command, fresh.name], cwd=place, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True
+    )
     if told.returncode:
         raise RuntimeError(f"ffmpeg could not make {path.name}: {told.stderr.decode(errors='replace').strip()}")
     os.replace(fresh, path)

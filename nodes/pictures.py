@@ -19,6 +19,13 @@ MOST = 100_000_000
 """Pixels that a picture may have; more is refused before it is decoded."""
 
 
+def looks_like_picture(path: Path) -> bool:
+    """Whether a file begins as a PNG, JPEG or WebP does."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
+
 def read(file: str) -> PIL.Image.Image:
     """A picture as Pillow has it, upright, in 8 bits a channel; ValueError for whatever is none."""
     path = Path(file).expanduser()

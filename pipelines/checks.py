@@ -8,6 +8,7 @@ import networkx as nx
 from t2iflow.nodes.ambient import Share
 from t2iflow.nodes.perceptor import Seen, Wanted
 from t2iflow.pipelines.graph import Graph, Node
+from t2iflow.pipelines.keyframes import least
 from t2iflow.pipelines.problems import Problem
 
 
@@ -21,6 +22,9 @@ def check(graph: Graph) -> Iterator[Problem]:
     if not loops:  # else looking for where an embedding comes from might never end
         yield from _mixed_perceptors(graph)
         yield from _shared_canvases(graph)
+        yield from _unjudged_pictures(graph)
+        yield from _tangled_regions(graph)
+        yield from _still_keyframes(graph)
         yield from _unfitting_sizes(graph)
         yield from _too_many_passes(graph)
         yield from _idle_every(graph)
@@ -100,6 +104,26 @@ def _unreachable_losses(graph: Graph) -> Iterator[Problem]:
             )
 
 
+def _unjudged_pictures(graph: Graph) -> Iterator[Problem]:
+    for fit in optimizers(graph):
+        judged, painted = (_canvases(graph, upstream(graph, fit.name, port)) for port in ("loss", "image"))
+        if judged and painted and not judged & painted:
+            yield Problem(
+                "T2I402",
+                f"`{fit.name}` gives on the picture of {_listed(painted)}, but its loss judges that of {_listed(judged)}",
+                fit.place,
+                hints=("wire the same canvas to `image` and, through what judges it, to `loss`",),
+            )
+
+
+def _listed(names: set[str]) -> str:
+    return " and ".join(f"`{name}`" for name in sorted(names))
+
+
+def _canvases(graph: Graph, names: set[str]) -> set[str]:
+    return {name for name in names if graph.nodes[name].spec.role == "canvas"}
+
+
 def _mixed_perceptors(graph: Graph) -> Iterator[Problem]:
     judges: dict[str, str | None] = {}
 
@@ -149,6 +173,52 @@ def _shared_canvases(graph: Graph) -> Iterator[Problem]:
                 )
 
 
+def _tangled_regions(graph: Graph) -> Iterator[Problem]:
+    """Canvases that would have to be there before themselves, and outputs that would need two optimisers at once."""
+    trains = {
+        name: fit.name
+        for fit in optimizers(graph)
+        for name in _canvases(graph, upstream(graph, fit.name, "loss", "image"))
+    }
+    for name, fit in trains.items():
+        ports = [port for port, spec in graph.nodes[name].spec.ports.items() if spec.once]
+        for other in sorted(upstream(graph, name, *ports)):
+            if trains.get(other) == fit:
+                yield Problem(
+                    "T2I401",
+                    f"the canvas `{name}` starts from `{other}`, which `{fit}` trains at the same time",
+                    graph.nodes[name].place,
+                    hints=("give each an optimiser of its own, and start the second from the first's: `init: $fit`",),
+                )
+    for node in graph.nodes.values():
+        if node.spec.role == "sink":
+            fits = {trains[name] for name in upstream(graph, node.name, *node.spec.ports) if name in trains}
+            if len(fits) > 1:
+                yield Problem(
+                    "T2I410",
+                    f"`{node.name}` looks on at canvases of {_listed(fits)}, which do not run at the same time",
+                    node.place,
+                    hints=("wire it to the optimisers' finished pictures instead",),
+                )
+
+
+def _still_keyframes(graph: Graph) -> Iterator[Problem]:
+    during = set().union(*(upstream(graph, fit.name, "loss", "image") for fit in optimizers(graph)), set())
+    for node in graph.nodes.values():
+        steps = (
+            node.name in during
+            or node.spec.role == "optimizer"
+            or upstream(graph, node.name, *node.spec.ports) & during
+        )
+        if node.scheduled and not steps:
+            yield Problem(
+                "T2I206",
+                f"node `{node.name}` runs once, so its keyframes would never change anything",
+                node.place,
+                hints=("keyframes are for nodes between a canvas and the loss of an optimiser, and for optimisers",),
+            )
+
+
 def _unfitting_sizes(graph: Graph) -> Iterator[Problem]:
     for node in graph.nodes.values():
         size = _size(graph, node)
@@ -173,7 +243,7 @@ def _too_many_passes(graph: Graph) -> Iterator[Problem]:
         passes = fit.settings.get("accumulate") or 1
         for name in sorted(upstream(graph, fit.name, "loss")):
             node = graph.nodes[name]
-            count = node.settings.get("count")
+            count = least(node.settings.get("count"))
             if Share in node.spec.ambient.values() and isinstance(count, int) and count < passes:
                 yield Problem(
                     "T2I407",

@@ -18,8 +18,8 @@ Ease = Literal["linear", "smooth", "in", "out", "hold", "exponential"]
 """How to go from one value to the next: evenly; slowly at both ends; slowly at first; slowly at last; not at all until
 the next is there; or by equal factors, which suits scales and rates."""
 
-Over = Literal["step", "frame"]
-"""Which clock counts: the steps of an optimiser, or the frames of a camera."""
+Over = Literal["step"]
+"""Which clock counts: the steps of an optimiser."""
 
 WORDS = ("ease", "over")
 PERCENT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*%")
@@ -82,6 +82,11 @@ class Keyframes:
             return value, value, 0.0
         (start, first), (end, second) = points[index - 1 : index + 1]
         return first, second, _eased((step - start) / (end - start), self.ease)
+
+
+def least(value: Any) -> Any:
+    """The lowest that a setting ever is."""
+    return min(number for _, number in value.points) if isinstance(value, Keyframes) else value
 
 
 def is_keyframes(value: Located) -> bool:

@@ -5,7 +5,7 @@ lies between them, or something that changes by itself, and the loss. The region
 it, `judge` turns it into a loss, `watch` looks on. Everything else runs once, in the order in which values are ready.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
@@ -89,7 +89,7 @@ def make_plan(graph: Graph) -> Plan:
     """Place every node that an output needs."""
     regions = {fit.name: _region(graph, fit) for fit in optimizers(graph)}
     group = {name: region.optimizer for region in regions.values() for name in region.members}
-    needed = _needed(graph)
+    needed = _needed(graph, regions.values())
     contracted: nx.DiGraph[str] = nx.DiGraph()
     contracted.add_nodes_from(dict.fromkeys(group.get(name, name) for name in graph.nodes if name in needed))
     for start, end in graph.net.edges():
@@ -99,10 +99,15 @@ def make_plan(graph: Graph) -> Plan:
     return Plan(graph, tuple(regions.get(name, name) for name in order))
 
 
-def _needed(graph: Graph) -> set[str]:
-    """Outputs and all that they need."""
-    sinks = {name for name, node in graph.nodes.items() if node.spec.role == "sink"}
-    return sinks.union(*(nx.ancestors(graph.net, sink) for sink in sinks))
+def _needed(graph: Graph, regions: Iterable[Region]) -> set[str]:
+    """Outputs and all that they need; of a region that one looks on at, the whole."""
+    needed: set[str] = set()
+    more = {name for name, node in graph.nodes.items() if node.spec.role == "sink"}
+    while more:
+        needed |= more.union(*(nx.ancestors(graph.net, name) for name in more))
+        entered = [set(region.members) for region in regions if needed & set(region.members)]
+        more = set().union(*entered) - needed
+    return needed
 
 
 def _recipe_order(graph: Graph) -> Callable[[str], int]:

@@ -17,13 +17,16 @@ SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./-]*[A-Za-z0-9_.]|[A-Za-z_]")
 """Texts that YAML reads as texts without quotes, whatever follows them."""
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"}
 
+FOLDED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
+"""Signs that YAML refuses or takes for the end of a line unless they are escaped."""
+
 
 def resolved(graph: Graph, files: Mapping[str, str] | None = None) -> str:
-    """The recipe of a graph as YAML text; `files` says where the files that it reads are now, by their whole path."""
-    return "\n".join(_lines(graph.recipe, graph, files or {})) + "\n"
+    """The recipe of a graph as YAML text; `files` says where the pictures that it reads are now, by whole path."""
+    return "\n".join(_lines(graph.recipe, graph, files)) + "\n"
 
 
-def _lines(recipe: Recipe, graph: Graph, files: Mapping[str, str]) -> Iterator[str]:
+def _lines(recipe: Recipe, graph: Graph, files: Mapping[str, str] | None) -> Iterator[str]:
     yield "t2iflow: 1"
     yield f"title: {scalar(recipe.title)}"
     if recipe.about:
@@ -41,7 +44,7 @@ def _lines(recipe: Recipe, graph: Graph, files: Mapping[str, str]) -> Iterator[s
             yield f"    {key}: {flow(value)}"
 
 
-def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str] | None) -> Iterator[tuple[str, Any]]:
     """Ports and settings as written, then the settings that were left to their defaults."""
     if text.every is not None:
         yield "every", text.every.value
@@ -49,7 +52,7 @@ def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str]) -> Iterator[
     spec = graph.nodes[f"{text.name}.0"].spec if node.implicit else node.spec
     for key, value in text.written.items():
         reads = key in spec.settings and spec.settings[key].reads and node.settings[key]
-        yield key, files.get(reads, reads).replace("$", "$$") if reads and files else plain(value)
+        yield key, plain(value) if files is None or not reads else files.get(reads, reads).replace("$", "$$")
     for key, setting in spec.settings.items():
         if key not in text.written:
             yield key, _escaped(setting.default)
@@ -77,7 +80,9 @@ def scalar(value: Any) -> str:
     """One value; texts are quoted unless they can't be mistaken."""
     if isinstance(value, str):
         bare = SAFE.fullmatch(value.removeprefix("$")) and value.lower() not in WORDS and ": " not in value
-        return value if bare else json.dumps(value, ensure_ascii=False)
+        return (
+            value if bare else FOLDED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, ensure_ascii=False))
+        )
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):

@@ -12,6 +12,7 @@ from typing import Any
 from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Spec, kind_name
 from t2iflow.nodes.perceptor import Wanted
+from t2iflow.nodes.pictures import looks_like_picture
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines.graph import Graph, Node, Source
 from t2iflow.pipelines.keyframes import WORDS, is_keyframes, read_keyframes
@@ -110,7 +111,7 @@ class _Wiring:
                 setting = spec.settings[key]
                 settings[key] = read_setting(text.name, setting, value, self.problems)
                 if setting.reads and settings[key] is not None:
-                    settings[key] = self._file(settings[key], value.place)
+                    settings[key] = self._file(settings[key], setting.reads, value.place)
             elif key in spec.ports:
                 yield from self._port(text, spec.ports[key], value, wires)
             else:
@@ -140,16 +141,19 @@ class _Wiring:
 
     def _together(self, text: NodeText, spec: Spec, settings: dict[str, Any]) -> None:
         """Whether the settings go together, where each for itself is right."""
-        wrong = any(settings.get(key) is None for key, value in text.values.items() if value.value is not None)
+        written = {key: value for key, value in text.values.items() if key in spec.settings}
+        wrong = any(settings.get(key) is None for key, value in written.items() if value.value is not None)
         try:
             if not wrong and settings.keys() == spec.settings.keys():
                 spec.check(settings)
         except ValueError as fault:
             self._report("T2I204", f"node `{text.name}` ({spec.name}) can't be so: {fault}", text.place)
 
-    def _file(self, name: str, place: Place) -> str:
+    def _file(self, name: str, what: str, place: Place) -> str:
         """The whole path of a file that a node reads."""
         path = (self.recipe.folder / name).resolve()
+        if path.is_file() and what == "picture" and not looks_like_picture(path):
+            self._report("T2I502", f"the file `{name}` is no picture (PNG, JPEG or WebP)", place)
         if not path.is_file():
             what = "is a folder, not a file" if path.is_dir() else "is not there"
             hint = f"relative paths start at `{self.recipe.folder.resolve()}`"

@@ -11,6 +11,10 @@ from torch import Tensor
 NAME = "checkpoint.pt"
 
 
+class UnfitError(ValueError):
+    """A checkpoint is damaged, or of another recipe."""
+
+
 @dataclass
 class Checkpoint:
     """Where a run stands: `item` of the plan, `step` in it, and the memory of everything that has one."""
@@ -21,7 +25,6 @@ class Checkpoint:
     trained: dict[str, list[Tensor]] = field(default_factory=dict)  # by canvas
     memories: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node
     results: dict[str, Tensor] = field(default_factory=dict)  # finished pictures, by optimiser
-    seconds: float = 0.0
 
     def save(self, folder: Path) -> None:
         """Write it whole or not at all."""
@@ -38,4 +41,7 @@ def load(folder: Path) -> Checkpoint | None:
     path = folder / NAME
     if not path.exists():
         return None
-    return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    try:
+        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as fault:  # torch raises many kinds for a damaged file
+        raise UnfitError(f"`{path}` is damaged; delete it, and the run starts again: {fault}") from fault

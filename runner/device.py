@@ -20,7 +20,10 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
             raise NoDeviceError(f"no CUDA device: {_why_no_cuda()}")
-        number = int(wanted.partition(":")[2] or 0)
+        digits = wanted.partition(":")[2] or "0"
+        if not digits.isdecimal():
+            raise NoDeviceError(f"unknown device `{wanted}`: the devices are cuda:0, cuda:1 and so on")
+        number = int(digits)
         if number >= torch.cuda.device_count():
             raise NoDeviceError(f"there is no `{wanted}`: {torch.cuda.device_count()} CUDA device(s) found")
         return torch.device("cuda", number), torch.cuda.get_device_name(number)

@@ -1,5 +1,6 @@
 """What happens in a run, as values: the progress bar, the JSON lines, the report and the tests listen to these."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,8 @@ def plain(event: Event) -> dict[str, Any]:
     for name, value in vars(event).items():
         if isinstance(value, Tensor):
             if value.ndim == 0:
-                told[name] = round(float(value), 6)
+                number = float(value)
+                told[name] = round(number, 6) if math.isfinite(number) else None  # JSON has no other numbers
         else:
             told[name] = str(value) if isinstance(value, Path) else value
     return told

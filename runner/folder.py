@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from t2iflow.runner import checkpoint
 from t2iflow.runner.events import Ended, Event, Fitting, Stepped, Wrote, plain
@@ -78,6 +78,15 @@ def lock(device: str) -> str:
         if dist.name in names or any(point.group == "t2iflow.nodes" for point in dist.entry_points)
     }
     return "\n".join([*lines, *(f"  {name}: {json.dumps(found[name])}" for name in sorted(found))]) + "\n"
+
+
+def event_log(path: Path) -> TextIO:
+    """The file of a run's events, opened to go on with; each line is on disk as soon as it is written."""
+    log = (path / EVENTS).open("a+", encoding="utf-8", buffering=1)
+    log.seek(0)
+    if (told := log.read()) and not told.endswith("\n"):
+        log.write("\n")  # a kill cut the last line short
+    return log
 
 
 class EventLog:

@@ -129,5 +129,5 @@ def _sorted_settings(node: Node) -> tuple[dict[str, Any], dict[str, Any], dict[s
 
 def _at(value: Any, tick: Tick) -> Any:
     if isinstance(value, Keyframes):
-        return value.at(tick.frame, tick.frames) if value.over == "frame" else value.at(tick.step, tick.steps)
+        return value.at(tick.step, tick.steps)
     return [_at(item, tick) for item in value] if isinstance(value, list) else value

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from t2iflow.nodes.ambient import Tick
 from t2iflow.nodes.node import Closes, Remembers, Trainable
+from t2iflow.nodes.types import Image, Loss
 from t2iflow.pipelines.plan import Plan, Region
-from t2iflow.runner.checkpoint import Checkpoint
+from t2iflow.runner.checkpoint import Checkpoint, UnfitError
 from t2iflow.runner.events import Computing, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.link import Link, NodeError, Surroundings, number_slots
 from t2iflow.runner.stage import WHOLE, Stage
@@ -91,7 +92,12 @@ class Loop:
         stage = Stage(region, self._links, self._slots, self._values)
         first = 0
         if resume is not None and index <= resume.item:
-            self._remember(region, resume)
+            try:
+                self._remember(region, resume)
+            except (KeyError, RuntimeError, ValueError) as fault:
+                raise UnfitError(
+                    f"the checkpoint does not fit the recipe; was that changed since? ({fault})"
+                ) from fault
             if index < resume.item:
                 self._results[region.optimizer] = resume.results[region.optimizer].to(stage.device)
                 stage.give(self._results[region.optimizer])
@@ -113,14 +119,17 @@ class Loop:
         self._results[region.optimizer] = stage.finish()
         self._tell(Fitted(region.optimizer, region.steps, self._results[region.optimizer]))
 
-    def _patiently(self, stage: Stage, tick: Tick) -> tuple[Tensor, Tensor]:
-        """Take the step, in smaller parts if memory does not suffice."""
+    def _patiently(self, stage: Stage, tick: Tick) -> tuple[Loss, Image]:
+        """Take the step, judging in smaller parts if memory does not suffice."""
         while True:
             try:
-                return stage.step(tick)
+                loss, image = stage.judge(tick)
             except (torch.OutOfMemoryError, NodeError) as fault:
                 if not out_of_memory(fault) or stage.parts >= stage.most_parts:
                     raise
+            else:
+                stage.move(tick, loss, image)
+                return loss, image
             stage.parts = min(stage.parts * 2, stage.most_parts)
             stage.fit.clear()
             if stage.device.type == "cuda":

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from t2iflow.runner.events import Computing, Ended, Event, Fitted, Fitting, Noted, Started, Stepped, Wrote
@@ -40,8 +41,8 @@ class Reporter:
 
     def _started(self, event: Started) -> None:
         verb = "going on with" if event.resumed else "running"
-        self._say(f"[bold]{event.recipe}[/bold]: {verb} on {event.device} ({event.why})")
-        self._say(f"run folder: {event.folder}")
+        self._say(f"[bold]{escape(event.recipe)}[/bold]: {verb} on {event.device} ({escape(event.why)})")
+        self._say(f"run folder: {escape(str(event.folder))}")
 
     def _computing(self, event: Computing) -> None:
         if self._console.is_terminal and self._progress is None:
@@ -88,10 +89,10 @@ class Reporter:
 
     def _noted(self, event: Noted) -> None:
         mark = "[yellow]warning:[/yellow] " if event.level == "warn" else ""
-        self._say(f"{mark}{event.node}: {event.text}")
+        self._say(f"{mark}{event.node}: {escape(event.text)}")
 
     def _wrote(self, event: Wrote) -> None:
-        self._say(f"wrote [bold]{event.path}[/bold]")
+        self._say(f"wrote [bold]{escape(str(event.path))}[/bold]")
 
     def _ended(self, event: Ended) -> None:
         self._stop()

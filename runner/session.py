@@ -43,7 +43,7 @@ def start(
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
     path = folder.create(parent, _slug(plan.graph.recipe.name), recipe, f"{where}: {why}", plan.graph.files)
-    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(None)
+    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(going_on=False)
 
 
 def resume(
@@ -52,7 +52,7 @@ def resume(
     """Go on with a run from its checkpoint (or from the start, if it was stopped before the first)."""
     where, why = device.choose(wanted)
     recipe = (path / folder.RECIPE).read_text(encoding="utf-8")
-    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(checkpoint.load(path))
+    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(going_on=True)
 
 
 @dataclass
@@ -67,15 +67,13 @@ class _Session:
     stopped_by: int = 0
     began: float = field(default_factory=time.monotonic)
 
-    def run(self, known: checkpoint.Checkpoint | None) -> Outcome:
+    def run(self, going_on: bool) -> Outcome:
         report = Report(self.plan, self.recipe, self.path)
-        with (self.path / folder.EVENTS).open("a", encoding="utf-8") as log, self._signals():
+        with folder.event_log(self.path) as log, self._signals():
             self.listeners += [folder.EventLog(log.write), report]
             steps = sum(region.steps for region in self.plan.regions)
-            self._tell(
-                Started(self.plan.graph.recipe.name, self.path, str(self.device), self.why, steps, known is not None)
-            )
-            outcome = self._attempt(known)
+            self._tell(Started(self.plan.graph.recipe.name, self.path, str(self.device), self.why, steps, going_on))
+            outcome = self._attempt(going_on)
             how: Literal["finished", "interrupted", "failed"] = "failed"
             if outcome.code == OK:
                 how = "finished"
@@ -86,7 +84,7 @@ class _Session:
             self._tell(ended)
         return outcome
 
-    def _attempt(self, known: checkpoint.Checkpoint | None) -> Outcome:
+    def _attempt(self, going_on: bool) -> Outcome:
         run_folder = folder.RunFolder(self.path, self.recipe, self._tell)
         around = Surroundings(
             self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._tell)
@@ -100,13 +98,13 @@ class _Session:
                 save_every=self.save_every,
                 stopping=lambda: self.stopped_by > 0,
             )
-            loop.run(known)
+            loop.run(checkpoint.load(self.path) if going_on else None)
         except Stopped:
             code = TERMINATED if self.stopped_by == signal.SIGTERM else INTERRUPTED
             return Outcome(code, self.path, f"interrupted; go on with `t2iflow resume {self.path}`")
         except KeyboardInterrupt:
             return Outcome(INTERRUPTED, self.path, "interrupted")
-        except (NodeError, NotFiniteError, torch.OutOfMemoryError, MemoryError, OSError) as fault:
+        except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
             return Outcome(_code(fault), self.path, self._explain(fault))
         return Outcome(OK, self.path)
 
@@ -120,7 +118,9 @@ class _Session:
             place, cause = fault.node.place, fault.cause
             kind = "" if isinstance(cause, ValueError | RuntimeError | OSError) else f"{type(cause).__name__}: "
             return f"{kind}{cause}\n  --> {place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
-        return str(fault)
+        if isinstance(fault, checkpoint.UnfitError | NotFiniteError | OSError):
+            return str(fault)
+        return f"{type(fault).__name__}: {fault}"
 
     def _tell(self, event: Event) -> None:
         for listener in self.listeners:
@@ -164,7 +164,7 @@ def _code(fault: BaseException) -> int:
     if out_of_memory(fault):
         return MEMORY
     cause = fault.cause if isinstance(fault, NodeError) else fault
-    return WEIGHTS if isinstance(cause, MissingWeightsError | MissingPackageError) else FAILED
+    return WEIGHTS if isinstance(cause, MissingWeightsError | MissingPackageError | ModuleNotFoundError) else FAILED
 
 
 def _slug(name: str) -> str:

@@ -15,8 +15,9 @@ from t2iflow.nodes.ambient import Share, Tick
 from t2iflow.nodes.node import Settles
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.nodes.types import Image, Loss
+from t2iflow.pipelines.keyframes import least
 from t2iflow.pipelines.plan import Region
-from t2iflow.runner.link import Link, Slot
+from t2iflow.runner.link import Link, NodeError, Slot
 
 WHOLE = Share()
 LOOK_EVERY = 25
@@ -39,7 +40,10 @@ class Stage:
         canvases = [links[name].live for name in region.canvases]
         self._optimizer = links[region.optimizer]
         self.fit: Fit = self._optimizer.live
-        self.fit.start([tensor for canvas in canvases for tensor in canvas.trainable()])
+        try:
+            self.fit.start([tensor for canvas in canvases for tensor in canvas.trainable()])
+        except Exception as fault:  # a library's optimiser refuses its settings
+            raise NodeError(self._optimizer.node, fault) from fault
         self._settle = [canvas.settle for canvas in canvases if isinstance(canvas, Settles)]
         self._paint = [links[name] for name in region.paint]
         self._judge = [links[name] for name in region.judge]
@@ -62,14 +66,18 @@ class Stage:
     def most_parts(self) -> int:
         """Into how many parts a step can be split at most: no node may be left without a crop to make."""
         counts = [
-            link.node.settings["count"]
+            least(link.node.settings["count"])
             for link in self._judge
             if Share in link.node.spec.ambient.values() and "count" in link.node.settings
         ]
-        return min(counts, default=1)
+        return int(min(counts, default=1))
 
-    def step(self, tick: Tick) -> tuple[Loss, Image]:
-        """Paint, judge, differentiate, move, settle, show; gives the loss and the picture that was judged."""
+    def step(self, tick: Tick) -> None:
+        """Take a whole step."""
+        self.move(tick, *self.judge(tick))
+
+    def judge(self, tick: Tick) -> tuple[Loss, Image]:
+        """Paint, judge and differentiate, which changes nothing that lasts; gives the loss and the judged picture."""
         self.fit.clear()
         for link in self._paint:
             link(self._values, tick, WHOLE)
@@ -79,11 +87,14 @@ class Stage:
         if self._looks_at(tick) and not torch.isfinite(loss):
             self._blame(tick)
         self._differentiate(painted)
+        return loss, image
+
+    def move(self, tick: Tick, loss: Loss, image: Image) -> None:
+        """Take the optimiser's step along the gradients, settle the canvases, and let outputs look on."""
         self.fit(image, loss, rate=self._optimizer.setting("rate", tick))
         for settle in self._settle:
             settle()
         self._show(tick)
-        return loss, image
 
     def finish(self) -> Tensor:
         """Paint the finished picture (of the running mean, if one is kept), show it and give it on."""
@@ -92,6 +103,10 @@ class Stage:
             self._repaint(last)
         self._show(last, always=True)
         image: Tensor = self._values[self._image].detach()
+        if not torch.isfinite(image).all():
+            raise NotFiniteError(
+                f"the last step of `{self.region.optimizer}` made the picture infinite; lower its rate"
+            )
         self.give(image)
         return image
 

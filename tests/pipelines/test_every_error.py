@@ -74,6 +74,12 @@ WRONG: dict[str, str] = {
     + STILL,
     "T2I408": GOOD.replace("[32, 32]", "[33, 32]") + "  film: {use: output.video, image: $fit}\n",
     "T2I409": GOOD + "  more: {use: output.image, image: $canvas}\n",
+    "T2I410": GOOD
+    + CANVAS.replace("canvas:", "second:")
+    + LOSS.replace("smooth:", "calm:").replace("$canvas", "$second")
+    + FIT.replace("fit:", "finish:").replace("$canvas", "$second").replace("$smooth", "$calm")
+    + "  mix: {use: images.blend, image: $canvas, over: $second, amount: 0.5}\n"
+    "  both: {use: output.image, image: $mix, file: both.png}\n",
     "T2I502": GOOD
     + "  photo: {use: images.load, file: nowhere.png}\n  copy: {use: output.image, image: $photo, file: copy.png}\n",
 }

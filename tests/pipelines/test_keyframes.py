@@ -34,7 +34,7 @@ def problems_of(text: str) -> list[Problem]:
     ("text", "answer"),
     [
         ("{0: 1, 60: 2}", True),
-        ("{0: a, 100%: b, ease: smooth, over: frame}", True),
+        ("{0: a, 100%: b, ease: smooth, over: step}", True),
         ("{12.5%: 1}", True),
         ("{a cat: 1, a dog: -0.5}", False),
         ("{'1984': 1}", False),
@@ -136,7 +136,7 @@ def test_several_mistakes_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{0: 1.0, 60: 1.5, '100%': 2.0, ease: smooth, over: frame}", "{'12.5%': [1.0, 2.0]}", "{0: 1.0, 2.5: 2.0}"]
+    "text", ["{0: 1.0, 60: 1.5, '100%': 2.0, ease: smooth, over: step}", "{'12.5%': [1.0, 2.0]}", "{0: 1.0, 2.5: 2.0}"]
 )
 def test_they_are_written_as_they_were_read(text: str) -> None:
     located = parse(text, "f")

@@ -113,7 +113,7 @@ def test_a_page_fetches_nothing(report: Callable[..., Report], tmp_path: Path) -
 def test_nothing_in_a_recipe_or_a_message_is_markup(report: Callable[..., Report], tmp_path: Path) -> None:
     text = COPY.replace("Copy a picture", json.dumps(f"{HOSTILE} $body")) + f"about: {json.dumps(HOSTILE)}\n"
     made = report(2, text=text)
-    (tmp_path / "a<img src=x onerror=alert(1)>.png").write_bytes(b"no picture")
+    (tmp_path / "a<img src=x onerror=alert(1)>.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
     made(Wrote(tmp_path / "a<img src=x onerror=alert(1)>.png"))
     made(Noted("words", "warn", HOSTILE))
     made(Noted("words", "say", HOSTILE))
@@ -142,7 +142,7 @@ def test_a_run_that_did_not_finish_says_so_and_shows_where_it_stopped(
 
 
 def test_a_run_that_fails_at_a_node_leaves_a_page(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
     told = command("run", COPY.replace("images.noise, size: [24, 24], kind: fractal", "images.load, file: broken.png"))
     assert told.code == 1
     assert told.folder

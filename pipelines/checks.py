@@ -110,7 +110,7 @@ def _unjudged_pictures(graph: Graph) -> Iterator[Problem]:
         if judged and painted and not judged & painted:
             yield Problem(
                 "T2I402",
-                f"`{fit.name}` gives on the picture of {_listed(painted)}, but its loss judges that of {_listed(judged)}",
+                f"`{fit.name}` gives on what {_listed(painted)} paints, but its loss judges {_listed(judged)}",
                 fit.place,
                 hints=("wire the same canvas to `image` and, through what judges it, to `loss`",),
             )

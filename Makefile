@@ -35,8 +35,7 @@ clean:
 
 $(STAMP): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(if $(TORCH),$(BIN)/python -m pip install -q $(TORCH))
-	$(BIN)/python -m pip install -q -e '.[dev]'
+	$(BIN)/python -m pip install -q $(TORCH) -e '.[dev]'
 	touch $@
 
 # Type checkers can't follow an editable install's import hook; these links show them the packages where they import from.

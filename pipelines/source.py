@@ -30,6 +30,9 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+LONE = re.compile("[\ud800-\udfff]")
+"""Half of a pair of surrogates, which no file can hold."""
+
 SWALLOWED = re.compile(r"[ \t]+#[^\s#]")
 """A comment as nobody writes it: `painting of #1 dog`."""
 
@@ -185,6 +188,11 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             self._spend(1 + len(event.value) // 80, place)
             value = plain_scalar(event.value) if event.style is None else event.value
+            if LONE.search(event.value):
+                self._report(
+                    "T2I101", "half a character can't stand in a text", place, "write it whole, as \\U0001f98a"
+                )
+                value = LONE.sub("\N{REPLACEMENT CHARACTER}", event.value)
             self._check_comment(event, value, place)
             return Located(value, place)
         self._spend(1, place)

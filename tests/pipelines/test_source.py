@@ -165,3 +165,9 @@ def test_syntax_is_explained_where_it_breaks(text: str, line: int, column: int, 
     assert problem.message == words
     assert problem.place is not None
     assert (problem.place.line, problem.place.column) == (line, column)
+
+
+def test_half_a_character_is_refused_at_its_place() -> None:
+    problems: list[Problem] = []
+    parse('title: "x\\ud800"\n', "f", problems)
+    assert [(one.code, one.place and one.place.column) for one in problems] == [("T2I101", 8)]

@@ -9,7 +9,7 @@ from typing import Any
 import networkx as nx
 
 from t2iflow.nodes.node import Spec
-from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.recipe import Recipe
 
@@ -37,7 +37,7 @@ class Node:
     @property
     def scheduled(self) -> bool:
         """Whether a setting changes over time."""
-        return any(_holds_keyframes(value) for value in self.settings.values())
+        return any(changes(value) for value in self.settings.values())
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,3 @@ class Graph:
                 for source in sources:
                     net.add_edge(source.node, node.name, port=port, once=node.spec.ports[port].once)
         return net
-
-
-def _holds_keyframes(value: Any) -> bool:
-    return isinstance(value, Keyframes) or (isinstance(value, list) and any(map(_holds_keyframes, value)))

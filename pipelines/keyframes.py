@@ -53,10 +53,6 @@ class Keyframes:
         first, second, part = self._between(step, steps)
         return _blend(first, second, part, self.ease) if part else first
 
-    def position(self, step: float, steps: int) -> float:
-        """Where a step lies among the points, from 0 at the first to n - 1 at the last; 1.5 is half way."""
-        return float(self.with_values(map(float, range(len(self.points)))).at(step, steps))
-
     def with_values(self, values: Iterable[Any]) -> "Keyframes":
         """The same moments with other values, one for each."""
         return replace(self, points=tuple((at, value) for (at, _), value in zip(self.points, values, strict=True)))
@@ -82,6 +78,11 @@ class Keyframes:
             return value, value, 0.0
         (start, first), (end, second) = points[index - 1 : index + 1]
         return first, second, _eased((step - start) / (end - start), self.ease)
+
+
+def changes(value: Any) -> bool:
+    """Whether a setting changes over time: it is keyframes, or a list with some in it."""
+    return isinstance(value, Keyframes) or (isinstance(value, list) and any(map(changes, value)))
 
 
 def least(value: Any) -> Any:

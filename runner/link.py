@@ -8,7 +8,7 @@ import torch
 
 from t2iflow.nodes.ambient import Folder, Notes, Random, Share, Tick
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.keyframes import Keyframes, changes
 
 Slot = tuple[str, str]
 """A value's place: the node that makes it and the name of its output."""
@@ -120,7 +120,7 @@ def _sorted_settings(node: Node) -> tuple[dict[str, Any], dict[str, Any], dict[s
     for name, value in node.settings.items():
         if node.spec.settings[name].once:
             once[name] = value
-        elif isinstance(value, Keyframes) or (isinstance(value, list) and any(isinstance(v, Keyframes) for v in value)):
+        elif changes(value):
             moving[name] = value
         else:
             constant[name] = value

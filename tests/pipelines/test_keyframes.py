@@ -102,7 +102,7 @@ def test_texts_hold_and_have_a_position_between_them() -> None:
     frames = keyframes("{0: dawn, 10: noon, 20: dusk}", str)
     assert frames.at(9, 21) == "dawn"
     assert frames.at(10, 21) == "noon"
-    assert [frames.position(step, 21) for step in (0, 5, 10, 15, 20)] == [0, 0.5, 1, 1.5, 2]
+    assert [frames.with_values((0.0, 1.0, 2.0)).at(step, 21) for step in (0, 5, 10, 15, 20)] == [0, 0.5, 1, 1.5, 2]
 
 
 def test_one_keyframe_is_a_constant() -> None:

@@ -52,6 +52,14 @@ class Settles(Protocol):
 
 
 @runtime_checkable
+class Finishes(Protocol):
+    """A canvas whose finished picture is painted in another way than those of the steps: hard codes for soft ones."""
+
+    def finish(self) -> None:
+        """Called once, after the last step and before the finished picture is painted."""
+
+
+@runtime_checkable
 class Repaints(Protocol):
     """A canvas that can start again from a picture: init images, zoom, second stages."""
 

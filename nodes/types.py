@@ -24,6 +24,9 @@ Loss = NewType("Loss", Tensor)
 Scores = NewType("Scores", Tensor)
 """How well each of n pictures fits, (n,); more is better."""
 
+Latent = NewType("Latent", Tensor)
+"""What a generator paints from, in the shape that it has there; for losses that keep it where pictures come from."""
+
 File = NewType("File", Path)
 """A file that a sink wrote."""
 
@@ -63,6 +66,13 @@ class Reads:
     """Marks a setting that names a file to be read; a relative path starts at the recipe's folder."""
 
     what: str
+
+
+@dataclass(frozen=True)
+class Loads:
+    """Marks a setting that names weights of a family of generators: known ones by name, or a folder or file."""
+
+    family: str
 
 
 PicturePath: TypeAlias = Annotated[str, Reads("picture")]

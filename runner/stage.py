@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Share, Tick
-from t2iflow.nodes.node import Settles
+from t2iflow.nodes.node import Finishes, Settles
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.nodes.types import Image, Loss
 from t2iflow.pipelines.keyframes import least
@@ -44,6 +44,7 @@ class Stage:
             self.fit.start([tensor for canvas in canvases for tensor in canvas.trainable()])
         except Exception as fault:  # a library's optimiser refuses its settings
             raise NodeError(self._optimizer.node, fault) from fault
+        self._finish = [canvas.finish for canvas in canvases if isinstance(canvas, Finishes)]
         self._settle = [canvas.settle for canvas in canvases if isinstance(canvas, Settles)]
         self._paint = [links[name] for name in region.paint]
         self._judge = [links[name] for name in region.judge]
@@ -99,6 +100,8 @@ class Stage:
     def finish(self) -> Tensor:
         """Paint the finished picture (of the running mean, if one is kept), show it and give it on."""
         last = Tick(max(self.region.steps - 1, 0), self.region.steps)
+        for finish in self._finish:
+            finish()
         with self.fit.averaged():
             self._repaint(last)
         self._show(last, always=True)

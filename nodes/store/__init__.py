@@ -1,0 +1,1 @@
+"""Weights of generators: where they come from, how they are fetched, read and kept."""

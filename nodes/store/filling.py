@@ -1,0 +1,29 @@
+"""Weights put into a network: every tensor has its place and every place its tensor."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Put the tensors in the network's places, as they are (so a network may be built on the meta device).
+
+    ValueError, with the first names, where tensors are missing, too many, or of another shape.
+    """
+    places = network.state_dict()
+    missing = [key for key in places if key not in tensors]
+    extra = [key for key in tensors if key not in places]
+    unlike = [
+        f"{key} is {tuple(tensors[key].shape)}, not {tuple(place.shape)}"
+        for key, place in places.items()
+        if key in tensors and tensors[key].shape != place.shape
+    ]
+    faults = [
+        f"{what}: {', '.join(keys[:3])}{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}"
+        for what, keys in (("missing", missing), ("without a place", extra), ("of another shape", unlike))
+        if keys
+    ]
+    if faults:
+        raise ValueError(f"the weights `{name}` do not fit: {'; '.join(faults)}")
+    network.load_state_dict(dict(tensors), assign=True)
+    network.requires_grad_(False).eval()

@@ -1,0 +1,1 @@
+"""Small weights in the official formats: the same files, the same names of tensors, random values."""

@@ -1,9 +1,10 @@
-"""How good and how fast the first picture is: `t2iflow run hello` for 20 subjects and two seeds, timed and judged.
+"""How good and how fast a recipe's pictures are: `t2iflow run hello` for 20 subjects and two seeds, timed and judged.
 
 Each run is a process of its own, timed from its start to its end as a person would, one after the other. Needs the
 extra `bench`.
 
     python benchmarks/hello.py --out hello-sheet
+    python benchmarks/hello.py --recipe deep-daze --preset lite --out deep-daze-sheet
 """
 
 import argparse
@@ -24,11 +25,10 @@ SUBJECTS = (
 CAPTION = 16
 
 
-def paint(subject: str, seed: int, folder: Path, settings: list[str]) -> tuple[Path, float]:
-    """One picture, and the seconds it took."""
-    words = [sys.executable, "-m", "t2iflow.runner", "run", "hello", "--seed", str(seed), "--out", str(folder)]
-    for setting in (f"prompt=a {subject}", *settings):
-        words += ["--set", setting]
+def paint(recipe: list[str], subject: str, seed: int, folder: Path) -> tuple[Path, float]:
+    """One picture, and the seconds it took; `recipe` is its name with options."""
+    words = [sys.executable, "-m", "t2iflow.runner", "run", *recipe, "--seed", str(seed), "--out", str(folder)]
+    words += ["--set", f"prompt=a {subject}"]
     start = time.perf_counter()
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - start
@@ -55,15 +55,20 @@ def sheet(verdicts: list[Verdict], seconds: list[float], across: int) -> Image.I
 def main() -> None:
     """Paint, judge, tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="hello")
+    parser.add_argument("--preset", action="append", default=[], help="of the recipe")
     parser.add_argument("--out", type=Path, default=Path("hello-sheet"), help="folder for the runs and sheet.png")
     parser.add_argument("--subjects", nargs="+", default=SUBJECTS, help="names of ImageNet classes")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="passed on to every run")
     given = parser.parse_args()
+    recipe = [given.recipe]
+    for flag in ("preset", "set"):
+        recipe += [word for value in getattr(given, flag) for word in (f"--{flag}", value)]
     pictures, seconds, expected = [], [], []
     for seed in given.seeds:
         for subject in given.subjects:
-            picture, taken = paint(subject, seed, given.out / f"{subject.replace(' ', '-')}-{seed}", given.set)
+            picture, taken = paint(recipe, subject, seed, given.out / f"{subject.replace(' ', '-')}-{seed}")
             pictures.append(picture)
             seconds.append(taken)
             expected.append(subject)

@@ -2,18 +2,22 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 
 import torch
+from annotated_types import Len
+from pydantic import AfterValidator
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.crops import Crops, boxes, whole
 from t2iflow.nodes.node import node
-from t2iflow.nodes.perceptor import Clip, Seen, Wanted
+from t2iflow.nodes.perceptor import Clip, Composes, Seen, Wanted
 from t2iflow.nodes.perceptors.loading import Precision, load
 from t2iflow.nodes.perceptors.sources import find
-from t2iflow.nodes.types import Count, Image, NonNegative, Prompt, Reads, Scores
+from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores
 
 WeightsPath = Annotated[str, Reads("weights")]
 
@@ -54,12 +58,29 @@ def text(clip: Clip, notes: Notes, *, prompt: Prompt, stop: float | None = None)
 
     Below `stop` a prompt's loss no longer pulls. It is compared with the loss times the weight's sign, so a prompt to
     be pushed away needs a negative one.
+
+    `lite` knows only single things, so for it "a fox and an owl" is composed: the left of the picture is judged by the
+    first, the right by the second, the whole by both.
     """
     texts = [prompt] if isinstance(prompt, str) else list(prompt)
     weights = list(prompt.values()) if isinstance(prompt, dict) else [1.0] * len(texts)
     if not texts or not all(text.strip() for text in texts):
         raise ValueError("a prompt needs words")
-    return _wanted(clip.encode_texts(texts, notes), weights, stop)
+    things = [clip.things(text) if isinstance(clip, Composes) else [text] for text in texts]
+    weights = [weight for weight, parts in zip(weights, things, strict=True) for _ in parts]
+    wanted = _wanted(clip.encode_texts([part for parts in things for part in parts], notes), weights, stop)
+    if all(len(parts) == 1 for parts in things):
+        return wanted
+    composed = "; ".join(" | ".join(parts) for parts in things if len(parts) > 1)
+    notes.say(f"side by side, which a wide picture suits best: {composed}")
+    spans = [span for parts in things for span in _columns(len(parts))]
+    return replace(wanted, spans=torch.tensor(spans, device=wanted.weights.device))
+
+
+def _columns(number: int) -> list[tuple[float, float]]:
+    """As many equal columns of a picture, from -1 to 1; the outer ones have no outer edge."""
+    edges = [-math.inf, *(2 * n / number - 1 for n in range(1, number)), math.inf]
+    return list(pairwise(edges))
 
 
 @node
@@ -90,7 +111,8 @@ def _wanted(embeddings: Tensor, weights: list[float], stop: float | None) -> Wan
 @node
 def look(crops: Crops, clip: Clip) -> Seen:
     """What the perceptor sees in the crops. Those of another size than its own it resizes, bilinear and low-passed."""
-    return clip.look(crops.pixels)
+    middle = crops.views[:, :, 2]
+    return replace(clip.look(crops.pixels), across=middle[:, 0] / middle[:, 2])
 
 
 @node
@@ -122,7 +144,33 @@ def rank(images: Image, wanted: Wanted, clip: Clip, *, keep: Count = 1) -> Ranke
     """
     if keep > len(images):
         raise ValueError(f"can't keep {keep} of {len(images)} pictures")
-    seen = clip.look(whole(images, len(images), clip.size).pixels).embeddings
-    scores = seen @ wanted.embeddings.T @ wanted.weights
+    seen = clip.look(whole(images, len(images), clip.size).pixels)
+    scores = (seen.embeddings @ wanted.embeddings.T * wanted.heed(seen) * wanted.weights.sign()).sum(1)
     best = scores.argsort(descending=True, stable=True)[:keep]
     return Ranked(Image(images[best]), Scores(scores[best]))
+
+
+def _with_gap(template: str) -> str:
+    if template.count("{}") != 1:
+        raise ValueError("the template needs one {} where the label goes")
+    return template
+
+
+@node
+def classify(
+    images: Image,
+    clip: Clip,
+    notes: Notes,
+    *,
+    labels: Annotated[list[str], Len(2)],
+    template: Annotated[str, AfterValidator(_with_gap)] = "a photo of {}",
+) -> Labels:
+    """Say which of the labels each picture shows, and how likely.
+
+    Each label is put into the template and read as a prompt; a softmax over the perceptor's scaled cosines makes the
+    likelihoods. Each picture is seen as a whole, squeezed to the perceptor's square. Follows zero-shot classification
+    of CLIP (Radford et al. 2021); articles belong to the labels: "a red fox".
+    """
+    texts = clip.encode_texts([template.replace("{}", label) for label in labels], notes)
+    seen = clip.look(whole(images, len(images), clip.size).pixels).embeddings
+    return Labels(tuple(labels), torch.softmax(clip.scale * seen @ texts.T, -1))

@@ -1,8 +1,9 @@
 """Images: pictures to start from, to compare with and to lay over each other."""
 
 import math
+from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +62,43 @@ def mask(
     if invert:
         grey = 1 - grey
     return Mask(_feathered(grey, feather) if feather else grey)
+
+
+Part = Annotated[tuple[Fraction, Fraction, Fraction, Fraction], "left, top, right, bottom"]
+"""A part of a picture by its edges, 0 at the left and the top, 1 at the right and the bottom."""
+
+
+def _open(settings: Mapping[str, Any]) -> None:
+    """Refuse a part that has no inside."""
+    left, top, right, bottom = settings["part"]
+    if left >= right or top >= bottom:
+        raise ValueError(
+            "`part` is left, top, right, bottom: the left must be below the right, the top below the bottom"
+        )
+
+
+@node(check=_open)
+def region(
+    device: torch.device,
+    *,
+    size: Size,
+    part: Part,
+    shape: Literal["box", "ellipse"] = "box",
+    invert: bool = False,
+    feather: NonNegative = 0.0,
+) -> Mask:
+    """A mask without a file: white in a box, or in the ellipse that it holds.
+
+    `part` is left, top, right, bottom, from 0 to 1: [0, 0, 0.5, 1] is the left half. `invert` and `feather` as in
+    `mask`. PyTTI's prompts have such halves, pixray's `spot` an ellipse (2021).
+    """
+    (width, height), (left, top, right, bottom) = size, part
+    across = (torch.arange(width, device=device) + 0.5) / width
+    down = ((torch.arange(height, device=device) + 0.5) / height)[:, None]
+    x, y = (across - left) / (right - left) * 2 - 1, (down - top) / (bottom - top) * 2 - 1
+    inside = (x**2 + y**2 <= 1) if shape == "ellipse" else (x.abs() <= 1) & (y.abs() <= 1)
+    white = (inside ^ invert).float()[None, None]
+    return Mask(_feathered(white, feather) if feather else white)
 
 
 @node

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from t2iflow.nodes.node import node
 from t2iflow.nodes.perceptor import Layer, Seen, Wanted
-from t2iflow.nodes.types import Fraction, Image, Loss, Mask, NonNegative, Positive
+from t2iflow.nodes.types import Fraction, Image, Latent, Loss, Mask, NonNegative, Positive
 
 TINY = 1e-8
 """Keeps the slope of a square root finite at 0."""
@@ -29,7 +29,7 @@ def spherical(seen: Seen, wanted: Wanted) -> Loss:
     """
     # Not from the cosine, whose rounding hides small angles; not at 2, where the slope of the arcsine has no end.
     half = ((seen.embeddings[:, None] - wanted.embeddings).norm(dim=-1) / 2).clamp(max=1 - 1e-6)  # (n, k)
-    return Loss(_weighted(2 * half.arcsin() ** 2, wanted))
+    return Loss(_weighted(2 * half.arcsin() ** 2, wanted, wanted.heed(seen)))
 
 
 @node
@@ -42,18 +42,19 @@ def cosine(seen: Seen, wanted: Wanted, *, scale: Positive = 1.0, averaging: Frac
     `scale: 100` gives the slopes of Big Sleep's -100 cosine, with `averaging: 0.3` those of Deep Daze (2021), but that
     the mean is of embeddings of unit length; `scale: 10` those of Aleph2Image.
     """
-    loss = _weighted(1 - seen.embeddings @ wanted.embeddings.T, wanted)
+    loss = _weighted(1 - seen.embeddings @ wanted.embeddings.T, wanted, wanted.heed(seen))
     if averaging:
-        together = F.normalize(seen.embeddings.mean(0, keepdim=True), dim=-1)
-        loss = torch.lerp(loss, _weighted(1 - together @ wanted.embeddings.T, wanted), averaging)
+        together = Seen(F.normalize(seen.embeddings.mean(0, keepdim=True), dim=-1))
+        others = _weighted(1 - together.embeddings @ wanted.embeddings.T, wanted, wanted.heed(together))
+        loss = torch.lerp(loss, others, averaging)
     return Loss(scale * loss)
 
 
-def _weighted(distances: Tensor, wanted: Wanted) -> Tensor:
-    """The mean over crops and the weighted sum over prompts of (n, k) distances, without slope below the stops."""
+def _weighted(distances: Tensor, wanted: Wanted, heed: Tensor) -> Tensor:
+    """The mean over crops and the sum over prompts of (n, k) distances as they are heeded, flat below the stops."""
     signed = distances * wanted.weights.sign()
     pulling = torch.where(signed > wanted.stops, signed, signed.detach())
-    return (pulling * wanted.weights.abs()).sum(1).mean()
+    return (pulling * heed).sum(1).mean()
 
 
 @node
@@ -118,6 +119,17 @@ def _resized(picture: Tensor, like: Tensor) -> Tensor:
     if picture.shape[-2:] == like.shape[-2:]:
         return picture
     return F.interpolate(picture, like.shape[-2:], mode="bilinear", antialias=True, align_corners=False)
+
+
+@node
+def latent(latent: Latent, reference: Latent | None = None) -> Loss:
+    """How far what a generator paints from is from zero, or from a reference: the mean squared difference.
+
+    It holds a picture near its start (`reference: $canvas.start`, Crowson's notebooks) or where pictures are plain
+    (nerdyrodent's, jbustter's). Their init_weight counts half of it: an init_weight of 1 is a weight of 0.5.
+    """
+    difference = latent if reference is None else latent - reference
+    return Loss(difference.square().mean())
 
 
 @node

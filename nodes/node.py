@@ -18,7 +18,7 @@ from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor
 
 from t2iflow.nodes.ambient import AMBIENT
-from t2iflow.nodes.types import Image, Reads, Size
+from t2iflow.nodes.types import Image, Loads, Reads, Size
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 Role = Literal["function", "canvas", "optimizer", "sink", "memory"]
@@ -41,6 +41,15 @@ class Trainable(Protocol):
 
     def trainable(self) -> list[Tensor]:
         """The tensors to train, each a leaf that requires a gradient."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A canvas that learns faster or slower than others under one optimiser."""
+
+    @property
+    def pace(self) -> float:
+        """What the optimiser's rate is multiplied by for its tensors."""
 
 
 @runtime_checkable
@@ -110,9 +119,17 @@ class Setting:
     @cached_property
     def reads(self) -> str | None:
         """What kind of file the value names, if it names one that is read."""
+        return next((mark.what for mark in self._marks if isinstance(mark, Reads)), None)
+
+    @cached_property
+    def loads(self) -> str | None:
+        """The family of weights that the value names, if it names any."""
+        return next((mark.family for mark in self._marks if isinstance(mark, Loads)), None)
+
+    @property
+    def _marks(self) -> list[Any]:
         parts = [self.annotation, *typing.get_args(self.annotation)]
-        marks = [mark for part in parts for mark in getattr(part, "__metadata__", ())]
-        return next((mark.what for mark in marks if isinstance(mark, Reads)), None)
+        return [mark for part in parts for mark in getattr(part, "__metadata__", ())]
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:

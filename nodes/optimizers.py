@@ -4,7 +4,7 @@ To add one, write a function from parameters and its own settings to a torch opt
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any
@@ -19,6 +19,8 @@ from t2iflow.nodes.types import Count, Image, Loss, NonNegative, Steps
 
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 Betas = tuple[Decay, Decay]
+Groups = list[dict[str, list[Tensor]]]
+"""Tensors under `params`, as torch's optimisers take them: those of one pace together."""
 
 SHARED = """
 `steps` is how many are taken. `accumulate` spreads the crops of a step over as many passes (best a divisor of their
@@ -31,20 +33,24 @@ mean. `rate` may be keyframed.
 class Fit:
     """What all optimiser nodes are: a torch optimiser, its number of steps, and a running mean of what it trains."""
 
-    def __init__(self, make: Callable[[list[Tensor]], Optimizer], steps: int, accumulate: int, average: float) -> None:
+    def __init__(self, make: Callable[[Groups], Optimizer], steps: int, accumulate: int, average: float) -> None:
         self.steps = steps
         self.accumulate = accumulate
         self.decay = average
         self._make = make
         self._tensors: list[Tensor] = []
+        self._paces: list[float] = []
         self._means: list[Tensor] = []
         self._taken = 0
 
-    def start(self, trainables: list[Tensor]) -> None:
-        """Take on the tensors to train."""
-        self._tensors = trainables
-        self._optimizer = self._make(trainables)
-        self._means = [torch.zeros_like(tensor) for tensor in trainables] if self.decay else []
+    def start(self, tensors: Sequence[Tensor], paces: Sequence[float] | None = None) -> None:
+        """Take on the tensors to train, each at the rate times its pace (1 if none are given)."""
+        groups: dict[float, list[Tensor]] = {}
+        for tensor, pace in zip(tensors, [1.0] * len(tensors) if paces is None else paces, strict=True):
+            groups.setdefault(pace, []).append(tensor)
+        self._tensors, self._paces = list(tensors), list(groups)
+        self._optimizer = self._make([{"params": group} for group in groups.values()])
+        self._means = [torch.zeros_like(tensor) for tensor in tensors] if self.decay else []
 
     def clear(self) -> None:
         """Forget the gradients of the last step."""
@@ -52,8 +58,8 @@ class Fit:
 
     def __call__(self, image: Image, loss: Loss, *, rate: NonNegative = 0.05) -> Image:
         """Move the trained tensors along their gradients, which the caller has made from `loss`; gives `image` on."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        for group, pace in zip(self._optimizer.param_groups, self._paces, strict=True):
+            group["lr"] = rate * pace
         self._optimizer.step()
         self._taken += 1
         for mean, tensor in zip(self._means, self._tensors, strict=True) if self._means else ():
@@ -110,7 +116,7 @@ def optimizer(make: Callable[..., Optimizer]) -> type[Fit]:
 
 @optimizer
 def adam(
-    parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, amsgrad: bool = False
+    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, amsgrad: bool = False
 ) -> Optimizer:
     """Adam (Kingma and Ba 2014), what most of the notebooks use."""
     return torch.optim.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -118,7 +124,7 @@ def adam(
 
 @optimizer
 def adamw(
-    parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.01, amsgrad: bool = False
+    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.01, amsgrad: bool = False
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter 2017)."""
     return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -126,7 +132,7 @@ def adamw(
 
 @optimizer
 def adamp(
-    parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, nesterov: bool = False
+    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, nesterov: bool = False
 ) -> Optimizer:
     """AdamP (Heo et al. 2020), Deep Daze's choice: steps without the part that only makes weights grow."""
     from pytorch_optimizer import AdamP
@@ -135,7 +141,7 @@ def adamp(
 
 
 @optimizer
-def diffgrad(parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+def diffgrad(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
     """DiffGrad (Dubey et al. 2019): slower where the gradient changes little."""
     from pytorch_optimizer import DiffGrad
 
@@ -143,26 +149,26 @@ def diffgrad(parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_de
 
 
 @optimizer
-def radam(parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+def radam(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
     """Rectified Adam (Liu et al. 2019), which needs no warm-up."""
     return torch.optim.RAdam(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
-def adamax(parameters: list[Tensor], *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+def adamax(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
     """Adamax (Kingma and Ba 2014): Adam by the largest gradient instead of the mean square."""
     return torch.optim.Adamax(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
-def adagrad(parameters: list[Tensor], *, weight_decay: NonNegative = 0.0) -> Optimizer:
+def adagrad(parameters: Groups, *, weight_decay: NonNegative = 0.0) -> Optimizer:
     """Adagrad (Duchi et al. 2011)."""
     return torch.optim.Adagrad(parameters, weight_decay=weight_decay)
 
 
 @optimizer
 def rmsprop(
-    parameters: list[Tensor], *, smoothing: Decay = 0.99, momentum: NonNegative = 0.0, weight_decay: NonNegative = 0.0
+    parameters: Groups, *, smoothing: Decay = 0.99, momentum: NonNegative = 0.0, weight_decay: NonNegative = 0.0
 ) -> Optimizer:
     """RMSprop (Hinton 2012)."""
     return torch.optim.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
@@ -170,7 +176,7 @@ def rmsprop(
 
 @optimizer
 def sgd(
-    parameters: list[Tensor], *, momentum: NonNegative = 0.0, nesterov: bool = False, weight_decay: NonNegative = 0.0
+    parameters: Groups, *, momentum: NonNegative = 0.0, nesterov: bool = False, weight_decay: NonNegative = 0.0
 ) -> Optimizer:
     """Stochastic gradient descent, with momentum if wanted."""
     return torch.optim.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)

@@ -3,6 +3,8 @@
 Each file carries the recipe that made it, and no time or machine's name: the same pictures give the same bytes.
 """
 
+import csv
+import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -13,9 +15,9 @@ from annotated_types import Interval
 from pydantic import AfterValidator
 
 from t2iflow.nodes import metadata, pictures
-from t2iflow.nodes.ambient import Folder
+from t2iflow.nodes.ambient import Folder, Notes
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, File, FileName, Image, Size
+from t2iflow.nodes.types import Count, File, FileName, Image, Labels, Size
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
 Loss = Annotated[int, Interval(ge=0, le=51)]
@@ -33,6 +35,7 @@ def _ending(*allowed: str) -> AfterValidator:
 
 
 PictureName = Annotated[FileName, _ending(".png", ".webp", ".jpg", ".jpeg")]
+TableName = Annotated[FileName, _ending(".json", ".csv")]
 FilmName = Annotated[FileName, _ending(".mp4", ".webm", ".gif")]
 
 
@@ -49,6 +52,30 @@ def image(image: Image, folder: Folder, *, file: PictureName = "picture.png", qu
         pictures.write(pictures.from_tensor(one), folder.path(name), folder.recipe, quality)
         folder.wrote(folder.path(name))
     return File(folder.path(names[0]))
+
+
+@node(role="sink")
+def table(labels: Labels, folder: Folder, notes: Notes, *, file: TableName = "labels.json") -> File:
+    """Write what pictures are taken for as JSON or CSV, and tell the likeliest.
+
+    One row a picture: how likely each label is, 0 to 1, the likeliest first in JSON, in the recipe's order in CSV.
+    """
+    rows = [dict(zip(labels.names, map(float, row), strict=True)) for row in labels.likely.float().cpu()]
+    path = folder.path(file)
+    if file.lower().endswith(".json"):
+        ranked = [dict(sorted(row.items(), key=lambda item: -item[1])) for row in rows]
+        path.write_text(json.dumps(ranked, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    else:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, labels.names)
+            writer.writeheader()
+            writer.writerows(rows)
+    for number, row in enumerate(rows, 1):
+        first = sorted(row.items(), key=lambda item: -item[1])[:3]
+        which = f"picture {number}: " if len(rows) > 1 else ""
+        notes.say(which + ", ".join(f"{name} {100 * likely:.1f} %" for name, likely in first))
+    folder.wrote(path)
+    return File(path)
 
 
 class _Gathered:

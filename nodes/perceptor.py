@@ -4,6 +4,7 @@ A perceptor (OpenAI's CLIP, any of open_clip's, the `lite` that ships) has two t
 the cosine. Every loss, ranking and schedule is written against this module alone.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -12,6 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes
+
+SOFTNESS = 0.1
+"""Over how much of half the picture's width a crop passes from one prompt's span to its neighbour's."""
 
 
 class Layer(NamedTuple):
@@ -28,6 +32,7 @@ class Seen:
 
     embeddings: Tensor  # (n, d), unit length
     layers: tuple[Layer, ...] = ()
+    across: Tensor | None = None  # (n,): the middle of each crop in the picture, -1 at the left to 1; None: 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,20 @@ class Wanted:
     embeddings: Tensor  # (k, d), unit length
     weights: Tensor  # (k,)
     stops: Tensor  # (k,)
+    spans: Tensor | None = None  # (k, 2): from where to where across the picture a prompt belongs; None: everywhere
+
+    def heed(self, seen: Seen) -> Tensor:
+        """How much each crop heeds each prompt, (n, k): the weight's size, and less of it outside of the span.
+
+        Spans that lie side by side share a crop between them, so that neighbours' parts add up to one.
+        """
+        weights = self.weights.abs().expand(len(seen.embeddings), -1)
+        if self.spans is None:
+            return weights
+        middle = self.weights.new_zeros(1, 1) if seen.across is None else seen.across[:, None]
+        before, after = ((edge - middle) / SOFTNESS for edge in self.spans.T)
+        heed: Tensor = weights * (after.sigmoid() - before.sigmoid())
+        return heed
 
     def blend(self, other: "Wanted", amount: float) -> "Wanted":
         """Part of the way to another: as embeddings where both have one prompt or equally many, else by weights."""
@@ -48,12 +67,19 @@ class Wanted:
         if len(self.weights) == len(other.weights):
             embeddings = F.normalize(torch.lerp(self.embeddings, other.embeddings, amount), dim=-1)
             weights = torch.lerp(self.weights, other.weights, amount)
-            return Wanted(embeddings, weights, torch.maximum(self.stops, other.stops))
+            spans = (self if amount < 0.5 else other).spans
+            return Wanted(embeddings, weights, torch.maximum(self.stops, other.stops), spans)
         return Wanted(
             torch.cat([self.embeddings, other.embeddings]),
             torch.cat([self.weights * (1 - amount), other.weights * amount]),
             torch.cat([self.stops, other.stops]),
+            torch.cat([self._everywhere(), other._everywhere()]),
         )
+
+    def _everywhere(self) -> Tensor:
+        """The spans, endless where there are none."""
+        ends = self.weights.new_tensor([-math.inf, math.inf])
+        return ends.expand(len(self.weights), 2) if self.spans is None else self.spans
 
 
 @runtime_checkable
@@ -71,3 +97,11 @@ class Clip(Protocol):
 
     def look(self, pixels: Tensor) -> Seen:
         """What it sees in crops (n, 3, s, s) of values around 0..1; gradients flow to the pixels."""
+
+
+@runtime_checkable
+class Composes(Protocol):
+    """A perceptor that knows single things, so that a text of several is composed for it: side by side."""
+
+    def things(self, text: str) -> list[str]:
+        """The text, or the parts of it that are things of their own, from left to right."""

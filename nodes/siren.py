@@ -32,6 +32,9 @@ class Canvas:
     `init`: a picture to start from, and `start_steps` and `start_rate`: how long and how fast (Adam) the network is
     fitted to it, as to each frame of a zoom. Deep Daze takes 10 steps of DiffGrad at 3e-4.
 
+    `pace`: what the optimiser's rate is multiplied by here; for sharing an optimiser with a canvas of another kind,
+    whose rate may be a hundred times as high.
+
     `precision`: what the hidden layers compute in; `auto` is bfloat16 where the device has it (twice as fast, half the
     memory, colours exact to about 0.002).
     """
@@ -49,9 +52,11 @@ class Canvas:
         output: Literal["clamp", "sigmoid"] = "clamp",
         start_steps: Count = 100,
         start_rate: Positive = 3e-4,
+        pace: Positive = 1.0,
         precision: Precision = "auto",
     ) -> None:
         self._size = size
+        self.pace = pace
         self._w0, self._output = w0, output
         self._start_steps, self._start_rate = start_steps, start_rate
         self._dtype = native(device) if precision == "auto" else getattr(torch, precision)

@@ -24,6 +24,15 @@ Loss = NewType("Loss", Tensor)
 Scores = NewType("Scores", Tensor)
 """How well each of n pictures fits, (n,); more is better."""
 
+
+@dataclass(frozen=True)
+class Labels:
+    """How likely each of n pictures is to show each of k things."""
+
+    names: tuple[str, ...]  # k
+    likely: Tensor  # (n, k); each row adds up to 1
+
+
 Latent = NewType("Latent", Tensor)
 """What a generator paints from, in the shape that it has there; for losses that keep it where pictures come from."""
 

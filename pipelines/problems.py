@@ -50,7 +50,8 @@ CODES: Mapping[str, str] = {
     "T2I408": "pictures of a size that the output can't take",
     "T2I409": "two outputs write one file",
     "T2I410": "an output needs two optimisers at the same time",
-    # Weights and files
+    "T2I411": "no weights of this family have this name",
+    # Packages and files
     "T2I501": "a package that offers nodes can't be imported",
     "T2I502": "a file is missing",
 }

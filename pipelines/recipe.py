@@ -34,8 +34,8 @@ class NodeText:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The recipe. `params` are as written; `sources` are the texts of its files, its own first; relative paths of
-    pictures start at `folder`."""
+    """The recipe. `params` are as written; `sources` are the texts of its files, its own first, which lies in
+    `folder`."""
 
     name: str
     title: str
@@ -46,6 +46,13 @@ class Recipe:
     seed: int
     sources: Mapping[str, str]
     folder: Path
+
+    def folder_of(self, place: Place) -> Path:
+        """Where a relative path starts that is written there: beside the recipe that says it, or where the command was
+        given."""
+        if place.file == next(iter(self.sources), None):
+            return self.folder
+        return Path() if self.sources.get(place.file) == place.file else Path(place.file).parent
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -98,7 +98,7 @@ def _setting_marks(setting: Setting) -> str:
 
 def keyframable(setting: Setting) -> bool:
     """Whether the setting may change over time."""
-    return not setting.once and not setting.reads
+    return not setting.once and not setting.reads and not setting.loads
 
 
 def _section(spec: Spec) -> str:

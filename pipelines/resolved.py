@@ -7,9 +7,11 @@ it can be run again with another prompt.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from os.path import isabs
 from typing import Any
 
-from t2iflow.pipelines.graph import Graph
+from t2iflow.nodes.node import Spec
+from t2iflow.pipelines.graph import Graph, Node
 from t2iflow.pipelines.recipe import NodeText, Recipe
 from t2iflow.pipelines.settings import plain
 
@@ -51,11 +53,18 @@ def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str] | None) -> It
     node = graph.nodes[text.name]
     spec = graph.nodes[f"{text.name}.0"].spec if node.implicit else node.spec
     for key, value in text.written.items():
-        reads = key in spec.settings and spec.settings[key].reads and node.settings[key]
-        yield key, plain(value) if files is None or not reads else files.get(reads, reads).replace("$", "$$")
+        path = _path(spec, node, key)
+        yield key, plain(value) if files is None or path is None else files.get(path, path).replace("$", "$$")
     for key, setting in spec.settings.items():
         if key not in text.written:
             yield key, _escaped(setting.default)
+
+
+def _path(spec: Spec, node: Node, key: str) -> str | None:
+    """The file or folder that a setting names, if it names one and not weights that have a name."""
+    setting, value = spec.settings.get(key), node.settings.get(key)
+    named = setting is not None and (setting.reads or (setting.loads and isabs(value or "")))
+    return value if named and value else None
 
 
 def _escaped(value: Any) -> Any:

@@ -41,7 +41,7 @@ class _Reading:
         return self._checked(value, self.setting.adapter)
 
     def _keyframes(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
-        fixed = self.setting.once or self.setting.reads
+        fixed = self.setting.once or self.setting.reads or self.setting.loads
         if fixed:
             text = f"{self._what} is read once, so it can't change over time"
             self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
+from t2iflow.runner import weights
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -22,6 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # twice as quick to help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(weights.app)
 
 RecipeArgument = Annotated[
     str, typer.Argument(help="A recipe file, a shipped recipe's name, or a picture or film made here.")

@@ -1,6 +1,5 @@
 """What this installation can do: versions, devices, packages, weights, folders, and what mends what is broken."""
 
-import hashlib
 import json
 import platform
 import re
@@ -17,6 +16,8 @@ from platformdirs import user_cache_path
 from t2iflow.nodes import catalog, metadata
 from t2iflow.nodes.perceptors import efficientnet, minilm
 from t2iflow.nodes.perceptors.missing import MissingPackageError
+from t2iflow.nodes.store import pins, places
+from t2iflow.nodes.store.content import WrongFileError
 from t2iflow.runner import device
 from t2iflow.runner.folder import writable
 
@@ -64,6 +65,7 @@ def examine() -> Iterator[Finding]:
     yield _ffmpeg()
     yield _cache()
     yield _runs()
+    yield _generators()
     for family, fault in catalog.broken().items():
         yield Finding(False, f"the nodes `{family}.*` can't be had: {fault}", "update or uninstall that package")
     yield from _packages()
@@ -86,7 +88,7 @@ def _lite() -> Finding:
         wrong = [
             path
             for path, digest in ((image, image.stem.rpartition("-")[2]), (text, minilm.SHA256))
-            if not _sha256(path).startswith(digest)
+            if not sha256(path).startswith(digest)
         ]
     except ModuleNotFoundError as fault:
         return Finding(False, f"the perceptor `lite` lacks the package {fault.name}", fault.msg)
@@ -118,6 +120,25 @@ def _runs() -> Finding:
     if writable(path):
         return Finding(True, f"run folders can be made in {path}")
     return Finding(False, f"run folders can't be made in {path}", "go to another folder, or give one with --out")
+
+
+def _generators() -> Finding:
+    """Which weights are in our cache, and whether they are as they were."""
+    here, wrong = [], []
+    for record in places.every():
+        for file in record.files.values():
+            path = places.own(record.name, file)
+            if path.is_file():
+                here.append(record.name)
+                try:
+                    pins.confirm(record.name, file, path)
+                except (WrongFileError, OSError) as fault:
+                    wrong.append((record.name, f"{path}: {fault}"))
+    if wrong:
+        what = f"weights are damaged: {'; '.join(fault for _, fault in wrong)}"
+        return Finding(False, what, f"t2iflow weights pull {' '.join(dict.fromkeys(name for name, _ in wrong))}")
+    what = ", ".join(dict.fromkeys(here)) or "none yet, they are fetched when they are needed"
+    return Finding(True, f"weights of generators in {places.cache()}: {what}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -191,7 +212,3 @@ def _version(name: str) -> str:
 
 def _again(*names: str) -> str:
     return f"pip install --force-reinstall --no-deps {' '.join(names)}"
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

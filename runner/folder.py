@@ -80,6 +80,14 @@ def lock(device: str) -> str:
     return "\n".join([*lines, *(f"  {name}: {json.dumps(found[name])}" for name in sorted(found))]) + "\n"
 
 
+def seal(path: Path, weights: Mapping[str, str]) -> None:
+    """Note in the lock which weights a finished run used: the digest of each file."""
+    if weights:
+        lines = [f"  {json.dumps(name)}: {digest}" for name, digest in weights.items()]
+        with (path / LOCK).open("a", encoding="utf-8") as lock:
+            lock.write("\n".join(["weights:", *lines]) + "\n")
+
+
 def event_log(path: Path) -> TextIO:
     """The file of a run's events, opened to go on with; each line is on disk as soon as it is written."""
     log = (path / EVENTS).open("a+", encoding="utf-8", buffering=1)

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from t2iflow.nodes.perceptors import sources
 from t2iflow.nodes.perceptors.missing import MissingPackageError
+from t2iflow.nodes.store import finding, places
+from t2iflow.nodes.store.content import amount
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.keyframes import Keyframes
 from t2iflow.pipelines.plan import Plan, Region
@@ -25,7 +28,7 @@ def preview(plan: Plan, wanted: str) -> str:
         "order": str(plan).splitlines(),
         "sizes": _table((node.name, size) for node in _used(plan) for size in _sizes(node)),
         "schedules": _table(_schedules(plan)),
-        "weights": _table((node.name, _weights(node)) for node in _used(plan) if node.spec.name == "clip.model"),
+        "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(plan.graph.files),
         "files written": _table((file, what) for file, what in _written(plan)),
         "needed by no output": [name for name in plan.graph.nodes if name not in {node.name for node in _used(plan)}],
@@ -80,7 +83,33 @@ def _sparkline(frames: Keyframes, steps: int) -> str:
     return f"{bars}  {low:g} to {high:g}"
 
 
-def _weights(node: Node) -> str:
+def _weights(node: Node) -> Iterator[str]:
+    """Which weights a node needs, how large they are, and whether they are here."""
+    if node.spec.name == "clip.model":
+        yield _perceptor(node)
+    for name, setting in node.spec.settings.items():
+        if setting.loads and node.settings.get(name):
+            yield _generator(node.settings[name])
+
+
+def _generator(name: str) -> str:
+    record = places.find(name)
+    if record is None:
+        return f"from {name}"
+    lacking = [file for role, file in record.files.items() if finding.seen(record, role) is None]
+    if not lacking:
+        return f"{name}, which is here"
+    size = sum(file.size for file in lacking)
+    start = f"{name}, {'up to ' if len(lacking) > 1 else ''}{amount(size)} " if size else f"{name}, "
+    if places.offline():
+        return f"{start}that is not here, and T2IFLOW_OFFLINE forbids to fetch it"
+    hosts = dict.fromkeys(urlsplit(url).netloc for file in lacking for url in places.addresses(name, file)[:1])
+    if not hosts:
+        return f"{name}, which is not here: `t2iflow weights add {name} {' '.join(file.name for file in lacking)}`"
+    return f"{start}to be fetched from {' and '.join(hosts)}, licence {record.licence}"
+
+
+def _perceptor(node: Node) -> str:
     """Which weights a perceptor needs, and whether they are here."""
     name, own = node.settings["name"], node.settings.get("weights")
     if name == "lite" and own is None:

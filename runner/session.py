@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.store import pins, places
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.resolved import resolved
 from t2iflow.runner import checkpoint, device, folder
@@ -106,6 +107,7 @@ class _Session:
             return Outcome(INTERRUPTED, self.path, "interrupted")
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
             return Outcome(_code(fault), self.path, self._explain(fault))
+        folder.seal(self.path, dict(_weights(self.plan)))
         return Outcome(OK, self.path)
 
     def _explain(self, fault: BaseException) -> str:
@@ -158,6 +160,14 @@ class _Voice:
 
     def warn(self, text: str) -> None:
         self.tell(Noted(self.node, "warn", text))
+
+
+def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The digests of the files of weights that nodes name."""
+    for node in plan.graph.nodes.values():
+        for name, setting in node.spec.settings.items():
+            if setting.loads and (record := places.find(node.settings[name] or "")):
+                yield from pins.digests(record).items()
 
 
 def _code(fault: BaseException) -> int:

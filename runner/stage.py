@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Share, Tick
-from t2iflow.nodes.node import Finishes, Settles
+from t2iflow.nodes.node import Finishes, Paced, Settles
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.nodes.types import Image, Loss
 from t2iflow.pipelines.keyframes import least
@@ -41,7 +41,8 @@ class Stage:
         self._optimizer = links[region.optimizer]
         self.fit: Fit = self._optimizer.live
         try:
-            self.fit.start([tensor for canvas in canvases for tensor in canvas.trainable()])
+            paced = [(tensor, _pace(canvas)) for canvas in canvases for tensor in canvas.trainable()]
+            self.fit.start([tensor for tensor, _ in paced], [pace for _, pace in paced])
         except Exception as fault:  # a library's optimiser refuses its settings
             raise NodeError(self._optimizer.node, fault) from fault
         self._finish = [canvas.finish for canvas in canvases if isinstance(canvas, Finishes)]
@@ -171,6 +172,10 @@ class Stage:
                         " finite; a lower rate or a smaller weight of its loss may help"
                     )
         raise NotFiniteError(f"at step {tick.step} the loss is no longer finite; a lower rate may help")
+
+
+def _pace(canvas: object) -> float:
+    return canvas.pace if isinstance(canvas, Paced) else 1.0
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

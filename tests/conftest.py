@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
 from t2iflow.nodes import catalog
+from tests.mirror import Mirror
+from tests.weights import make
 
 
 @pytest.fixture
@@ -32,3 +35,40 @@ def plugin(
     yield install
     monkeypatch.undo()
     forget()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of weights, and empty caches of all other programs; gives the folder of ours."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("T2IFLOW_WEIGHTS", str(tmp_path / "weights"))
+    for name in ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "XDG_CACHE_HOME", "PYTORCH_PRETRAINED_BIGGAN_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("T2IFLOW_OFFLINE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def mirror(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """A server that everything is fetched from, beside an empty cache."""
+    server = Mirror()
+    monkeypatch.setenv("T2IFLOW_MIRROR", server.url)
+    monkeypatch.setenv("T2IFLOW_TIMEOUT", "3")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Where the small weights of a family are, which are made once."""
+    places: dict[str, Path] = {}
+
+    def place(family: str) -> Path:
+        if family not in places:
+            places[family] = make.make(family, tmp_path_factory.mktemp(family))
+        return places[family]
+
+    return place

@@ -1,33 +1,17 @@
-"""Files of CLIP weights, read as tensors only: nothing in a file is ever run.
-
-OpenAI's own files are TorchScript archives, which `torch.load` reads only with code and all. They are ordinary zips of
-raw tensors and a pickle that says how these hang together; here that pickle may name tensors and modules and nothing
-else. Other files are safetensors, or what `torch.load` reads with `weights_only`.
-"""
+"""Files of CLIP weights: their tensors, and the architecture that these tell of."""
 
 import math
-import pickle
 import zipfile
-from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from t2iflow.nodes.store import tensors as checkpoints
+
 BOOKKEEPING = {"input_resolution", "context_length", "vocab_size"}
 """Buffers that only OpenAI's archives have."""
-
-DTYPES = {
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "DoubleStorage": torch.float64,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "BoolStorage": torch.bool,
-}
 
 
 class Weights(NamedTuple):
@@ -40,17 +24,13 @@ class Weights(NamedTuple):
 
 def read(path: Path) -> Weights:
     """The tensors in a file; ValueError if it is damaged or holds anything else."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return Weights(load_file(path), False)
-        if is_archive(path):
-            return Weights(_read_archive(path), True)
-        return Weights(_plain(torch.load(path, "cpu", weights_only=True)), False)
-    except Exception as fault:  # a stranger's bytes fail in zipfile, pickle, safetensors and torch, each in many ways
-        reason = " ".join(str(fault).split())[:300]
-        raise ValueError(f"`{path.name}` is damaged, holds no weights, or more than weights: {reason}") from fault
+    content = checkpoints.read(path)
+    tensors = {
+        name.removeprefix("module."): tensor  # which open_clip's training puts before each
+        for name, tensor in content.tensors.items()
+        if not (content.archive and name in BOOKKEEPING)
+    }
+    return Weights(tensors, content.archive)
 
 
 def is_archive(path: Path) -> bool:
@@ -60,75 +40,6 @@ def is_archive(path: Path) -> bool:
             return any(name.endswith("/constants.pkl") and name.count("/") == 1 for name in archive.namelist())
     except zipfile.BadZipFile:
         return False
-
-
-def _plain(loaded: Any) -> dict[str, Tensor]:
-    """The tensors of a plain checkpoint: under `state_dict` in those of open_clip's training, named `module.`..."""
-    tensors = loaded.get("state_dict", loaded)
-    if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise ValueError("no tensors where they should be")
-    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-
-
-def _read_archive(path: Path) -> dict[str, Tensor]:
-    with zipfile.ZipFile(path) as archive:
-        entry = next(name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1)
-        with archive.open(_stored(archive, entry)) as file:
-            root = _Unpickler(file, archive, entry.removesuffix("data.pkl")).load()
-        return {name: tensor for name, tensor in _tensors(root, "", set()) if name not in BOOKKEEPING}
-
-
-def _stored(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """An entry as torch writes them, uncompressed; so nothing can swell beyond the file's own size."""
-    entry = archive.getinfo(name)
-    if entry.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"`{name}` is compressed")
-    return entry
-
-
-class _Unpickler(pickle.Unpickler):
-    """Rebuilds modules as empty objects with attributes, and tensors; refuses to name anything else."""
-
-    def __init__(self, file: IO[bytes], archive: zipfile.ZipFile, folder: str) -> None:
-        super().__init__(file)
-        self._archive, self._folder = archive, folder
-        self._storages: dict[str, Tensor] = {}
-        self._module = type("Module", (), {})  # of its own, because a pickle can set attributes of a class
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "__torch__":
-            return self._module
-        if module == "torch" and name in DTYPES:
-            return DTYPES[name]
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return self._tensor
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if module == "torch.jit._pickle" and name in ("build_intlist", "build_doublelist", "build_boollist"):
-            return list
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
-
-    def persistent_load(self, key: Any) -> Tensor:
-        _, dtype, entry, _, count = key
-        if entry not in self._storages:
-            data = bytearray(self._archive.read(_stored(self._archive, f"{self._folder}data/{entry}")))
-            self._storages[entry] = torch.frombuffer(data, dtype=dtype, count=count) if count else torch.empty(0)
-        return self._storages[entry].view(dtype)
-
-    def _tensor(self, storage: Tensor, offset: int, size: Any, stride: Any, *_: Any) -> Tensor:
-        if math.prod(size) > storage.numel():
-            raise ValueError("a tensor is larger than what is stored of it")
-        return storage.as_strided(size, stride, offset)
-
-
-def _tensors(module: Any, prefix: str, met: set[int]) -> Iterator[tuple[str, Tensor]]:
-    """The tensors in a module and in those it holds, by their path; each module once."""
-    met.add(id(module))
-    for name, value in vars(module).items():
-        if isinstance(value, Tensor):
-            yield prefix + name, value
-        elif type(value) is type(module) and id(value) not in met:
-            yield from _tensors(value, f"{prefix}{name}.", met)
 
 
 class Shape(NamedTuple):

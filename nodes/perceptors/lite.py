@@ -19,7 +19,7 @@ from t2iflow.nodes.perceptors.efficientnet import Glance
 from t2iflow.nodes.perceptors.subjects import Reading, Subjects
 from t2iflow.nodes.precision import native
 
-KNOWN = 0.6
+KNOWN = 0.75
 """Below this nearness of names (a cosine) a subject is a guess."""
 
 COLOURFUL = 0.5
@@ -52,6 +52,10 @@ class Lite:
     def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:
         """Embeddings of texts, (k, 1024); tells which subjects were found, and warns of guesses."""
         return torch.stack([self._encode(text, notes) for text in texts]).to(self._device)
+
+    def things(self, text: str) -> list[str]:
+        """What stands side by side in a text, each to be encoded by itself."""
+        return self._subjects.things(text)
 
     def look(self, pixels: Tensor) -> Seen:
         """Embeddings of crops (n, 3, s, s), of 0..1 and of any size of 64 or more."""

@@ -1,7 +1,6 @@
 """What the name of a CLIP means, and where its weights are: in a file, in a cache, or on a hub."""
 
 import difflib
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.store.content import sha256
 
 OPENAI = {
     "ViT-B/32": "ViT-B-32",
@@ -99,7 +99,7 @@ def cached(record: dict[str, Any]) -> Path | None:
     own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
     if own is not None:
         path = Path(CACHE).expanduser() / own[2]
-        if path.is_file() and _sha256(path) == own[1]:
+        if path.is_file() and sha256(path) == own[1]:
             return path
     from huggingface_hub import try_to_load_from_cache
 
@@ -134,11 +134,3 @@ def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Note
         return Path(library.pretrained.download_pretrained(record))
     except Exception as fault:  # of urllib, httpx, huggingface_hub and others
         raise MissingWeightsError(f"the weights of {name} can't be fetched from {where}: {fault}") from fault
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -36,8 +36,17 @@ SHARPNESS = 0.05
 BEHIND = 0.9
 """What nearness counts for in the pieces that come after the head: a cat on a sofa is a cat."""
 
+BESIDE = re.compile(r"\s*(?:[&+]|,\s+(?=an?\s)|,?\s*\b(?:and|beside|near|next to)\b)\s*")
+"""What stands between things that are side by side; commas and "with" add to one thing as often."""
 JOINED = re.compile(r"\s*(?:[,;&+]|\b(?:and|with|beside|near|next to)\b)\s*")
 PLACED = re.compile(r"\s*\b(?:in|on|at|of|under|over|above|by|for|from|into|crossing|riding|playing|like)\b\s*")
+FORM = re.compile(
+    r"^(?:(?:an?|the)\s+)?(?:[\w-]+\s+){0,2}"
+    r"(?:photo|photograph|picture|image|painting|watercolou?r|drawing|sketch|portrait|illustration|render|rendering)s?"
+    r"\s+of\s+",
+    re.IGNORECASE,
+)
+"""What a prompt may say of the picture before it comes to the subject."""
 STYLE = re.compile(r"\b(?:in the style of|trending on|by [A-Z]).*", re.DOTALL)
 ARTICLE = re.compile(r"^(?:an?|the|some|two|three|many)\s+", re.IGNORECASE)
 
@@ -94,6 +103,15 @@ class Subjects:
                 subjects.append(self._subject(first, float(top.values[0]), part[int(score[:, first].argmax())][0]))
         return Reading(shares / shares.norm(), tuple(subjects))
 
+    def things(self, prompt: str) -> list[str]:
+        """The parts of a prompt that stand side by side, if each surely is a thing of its own; else the prompt."""
+        parts = [part for part in BESIDE.split(FORM.sub("", STYLE.sub("", prompt))) if part]
+        if len(parts) < 2:
+            return [prompt]
+        found = [max(self.read(part).subjects, key=lambda subject: subject.near) for part in parts]
+        several = all(one.near >= SURE for one in found) and len({one.name for one in found}) == len(parts)
+        return parts if several else [prompt]
+
     def nearest(self, text: str, count: int) -> list[Subject]:
         """The classes whose names are nearest to a text, the nearest first."""
         top = self._by_class(self._near([ARTICLE.sub("", text)]))[0].topk(count)
@@ -146,8 +164,8 @@ def _keep(tensors: dict[str, Tensor], file: Path) -> None:
 
 
 def _parts(prompt: str) -> list[str]:
-    """What a prompt joins, without words of style and the articles; never nothing."""
-    parts = (ARTICLE.sub("", part.strip(" .!?")) for part in JOINED.split(STYLE.sub("", prompt)))
+    """What a prompt joins, without words of form and style and the articles; never nothing."""
+    parts = (ARTICLE.sub("", part.strip(" .!?")) for part in JOINED.split(FORM.sub("", STYLE.sub("", prompt))))
     return [part for part in parts if part] or [prompt]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
     """Put the tensors in the network's places, as they are (so a network may be built on the meta device).
 
-    ValueError, with the first names, where tensors are missing, too many, or of another shape.
+    ValueError, with the first names, where tensors are missing, too many, or of another shape or kind of number.
     """
     places = network.state_dict()
     missing = [key for key in places if key not in tensors]
@@ -18,12 +18,17 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
         for key, place in places.items()
         if key in tensors and tensors[key].shape != place.shape
     ]
+    unlike += [
+        f"{key} is of {str(tensors[key].dtype).removeprefix('torch.')}"
+        for key, place in places.items()
+        if key in tensors and tensors[key].is_floating_point() != place.is_floating_point()
+    ]
     faults = [
         f"{what}: {', '.join(keys[:3])}{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}"
-        for what, keys in (("missing", missing), ("without a place", extra), ("of another shape", unlike))
+        for what, keys in (("missing", missing), ("without a place", extra), ("of another form", unlike))
         if keys
     ]
     if faults:
-        raise ValueError(f"the weights `{name}` do not fit: {'; '.join(faults)}")
+        raise ValueError(f"the weights `{name}` do not fit: {'; '.join(faults)}; they are of another network")
     network.load_state_dict(dict(tensors), assign=True)
     network.requires_grad_(False).eval()

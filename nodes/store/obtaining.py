@@ -2,30 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes
-
-ROLES: Mapping[str, Mapping[str, str]] = {
-    "vqgan": {"config": "*.yaml", "checkpoint": "*.ckpt"},
-    "biggan": {"config": "*config.json", "checkpoint": "*pytorch_model.bin"},
-    "dvae": {"decoder": "decoder*.pkl", "encoder": "encoder*.pkl"},
-    "dalle-mini": {
-        "encoder": "encoder*.pt",
-        "decoder": "decoder*.pt",
-        "detoker": "detoker*.pt",
-        "vocabulary": "vocab*.json",
-        "merges": "merges*.txt",
-    },
-    "dalle-pytorch": {"checkpoint": "*.pt"},
-    "taesd": {"decoder": "*decoder*.pth", "encoder": "*encoder*.pth"},
-}
-"""What files weights of a family are made of, by role, and how these are called."""
+from t2iflow.nodes.store import finding, places
+from t2iflow.nodes.store.tensors import Content, read
+from t2iflow.nodes.weights import KNOWN, ROLES
 
 
 @dataclass(frozen=True)
@@ -44,26 +29,29 @@ class Weights:
 
         A module, a plain state dict, one under `state_dict` (Lightning's) or under `weights` (DALLE-pytorch's).
         """
-        loaded = torch.load(self.files[role], "cpu", weights_only=True, mmap=True)
-        tensors = loaded.get("state_dict", loaded.get("weights", loaded))
-        return {name: tensor for name, tensor in tensors.items() if not name.startswith(drop)}
+        return self._read(role, drop).tensors
 
     def data(self, role: str) -> dict[str, Any]:
         """What a checkpoint says beside its tensors, in plain containers: DALLE-pytorch's `hparams`, `vae_params`."""
-        loaded = torch.load(self.files[role], "cpu", weights_only=True, mmap=True)
-        return {key: value for key, value in loaded.items() if key not in ("weights", "opt_state", "scheduler_state")}
+        return self._read(role, ("",)).data  # every name begins with nothing
+
+    def _read(self, role: str, drop: tuple[str, ...]) -> Content:
+        advice = "fetch it again" + f": `t2iflow weights pull {self.name}`" * (self.name in KNOWN)
+        return read(self.files[role], drop=drop, advice=advice)
 
 
 def obtain(name: str, family: str, notes: Notes, *, roles: tuple[str, ...] | None = None) -> Weights:
     """The weights of a family by name, or in a folder or file; of all roles, or only of some.
 
-    MissingWeightsError where they can't be had, ValueError where a file is not what it should be.
+    MissingWeightsError where they can't be had or are not those that they should be, ValueError where a checkpoint
+    can't be read.
     """
-    place = Path(name).expanduser()
-    folder = place if place.is_dir() else place.parent
-    files: dict[str, Path] = {}
-    for role, pattern in ROLES[family].items():
-        if roles is None or role in roles:
-            named = place.is_file() and fnmatch(place.name, pattern)
-            files[role] = place if named else next(iter(sorted(folder.glob(pattern))))
-    return Weights(name, files)
+    return Weights(name, finding.files(name, family, notes, tuple(ROLES[family]) if roles is None else roles))
+
+
+def offers(name: str, family: str, role: str) -> bool:
+    """Whether weights have a file for a role at all, be it here or still to be fetched."""
+    record = places.find(name)
+    if record is not None:
+        return role in record.files
+    return role in finding.beside(Path(name).expanduser(), family, (role,))

@@ -4,21 +4,25 @@ import math
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from t2iflow.nodes import clip as nodes
 from t2iflow.nodes import losses
 from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.crops import whole
-from t2iflow.nodes.perceptor import Clip, Wanted
+from t2iflow.nodes.crops import Crops, whole
+from t2iflow.nodes.node import read_spec
+from t2iflow.nodes.perceptor import Clip, Seen, Wanted
 from t2iflow.nodes.perceptors import checkpoint, sources
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.store.content import sha256
 from t2iflow.nodes.types import Image
 from tests.nodes import checkpoints
 from tests.nodes.conftest import Glance, Heard
@@ -217,7 +221,7 @@ def test_a_file_in_openais_cache_is_found(
     offline: Path, notes: Heard, library: ModuleType, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (offline / "tiny.pt").write_bytes(files["vit"].read_bytes())
-    digest = sources._sha256(files["vit"])
+    digest = sha256(files["vit"])
     record = {"url": f"https://openaipublic.azureedge.net/clip/models/{digest}/tiny.pt"}
     monkeypatch.setattr(library, "get_pretrained_cfg", lambda architecture, tag: record)
     assert nodes.model(CPU, notes, name="ViT-B/32").size == 32
@@ -399,3 +403,34 @@ def test_pictures_are_ranked_best_first(glance: Glance) -> None:
     assert len(ranked.images) == 3
     with pytest.raises(ValueError, match="can't keep 5 of 4"):
         nodes.rank(pictures, liked, glance, keep=5)
+
+
+def test_a_picture_is_classified_by_its_nearest_label(glance: Glance, notes: Heard) -> None:
+    pictures, labels = image(3, 3, 16, 16), ["a fox", "an owl", "rain"]
+    labelled = nodes.classify(pictures, glance, notes, labels=labels, template="{} at night")
+    texts = glance.encode_texts([f"{label} at night" for label in labels], notes)
+    cosines = glance.look(pictures).embeddings @ texts.T
+    assert labelled.names == tuple(labels)
+    assert torch.allclose(labelled.likely, torch.softmax(100 * cosines, -1), atol=1e-3)
+
+
+def test_a_template_without_a_gap_and_a_single_label_are_refused() -> None:
+    settings = read_spec(nodes.classify, "clip").settings
+    for name, value in (("template", "a photo"), ("template", "{} {}"), ("labels", ["a fox"])):
+        with pytest.raises(ValidationError):
+            settings[name].adapter.validate_python(value)
+
+
+def test_a_look_says_where_each_crop_lies(glance: Glance) -> None:
+    picture = image(1, 3, 32, 64)
+    left = torch.tensor([[0.25, 0, -0.75], [0, 0.5, 0], [0, 0, 1.0]])
+    seen = nodes.look(Crops(picture, torch.stack([left, torch.eye(3)]), 16), glance)
+    assert seen.across is not None
+    assert seen.across.tolist() == pytest.approx([-0.75, 0])
+
+
+def test_prompts_blend_with_those_that_have_a_place() -> None:
+    placed = replace(wanted([1.0, 0], [0, 1.0]), spans=torch.tensor([[-math.inf, 0], [0, math.inf]]))
+    half = placed.blend(wanted([1.0, 1.0]), 0.5)
+    seen = Seen(torch.zeros(1, 2), across=torch.tensor([-0.9]))
+    assert half.heed(seen)[0].tolist() == pytest.approx([0.5, 0, 0.5], abs=1e-3)

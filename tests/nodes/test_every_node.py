@@ -17,7 +17,8 @@ from t2iflow.nodes.catalog import every_node
 from t2iflow.nodes.crops import Crops, whole
 from t2iflow.nodes.node import Closes, kind_name
 from t2iflow.nodes.perceptor import Clip, Layer, Seen, Wanted
-from t2iflow.nodes.types import File, Image, Loss, Mask, Scores
+from t2iflow.nodes.types import File, Image, Labels, Latent, Loss, Mask, Scores
+from tests.weights import biggan, dalle_mini, dalle_pytorch, dvae, taesd, vqgan
 
 from .conftest import RunFolder
 
@@ -65,6 +66,12 @@ class Bench:
     def loss(self) -> Loss:
         return Loss(self.numbers())
 
+    def labels(self) -> Labels:
+        return Labels(("a fox", "an owl"), torch.tensor([[0.7, 0.3], [0.1, 0.9]]))
+
+    def latent(self) -> Latent:
+        return Latent(self.numbers(3, 8))
+
     def mask(self) -> Mask:
         return Mask(self.numbers(1, 1, 24, 32).detach())
 
@@ -74,8 +81,10 @@ USUAL: dict[Any, Callable[[Bench], Any]] = {
     Crops: Bench.crops,
     Seen: Bench.seen,
     Wanted: Bench.wanted,
+    Latent: Bench.latent,
     Loss: Bench.loss,
     Mask: Bench.mask,
+    Labels: Bench.labels,
     Clip: lambda bench: bench.clip,
 }
 
@@ -93,6 +102,36 @@ def photograph(bench: Bench) -> str:
     return str(path)
 
 
+def biggan_weights(bench: Bench) -> str:
+    """The folder of a small BigGAN-deep."""
+    return str(biggan.make(bench.folder.place / "biggan"))
+
+
+def dalle_mini_weights(bench: Bench) -> str:
+    """The folder of a small DALL-E mini."""
+    return str(dalle_mini.make(bench.folder.place / "dalle-mini"))
+
+
+def dalle_pytorch_weights(bench: Bench) -> str:
+    """A small checkpoint of DALLE-pytorch."""
+    return str(dalle_pytorch.make(bench.folder.place))
+
+
+def dvae_weights(bench: Bench) -> str:
+    """A folder of small weights of OpenAI's dVAE."""
+    return str(dvae.make(bench.folder.place / "dvae"))
+
+
+def taesd_weights(bench: Bench) -> str:
+    """The folder of a small tiny autoencoder."""
+    return str(taesd.make(bench.folder.place / "taesd"))
+
+
+def vqgan_weights(bench: Bench) -> str:
+    """The folder of a small VQGAN's files."""
+    return str(vqgan.make(bench.folder.place / "vqgan"))
+
+
 ROWS: dict[str, Row] = {
     "augment.affine": Row(shear=5.0, scale=[0.8, 1.2], aspect=0.1),
     "augment.classic": Row(),
@@ -103,10 +142,14 @@ ROWS: dict[str, Row] = {
     "augment.grey": Row(probability=0.5),
     "augment.noise": Row(),
     "augment.perspective": Row(),
+    "biggan.canvas": Row(weights=biggan_weights, max_classes=5, classes="tench", start_steps=2),
+    "biggan.class_prior": Row(),
+    "biggan.latent_prior": Row(),
     "canvas.fourier": Row(size=[32, 24]),
     "canvas.palette": Row(size=[32, 24]),
     "canvas.pixels": Row(size=[32, 24]),
     "clip.blend": Row(position=0.5),
+    "clip.classify": Row(labels=["a fox", "an owl"]),
     "clip.look": Row(),
     "clip.model": Row(),
     "clip.picture": Row(count=2),
@@ -118,14 +161,19 @@ ROWS: dict[str, Row] = {
     "cutouts.square": Row(count=4, size=16),
     "cutouts.uniform": Row(count=4, size=16),
     "cutouts.whole": Row(count=2, size=16),
+    "dalle.mini": Row(weights=dalle_mini_weights, prompt="a fox", count=2),
+    "dalle.pytorch": Row(weights=dalle_pytorch_weights, prompt="a fox", count=2),
+    "dvae.canvas": Row(weights=dvae_weights, size=[32, 24], noise=0.5),
     "images.blend": Row(),
     "images.colour": Row(size=[32, 24]),
     "images.keep": Row(),
     "images.load": Row(file=photograph),
     "images.mask": Row(file=photograph, feather=1.0),
     "images.noise": Row(size=[32, 24]),
+    "images.region": Row(size=[32, 24], part=[0.2, 0.1, 0.7, 0.9], feather=1.0),
     "images.resize": Row(size=[16, 20]),
     "losses.cosine": Row(averaging=0.3),
+    "losses.latent": Row(),
     "losses.naturalness": Row(),
     "losses.photographic": Row(),
     "losses.range": Row({"image": loud}),
@@ -145,14 +193,17 @@ ROWS: dict[str, Row] = {
     "optimizers.sgd": Row(),
     "output.image": Row(),
     "output.strip": Row(),
+    "output.table": Row(),
     "output.video": Row(),
     "siren.canvas": Row(size=[32, 24], layers=2, width=16, start_steps=2),
+    "taesd.canvas": Row(weights=taesd_weights, size=[32, 24]),
+    "vqgan.canvas": Row(weights=vqgan_weights, size=[32, 24], steer="soft"),
 }
 
 SPECS = {spec.name: spec for spec in every_node() if spec.target.__module__.startswith("t2iflow.")}
 TRIED = sorted(SPECS.keys() & ROWS.keys())
 RANDOM = [name for name in TRIED if Random in {*SPECS[name].ambient.values(), *SPECS[name].ambient_once.values()}]
-SMOOTH = {Image, Crops, Seen, Loss}
+SMOOTH = {Image, Latent, Crops, Seen, Loss}
 """Kinds that carry gradients."""
 LEADING = [
     name
@@ -238,6 +289,8 @@ def tensors(value: Any) -> Iterator[Tensor]:
         yield value.embeddings
         for layer in value.layers:
             yield layer.activations
+    elif isinstance(value, Labels):
+        yield value.likely
     elif isinstance(value, Wanted):
         yield from (value.embeddings, value.weights, value.stops)
     elif isinstance(value, list):
@@ -378,6 +431,9 @@ def _check(kind: Any, output: Any) -> None:
         assert output.isfinite().all()
         assert output.min() >= -1e-5
         assert output.max() <= 1 + 1e-5
+    elif kind is Latent:
+        assert output.dtype == torch.float32
+        assert output.isfinite().all()
     elif kind is Mask:
         assert output.dtype == torch.float32
         assert output.shape[1] == 1
@@ -403,6 +459,10 @@ def _check(kind: Any, output: Any) -> None:
         assert output.dtype == torch.float32
         assert output.ndim == 1
         assert output.isfinite().all()
+    elif kind is Labels:
+        assert isinstance(output, Labels)
+        assert output.likely.shape[1] == len(output.names)
+        assert torch.allclose(output.likely.sum(1), torch.ones(len(output.likely)))
     elif kind is Clip:
         assert isinstance(output, Clip)
     elif kind is File:

@@ -204,3 +204,20 @@ def test_kinds_of_noise_differ_in_grain_and_colour() -> None:
     assert fractal.amin((2, 3))[0].tolist() == [0, 0, 0]
     assert fractal.amax((2, 3))[0].tolist() == pytest.approx([1, 1, 1])
     assert not torch.equal(fractal[:, 0], fractal[:, 1])
+
+
+def test_a_region_is_white_inside_its_edges(tmp_path: Path) -> None:
+    left = images.region(CPU, size=(8, 4), part=(0, 0, 0.5, 1))
+    assert left[0, 0].tolist() == [[1.0] * 4 + [0.0] * 4] * 4
+    assert torch.equal(images.region(CPU, size=(8, 4), part=(0, 0, 0.5, 1), invert=True), 1 - left)
+
+
+def test_an_ellipse_fills_its_box_by_a_quarter_of_pi() -> None:
+    part = images.region(CPU, size=(400, 200), part=(0.25, 0.1, 0.75, 0.9), shape="ellipse").mean().item()
+    assert part == pytest.approx(0.5 * 0.8 * 3.14159 / 4, abs=0.002)
+
+
+def test_a_feathered_region_keeps_its_area_and_has_soft_edges() -> None:
+    mask = images.region(CPU, size=(64, 64), part=(0.25, 0.25, 0.75, 0.75), feather=3)
+    assert mask.mean().item() == pytest.approx(0.25, abs=0.01)
+    assert 0.4 < mask[0, 0, 32, 16].item() < 0.6

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.perceptor import Clip
+from t2iflow.nodes import clip
+from t2iflow.nodes.perceptor import Clip, Seen
 from t2iflow.nodes.perceptors import colours, efficientnet, subjects
 from t2iflow.nodes.perceptors.lite import Lite
 from t2iflow.nodes.perceptors.minilm import MiniLM, model_folder
@@ -198,3 +199,34 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     place = tmp_path / "cache"
     place.write_text("a file where the folder should be")
     assert Subjects(FEW, place).read("a fox").subjects[0].name == "red fox"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "things"),
+    [
+        ("a lighthouse and a castle", ["a lighthouse", "a castle"]),
+        ("a photo of a red fox beside an owl, and a tiger", ["a red fox", "an owl", "a tiger"]),
+        ("a castle with a red roof", None),
+        ("a black and white zebra", None),
+        ("salt and pepper", None),
+    ],
+)
+def test_only_things_that_it_knows_are_put_side_by_side(lite: Lite, prompt: str, things: list[str] | None) -> None:
+    assert lite.things(prompt) == (things or [prompt])
+
+
+def test_the_left_of_a_picture_heeds_the_left_of_two_things(lite: Lite) -> None:
+    heard = Heard()
+    wanted = clip.text(lite, heard, prompt={"a fox and an owl": 2.0, "rain": -1.0})
+    assert wanted.weights.tolist() == [2.0, 2.0, -1.0]
+    seen = Seen(torch.zeros(3, wanted.embeddings.shape[1]), across=torch.tensor([-0.8, 0.0, 0.8]))
+    heed = wanted.heed(seen)
+    assert torch.allclose(heed, torch.tensor([[2.0, 0, 1], [1, 1, 1], [0, 2, 1]]), atol=0.01)
+    assert "a fox | an owl" in heard.said[-1]
+
+
+def test_a_prompt_of_one_thing_is_heeded_everywhere_alike(lite: Lite) -> None:
+    wanted = clip.text(lite, Heard(), prompt="a fox")
+    assert wanted.spans is None
+    seen = Seen(torch.zeros(2, wanted.embeddings.shape[1]), across=torch.tensor([-0.8, 0.8]))
+    assert wanted.heed(seen).tolist() == [[1.0], [1.0]]

@@ -1,6 +1,9 @@
 """Outputs: pictures and films, and the recipe that they carry."""
 
+import csv
 import hashlib
+import io
+import json
 import struct
 import subprocess
 import zlib
@@ -14,8 +17,8 @@ from pydantic import ValidationError
 
 from t2iflow.nodes import metadata, output
 from t2iflow.nodes.node import read_spec
-from t2iflow.nodes.types import Image
-from tests.nodes.conftest import RunFolder
+from t2iflow.nodes.types import Image, Labels
+from tests.nodes.conftest import Heard, RunFolder
 
 RECIPE = 't2iflow: 1\ntitle: Ein Fuchs = 狐; #1 \\ "x"\n\nnodes:\n  a: {use: x.y}\n'
 PICTURES, FILMS = ["png", "webp", "jpg", "jpeg", "PNG"], ["mp4", "webm"]
@@ -277,3 +280,20 @@ def test_a_picture_cut_short_still_gives_its_recipe(folder: RunFolder) -> None:
     path = output.image(image(), folder)
     path.write_bytes(path.read_bytes()[:1000])
     assert metadata.read_recipe(path) == RECIPE
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("labels.json", [{"a fox": 0.75, "an owl, 大": 0.25}, {"an owl, 大": 1.0, "a fox": 0.0}]),
+        ("labels.csv", [{"a fox": "0.75", "an owl, 大": "0.25"}, {"a fox": "0.0", "an owl, 大": "1.0"}]),
+    ],
+)
+def test_labels_are_written_as_a_table_and_the_likeliest_told(
+    name: str, wanted: list[dict[str, object]], folder: RunFolder, notes: Heard
+) -> None:
+    labels = Labels(("a fox", "an owl, 大"), torch.tensor([[0.75, 0.25], [0.0, 1.0]]))
+    text = output.table(labels, folder, notes, file=name).read_text(encoding="utf-8")
+    read = json.loads(text) if name.endswith("json") else list(csv.DictReader(io.StringIO(text)))
+    assert [list(row.items()) for row in read] == [list(row.items()) for row in wanted]
+    assert notes.said == ["picture 1: a fox 75.0 %, an owl, 大 25.0 %", "picture 2: an owl, 大 100.0 %, a fox 0.0 %"]

@@ -80,6 +80,7 @@ WRONG: dict[str, str] = {
     + FIT.replace("fit:", "finish:").replace("$canvas", "$second").replace("$smooth", "$calm")
     + "  mix: {use: images.blend, image: $canvas, over: $second, amount: 0.5}\n"
     "  both: {use: output.image, image: $mix, file: both.png}\n",
+    "T2I411": GOOD.replace("canvas.pixels,", "vqgan.canvas, weights: imagenet-f16-16348,"),
     "T2I502": GOOD
     + "  photo: {use: images.load, file: nowhere.png}\n  copy: {use: output.image, image: $photo, file: copy.png}\n",
 }
@@ -112,7 +113,7 @@ def test_a_recipe_without_mistakes_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(WRONG))
-def test_the_text_of_each_error(code: str, tmp_path: Path) -> None:
+def test_the_text_of_each_error(code: str, tmp_path: Path, own_cache: Path) -> None:
     text = mistakes(WRONG[code], tmp_path)
     assert f"error {code} " in text
     golden.check(f"errors/{code}.txt", text)

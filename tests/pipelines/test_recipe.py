@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError, render
 from t2iflow.pipelines.recipe import Recipe, Wire, headline, read, read_text, shipped_recipes
 from t2iflow.pipelines.source import Located
@@ -423,3 +424,23 @@ def test_a_folder_of_the_name_does_not_hide_a_shipped_recipe(tmp_path: Path, mon
 def test_text_from_elsewhere_has_its_own_name(tmp_path: Path) -> None:
     recipe = read_text("t2iflow: 1\n" + ZOOM, "recipe in a.png", tmp_path, name="a", overrides=["count=2"])
     assert (recipe.name, recipe.folder, recipe.seed) == ("a", tmp_path, 0)
+
+
+def test_a_relative_path_starts_where_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("base", "own", "here"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / f"{place}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    node = "  {0}: {{use: images.load, file: {0}.png}}\n"
+    base = "t2iflow: 1\ntitle: Base\nparams: {given: own.png}\nnodes:\n" + node.format("base")
+    base += "  asked: {use: images.load, file: $given}\n"
+    base += "".join(
+        f"  {name}-still: {{use: output.image, image: ${name}, file: {name}.png}}\n" for name in ("base", "asked")
+    )
+    (tmp_path / "base" / "base.yaml").write_text(base, encoding="utf-8")
+    own = "t2iflow: 1\nextends: ../base/base.yaml\nnodes:\n" + node.format("own")
+    (tmp_path / "own" / "own.yaml").write_text(own, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "here")
+    nodes = compile_recipe(read(tmp_path / "own" / "own.yaml", overrides=["given=here.png"]), []).graph.nodes
+    found = {name: nodes[name].settings["file"] for name in ("base", "own", "asked")}
+    wanted = {"base": "base/base.png", "own": "own/own.png", "asked": "here/here.png"}
+    assert found == {name: str(tmp_path / place) for name, place in wanted.items()}

@@ -1,0 +1,196 @@
+"""BigGAN-deep: pictures of ImageNet's classes and of mixtures of them, the canvas of Big Sleep and its two priors.
+
+Phil Wang's big-sleep 0.9 (2021), after Ryan Murdock's notebook of January 2021: CLIP steers what a trained generator
+paints from, and the priors keep that where the generator was trained.
+"""
+
+import difflib
+import importlib.resources
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Gt, Interval, Le
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Notes, Random
+from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.generators.biggan import BigGAN
+from t2iflow.nodes.node import node
+from t2iflow.nodes.precision import native
+from t2iflow.nodes.store.obtaining import obtain
+from t2iflow.nodes.types import Count, Image, Latent, Loads, Loss, Positive
+
+Number = Annotated[int, Interval(ge=0, le=999)]
+"""A class of ImageNet by its place."""
+
+OWN = 0.95
+"""The share of the classes to start from, all together; the others have the rest."""
+
+
+class Painted(NamedTuple):
+    """The picture, and what it was painted from: a row for the start of the network and one for each of its blocks."""
+
+    image: Image
+    latent: Latent
+    classes: Latent
+
+
+def _known(settings: Mapping[str, Any]) -> None:
+    """Refuse classes that there are not, or more than are kept."""
+    numbers, most = _numbers(settings.get("classes")), settings.get("max_classes")
+    if most is not None and len(numbers) > most:
+        raise ValueError(f"there are {len(numbers)} classes to start from, but max_classes keeps only {most}")
+
+
+@node(check=_known)
+class Canvas:
+    """A picture painted by BigGAN-deep, trained by its noise and its classes, of which each block has its own.
+
+    `weights` decide the size: 128, 256 or 512 pixels square. `truncation`, above 0 to 1: for how varied noise the
+    network's statistics are. `max_classes`: how many classes a block mixes at most, by a softmax at `temperature`
+    (higher is more even); without it every class has a share of its own, from 0 to 1. `classes`: what to start from,
+    names or numbers of ImageNet's classes; without any a little of each.
+
+    `init`: a picture to start from, and `start_steps` and `start_rate`: how long and how fast (Adam) noise and classes
+    are fitted to it, as to each frame of a zoom; BigGAN has no encoder, and what it can't paint it only resembles.
+
+    `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
+
+    Gives the picture, the noise (`latent`, rows x 128) and the shares of the classes (`classes`, rows x 1000); rows are
+    11, 13 and 15 for the three sizes. Follows Big Sleep, whose rate is 0.07.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        notes: Notes,
+        init: Image | None = None,
+        *,
+        weights: Annotated[str, Loads("biggan")] = "biggan-deep-512",
+        truncation: Annotated[float, Gt(0), Le(1)] = 1.0,
+        max_classes: Annotated[int, Interval(ge=1, le=1000)] | None = None,
+        temperature: Positive = 2.0,
+        classes: Number | str | list[Number | str] | None = None,
+        start_steps: Count = 100,
+        start_rate: Positive = 0.07,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    ) -> None:
+        self._max_classes, self._temperature = max_classes, temperature
+        self._start_steps, self._start_rate = start_steps, start_rate
+        dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        self._network = BigGAN(obtain(weights, "biggan", notes), truncation, device, dtype)
+        layout, rows = self._network.layout, self._network.layout.rows
+        self._noise = random.normal(rows, layout.z_dim).to(device).requires_grad_()
+        spread = random.normal(rows, layout.num_classes, std=0.3)
+        self._logits = (self._start(_numbers(classes), layout.num_classes) + spread).to(device).requires_grad_()
+        if init is not None:
+            self.repaint(init)
+
+    def __call__(self) -> Painted:
+        """The picture, the noise and the classes' shares."""
+        noise = self._noise * 1  # a tensor of its own: a leaf can't be told from what it paints
+        if self._max_classes is None:
+            classes = torch.sigmoid(self._logits)
+        else:
+            classes = foremost(self._logits / self._temperature, self._max_classes)
+        return Painted(Image((self._network(noise, classes) + 1) / 2), Latent(noise), Latent(classes))
+
+    def trainable(self) -> list[Tensor]:
+        """Noise and what the classes' shares are made of, a row for the start and one for each block."""
+        return [self._noise, self._logits]
+
+    def repaint(self, image: Image) -> None:
+        """Fit noise and classes to the picture, as well as it gets in `start_steps`."""
+        side = self._network.layout.side
+        target = fitted(image.detach(), (side, side)).clamp(0, 1)
+        fit = torch.optim.Adam(self.trainable(), lr=self._start_rate)
+        with torch.enable_grad():
+            for _ in range(self._start_steps):
+                fit.zero_grad()
+                F.mse_loss(self().image, target).backward()
+                fit.step()
+        fit.zero_grad()
+
+    def _start(self, numbers: list[int], count: int) -> Tensor:
+        """What each class starts around, (count,): Big Sleep's -3.9, or so that those of `numbers` prevail."""
+        if not numbers:
+            return torch.full((count,), -3.9)
+        if numbers[-1] >= count:
+            raise ValueError(f"these weights know {count} classes; there is no number {numbers[-1]}")
+        shares = torch.full((count,), (1 - OWN) / max(count - len(numbers), 1))
+        shares[numbers] = OWN / len(numbers)
+        return torch.logit(shares) if self._max_classes is None else shares.log() * self._temperature
+
+
+@node
+def latent_prior(latent: Latent) -> Loss:
+    """How far rows of noise are from normal noise, which is what BigGAN was trained on.
+
+    The sum of: how far each row's deviation is from 1, and its mean from 0; four times the mean square where that is
+    above 1; and how much each row is skewed, and heavier or lighter at its ends than a bell (excess kurtosis). At least
+    4, and about 4.6 at the start. Big Sleep's, with weight 1.
+    """
+    mean = latent.mean(1, keepdim=True)
+    apart = latent - mean
+    scores = apart / (apart**2).mean(1, keepdim=True).sqrt()
+    skew, kurtosis = (scores**3).mean(1), (scores**4).mean(1) - 3
+    spread = (1 - latent.std(1)).abs() + mean[:, 0].abs()
+    return Loss((spread + skew.abs() + kurtosis.abs()).mean() + 4 * (latent**2).mean().clamp(min=1))
+
+
+@node
+def class_prior(classes: Latent) -> Loss:
+    """How much there is of each row's classes beside the first: the mean square of 50 times their shares.
+
+    It keeps a block from mixing many classes, which BigGAN never saw in training. Big Sleep's, with weight 1.
+    """
+    first = classes.argmax(1, keepdim=True)
+    others = classes.scatter(1, first, 0)
+    return Loss((50 * others).square().sum(1).mean() / (classes.shape[1] - 1))
+
+
+def foremost(logits: Tensor, count: int) -> Tensor:
+    """The `count` largest of each row as shares, 0 for the others; (rows, n) of both.
+
+    Each share is of what is left when those before it are taken away: the softmax without them. So shares may add up to
+    more than 1. Big Sleep's differentiable top-k, which takes a softmax for each; one sum along the sorted row does.
+    """
+    ordered, places = logits.sort(1, descending=True)
+    left = ordered.flip(1).logcumsumexp(1).flip(1)
+    shares = (ordered - left)[:, :count].exp()
+    return torch.zeros_like(logits).scatter(1, places[:, :count], shares)
+
+
+def _numbers(classes: int | str | list[int | str] | None) -> list[int]:
+    """The places of classes that are given by name or by place; ValueError, with names that are near, for others."""
+    given = classes if isinstance(classes, list) else [] if classes is None else [classes]
+    return sorted({one if isinstance(one, int) else _number(one) for one in given})
+
+
+def _number(name: str) -> int:
+    names = _names()
+    wanted = name.strip().lower()
+    if wanted not in names:
+        near = difflib.get_close_matches(wanted, names, 4, 0.5)
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ValueError(f"ImageNet has no class `{name}`{hint}")
+    return names[wanted]
+
+
+@cache
+def _names() -> dict[str, int]:
+    """The place of each class by all its names, of classes that share a name the first."""
+    text = (importlib.resources.files("t2iflow.nodes.perceptors") / "imagenet_classes.txt").read_text("utf-8")
+    lines = [line.lower().split(" | ") for line in text.splitlines() if not line.startswith("#")]
+    places: dict[str, int] = {}
+    for position in range(max(map(len, lines))):  # all first names before all second ones
+        for number, names in enumerate(lines):
+            for name in names[position : position + 1]:
+                places.setdefault(name, number)
+                places.setdefault(re.sub(r" \(.*\)", "", name), number)
+    return places

@@ -1,0 +1,97 @@
+"""DALL-E and what followed it: pictures in one go, code after code as a transformer finds them for a text."""
+
+from typing import Annotated, Literal
+
+import torch
+
+from t2iflow.nodes.ambient import Notes, Random
+from t2iflow.nodes.node import node
+from t2iflow.nodes.precision import native
+from t2iflow.nodes.store.obtaining import obtain
+from t2iflow.nodes.types import Count, Fraction, Image, Loads, NonNegative, Positive, Reads
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@node
+def mini(
+    random: Random,
+    notes: Notes,
+    device: torch.device,
+    *,
+    weights: Annotated[str, Loads("dalle-mini")] = "dalle-mini",
+    prompt: str,
+    count: Count = 9,
+    batch: Count = 9,
+    top_k: Count = 256,
+    temperature: Positive = 1.0,
+    condition: NonNegative = 16.0,
+    precision: Precision = "auto",
+) -> Image:
+    """Pictures of 256 x 256 pixels to a text by DALL-E mini, or by its large sister with `weights: dalle-mega`.
+
+    `count` pictures, `batch` at a time, which changes speed and memory alone. Each code is drawn from the `top_k`
+    likeliest, more evenly at a higher `temperature`. `condition`: how many times the difference that the text makes to
+    none (supercondition; Dayma's notebook has 10). `precision`: what the networks compute in; `auto` is bfloat16 where
+    the device has it. English alone; words beyond 62 tokens are left out with a warning.
+
+    Dayma et al. 2021, in the form of min-dalle (Kuprel 2022), with its defaults. A code is drawn by one chance where
+    that draws from all by torch's own, so no seed gives the same picture.
+    """
+    from t2iflow.nodes.generators import dalle_mini
+    from t2iflow.nodes.generators.bart import Sampling
+
+    dtype = native(device) if precision == "auto" else getattr(torch, precision)
+    found = obtain(weights, "dalle-mini", notes)
+    length = len(found.tensors("decoder")["embed_positions.weight"])
+    chances = random.uniform(count, length)
+    sampling = Sampling(top_k, temperature, condition)
+    codes = dalle_mini.codes(prompt, found, chances, sampling, batch, dtype, notes)
+    return Image(dalle_mini.pictures(codes, found, dtype, batch))
+
+
+@node
+def pytorch(
+    random: Random,
+    notes: Notes,
+    device: torch.device,
+    *,
+    weights: Annotated[str, Loads("dalle-pytorch")],
+    prompt: str,
+    count: Count = 16,
+    batch: Count = 4,
+    likeliest: Fraction = 0.1,
+    temperature: Positive = 1.0,
+    condition: NonNegative = 1.0,
+    tokenizer: Annotated[str, Reads("tokenizer")] | None = None,
+    precision: Precision = "auto",
+) -> Image:
+    """Pictures to a text by a checkpoint of DALLE-pytorch, which tells all about its networks itself.
+
+    `weights`: a `.pt` that `train_dalle.py` wrote; there are no official ones. `count` pictures, `batch` at a time,
+    which changes speed and memory alone. Each code is drawn from the `likeliest` part of all tokens, those of texts
+    counted (1 - `filter_thres`, the `--top_k` of `generate.py`; 0 draws the very likeliest), more evenly at a higher
+    `temperature`. `condition` (`cond_scale`): how many times the difference that the text makes to none; for weights
+    trained with empty texts among others. `tokenizer`: the JSON file of HuggingFace's `tokenizers` by which the weights
+    were trained, where that was not CLIP's. `precision`: what the networks compute in; `auto` is bfloat16 where the
+    device has it.
+
+    Phil Wang's DALLE-pytorch 1.6.6 (2021-22). A code is drawn by one chance where the reference adds Gumbel noise to
+    all; both draw alike, but no seed gives the same picture.
+    """
+    from t2iflow.nodes.generators import dalle_checkpoint, dalle_text
+
+    dtype = native(device) if precision == "auto" else getattr(torch, precision)
+    transformer, decoder = dalle_checkpoint.load(obtain(weights, "dalle-pytorch", notes), device, dtype)
+    shape = transformer.shape
+    text = dalle_text.tokens(prompt, shape.text_seq_len, shape.num_text_tokens, tokenizer, notes).to(device)
+    drawn = transformer.draw(
+        text,
+        random.uniform(count, shape.side**2),
+        batch=batch,
+        most=shape.most(likeliest),
+        temperature=temperature,
+        condition=condition,
+    )
+    with torch.no_grad():
+        return Image(torch.cat([decoder(codes) for codes in drawn]))

@@ -1,0 +1,178 @@
+"""OpenAI's dVAE: the canvas of Aleph-Image, a picture painted from mixtures of DALL-E's codes.
+
+Ryan Murdock's notebooks of February and March 2021 (Aleph2Image Delta and Gamma), and the one of Katherine Crowson that
+draws codes.
+"""
+
+import math
+from functools import cached_property, partial
+from typing import Annotated, Any, Literal
+
+import torch
+from annotated_types import Ge, Gt, Len, Lt
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Notes, Random
+from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.generators.cutting import cut
+from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
+from t2iflow.nodes.generators.grid import fits_known, grid
+from t2iflow.nodes.generators.sampling import drawn
+from t2iflow.nodes.node import node
+from t2iflow.nodes.precision import native
+from t2iflow.nodes.store.obtaining import obtain
+from t2iflow.nodes.types import Image, Loads, NonNegative, Positive, Size
+
+Code = Annotated[int, Ge(0)]
+"""A code by its number."""
+
+BANNED = -100.0
+"""What is added to what likelihoods are the softmax of, for codes that are not to be painted."""
+
+
+@node(check=fits_known)
+class Canvas:
+    """A picture painted by OpenAI's dVAE, trained by how likely each of its 8192 codes is at each place.
+
+    `weights` by name, or a folder with encoder.pkl and decoder.pkl. Sides are multiples of 8 pixels, a code's.
+
+    `steer`: what is painted. `soft`: all codes, each as much as it is likely (Delta). `gumbel`: likewise, but chance
+    has made some likelier (Gamma). `codebook`: one code, drawn by chance, with the gradient of `soft` (Crowson). The
+    finished picture has the likeliest codes.
+
+    `softmax`: what the likelihoods of a place are taken over. `interleaved`: over the even and the odd codes apart, so
+    that two pictures are laid over each other; Aleph does so by the way it reshapes. `plain`: over all. `temperature`
+    divides what they are the softmax of: lower is more decided (Aleph multiplies by what it calls so).
+
+    `start`: a code for each place that is by 1 ahead of all others, any (`codes`) or one of a list of numbers; or
+    normal `noise`. An `init` picture goes first: the code that it has at a place is made as likely as `certainty`, the
+    others are as the encoder has them; interleaved, the half of the codes that lacks it begins even. `blacklist`:
+    numbers of codes that are not painted.
+
+    `noise`: how far the picture of the steps is drawn from around what the decoder paints, by Laplace's law, as a part
+    of how far the decoder thinks that it may be off; Crowson has 1. The finished picture has none. `precision`: what
+    convolutions compute in; `auto` is bfloat16 where the device has it.
+
+    Rates are 0.05, growing by a factor of 1.005 a step (Delta), 0.01, growing by 1.015 (Gamma), and 0.05 (Crowson).
+    Colours outside 0..1 are cut; with `codebook` a gradient passes where it leads back (ClampWithGrad).
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        notes: Notes,
+        init: Image | None = None,
+        *,
+        weights: Annotated[str, Loads("dvae")] = "openai-dvae",
+        size: Size = (512, 512),
+        steer: Literal["soft", "gumbel", "codebook"] = "soft",
+        softmax: Literal["interleaved", "plain"] = "interleaved",
+        start: Literal["codes", "noise"] | Annotated[list[Code], Len(1)] = "codes",
+        certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
+        blacklist: list[Code] | None = None,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    ) -> None:
+        fits_known({"weights": weights, "size": size})
+        self._weights, self._notes, self._device = weights, notes, device
+        self._dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        self._size, self._steer, self._certainty = size, steer, certainty
+        tensors = obtain(weights, "dvae", notes, roles=("decoder",)).tensors("decoder")
+        self._decoder = Decoder(tensors, weights, device, self._dtype)
+        self._grid = grid(size, self._decoder.factor)
+        codes, places = len(self._decoder.rows), math.prod(self._grid)
+        self._parts = 2 if softmax == "interleaved" else 1
+        self._rows = self._parted(self._decoder.rows)
+        self._banned = torch.zeros(codes, device=device)
+        self._banned[_within(blacklist or [], codes)] = BANNED
+        self._banned = self._parted(self._banned)[:, None]
+        self._finished = False
+        if init is not None:
+            trained = self._taken(init)
+        elif start == "noise":
+            trained = random.normal(self._parts, places, codes // self._parts).to(device) + self._banned
+        else:
+            # The notebook never starts from the last code.
+            known = torch.tensor(range(codes - 1) if start == "codes" else _within(start, codes), device=device)
+            begun = known[random.integers(places, below=len(known)).to(device)]
+            trained = self._banned.repeat(1, places, 1)
+            trained[begun % self._parts, torch.arange(places, device=device), begun // self._parts] += 1
+        self._trained = trained.requires_grad_()
+
+    def __call__(self, random: Random, *, temperature: Positive = 1.0, noise: NonNegative = 0.0) -> Image:
+        """The picture."""
+        if self._finished:
+            features = chosen(self._trained.argmax(-1), self._rows)
+        else:
+            chance = gumbel(random.noise_like(self._trained)) if self._steer == "gumbel" else None
+            choose = partial(drawn, random=random) if self._steer == "codebook" else None
+            features = mixed(self._trained, self._rows, temperature, chance, choose)
+        columns, lines = self._grid
+        painted = self._decoder((features + self._decoder.bias).T.view(1, -1, lines, columns))
+        logits, spread = painted.chunk(2, 1)
+        if noise and not self._finished:
+            logits = logits + noise * spread.exp() * laplace(random.noise_like(spread))
+        picture = (torch.sigmoid(logits) - 0.1) / 0.8
+        return Image(cut(picture) if self._steer == "codebook" else picture.clamp(0, 1))
+
+    def trainable(self) -> list[Tensor]:
+        """What likelihoods are the softmax of, (parts, places, codes); the parts are even and odd codes, or all."""
+        return [self._trained]
+
+    def finish(self) -> None:
+        """Paint the likeliest codes from now on."""
+        self._finished = True
+
+    @torch.no_grad()
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, as the encoder reads it."""
+        self._finished = False
+        self._trained.copy_(self._taken(image))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Whether the picture is finished."""
+        return {"finished": self._finished}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        self._finished = state["finished"]
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        tensors = obtain(self._weights, "dvae", self._notes, roles=("encoder",)).tensors("encoder")
+        return Encoder(tensors, self._weights, self._device, self._dtype)
+
+    @torch.no_grad()
+    def _taken(self, image: Image) -> Tensor:
+        """What to train so that the picture comes back."""
+        near = self._encoder(fitted(image, self._size).clamp(0, 1))[0].flatten(1)
+        near = self._parted(near).transpose(1, 2) + self._banned
+        most, best = near.max(-1, keepdim=True)
+        others = near.scatter(-1, best, -math.inf).logsumexp(-1, keepdim=True)
+        near.scatter_(-1, best, others + math.log(self._certainty / (1 - self._certainty)))
+        taken: Tensor = torch.where(most == most.amax(0), near, self._banned).contiguous()
+        return taken
+
+    def _parted(self, rows: Tensor) -> Tensor:
+        """Something of each code, (codes, ...), as (parts, codes of a part, ...)."""
+        return torch.unflatten(rows, 0, (-1, self._parts)).transpose(0, 1).contiguous()
+
+
+def _within(numbers: list[int], codes: int) -> list[int]:
+    """The numbers; ValueError where there are no such codes."""
+    beyond = [number for number in numbers if number >= codes]
+    if beyond:
+        raise ValueError(f"there is no code {beyond[0]}: these weights have 0 to {codes - 1}")
+    return numbers
+
+
+def gumbel(normal: Tensor) -> Tensor:
+    """Gumbel noise out of normal noise: the same chance under the other law."""
+    noise: Tensor = torch.special.log_ndtr(normal)
+    return noise.neg_().log_().neg_()
+
+
+def laplace(normal: Tensor) -> Tensor:
+    """Noise of Laplace's law, of scale 1, out of normal noise."""
+    tail: Tensor = torch.special.log_ndtr(-normal.abs())
+    return -normal.sign() * (tail + math.log(2))

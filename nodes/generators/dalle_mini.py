@@ -1,0 +1,95 @@
+"""DALL-E mini from a prompt to pictures: words to tokens, tokens to codes, codes to pixels.
+
+Follows min-dalle 0.4 (Brett Kuprel 2022). Each network is loaded when it is needed and forgotten then, so that memory
+holds the largest, not all.
+"""
+
+import contextlib
+import io
+import json
+import math
+import unicodedata
+
+import torch
+from tokenizers import Tokenizer, models
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Notes
+from t2iflow.nodes.generators.bart import PADDING, Reader, Sampling, Writer, built, draw
+from t2iflow.nodes.generators.dalle_decoders import layout_of
+from t2iflow.nodes.generators.taming import Painter
+from t2iflow.nodes.store.filling import fill
+from t2iflow.nodes.store.obtaining import Weights
+
+SPACE = "\u0120"
+"""What stands before a word in the vocabulary."""
+
+
+def tokens(prompt: str, weights: Weights, length: int, notes: Notes) -> Tensor:
+    """No text and the prompt, (2, length), in the weights' vocabulary; warns of words that don't fit.
+
+    Lower case, accents taken off (as DALL-E mini was trained; min-dalle drops such letters), what is no ASCII left out.
+    A text that is cut keeps its end token, which min-dalle loses.
+    """
+    vocabulary: dict[str, int] = json.loads(weights.text("vocabulary"))
+    lines = weights.text("merges").split("\n")[1:]
+    pairs = [(one, other) for one, other in (line.split() for line in lines if line)]
+    tokenizer = Tokenizer(models.BPE(vocabulary, pairs, unk_token="<unk>"))
+    plain = unicodedata.normalize("NFKD", prompt).lower().encode("ascii", "ignore").decode()
+    if not plain.strip():
+        raise ValueError(f"DALL-E mini reads English alone; of {prompt!r} nothing is left")
+    begin, end = vocabulary["<s>"], vocabulary["</s>"]
+    numbers: list[int] = []
+    words = plain.split()
+    for place, word in enumerate(words):
+        more = tokenizer.encode(SPACE + word).ids
+        if len(numbers) + len(more) > length - 2:
+            notes.warn(
+                f"DALL-E mini reads {length - 2} tokens of a prompt: {' '.join(words[:place])!r}, but no more of "
+                f"{' '.join(words[place:])!r}"
+            )
+            break
+        numbers += more
+    rows = [[begin, end], [begin, *numbers, end]]
+    return torch.tensor([row + [PADDING] * (length - len(row)) for row in rows])
+
+
+@torch.no_grad()
+def codes(
+    prompt: str, weights: Weights, chances: Tensor, sampling: Sampling, batch: int, dtype: torch.dtype, notes: Notes
+) -> Tensor:
+    """Codes of pictures, (pictures, side, side), as chances (pictures, side * side) have it, `batch` at a time."""
+    device, side = chances.device, math.isqrt(chances.shape[1])
+    known = len(weights.tensors("detoker")["embedding.weight"])
+    reader = built(Reader, weights.tensors("encoder"), weights.name, device, dtype)
+    text = tokens(prompt, weights, reader.length, notes).to(device)
+    read = reader(text)
+    del reader
+    writer = built(Writer, weights.tensors("decoder"), weights.name, device, dtype)
+    drawn = []
+    for number, some in enumerate(chances.split(batch)):
+        first = number * batch + 1
+        notes.say(f"drawing pictures {first} to {first + len(some) - 1} of {len(chances)}, {side} x {side} codes each")
+        # min-dalle starts from the last code; Dayma's own start token is the one after it.
+        writing = writer.begin(text, read, len(some))
+        drawn.append(draw(writing, some, sampling, known=known, start=known - 1, notes=notes))
+    return torch.cat(drawn).view(-1, side, side)
+
+
+@torch.no_grad()
+def pictures(codes: Tensor, weights: Weights, dtype: torch.dtype, batch: int) -> Tensor:
+    """Pictures in 0..1 of codes (n, side, side), `batch` at a time."""
+    tensors = dict(weights.tensors("detoker"))
+    tensors["quantize.embedding.weight"] = tensors.pop("embedding.weight")
+    try:
+        layout = layout_of(tensors)
+    except KeyError as fault:
+        raise ValueError(f"the weights `{weights.name}` are not those of DALL-E mini: there is no {fault}") from fault
+    with torch.device("meta"), contextlib.redirect_stdout(io.StringIO()):  # it prints how many numbers it paints from
+        painter = Painter(layout)
+    fill(painter, tensors, weights.name)
+    painter.to(codes.device, dtype).to(memory_format=torch.channels_last)
+    book = painter.quantize["embedding"]
+    # This VQGAN was trained to paint in 0..1, unlike taming's own.
+    painted = [painter(book(some).permute(0, 3, 1, 2)).float().clamp(0, 1) for some in codes.split(batch)]
+    return torch.cat(painted).contiguous()

@@ -1,0 +1,112 @@
+"""TAESD: a picture painted by a tiny decoder, a light stand-in for VQGAN.
+
+The decoders of Ollin Boer Bohan's tiny autoencoders (2023) are made to show what diffusion models think of; here CLIP
+moves what they paint from, as in the VQGAN+CLIP notebooks, but there is no codebook.
+"""
+
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from t2iflow.nodes.ambient import Notes, Random
+from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.generators.cutting import cut
+from t2iflow.nodes.generators.grid import fits_known, grid
+from t2iflow.nodes.generators.tiny import Tiny
+from t2iflow.nodes.node import node
+from t2iflow.nodes.precision import native
+from t2iflow.nodes.store.obtaining import obtain, offers
+from t2iflow.nodes.types import Count, Image, Latent, Loads, NonNegative, Positive, Size
+
+
+class Painted(NamedTuple):
+    """The picture, and what it was painted from, (1, channels, h / 8, w / 8)."""
+
+    image: Image
+    latent: Latent
+
+
+@node(check=fits_known)
+class Canvas:
+    """A picture painted by a tiny autoencoder's decoder, from numbers around 0 for each 8 x 8 pixels.
+
+    `weights` by name, or a folder with a `*decoder*.pth` and, where there is one, an `*encoder*.pth`: `taef2` has 32
+    numbers a place and the finest textures, `taesd` 4. Sides are multiples of 8 pixels.
+
+    `noise` is the deviation of the start. The decoder bounds the numbers to +-3 softly; colours outside 0..1 are cut.
+
+    `init`: a picture to start from, which the encoder reads. Where weights of your own have none, `start_steps` and
+    `start_rate`: how long and how fast (Adam) the numbers are fitted to it, as to each frame of a zoom.
+
+    `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
+
+    Gives the picture, and what it is painted from (`latent`). The rate is about 0.05.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        notes: Notes,
+        init: Image | None = None,
+        *,
+        weights: Annotated[str, Loads("taesd")] = "taef2",
+        size: Size = (384, 384),
+        noise: NonNegative = 0.5,
+        start_steps: Count = 100,
+        start_rate: Positive = 0.1,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    ) -> None:
+        fits_known({"weights": weights, "size": size})
+        self._weights, self._notes, self._device, self._size = weights, notes, device, size
+        self._start_steps, self._start_rate = start_steps, start_rate
+        self._dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        self._decoder = self._network("decoder")
+        columns, rows = grid(size, self._decoder.factor)
+        start = noise * random.normal(1, self._decoder.channels, rows, columns)
+        self._latent = start.to(device).requires_grad_()
+        if init is not None:
+            self.repaint(init)
+
+    def __call__(self) -> Painted:
+        """The picture, and what it is painted from."""
+        latent = self._latent * 1  # a tensor of its own: a leaf can't be told from what it paints
+        return Painted(Image(cut(self._colours(latent))), Latent(latent))
+
+    def trainable(self) -> list[Tensor]:
+        """What is painted from, (1, channels, h / 8, w / 8)."""
+        return [self._latent]
+
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, as the encoder reads it, or as well as it gets in `start_steps`."""
+        picture = fitted(image.detach(), self._size).clamp(0, 1)
+        if self._encoder is None:
+            self._fit(picture)
+            return
+        with torch.no_grad():
+            self._latent.copy_(self._encoder(picture.to(self._dtype)))
+
+    def _fit(self, picture: Tensor) -> None:
+        fit = torch.optim.Adam([self._latent], lr=self._start_rate)
+        with torch.enable_grad():
+            for _ in range(self._start_steps):
+                fit.zero_grad()
+                F.mse_loss(self._colours(self._latent), picture).backward()
+                fit.step()
+        fit.zero_grad()
+
+    def _colours(self, latent: Tensor) -> Tensor:
+        """What the decoder paints, before it is cut to 0..1."""
+        colours: Tensor = self._decoder(latent.to(self._dtype))
+        return colours.float()
+
+    @cached_property
+    def _encoder(self) -> Tiny | None:
+        return self._network("encoder") if offers(self._weights, "taesd", "encoder") else None
+
+    def _network(self, role: Literal["decoder", "encoder"]) -> Tiny:
+        tensors = obtain(self._weights, "taesd", self._notes, roles=(role,)).tensors(role)
+        return Tiny(tensors, self._weights, self._device, self._dtype)

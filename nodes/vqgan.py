@@ -1,0 +1,166 @@
+"""VQGAN: a picture painted from a grid of learnt codes, the canvas of the VQGAN+CLIP notebooks.
+
+Katherine Crowson's notebooks of 2021: z+quantize, which moves what codes are chosen by, and codebook sampling, which
+moves how likely each code is; with what S2, nerdyrodent and jbustter added.
+"""
+
+import math
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+from annotated_types import Ge, Gt, Lt
+from torch import Tensor
+
+from t2iflow.nodes import images
+from t2iflow.nodes.ambient import Notes, Random
+from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.generators.cutting import cut
+from t2iflow.nodes.generators.grid import fits_known, grid
+from t2iflow.nodes.generators.sampling import drawn
+from t2iflow.nodes.generators.taming import VQGAN, nearest
+from t2iflow.nodes.node import node
+from t2iflow.nodes.precision import native
+from t2iflow.nodes.store.obtaining import obtain
+from t2iflow.nodes.types import Image, Latent, Loads, Positive, Size
+
+
+class Painted(NamedTuple):
+    """The picture, what it was painted from and what that was at the start; both (1, channels, h, w) of the codes."""
+
+    image: Image
+    latent: Latent
+    start: Latent
+
+
+@node(check=fits_known)
+class Canvas:
+    """A picture painted by a VQGAN from a grid of codes, each of which stands for 16 x 16 pixels (8 x 8 with f8).
+
+    `weights` by name, or a folder with taming-transformers' yaml and ckpt. Sides are multiples of what a code paints.
+
+    `steer`: what is trained. `quantize`: a vector for each place; the code nearest to it is painted, and the gradient
+    goes to the vector. While `bounded`, vectors are kept within the least and greatest value of the codes. `codebook`:
+    how likely each code is at each place; every step draws one by chance, and the gradient goes to the likelihoods.
+    `soft`: likewise, but all codes are mixed. `temperature` divides what likelihoods are the softmax of: lower is more
+    decided. The finished picture has the likeliest codes, and is the more like the last mixture the lower that was.
+
+    `start`: random `codes`, or what the encoder makes of `noise` or a `gradient`; an `init` picture goes first. With
+    `codebook` and `soft` the code that a picture has at a place is made as likely as `certainty`, for the others nearer
+    ones are likelier. `blacklist`: numbers of codes that are never painted.
+
+    `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
+
+    Gives the picture, the codes that it is painted from (`latent`; with `quantize` the vectors themselves) and those of
+    the start. Crowson's rates are 0.05, S2's and nerdyrodent's 0.1. Colours outside 0..1 are cut; a gradient passes
+    where it leads back (ClampWithGrad). GumbelVQ reads a picture without its noise.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        notes: Notes,
+        init: Image | None = None,
+        *,
+        weights: Annotated[str, Loads("vqgan")] = "imagenet-f16-16384",
+        size: Size = (512, 512),
+        steer: Literal["quantize", "codebook", "soft"] = "quantize",
+        start: Literal["codes", "noise", "gradient"] = "codes",
+        bounded: bool = True,
+        certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
+        blacklist: list[Annotated[int, Ge(0)]] | None = None,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    ) -> None:
+        fits_known({"weights": weights, "size": size})
+        dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        self._network = VQGAN(obtain(weights, "vqgan", notes), blacklist or [], device, dtype)
+        self._size, self._grid = size, grid(size, self._network.layout.factor)
+        self._quantizes, self._certainty = steer == "quantize", certainty
+        self._draws = steer == "codebook"
+        codes = self._network.codes
+        self._bounds = (codes.amin(0).view(1, -1, 1, 1), codes.amax(0).view(1, -1, 1, 1)) if bounded else None
+        self._finished = False
+        if init is None and start != "codes":
+            init = images.noise(random, size=size, kind="gradient" if start == "gradient" else "uniform")
+        if init is not None:
+            trained = self._taken(init)
+        elif self._quantizes:
+            trained = self._placed(codes[random.integers(math.prod(self._grid), below=len(codes)).to(device)])
+        else:
+            trained = random.normal(math.prod(self._grid), len(codes)).to(device)
+        self._trained = trained.requires_grad_()
+        self._start = self._likeliest()
+
+    def __call__(self, random: Random, *, temperature: Positive = 1.0) -> Painted:
+        """The picture, and the codes now and at the start."""
+        codes = self._network.codes
+        if self._quantizes:
+            latent = self._trained * 1  # a tensor of its own: a leaf can't be told from what it paints
+            painted = self._placed(codes[self._nearest()]) + (latent - latent.detach())
+        else:
+            likely = torch.softmax(self._trained / temperature, 1)
+            mixed = likely @ codes
+            if self._finished:
+                mixed = codes[self._trained.argmax(1)] + (mixed - mixed.detach())
+            elif self._draws:
+                mixed = codes[drawn(likely.detach(), random)] + (mixed - mixed.detach())  # in this order exactly codes
+            latent = painted = self._placed(mixed)
+        picture = (self._network.decode(painted) + 1) / 2
+        return Painted(Image(cut(picture)), Latent(latent), Latent(self._start))
+
+    def trainable(self) -> list[Tensor]:
+        """The vectors, (1, channels, h, w), or what the likelihoods are the softmax of, (h * w, n)."""
+        return [self._trained]
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Clamp the vectors, each channel to the codes' bounds."""
+        if self._quantizes and self._bounds is not None:
+            self._trained.clamp_(*self._bounds)
+
+    def finish(self) -> None:
+        """Paint the likeliest codes from now on."""
+        self._finished = True
+
+    @torch.no_grad()
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, as the encoder reads it; it is the new start."""
+        self._finished = False
+        self._trained.copy_(self._taken(image))
+        self._start = self._likeliest()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The start, and whether the picture is finished."""
+        return {"start": self._start, "finished": self._finished}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self._start = state["start"].to(self._start.device)
+        self._finished = state["finished"]
+
+    @torch.no_grad()
+    def _taken(self, image: Image) -> Tensor:
+        """What to train so that the picture comes back."""
+        near = self._network.nearness(fitted(image, self._size).clamp(0, 1))
+        best = near.argmax(1, keepdim=True)
+        if self._quantizes:
+            return self._placed(self._network.codes[best[:, 0]])
+        near = (near - near.mean(1, keepdim=True)) / near.std(1, keepdim=True)  # spread as a start from chance is
+        others = near.scatter(1, best, -math.inf).logsumexp(1, keepdim=True)
+        return near.scatter(1, best, others + math.log(self._certainty / (1 - self._certainty)))
+
+    @torch.no_grad()
+    def _likeliest(self) -> Tensor:
+        """What is painted from, without chance: the vectors, or the likeliest codes."""
+        if self._quantizes:
+            return self._trained.clone()
+        return self._placed(self._network.codes[self._trained.argmax(1)])
+
+    @torch.no_grad()
+    def _nearest(self) -> Tensor:
+        return nearest(self._trained[0].flatten(1).T, self._network.codes)
+
+    def _placed(self, rows: Tensor) -> Tensor:
+        """A row of channels for each place as (1, channels, h, w)."""
+        columns, lines = self._grid
+        return rows.T.reshape(1, -1, lines, columns)

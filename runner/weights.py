@@ -1,0 +1,223 @@
+"""The commands `t2iflow weights ...`: which weights there are, which are here, and how they come here."""
+
+import json as lines
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from t2iflow.nodes.store.download import Watch
+    from t2iflow.nodes.weights import Record
+
+app = typer.Typer(
+    name="weights",
+    help="List, fetch, check and add the weights of generators.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+FAILED, USAGE, WEIGHTS = 1, 2, 4
+"""Exit codes, as in session.py, whose import would take seconds."""
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names, as `t2iflow weights list` has them.")]
+SomeNames = Annotated[
+    Optional[list[str]],  # noqa: UP045 (typer reads annotations at run time, also on Python 3.10)
+    typer.Argument(metavar="[NAME]...", help="Names; all that are here, if left out."),
+]
+
+
+@app.command(name="list")
+def list_(json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False) -> None:
+    """List all weights that have a name: their family, size and licence, and where they are."""
+    from t2iflow.nodes.store import places
+
+    told = [_told(record) for record in places.every()]
+    if json:
+        sys.stdout.write(lines.dumps(told, indent=2) + "\n")
+        return
+    rows = [[one["name"], one["family"], _size(one), one["where"] or one["state"], one["licence"]] for one in told]
+    heads = ["name", "family", "size", "where", "licence"]
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    for row in (heads, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
+@app.command()
+def pull(names: Names) -> None:
+    """Fetch weights now; what is here already is looked at, and fetched anew only where it is wrong."""
+    from t2iflow.nodes.perceptors.missing import MissingWeightsError
+    from t2iflow.nodes.store import finding, places
+
+    voice = _Voice()
+    for record in [_record(name) for name in names]:
+        try:
+            for role, file in record.files.items():
+                try:
+                    path = finding.here(record, role, voice)
+                except MissingWeightsError as fault:
+                    voice.warn(str(fault).partition(" If ")[0])
+                    places.own(record.name, file).unlink(missing_ok=True)
+                    path = None
+                if path is None:
+                    with _progress(voice) as watch:
+                        path = finding.fetched(record, [role], voice, watch)[role]
+                sys.stdout.write(f"{path}\n")
+        except MissingWeightsError as fault:
+            _fail(str(fault), WEIGHTS)
+        except OSError as fault:
+            _fail(f"`{record.name}`: {fault}", WEIGHTS)
+
+
+@app.command()
+def verify(names: SomeNames = None) -> None:
+    """Compute the digests of files that are here, and compare them with the published or the pinned ones."""
+    from t2iflow.nodes.store import finding, pins, places
+    from t2iflow.nodes.store.content import WrongFileError
+
+    well = True
+    for record in [_record(name) for name in names] if names else places.every():
+        found = {role: path for role in record.files if (path := finding.seen(record, role))}
+        if names and not found:
+            _err().print(f"{record.name}: not here", highlight=False, markup=False)
+            well = False
+        for role, path in found.items():
+            file = record.files[role]
+            known = pins.pinned(record.name, file)
+            try:
+                digest = pins.confirm(record.name, file, path, anew=True)
+                what = "published" if file.sha256 else "as pinned" if known else "now pinned"
+                sys.stdout.write(f"ok     {record.name} {path} sha256 {digest} ({what})\n")
+            except (WrongFileError, OSError) as fault:
+                well = False
+                sys.stdout.write(f"wrong  {record.name} {path}: {fault}\n")
+    if not well:
+        raise typer.Exit(WEIGHTS)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="A name that is known, or one of your own.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files, or folders that hold them.")],
+    family: Annotated[Optional[str], typer.Option(help="What they are weights of, if their names don't tell.")] = None,  # noqa: UP045
+) -> None:
+    """Take files that you have into the cache: of published weights, or others under a name of your own."""
+    from t2iflow.nodes.store import adding
+    from t2iflow.nodes.store.content import WrongFileError
+
+    try:
+        found = adding.add(name, files, family)
+    except WrongFileError as fault:
+        _fail(str(fault), WEIGHTS)
+    except ValueError as fault:
+        _fail(str(fault), USAGE)
+    except OSError as fault:
+        _fail(f"the files can't be taken: {fault}", FAILED)
+    for role, path in found.items():
+        sys.stdout.write(f"{name}: {role} is {path}\n")
+
+
+@app.command()
+def path(name: Annotated[str, typer.Argument(help="A name, as `t2iflow weights list` has it.")]) -> None:
+    """Print where the files of weights are, each on a line; code 4 if one is not here."""
+    from t2iflow.nodes.store import finding
+
+    record = _record(name)
+    found = {role: finding.seen(record, role) for role in record.files}
+    for place in found.values():
+        if place is not None:
+            sys.stdout.write(f"{place}\n")
+    lacking = [record.files[role].name for role, place in found.items() if place is None]
+    if lacking:
+        _fail(f"not here: {', '.join(lacking)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
+
+
+def _told(record: "Record") -> dict[str, Any]:
+    """What is known of weights, as JSON has it."""
+    from t2iflow.nodes.store import finding, pins, places
+
+    found = {role: place for role in record.files if (place := finding.seen(record, role))}
+    size = sum(found[role].stat().st_size if role in found else file.size for role, file in record.files.items())
+    state = "here" if len(found) == len(record.files) else "in part" if found else "not here"
+    return {
+        "name": record.name,
+        "family": record.family,
+        "about": record.about,
+        "bytes": size,
+        "licence": record.licence,
+        "state": state,
+        "where": ", ".join(sorted({str(place.parent) for place in found.values()})) if state == "here" else "",
+        "files": {
+            role: {
+                "name": file.name,
+                "path": str(found[role]) if role in found else None,
+                "sha256": pins.pinned(record.name, file),
+                "urls": list(places.addresses(record.name, file)),
+            }
+            for role, file in record.files.items()
+        },
+    }
+
+
+def _size(told: dict[str, Any]) -> str:
+    from t2iflow.nodes.store.content import amount
+
+    return amount(told["bytes"]) if told["bytes"] else "?"
+
+
+def _record(name: str) -> "Record":
+    from t2iflow.nodes.store import places
+    from t2iflow.pipelines.problems import suggest
+
+    record = places.find(name)
+    if record is None:
+        near = suggest(name, (known.name for known in places.every())) or "see `t2iflow weights list`"
+        _fail(f"there are no weights called `{name}`; {near}", USAGE)
+    return record
+
+
+class _Voice:
+    """Notes to a person, on standard error."""
+
+    def say(self, text: str) -> None:
+        _err().print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self.say(f"warning: {text}")
+
+
+@contextmanager
+def _progress(voice: _Voice) -> Iterator["Watch"]:
+    """Shows how far a file has come: a bar on a terminal, elsewhere a line now and then."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from t2iflow.nodes.store.finding import Intervals
+
+    console = _err()
+    if not console.is_terminal:
+        yield Intervals(voice)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("", total=None, visible=False)
+        yield lambda name, done, whole: progress.update(
+            task, description=name, completed=done, total=whole or None, visible=True
+        )
+
+
+def _err() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    _err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(code)

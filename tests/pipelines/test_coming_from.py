@@ -1,0 +1,34 @@
+"""docs/coming-from.md names only nodes and settings that there are."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from t2iflow.nodes.catalog import find
+from t2iflow.pipelines.recipe import shipped_recipes
+
+TEXT = (Path(__file__).parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
+FAMILIES = "augment|biggan|canvas|clip|cutouts|dalle|dvae|images|losses|optimizers|output|siren|vqgan"
+NODES = sorted(set(re.findall(rf"`((?:{FAMILIES})\.\w+)`", TEXT)))
+SETTINGS = sorted(set(re.findall(rf"`((?:{FAMILIES})\.\w+)` `(\w+): ([^`]+)`", TEXT)))
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_node_that_is_named_is_there(name: str) -> None:
+    assert find(name).name == name
+
+
+@pytest.mark.parametrize(("node", "setting", "value"), SETTINGS)
+def test_a_setting_that_is_named_takes_the_value(node: str, setting: str, value: str) -> None:
+    assert setting in find(node).settings
+    read = yaml.safe_load(value)
+    if not isinstance(read, dict):  # keyframes and prompts, which recipes read
+        find(node).settings[setting].adapter.validate_python(read)
+
+
+def test_recipes_that_are_named_ship() -> None:
+    named = set(re.findall(r"`t2iflow run ([\w-]+) ", TEXT)) | set(re.findall(r"recipe `([\w-]+)`", TEXT))
+    assert {"deep-daze", "big-sleep"} <= named
+    assert named - {"recipe"} <= shipped_recipes().keys()

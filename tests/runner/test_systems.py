@@ -1,0 +1,108 @@
+"""Every recipe that needs weights runs to its picture on small ones with made-up values, through the command line.
+
+A new one needs a row in `ROWS`, and no more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageStat
+
+from t2iflow.pipelines.recipe import read, shipped_recipes
+from tests.needs import specs, weights
+from tests.runner.conftest import Command
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a recipe becomes small: the size that its picture must have then, and what to `--set` for it.
+
+    Before these changes all optimisers take 2 steps, all cut-outs are 4 of 64 x 64 pixels, the perceptor is `lite` and
+    is asked for a fox; the weights are those that `tests/weights/<family>.py` makes.
+    """
+
+    size: tuple[int, int]
+    changes: tuple[str, ...] = ()
+
+
+SIZE = ("size=[32, 24]",)
+
+ROWS: dict[str, Row] = {
+    "aleph-gamma": Row((32, 24), (*SIZE, "canvas.start=[1, 2, 3]")),
+    "aleph-image": Row((32, 24), SIZE),
+    "aleph-into-vqgan": Row((32, 24), (*SIZE, "sketch-size=[16, 16]")),
+    "big-sleep": Row((16, 16)),
+    "big-sleep-into-vqgan": Row((32, 24), SIZE),
+    "big-sleep-simple": Row((16, 16)),
+    "dalle-dvae": Row((32, 24), SIZE),
+    "dalle-mini": Row((16, 16), ("count=2",)),
+    "dalle-mini-refined": Row((32, 24), (*SIZE, "drafts.count=2")),
+    "dalle-pytorch": Row((16, 16), ("count=2", "pictures.prompt=a fox")),
+    "siren-over-vqgan": Row((32, 24), (*SIZE, "middle.feather=2", "waves.layers=2", "waves.width=16")),
+    "taesd": Row((32, 24), SIZE),
+    "two-prompts-two-regions": Row((32, 24), (*SIZE, "left-half.feather=2", "right-half.feather=2")),
+    "vqgan-clip": Row((32, 24), SIZE),
+    "vqgan-clip-pooling": Row((32, 24), SIZE),
+    "vqgan-codebook": Row((32, 24), SIZE),
+    "vqgan-mse": Row((32, 24), SIZE),
+}
+
+
+RUNS = [(name, preset) for name in shipped_recipes() for preset in (None, *read(name).presets) if weights(name, preset)]
+TRIED = [pytest.param(*run, id="-".join(filter(None, run))) for run in RUNS if run[0] in ROWS]
+
+
+def smaller(name: str, preset: str | None) -> list[str]:
+    """Changes that make any recipe quick."""
+    changes = []
+    for node, spec in specs(name, preset):
+        if spec.role == "optimizer":
+            changes += [f"{node}.steps=2"]
+        if spec.name.startswith("cutouts."):
+            changes += [f"{node}.size=64", f"{node}.count=4"]
+        if spec.name == "clip.model":
+            changes += [f"{node}.name=lite"]
+        if spec.name == "clip.text":
+            changes += [f"{node}.prompt=a fox"]
+    return changes
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in RUNS}))
+def test_every_recipe_that_needs_weights_has_a_row(name: str) -> None:
+    assert name in ROWS, f"add a row for {name} to ROWS in {Path(__file__).name}"
+
+
+def test_every_row_has_a_recipe_that_needs_weights() -> None:
+    assert ROWS.keys() - {name for name, _ in RUNS} == set()
+
+
+@pytest.mark.parametrize(("name", "preset"), TRIED)
+def test_a_recipe_runs_to_its_picture_on_small_weights_of_its_families(
+    name: str,
+    preset: str | None,
+    small_weights: Callable[[str], Path],
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("T2IFLOW_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("T2IFLOW_OFFLINE", "1")
+    row, wanted = ROWS[name], weights(name, preset)
+    for family in {*wanted.values()}:
+        added = command("weights", "add", f"small-{family}", str(small_weights(family)), "--family", family)
+        assert added.code == 0, added.err
+    changes = [*smaller(name, preset), *row.changes, *(f"{key}=small-{family}" for key, family in wanted.items())]
+    arguments = [word for change in changes for word in ("--set", change)]
+    arguments += ["--preset", preset] if preset else []
+    checked = command("check", name, *arguments)
+    assert checked.code == 0, checked.err
+    planned = command("plan", name, *arguments)
+    assert planned.code == 0, planned.err
+    told = command("run", name, *arguments)
+    assert told.code == 0, told.err
+    assert told.folder
+    with Image.open(told.folder / "picture.png") as picture:
+        assert picture.size == row.size
+        assert max(ImageStat.Stat(picture).stddev) > 2, "the picture is flat"

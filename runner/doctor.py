@@ -17,7 +17,7 @@ from t2iflow.nodes import catalog, metadata
 from t2iflow.nodes.perceptors import efficientnet, minilm
 from t2iflow.nodes.perceptors.missing import MissingPackageError
 from t2iflow.nodes.store import pins, places
-from t2iflow.nodes.store.content import WrongFileError
+from t2iflow.nodes.store.content import WrongFileError, sha256
 from t2iflow.runner import device
 from t2iflow.runner.folder import writable
 

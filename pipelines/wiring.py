@@ -7,16 +7,13 @@ there are texts.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Spec, kind_name
 from t2iflow.nodes.perceptor import Wanted
-from t2iflow.nodes.pictures import looks_like_picture
-from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.types import Loss
-from t2iflow.nodes.weights import ROLES
+from t2iflow.pipelines import outside
 from t2iflow.pipelines.graph import Graph, Node, Source
 from t2iflow.pipelines.keyframes import WORDS, is_keyframes, read_keyframes
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
@@ -113,10 +110,9 @@ class _Wiring:
                     continue
                 setting = spec.settings[key]
                 settings[key] = read_setting(text.name, setting, value, self.problems)
-                if setting.reads and settings[key] is not None:
-                    settings[key] = self._file(settings[key], setting.reads, value.place)
-                if setting.loads and settings[key] is not None:
-                    settings[key] = self._weights(settings[key], setting.loads, value.place)
+                if settings[key] is not None and (setting.reads or setting.loads):
+                    folder = self.recipe.folder_of(value.place)
+                    settings[key] = outside.found(settings[key], setting, folder, value.place, self.problems)
             elif key in spec.ports:
                 yield from self._port(text, spec.ports[key], value, wires)
             else:
@@ -153,48 +149,6 @@ class _Wiring:
                 spec.check(settings)
         except ValueError as fault:
             self._report("T2I204", f"node `{text.name}` ({spec.name}) can't be so: {fault}", text.place)
-
-    def _file(self, name: str, what: str, place: Place) -> str:
-        """The whole path of a file that a node reads."""
-        folder = self.recipe.folder_of(place)
-        path = (folder / name).resolve()
-        if path.is_file() and what == "picture" and not looks_like_picture(path):
-            self._report("T2I502", f"the file `{name}` is no picture (PNG, JPEG or WebP)", place)
-        if not path.is_file():
-            what = "is a folder, not a file" if path.is_dir() else "is not there"
-            hint = f"relative paths start at `{folder.resolve()}`"
-            self._report("T2I502", f"the file `{name}` {what}", place, hint)
-        return str(path)
-
-    def _weights(self, name: str, family: str, place: Place) -> str:
-        """The name of known weights, or the whole path of others."""
-        record = places.find(name)
-        if record is not None:
-            if record.family != family:
-                what = f"`{name}` are weights of the family {record.family}, not of {family}"
-                self._report("T2I411", what, place, _known_weights(family))
-            return name
-        folder = self.recipe.folder_of(place).resolve()
-        path = (folder / Path(name).expanduser()).resolve()
-        if not path.exists():
-            self._report(
-                "T2I411",
-                f"unknown weights `{name}`",
-                place,
-                suggest(name, (known.name for known in places.every() if known.family == family)),
-                _known_weights(family),
-                f"or a folder or file; relative paths start at `{folder}`",
-            )
-            return name
-        try:
-            found = finding.beside(path, family, ROLES[family])
-        except ValueError as fault:
-            self._report("T2I411", str(fault), place)
-        else:
-            if not found:
-                called = ", ".join(ROLES[family].values())
-                self._report("T2I411", f"there are no {family} weights in `{name}`", place, f"they are called {called}")
-        return str(path)
 
     def _missing(self, text: NodeText, spec: Spec, what: str, hint: str | None = None) -> None:
         self._report("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", text.place, hint, _inputs(spec))
@@ -326,11 +280,6 @@ def _is_weighted(term: Located) -> bool:
         and isinstance(inner["of"].value, Wire)
         and set(inner) <= {"of", "weight"}
     )
-
-
-def _known_weights(family: str) -> str:
-    names = [record.name for record in places.every() if record.family == family]
-    return f"known for {family}: {', '.join(names) or 'none'}"
 
 
 def _inputs(spec: Spec) -> str:

@@ -1,0 +1,60 @@
+"""What settings name outside of the recipe: files to read, and weights of generators."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from t2iflow.nodes.node import Setting
+from t2iflow.nodes.pictures import looks_like_picture
+from t2iflow.nodes.store import finding, places
+from t2iflow.nodes.weights import ROLES
+from t2iflow.pipelines.problems import Place, Problem, suggest
+
+Report = Callable[..., None]
+
+
+def found(name: str, setting: Setting, folder: Path, place: Place, problems: list[Problem]) -> str:
+    """The whole path of what a setting names, relative paths from the folder on; known weights keep their name."""
+
+    def report(code: str, message: str, *hints: str | None) -> None:
+        problems.append(Problem(code, message, place, hints=tuple(hint for hint in hints if hint)))
+
+    if setting.loads:
+        return _weights(name, setting.loads, folder.resolve(), report)
+    return _file(name, setting.reads, folder.resolve(), report)
+
+
+def _file(name: str, what: str | None, folder: Path, report: Report) -> str:
+    path = (folder / name).resolve()
+    if path.is_file() and what == "picture" and not looks_like_picture(path):
+        report("T2I502", f"the file `{name}` is no picture (PNG, JPEG or WebP)")
+    if not path.is_file():
+        why = "is a folder, not a file" if path.is_dir() else "is not there"
+        report("T2I502", f"the file `{name}` {why}", f"relative paths start at `{folder}`")
+    return str(path)
+
+
+def _weights(name: str, family: str, folder: Path, report: Report) -> str:
+    record = places.find(name)
+    if record is not None:
+        if record.family != family:
+            what = f"`{name}` are weights of the family {record.family}, not of {family}"
+            report("T2I411", what, _known(family))
+        return name
+    path = (folder / Path(name).expanduser()).resolve()
+    if not path.exists():
+        near = suggest(name, (known.name for known in places.every() if known.family == family))
+        start = f"or a folder or file; relative paths start at `{folder}`"
+        report("T2I411", f"unknown weights `{name}`", near, _known(family), start)
+        return name
+    try:
+        if not finding.beside(path, family, ROLES[family]):
+            called = ", ".join(ROLES[family].values())
+            report("T2I411", f"there are no {family} weights in `{name}`", f"they are called {called}")
+    except ValueError as fault:
+        report("T2I411", str(fault))
+    return str(path)
+
+
+def _known(family: str) -> str:
+    names = [record.name for record in places.every() if record.family == family]
+    return f"known for {family}: {', '.join(names) or 'none'}"

@@ -30,13 +30,13 @@ class Gated(nn.Module):
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         self.ln0, self.ln1 = nn.LayerNorm(width), nn.LayerNorm(inner)
-        self.fc0, self.fc1 = (nn.Linear(width, inner, bias=False) for _ in range(2))
+        self.fc = nn.Linear(width, 2 * inner, bias=False)
         self.fc2 = nn.Linear(inner, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) to the same."""
-        x = self.ln0(x)
-        out: Tensor = self.fc2(self.ln1(F.gelu(self.fc0(x)) * self.fc1(x)))
+        gate, through = self.fc(self.ln0(x)).chunk(2, -1)
+        out: Tensor = self.fc2(self.ln1(F.gelu(gate) * through))
         return out
 
 
@@ -45,15 +45,23 @@ class Attention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.k_proj, self.v_proj, self.q_proj, self.out_proj = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.qkv_proj, self.out_proj = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+
+    def queries(self, x: Tensor) -> Tensor:
+        """Queries of tokens (n, length, width), (1, n, heads, length, 64)."""
+        return _heads(x, self.qkv_proj.weight[: x.shape[-1]])
 
     def keys(self, x: Tensor) -> Tensor:
         """Keys and values of tokens (n, length, width), (2, n, heads, length, 64)."""
-        return torch.stack([_heads(self.k_proj(x)), _heads(self.v_proj(x))])
+        return _heads(x, self.qkv_proj.weight[x.shape[-1] :])
 
-    def forward(self, x: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
-        """What tokens (n, length, width) take from those of the keys, where the mask is true."""
-        taken = F.scaled_dot_product_attention(_heads(self.q_proj(x)), keys[0], keys[1], mask)
+    def all(self, x: Tensor) -> Tensor:
+        """Queries, keys and values of tokens (n, length, width), (3, n, heads, length, 64)."""
+        return _heads(x, self.qkv_proj.weight)
+
+    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What tokens take from those of the keys, where the mask is true, (n, length, width)."""
+        taken = F.scaled_dot_product_attention(queries[0], keys[0], keys[1], mask)
         out: Tensor = self.out_proj(taken.transpose(1, 2).flatten(2))
         return out
 
@@ -68,8 +76,8 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(n, length, width) to the same."""
-        y = self.pre_self_attn_layer_norm(x)
-        x = x + self.self_attn_layer_norm(self.self_attn(y, self.self_attn.keys(y), mask))
+        own = self.self_attn.all(self.pre_self_attn_layer_norm(x))
+        x = x + self.self_attn_layer_norm(self.self_attn(own[:1], own[1:], mask))
         out: Tensor = x + self.glu(x)
         return out
 
@@ -88,13 +96,13 @@ class DecoderLayer(nn.Module):
 
         `memory`: (2, texts * pictures, heads, codes, 64); `words`: keys of the texts, (2, texts, heads, length, 64).
         """
-        y = self.pre_self_attn_layer_norm(x)
-        memory[:, :, :, number] = self.self_attn.keys(y)[:, :, :, 0]
-        x = x + self.self_attn_layer_norm(self.self_attn(y, memory[:, :, :, : number + 1]))
+        own = self.self_attn.all(self.pre_self_attn_layer_norm(x))
+        memory[:, :, :, number] = own[1:, :, :, 0]
+        x = x + self.self_attn_layer_norm(self.self_attn(own[:1], memory[:, :, :, : number + 1]))
         y = self.pre_encoder_attn_layer_norm(x)
         # All pictures of a text at once: the codes of each stand where the length of a text would.
-        together = y.view(words.shape[1], -1, y.shape[-1])
-        x = x + self.encoder_attn_layer_norm(self.encoder_attn(together, words, mask)).view_as(x)
+        asked = self.encoder_attn.queries(y.view(words.shape[1], -1, y.shape[-1]))
+        x = x + self.encoder_attn_layer_norm(self.encoder_attn(asked, words, mask)).view_as(x)
         out: Tensor = x + self.glu(x)
         return out
 
@@ -105,7 +113,7 @@ class Transformer(nn.Module):
     def __init__(self, tensors: Mapping[str, Tensor], layer: Callable[[int, int], nn.Module]) -> None:
         super().__init__()
         known, width = _shape(tensors, "embed_tokens.weight")
-        inner = _shape(tensors, "layers.0.glu.fc0.weight")[0]
+        inner = _shape(tensors, "layers.0.glu.fc2.weight")[1]
         self.embed_tokens = nn.Embedding(known, width)
         self.embed_positions = nn.Embedding(_shape(tensors, "embed_positions.weight")[0], width)
         number = len({name.split(".")[1] for name in tensors if name.startswith("layers.")})
@@ -198,22 +206,33 @@ def built(
     kind: type[Network], tensors: Mapping[str, Tensor], name: str, device: torch.device, dtype: torch.dtype
 ) -> Network:
     """A network with its weights; ValueError where these are of another."""
-    with torch.device("meta"):
-        try:
-            network = kind(tensors)
-        except KeyError as fault:
-            raise ValueError(f"the weights `{name}` are not those of DALL-E mini: there is no {fault}") from fault
-    fill(network, tensors, name)
-    return network.to(device, dtype)
+    try:
+        joined = _joined(tensors, device, dtype)
+        with torch.device("meta"):
+            network = kind(joined)
+    except KeyError as fault:
+        raise ValueError(f"the weights `{name}` are not those of DALL-E mini: there is no {fault}") from fault
+    fill(network, joined, name)
+    return network
+
+
+def _joined(tensors: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The tensors in place, those that are multiplied by the same numbers one below the other, under one name."""
+    joined = {}
+    for name, tensor in tensors.items():
+        start, first, end = name.rpartition(next((first for first in JOINED if first in name), "\0"))
+        _, *others = JOINED.get(first, ("",))
+    return joined
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size:
     return tensors[name].shape
 
 
-def _heads(x: Tensor) -> Tensor:
-    """(n, length, width) as (n, heads, length, 64)."""
-    return x.view(*x.shape[:-1], -1, HEAD).transpose(1, 2)
+def _heads(x: Tensor, weight: Tensor) -> Tensor:
+    """(n, length, width) by k matrices in one, as (k, n, heads, length, 64)."""
+    heads = x.shape[-1] // HEAD
+    return F.linear(x, weight).unflatten(-1, (-1, heads, HEAD)).permute(2, 0, 3, 1, 4)
 
 
 def _words(tokens: Tensor) -> Tensor:

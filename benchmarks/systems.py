@@ -1,6 +1,6 @@
 """Steps a second of three recipes beside plain loops over the reference networks, with the same random weights.
 
-    pip install -e '.[bench]' && python benchmarks/systems.py vqgan-clip big-sleep aleph-image --size 512 --steps 5
+    pip install -e '.[dev]' && python benchmarks/systems.py vqgan-clip big-sleep aleph-image --size 512 --steps 5
 
 `--full` takes weights of the true shapes (else small ones in the same formats). The other side of `big-sleep` is
 big-sleep 0.9.1's own model; those of `vqgan-clip` and `aleph-image` are loops as their notebooks have them: decoders of

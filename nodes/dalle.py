@@ -1,6 +1,8 @@
 """DALL-E and what followed it: pictures in one go, code after code as a transformer finds them for a text."""
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import torch
 
@@ -13,7 +15,15 @@ from t2iflow.nodes.types import Count, Fraction, Image, Loads, NonNegative, Posi
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
-@node
+def _square(settings: Mapping[str, Any]) -> None:
+    """Refuse a number of pictures that fill no square, where they are to be one."""
+    count = settings["count"]
+    if settings["seamless"] and math.isqrt(count) ** 2 != count:
+        less, more = math.isqrt(count) ** 2, (math.isqrt(count) + 1) ** 2
+        raise ValueError(f"`seamless` lays pictures out in a square, which {count} don't fill; take {less} or {more}")
+
+
+@node(check=_square)
 def mini(
     random: Random,
     notes: Notes,
@@ -26,14 +36,16 @@ def mini(
     top_k: Count = 256,
     temperature: Positive = 1.0,
     condition: NonNegative = 16.0,
+    seamless: bool = False,
     precision: Precision = "auto",
 ) -> Image:
     """Pictures of 256 x 256 pixels to a text by DALL-E mini, or by its large sister with `weights: dalle-mega`.
 
     `count` pictures, `batch` at a time, which changes speed and memory alone. Each code is drawn from the `top_k`
     likeliest, more evenly at a higher `temperature`. `condition`: how many times the difference that the text makes to
-    none (supercondition; Dayma's notebook has 10). `precision`: what the networks compute in; `auto` is bfloat16 where
-    the device has it. English alone; words beyond 62 tokens are left out with a warning.
+    none (supercondition; Dayma's notebook has 10). `seamless` paints all as one picture, in which they lie in a square
+    and go over into each other. `precision`: what the networks compute in; `auto` is bfloat16 where the device has it.
+    English alone: accents are taken off; other letters, emoji, and words beyond 62 tokens are left out with a warning.
 
     Dayma et al. 2021, in the form of min-dalle (Kuprel 2022), with its defaults. A code is drawn by one chance where
     that draws from all by torch's own, so no seed gives the same picture.
@@ -47,7 +59,7 @@ def mini(
     chances = random.uniform(count, length)
     sampling = Sampling(top_k, temperature, condition)
     codes = dalle_mini.codes(prompt, found, chances, sampling, batch, dtype, notes)
-    return Image(dalle_mini.pictures(codes, found, dtype, batch))
+    return Image(dalle_mini.pictures(dalle_mini.side_by_side(codes) if seamless else codes, found, dtype))
 
 
 @node

@@ -24,23 +24,23 @@ from t2iflow.nodes.store.obtaining import Weights
 SPACE = "\u0120"
 """What stands before a word in the vocabulary."""
 
+CURLY = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--")
+"""Quotes and dashes as keyboards have them."""
+
+SILENT = ("Mn", "Cf", "Sk")
+"""Kinds of signs that only change others: accents, joiners, colours of skin."""
+
 
 def tokens(prompt: str, weights: Weights, length: int, notes: Notes) -> Tensor:
-    """No text and the prompt, (2, length), in the weights' vocabulary; warns of words that don't fit.
+    """No text and the prompt, (2, length), in the weights' vocabulary; warns of what is not English or doesn't fit.
 
-    Lower case, accents taken off (as DALL-E mini was trained; min-dalle drops such letters), what is no ASCII left out.
-    A text that is cut keeps its end token, which min-dalle loses.
+    Words are parted by white space of any kind (min-dalle: by spaces). A text that is cut keeps its end token, which
+    min-dalle loses.
     """
-    vocabulary: dict[str, int] = json.loads(weights.text("vocabulary"))
-    lines = weights.text("merges").split("\n")[1:]
-    pairs = [(one, other) for one, other in (line.split() for line in lines if line)]
-    tokenizer = Tokenizer(models.BPE(vocabulary, pairs, unk_token="<unk>"))
-    plain = unicodedata.normalize("NFKD", prompt).lower().encode("ascii", "ignore").decode()
-    if not plain.strip():
-        raise ValueError(f"DALL-E mini reads English alone; of {prompt!r} nothing is left")
-    begin, end = vocabulary["<s>"], vocabulary["</s>"]
+    tokenizer = _tokenizer(weights)
+    begin, end = (tokenizer.token_to_id(one) for one in ("<s>", "</s>"))
     numbers: list[int] = []
-    words = plain.split()
+    words = plain(prompt, notes).split()
     for place, word in enumerate(words):
         more = tokenizer.encode(SPACE + word).ids
         if len(numbers) + len(more) > length - 2:
@@ -52,6 +52,34 @@ def tokens(prompt: str, weights: Weights, length: int, notes: Notes) -> Tensor:
         numbers += more
     rows = [[begin, end], [begin, *numbers, end]]
     return torch.tensor([row + [PADDING] * (length - len(row)) for row in rows])
+
+
+def plain(prompt: str, notes: Notes) -> str:
+    """A prompt in lower-case ASCII; warns of what has to be left out.
+
+    Accents are taken off, as DALL-E mini was trained (min-dalle drops such letters, and says emoji in words).
+    """
+    folded = unicodedata.normalize("NFKD", prompt.translate(CURLY)).casefold()
+    text = folded.encode("ascii", "ignore").decode()
+    if not text.strip():
+        raise ValueError(f"DALL-E mini reads English alone; of {prompt!r} nothing is left")
+    lost = "".join(sign for sign in folded if not sign.isascii() and unicodedata.category(sign) not in SILENT)
+    if lost:
+        notes.warn(f"DALL-E mini reads English alone, and no emoji: of {prompt!r} it does not see {lost!r}")
+    return text
+
+
+def _tokenizer(weights: Weights) -> Tokenizer:
+    try:
+        vocabulary: dict[str, int] = json.loads(weights.text("vocabulary"))
+        lines = weights.text("merges").split("\n")[1:]
+        pairs = [(one, other) for one, other in (line.split() for line in lines if line)]
+        tokenizer = Tokenizer(models.BPE(vocabulary, pairs, unk_token="<unk>"))
+        if missing := {"<s>", "</s>", "<unk>"} - vocabulary.keys():
+            raise ValueError(f"there is no {', '.join(sorted(missing))}")
+    except Exception as fault:  # what a library written in Rust raises has no class of its own
+        raise ValueError(f"vocabulary and merges of the weights `{weights.name}` make no tokenizer: {fault}") from fault
+    return tokenizer
 
 
 @torch.no_grad()
@@ -71,14 +99,15 @@ def codes(
         first = number * batch + 1
         notes.say(f"drawing pictures {first} to {first + len(some) - 1} of {len(chances)}, {side} x {side} codes each")
         # min-dalle starts from the last code; Dayma's own start token is the one after it.
-        writing = writer.begin(text, read, len(some))
-        drawn.append(draw(writing, some, sampling, known=known, start=known - 1, notes=notes))
+        begun = writer.begin(text, read, len(some))
+        drawn.append(draw(begun, some, sampling, known=known, start=known - 1, notes=notes))
+        del begun  # its memory, before the next batch takes as much
     return torch.cat(drawn).view(-1, side, side)
 
 
 @torch.no_grad()
-def pictures(codes: Tensor, weights: Weights, dtype: torch.dtype, batch: int) -> Tensor:
-    """Pictures in 0..1 of codes (n, side, side), `batch` at a time."""
+def pictures(codes: Tensor, weights: Weights, dtype: torch.dtype) -> Tensor:
+    """Pictures in 0..1 of codes (n, h, w), one at a time, which takes no longer than all at once."""
     tensors = dict(weights.tensors("detoker"))
     tensors["quantize.embedding.weight"] = tensors.pop("embedding.weight")
     try:
@@ -91,5 +120,12 @@ def pictures(codes: Tensor, weights: Weights, dtype: torch.dtype, batch: int) ->
     painter.to(codes.device, dtype).to(memory_format=torch.channels_last)
     book = painter.quantize["embedding"]
     # This VQGAN was trained to paint in 0..1, unlike taming's own.
-    painted = [painter(book(some).permute(0, 3, 1, 2)).float().clamp(0, 1) for some in codes.split(batch)]
+    painted = [painter(book(some).permute(0, 3, 1, 2)).float().clamp(0, 1) for some in codes.split(1)]
     return torch.cat(painted).contiguous()
+
+
+def side_by_side(codes: Tensor) -> Tensor:
+    """Codes of n * n pictures (n * n, h, w) as those of one, (1, n * h, n * w)."""
+    number = math.isqrt(len(codes))
+    rows: Tensor = codes.unflatten(0, (number, number)).transpose(1, 2)
+    return rows.flatten(2).flatten(0, 1)[None]

@@ -1,15 +1,21 @@
 """DALL-E mini: words, codes and pixels against min-dalle, and the node."""
 
 import hashlib
+import json
+import random
+import string
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from t2iflow.nodes import dalle
 from t2iflow.nodes.ambient import Random
+from t2iflow.nodes.catalog import find
 from t2iflow.nodes.generators import bart, dalle_mini
 from t2iflow.nodes.store.obtaining import obtain
 from tests.nodes.conftest import Heard
@@ -39,11 +45,19 @@ def draw(folder: Path, seed: int = 0, **settings: Any) -> Tensor:
     return dalle.mini(Random(seed, "pictures"), Heard(), CPU, weights=str(folder), **given)
 
 
+def min_dalle(module: str) -> Any:
+    """A module of min-dalle, which on import turns off gradients and takes all processors, for every test after it."""
+    gradients, threads = torch.is_grad_enabled(), torch.get_num_threads()
+    try:
+        return pytest.importorskip(f"min_dalle.{module}")
+    finally:
+        torch.set_grad_enabled(gradients)
+        torch.set_num_threads(threads)
+
+
 def theirs(role: str) -> Any:
     """A network of min-dalle's, small."""
-    pytest.importorskip("min_dalle")
-    from min_dalle.models import dalle_bart_decoder, dalle_bart_encoder
-
+    dalle_bart_encoder, dalle_bart_decoder = (min_dalle(f"models.dalle_bart_{one}") for one in ("encoder", "decoder"))
     sizes, tensors = small.SMALL, float32(small.transformers(small.SMALL)[role])
     common = {"layer_count": sizes["layers"], "embed_count": sizes["width"], "glu_embed_count": sizes["inner"]}
     common |= {"attention_head_count": sizes["width"] // 64, "device": "cpu"}
@@ -93,11 +107,9 @@ def test_every_code_is_as_likely_as_to_min_dalle(folder: Path) -> None:
 
 
 def test_codes_are_the_pixels_of_min_dalle(tmp_path: Path) -> None:
-    pytest.importorskip("min_dalle")
-    from min_dalle.models.vqgan_detokenizer import VQGanDetokenizer
-
+    detokenizer = min_dalle("models.vqgan_detokenizer").VQGanDetokenizer
     torch.manual_seed(0)
-    reference = VQGanDetokenizer().eval().requires_grad_(False)
+    reference = detokenizer().eval().requires_grad_(False)
     # Of weights made by chance the picture's contrast is far beyond 0..1, and the reference's rounding then 3e-4.
     reference.decoder.conv_out.weight *= 0.02
     reference.decoder.conv_out.bias.fill_(0.5)
@@ -106,7 +118,7 @@ def test_codes_are_the_pixels_of_min_dalle(tmp_path: Path) -> None:
     codes = torch.randint(2**14, (1, 16, 16))
     with torch.no_grad():
         wanted = reference(False, codes.flatten(1)) / 255
-        found = dalle_mini.pictures(codes, weights, torch.float32, 1)
+    found = dalle_mini.pictures(codes, weights, torch.float32)
     assert wanted.std() > 0.005
     assert torch.allclose(found[0].permute(1, 2, 0), wanted, atol=1e-5)
 
@@ -116,12 +128,38 @@ def test_codes_are_the_pixels_of_min_dalle(tmp_path: Path) -> None:
     ["a red fox in the snow", "A  RED fox!", "foxes, (in) the castle; 3 avocados", "zebra", "snow-castle's a", "~{|}"],
 )
 def test_tokens_are_those_of_min_dalle(prompt: str, folder: Path) -> None:
-    reference = pytest.importorskip("min_dalle.text_tokenizer")
+    reference = min_dalle("text_tokenizer")
     vocabulary, merges = small.words()
     wanted = reference.TextTokenizer(vocabulary, merges).tokenize(prompt)
     nothing, row = dalle_mini.tokens(prompt, obtain(str(folder), "dalle-mini", Heard()), 64, Heard()).tolist()
     assert row == wanted + [1] * (64 - len(wanted))
     assert nothing == [wanted[0], wanted[-1]] + [1] * 62
+
+
+def test_tokens_of_any_words_are_those_of_min_dalle(tmp_path: Path) -> None:
+    nouns = files("t2iflow.nodes.perceptors").joinpath("imagenet_classes.txt").read_text(encoding="utf-8").splitlines()
+    vocabulary, merges = learnt([noun.lower() for noun in nouns])
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
+    weights = obtain(str(tmp_path), "dalle-mini", Heard(), roles=("vocabulary", "merges"))
+    reference = min_dalle("text_tokenizer").TextTokenizer(vocabulary, merges)
+    chance = random.Random(0)
+    letters = string.printable.strip() + " " * 10 + string.ascii_letters * 4
+    for prompt in [*nouns, *("".join(chance.choices(letters, k=80)) for _ in range(300))]:
+        wanted = reference.tokenize(prompt)
+        assert dalle_mini.tokens(prompt, weights, len(wanted), Heard())[1].tolist() == wanted, prompt
+
+
+def learnt(texts: list[str]) -> tuple[dict[str, int], list[str]]:
+    """A vocabulary of 1000 pieces of words, and its merges."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=dalle_mini.SPACE)
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.BpeTrainer(vocab_size=1000, special_tokens=specials, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    return model["vocab"], merges
 
 
 def test_accents_are_taken_off_and_what_is_cut_is_told(folder: Path) -> None:
@@ -132,8 +170,34 @@ def test_accents_are_taken_off_and_what_is_cut_is_told(folder: Path) -> None:
     vocabulary = small.words()[0]
     assert long[1].tolist() == [vocabulary[one] for one in ("<s>", "Ġa", "Ġred", "Ġfox", "Ġin", "</s>")]
     assert heard.warned == ["DALL-E mini reads 4 tokens of a prompt: 'a red fox in', but no more of 'the snow'"]
+
+
+def test_what_is_not_english_is_told(folder: Path) -> None:
+    weights, heard = obtain(str(folder), "dalle-mini", Heard()), Heard()
+    seen = dalle_mini.tokens("a “red” fox – 狐 \N{FOX FACE}\N{VARIATION SELECTOR-16}", weights, 64, heard)
+    assert torch.equal(seen, dalle_mini.tokens('a "red" fox -', weights, 64, heard))
+    (warning,) = heard.warned
+    assert warning.endswith("it does not see '狐\N{FOX FACE}'")
     with pytest.raises(ValueError, match="nothing is left"):
         dalle_mini.tokens("狐", weights, 64, heard)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("vocab_mini.json", "[1, 2]"),
+        ("vocab_mini.json", '{"a": 0}'),
+        ("merges_mini.txt", "#version\nthree words here"),
+        ("merges_mini.txt", "#version\nun known"),
+    ],
+)
+def test_a_vocabulary_that_is_none_is_named(file: str, text: str, folder: Path, tmp_path: Path) -> None:
+    for name in ("vocab_mini.json", "merges_mini.txt"):
+        (tmp_path / name).write_text((folder / name).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    weights = obtain(str(tmp_path), "dalle-mini", Heard(), roles=("vocabulary", "merges"))
+    with pytest.raises(ValueError, match=r"vocabulary and merges of the weights `.*` make no tokenizer"):
+        dalle_mini.tokens("a fox", weights, 64, Heard())
 
 
 def test_the_same_seed_gives_the_same_pictures_in_batches_of_any_size(folder: Path) -> None:
@@ -143,6 +207,18 @@ def test_the_same_seed_gives_the_same_pictures_in_batches_of_any_size(folder: Pa
     assert torch.allclose(one, other, atol=1e-5)
     assert not torch.equal(one, draw(folder, seed=1))
     assert not torch.equal(one[0], one[1])
+
+
+def test_seamless_pictures_lie_in_a_square_as_one(folder: Path) -> None:
+    codes = torch.arange(4)[:, None, None].expand(4, 2, 3)
+    (laid,) = dalle_mini.side_by_side(codes)
+    assert laid.tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 3, 3, 3]] * 2
+    assert draw(folder, count=4, seamless=True).shape == (1, 3, 32, 32)
+    check = find("dalle.mini").check
+    assert check is not None
+    check({"count": 5, "seamless": False})
+    with pytest.raises(ValueError, match="which 5 don't fill; take 4 or 9"):
+        check({"count": 5, "seamless": True})
 
 
 def test_the_likeliest_codes_alone_need_no_chance(folder: Path) -> None:

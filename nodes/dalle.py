@@ -55,7 +55,7 @@ def mini(
 
     dtype = native(device) if precision == "auto" else getattr(torch, precision)
     found = obtain(weights, "dalle-mini", notes)
-    length = len(found.tensors("decoder")["embed_positions.weight"])
+    length = dalle_mini.rows(found, "decoder", "embed_positions.weight")
     chances = random.uniform(count, length)
     sampling = Sampling(top_k, temperature, condition)
     codes = dalle_mini.codes(prompt, found, chances, sampling, batch, dtype, notes)

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import unicodedata
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models
@@ -69,6 +70,14 @@ def plain(prompt: str, notes: Notes) -> str:
     return text
 
 
+def rows(weights: Weights, role: str, name: str) -> int:
+    """How many rows a tensor of a file has; ValueError where there is no such tensor."""
+    tensors = weights.tensors(role)
+    if name not in tensors:
+        raise ValueError(f"the weights `{weights.name}` are not those of DALL-E mini: the {role} has no {name}")
+    return len(tensors[name])
+
+
 def _tokenizer(weights: Weights) -> Tokenizer:
     try:
         vocabulary: dict[str, int] = json.loads(weights.text("vocabulary"))
@@ -88,7 +97,7 @@ def codes(
 ) -> Tensor:
     """Codes of pictures, (pictures, side, side), as chances (pictures, side * side) have it, `batch` at a time."""
     device, side = chances.device, math.isqrt(chances.shape[1])
-    known = len(weights.tensors("detoker")["embedding.weight"])
+    known = rows(weights, "detoker", "embedding.weight")
     reader = built(Reader, weights.tensors("encoder"), weights.name, device, dtype)
     text = tokens(prompt, weights, reader.length, notes).to(device)
     read = reader(text)
@@ -115,7 +124,7 @@ def pictures(codes: Tensor, weights: Weights, dtype: torch.dtype) -> Tensor:
     except KeyError as fault:
         raise ValueError(f"the weights `{weights.name}` are not those of DALL-E mini: there is no {fault}") from fault
     with torch.device("meta"), contextlib.redirect_stdout(io.StringIO()):  # it prints how many numbers it paints from
-        painter = Painter(layout)
+        painter: Any = Painter(layout)  # torch 2.13 does not say that `to` takes a memory format
     fill(painter, tensors, weights.name)
     painter.to(codes.device, dtype).to(memory_format=torch.channels_last)
     book = painter.quantize["embedding"]

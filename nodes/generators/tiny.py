@@ -7,6 +7,7 @@ networks is trained.
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,8 @@ class Tiny(nn.Sequential):
             layers = [self._layer(number, found, decodes) for number in range(max(found, default=-1) + 1)]
         super().__init__(*layers)
         fill(self, {key.removeprefix("layers."): tensor for key, tensor in tensors.items()}, name)
-        self.to(device, dtype).to(memory_format=torch.channels_last)
+        placed: Any = self.to(device, dtype)  # torch 2.13 does not say that `to` takes a memory format
+        placed.to(memory_format=torch.channels_last)
         halvings = sum(layer.stride[0] == 2 for layer in layers if isinstance(layer, nn.Conv2d))
         self.factor = 2 ** max(halvings, sum(isinstance(layer, nn.Upsample) for layer in layers))
         convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]

@@ -245,6 +245,9 @@ def test_weights_of_another_network_are_named(folder: Path, tmp_path: Path) -> N
     )
     with pytest.raises(ValueError, match=r"not those of DALL-E mini: there is no 'embed_tokens.weight'"):
         draw(tmp_path)
+    torch.save({"layers.0.x": torch.zeros(2)}, tmp_path / "decoder_mini.pt")
+    with pytest.raises(ValueError, match=r"the decoder has no embed_positions\.weight"):
+        draw(tmp_path)
 
 
 @pytest.mark.parametrize(("role", "size"), NAMES)

@@ -289,3 +289,29 @@ def test_bfloat16_paints_nearly_the_same(name: str, make: Make) -> None:
 
 def _remembers(canvas: Canvas) -> bool:
     return isinstance(canvas.live, Remembers)
+
+
+@pytest.mark.parametrize("name", ["dvae.canvas soft", "taesd.canvas", "vqgan.canvas quantize"])
+def test_where_the_decoder_knows_its_encoder_a_picture_that_is_taken_on_comes_back(name: str, make: Make) -> None:
+    canvas = make(name, precision="float32")
+    canvas.live.repaint(photograph())  # now its encoder is there too
+    weights = [tensor.requires_grad_() for network in networks(canvas.live) for tensor in network.parameters()]
+    fit = torch.optim.Adam(weights, lr=5e-3)
+    known = [photograph(seed) for seed in (10, 11, 12)]
+    for step in range(240):
+        canvas.live.repaint(known[step % 3])
+        fit.zero_grad()
+        (canvas()[0] - fitted(known[step % 3], canvas.row.size)).square().mean().backward()
+        fit.step()
+    for image in known:
+        canvas.live.repaint(image)
+        picture = fitted(image, canvas.row.size)
+        flat = float((picture - picture.mean((2, 3), keepdim=True)).square().mean())
+        assert canvas.far(image) < 0.5 * flat, "no nearer than a flat colour"
+
+
+def networks(thing: Any) -> list[torch.nn.Module]:
+    """The networks that a canvas paints and reads with, its own and those of what it holds."""
+    found = [value for value in vars(thing).values() if isinstance(value, torch.nn.Module)]
+    held = [value for value in vars(thing).values() if type(value).__module__.startswith("t2iflow.nodes.generators")]
+    return found + [network for value in held if value not in found for network in networks(value)]

@@ -9,18 +9,17 @@ import importlib.resources
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Gt, Interval, Le
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes, Random
-from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.generators.biggan import BigGAN
 from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Count, Image, Latent, Loads, Loss, Positive
 
@@ -78,11 +77,11 @@ class Canvas:
         classes: Number | str | list[Number | str] | None = None,
         start_steps: Count = 100,
         start_rate: Positive = 0.07,
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        precision: Precision = "auto",
     ) -> None:
         self._max_classes, self._temperature = max_classes, temperature
         self._start_steps, self._start_rate = start_steps, start_rate
-        dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        dtype = dtype_of(precision, device)
         self._network = BigGAN(obtain(weights, "biggan", notes), truncation, device, dtype)
         layout, rows = self._network.layout, self._network.layout.rows
         self._noise = random.normal(rows, layout.z_dim).to(device).requires_grad_()
@@ -108,13 +107,7 @@ class Canvas:
         """Fit noise and classes to the picture, as well as it gets in `start_steps`."""
         side = self._network.layout.side
         target = fitted(image.detach(), (side, side)).clamp(0, 1)
-        fit = torch.optim.Adam(self.trainable(), lr=self._start_rate)
-        with torch.enable_grad():
-            for _ in range(self._start_steps):
-                fit.zero_grad()
-                F.mse_loss(self().image, target).backward()
-                fit.step()
-        fit.zero_grad()
+        fit(self.trainable(), lambda: self().image, target, self._start_steps, self._start_rate)
 
     def _start(self, numbers: list[int], count: int) -> Tensor:
         """What each class starts around, (count,): Big Sleep's -3.9, or so that those of `numbers` prevail."""

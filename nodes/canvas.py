@@ -4,7 +4,7 @@ Each paints one picture, starts from `init` where one is wired, and takes on ano
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import torch
@@ -208,3 +208,14 @@ def fitted(image: Tensor, size: Size) -> Tensor:
     """The first picture of a batch in another size, (1, 3, h, w), low-passed where it shrinks."""
     width, height = size
     return F.interpolate(image[:1], (height, width), mode="bilinear", antialias=True, align_corners=False)
+
+
+def fit(tensors: list[Tensor], paint: Callable[[], Tensor], target: Tensor, steps: int, rate: float) -> None:
+    """Train tensors until what is painted from them is the target, as well as it gets in some steps of Adam."""
+    adam = torch.optim.Adam(tensors, lr=rate)
+    with torch.enable_grad():
+        for _ in range(steps):
+            adam.zero_grad()
+            F.mse_loss(paint(), target).backward()
+            adam.step()
+    adam.zero_grad()

@@ -2,17 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 
 from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Count, Fraction, Image, Loads, NonNegative, Positive, Reads
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def _square(settings: Mapping[str, Any]) -> None:
@@ -53,7 +51,7 @@ def mini(
     from t2iflow.nodes.generators import dalle_mini
     from t2iflow.nodes.generators.bart import Sampling
 
-    dtype = native(device) if precision == "auto" else getattr(torch, precision)
+    dtype = dtype_of(precision, device)
     found = obtain(weights, "dalle-mini", notes)
     length = dalle_mini.rows(found, "decoder", "embed_positions.weight")
     chances = random.uniform(count, length)
@@ -93,7 +91,7 @@ def pytorch(
     """
     from t2iflow.nodes.generators import dalle_checkpoint, dalle_text
 
-    dtype = native(device) if precision == "auto" else getattr(torch, precision)
+    dtype = dtype_of(precision, device)
     transformer, decoder = dalle_checkpoint.load(obtain(weights, "dalle-pytorch", notes), device, dtype)
     shape = transformer.shape
     text = dalle_text.tokens(prompt, shape.text_seq_len, shape.num_text_tokens, tokenizer, notes).to(device)

@@ -19,7 +19,7 @@ from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.sampling import drawn
 from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Image, Loads, NonNegative, Positive, Size
 
@@ -71,11 +71,11 @@ class Canvas:
         start: Literal["codes", "noise"] | Annotated[list[Code], Len(1)] = "codes",
         certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
         blacklist: list[Code] | None = None,
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
         self._weights, self._notes, self._device = weights, notes, device
-        self._dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        self._dtype = dtype_of(precision, device)
         self._size, self._steer, self._certainty = size, steer, certainty
         tensors = obtain(weights, "dvae", notes, roles=("decoder",)).tensors("decoder")
         self._decoder = Decoder(tensors, weights, device, self._dtype)

@@ -1,6 +1,17 @@
-"""Which number format a device computes fastest in, where a node leaves it to us."""
+"""Which number format a node computes in."""
+
+from typing import Literal
 
 import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
+"""A format, or whichever the device computes fastest in."""
+
+
+def dtype_of(precision: str, device: torch.device) -> torch.dtype:
+    """The format that a setting means: the device's own for `auto`, else the one of that name."""
+    dtype: torch.dtype = native(device) if precision == "auto" else getattr(torch, precision)
+    return dtype
 
 
 def native(device: torch.device) -> torch.dtype:

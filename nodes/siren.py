@@ -8,17 +8,14 @@ cache, and the cosines that the way back needs are taken on the way there.
 from typing import Annotated, Any, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Interval
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.types import Count, Image, Positive, Size
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @node
@@ -59,7 +56,7 @@ class Canvas:
         self.pace = pace
         self._w0, self._output = w0, output
         self._start_steps, self._start_rate = start_steps, start_rate
-        self._dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        self._dtype = dtype_of(precision, device)
         self._places = _places(size).to(device)
         self._strip = 2048 if device.type == "cpu" else len(self._places)
         self._parameters = []
@@ -86,13 +83,7 @@ class Canvas:
         target = fitted(image.detach(), self._size)[0].flatten(1).T.clamp(0, 1)
         # Before the last function, where a colour that was cut off still has a gradient.
         wanted = target * 2 - 1 if self._output == "clamp" else torch.logit(target, eps=0.02) / 3
-        fit = torch.optim.Adam(self._parameters, lr=self._start_rate)
-        with torch.enable_grad():
-            for _ in range(self._start_steps):
-                fit.zero_grad()
-                F.mse_loss(self._colours(), wanted).backward()
-                fit.step()
-        fit.zero_grad()
+        fit(self._parameters, self._colours, wanted, self._start_steps, self._start_rate)
 
     def _colours(self) -> Tensor:
         """Three numbers around 0 for each place, (h * w, 3)."""

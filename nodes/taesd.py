@@ -8,16 +8,15 @@ from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes, Random
-from t2iflow.nodes.canvas import fitted
+from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.generators.cutting import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.tiny import Tiny
 from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain, offers
 from t2iflow.nodes.types import Count, Image, Latent, Loads, NonNegative, Positive, Size
 
@@ -58,12 +57,12 @@ class Canvas:
         noise: NonNegative = 0.5,
         start_steps: Count = 100,
         start_rate: Positive = 0.1,
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
         self._weights, self._notes, self._device, self._size = weights, notes, device, size
         self._start_steps, self._start_rate = start_steps, start_rate
-        self._dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        self._dtype = dtype_of(precision, device)
         self._decoder = self._network("decoder")
         columns, rows = grid(size, self._decoder.factor)
         start = noise * random.normal(1, self._decoder.channels, rows, columns)
@@ -84,19 +83,11 @@ class Canvas:
         """Take on the picture, as the encoder reads it, or as well as it gets in `start_steps`."""
         picture = fitted(image.detach(), self._size).clamp(0, 1)
         if self._encoder is None:
-            self._fit(picture)
+            latent = self._latent
+            fit([latent], lambda: self._colours(latent), picture, self._start_steps, self._start_rate)
             return
         with torch.no_grad():
             self._latent.copy_(self._encoder(picture.to(self._dtype)))
-
-    def _fit(self, picture: Tensor) -> None:
-        fit = torch.optim.Adam([self._latent], lr=self._start_rate)
-        with torch.enable_grad():
-            for _ in range(self._start_steps):
-                fit.zero_grad()
-                F.mse_loss(self._colours(self._latent), picture).backward()
-                fit.step()
-        fit.zero_grad()
 
     def _colours(self, latent: Tensor) -> Tensor:
         """What the decoder paints, before it is cut to 0..1."""

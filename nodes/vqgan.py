@@ -19,7 +19,7 @@ from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.sampling import drawn
 from t2iflow.nodes.generators.taming import VQGAN, nearest
 from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Image, Latent, Loads, Positive, Size
 
@@ -69,10 +69,10 @@ class Canvas:
         bounded: bool = True,
         certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
         blacklist: list[Annotated[int, Ge(0)]] | None = None,
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
-        dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        dtype = dtype_of(precision, device)
         self._network = VQGAN(obtain(weights, "vqgan", notes), blacklist or [], device, dtype)
         self._size, self._grid = size, grid(size, self._network.layout.factor)
         self._quantizes, self._certainty = steer == "quantize", certainty

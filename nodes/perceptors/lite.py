@@ -17,7 +17,7 @@ from t2iflow.nodes.perceptor import Seen
 from t2iflow.nodes.perceptors import colours, efficientnet
 from t2iflow.nodes.perceptors.efficientnet import Glance
 from t2iflow.nodes.perceptors.subjects import Reading, Subjects
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.precision import dtype_of
 
 KNOWN = 0.75
 """Below this nearness of names (a cosine) a subject is a guess."""
@@ -44,7 +44,7 @@ class Lite:
     scale = 50.0  # about the length of the logits of a picture that it is sure of
 
     def __init__(self, device: torch.device, precision: str = "auto") -> None:
-        dtype = native(device) if precision == "auto" else getattr(torch, precision)
+        dtype = dtype_of(precision, device)
         self._network = efficientnet.load("lite0", dtype).to(device)
         self._subjects = Subjects()
         self._device = device

@@ -16,17 +16,33 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tick:
-    """Where a run stands: `step` of `steps` in this region, `frame` of `frames` under a camera; all count from 0."""
+    """Where a run stands: `step` of `steps` in this frame, `frame` of `frames` under a camera; all count from 0.
+
+    A film that closes to a loop has a few frames beyond the last, which pass into the first ones. `fps`: frames a
+    second, 0 where nothing says.
+    """
 
     step: int = 0
     steps: int = 1
     frame: int = 0
     frames: int = 1
+    fps: float = 0.0
 
     @property
     def progress(self) -> float:
-        """How far the region has come, 0 at its first step and 1 at its last."""
-        return self.step / max(self.steps - 1, 1)
+        """How far the picture has come: from 0 at its first step to 1 at its last, and 1 in all later frames."""
+        return 1.0 if self.frame else self.step / max(self.steps - 1, 1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which frames a film is to hold, both included and counted from 0; `last` None: to the end."""
+
+    first: int = 0
+    last: int | None = None
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True)
@@ -108,4 +124,4 @@ class Folder(Protocol):
         """Say that a file is complete."""
 
 
-AMBIENT: Sequence[type] = (Tick, Share, Random, Notes, Folder, torch.device)
+AMBIENT: Sequence[type] = (Tick, Part, Share, Random, Notes, Folder, torch.device)

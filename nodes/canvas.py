@@ -10,18 +10,16 @@ from typing import Annotated, Any
 import torch
 import torch.nn.functional as F
 from annotated_types import Interval, Len
-from pydantic import Field
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Random
+from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, Image, NonNegative, Positive, Size
+from t2iflow.nodes.sampling import Border, reach
+from t2iflow.nodes.types import Count, Hex, Image, NonNegative, Positive, Size
 
 CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """From colours that vary on their own to red, green and blue, which vary together (Lucid; measured on ImageNet)."""
-
-Hex = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-"""A colour as "#rrggbb"."""
 
 Colours = Annotated[list[Hex], Len(2, 256)]
 """The colours to paint in."""
@@ -117,6 +115,19 @@ class Fourier:
         planes = torch.logit(fitted(image, self._size), eps=0.01)
         planes = torch.einsum("cr,brhw->bchw", torch.linalg.inv(self._mixing), planes)
         self._spectrum.copy_(torch.view_as_real(torch.fft.rfft2(planes, norm="ortho") / self._scale))
+
+    @torch.no_grad()
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on a pan that wraps, exactly, by turning phases."""
+        affine = motion.affine(reach(self._size))
+        if affine is None or border != "wrap" or not torch.equal(affine[:, :2], torch.eye(2, dtype=affine.dtype)):
+            return False
+        width, height = self._size
+        right, down = (affine[:, 2] * min(self._size) / 2).tolist()  # in pixels
+        cycles = torch.fft.fftfreq(height)[:, None] * down + torch.fft.rfftfreq(width) * right
+        turned = torch.view_as_complex(self._spectrum) * torch.exp(2j * math.pi * cycles).to(self._spectrum.device)
+        self._spectrum.copy_(torch.view_as_real(turned))
+        return True
 
 
 def _filled(settings: Mapping[str, Any]) -> None:

@@ -11,13 +11,14 @@ from annotated_types import Len
 from pydantic import AfterValidator
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Notes, Random
+from t2iflow.nodes.ambient import Notes, Random, Tick
 from t2iflow.nodes.crops import Crops, boxes, whole
 from t2iflow.nodes.node import node
 from t2iflow.nodes.perceptor import Clip, Composes, Seen, Wanted
 from t2iflow.nodes.perceptors.loading import Precision, load
 from t2iflow.nodes.perceptors.sources import find
-from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores
+from t2iflow.nodes.scenes import Timetable, read_scenes
+from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath
 
 WeightsPath = Annotated[str, Reads("weights")]
 
@@ -62,6 +63,10 @@ def text(clip: Clip, notes: Notes, *, prompt: Prompt, stop: float | None = None)
     `lite` knows only single things, so for it "a fox and an owl" is composed: the left of the picture is judged by the
     first, the right by the second, the whole by both.
     """
+    return _asked(clip, prompt, stop, notes)
+
+
+def _asked(clip: Clip, prompt: Prompt, stop: float | None, notes: Notes) -> Wanted:
     texts = [prompt] if isinstance(prompt, str) else list(prompt)
     weights = list(prompt.values()) if isinstance(prompt, dict) else [1.0] * len(texts)
     if not texts or not all(text.strip() for text in texts):
@@ -126,6 +131,66 @@ def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
         raise ValueError(f"there is no prompt at position {position:g}; the last of {last + 1} is at {last}")
     before = min(int(position), max(last - 1, 0))
     return prompts[before].blend(prompts[min(before + 1, last)], position - before)
+
+
+def _told(settings: Mapping[str, Any]) -> None:
+    """Refuse a story told twice or not at all, and one that never goes on; read it, if it is in a file."""
+    if (settings["scenes"] is None) == (settings["file"] is None):
+        raise ValueError("a story has either `scenes`, or a `file` with a scene a line")
+    if settings["hold"] == 0 and not settings["fade"]:
+        raise ValueError("with `hold: 0`, `fade` must be above 0")
+    if settings["file"]:
+        read_scenes(settings["file"])
+
+
+@node(check=_told)
+class Story:
+    """What scenes ask for one after another, over the frames of a film; without a camera, over an optimiser's steps.
+
+    `scenes`: prompts as in `text`; or `file`: a text file with a scene a line, where ` | ` stands between several
+    prompts, each with a `:weight` at its end or none; empty lines and those that begin with # are skipped.
+
+    Each scene is held for `hold` frames and passes into the next over `fade`, slowly at both ends, as in `blend`.
+    Without `hold` the scenes share the film evenly, after their fades; without `fade` it is half of `hold`. After the
+    last the first comes again if `loop`, else the last stays. `stop` as in `text`.
+
+    PyTTI and nerdyrodent's VQGAN-CLIP (2021) tell stories so; the latter cuts, as `fade: 0` does.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        notes: Notes,
+        *,
+        scenes: Annotated[list[Prompt], Len(1)] | None = None,
+        file: TextPath | None = None,
+        hold: NonNegative | None = None,
+        fade: NonNegative | None = None,
+        loop: bool = False,
+        stop: float | None = None,
+    ) -> None:
+        _told({"scenes": scenes, "file": file, "hold": hold, "fade": fade})
+        prompts = scenes or read_scenes(file or "")
+        self._wanted = [_asked(clip, prompt, stop, notes) for prompt in prompts]
+        self._timetable = Timetable(len(prompts), hold, fade, loop)
+        self._notes: Notes | None = notes
+
+    def __call__(self, tick: Tick) -> Wanted:
+        """What is wanted now."""
+        # The frames with which a film closes to a loop come after its last, and pass into its first.
+        film = tick.frames > 1
+        time, length = (tick.frame % tick.frames, tick.frames) if film else (tick.step, tick.steps)
+        if self._notes is not None:
+            self._warn(length, "frames" if film else "steps", self._notes)
+            self._notes = None
+        before, after, part = self._timetable.at(time, length)
+        return self._wanted[before].blend(self._wanted[after], part)
+
+    def _warn(self, length: int, unit: str, notes: Notes) -> None:
+        """Say if the story is not at its end when the film is."""
+        needs = math.ceil(self._timetable.needs(length) - 1e-6)
+        if needs > length:
+            notes.warn(f"the story needs {needs} {unit} for its {len(self._wanted)} scenes, but there are {length}")
 
 
 class Ranked(NamedTuple):

@@ -5,8 +5,10 @@ draws codes.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt, Len, Lt
@@ -18,8 +20,10 @@ from t2iflow.nodes.generators.cutting import cut
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.sampling import drawn
+from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
+from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Image, Loads, NonNegative, Positive, Size
 
@@ -119,23 +123,29 @@ class Canvas:
         """What likelihoods are the softmax of, (parts, places, codes); the parts are even and odd codes, or all."""
         return [self._trained]
 
-    def finish(self) -> None:
-        """Paint the likeliest codes from now on."""
+    @contextmanager
+    def finished(self) -> Iterator[None]:
+        """Within it, the likeliest codes are painted."""
         self._finished = True
+        try:
+            yield
+        finally:
+            self._finished = False
 
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it."""
-        self._finished = False
         self._trained.copy_(self._taken(image))
 
-    def state_dict(self) -> dict[str, Any]:
-        """Whether the picture is finished."""
-        return {"finished": self._finished}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take it back."""
-        self._finished = state["finished"]
+    @torch.no_grad()
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on the motion in the likelihoods, each of which stands for 8 x 8 pixels; never exact."""
+        if exact:
+            return False
+        columns, lines = self._grid
+        likely = self._trained.permute(0, 2, 1).unflatten(2, (lines, columns))
+        self._trained.copy_(motion(likely, border).flatten(2).permute(0, 2, 1))
+        return True
 
     @cached_property
     def _encoder(self) -> Encoder:

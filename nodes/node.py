@@ -10,6 +10,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
@@ -18,10 +19,12 @@ from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor
 
 from t2iflow.nodes.ambient import AMBIENT
+from t2iflow.nodes.motion import Motion
+from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.types import Image, Loads, Reads, Size
 
 Target = TypeVar("Target", bound=Callable[..., Any])
-Role = Literal["function", "canvas", "optimizer", "sink", "memory"]
+Role = Literal["function", "canvas", "optimizer", "camera", "sink", "memory"]
 Check = Callable[[Mapping[str, Any]], object]
 Fits = Callable[[Size, Mapping[str, Any]], object]
 
@@ -64,8 +67,8 @@ class Settles(Protocol):
 class Finishes(Protocol):
     """A canvas whose finished picture is painted in another way than those of the steps: hard codes for soft ones."""
 
-    def finish(self) -> None:
-        """Called once, after the last step and before the finished picture is painted."""
+    def finished(self) -> AbstractContextManager[None]:
+        """Within it, what is painted is the finished picture."""
 
 
 @runtime_checkable
@@ -74,6 +77,15 @@ class Repaints(Protocol):
 
     def repaint(self, image: Image) -> None:
         """Take on the picture, resized to the canvas where needed."""
+
+
+@runtime_checkable
+class Moves(Protocol):
+    """A canvas that a camera can move in its own terms, without painting a moved picture anew."""
+
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on the motion; False, and nothing done, where it can't, or where it would lose something and must be
+        `exact`."""
 
 
 @runtime_checkable

@@ -52,6 +52,14 @@ class Fit:
         self._optimizer = self._make([{"params": group} for group in groups.values()])
         self._means = [torch.zeros_like(tensor) for tensor in tensors] if self.decay else []
 
+    def restart(self, carry: bool) -> None:
+        """Begin with the tensors as they are now: without their running mean, and without moments but to `carry`."""
+        if not carry:
+            self._optimizer.state.clear()
+        self._taken = 0
+        for mean in self._means:
+            mean.zero_()
+
     def clear(self) -> None:
         """Forget the gradients of the last step."""
         self._optimizer.zero_grad(set_to_none=True)

@@ -34,6 +34,19 @@ class Seen:
     layers: tuple[Layer, ...] = ()
     across: Tensor | None = None  # (n,): the middle of each crop in the picture, -1 at the left to 1; None: 0
 
+    def unlike(self, other: "Seen") -> Tensor:
+        """How far this is from what was seen in other crops, each beside its own: one number.
+
+        One minus the cosine, and where the perceptor shows its layers the mean over them of the squared differences of
+        their activations, in trained deviations: a perceptual distance, after Zhang et al. 2018 (LPIPS).
+        """
+        far = 1 - (self.embeddings * other.embeddings).sum(-1).mean()
+        apart = [
+            ((one.activations - two.activations) / one.std.view(1, -1, 1, 1).clamp(min=0.05)).square().mean()
+            for one, two in zip(self.layers, other.layers, strict=True)
+        ]
+        return torch.stack([far, *([torch.stack(apart).mean()] if apart else [])]).sum()
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from t2iflow.nodes.ambient import Random
 from t2iflow.nodes.canvas import fit, fitted
+from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
+from t2iflow.nodes.sampling import Border, reach
 from t2iflow.nodes.types import Count, Image, Positive, Size
 
 
@@ -84,6 +86,20 @@ class Canvas:
         # Before the last function, where a colour that was cut off still has a gradient.
         wanted = target * 2 - 1 if self._output == "clamp" else torch.logit(target, eps=0.02) / 3
         fit(self._parameters, self._colours, wanted, self._start_steps, self._start_rate)
+
+    @torch.no_grad()
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on an affine motion, exactly, in the first layer; beyond its border the network paints on."""
+        affine = motion.affine(reach(self._size))
+        if affine is None:
+            return False
+        # Here down comes before across, and the outermost pixels' middles, not their edges, are what spans -1..1.
+        stretch = torch.tensor([side / max(side - 1, 1) for side in reversed(self._size)], dtype=affine.dtype)
+        linear, shift = affine[:, :2].flip(0, 1) * stretch[:, None] / stretch, affine[:, 2].flip(0) * stretch
+        weight, bias = self._parameters[:2]
+        bias += weight @ shift.to(weight)
+        weight.copy_(weight @ linear.to(weight))
+        return True
 
     def _colours(self) -> Tensor:
         """Three numbers around 0 for each place, (h * w, 3)."""

@@ -15,8 +15,10 @@ from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.generators.cutting import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.tiny import Tiny
+from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
+from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.store.obtaining import obtain, offers
 from t2iflow.nodes.types import Count, Image, Latent, Loads, NonNegative, Positive, Size
 
@@ -88,6 +90,13 @@ class Canvas:
             return
         with torch.no_grad():
             self._latent.copy_(self._encoder(picture.to(self._dtype)))
+
+    @torch.no_grad()
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on the motion in what is painted from, which stands for 8 x 8 pixels each; never exact."""
+        if not exact:
+            self._latent.copy_(motion(self._latent, border))
+        return not exact
 
     def _colours(self, latent: Tensor) -> Tensor:
         """What the decoder paints, before it is cut to 0..1."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, NewType, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Len
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 Image = NewType("Image", Tensor)
@@ -47,6 +47,9 @@ NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
 Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
+Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+"""A colour as "#rrggbb"."""
+
 Size: TypeAlias = Annotated[tuple[Pixels, Pixels], "width, height"]
 """Width and height in pixels, in that order, as people say them."""
 
@@ -86,6 +89,15 @@ class Loads:
 
 PicturePath: TypeAlias = Annotated[str, Reads("picture")]
 """A picture to read: PNG, JPEG or WebP."""
+
+FilmPath: TypeAlias = Annotated[str, Reads("film")]
+"""A film to read: MP4, MOV, MKV, WebM, AVI or GIF."""
+
+SoundPath: TypeAlias = Annotated[str, Reads("sound")]
+"""A sound to read: WAV, MP3, FLAC or OGG, or that of a film."""
+
+TextPath: TypeAlias = Annotated[str, Reads("text")]
+"""A text to read: UTF-8, at most 1 MB."""
 
 Prompt: TypeAlias = "str | list[str] | dict[str, float]"
 """A text, several texts, or texts with weights; a negative weight pushes away."""

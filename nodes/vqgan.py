@@ -5,6 +5,8 @@ moves how likely each code is; with what S2, nerdyrodent and jbustter added.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
@@ -18,8 +20,10 @@ from t2iflow.nodes.generators.cutting import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.sampling import drawn
 from t2iflow.nodes.generators.taming import VQGAN, nearest
+from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
+from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Image, Latent, Loads, Positive, Size
 
@@ -118,25 +122,40 @@ class Canvas:
         if self._quantizes and self._bounds is not None:
             self._trained.clamp_(*self._bounds)
 
-    def finish(self) -> None:
-        """Paint the likeliest codes from now on."""
+    @contextmanager
+    def finished(self) -> Iterator[None]:
+        """Within it, the likeliest codes are painted."""
         self._finished = True
+        try:
+            yield
+        finally:
+            self._finished = False
 
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it; it is the new start."""
-        self._finished = False
         self._trained.copy_(self._taken(image))
         self._start = self._likeliest()
 
+    @torch.no_grad()
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on the motion in the vectors or likelihoods, each of which stands for some pixels; never exact."""
+        if exact:
+            return False
+        rows = self._trained if self._quantizes else self._placed(self._trained)
+        moved = motion(rows, border)
+        self._trained.copy_(moved if self._quantizes else moved[0].flatten(1).T)
+        self.settle()
+        self._start = self._likeliest()
+        return True
+
     def state_dict(self) -> dict[str, Any]:
-        """The start, and whether the picture is finished."""
-        return {"start": self._start, "finished": self._finished}
+        """The start."""
+        return {"start": self._start}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take them back."""
+        """Take it back."""
         self._start = state["start"].to(self._start.device)
-        self._finished = state["finished"]
 
     @torch.no_grad()
     def _taken(self, image: Image) -> Tensor:

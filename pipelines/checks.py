@@ -6,10 +6,12 @@ from pathlib import PurePath
 import networkx as nx
 
 from t2iflow.nodes.ambient import Share
+from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.perceptor import Seen, Wanted
-from t2iflow.pipelines.graph import Graph, Node
+from t2iflow.pipelines.graph import Graph, Node, Source
 from t2iflow.pipelines.keyframes import least
 from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.scopes import cameras, filmed, optimizers, scopes, upstream
 
 
 def check(graph: Graph) -> Iterator[Problem]:
@@ -19,35 +21,15 @@ def check(graph: Graph) -> Iterator[Problem]:
     loops = list(_cycles(graph))
     yield from loops
     yield from _unreachable_losses(graph)
+    yield from _aimless_cameras(graph)
     if not loops:  # else looking for where an embedding comes from might never end
         yield from _mixed_perceptors(graph)
         yield from _shared_canvases(graph)
         yield from _unjudged_pictures(graph)
         yield from _tangled_regions(graph)
-        yield from _still_keyframes(graph)
         yield from _unfitting_sizes(graph)
         yield from _too_many_passes(graph)
         yield from _idle_every(graph)
-
-
-def upstream(graph: Graph, optimizer: str, *ports: str) -> set[str]:
-    """Nodes whose values reach these ports of an optimiser by being computed, not by a port that is read once or by
-    another optimiser's finished picture: where a gradient can come from."""
-    net = graph.net
-    found: set[str] = set()
-    ahead = [a for a, _, wire in net.in_edges(optimizer, data=True) if wire["port"] in ports]
-    while ahead:
-        name = ahead.pop()
-        if name in found or graph.nodes[name].spec.role == "optimizer":
-            continue
-        found.add(name)
-        ahead += [a for a, _, wire in net.in_edges(name, data=True) if not wire["once"]]
-    return found
-
-
-def optimizers(graph: Graph) -> list[Node]:
-    """The optimiser nodes, in the order of the recipe."""
-    return [node for node in graph.nodes.values() if node.spec.role == "optimizer"]
 
 
 def _makes_nothing(graph: Graph) -> Iterator[Problem]:
@@ -122,6 +104,43 @@ def _listed(names: set[str]) -> str:
 
 def _canvases(graph: Graph, names: set[str]) -> set[str]:
     return {name for name in names if graph.nodes[name].spec.role == "canvas"}
+
+
+def _aimless_cameras(graph: Graph) -> Iterator[Problem]:
+    owner: dict[str, str] = {}
+    for camera in cameras(graph):
+        name = filmed(graph, camera)
+        if graph.nodes[name].spec.role != "optimizer":
+            fits = [fit.name for fit in optimizers(graph)]
+            yield Problem(
+                "T2I412",
+                f"the camera `{camera.name}` films what `{name}` makes, which is no optimiser's picture",
+                camera.place,
+                hints=(f"wire it to an optimiser: `image: ${fits[0] if fits else 'fit'}`",),
+            )
+        elif owner.setdefault(name, camera.name) != camera.name:
+            yield Problem(
+                "T2I412",
+                f"`{owner[name]}` and `{camera.name}` both film what `{name}` makes",
+                camera.place,
+                hints=("join their motions in one: `camera.path` takes several, and goes from one to the next",),
+            )
+    for node in graph.nodes.values():
+        lends = any(source.node == node.name for other in graph.nodes.values() for source in _motions(other))
+        if node.spec.role == "camera" and not node.wires.get("image") and not lends and node.name not in graph.torn:
+            yield Problem(
+                "T2I412",
+                f"the camera `{node.name}` films nothing",
+                node.place,
+                hints=("wire it to an optimiser (`image: $fit`), or lend its motion to a `camera.path`",),
+            )
+
+
+def _motions(node: Node) -> Iterator[Source]:
+    """Where the motions come from that a node takes."""
+    for port, sources in node.wires.items():
+        if node.spec.ports[port].kind is Motion:
+            yield from sources
 
 
 def _mixed_perceptors(graph: Graph) -> Iterator[Problem]:
@@ -202,23 +221,6 @@ def _tangled_regions(graph: Graph) -> Iterator[Problem]:
                 )
 
 
-def _still_keyframes(graph: Graph) -> Iterator[Problem]:
-    during = set().union(*(upstream(graph, fit.name, "loss", "image") for fit in optimizers(graph)), set())
-    for node in graph.nodes.values():
-        steps = (
-            node.name in during
-            or node.spec.role == "optimizer"
-            or upstream(graph, node.name, *node.spec.ports) & during
-        )
-        if node.scheduled and not steps:
-            yield Problem(
-                "T2I206",
-                f"node `{node.name}` runs once, so its keyframes would never change anything",
-                node.place,
-                hints=("keyframes are for nodes between a canvas and the loss of an optimiser, and for optimisers",),
-            )
-
-
 def _unfitting_sizes(graph: Graph) -> Iterator[Problem]:
     for node in graph.nodes.values():
         size = _size(graph, node)
@@ -254,19 +256,24 @@ def _too_many_passes(graph: Graph) -> Iterator[Problem]:
 
 
 def _idle_every(graph: Graph) -> Iterator[Problem]:
-    def runs_in_steps(name: str, fit: Node) -> bool:
+    found = scopes(graph).values()
+    shown = {sink for scope in found for sink, _ in scope.shown}
+    filming = {scope.camera.name for scope in found if scope.camera}
+
+    def looks_on(name: str, fit: Node) -> bool:
         during = upstream(graph, fit.name, "loss", "image")
         return name not in nx.descendants(graph.net, fit.name) and bool(nx.ancestors(graph.net, name) & during)
 
     for node in graph.nodes.values():
-        if node.every > 1 and not (
-            node.spec.role == "sink" and any(runs_in_steps(node.name, fit) for fit in optimizers(graph))
-        ):
+        watching = node.spec.role == "sink" and any(looks_on(node.name, fit) for fit in optimizers(graph))
+        if node.every > 1 and not watching and node.name not in shown | filming:
             yield Problem(
                 "T2I406",
-                f"`every` on node `{node.name}` has no meaning: it does not run in the steps of an optimiser",
+                f"`every` on node `{node.name}` has no meaning: it runs neither in the steps of an optimiser nor in the"
+                " frames of a camera",
                 node.place,
                 hints=(
-                    "`every` is for outputs wired to a canvas, such as `film: {use: output.video, image: $canvas}`",
+                    "`every` is for outputs wired to a canvas or a camera, such as"
+                    " `film: {use: output.video, image: $canvas}`",
                 ),
             )

@@ -13,6 +13,9 @@ from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.recipe import Recipe
 
+COPIED = ("picture", "film", "sound", "text")
+"""Files of these kinds are copied into the run folder; others are weights, which are large and found again."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -53,12 +56,12 @@ class Graph:
 
     @property
     def files(self) -> dict[str, str]:
-        """The pictures that nodes read, by whole path, with names that tell them apart within one folder."""
+        """What nodes read, weights aside, by whole path, with names that tell them apart within one folder."""
         paths = [
             node.settings[name]
             for node in self.nodes.values()
             for name, setting in node.spec.settings.items()
-            if setting.reads == "picture" and node.settings.get(name)
+            if setting.reads in COPIED and node.settings.get(name)
         ]
         return {path: f"inputs/{number}-{PurePath(path).name}" for number, path in enumerate(dict.fromkeys(paths), 1)}
 
@@ -69,6 +72,6 @@ class Graph:
         net.add_nodes_from(self.nodes)
         for node in self.nodes.values():
             for port, sources in node.wires.items():
-                for source in sources:
+                for source in (source for source in sources if source.node in self.nodes):
                     net.add_edge(source.node, node.name, port=port, once=node.spec.ports[port].once)
         return net

@@ -1,7 +1,9 @@
-"""A setting that changes over time: values at steps, or at parts of the way, and how to go from one to the next.
+"""A setting that changes over time: values at steps or frames, at parts of the way, or at seconds of a film, and how to
+go from one to the next.
 
-`{0: 1.0, 60: 1.02, 100%: 1.05, ease: smooth}`: a whole number is a step counted from 0, a percentage a part of the way,
-100% being the last step. Before the first and after the last keyframe its value stays.
+`{0: 1.0, 60: 1.02, 100%: 1.05, ease: smooth}`: a whole number is a step (or frame) counted from 0, a percentage a part
+of the way, 100% being the last, `2s` so many seconds of a film. Before the first and after the last keyframe its value
+stays.
 """
 
 import math
@@ -18,26 +20,28 @@ Ease = Literal["linear", "smooth", "in", "out", "hold", "exponential"]
 """How to go from one value to the next: evenly; slowly at both ends; slowly at first; slowly at last; not at all until
 the next is there; or by equal factors, which suits scales and rates."""
 
-Over = Literal["step"]
-"""Which clock counts: the steps of an optimiser."""
+Over = Literal["step", "frame"]
+"""Which clock counts: the steps of an optimiser, or the frames of a camera."""
 
 WORDS = ("ease", "over")
-PERCENT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*%")
+TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*(%|s)")
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When: a step counted from 0, or a percentage of the way."""
+    """When: a step or frame counted from 0, a percentage of the way, or seconds."""
 
     amount: float
-    percent: bool = False
+    unit: Literal["", "%", "s"] = ""
 
-    def step(self, steps: int) -> float:
-        """The step that this is, of `steps`; between two of them for many a percentage."""
-        return self.amount / 100 * (steps - 1) if self.percent else self.amount
+    def time(self, length: int, fps: float) -> float:
+        """The step or frame that this is, of `length`; between two of them for many a percentage."""
+        if self.unit == "%":
+            return self.amount / 100 * (length - 1)
+        return self.amount * fps if self.unit == "s" else self.amount
 
     def __str__(self) -> str:
-        return f"{self.amount:g}" + "%" * self.percent
+        return f"{self.amount:g}{self.unit}"
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,20 @@ class Keyframes:
     ease: Ease = "linear"
     over: Over | None = None
 
-    def at(self, step: float, steps: int) -> Any:
-        """The value at a step of `steps`; numbers are blended, whole ones rounded, all else holds until the next."""
-        first, second, part = self._between(step, steps)
+    def at(self, time: float, length: int, fps: float = 0.0) -> Any:
+        """The value at a step or frame of `length`; numbers are blended, whole ones rounded, all else holds until the
+        next. Seconds are made frames by `fps`."""
+        first, second, part = self._between(time, length, fps)
         return _blend(first, second, part, self.ease) if part else first
+
+    def turns(self, length: int, fps: float = 0.0) -> list[float]:
+        """The times of the keyframes themselves."""
+        return [moment.time(length, fps) for moment, _ in self.points]
+
+    @property
+    def in_seconds(self) -> bool:
+        """Whether a moment is in seconds, which only a film has."""
+        return any(moment.unit == "s" for moment, _ in self.points)
 
     def with_values(self, values: Iterable[Any]) -> "Keyframes":
         """The same moments with other values, one for each."""
@@ -61,7 +75,7 @@ class Keyframes:
         """The mapping as a recipe would write it."""
         written: dict[int | float | str, Any] = {}
         for moment, value in self.points:
-            key = str(moment) if moment.percent else _whole(moment.amount)
+            key = str(moment) if moment.unit else _whole(moment.amount)
             written[key] = list(value) if isinstance(value, tuple) else value
         if self.ease != "linear":
             written["ease"] = self.ease
@@ -69,15 +83,15 @@ class Keyframes:
             written["over"] = self.over
         return written
 
-    def _between(self, step: float, steps: int) -> tuple[Any, Any, float]:
-        """The values before and after a step, and the eased part of the way from one to the other."""
-        points = sorted(((at.step(steps), value) for at, value in self.points), key=lambda point: point[0])
-        index = bisect_right([at for at, _ in points], step)
+    def _between(self, time: float, length: int, fps: float) -> tuple[Any, Any, float]:
+        """The values before and after a time, and the eased part of the way from one to the other."""
+        points = sorted(((at.time(length, fps), value) for at, value in self.points), key=lambda point: point[0])
+        index = bisect_right([at for at, _ in points], time)
         if index == 0 or index == len(points):
             value = points[max(index - 1, 0)][1]
             return value, value, 0.0
         (start, first), (end, second) = points[index - 1 : index + 1]
-        return first, second, _eased((step - start) / (end - start), self.ease)
+        return first, second, _eased((time - start) / (end - start), self.ease)
 
 
 def changes(value: Any) -> bool:
@@ -91,8 +105,10 @@ def least(value: Any) -> Any:
 
 
 def is_keyframes(value: Located) -> bool:
-    """Whether a value is meant as keyframes: a mapping with a number or a percentage among its keys. A prompt that is a
-    number has quotes: `{"1984": 1}`."""
+    """Whether a value is meant as keyframes: a mapping with a number, a percentage or seconds among its keys.
+
+    A prompt that is a number has quotes: `{"1984": 1}`.
+    """
     inner = value.value
     return isinstance(inner, dict) and any(_moment(key) is not None for key in inner)
 
@@ -123,17 +139,22 @@ class _Reading:
             moment = _moment(key)
             if moment is None:
                 if key not in WORDS:
-                    self._report(key, f"`{key}` is no keyframe", suggest(key, WORDS), "write a step or a percentage")
+                    self._report(
+                        key,
+                        f"`{key}` is no keyframe",
+                        suggest(key, WORDS),
+                        "write a step or frame, a percentage (50%) or seconds (2s)",
+                    )
             elif moment.amount < 0 or not math.isfinite(moment.amount):
-                self._report(key, f"a keyframe at `{key}` never comes", "steps count from 0")
-            elif moment.percent and moment.amount > 100:
-                self._report(key, f"a keyframe at `{key}` never comes", "100% is the last step")
+                self._report(key, f"a keyframe at `{key}` never comes", "time counts from 0")
+            elif moment.unit == "%" and moment.amount > 100:
+                self._report(key, f"a keyframe at `{key}` never comes", "100% is the last")
             elif any(_same(moment, other) for other, _ in points):
                 self._report(key, f"two keyframes at `{key}`", None)
             else:
                 points.append((moment, item))
         points = self._of_one_type(points)
-        if len({moment.percent for moment, _ in points if moment.amount}) < 2:
+        if len({moment.unit for moment, _ in points if moment.amount}) < 2:
             points.sort(key=lambda point: point[0].amount)
         return points
 
@@ -174,12 +195,12 @@ class _Reading:
 def _moment(key: Any) -> Moment | None:
     if isinstance(key, int | float) and not isinstance(key, bool):
         return Moment(float(key))
-    match = PERCENT.fullmatch(key) if isinstance(key, str) else None
-    return Moment(float(match[1]), percent=True) if match else None
+    match = TIME.fullmatch(key) if isinstance(key, str) else None
+    return Moment(float(match[1]), "%" if match[2] == "%" else "s") if match else None
 
 
 def _same(one: Moment, other: Moment) -> bool:
-    return one.amount == other.amount and (one.percent == other.percent or one.amount == 0)
+    return one.amount == other.amount and (one.unit == other.unit or one.amount == 0)
 
 
 def _type(item: Located) -> str:

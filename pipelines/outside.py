@@ -1,10 +1,13 @@
 """What settings name outside of the recipe: files to read, and weights of generators."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from t2iflow.nodes import containers
 from t2iflow.nodes.node import Setting
 from t2iflow.nodes.pictures import looks_like_picture
+from t2iflow.nodes.scenes import looks_like_text
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.weights import ROLES
 from t2iflow.pipelines.problems import Place, Problem, suggest
@@ -12,8 +15,11 @@ from t2iflow.pipelines.problems import Place, Problem, suggest
 Report = Callable[..., None]
 
 
-def found(name: str, setting: Setting, folder: Path, place: Place, problems: list[Problem]) -> str:
-    """The whole path of what a setting names, relative paths from the folder on; known weights keep their name."""
+def found(name: str, setting: Setting, folder: Path, place: Place, problems: list[Problem]) -> str | None:
+    """The whole path of what a setting names, relative paths from the folder on; known weights keep their name.
+
+    None for a file that is not there, or of another kind.
+    """
 
     def report(code: str, message: str, *hints: str | None) -> None:
         problems.append(Problem(code, message, place, hints=tuple(hint for hint in hints if hint)))
@@ -23,13 +29,38 @@ def found(name: str, setting: Setting, folder: Path, place: Place, problems: lis
     return _file(name, setting.reads, folder.resolve(), report)
 
 
-def _file(name: str, what: str | None, folder: Path, report: Report) -> str:
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: what it is, how one is known, and what to do about another."""
+
+    what: str
+    is_one: Callable[[Path], object]
+    instead: str | None = None
+
+
+KINDS = {
+    "picture": Kind("picture (PNG, JPEG or WebP)", looks_like_picture),
+    "film": Kind(f"film ({containers.FILMS})", containers.film, "make it one: `ffmpeg -i {name} {stem}.mp4`"),
+    "sound": Kind(f"sound ({containers.SOUNDS})", containers.sound, "make it one: `ffmpeg -i {name} {stem}.wav`"),
+    "text": Kind("text (UTF-8, at most 1 MB)", looks_like_text, "save it as plain text"),
+}
+
+
+def _file(name: str, what: str | None, folder: Path, report: Report) -> str | None:
     path = (folder / name).resolve()
-    if path.is_file() and what == "picture" and not looks_like_picture(path):
-        report("T2I502", f"the file `{name}` is no picture (PNG, JPEG or WebP)")
     if not path.is_file():
         why = "is a folder, not a file" if path.is_dir() else "is not there"
         report("T2I502", f"the file `{name}` {why}", f"relative paths start at `{folder}`")
+        return None
+    kind = KINDS.get(what or "")
+    try:
+        if kind and not kind.is_one(path):
+            instead = kind.instead and kind.instead.format(name=path.name, stem=path.stem)
+            report("T2I502", f"the file `{name}` is no {kind.what}", instead)
+            return None
+    except OSError as fault:
+        report("T2I502", f"the file `{name}` can't be read: {fault.strerror}")
+        return None
     return str(path)
 
 

@@ -1,20 +1,18 @@
-"""When each node runs: once, in the steps of an optimiser, or after it.
+"""When each node runs: once, in the steps of an optimiser, in the frames of a camera, or after them.
 
-For each optimiser the compiler finds its region (a binding-time analysis): the canvases upstream of its loss, and what
-lies between them, or something that changes by itself, and the loss. The region splits at the picture: `paint` makes
-it, `judge` turns it into a loss, `watch` looks on. Everything else runs once, in the order in which values are ready.
+What an optimiser repeats is its region, which splits at the picture: `paint` makes it, `judge` turns it into a loss,
+`watch` looks on. A camera on its picture makes a film of it, its `shot`. Everything else runs once, in the order in
+which values are ready.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
 
-from t2iflow.nodes.ambient import Share, Tick
-from t2iflow.pipelines.checks import optimizers, upstream
 from t2iflow.pipelines.graph import Graph, Node
-
-Ordered = Callable[[set[str]], tuple[str, ...]]
+from t2iflow.pipelines.scopes import Looking, Scope, flow, scopes
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,31 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Shot:
+    """A camera that repeats a region: `aim` is computed before each move, `show` looks on at each frame it gives on."""
+
+    camera: str
+    frames: int
+    steps: int
+    every: int
+    fps: float
+    aim: tuple[str, ...]
+    show: tuple[Watch, ...]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Every node that is computed once a frame."""
+        showing = [name for watch in self.show for name in (*watch.before, watch.sink)]
+        return tuple(dict.fromkeys([*self.aim, self.camera, *showing]))
+
+    def __str__(self) -> str:
+        each = "" if self.every == 1 else f", made every {self.every}"
+        return f"{self.frames} frames of {self.camera}{each}, {self.steps} steps each after the first"
+
+
+@dataclass(frozen=True)
 class Region:
-    """What one optimiser repeats, each in ready order."""
+    """What one optimiser repeats, each in ready order; `first` is needed before the region's nodes can be made."""
 
     optimizer: str
     steps: int
@@ -37,12 +58,22 @@ class Region:
     paint: tuple[str, ...]
     judge: tuple[str, ...]
     watch: tuple[Watch, ...]
+    first: tuple[str, ...] = ()
+    shot: Shot | None = None
+
+    @property
+    def total(self) -> int:
+        """Steps of the optimiser and its camera, about: what newly comes in may need more, as closing a loop does."""
+        if self.shot is None:
+            return self.steps
+        return self.steps + (math.ceil(self.shot.frames / self.shot.every) - 1) * self.shot.steps
 
     @property
     def members(self) -> tuple[str, ...]:
-        """Every node of the region, the optimiser last."""
+        """Every node of the region."""
         watching = [name for watch in self.watch for name in (*watch.before, watch.sink)]
-        return tuple(dict.fromkeys([*self.paint, *self.judge, *watching, self.optimizer]))
+        filming = self.shot.members if self.shot else ()
+        return tuple(dict.fromkeys([*self.paint, *self.judge, *watching, self.optimizer, *filming]))
 
 
 @dataclass(frozen=True)
@@ -77,17 +108,28 @@ class Plan:
                 yield "once", {"compute": tuple(alone)}
                 alone = []
             if isinstance(item, Region):
-                parts = {"train": item.canvases, "paint": item.paint, "judge": item.judge}
-                for watch in item.watch:
-                    often = "every step" if watch.every == 1 else f"every {watch.every} steps"
-                    parts[often] = (*parts.get(often, ()), *watch.before, watch.sink)
                 passes = f", judged in {item.accumulate} passes" if item.accumulate > 1 else ""
-                yield f"{item.steps} steps of {item.optimizer}{passes}", parts
+                parts = {"train": item.canvases, "paint": item.paint, "judge": item.judge}
+                yield f"{item.steps} steps of {item.optimizer}{passes}", {**parts, **_watching(item.watch, "step")}
+            if isinstance(item, Region) and item.shot:
+                yield str(item.shot), {"move": (*item.shot.aim, item.shot.camera), **_watching(item.shot.show, "frame")}
+
+
+def _watching(watches: Iterable[Watch], clock: str) -> Mapping[str, tuple[str, ...]]:
+    """Outputs that look on, with what is computed for them, by how often."""
+    parts: dict[str, tuple[str, ...]] = {}
+    met: set[str] = set()
+    for watch in watches:
+        often = f"every {clock}" if watch.every == 1 else f"every {watch.every} {clock}s"
+        parts[often] = (*parts.get(often, ()), *(name for name in (*watch.before, watch.sink) if name not in met))
+        met |= {*watch.before, watch.sink}
+    return parts
 
 
 def make_plan(graph: Graph) -> Plan:
     """Place every node that an output needs."""
-    regions = {fit.name: _region(graph, fit) for fit in optimizers(graph)}
+    placing = _Placing(graph)
+    regions = {name: placing.region(scope) for name, scope in scopes(graph).items()}
     group = {name: region.optimizer for region in regions.values() for name in region.members}
     needed = _needed(graph, regions.values())
     contracted: nx.DiGraph[str] = nx.DiGraph()
@@ -95,7 +137,7 @@ def make_plan(graph: Graph) -> Plan:
     for start, end in graph.net.edges():
         if start in needed and end in needed and group.get(start, start) != group.get(end, end):
             contracted.add_edge(group.get(start, start), group.get(end, end))
-    order = nx.lexicographical_topological_sort(contracted, key=_recipe_order(graph))
+    order = nx.lexicographical_topological_sort(contracted, key=placing.place)
     return Plan(graph, tuple(regions.get(name, name) for name in order))
 
 
@@ -110,56 +152,54 @@ def _needed(graph: Graph, regions: Iterable[Region]) -> set[str]:
     return needed
 
 
-def _recipe_order(graph: Graph) -> Callable[[str], int]:
-    return {name: index for index, name in enumerate(graph.nodes)}.__getitem__
+class _Placing:
+    """Puts the nodes of regions into the order in which they are ready."""
 
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._flow = flow(graph)
+        self.place = {name: index for index, name in enumerate(graph.nodes)}.__getitem__
+        self._ready = list(nx.lexicographical_topological_sort(self._flow, key=self.place))
 
-def _region(graph: Graph, fit: Node) -> Region:
-    loss, picture = upstream(graph, fit.name, "loss"), upstream(graph, fit.name, "image")
-    canvases = {name for name in loss | picture if graph.nodes[name].spec.role == "canvas"}
-    moving = _moved(graph, canvases | {name for name in loss | picture if _changes(graph.nodes[name])})
-    paint = picture & moving
-    judge = (loss & moving) - paint
-    ready = list(nx.lexicographical_topological_sort(_flow(graph), key=_recipe_order(graph)))
+    def region(self, scope: Scope) -> Region:
+        """The scope in order."""
+        fit = scope.optimizer
+        return Region(
+            optimizer=fit.name,
+            steps=fit.settings.get("steps") or 0,
+            accumulate=fit.settings.get("accumulate") or 1,
+            canvases=self._ordered(scope.canvases),
+            paint=self._ordered(scope.paint),
+            judge=self._ordered(scope.judge),
+            watch=self._watches(scope.watching),
+            first=self._first(scope),
+            shot=None if scope.camera is None else self._shot(scope, scope.camera),
+        )
 
-    def ordered(names: set[str]) -> tuple[str, ...]:
-        return tuple(name for name in ready if name in names)
+    def _ordered(self, names: Iterable[str]) -> tuple[str, ...]:
+        wanted = set(names)
+        return tuple(name for name in self._ready if name in wanted)
 
-    return Region(
-        optimizer=fit.name,
-        steps=fit.settings.get("steps") or 0,
-        accumulate=fit.settings.get("accumulate") or 1,
-        canvases=ordered(canvases),
-        paint=ordered(paint),
-        judge=ordered(judge),
-        watch=tuple(_watches(graph, fit, paint | judge, ordered)),
-    )
+    def _shot(self, scope: Scope, camera: Node) -> Shot:
+        return Shot(
+            camera=camera.name,
+            frames=camera.settings["frames"],
+            steps=camera.settings["steps"],
+            every=camera.every,
+            fps=(scope.fps(self._graph) or 0.0) * camera.every,
+            aim=self._ordered(scope.aim),
+            show=self._watches(scope.shown),
+        )
 
+    def _first(self, scope: Scope) -> tuple[str, ...]:
+        """What changes by itself, and which a canvas starts from nevertheless: a film's first picture."""
+        members = scope.stepping | scope.filming
+        net = self._graph.net
+        starts = {a for a, b, wire in net.edges(data=True) if wire["once"] and b in members and a in members}
+        ahead = starts.union(*(nx.ancestors(self._flow, name) for name in starts))
+        return self._ordered((ahead & members) - scope.canvases)
 
-def _flow(graph: Graph) -> "nx.DiGraph[str]":
-    """Only the wires that are read at each call."""
-    flow: nx.DiGraph[str] = nx.DiGraph()
-    flow.add_nodes_from(graph.nodes)
-    flow.add_edges_from((a, b) for a, b, wire in graph.net.edges(data=True) if not wire["once"])
-    return flow
-
-
-def _changes(node: Node) -> bool:
-    """Whether the node gives something else at each step by itself: by the clock, or by the share that it makes."""
-    return node.scheduled or any(kind in (Tick, Share) for kind in node.spec.ambient.values())
-
-
-def _moved(graph: Graph, movers: set[str]) -> set[str]:
-    """The movers and all that is computed from them."""
-    flow = _flow(graph)
-    return movers.union(*(nx.descendants(flow, name) for name in movers))
-
-
-def _watches(graph: Graph, fit: Node, inside: set[str], ordered: Ordered) -> Iterator[Watch]:
-    flow = _flow(graph)
-    after = nx.descendants(graph.net, fit.name)
-    downstream = _moved(graph, inside) - inside - after - {fit.name}
-    for name in ordered(downstream):
-        if graph.nodes[name].spec.role == "sink":
-            before = (nx.ancestors(flow, name) & downstream) - {name}
-            yield Watch(name, ordered(before), graph.nodes[name].every)
+    def _watches(self, looking: tuple[Looking, ...]) -> tuple[Watch, ...]:
+        before = dict(looking)
+        nodes = self._graph.nodes
+        return tuple(Watch(sink, self._ordered(before[sink]), nodes[sink].every) for sink in self._ordered(before))

@@ -51,6 +51,7 @@ CODES: Mapping[str, str] = {
     "T2I409": "two outputs write one file",
     "T2I410": "an output needs two optimisers at the same time",
     "T2I411": "no weights of this family have this name",
+    "T2I412": "a camera films nothing that it could",
     # Packages and files
     "T2I501": "a package that offers nodes can't be imported",
     "T2I502": "a file is missing",

@@ -17,14 +17,15 @@ class UnfitError(ValueError):
 
 @dataclass
 class Checkpoint:
-    """Where a run stands: `item` of the plan, `step` in it, and the memory of everything that has one."""
+    """Where a run stands: `item` of the plan, `turn` and `step` in it, and the memory of everything that has one."""
 
     item: int
+    turn: int
     step: int
     parts: int
     trained: dict[str, list[Tensor]] = field(default_factory=dict)  # by canvas
     memories: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node
-    results: dict[str, Tensor] = field(default_factory=dict)  # finished pictures, by optimiser
+    results: dict[str, Tensor] = field(default_factory=dict)  # finished pictures, by optimiser and camera
 
     def save(self, folder: Path) -> None:
         """Write it whole or not at all."""

@@ -1,6 +1,7 @@
 """The command line. Heavy imports happen inside the commands, so that `--help` is quick."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
@@ -12,6 +13,7 @@ from t2iflow.runner import weights
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from t2iflow.nodes.ambient import Part
     from t2iflow.pipelines.plan import Plan
     from t2iflow.runner.events import Listener
     from t2iflow.runner.session import Outcome
@@ -40,6 +42,11 @@ Presets = Annotated[
 ]
 Seed = Annotated[Optional[int], typer.Option("--seed", help="Another seed, another picture.")]  # noqa: UP045
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Draft = Annotated[bool, typer.Option("--draft", help="Try a film: half the size, few steps, every fifth frame.")]
+Frames = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--frames", metavar="A..B", help="Make only a part of the film, such as 10..20; then `resume` it."),
+]
 SaveEvery = Annotated[float, typer.Option("--checkpoint", min=0, help="Seconds between checkpoints.")]
 Json = Annotated[bool, typer.Option("--json", help="Tell events as JSON lines on standard output.")]
 
@@ -60,6 +67,8 @@ def run(
     seed: Seed = None,
     out: Annotated[Path, typer.Option("--out", help="Where run folders are made.")] = Path("runs"),
     device: Device = "auto",
+    draft: Draft = False,
+    frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
     json: Json = False,
 ) -> None:
@@ -68,9 +77,9 @@ def run(
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.folder import FolderError
 
-    plan = _plan(recipe, settings, preset, seed)
+    plan, part = _plan(recipe, settings, preset, seed, draft), _part(frames)
     try:
-        outcome = session.start(plan, out, device, _listeners(json), checkpoint)
+        outcome = session.start(plan, out, device, _listeners(json), checkpoint, part)
     except NoDeviceError as fault:
         _fail(str(fault), session.USAGE)
     except FolderError as fault:
@@ -82,6 +91,7 @@ def run(
 def resume(
     folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")],
     device: Device = "auto",
+    frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
     json: Json = False,
 ) -> None:
@@ -94,9 +104,9 @@ def resume(
         _fail(f"`{folder}` is not a run folder: there is no {RECIPE} in it", session.USAGE)
     if has_finished(folder):
         _fail(f"the run in `{folder}` is finished; run it anew with `t2iflow run {folder / RECIPE}`", session.USAGE)
-    plan = _plan(str(folder / RECIPE))
+    plan, part = _plan(str(folder / RECIPE)), _part(frames)
     try:
-        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint)
+        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, part)
     except NoDeviceError as fault:
         _fail(str(fault), session.USAGE)
     _finish(outcome)
@@ -111,14 +121,22 @@ def check(recipe: RecipeArgument, settings: Settings = None, preset: Presets = N
 
 
 @app.command()
-def plan(recipe: RecipeArgument, settings: Settings = None, preset: Presets = None, device: Device = "auto") -> None:
+def plan(
+    recipe: RecipeArgument,
+    settings: Settings = None,
+    preset: Presets = None,
+    device: Device = "auto",
+    draft: Draft = False,
+    schedules: Annotated[bool, typer.Option("--schedules", help="Only draw what changes over time, larger.")] = False,
+) -> None:
     """Tell what would run, how often, on what, and which files it would write."""
     from t2iflow.runner.device import NoDeviceError
-    from t2iflow.runner.preview import preview
+    from t2iflow.runner.preview import changing, preview
     from t2iflow.runner.session import USAGE
 
+    made = _plan(recipe, settings, preset, draft=draft)
     try:
-        text = preview(_plan(recipe, settings, preset), device)
+        text = changing(made) if schedules else preview(made, device)
     except NoDeviceError as fault:
         _fail(str(fault), USAGE)
     _out().print(text, highlight=False, markup=False, soft_wrap=True)
@@ -236,10 +254,15 @@ def doctor() -> None:
 
 
 def _plan(
-    where: str, settings: list[str] | None = None, presets: list[str] | None = None, seed: int | None = None
+    where: str,
+    settings: list[str] | None = None,
+    presets: list[str] | None = None,
+    seed: int | None = None,
+    draft: bool = False,
 ) -> "Plan":
     """Read and compile a recipe; ends the program with all its mistakes."""
     from t2iflow.pipelines.compiling import compile_recipe
+    from t2iflow.pipelines.draft import overrides as drafted
     from t2iflow.pipelines.problems import Problem, RecipeError, render
     from t2iflow.runner.opening import read_anything
     from t2iflow.runner.session import INVALID
@@ -247,11 +270,28 @@ def _plan(
     overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
     problems: list[Problem] = []
     try:
-        recipe = read_anything(where, presets or [], overrides, problems)
-        return compile_recipe(recipe, problems)
+        made = compile_recipe(read_anything(where, presets or [], overrides, problems), problems)
+        if draft:
+            smaller = [*drafted(made.graph), *overrides]  # what the person says comes last
+            made = compile_recipe(read_anything(where, presets or [], smaller, problems), problems)
+        return made
     except RecipeError as fault:
         _err().print(render(fault.problems, fault.sources), highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(INVALID) from None
+
+
+def _part(frames: str | None) -> "Part":
+    """The part of a film that `--frames` names."""
+    from t2iflow.nodes.ambient import Part
+    from t2iflow.runner.session import USAGE
+
+    if frames is None:
+        return Part()
+    said = re.fullmatch(r"(\d*)\.\.(\d*)|(\d+)", frames.strip())
+    first, last = (said[1] or said[3] or "0", said[2] or said[3]) if said else ("1", "0")
+    if last and int(last) < int(first):
+        _fail(f"`--frames {frames}` is no part of a film: write 10..20, ..20, 10.. or 15, counted from 0", USAGE)
+    return Part(int(first), int(last) if last else None)
 
 
 def _listeners(json: bool) -> list["Listener"]:
@@ -270,7 +310,8 @@ def _listeners(json: bool) -> list["Listener"]:
 
 def _finish(outcome: "Outcome") -> NoReturn:
     if outcome.message:
-        _err().print(f"error: {outcome.message}", highlight=False, markup=False, soft_wrap=True)
+        start = "error: " if outcome.code else ""
+        _err().print(f"{start}{outcome.message}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(outcome.code)
 
 

@@ -39,12 +39,23 @@ class Fitting:
 
 @dataclass(frozen=True)
 class Stepped:
-    """A step was taken; `image` is what was judged. Read `loss` only as often as needed: that waits for the device."""
+    """A step was taken, of all that a film needs; `image` is what was judged. Read `loss` only as often as needed: that
+    waits for the device."""
 
     node: str
     step: int
     steps: int
     loss: Tensor
+    image: Tensor
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """A camera gave a frame on, the `frame`-th of those shown; their whole number is `frames`."""
+
+    node: str
+    frame: int
+    frames: int
     image: Tensor
 
 
@@ -77,12 +88,12 @@ class Wrote:
 class Ended:
     """The run is over."""
 
-    how: Literal["finished", "interrupted", "failed"]
+    how: Literal["finished", "part", "interrupted", "failed"]
     seconds: float
     message: str = ""
 
 
-Event: TypeAlias = Started | Computing | Fitting | Stepped | Fitted | Noted | Wrote | Ended
+Event: TypeAlias = Started | Computing | Fitting | Stepped | Filmed | Fitted | Noted | Wrote | Ended
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from t2iflow.nodes.ambient import Folder, Notes, Random, Share, Tick
+from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part, Random, Share, Tick
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import Keyframes, changes
+from t2iflow.pipelines.keyframes import changes
 
 Slot = tuple[str, str]
 """A value's place: the node that makes it and the name of its output."""
@@ -31,6 +31,7 @@ class Surroundings:
     device: torch.device
     folder: Folder
     notes: Callable[[str], Notes]
+    part: Part = WHOLE
 
     def give(self, kind: type, node: str, tick: Tick, share: Share, stage: str) -> Any:
         """The ambient value of this type for this node, now."""
@@ -40,6 +41,8 @@ class Surroundings:
             return tick
         if kind is Share:
             return share
+        if kind is Part:
+            return self.part
         if kind is torch.device:
             return self.device
         return self.folder if kind is Folder else self.notes(node)
@@ -64,14 +67,14 @@ class Link:
             self.live = self.node.spec.target
             if self.node.spec.is_class:
                 ambient = self._ambient(self.node.spec.ambient_once, Tick(), Share(), "made")
-                self.live = self._guarded(self.live, **_gathered(self._once_ports, values), **self._once, **ambient)
+                self.live = self.guarded(self.live, **_gathered(self._once_ports, values), **self._once, **ambient)
         return self.live
 
     def __call__(self, values: list[Any], tick: Tick, share: Share) -> None:
         """Compute the outputs."""
         moving = {name: _at(value, tick) for name, value in self._moving.items()}
         ambient = self._ambient(self.node.spec.ambient, tick, share, "called")
-        result = self._guarded(self.live, **_gathered(self._ports, values), **self._settings, **moving, **ambient)
+        result = self.guarded(self.live, **_gathered(self._ports, values), **self._settings, **moving, **ambient)
         if self._many:
             for slot, value in zip(self.outputs, result, strict=True):
                 values[slot] = value
@@ -85,7 +88,8 @@ class Link:
     def _ambient(self, kinds: Mapping[str, type], tick: Tick, share: Share, stage: str) -> dict[str, Any]:
         return {name: self._around.give(kind, self.node.name, tick, share, stage) for name, kind in kinds.items()}
 
-    def _guarded(self, function: Callable[..., Any], **arguments: Any) -> Any:
+    def guarded(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        """Call something of the node; what it raises is told with the node's name."""
         try:
             return function(**arguments)
         except torch.OutOfMemoryError:
@@ -128,6 +132,11 @@ def _sorted_settings(node: Node) -> tuple[dict[str, Any], dict[str, Any], dict[s
 
 
 def _at(value: Any, tick: Tick) -> Any:
-    if isinstance(value, Keyframes):
-        return value.at(tick.step, tick.steps)
-    return [_at(item, tick) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_at(item, tick) for item in value]
+    if not changes(value):
+        return value
+    if value.over == "frame":
+        return value.at(tick.frame % tick.frames, tick.frames, tick.fps)
+    # Schedules over steps are for the making of the first picture; in later frames their end holds.
+    return value.at(tick.steps - 1 if tick.frame else tick.step, tick.steps)

@@ -13,13 +13,18 @@ from t2iflow.nodes.node import Closes, Remembers, Trainable
 from t2iflow.nodes.types import Image, Loss
 from t2iflow.pipelines.plan import Plan, Region
 from t2iflow.runner.checkpoint import Checkpoint, UnfitError
-from t2iflow.runner.events import Computing, Fitted, Fitting, Listener, Noted, Stepped
+from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.link import Link, NodeError, Surroundings, number_slots
+from t2iflow.runner.reel import Film, Reel
 from t2iflow.runner.stage import WHOLE, Stage
 
 
 class Stopped(Exception):
     """The run was asked to stop, and did so between two steps."""
+
+
+class Cut(Exception):
+    """The part of a film that was wanted is there, and the film not at its end."""
 
 
 class Loop:
@@ -34,11 +39,13 @@ class Loop:
         save: Callable[[Checkpoint], None] = lambda checkpoint: None,
         save_every: float = float("inf"),
         stopping: Callable[[], bool] = lambda: False,
+        until: float = float("inf"),
     ) -> None:
-        """`save` is called with a checkpoint every `save_every` seconds and when `stopping` says so."""
+        """`save` is called with a checkpoint every `save_every` seconds, after each frame, and when `stopping` says so;
+        `until` is the last frame that is wanted of a film."""
         self._plan = plan
         self._tell = tell
-        self._save, self._save_every, self._stopping = save, save_every, stopping
+        self._save, self._save_every, self._stopping, self._until = save, save_every, stopping, until
         self._slots = number_slots(plan.graph)
         self._values: list[Any] = [None] * len(self._slots)
         self._links = {name: Link(node, self._slots, around) for name, node in plan.graph.nodes.items()}
@@ -58,7 +65,7 @@ class Loop:
     def run(self, resume: Checkpoint | None = None) -> None:
         """Run all items of the plan, from the checkpoint on if there is one.
 
-        Raises Stopped, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case.
+        Raises Stopped, Cut, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case.
         """
         try:
             for index, item in enumerate(self._plan.items):
@@ -89,35 +96,58 @@ class Loop:
             raise failed
 
     def _fit(self, index: int, region: Region, resume: Checkpoint | None) -> None:
-        stage = Stage(region, self._links, self._slots, self._values)
-        first = 0
         if resume is not None and index <= resume.item:
-            try:
-                self._remember(region, resume)
-            except (KeyError, RuntimeError, ValueError) as fault:
-                raise UnfitError(
-                    f"the checkpoint does not fit the recipe; was that changed since? ({fault})"
-                ) from fault
+            stage, first, step = self._resumed(index, region, resume)
             if index < resume.item:
-                self._results[region.optimizer] = resume.results[region.optimizer].to(stage.device)
-                stage.give(self._results[region.optimizer])
                 return
-            stage.fit.load_state_dict(resume.memories[region.optimizer])
-            stage.parts = resume.parts
-            first = resume.step
-        self._tell(Fitting(region.optimizer, first, region.steps))
+        else:
+            stage, first, step = Stage(region, self._links, self._slots, self._values), 0, 0
+        reel = self._reel(stage)
+        if first and not step:
+            stage.finish(reel.last(first - 1), show=False)  # what the next frame begins with
+        self._tell(Fitting(region.optimizer, reel.before(first) + step, reel.total))
         saved = time.monotonic()
-        for step in range(first, region.steps):
-            loss, image = self._patiently(stage, Tick(step, region.steps))
-            self._tell(Stepped(region.optimizer, step, region.steps, loss, image))
-            stopping = self._stopping()
-            if stopping or time.monotonic() - saved > self._save_every:
-                self._save(self._checkpoint(index, step + 1, stage))
+        for turn in range(first, reel.turns):
+            if not step:
+                reel.begin(turn)
+            for tick in reel.ticks(turn)[step:]:
+                reel.step(tick)
+                loss, image = self._patiently(stage, tick)
+                done = reel.before(turn) + tick.step
+                self._tell(Stepped(region.optimizer, done, reel.total, loss, image))
+                stopping = self._stopping()
+                if stopping or time.monotonic() - saved > self._save_every:
+                    self._save(self._checkpoint(index, turn, tick.step + 1, stage))
+                    saved = time.monotonic()
+                if stopping:
+                    raise Stopped
+            step = 0
+            shown = -1
+            for frame in reel.end(turn):
+                self._tell(Filmed(region.optimizer, frame.number, reel.frames, frame.image))
+                shown = frame.number
+            if turn + 1 < reel.turns:
+                self._save(self._checkpoint(index, turn + 1, 0, stage))  # no frame is ever made again
                 saved = time.monotonic()
-            if stopping:
-                raise Stopped
-        self._results[region.optimizer] = stage.finish()
-        self._tell(Fitted(region.optimizer, region.steps, self._results[region.optimizer]))
+                if shown >= self._until:
+                    raise Cut
+        self._results |= {name: self._values[slot] for name, slot in stage.results.items()}
+        self._tell(Fitted(region.optimizer, reel.total, self._results[region.optimizer]))
+
+    def _resumed(self, index: int, region: Region, resume: Checkpoint) -> tuple[Stage, int, int]:
+        """The stage as a checkpoint has it; of a region that had ended, only its results."""
+        stage = Stage(region, self._links, self._slots, self._values)
+        try:
+            self._remember(region, resume)
+            if index < resume.item:
+                for name, slot in stage.results.items():
+                    self._results[name] = self._values[slot] = resume.results[name].to(stage.device)
+                return stage, 0, 0
+            stage.fit.load_state_dict(resume.memories[region.optimizer])
+        except (KeyError, RuntimeError, ValueError) as fault:
+            raise UnfitError(f"the checkpoint does not fit the recipe; was that changed since? ({fault})") from fault
+        stage.parts = resume.parts
+        return stage, resume.turn, resume.step
 
     def _patiently(self, stage: Stage, tick: Tick) -> tuple[Loss, Image]:
         """Take the step, judging in smaller parts if memory does not suffice."""
@@ -137,10 +167,15 @@ class Loop:
             text = f"out of memory: the crops of a step are now judged in {stage.parts} passes (`accumulate`)"
             self._tell(Noted(stage.region.optimizer, "warn", text))
 
-    def _checkpoint(self, item: int, step: int, stage: Stage) -> Checkpoint:
+    def _reel(self, stage: Stage) -> Reel:
+        shot = stage.region.shot
+        return Film(stage, shot, self._links, self._slots, self._values) if shot else Reel(stage)
+
+    def _checkpoint(self, item: int, turn: int, step: int, stage: Stage) -> Checkpoint:
         built = {name: link.live for name, link in self._links.items() if link.node.spec.is_class}
         return Checkpoint(
             item=item,
+            turn=turn,
             step=step,
             parts=stage.parts,
             trained={name: live.trainable() for name, live in built.items() if isinstance(live, Trainable)},

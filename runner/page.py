@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import PIL.Image
@@ -26,13 +26,16 @@ FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif"}
 MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000)}
 """Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together."""
 
+HOW = {"part": "A part of the film.", "interrupted": "This run was interrupted.", "failed": "This run failed."}
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A small picture of a step, as the bytes of a PNG."""
+    """A small picture of a step or of a frame of a film, as the bytes of a PNG."""
 
     node: str
-    step: int
+    what: Literal["step", "frame"]
+    number: int
     png: bytes
 
 
@@ -67,9 +70,11 @@ def _body(told: Told) -> Iterator[str]:
             name = f"<h3>{escape(node)}</h3>" if len(told.losses) > 1 else ""
             drawn = curve(points, told.steps.get(node, max(points) + 1), f"Loss of {node}")
             yield f'{name}<div class="scroll">{drawn}</div>'
-    if told.snapshots:
-        yield "<h2>How it came about</h2>"
-        yield from _strip(told.snapshots)
+    for title, what in (("How it came about", "step"), ("Frames", "frame")):
+        shown = [shot for shot in told.snapshots if shot.what == what]
+        if shown:
+            yield f"<h2>{title}</h2>"
+            yield from _strip(shown)
     yield f'<h2>Nodes and wires</h2><div class="scroll">{draw.svg(told.plan)}</div>'
     yield '<h2>Recipe</h2><div class="recipe"><button hidden data-copies="recipe">copy</button>'
     yield f'<div class="scroll"><pre id="recipe">{escape(told.recipe)}</pre></div></div>'
@@ -85,8 +90,8 @@ def _head(told: Told) -> Iterator[str]:
     yield from (f'<p class="prompt">{prompt}</p>' for prompt in _prompts(told.plan))
     if told.ended.how != "finished":
         message = f"\n{told.ended.message}" if told.ended.message else ""
-        how = {"interrupted": "This run was interrupted.", "failed": "This run failed."}[told.ended.how]
-        yield f'<div class="how bad"><b>{how}</b>{escape(message)}</div>'
+        how = HOW[told.ended.how]
+        yield f'<div class="how {"warn" if told.ended.how == "part" else "bad"}"><b>{how}</b>{escape(message)}</div>'
     warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")
     yield from (f'<div class="how warn">{escape(warning)}</div>' for warning in warnings)
 
@@ -139,9 +144,9 @@ def _strip(snapshots: Sequence[Snapshot]) -> Iterator[str]:
     several = len({shot.node for shot in snapshots}) > 1
     yield '<div class="strip">'
     for shot in snapshots:
-        name = escape(f"{shot.node} {shot.step}" if several else str(shot.step))
+        name = escape(f"{shot.node} {shot.number}" if several else str(shot.number))
         source = _data("image/png", shot.png)
-        yield f'<figure><img src="{source}" alt="step {name}"><figcaption>{name}</figcaption></figure>'
+        yield f'<figure><img src="{source}" alt="{shot.what} {name}"><figcaption>{name}</figcaption></figure>'
     yield "</div>"
 
 

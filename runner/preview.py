@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
+from t2iflow.nodes import video
 from t2iflow.nodes.perceptors import sources
 from t2iflow.nodes.perceptors.missing import MissingPackageError
 from t2iflow.nodes.store import finding, places
@@ -12,10 +12,9 @@ from t2iflow.nodes.store.content import amount
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.keyframes import Keyframes
 from t2iflow.pipelines.plan import Plan, Region
-from t2iflow.runner import device
+from t2iflow.runner import device, schedules
 
-BARS = "▁▂▃▄▅▆▇█"
-SAMPLES = 24
+BARS, MANY_BARS = 24, 72
 """How many bars a schedule is drawn with, at most."""
 
 
@@ -27,15 +26,20 @@ def preview(plan: Plan, wanted: str) -> str:
         "": [recipe.title, f"on {where} ({why}), seed {recipe.seed}"],
         "order": str(plan).splitlines(),
         "sizes": _table((node.name, size) for node in _used(plan) for size in _sizes(node)),
-        "schedules": _table(_schedules(plan)),
+        "schedules": _table(schedules.rows(plan, BARS)),
         "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
-        "files read": list(plan.graph.files),
+        "files read": list(_read(plan)),
         "files written": _table((file, what) for file, what in _written(plan)),
         "needed by no output": [name for name in plan.graph.nodes if name not in {node.name for node in _used(plan)}],
     }
     return "\n".join(
         "\n".join([f"\n{title}:", *_indented(rows)] if title else rows) for title, rows in parts.items() if rows
     )
+
+
+def changing(plan: Plan) -> str:
+    """All settings that change over time, drawn."""
+    return "\n".join(_table(schedules.rows(plan, MANY_BARS))) or "nothing changes over time in this recipe"
 
 
 def _used(plan: Plan) -> list[Node]:
@@ -51,36 +55,6 @@ def _sizes(node: Node) -> Iterator[str]:
         yield f"{size[0]} x {size[1]} pixels"
     elif isinstance(size, int) and isinstance(count, int):
         yield f"{count} crops of {size} x {size} pixels"
-
-
-def _schedules(plan: Plan) -> Iterator[tuple[str, str]]:
-    for region in plan.regions:
-        for name in region.members:
-            for setting, value in plan.graph.nodes[name].settings.items():
-                for label, frames in _keyframes(f"{name}.{setting}", value):
-                    yield label, _sparkline(frames, region.steps)
-
-
-def _keyframes(label: str, value: Any) -> Iterator[tuple[str, Keyframes]]:
-    if isinstance(value, Keyframes):
-        yield label, value
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _keyframes(f"{label}[{index}]", item)
-
-
-def _sparkline(frames: Keyframes, steps: int) -> str:
-    """The values over the steps as bars, with the least and the greatest; those that are no numbers one by one."""
-    even = [steps * index / SAMPLES for index in range(SAMPLES)] if steps > SAMPLES else list(range(steps - 1))
-    values = [frames.at(time, steps) for time in [*even, steps - 1]]
-    if not all(isinstance(value, int | float) for value in values):
-        return ", ".join(f"{moment}: {value}" for moment, value in frames.points)
-    turns = [moment.step(steps) for moment, _ in frames.points]
-    reached = [*values, *(frames.at(time, steps) for time in turns if time < steps)]
-    low, high = min(reached), max(reached)
-    scale = (len(BARS) - 1) / ((high - low) or 1)
-    bars = "".join(BARS[round((value - low) * scale)] for value in values)
-    return f"{bars}  {low:g} to {high:g}"
 
 
 def _weights(node: Node) -> Iterator[str]:
@@ -130,15 +104,38 @@ def _perceptor(node: Node) -> str:
     )
 
 
+def _read(plan: Plan) -> Iterator[str]:
+    """The files that nodes read; what films are."""
+    films = {
+        node.settings[name]
+        for node in plan.graph.nodes.values()
+        for name, setting in node.spec.settings.items()
+        if setting.reads == "film"
+    }
+    for path in plan.graph.files:
+        yield f"{path}, {_film(path)}" if path in films else path
+
+
+def _film(path: str) -> str:
+    try:
+        return str(video.about(path))
+    except (ValueError, MissingPackageError) as fault:
+        return str(fault)
+
+
 def _written(plan: Plan) -> Iterator[tuple[str, str]]:
     """The files of all outputs, each with the node that writes it."""
     watching = {watch.sink: (watch, region) for region in plan.regions for watch in region.watch}
+    filming = {watch.sink: (watch, shot) for region in plan.regions if (shot := region.shot) for watch in shot.show}
     for node in _used(plan):
         if node.spec.role == "sink" and "file" in node.settings:
             what = f"{node.spec.name} {node.name}"
             if node.name in watching:
                 watch, region = watching[node.name]
                 what += f", shown {math.ceil(region.steps / watch.every) + 1} pictures"
+            if node.name in filming:
+                watch, shot = filming[node.name]
+                what += f", shown {math.ceil(shot.frames / shot.every / watch.every)} frames"
             file = node.settings["file"]
             yield from (
                 (str(one), what) for one in ([x for _, x in file.points] if isinstance(file, Keyframes) else [file])

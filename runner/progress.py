@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from t2iflow.runner.events import Computing, Ended, Event, Fitted, Fitting, Noted, Started, Stepped, Wrote
+from t2iflow.runner.events import Computing, Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 
 REDRAW_EVERY = 0.2
 LINE_EVERY = 10.0
@@ -24,6 +24,7 @@ class Reporter:
         self._task = TaskID(0)
         self._began = (0, 0.0)
         self._looked = 0.0
+        self._frame = ""
 
     def __call__(self, event: Event) -> None:
         """Show what is worth showing."""
@@ -32,6 +33,7 @@ class Reporter:
             Computing: self._computing,
             Fitting: self._fitting,
             Stepped: self._stepped,
+            Filmed: self._filmed,
             Fitted: self._fitted,
             Noted: self._noted,
             Wrote: self._wrote,
@@ -49,6 +51,7 @@ class Reporter:
             self._console.print(f"[dim]{event.node} ...[/dim]", end="\r")
 
     def _fitting(self, event: Fitting) -> None:
+        self._frame = ""
         self._began = (event.first, time.monotonic())
         self._looked = time.monotonic()
         if self._console.is_terminal:
@@ -56,12 +59,12 @@ class Reporter:
                 TextColumn("[bold]{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]}  {task.fields[speed]} steps/s"),
+                TextColumn("{task.fields[frame]}loss {task.fields[loss]}  {task.fields[speed]} steps/s"),
                 TimeRemainingColumn(),
                 console=self._console,
             )
             self._task = self._progress.add_task(
-                event.node, total=event.steps, completed=event.first, loss="-", speed="-"
+                event.node, total=event.steps, completed=event.first, loss="-", speed="-", frame=""
             )
             self._progress.start()
 
@@ -73,14 +76,17 @@ class Reporter:
         done = event.step + 1
         speed = (done - self._began[0]) / max(now - self._began[1], 1e-9)
         if self._progress:
-            shown = {"loss": f"{float(event.loss):.4f}", "speed": f"{speed:.1f}"}
+            shown = {"loss": f"{float(event.loss):.4f}", "speed": f"{speed:.1f}", "frame": self._frame}
             self._progress.update(self._task, completed=done, **shown)  # type: ignore[arg-type]
         else:
             left = (event.steps - done) / speed
             self._say(
-                f"{event.node}: step {done} of {event.steps}, loss {float(event.loss):.4f}, {speed:.1f} steps/s, "
-                f"about {left:.0f} s left"
+                f"{event.node}: {self._frame}step {done} of {event.steps}, loss {float(event.loss):.4f}, "
+                f"{speed:.1f} steps/s, about {left:.0f} s left"
             )
+
+    def _filmed(self, event: Filmed) -> None:
+        self._frame = f"frame {event.frame + 1} of {event.frames}, "
 
     def _fitted(self, event: Fitted) -> None:
         if self._progress:

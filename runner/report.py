@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch import Tensor
 from t2iflow.nodes.pictures import from_tensor
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner import folder as run_folder
-from t2iflow.runner.events import Ended, Event, Fitting, Noted, Started, Stepped, Wrote
+from t2iflow.runner.events import Ended, Event, Filmed, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.page import Snapshot, Told, page
 
 NAME = "report.html"
@@ -33,7 +33,7 @@ class Report:
         self._started: Started | None = None
         self._steps: dict[str, int] = {}
         self._losses: dict[str, dict[int, Tensor | float]] = {}
-        self._shots: dict[tuple[str, int], Tensor] = {}
+        self._shots: dict[tuple[str, Literal["step", "frame"], int], Tensor] = {}
         self._wanted: set[int] = set()
         self._last: Stepped | None = None
         self._notes: list[Noted] = []
@@ -43,6 +43,8 @@ class Report:
         """Take note; at the end, write the page."""
         if isinstance(event, Stepped):
             self._stepped(event)
+        elif isinstance(event, Filmed):
+            self._filmed(event)
         elif isinstance(event, Fitting):
             self._fitting(event)
         elif isinstance(event, Started):
@@ -73,8 +75,10 @@ class Report:
 
     def _fitting(self, event: Fitting) -> None:
         self._take_up(event.node, event.first, event.steps)
+        region = next(region for region in self._plan.regions if region.optimizer == event.node)
+        steps = region.steps if region.shot else event.steps
         # Squares, because a picture changes most at first.
-        self._wanted = {round((number / (SHOTS - 1)) ** 2 * (event.steps - 1)) for number in range(SHOTS)}
+        self._wanted = {round((number / (SHOTS - 1)) ** 2 * (steps - 1)) for number in range(SHOTS)}
 
     def _stepped(self, event: Stepped) -> None:
         self._last = event
@@ -84,7 +88,11 @@ class Report:
             self._shoot(event)
 
     def _shoot(self, event: Stepped) -> None:
-        self._shots[event.node, event.step] = _small(event.image)
+        self._shots[event.node, "step", event.step] = _small(event.image)
+
+    def _filmed(self, event: Filmed) -> None:
+        if event.frame in {round(number / (SHOTS - 1) * (event.frames - 1)) for number in range(SHOTS)}:
+            self._shots[event.node, "frame", event.frame] = _small(event.image)
 
     def _write(self, ended: Ended) -> None:
         with contextlib.suppress(RuntimeError):  # a device that failed may give nothing back
@@ -99,7 +107,7 @@ class Report:
             ended,
             {node: _read(losses) for node, losses in self._losses.items() if losses},
             self._steps,
-            [Snapshot(node, step, _png(image)) for (node, step), image in self._shots.items()],
+            [Snapshot(*key, _png(image)) for key, image in self._shots.items()],
             self._notes,
             list(self._files),
         )

@@ -1,5 +1,6 @@
 """A run from plan to run folder: its surroundings, its listeners, and an outcome for whatever goes wrong."""
 
+import math
 import re
 import signal
 import time
@@ -12,6 +13,7 @@ from typing import Literal
 
 import torch
 
+from t2iflow.nodes.ambient import WHOLE, Part
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.store import pins, places
 from t2iflow.pipelines.plan import Plan
@@ -19,7 +21,7 @@ from t2iflow.pipelines.resolved import resolved
 from t2iflow.runner import checkpoint, device, folder
 from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
 from t2iflow.runner.link import NodeError, Surroundings
-from t2iflow.runner.loop import Loop, Stopped, out_of_memory
+from t2iflow.runner.loop import Cut, Loop, Stopped, out_of_memory
 from t2iflow.runner.report import Report
 from t2iflow.runner.stage import NotFiniteError
 
@@ -38,22 +40,33 @@ class Outcome:
 
 
 def start(
-    plan: Plan, parent: Path, wanted: str, listeners: Sequence[Listener], save_every: float = SAVE_EVERY
+    plan: Plan,
+    parent: Path,
+    wanted: str,
+    listeners: Sequence[Listener],
+    save_every: float = SAVE_EVERY,
+    part: Part = WHOLE,
 ) -> Outcome:
-    """Run a plan on the wanted device in a new run folder under `parent`, with a checkpoint every so many seconds."""
+    """Run a plan on the wanted device in a new run folder under `parent`, with a checkpoint every so many seconds; of a
+    film only up to the end of a part."""
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
     path = folder.create(parent, _slug(plan.graph.recipe.name), recipe, f"{where}: {why}", plan.graph.files)
-    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(going_on=False)
+    return _Session(plan, path, recipe, where, why, list(listeners), save_every, part).run(going_on=False)
 
 
 def resume(
-    plan: Plan, path: Path, wanted: str, listeners: Sequence[Listener], save_every: float = SAVE_EVERY
+    plan: Plan,
+    path: Path,
+    wanted: str,
+    listeners: Sequence[Listener],
+    save_every: float = SAVE_EVERY,
+    part: Part = WHOLE,
 ) -> Outcome:
     """Go on with a run from its checkpoint (or from the start, if it was stopped before the first)."""
     where, why = device.choose(wanted)
     recipe = (path / folder.RECIPE).read_text(encoding="utf-8")
-    return _Session(plan, path, recipe, where, why, list(listeners), save_every).run(going_on=True)
+    return _Session(plan, path, recipe, where, why, list(listeners), save_every, part).run(going_on=True)
 
 
 @dataclass
@@ -65,6 +78,7 @@ class _Session:
     why: str
     listeners: list[Listener]
     save_every: float
+    part: Part
     stopped_by: int = 0
     began: float = field(default_factory=time.monotonic)
 
@@ -72,12 +86,12 @@ class _Session:
         report = Report(self.plan, self.recipe, self.path)
         with folder.event_log(self.path) as log, self._signals():
             self.listeners += [folder.EventLog(log.write), report]
-            steps = sum(region.steps for region in self.plan.regions)
+            steps = sum(region.total for region in self.plan.regions)
             self._tell(Started(self.plan.graph.recipe.name, self.path, str(self.device), self.why, steps, going_on))
             outcome = self._attempt(going_on)
-            how: Literal["finished", "interrupted", "failed"] = "failed"
+            how: Literal["finished", "part", "interrupted", "failed"] = "failed"
             if outcome.code == OK:
-                how = "finished"
+                how = "part" if outcome.message else "finished"
             elif outcome.code in (INTERRUPTED, TERMINATED):
                 how = "interrupted"
             ended = Ended(how, time.monotonic() - self.began, outcome.message)
@@ -88,7 +102,7 @@ class _Session:
     def _attempt(self, going_on: bool) -> Outcome:
         run_folder = folder.RunFolder(self.path, self.recipe, self._tell)
         around = Surroundings(
-            self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._tell)
+            self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._tell), self.part
         )
         try:
             loop = Loop(
@@ -98,11 +112,14 @@ class _Session:
                 save=lambda state: state.save(self.path),
                 save_every=self.save_every,
                 stopping=lambda: self.stopped_by > 0,
+                until=math.inf if self.part.last is None else self.part.last,
             )
             loop.run(checkpoint.load(self.path) if going_on else None)
         except Stopped:
             code = TERMINATED if self.stopped_by == signal.SIGTERM else INTERRUPTED
             return Outcome(code, self.path, f"interrupted; go on with `t2iflow resume {self.path}`")
+        except Cut:
+            return Outcome(OK, self.path, f"this part is done; `t2iflow resume {self.path}` makes the rest")
         except KeyboardInterrupt:
             return Outcome(INTERRUPTED, self.path, "interrupted")
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback

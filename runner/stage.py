@@ -5,10 +5,12 @@ detached picture, adding up the picture's gradient, and the paint is differentia
 part's crops, and k passes cost no extra painting.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Share, Tick
@@ -29,12 +31,24 @@ class NotFiniteError(ArithmeticError):
 
 
 class Stage:
-    """One optimiser's region."""
+    """One optimiser's region.
+
+    A camera may say from frame to frame: `rate`, at which the optimiser steps in place of its own; `pull`, what else
+    the picture is judged by; and `only`, where alone it changes, (1, 1, h, w) in 0..1.
+    """
+
+    rate: float | None = None
+    pull: Callable[[Tensor], Loss | None] | None = None
+    only: Tensor | None = None
 
     def __init__(self, region: Region, links: Mapping[str, Link], slots: Mapping[Slot, int], values: list[Any]) -> None:
         self.region = region
         self.parts = region.accumulate
         self._values = values
+        for name in region.first:
+            links[name].make(values)
+            with torch.no_grad():
+                links[name](values, self.tick(), WHOLE)
         for name in region.members:
             links[name].make(values)
         canvases = [links[name].live for name in region.canvases]
@@ -45,23 +59,32 @@ class Stage:
             self.fit.start([tensor for tensor, _ in paced], [pace for _, pace in paced])
         except Exception as fault:  # a library's optimiser refuses its settings
             raise NodeError(self._optimizer.node, fault) from fault
-        self._finish = [canvas.finish for canvas in canvases if isinstance(canvas, Finishes)]
+        self._finishes = [canvas for canvas in canvases if isinstance(canvas, Finishes)]
         self._settle = [canvas.settle for canvas in canvases if isinstance(canvas, Settles)]
         self._paint = [links[name] for name in region.paint]
         self._judge = [links[name] for name in region.judge]
         self._watch = [(watch, [links[name] for name in (*watch.before, watch.sink)]) for watch in region.watch]
         wires = self._optimizer.node.wires
-        self._image, self._loss = (slots[wires[port][0].node, wires[port][0].output] for port in ("image", "loss"))
-        self._result = slots[region.optimizer, ""]
+        self.image, self._loss = (slots[wires[port][0].node, wires[port][0].output] for port in ("image", "loss"))
+        self.result = slots[region.optimizer, ""]
+        self.results = {region.optimizer: self.result}
+        if region.shot:
+            self.results[region.shot.camera] = slots[region.shot.camera, "image"]
         made = {slot for link in self._paint for slot in link.outputs}
-        used = {slot for link in self._judge for slot in link.inputs} | {self._loss}
+        used = {slot for link in self._judge for slot in link.inputs} | {self._loss, self.image}
         self._crossing = sorted(made & used)
-        self._repaint(Tick(0, region.steps))
+        self._repaint(self.tick())
+
+    def tick(self, step: int = 0, steps: int | None = None, frame: int = 0) -> Tick:
+        """A time in this region."""
+        shot = self.region.shot
+        steps = self.region.steps if steps is None else steps
+        return Tick(step, steps, frame, shot.frames, shot.fps) if shot else Tick(step, steps)
 
     @property
     def device(self) -> torch.device:
         """Where the picture is."""
-        image: Tensor = self._values[self._image]
+        image: Tensor = self._values[self.image]
         return image.device
 
     @property
@@ -85,7 +108,10 @@ class Stage:
             link(self._values, tick, WHOLE)
         painted = self._detach()
         loss = self._judged(tick)
-        image: Image = self._values[self._image].detach()
+        if self.pull is not None and (pulled := self.pull(self._values[self.image])) is not None:
+            pulled.backward()  # type: ignore[no-untyped-call]
+            loss = Loss(loss + pulled.detach())
+        image: Image = self._values[self.image].detach()
         if self._looks_at(tick) and not torch.isfinite(loss):
             self._blame(tick)
         self._differentiate(painted)
@@ -93,20 +119,21 @@ class Stage:
 
     def move(self, tick: Tick, loss: Loss, image: Image) -> None:
         """Take the optimiser's step along the gradients, settle the canvases, and let outputs look on."""
-        self.fit(image, loss, rate=self._optimizer.setting("rate", tick))
+        self.fit(image, loss, rate=self._optimizer.setting("rate", tick) if self.rate is None else self.rate)
         for settle in self._settle:
             settle()
         self._show(tick)
 
-    def finish(self) -> Tensor:
+    def finish(self, tick: Tick, show: bool = True) -> Tensor:
         """Paint the finished picture (of the running mean, if one is kept), show it and give it on."""
-        last = Tick(max(self.region.steps - 1, 0), self.region.steps)
-        for finish in self._finish:
-            finish()
-        with self.fit.averaged():
-            self._repaint(last)
-        self._show(last, always=True)
-        image: Tensor = self._values[self._image].detach()
+        with ExitStack() as stack:
+            for canvas in self._finishes:
+                stack.enter_context(canvas.finished())
+            stack.enter_context(self.fit.averaged())
+            self._repaint(tick)
+        if show:
+            self._show(tick, always=True)
+        image: Tensor = self._values[self.image].detach()
         if not torch.isfinite(image).all():
             raise NotFiniteError(
                 f"the last step of `{self.region.optimizer}` made the picture infinite; lower its rate"
@@ -116,7 +143,7 @@ class Stage:
 
     def give(self, image: Tensor) -> None:
         """Put the finished picture where the rest of the run finds it."""
-        self._values[self._result] = image
+        self._values[self.result] = image
 
     def _detach(self) -> list[tuple[int, Tensor]]:
         """Cut the picture off the paint, so that the judge's gradients gather there; gives what was cut."""
@@ -142,8 +169,14 @@ class Stage:
     def _differentiate(self, painted: list[tuple[int, Tensor]]) -> None:
         """Carry the gathered gradients on through the paint."""
         reached = [(value, self._values[slot].grad) for slot, value in painted]
-        reached = [(value, gradient) for value, gradient in reached if gradient is not None]
+        reached = [(value, self._kept_in(gradient)) for value, gradient in reached if gradient is not None]
         torch.autograd.backward([value for value, _ in reached], [gradient for _, gradient in reached])
+
+    def _kept_in(self, gradient: Tensor) -> Tensor:
+        """A gradient only where the picture may change; of what is no picture, all of it."""
+        if self.only is None or gradient.ndim != 4 or gradient.shape[1] != 3:
+            return gradient
+        return gradient * F.interpolate(self.only, gradient.shape[-2:], mode="bilinear").to(gradient)
 
     @torch.no_grad()
     def _repaint(self, tick: Tick) -> None:

@@ -240,28 +240,23 @@ def test_wherever_an_optimiser_led_it_it_settles_and_paints(name: str, make: Mak
 
 
 @pytest.mark.parametrize("name", [name for name in TRIED if issubclass(SPECS[name.split()[0]].target, Finishes)])
-def test_a_finished_picture_is_not_left_to_chance_until_another_is_taken_on(name: str, make: Make) -> None:
+def test_a_finished_picture_is_not_left_to_chance(name: str, make: Make) -> None:
     canvas = make(name)
     canvas.train(2)
-    canvas.live.finish()
-    finished = canvas(2)[0]
-    check(finished, canvas.row)
-    assert torch.equal(finished, canvas(3)[0])
+    with canvas.live.finished():
+        finished = canvas(2)[0]
+        check(finished, canvas.row)
+        assert torch.equal(finished, canvas(3)[0])
     canvas.live.repaint(photograph())
     canvas.train(1)
     assert all(tensor.grad is not None and tensor.grad.any() for tensor in canvas.live.trainable())
 
 
 @pytest.mark.parametrize("name", TRIED)
-@pytest.mark.parametrize("finished", [False, True])
-def test_from_a_checkpoint_it_goes_on_to_the_same_bytes(name: str, finished: bool, make: Make) -> None:
+def test_from_a_checkpoint_it_goes_on_to_the_same_bytes(name: str, make: Make) -> None:
     first, again = make(name), make(name)
-    if finished and not isinstance(first.live, Finishes):
-        pytest.skip("there is nothing to finish")
     first.live.repaint(photograph(4))
     fit = first.train(2)
-    if finished:
-        first.live.finish()
     trained, memory = copied(first.live.trainable()), copied(first.live.state_dict() if _remembers(first) else {})
     moments = copied(fit.state_dict())
     with torch.no_grad():
@@ -271,9 +266,8 @@ def test_from_a_checkpoint_it_goes_on_to_the_same_bytes(name: str, finished: boo
         again.live.load_state_dict(memory)
     other = torch.optim.Adam(again.live.trainable(), lr=again.row.rate)
     other.load_state_dict(moments)
-    if not finished:
-        first.train(2, 2, fit)
-        again.train(2, 2, other)
+    first.train(2, 2, fit)
+    again.train(2, 2, other)
     for mine, yours in zip(first(4), again(4), strict=True):
         assert torch.equal(mine, yours)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from t2iflow.nodes.ambient import Folder, Notes, Random, Share, Tick
 from t2iflow.nodes.catalog import every_node
 from t2iflow.nodes.crops import Crops, whole
+from t2iflow.nodes.motion import Affine, Motion
 from t2iflow.nodes.node import Closes, kind_name
 from t2iflow.nodes.perceptor import Clip, Layer, Seen, Wanted
 from t2iflow.nodes.types import File, Image, Labels, Latent, Loss, Mask, Scores
@@ -86,6 +87,7 @@ USUAL: dict[Any, Callable[[Bench], Any]] = {
     Mask: Bench.mask,
     Labels: Bench.labels,
     Clip: lambda bench: bench.clip,
+    Motion: lambda bench: Affine(scale=1.1),
 }
 
 
@@ -99,6 +101,14 @@ def photograph(bench: Bench) -> str:
     path = bench.folder.place / "photograph.png"
     picture = torch.linspace(0, 255, 24 * 32 * 3).view(24, 32, 3)
     pictures.fromarray(picture.byte().numpy()).save(path)
+    return str(path)
+
+
+def moving(bench: Bench) -> str:
+    """The path of a film of three pictures."""
+    path = bench.folder.place / "moving.gif"
+    first, *others = (pictures.new("RGB", (32, 24), colour) for colour in ("red", "green", "blue"))
+    first.save(path, save_all=True, append_images=others, duration=100)
     return str(path)
 
 
@@ -145,6 +155,11 @@ ROWS: dict[str, Row] = {
     "biggan.canvas": Row(weights=biggan_weights, max_classes=5, classes="tench", start_steps=2),
     "biggan.class_prior": Row(),
     "biggan.latent_prior": Row(),
+    "camera.depth": Row(roll=3.0),
+    "camera.infinite": Row(),
+    "camera.path": Row(position=0.5),
+    "camera.still": Row(),
+    "camera.zoom": Row(turn=3.0),
     "canvas.fourier": Row(size=[32, 24]),
     "canvas.palette": Row(size=[32, 24]),
     "canvas.pixels": Row(size=[32, 24]),
@@ -154,6 +169,7 @@ ROWS: dict[str, Row] = {
     "clip.model": Row(),
     "clip.picture": Row(count=2),
     "clip.rank": Row(),
+    "clip.story": Row(scenes=["a fox", {"an owl": 1.0, "rain": -0.5}, ["a fox", "an owl"]], hold=2, fade=2),
     "clip.text": Row(prompt={"a fox": 1.0, "rain": -0.5}),
     "cutouts.mixed": Row(count=4, size=16),
     "cutouts.normal": Row(count=4, size=16),
@@ -197,6 +213,7 @@ ROWS: dict[str, Row] = {
     "output.video": Row(),
     "siren.canvas": Row(size=[32, 24], layers=2, width=16, start_steps=2),
     "taesd.canvas": Row(weights=taesd_weights, size=[32, 24]),
+    "video.frames": Row(file=moving, size=[16, 12]),
     "vqgan.canvas": Row(weights=vqgan_weights, size=[32, 24], steer="soft"),
 }
 
@@ -272,7 +289,9 @@ class Trial:
         kinds = list(self.spec.outputs.values())
         if not kinds:
             return []
-        return list(zip(kinds, [self.output] if len(kinds) == 1 else self.output, strict=True))
+        made = list(zip(kinds, [self.output] if len(kinds) == 1 else self.output, strict=True))
+        lends = self.spec.role == "camera" and "image" not in self.ports  # then it has no picture to give
+        return [(kind, output) for kind, output in made if not lends or output is not None]
 
     def tensors(self) -> list[Tensor]:
         """All that came out, as tensors; of files, their bytes."""
@@ -465,6 +484,8 @@ def _check(kind: Any, output: Any) -> None:
         assert torch.allclose(output.likely.sum(1), torch.ones(len(output.likely)))
     elif kind is Clip:
         assert isinstance(output, Clip)
+    elif kind is Motion:
+        assert isinstance(output, Motion)
     elif kind is File:
         assert output.is_file()
     else:

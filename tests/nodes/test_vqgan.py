@@ -239,12 +239,9 @@ def test_the_finished_picture_has_the_likeliest_codes(steer: str, folders: dict[
     theirs, canvas = Theirs(folders["vq"], "vq"), make(steer=steer)
     best = theirs.codes[canvas.trainable()[0].argmax(1)].T.reshape(1, -1, 6, 8)
     assert not torch.equal(canvas(chance()).latent, best)
-    canvas.finish()
-    for seed in (0, 1):
-        assert torch.equal(canvas(chance(seed)).latent, best)
-    again = make(steer=steer)
-    again.load_state_dict(canvas.state_dict())
-    assert torch.equal(again(chance()).latent, best)
+    with canvas.finished():
+        for seed in (0, 1):
+            assert torch.equal(canvas(chance(seed)).latent, best)
     canvas.repaint(photograph())
     assert not torch.equal(canvas(chance()).latent, canvas(chance()).start)
 
@@ -341,8 +338,8 @@ def test_training_moves_the_picture_towards_another(steer: str, make: Make) -> N
         canvas.settle()
         apart.append(float(loss.detach()))
     if steer == "codebook":
-        canvas.finish()
-        apart.append(float((canvas(chance()).image - target).square().mean().detach()))
+        with canvas.finished():
+            apart.append(float((canvas(chance()).image - target).square().mean().detach()))
     assert apart[-1] < 0.85 * apart[0]
 
 

@@ -81,6 +81,7 @@ WRONG: dict[str, str] = {
     + "  mix: {use: images.blend, image: $canvas, over: $second, amount: 0.5}\n"
     "  both: {use: output.image, image: $mix, file: both.png}\n",
     "T2I411": GOOD.replace("canvas.pixels,", "vqgan.canvas, weights: imagenet-f16-16348,"),
+    "T2I412": GOOD + "  zoom: {use: camera.zoom, image: $canvas}\n  film: {use: output.video, image: $zoom}\n",
     "T2I502": GOOD
     + "  photo: {use: images.load, file: nowhere.png}\n  copy: {use: output.image, image: $photo, file: copy.png}\n",
 }

@@ -1,6 +1,9 @@
 """`t2iflow plan` tells what a run would do."""
 
 import re
+from pathlib import Path
+
+from PIL import Image as pictures
 
 from tests.runner.conftest import COPY, Command
 
@@ -23,12 +26,12 @@ def test_as_many_pictures_are_told_as_a_film_will_have(command: Command) -> None
 
 def test_a_schedule_is_drawn_from_its_least_to_its_greatest(command: Command) -> None:
     told = command("plan", COPY.replace("rate: 0.05, steps: $steps", "rate: {0: 0, 7: 1, 100%: 0}, steps: 15"))
-    assert "fit.rate ▁▂▃▄▅▆▇█▇▆▅▄▃▂▁ 0 to 1" in lines(told.out)
+    assert "fit.rate ▁▂▃▄▅▆▇█▇▆▅▄▃▂▁ 0 to 1, over steps" in lines(told.out)
 
 
 def test_a_peak_between_the_bars_counts(command: Command) -> None:
     told = command("plan", COPY.replace("rate: 0.05, steps: $steps", "rate: {0: 0, 7: 0, 8: 1, 9: 0}, steps: 900"))
-    assert re.search("fit.rate ▁+ 0 to 1$", "\n".join(lines(told.out)), re.MULTILINE)
+    assert re.search("fit.rate ▁+ 0 to 1, over steps$", "\n".join(lines(told.out)), re.MULTILINE)
 
 
 def test_what_no_output_needs_is_told(command: Command) -> None:
@@ -44,6 +47,18 @@ def test_the_weights_of_lite_come_with_the_program(command: Command) -> None:
         "  chosen: {use: output.image, image: $best.images, file: best.png}\n",
     )
     assert "eye lite, which comes with the program" in lines(told.out)
+
+
+def test_what_a_film_that_is_read_holds_is_told(command: Command, tmp_path: Path) -> None:
+    first, *others = (pictures.new("RGB", (24, 24), colour) for colour in ("red", "green", "blue"))
+    first.save(tmp_path / "clip.gif", save_all=True, append_images=others, duration=100)
+    (tmp_path / "broken.gif").write_bytes(b"GIF89a")
+    recipe = COPY.replace("images.noise, size: [24, 24], kind: fractal", "video.frames, file: {}")
+    place = tmp_path.resolve()
+    told = command("plan", recipe.replace("{}", "clip.gif"))
+    assert f"{place}/clip.gif, 24 x 24, 10 fps, 3 frames, without sound" in lines(told.out)
+    told = command("plan", recipe.replace("{}", "broken.gif"))
+    assert f"{place}/broken.gif, there is no picture in `broken.gif`: it is damaged" in told.out
 
 
 def test_a_device_that_is_not_there_is_a_wrong_command(command: Command) -> None:

@@ -1,0 +1,247 @@
+"""Cameras: each makes a film of an optimiser's picture, frame by frame.
+
+The first frame is the picture that the optimiser ends with. For each further one the camera moves every canvas that the
+optimiser trains, has it take a few steps more, and gives the frame on. What is wired to a camera is computed once a
+frame. To add one, write a function from its own settings to a motion and mark it with `camera`.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import torch
+from annotated_types import Ge, Gt, Interval, Lt
+from torch import Tensor
+
+from t2iflow.nodes.filming import Camera, Framed, Move
+from t2iflow.nodes.motion import Affine, Blended, Deep, Motion, Still
+from t2iflow.nodes.node import node
+from t2iflow.nodes.perceptor import Clip
+from t2iflow.nodes.sampling import Border
+from t2iflow.nodes.types import Count, Degrees, Fraction, Image, Mask, NonNegative, Positive
+
+Point = Annotated[tuple[float, float], "across, down"]
+Scale = Annotated[float, Interval(ge=0.01, le=100)]
+SHARED = """
+`frames`: how many the film has. `steps`: how many the optimiser takes for each frame after the first, and `rate` at
+which rate; without it, at that which its own schedule ends with. `carry`: whether it goes on with its moments, or
+starts anew at each frame, as the notebooks do.
+
+`move`: what is moved. `picture`: the painted picture, which the canvas then takes on again. `latent`: what it is
+painted from. `auto`: that where nothing is lost by it, else the picture. `border`: what shows beyond the picture's
+edges: `reflect`, `wrap`, `edge`, or a colour as "#rrggbb".
+
+Steadiness: `hold` pulls each frame towards the moved last one by that weight, pixel by pixel (squared differences),
+and `resemble` as the perceptor wired to `clip` sees both; what has newly come in at the border is free of `hold`.
+`edge_steps` are taken more at each frame, first, in which only what has newly come in changes.
+
+`start`: pictures to start the frames from, such as an input film's, instead of the moved last frame; `mix` is how much
+of them (1: no moved frame at all).
+
+`loop`: so many frames beyond the last are made, and dissolved into the first ones, so that the film closes; it then
+begins where it changes least. Without `image` a camera only lends its motion to others.
+"""
+
+
+def _closes(settings: Mapping[str, Any]) -> None:
+    """Refuse a loop that has no room."""
+    if settings["loop"] * 2 > settings["frames"]:
+        raise ValueError(f"`loop` can be at most half of the {settings['frames']} frames")
+
+
+def camera(aim: Callable[..., Motion]) -> type[Camera]:
+    """Make a camera node of a function from its own ports and settings to a motion."""
+
+    def __init__(
+        self: Camera,
+        device: torch.device,
+        *,
+        frames: Count = 120,
+        steps: Count = 8,
+        edge_steps: Annotated[int, Ge(0)] = 0,
+        move: Move = "auto",
+        border: Border = "reflect",
+        carry: bool = True,
+        loop: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        options = {"edge_steps": edge_steps, "move": move, "border": border, "carry": carry, "loop": loop}
+        Camera.__init__(self, device, frames, steps, **options)  # type: ignore[arg-type]
+
+    def __call__(
+        self: Camera,
+        image: Image | None = None,
+        start: Image | None = None,
+        clip: Clip | None = None,
+        *,
+        rate: NonNegative | None = None,
+        hold: NonNegative = 0.0,
+        resemble: NonNegative = 0.0,
+        mix: Fraction = 1.0,
+        **own: Any,
+    ) -> Framed:
+        """The picture as the next frame begins; the runner takes the steps that follow."""
+        return self.framed(aim(**own), image, start, clip, rate=rate, hold=hold, resemble=resemble, mix=mix)
+
+    shared = [one for one in inspect.signature(__call__).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    both = [*shared, *inspect.signature(aim).parameters.values()]
+    both.sort(key=lambda one: (one.kind, one.default is not one.empty))  # ports first, and of them those that must be
+    __call__.__signature__ = inspect.Signature(both, return_annotation=Framed)  # type: ignore[attr-defined]
+    __call__.__annotations__ = {one.name: one.annotation for one in both if one.name != "self"} | {"return": Framed}
+    doc = f"{inspect.cleandoc(aim.__doc__ or '')}\n{SHARED}"
+    members = {"__init__": __init__, "__call__": __call__, "__doc__": doc, "__module__": aim.__module__}
+    return node(role="camera", check=_closes)(type(aim.__name__, (Camera,), members))
+
+
+@camera
+def still() -> Motion:
+    """A camera that stands still: for stories and morphs, whose prompts change."""
+    return Still()
+
+
+@camera
+def zoom(
+    *,
+    scale: Scale = 1.02,
+    turn: Degrees = 0.0,
+    pan: Point = (0.0, 0.0),
+    centre: Point = (0.5, 0.5),
+    shear: Point = (0.0, 0.0),
+) -> Motion:
+    """A camera that zooms, turns and pans, by so much each frame.
+
+    `scale` above 1 goes in, below 1 out. `turn` in degrees, clockwise. `pan`: how far the camera goes to the right and
+    down, in parts of the picture's shorter side. `centre`: the point that scale, turn and shear leave in its place, in
+    parts of width and height from the left and top. `shear` in degrees, across and down.
+
+    As in PyTTI, Disco Diffusion and Deforum (2021, 2022), which resample bilinearly or by bicubics; here with a wider
+    kernel (Lanczos), or not at all where the canvas can be moved itself.
+    """
+    return Affine(scale=scale, turn=turn, pan=pan, centre=centre, shear=shear)
+
+
+@camera
+def depth(
+    depth: Mask | None = None,
+    *,
+    dolly: Annotated[float, Lt(1)] = 0.02,
+    pan: Point = (0.0, 0.0),
+    tilt: Degrees = 0.0,
+    yaw: Degrees = 0.0,
+    roll: Degrees = 0.0,
+    fov: Annotated[float, Interval(ge=5, le=150)] = 40.0,
+    shape: Literal["plane", "floor", "cylinder"] = "cylinder",
+    near: Positive = 1.0,
+    far: Positive = 5.0,
+) -> Motion:
+    """A camera that moves through the picture in 2.5 dimensions, by so much each frame.
+
+    Distances are those of a `depth` picture (white is near, at `near`; black far, at `far`), or of a `shape`: a `plane`
+    before the camera, a `floor` that leads to a horizon, or a `cylinder` around the line of sight, a tunnel. `dolly`:
+    how far the camera goes ahead, and `pan` to the right and down, in units of `near`; `tilt` (up), `yaw` (to the
+    right) and `roll` (clockwise) in degrees. `fov`: the field of view over the shorter side, in degrees.
+
+    After Disco Diffusion's and PyTTI's 3D modes (2021), which let a network guess the depth of each frame.
+    """
+    return Deep(
+        depth=depth, dolly=dolly, pan=pan, tilt=tilt, yaw=yaw, roll=roll, fov=fov, shape=shape, near=near, far=far
+    )
+
+
+@camera
+def path(motions: list[Motion], *, position: NonNegative) -> Motion:
+    """A camera that goes from one motion to the next.
+
+    `motions` are other cameras, which need no `image` then. At `position` 1.5 it moves half as the second and half as
+    the third, counted from 0; for keyframes: `{0: 0, 60: 0, 80: 1}` changes from the first to the second between the
+    frames 60 and 80.
+    """
+    last = len(motions) - 1
+    if position > last:
+        raise ValueError(f"there is no motion at position {position:g}; the last of {last + 1} is at {last}")
+    before = min(int(position), max(last - 1, 0))
+    part = position - before
+    return Blended(motions[before], motions[before + 1], part) if part else motions[before]
+
+
+@node(role="camera")
+class Infinite(Camera):
+    """A camera that zooms in without end, and never blurs: all frames are made of pictures at powers of `jump`.
+
+    At each power the last picture is enlarged by `jump`, and the optimiser takes `steps`; these should be many, as each
+    picture is seen long. The frames between are sampled from them alone, each picture's edge hidden in the one before
+    over `feather` of its half, so that nothing is resampled twice. `scale` and `turn` (degrees) are those of a frame.
+    For zooming out, turn the film round: `order: reverse`.
+
+    `rate`, `carry`, `move`, `border`, `hold`, `resemble` as in `camera.zoom`. Keyframes are over the film's frames.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        *,
+        frames: Count = 240,
+        steps: Count = 60,
+        scale: Annotated[float, Gt(1), Interval(le=2)] = 1.02,
+        turn: Degrees = 0.0,
+        jump: Annotated[float, Interval(ge=1.1, le=4)] = 2.0,
+        centre: Point = (0.5, 0.5),
+        feather: Fraction = 0.3,
+        move: Move = "picture",
+        border: Border = "reflect",
+        carry: bool = False,
+    ) -> None:
+        super().__init__(device, frames, steps, move=move, border=border, carry=carry)
+        self._scale, self._turn, self._jump, self._centre, self._feather = scale, turn, jump, centre, feather
+
+    def __call__(
+        self,
+        image: Image,
+        clip: Clip | None = None,
+        *,
+        rate: NonNegative | None = None,
+        hold: NonNegative = 0.0,
+        resemble: NonNegative = 0.0,
+    ) -> Framed:
+        """The picture enlarged by `jump`."""
+        motion = Affine(scale=self._jump, centre=self._centre)
+        return self.framed(motion, image, clip=clip, rate=rate, hold=hold, resemble=resemble)
+
+    def turns(self, every: int) -> int:
+        """One for each power of `jump` that the film passes, and one for what is seen small in the last."""
+        return int(self._power(self.frames - 1)) + 2
+
+    def frame(self, turn: int, every: int) -> int:
+        """The first frame that is at or beyond the power of a turn."""
+        return min(math.ceil(turn * math.log(self._jump) / math.log(self._scale)), self.frames - 1)
+
+    def passed(self, turn: int, every: int) -> range:
+        """One, whatever the number of frames."""
+        return range(self.frame(turn, every), self.frame(turn, every) + 1)
+
+    def develop(self, picture: Image, turn: int, every: int) -> Iterator[tuple[int, Image]]:
+        """The frames from the last power to that of the turn."""
+        self._kept = [*self._kept[-2:], picture]
+        for frame in range(0, self.frames, every):
+            if turn - 1 <= self._power(frame) < turn:
+                yield frame, self._composed(frame, turn)
+
+    def _power(self, frame: int) -> float:
+        """How many times the jump a frame is enlarged by; rounded, so that a whole number is one."""
+        return round(frame * math.log(self._scale) / math.log(self._jump), 9)
+
+    def _composed(self, frame: int, turn: int) -> Image:
+        """A frame from the last pictures, the coarsest first."""
+        composed: Tensor | None = None
+        for number, picture in enumerate(self._kept, turn + 1 - len(self._kept)):
+            motion = Affine(
+                scale=self._jump ** (self._power(frame) - number), turn=self._turn * frame, centre=self._centre
+            )
+            layer = motion(picture, self.border)
+            if composed is None:
+                composed = layer
+            else:
+                over = motion.inside((picture.shape[-1], picture.shape[-2]), picture.device, self._feather)
+                composed = torch.lerp(composed, layer, over)
+        assert composed is not None
+        return Image(composed)

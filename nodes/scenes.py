@@ -1,0 +1,107 @@
+"""Scenes: what is wanted in turn, and when one passes into the next."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from t2iflow.nodes.types import Prompt
+
+MOST = 1_000_000
+"""Bytes of a text that is read."""
+
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
+WEIGHT = re.compile(rf"(.*?)\s*:\s*({NUMBER})")
+STOP = re.compile(rf".*:\s*{NUMBER}\s*:\s*{NUMBER}")
+
+
+def looks_like_text(path: Path) -> bool:
+    """Whether a file is a text in UTF-8, and not too long."""
+    try:
+        _text(path)
+    except ValueError:
+        return False
+    return True
+
+
+def read_scenes(file: str) -> list[Prompt]:
+    """The scenes in a text file, one a line; ValueError, with the line, for what is none.
+
+    Empty lines and those that begin with # are skipped. A line is a prompt, or several with ` | ` between them, each
+    with a `:weight` at its end or none, as PyTTI and nerdyrodent's VQGAN-CLIP (2021) write them.
+    """
+    lines = [line.strip() for line in _text(Path(file)).splitlines()]
+    scenes = [_scene(line, number) for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
+    if not scenes:
+        raise ValueError(f"`{Path(file).name}` has no scenes; write one a line")
+    return scenes
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(MOST + 1)
+    if len(data) > MOST:
+        raise ValueError(f"`{path.name}` is longer than {MOST // 10**6} MB")
+    if b"\0" in data:
+        raise ValueError(f"`{path.name}` is no text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"`{path.name}` is no text in UTF-8") from fault
+
+
+def _scene(line: str, number: int) -> Prompt:
+    prompts: dict[str, float] = {}
+    for part in (part.strip() for part in line.split("|")):
+        if STOP.fullmatch(part):
+            raise ValueError(f"line {number}: `{part}` has two numbers, but a prompt takes only a weight, no stop")
+        weighted = WEIGHT.fullmatch(part)
+        text, weight = (weighted[1], float(weighted[2])) if weighted else (part, 1.0)
+        if not text:
+            raise ValueError(
+                f"line {number}: a prompt needs words; ` | ` stands between two, and each scene has a line"
+            )
+        prompts[text] = prompts.get(text, 0.0) + weight
+    return prompts
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """When `count` scenes come, each held for `hold` frames and passing into the next over `fade`.
+
+    Without `hold` they share the time there is evenly, after their fades. Without `fade` it is half of `hold`. With
+    `loop` the last passes into the first, and so on; else it stays.
+    """
+
+    count: int
+    hold: float | None
+    fade: float | None
+    loop: bool
+
+    def needs(self, length: int) -> float:
+        """How many frames, of `length`, all scenes need; with `loop`, until the first comes again."""
+        hold, fade = self._times(length)
+        return self.count * hold + self._fades * fade
+
+    def at(self, time: int, length: int) -> tuple[int, int, float]:
+        """The scene at a frame of `length`, the one after it, and how far it has passed into that, from 0 to 1."""
+        hold, fade = self._times(length)
+        scene, into = divmod(time, hold + fade)
+        number = int(scene)
+        if not self.loop and number >= self.count - 1:
+            return self.count - 1, self.count - 1, 0.0
+        # The frames of a fade lie between the scenes: none of them is wholly one or the other.
+        part = min((into - hold + 1) / (fade + 1), 1.0) if into >= hold else 0.0
+        return number % self.count, (number + 1) % self.count, part * part * (3 - 2 * part)
+
+    @property
+    def _fades(self) -> int:
+        return self.count if self.loop else self.count - 1
+
+    def _times(self, length: int) -> tuple[float, float]:
+        """Frames of a hold and of a fade."""
+        if self.hold is not None:
+            return self.hold, self.hold / 2 if self.fade is None else self.fade
+        if self.fade is None:
+            hold = length / (self.count + self._fades / 2)
+            return hold, hold / 2
+        return max(0.0, (length - self._fades * self.fade) / self.count), self.fade

@@ -1,0 +1,203 @@
+"""Video: films as input, frame by frame."""
+
+import re
+import subprocess
+import tempfile
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import torch
+from torch import Tensor
+
+from t2iflow.nodes import containers, pictures
+from t2iflow.nodes.ambient import Notes, Tick
+from t2iflow.nodes.images import Fit, resize
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import FilmPath, Image, NonNegative, Positive, Size
+
+TIE = 1e-3
+"""Seconds by which a picture may be late and still in time: Matroska keeps times in thousandths."""
+
+LONGEST = 2000
+"""Bytes of a complaint that are read."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a film is; `sound` in seconds, 0 for a silent one."""
+
+    size: Size
+    fps: float
+    frames: int
+    sound: float
+
+    def __str__(self) -> str:
+        size = "{} x {}".format(*self.size)
+        return f"{size}, {self.fps:g} fps, {self.frames} frames, {'with' if self.sound else 'without'} sound"
+
+
+def about(file: str) -> About:
+    """What a film is, decoding no more than a picture of it; ValueError where there is none in the file."""
+    path = Path(file)
+    reel = _Reel(path)
+    height, width, _ = reel.first().shape
+    reel.close()
+    told, frames, _ = _passed(path, "V")
+    fps = re.search(r"Video:.*?([\d.]+) fps", told)
+    return About((width, height), float(fps[1]) if fps else 0.0, frames, sound=_passed(path, "a")[2])
+
+
+@node
+class Frames:
+    """The pictures of a film: at each frame of a camera the one that comes next, the first without a camera.
+
+    `file`: MP4, MOV, MKV, WebM, AVI or GIF. Without `fps` each of its frames comes in turn, however fast they follow
+    each other; with it, what the film shows at each 1/`fps` of a second. `start`: seconds of the film to leave out.
+    After its end its last picture stays. `size` and `fit` as in `images.resize`; without a size the film's own, turned
+    upright as a phone says that it was held.
+
+    The film is read forwards, and no more of it than a picture is kept.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        notes: Notes,
+        *,
+        file: FilmPath,
+        size: Size | None = None,
+        fps: Positive | None = None,
+        start: NonNegative = 0.0,
+        fit: Fit = "fill",
+    ) -> None:
+        self._device, self._notes = device, notes
+        self._path, self._size, self._fps, self._start, self._fit = Path(file), size, fps, start, fit
+        self._ended = False
+        self._number = 0
+        self._image: Image | None = None
+        self._begin()  # a film that can't be read is better known before the first step than in the midst of a run
+
+    def __call__(self, tick: Tick) -> Image:
+        """The picture of the present frame."""
+        if tick.frame < self._number:
+            self._reel.close()
+            self._begin()
+        while self._number < tick.frame and (levels := self._reel.read()) is not None:
+            self._levels, self._image = levels, None
+            self._number += 1
+        if self._number < tick.frame and not self._ended:
+            self._end()
+        if self._image is None:
+            image = Image(self._levels.to(self._device).permute(2, 0, 1)[None].float() / 255)
+            self._image = image if self._size is None else resize(image, size=self._size, fit=self._fit)
+        return self._image
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._reel.close()
+
+    def _begin(self) -> None:
+        self._reel = _Reel(self._path, self._start, self._fps)
+        self._levels, self._image = self._reel.first(), None
+        self._number = 0
+
+    def _end(self) -> None:
+        """Say that there are no more pictures, once."""
+        self._ended = True
+        name, count, fault = self._path.name, self._number + 1, self._reel.fault
+        if fault:
+            self._notes.warn(f"`{name}` is damaged: only {count} pictures can be read, and the last stays ({fault})")
+        else:
+            self._notes.say(f"`{name}` ends after {count} pictures; the last stays")
+
+
+class _Reel:
+    """The pictures of a film, read by ffmpeg one after another."""
+
+    def __init__(self, path: Path, start: float = 0.0, fps: float | None = None) -> None:
+        # As PPM, each with its size: that of a film that was held upright is known only when it is turned.
+        given = ["-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"]
+        # To the last picture before `start` that can be read by itself, and from there on by the film's own clock.
+        skip = ["-noaccurate_seek", "-ss", f"{start:f}"] if start else []
+        options = ["-v", "error", "-copyts", "-start_at_zero", *skip]
+        # V: pictures that move, not the cover of a song.
+        command = [*_reading(path, *options), "-map", "0:V:0", "-vf", _chosen(start, fps), *given]
+        self._name = path.name
+        self._faults = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill)
+        # In a session of its own, or Ctrl-C would end it before the run that reads from it.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._faults, start_new_session=True
+        )
+        self.close = weakref.finalize(self, _stop, self._process, self._faults)
+
+    def first(self) -> Tensor:
+        """The first picture, of which there must be one."""
+        levels = self.read()
+        if levels is None:
+            fault = self.fault
+            self.close()
+            raise ValueError(
+                f"there is no picture in `{self._name}`: it is damaged, has only sound, or ends before `start`"
+                + (f" (ffmpeg: {fault})" if fault else "")
+            )
+        return levels
+
+    def read(self) -> Tensor | None:
+        """The next picture, (h, w, 3) in 0..255; None at the end."""
+        pipe = self._process.stdout
+        if pipe is None or not pipe.readline():
+            return None
+        width, height = map(int, pipe.readline().split())
+        if width * height > pictures.MOST:
+            raise ValueError(
+                f"`{self._name}` is {width} x {height}; more than {pictures.MOST // 10**6} megapixels are not read"
+            )
+        pipe.readline()  # the highest level, 255
+        levels = bytearray(pipe.read(height * width * 3))
+        if len(levels) < height * width * 3:
+            return None
+        return torch.frombuffer(levels, dtype=torch.uint8).view(height, width, 3)
+
+    @property
+    def fault(self) -> str:
+        """What ffmpeg had to say at the end, if anything."""
+        self._process.wait()
+        self._faults.seek(0)
+        lines = self._faults.read(LONGEST).decode(errors="replace").strip().splitlines()
+        return lines[0] if lines else ""
+
+
+def _chosen(start: float, fps: float | None) -> str:
+    """ffmpeg's filter for the pictures from a time on: all of them, or what is shown at each 1/fps of a second."""
+    if fps is None:
+        return f"select=gte(t\\,{start - TIE:f})"
+    # With times rounded up, a picture is given for the first moment at or after its own, and until the next is due.
+    return f"settb=AVTB,setpts=PTS-{start + TIE:f}/TB,fps={fps:f}:start_time=0:round=up"
+
+
+def _stop(process: subprocess.Popen[bytes], faults: IO[bytes]) -> None:
+    """End a program that may still be writing."""
+    process.kill()
+    process.communicate()
+    faults.close()
+
+
+def _passed(path: Path, stream: str) -> tuple[str, int, float]:
+    """What ffmpeg tells of the file, and how many pictures and seconds a stream has; it is not decoded."""
+    command = [*_reading(path, "-hide_banner", "-nostats", "-progress", "pipe:1"), "-map", f"0:{stream}:0"]
+    told = subprocess.run([*command, "-c", "copy", "-f", "null", "-"], stdin=subprocess.DEVNULL, capture_output=True)
+    amounts = dict(line.split("=", 1) for line in told.stdout.decode().split() if "=" in line)
+    frames, length = (amounts.get(name, "") for name in ("frame", "out_time_us"))
+    return told.stderr.decode(errors="replace"), int(frames or 0), int(length) / 1e6 if length.isdigit() else 0.0
+
+
+def _reading(path: Path, *options: str) -> list[str]:
+    """The beginning of an ffmpeg command that reads a film."""
+    if not path.is_file():
+        raise ValueError(f"there is no file `{path}`")
+    format = containers.film(path)
+    if format is None:
+        raise ValueError(f"`{path.name}` is no film; {containers.FILMS} can be read")
+    return containers.reading(path, format, *options)

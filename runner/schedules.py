@@ -1,0 +1,50 @@
+"""Settings that change over time, drawn as rows of bars: what a recipe's keyframes come to, before anything runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from t2iflow.pipelines.clocks import schedules
+from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.plan import Plan, Region
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
+    """For each setting that changes its name, and its values over the steps or frames in at most `width` bars."""
+    for region in plan.regions:
+        for name in region.members:
+            for setting, value in plan.graph.nodes[name].settings.items():
+                changing = list(schedules(value))
+                for number, one in enumerate(changing):
+                    label = f"{name}.{setting}" + (f"[{number}]" if isinstance(value, list) else "")
+                    yield from _drawn(label, one, region, width)
+
+
+def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple[str, str]]:
+    length, fps = region.steps, 0.0
+    if value.over == "frame" and region.shot:
+        length, fps = region.shot.frames, region.shot.fps
+    times = _times(length, width)
+    values = [value.at(time, length, fps) for time in times]
+    if isinstance(values[0], tuple | list):
+        for part in range(len(values[0])):
+            yield f"{label}[{part}]", _bars([one[part] for one in values]) + f", over {value.over}s"
+    elif isinstance(values[0], int | float) and not isinstance(values[0], bool):
+        turns = value.turns(length, fps) if isinstance(value, Keyframes) else []
+        peaks = [value.at(time, length, fps) for time in turns if time < length]
+        yield label, _bars(values, peaks) + f", over {value.over}s"
+    else:
+        yield label, ", ".join(f"{moment}: {one}" for moment, one in value.points)
+
+
+def _times(length: int, width: int) -> list[float]:
+    even = [length * index / width for index in range(width)] if length > width else list(range(length - 1))
+    return [*even, length - 1]
+
+
+def _bars(values: list[float], peaks: list[float] | None = None) -> str:
+    """A bar for each value, with the least and the greatest of them and of the peaks between."""
+    low, high = min([*values, *(peaks or [])]), max([*values, *(peaks or [])])
+    scale = (len(BARS) - 1) / ((high - low) or 1)
+    return "".join(BARS[round((value - low) * scale)] for value in values) + f"  {low:g} to {high:g}"

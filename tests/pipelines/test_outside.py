@@ -1,0 +1,166 @@
+"""Files that settings name: looked at before anything runs, and copied into the run folder."""
+
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from t2iflow.nodes import containers
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.recipe import read, read_text
+from t2iflow.pipelines.resolved import resolved
+
+FILM = "{{use: video.frames, file: {}, size: [16, 12]}}"
+STORY = "{{use: clip.story, clip: $clip, file: {}}}"
+RECIPE = """t2iflow: 1
+nodes:
+  clip:   {{use: clip.model}}
+  input:  {input}
+  story:  {story}
+  canvas: {{use: canvas.pixels, size: [16, 12]}}
+  cuts:   {{use: cutouts.whole, image: $canvas, count: 2}}
+  seen:   {{use: clip.look, crops: $cuts, clip: $clip}}
+  score:  {{use: losses.spherical, seen: $seen, wanted: $story}}
+  near:   {{use: losses.reference, image: $canvas, reference: $input}}
+  fit:    {{use: optimizers.adam, image: $canvas, loss: [$score, $near]}}
+  still:  {{use: output.image, image: $fit}}
+"""
+
+Compiled = Callable[..., Plan]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with files of several kinds."""
+    picture = PIL.Image.new("RGB", (16, 12))
+    picture.save(tmp_path / "film.gif", save_all=True, append_images=[PIL.Image.new("RGB", (16, 12), "red")])
+    picture.save(tmp_path / "picture.png")
+    with wave.open(str(tmp_path / "song.wav"), "wb") as song:
+        song.setparams((1, 2, 8000, 0, "NONE", ""))
+        song.writeframes(bytes(1600))
+    (tmp_path / "story.txt").write_text("a fox\n\n# later\nan owl | rain:-0.5\n", encoding="utf-8")
+    (tmp_path / "wrong.txt").write_text("a fox\nrain:1:2\n", encoding="utf-8")
+    (tmp_path / "long.txt").write_text("a fox\n" * 200_000, encoding="utf-8")
+    (tmp_path / "other.txt").write_bytes("ein Käuzchen\n".encode("latin-1"))
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def compiled(files: Path) -> Compiled:
+    """The plan of a recipe that reads a film and a story."""
+
+    def compile(film: str = "film.gif", story: str = STORY.format("story.txt")) -> Plan:
+        (files / "mine.yaml").write_text(RECIPE.format(input=FILM.format(film), story=story), encoding="utf-8")
+        problems: list[Problem] = []
+        return compile_recipe(read(files / "mine.yaml", problems=problems), problems)
+
+    return compile
+
+
+@pytest.fixture
+def told(compiled: Compiled, files: Path) -> Callable[..., str]:
+    """What a person reads of its mistakes."""
+
+    def tell(**changed: str) -> str:
+        with pytest.raises(RecipeError) as caught:
+            compiled(**changed)
+        assert len(caught.value.problems) == 1
+        return render(caught.value.problems, caught.value.sources).replace(str(files.resolve()), "/here")
+
+    return tell
+
+
+def test_films_and_texts_are_copied_with_a_run(compiled: Compiled, files: Path) -> None:
+    graph = compiled().graph
+    assert graph.files == {
+        str(files.resolve() / "film.gif"): "inputs/1-film.gif",
+        str(files.resolve() / "story.txt"): "inputs/2-story.txt",
+    }
+
+
+def test_the_resolved_recipe_names_the_copies(compiled: Compiled, files: Path) -> None:
+    graph = compiled().graph
+    recipe = resolved(graph, graph.files)
+    assert "    file: inputs/1-film.gif\n" in recipe
+    assert "    file: inputs/2-story.txt\n" in recipe
+    (files / "inputs").mkdir()
+    for source, copy in graph.files.items():
+        (files / copy).write_bytes(Path(source).read_bytes())
+    again = compile_recipe(read_text(recipe, "again.yaml", files), [])
+    assert list(again.graph.files.values()) == ["inputs/1-1-film.gif", "inputs/2-2-story.txt"]
+
+
+def test_weights_are_not_copied(files: Path) -> None:
+    (files / "weights.pt").write_bytes(b"")
+    text = RECIPE.format(input=FILM.format("film.gif"), story=STORY.format("story.txt"))
+    (files / "mine.yaml").write_text(text.replace("clip.model", "clip.model, name: ViT-B/32, weights: weights.pt"))
+    plan = compile_recipe(read(files / "mine.yaml"), [])
+    assert plan.graph.nodes["clip"].settings["weights"] == str(files.resolve() / "weights.pt")
+    assert str(files.resolve() / "weights.pt") not in plan.graph.files
+
+
+@pytest.mark.parametrize(
+    ("film", "what"),
+    [
+        ("nowhere.mp4", "the file `nowhere.mp4` is not there"),
+        ("folder", "the file `folder` is a folder, not a file"),
+        ("picture.png", "the file `picture.png` is no film (MP4, MOV, MKV, WebM, AVI or GIF)"),
+        ("song.wav", "the file `song.wav` is no film (MP4, MOV, MKV, WebM, AVI or GIF)"),
+    ],
+)
+def test_a_file_that_is_no_film_is_told(film: str, what: str, told: Callable[..., str]) -> None:
+    assert told(film=film).startswith(f"error T2I502 {what}\n")
+
+
+def test_what_to_do_about_another_film_is_told(told: Callable[..., str]) -> None:
+    assert "`ffmpeg -i picture.png picture.mp4`" in told(film="picture.png")
+
+
+@pytest.mark.parametrize("story", ["film.gif", "other.txt", "long.txt"])
+def test_a_story_is_a_text_in_utf_8_that_is_not_too_long(story: str, told: Callable[..., str]) -> None:
+    text = told(story=STORY.format(story))
+    assert "T2I502" in text
+    assert f"the file `{story}` is no text (UTF-8, at most 1 MB)" in text
+
+
+@pytest.mark.parametrize(
+    ("story", "what"),
+    [
+        (STORY.format("wrong.txt"), "line 2: `rain:1:2` has two numbers"),
+        (STORY.format("story.txt, scenes: [a fox]"), "a story has either `scenes`, or a `file` with a scene a line"),
+        ("{use: clip.story, clip: $clip}", "a story has either `scenes`, or a `file` with a scene a line"),
+        (STORY.format("story.txt, hold: 0"), "with `hold: 0`, `fade` must be above 0"),
+    ],
+)
+def test_a_story_that_can_not_be_told_is_refused_before_it_runs(
+    story: str, what: str, told: Callable[..., str]
+) -> None:
+    text = told(story=story)
+    assert "T2I204" in text
+    assert f"node `story` (clip.story) can't be so: {what}" in text
+
+
+SIGNS = {
+    "mov": (b"\0\0\0\x20ftypisom", b"\0\0\0\x08wide\0\0\0\0"),
+    "matroska": (b"\x1a\x45\xdf\xa3\x9fB\x86\x81",),
+    "avi": (b"RIFF\x10\x27\0\0AVI LIST",),
+    "gif": (b"GIF89a\x10\0", b"GIF87a\x10\0"),
+    "wav": (b"RIFF\x10\x27\0\0WAVEfmt ",),
+    "flac": (b"fLaC\0\0\0\x22",),
+    "ogg": (b"OggS\0\x02",),
+    "mp3": (b"ID3\x04\0", b"\xff\xfb\x90\x64"),
+    None: (b"", b"\xff", b"\xff\xf1\x50\x80", b"RIFF\x10\x27\0\0WEBPVP8 ", b"#EXTM3U\n", b"ffconcat version 1.0\n"),
+}
+
+
+@pytest.mark.parametrize("format", SIGNS)
+def test_films_and_sounds_are_known_by_how_they_begin(format: str | None, tmp_path: Path) -> None:
+    for head in SIGNS[format]:
+        (tmp_path / "file").write_bytes(head)
+        assert containers.sound(tmp_path / "file") == format
+        assert containers.film(tmp_path / "file") == (format if format in ("mov", "matroska", "avi", "gif") else None)

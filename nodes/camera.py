@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Interval, Lt
-from torch import Tensor
 
 from t2iflow.nodes.filming import Camera, Framed, Move
 from t2iflow.nodes.motion import Affine, Blended, Deep, Motion, Still
@@ -34,7 +33,8 @@ edges: `reflect`, `wrap`, `edge`, or a colour as "#rrggbb".
 
 Steadiness: `hold` pulls each frame towards the moved last one by that weight, pixel by pixel (squared differences),
 and `resemble` as the perceptor wired to `clip` sees both; what has newly come in at the border is free of `hold`.
-`edge_steps` are taken more at each frame, first, in which only what has newly come in changes.
+`edge_steps` are taken more, first, at each frame where something has newly come in, and only that changes in them; such
+a frame begins without the optimiser's moments.
 
 `start`: pictures to start the frames from, such as an input film's, instead of the moved last frame; `mix` is how much
 of them (1: no moved frame at all).
@@ -114,8 +114,8 @@ def zoom(
     down, in parts of the picture's shorter side. `centre`: the point that scale, turn and shear leave in its place, in
     parts of width and height from the left and top. `shear` in degrees, across and down.
 
-    As in PyTTI, Disco Diffusion and Deforum (2021, 2022), which resample bilinearly or by bicubics; here with a wider
-    kernel (Lanczos), or not at all where the canvas can be moved itself.
+    As in PyTTI, Disco Diffusion and Deforum (2021, 2022), which read the picture bilinearly or by bicubics; here by
+    splines that stay sharp, or not at all where the canvas can be moved itself.
     """
     return Affine(scale=scale, turn=turn, pan=pan, centre=centre, shear=shear)
 
@@ -169,9 +169,9 @@ class Infinite(Camera):
     """A camera that zooms in without end, and never blurs: all frames are made of pictures at powers of `jump`.
 
     At each power the last picture is enlarged by `jump`, and the optimiser takes `steps`; these should be many, as each
-    picture is seen long. The frames between are sampled from them alone, each picture's edge hidden in the one before
-    over `feather` of its half, so that nothing is resampled twice. `scale` and `turn` (degrees) are those of a frame.
-    For zooming out, turn the film round: `order: reverse`.
+    picture is seen long. The frames between are sampled from them alone, so that nothing is resampled twice: each
+    picture comes up in the middle of the one before, its edge hidden over `feather` of its half. `scale` and `turn`
+    (degrees) are those of a frame. For zooming out, turn the film round: `order: reverse`.
 
     `rate`, `carry`, `move`, `border`, `hold`, `resemble` as in `camera.zoom`. Keyframes are over the film's frames.
     """
@@ -208,8 +208,8 @@ class Infinite(Camera):
         return self.framed(motion, image, clip=clip, rate=rate, hold=hold, resemble=resemble)
 
     def turns(self, every: int) -> int:
-        """One for each power of `jump` that the film passes, and one for what is seen small in the last."""
-        return int(self._power(self.frames - 1)) + 2
+        """One for each power of `jump` that the film passes, and two for what is seen small in the last."""
+        return int(self._power(self.frames - 1)) + 3
 
     def frame(self, turn: int, every: int) -> int:
         """The first frame that is at or beyond the power of a turn."""
@@ -220,10 +220,10 @@ class Infinite(Camera):
         return range(self.frame(turn, every), self.frame(turn, every) + 1)
 
     def develop(self, picture: Image, turn: int, every: int) -> Iterator[tuple[int, Image]]:
-        """The frames from the last power to that of the turn."""
-        self._kept = [*self._kept[-2:], picture]
+        """The frames between the last two powers before that of the turn."""
+        self._kept = [*self._kept[-3:], picture]
         for frame in range(0, self.frames, every):
-            if turn - 1 <= self._power(frame) < turn:
+            if turn - 2 <= self._power(frame) < turn - 1:
                 yield frame, self._composed(frame, turn)
 
     def _power(self, frame: int) -> float:
@@ -231,17 +231,14 @@ class Infinite(Camera):
         return round(frame * math.log(self._scale) / math.log(self._jump), 9)
 
     def _composed(self, frame: int, turn: int) -> Image:
-        """A frame from the last pictures, the coarsest first."""
-        composed: Tensor | None = None
+        """A frame from the last pictures, the coarsest first; the newest comes up while it is small."""
+        power, composed = self._power(frame), self._kept[0]
         for number, picture in enumerate(self._kept, turn + 1 - len(self._kept)):
-            motion = Affine(
-                scale=self._jump ** (self._power(frame) - number), turn=self._turn * frame, centre=self._centre
-            )
+            motion = Affine(scale=self._jump ** (power - number), turn=self._turn * frame, centre=self._centre)
+            over = motion.inside((picture.shape[-1], picture.shape[-2]), picture.device, self._feather)
+            up = min(power - number + 2, 1.0)
+            first = number == turn + 1 - len(self._kept)
+            part = over * (up * up * (3 - 2 * up))
             layer = motion(picture, self.border)
-            if composed is None:
-                composed = layer
-            else:
-                over = motion.inside((picture.shape[-1], picture.shape[-2]), picture.device, self._feather)
-                composed = torch.lerp(composed, layer, over)
-        assert composed is not None
+            composed = layer if first else torch.lerp(composed, layer, part)
         return Image(composed)

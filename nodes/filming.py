@@ -15,6 +15,8 @@ from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.types import Image, Loss
 
 Move = Literal["auto", "latent", "picture"]
+BEGINNINGS = 24
+"""With how many frames a film that closes may begin; it takes the one where that is seen least."""
 
 
 class Framed(NamedTuple):
@@ -125,14 +127,15 @@ class Camera:
             yield self.frame(one, every), shown
 
     def _looped(self, picture: Image, turn: int, frames: int, over: int) -> Iterator[tuple[int, Image]]:
-        """The first 2 * over pictures wait: one half to be dissolved into, the other because it holds the beginning."""
-        if turn < 2 * over:
+        """The first pictures wait: `over` of them to be dissolved into, the others because they hold the beginning."""
+        held = min(over + BEGINNINGS, frames)
+        if turn < held:
             self._kept.append(picture)
-        if turn < 2 * over - 1:
+        if turn < held - 1:
             return
         first = over + self._calmest(over)
-        waiting = [(one, Image(self._kept[one])) for one in range(over, 2 * over)]
-        if turn == 2 * over - 1:
+        waiting = [(one, Image(self._kept[one])) for one in range(over, held)]
+        if turn == held - 1:
             yield from waiting[first - over :]
         elif turn < frames:
             yield turn, picture
@@ -180,6 +183,6 @@ class Camera:
         return clip.look(whole(image, 1, clip.size).pixels)
 
     def _calmest(self, over: int) -> int:
-        """Which of the second half of the pictures that wait differs least from the one before it."""
+        """Which of the pictures that wait, after those to be dissolved into, differs least from the one before it."""
         pairs = zip(self._kept[over:], self._kept[over - 1 :], strict=False)
         return int(torch.stack([(after - before).square().mean() for after, before in pairs]).argmin())

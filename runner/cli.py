@@ -77,7 +77,8 @@ def run(
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.folder import FolderError
 
-    plan, part = _plan(recipe, settings, preset, seed, draft), _part(frames)
+    plan = _plan(recipe, settings, preset, seed, draft)
+    part = _part(frames, plan)
     try:
         outcome = session.start(plan, out, device, _listeners(json), checkpoint, part)
     except NoDeviceError as fault:
@@ -104,7 +105,8 @@ def resume(
         _fail(f"`{folder}` is not a run folder: there is no {RECIPE} in it", session.USAGE)
     if has_finished(folder):
         _fail(f"the run in `{folder}` is finished; run it anew with `t2iflow run {folder / RECIPE}`", session.USAGE)
-    plan, part = _plan(str(folder / RECIPE)), _part(frames)
+    plan = _plan(str(folder / RECIPE))
+    part = _part(frames, plan)
     try:
         outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, part)
     except NoDeviceError as fault:
@@ -280,8 +282,8 @@ def _plan(
         raise typer.Exit(INVALID) from None
 
 
-def _part(frames: str | None) -> "Part":
-    """The part of a film that `--frames` names."""
+def _part(frames: str | None, plan: "Plan") -> "Part":
+    """The part of the plan's film that `--frames` names."""
     from t2iflow.nodes.ambient import Part
     from t2iflow.runner.session import USAGE
 
@@ -291,6 +293,11 @@ def _part(frames: str | None) -> "Part":
     first, last = (said[1] or said[3] or "0", said[2] or said[3]) if said else ("1", "0")
     if last and int(last) < int(first):
         _fail(f"`--frames {frames}` is no part of a film: write 10..20, ..20, 10.. or 15, counted from 0", USAGE)
+    longest = max((region.shot.frames for region in plan.regions if region.shot), default=0)
+    if not longest:
+        _fail("there is no camera in this recipe, and so no film that `--frames` could name a part of", USAGE)
+    if int(first) >= longest:
+        _fail(f"`--frames {frames}` begins after the film: its frames are 0 to {longest - 1}", USAGE)
     return Part(int(first), int(last) if last else None)
 
 

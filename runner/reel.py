@@ -111,7 +111,8 @@ class Film(Reel):
         for slot, link in again.items():
             link.guarded(link.live.repaint, image=self._values[slot])
         if moved:
-            self.stage.fit.restart(self.camera.carry)
+            # Moments would go on changing what `only` leaves out.
+            self.stage.fit.restart(self.camera.carry and not self._edge_steps)
 
     def ticks(self, turn: int) -> list[Tick]:
         """The steps of a turn, those first in which only what has newly come in changes."""
@@ -147,11 +148,14 @@ class Film(Reel):
         for link in links:
             link(self._values, tick, WHOLE)
 
+    @property
+    def _edge_steps(self) -> int:
+        return self.camera.edge_steps if self.camera.fresh is not None else 0
+
     def _steps(self, turn: int) -> int:
         if turn == 0:
             return self.stage.region.steps
-        edge = self.camera.edge_steps if self.camera.edge_steps and self.camera.fresh is not None else 0
-        return self.camera.steps + edge
+        return self.camera.steps + self._edge_steps
 
     def _tick(self, turn: int, step: int, steps: int, frame: int | None = None) -> Tick:
         frame = self.camera.frame(turn, self._shot.every) if frame is None else frame

@@ -17,7 +17,8 @@ from torch import Tensor
 from t2iflow.nodes.ambient import Notes, Random, Tick
 from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.catalog import every_node
-from t2iflow.nodes.node import Finishes, Remembers, Settles
+from t2iflow.nodes.motion import Affine, Deep
+from t2iflow.nodes.node import Finishes, Moves, Remembers, Settles
 from t2iflow.nodes.types import Image
 
 from .conftest import Heard
@@ -270,6 +271,43 @@ def test_from_a_checkpoint_it_goes_on_to_the_same_bytes(name: str, make: Make) -
     again.train(2, 2, other)
     for mine, yours in zip(first(4), again(4), strict=True):
         assert torch.equal(mine, yours)
+
+
+MOVING = [name for name in TRIED if issubclass(SPECS[name.split()[0]].target, Moves)]
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_a_canvas_that_moves_itself_loses_nothing_or_says_that_it_can_not(name: str, make: Make) -> None:
+    canvas, pan = make(name), Affine(pan=(0.25, 0.0))
+    before = [tensor.clone() for tensor in canvas.live.trainable()]
+    painted = canvas()[0].detach()
+    border = "wrap" if name.startswith("canvas.fourier") else "reflect"
+    if canvas.live.move(pan, border, exact=True):
+        inner = slice(2, -10)
+        torch.testing.assert_close(canvas()[0][..., inner], pan(painted, border)[..., inner], atol=0.02, rtol=0)
+    else:
+        assert all(torch.equal(one, other) for one, other in zip(before, canvas.live.trainable(), strict=True))
+        assert canvas.live.move(pan, border, exact=False)
+        assert not all(torch.equal(one, other) for one, other in zip(before, canvas.live.trainable(), strict=True))
+        check(canvas()[0], canvas.row)
+
+
+@pytest.mark.parametrize("name", [name for name in MOVING if not name.startswith("canvas.fourier")])
+def test_moving_what_is_painted_from_there_and_back_changes_little(name: str, make: Make) -> None:
+    canvas = make(name)
+    canvas.live.repaint(photograph(4))
+    painted = canvas()[0].detach()
+    for pan in (1 / 3, -1 / 3):  # whole squares of those that a number stands for, of 8 x 8 pixels at most
+        assert canvas.live.move(Affine(pan=(pan, 0.0)), "wrap", exact=False)
+    torch.testing.assert_close(canvas()[0].detach(), painted, atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["siren.canvas", "canvas.fourier"])
+def test_a_canvas_that_can_not_take_on_a_motion_is_left_as_it_is(name: str, make: Make) -> None:
+    canvas = make(name)
+    painted = canvas()[0].detach()
+    assert not canvas.live.move(Deep(tilt=5), "reflect", exact=False)
+    assert torch.equal(canvas()[0], painted)
 
 
 @pytest.mark.parametrize("name", [name for name in TRIED if "precision" in SPECS[name.split()[0]].settings])

@@ -1,0 +1,91 @@
+"""What changes over time goes by steps or by frames, as the recipe says or as people would expect."""
+
+from pathlib import Path
+
+import pytest
+
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.recipe import read
+
+FILM = """
+t2iflow: 1
+title: A film
+nodes:
+  photo:  {use: images.noise, size: [24, 24]}
+  canvas: {use: canvas.pixels, size: [24, 24]}
+  same:   {use: losses.reference, image: $canvas, reference: $photo}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $same, FIT}
+  zoom:   {use: camera.zoom, image: $fit, CAMERA}
+  film:   {use: output.video, image: $zoom, fps: 10}
+"""
+
+
+def compiled(folder: Path, camera: str = "frames: 30", fit: str = "steps: 5", extra: str = "") -> Plan:
+    path = folder / "film.yaml"
+    path.write_text(FILM.replace("CAMERA", camera).replace("FIT", fit) + extra, "utf-8")
+    return compile_recipe(read(path), [])
+
+
+def keys(plan: Plan, node: str, setting: str) -> Keyframes:
+    value = plan.graph.nodes[node].settings[setting]
+    assert isinstance(value, Keyframes)
+    return value
+
+
+def message(folder: Path, **changes: str) -> str:
+    with pytest.raises(RecipeError) as caught:
+        compiled(folder, **changes)
+    return "\n".join(f"{problem.message} {' '.join(problem.hints)}" for problem in caught.value.problems)
+
+
+def test_a_camera_goes_by_frames_and_an_optimiser_by_steps(tmp_path: Path) -> None:
+    plan = compiled(tmp_path, "frames: 30, scale: {0: 1, 100%: 2}", "rate: {0: 0.1, 100%: 0.01}")
+    assert keys(plan, "zoom", "scale").over == "frame"
+    assert keys(plan, "fit", "rate").over == "step"
+
+
+def test_an_optimisers_rate_can_go_by_frames_if_the_recipe_says_so(tmp_path: Path) -> None:
+    rate = keys(compiled(tmp_path, fit="rate: {0: 0.1, 100%: 0.01, over: frame}"), "fit", "rate")
+    assert rate.over == "frame"
+    assert rate.at(29, 30) == pytest.approx(0.01)
+
+
+def test_seconds_count_frames_of_the_film(tmp_path: Path) -> None:
+    scale = keys(compiled(tmp_path, "frames: 30, scale: {0s: 1, 2s: 2}"), "zoom", "scale")
+    assert scale.at(10, 30, 10) == pytest.approx(1.5)
+    assert scale.at(20, 30, 10) == scale.at(29, 30, 10) == 2
+
+
+def test_every_of_a_camera_does_not_change_when_something_happens(tmp_path: Path) -> None:
+    plan = compiled(tmp_path, "frames: 30, every: 5, scale: {0s: 1, 2s: 2}")
+    (region,) = plan.regions
+    assert region.shot
+    assert region.shot.fps == 50
+
+
+def test_seconds_need_one_film(tmp_path: Path) -> None:
+    other = "  more: {use: output.video, image: $zoom, file: more.mp4, fps: 12}\n"
+    assert "need a film with one number of frames" in message(tmp_path, camera="scale: {0s: 1, 2s: 2}", extra=other)
+
+
+def test_steps_have_no_seconds(tmp_path: Path) -> None:
+    said = message(tmp_path, fit="rate: {0s: 0.1, 1s: 0.2}")
+    assert "changes over steps, which have no seconds" in said
+    assert "over: frame" in said
+
+
+def test_a_camera_has_no_steps(tmp_path: Path) -> None:
+    assert "can't change over steps" in message(tmp_path, camera="scale: {0: 1, 9: 2, over: step}")
+
+
+def test_without_a_camera_nothing_goes_by_frames(tmp_path: Path) -> None:
+    path = tmp_path / "film.yaml"
+    text = FILM.replace("FIT", "rate: {0: 0.1, 9: 0.2, over: frame}")
+    path.write_text("\n".join(line for line in text.splitlines() if "zoom" not in line), "utf-8")
+    path.write_text(path.read_text() + "\n  still: {use: output.image, image: $fit}\n", "utf-8")
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read(path), [])
+    assert "no camera films it" in caught.value.problems[0].message

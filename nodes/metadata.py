@@ -1,10 +1,12 @@
 """The recipe that a picture or film carries, so that it can be made again.
 
-In PNG it is a compressed iTXt chunk `t2iflow`; in JPEG and WebP the EXIF user comment; in MP4 and WebM the comment. A
-GIF carries none. What is read may come from a stranger: no more than `MOST` bytes of text are taken in.
+In PNG and APNG it is a compressed iTXt chunk `t2iflow`; in JPEG and WebP the EXIF user comment; in MP4, MOV, WebM and
+GIF the comment. What is read may come from a stranger: no more than `MOST` bytes of text are taken in.
 """
 
+import os
 import re
+import shutil
 import struct
 import subprocess
 import zlib
@@ -21,6 +23,9 @@ MARK = "# t2iflow recipe\n"
 """Tells our comment from others', and is a comment in YAML."""
 MOST = 1_000_000
 """Bytes of a recipe."""
+
+HEADED = (".png", ".apng", ".gif")
+"""Films and frames that ffmpeg can't write the recipe into, but `put` can."""
 
 USER_COMMENT, EXIF_FOLDER = 0x9286, 0x8769
 ENCODING = b"UNICODE\0"
@@ -47,6 +52,35 @@ def in_film(recipe: str) -> str:
     return ";FFMETADATA1\ncomment=" + re.sub(r"([=;#\\\n])", r"\\\1", MARK + recipe) + "\n"
 
 
+def put(recipe: str, path: Path) -> None:
+    """Put the recipe behind the header of a PNG, APNG or GIF."""
+    fresh = path.with_name(f".{path.name}")
+    with path.open("rb") as old, fresh.open("wb") as new:
+        head = old.read(13)
+        if head.startswith(b"GIF8"):
+            head += old.read(3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0)  # the colours
+            text = _gif_comment(recipe)
+        else:
+            head += old.read(20)  # to the end of the first chunk, which is as long in every PNG
+            text = _png_text(recipe)
+        new.write(head + text)
+        shutil.copyfileobj(old, new)
+    os.replace(fresh, path)
+
+
+def _png_text(recipe: str) -> bytes:
+    """The recipe as a chunk of a PNG."""
+    body = b"iTXt" + KEY.encode() + b"\0\1\0\0\0" + zlib.compress(recipe.encode())
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def _gif_comment(recipe: str) -> bytes:
+    """The recipe as a comment of a GIF: blocks of at most 255 bytes, each behind its length."""
+    text = (MARK + recipe).encode()
+    parts = [text[start : start + 255] for start in range(0, len(text), 255)]
+    return b"\x21\xfe" + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
+
+
 def read_recipe(path: Path) -> str | None:
     """The recipe in a file; None if it carries none, ValueError if it is no picture or film, or damaged."""
     with path.open("rb") as file:
@@ -61,8 +95,8 @@ def read_recipe(path: Path) -> str | None:
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return _from_film(path, "matroska")
     if head.startswith(b"GIF8"):
-        return None
-    raise ValueError(f"`{path.name}` is neither a picture (PNG, JPEG, WebP) nor a film (MP4, WebM, GIF)")
+        return _from_film(path, "gif")
+    raise ValueError(f"`{path.name}` is neither a picture (PNG, JPEG, WebP) nor a film (MP4, MOV, WebM, GIF, APNG)")
 
 
 def _from_png(file: BinaryIO, name: str) -> str | None:

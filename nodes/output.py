@@ -5,19 +5,17 @@ Each file carries the recipe that made it, and no time or machine's name: the sa
 
 import csv
 import json
-import os
-import subprocess
-from collections.abc import Mapping
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Interval
 from pydantic import AfterValidator
 
-from t2iflow.nodes import metadata, pictures
-from t2iflow.nodes.ambient import Folder, Notes
+from t2iflow.nodes import films, metadata, pictures
+from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, File, FileName, Image, Labels, Size
+from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, SoundPath
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
 Loss = Annotated[int, Interval(ge=0, le=51)]
@@ -34,9 +32,16 @@ def _ending(*allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _numbered(name: str) -> str:
+    """Refuse a row of pictures without a place for the number."""
+    if name.lower().endswith(".png") and not re.fullmatch(r"[^%]*%0[1-9]d[^%]*", name):
+        raise ValueError(f"`{name}` needs one place for the number of each frame, such as in `film-%04d.png`")
+    return name
+
+
 PictureName = Annotated[FileName, _ending(".png", ".webp", ".jpg", ".jpeg")]
 TableName = Annotated[FileName, _ending(".json", ".csv")]
-FilmName = Annotated[FileName, _ending(".mp4", ".webm", ".gif")]
+FilmName = Annotated[FileName, _ending(*films.ENDINGS), AfterValidator(_numbered)]
 
 
 @node(role="sink")
@@ -95,40 +100,64 @@ class _Gathered:
         self._frames.count = state["frames"]
 
 
-def _even(size: Size, settings: Mapping[str, Any]) -> None:
-    """Refuse sizes that H.264 can't take."""
-    width, height = size
-    if settings["file"].lower().endswith(".mp4") and (width % 2 or height % 2):
-        near = f"{width + width % 2} x {height + height % 2} or {width - width % 2} x {height - height % 2}"
-        raise ValueError(f"an MP4 film can't be {width} x {height}: sides must be even; take {near}")
-
-
-@node(role="sink", fits=_even)
+@node(
+    role="sink",
+    check=lambda settings: films.Film(**settings).check(),
+    fits=lambda size, settings: films.Film(**settings).fits(size),
+)
 class Video(_Gathered):
-    """Gather frames and make a film of them: MP4 (H.264), WebM (VP9) or GIF, as the file's name ends.
+    """Gather frames and make a film of them, as the file's name ends.
+
+    MP4 (H.264, or H.265 with `codec: h265`), WebM (VP9), MOV (ProRes 422 HQ, for cutting), GIF, APNG (without loss), or
+    pictures in a row, numbered from 0 where the name says so: `film-%04d.png`. H.264 and H.265 need even sides, and
+    H.265 at least 32 pixels; a GIF shows at most 50 frames a second. Of a batch the pictures are shown side by side.
 
     `fps`: frames a second. `loss`: what the coder may lose, from 0 (next to nothing) over 17 (nothing that is seen) to
-    51; a GIF ignores it. A batch makes one frame, its pictures side by side. H.264 needs even sizes.
+    51; it is the CRF of H.264, H.265 and VP9, and the others ignore it.
+
+    `order`: `reverse` shows the last frame first, so that a zoom in becomes one out; `boomerang` goes forward and back,
+    the ends shown once, which makes a loop. `interpolate`: frames a second to come to, by frames in between whose
+    blocks are moved from one to the next (ffmpeg's minterpolate, for sides from 16 pixels on); the frames that were
+    there stay, and the film takes as long as before.
+
+    `sound`: what is heard, from `sound_start` seconds on, until the film or it ends; in MP4 and MOV as AAC, in WebM as
+    Opus, in stereo.
     """
 
-    def __init__(self, folder: Folder, *, file: FilmName = "film.mp4", fps: Count = 30, loss: Loss = 17) -> None:
-        metadata.ffmpeg()  # that it is missing is better known now than at the end
+    def __init__(
+        self,
+        folder: Folder,
+        part: Part = WHOLE,
+        *,
+        file: FilmName = "film.mp4",
+        codec: films.Codec = "h264",
+        fps: Count = 30,
+        loss: Loss = 17,
+        order: films.Order = "forward",
+        interpolate: Count | None = None,
+        sound: SoundPath | None = None,
+        sound_start: NonNegative = 0.0,
+    ) -> None:
         super().__init__(folder, file)
-        self._fps = fps
-        self._loss = loss
+        self._part = part
+        self._film = films.Film(file, codec, fps, loss, order, interpolate, sound, sound_start)
+        self._film.check()
+        metadata.ffmpeg()  # that it is missing, or a sound, is better known now than at the end
+        self._film.listen()
 
     def __call__(self, image: Image) -> None:
         """Add a frame."""
         frame = pictures.frame(image)
-        _even(frame.size, {"file": self._file})
+        self._film.fits(frame.size)
         self._frames.add(frame)
 
     def close(self) -> None:
-        """Make the film."""
-        if self._frames.count:
+        """Make the film of the frames that are wanted, as far as they are there."""
+        first, last = self._part.first, self._part.last
+        frames = self._frames.paths[first : None if last is None else last + 1]
+        if frames:
             path = self._folder.path(self._file)
-            _encode(self._frames, path, self._folder.recipe, self._fps, self._loss)
-            self._folder.wrote(path)
+            self._folder.wrote(self._film.make(frames, path, self._folder.recipe, first))
 
 
 @node(role="sink")
@@ -153,27 +182,3 @@ class Strip(_Gathered):
             whole = pictures.sheet(self._frames.read(), self._columns)
             pictures.write(whole, path, self._folder.recipe, self._quality)
             self._folder.wrote(path)
-
-
-def _encode(frames: pictures.Frames, path: Path, recipe: str, fps: int, loss: int) -> None:
-    """Make a film of the frames, whole or not at all."""
-    place = frames.pattern.parent
-    fresh = place / f"film{path.suffix.lower()}"
-    (place / "about.txt").write_text(metadata.in_film(recipe), encoding="utf-8", newline="\n")
-    # A fixed number of threads and no names of versions: the same bytes on any load of the machine.
-    options = {
-        ".mp4": f"-c:v libx264 -threads 4 -preset medium -crf {loss} -pix_fmt yuv420p -movflags +faststart",
-        ".webm": f"-c:v libvpx-vp9 -threads 4 -cpu-used 2 -crf {loss} -b:v 0 -pix_fmt yuv420p",
-        ".gif": "-lavfi split[a][b];[a]palettegen[palette];[b][palette]paletteuse",
-    }[fresh.suffix]
-    command = [metadata.ffmpeg(), "-v", "error", "-y", "-framerate", str(fps), "-start_number", "1"]
-    command += ["-i", frames.pattern.name, "-f", "ffmetadata", "-i", "about.txt", "-map_metadata", "1"]
-    command += ["-frames:v", str(frames.count), *options.split(" "), "-fflags", "+bitexact", "-flags:v", "+bitexact"]
-    # From within the folder, whose own name could hold a % that ffmpeg would take for a number's place.
-    # In a session of its own, or Ctrl-C would end it together with the run that waits for it.
-    told = subprocess.run(
-        [*command, fresh.name], cwd=place, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True
-    )
-    if told.returncode:
-        raise RuntimeError(f"ffmpeg could not make {path.name}: {told.stderr.decode(errors='replace').strip()}")
-    os.replace(fresh, path)

@@ -224,7 +224,9 @@ def _tangled_regions(graph: Graph) -> Iterator[Problem]:
 def _unfitting_sizes(graph: Graph) -> Iterator[Problem]:
     for node in graph.nodes.values():
         size = _size(graph, node)
-        if size is not None and node.spec.role == "sink":
+        settings = node.spec.settings.values()
+        refused = any(node.settings.get(one.name) is None and one.default is not None for one in settings)
+        if size is not None and node.spec.role == "sink" and not refused:
             try:
                 node.spec.fits(size, node.settings)
             except ValueError as fault:

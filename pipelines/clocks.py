@@ -2,7 +2,7 @@
 
 Where the recipe leaves it open (`over:`), settings of cameras, and of what is computed once a frame, go by frames;
 those of what is computed at each step by steps, but texts under a camera by frames: a film's prompts change over the
-film.
+film. Music always goes by frames.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import Keyframes, Over, changes
+from t2iflow.pipelines.keyframes import Keyframes, Over, Schedule, schedules
+from t2iflow.pipelines.music import Music
 from t2iflow.pipelines.problems import Problem
 from t2iflow.pipelines.scopes import Scope, scopes
 
@@ -64,30 +65,30 @@ def _wrong(node: Node, clocks: dict[Over, Scope | None], graph: Graph) -> Iterat
         )
         return
     for name, value in node.settings.items():
-        for frames in schedules(value):
-            over = frames.over or next(iter(clocks))
-            if over not in clocks:
-                why = "no camera films it" if over == "frame" else "it is computed once a frame"
-                what = f"`{name}` of node `{node.name}` can't change over {over}s: {why}"
-                yield Problem("T2I207", what, node.place, hints=(f"it can change over {next(iter(clocks))}s",))
-            elif frames.in_seconds:
-                scope = clocks[over]
-                if over == "step":
-                    what = f"`{name}` of node `{node.name}` changes over steps, which have no seconds"
-                    yield Problem("T2I207", what, node.place, hints=("add `over: frame`, or write steps",))
-                elif scope is not None and scope.fps(graph) is None:
-                    what = f"the seconds of `{name}` of node `{node.name}` need a film with one number of frames each"
-                    hint = "wire one `output.video` to the camera, or give all the same `fps`"
-                    yield Problem("T2I207", what, node.place, hints=(hint,))
+        for schedule in schedules(value):
+            yield from _without_clock(f"`{name}` of node `{node.name}`", schedule, clocks, node, graph)
 
 
-def schedules(value: Any) -> Iterator[Keyframes]:
-    """The keyframes in a setting."""
-    if isinstance(value, list):
-        for item in value:
-            yield from schedules(item)
-    elif changes(value):
-        yield value
+def _without_clock(
+    what: str, schedule: Schedule, clocks: dict[Over, Scope | None], node: Node, graph: Graph
+) -> Iterator[Problem]:
+    usual = next(iter(clocks))
+    over = schedule.over or usual
+    music = isinstance(schedule, Music)
+    if over not in clocks:
+        why = "no camera films it" if over == "frame" else "it is computed once a frame"
+        can_not = "follow music" if music else f"change over {over}s"
+        hint = "wire a camera, such as `camera.zoom`, to the optimiser" if music else f"it can change over {usual}s"
+        yield Problem("T2I207", f"{what} can't {can_not}: {why}", node.place, hints=(hint,))
+    elif schedule.in_seconds:
+        scope = clocks[over]
+        if over == "step":
+            hints = ("add `over: frame`, or write steps",)
+            yield Problem("T2I207", f"{what} changes over steps, which have no seconds", node.place, hints=hints)
+        elif scope is not None and scope.fps(graph) is None:
+            needs = f"the music of {what} needs" if music else f"the seconds of {what} need"
+            hint = "wire one `output.video` to the camera, or give all the same `fps`"
+            yield Problem("T2I207", f"{needs} a film with one number of frames each", node.place, hints=(hint,))
 
 
 def _over(value: Any, usual: Over) -> Any:

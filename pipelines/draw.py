@@ -4,14 +4,14 @@ All show the same: nodes in groups by when they run, and the wires between them.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.layout import CARD, Layout, arrange
-from t2iflow.pipelines.plan import Plan, Region, Watch
+from t2iflow.pipelines.plan import Plan, Region, watching
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,21 @@ def groups(plan: Plan) -> list[Group]:
 
 
 def _parts(region: Region) -> Iterator[Group]:
-    stage = f"{region.steps} steps of {region.optimizer}"
+    """Each node once, where it first runs."""
     passes = f" in {region.accumulate} passes" if region.accumulate > 1 else ""
-    met: set[str] = set()
-    watching = _looking(region.watch, "step", met)
-    parts = {"paint": region.paint, f"judge{passes}": region.judge, "optimise": (region.optimizer,), **watching}
-    yield from (Group(stage, part, names) for part, names in parts.items() if names)
+    painting = {"begin": region.first, "paint": region.paint, f"judge{passes}": region.judge}
+    steps = f"{region.steps} steps of {region.optimizer}"
+    stages = {steps: {**painting, "optimise": (region.optimizer,), **watching(region.watch, "step")}}
     if region.shot:
-        shown = _looking(region.shot.show, "frame", met)
-        yield from (
-            Group(str(region.shot), part, names)
-            for part, names in {"move": (*region.shot.aim, region.shot.camera), **shown}.items()
-        )
-
-
-def _looking(watches: Iterable[Watch], what: str, met: set[str]) -> dict[str, tuple[str, ...]]:
-    """Outputs and the nodes computed for them, which have not been met, by how often they look on."""
-    looking: dict[str, tuple[str, ...]] = {}
-    for watch in watches:
-        often = f"every {what}" if watch.every == 1 else f"every {watch.every} {what}s"
-        names = tuple(name for name in (*watch.before, watch.sink) if name not in met)
-        looking[often] = (*looking.get(often, ()), *names)
-        met |= {*names}
-    return looking
+        moving = {"move": (*region.shot.aim, region.shot.camera)}
+        stages[str(region.shot)] = {**moving, **watching(region.shot.show, "frame")}
+    met: set[str] = set()
+    for stage, parts in stages.items():
+        for part, names in parts.items():
+            fresh = tuple(name for name in names if name not in met)
+            met |= {*fresh}
+            if fresh:
+                yield Group(stage, part, fresh)
 
 
 def lines(plan: Plan) -> list[Line]:

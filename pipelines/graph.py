@@ -1,6 +1,6 @@
 """The wired recipe: every node with its spec, its settings checked, its ports joined."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
@@ -9,7 +9,8 @@ from typing import Any
 import networkx as nx
 
 from t2iflow.nodes.node import Spec
-from t2iflow.pipelines.keyframes import changes
+from t2iflow.pipelines.keyframes import changes, schedules
+from t2iflow.pipelines.music import Music
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.recipe import Recipe
 
@@ -27,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Node:
-    """A node of the recipe, checked. `settings` holds every setting; one that changes over time is `Keyframes`."""
+    """A node of the recipe, checked. `settings` holds every setting; one that changes over time is a `Schedule`."""
 
     name: str
     spec: Spec
@@ -57,12 +58,7 @@ class Graph:
     @property
     def files(self) -> dict[str, str]:
         """What nodes read, weights aside, by whole path, with names that tell them apart within one folder."""
-        paths = [
-            node.settings[name]
-            for node in self.nodes.values()
-            for name, setting in node.spec.settings.items()
-            if setting.reads in COPIED and node.settings.get(name)
-        ]
+        paths = [path for node in self.nodes.values() for path in _files(node)]
         return {path: f"inputs/{number}-{PurePath(path).name}" for number, path in enumerate(dict.fromkeys(paths), 1)}
 
     @cached_property
@@ -75,3 +71,10 @@ class Graph:
                 for source in (source for source in sources if source.node in self.nodes):
                     net.add_edge(source.node, node.name, port=port, once=node.spec.ports[port].once)
         return net
+
+
+def _files(node: Node) -> Iterator[str]:
+    for name, value in node.settings.items():
+        if node.spec.settings[name].reads in COPIED and value:
+            yield value
+        yield from (one.file for one in schedules(value) if isinstance(one, Music))

@@ -8,8 +8,9 @@ stays.
 
 import math
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -44,9 +45,33 @@ class Moment:
         return f"{self.amount:g}{self.unit}"
 
 
+class Schedule(ABC):
+    """A value that changes over time; `over` is None where the recipe leaves the clock open."""
+
+    over: Over | None
+
+    @abstractmethod
+    def at(self, time: float, length: int, fps: float = 0.0) -> Any:
+        """The value at a step or frame of `length`, of which `fps` are a second."""
+
+    @property
+    @abstractmethod
+    def in_seconds(self) -> bool:
+        """Whether it goes by seconds, which only a film has."""
+
+    @property
+    @abstractmethod
+    def values(self) -> tuple[Any, ...]:
+        """The values that the recipe names; all others lie between them."""
+
+    @abstractmethod
+    def with_values(self, values: Iterable[Any]) -> "Schedule":
+        """The same with other values, one for each."""
+
+
 @dataclass(frozen=True)
-class Keyframes:
-    """Moments with their values, and how to go between them; `over` is None where the recipe leaves the clock open."""
+class Keyframes(Schedule):
+    """Moments with their values, and how to go between them."""
 
     points: tuple[tuple[Moment, Any], ...]
     ease: Ease = "linear"
@@ -56,7 +81,7 @@ class Keyframes:
         """The value at a step or frame of `length`; numbers are blended, whole ones rounded, all else holds until the
         next. Seconds are made frames by `fps`."""
         first, second, part = self._between(time, length, fps)
-        return _blend(first, second, part, self.ease) if part else first
+        return blend(first, second, part, self.ease) if part else first
 
     def turns(self, length: int, fps: float = 0.0) -> list[float]:
         """The times of the keyframes themselves."""
@@ -64,8 +89,13 @@ class Keyframes:
 
     @property
     def in_seconds(self) -> bool:
-        """Whether a moment is in seconds, which only a film has."""
+        """Whether a moment is in seconds."""
         return any(moment.unit == "s" for moment, _ in self.points)
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The value of each moment."""
+        return tuple(value for _, value in self.points)
 
     def with_values(self, values: Iterable[Any]) -> "Keyframes":
         """The same moments with other values, one for each."""
@@ -95,13 +125,22 @@ class Keyframes:
 
 
 def changes(value: Any) -> bool:
-    """Whether a setting changes over time: it is keyframes, or a list with some in it."""
-    return isinstance(value, Keyframes) or (isinstance(value, list) and any(map(changes, value)))
+    """Whether a setting changes over time: it is a schedule, or a list with one in it."""
+    return any(True for _ in schedules(value))
+
+
+def schedules(value: Any) -> Iterator[Schedule]:
+    """All that changes over time in a setting."""
+    if isinstance(value, list):
+        for item in value:
+            yield from schedules(item)
+    elif isinstance(value, Schedule):
+        yield value
 
 
 def least(value: Any) -> Any:
     """The lowest that a setting ever is."""
-    return min(number for _, number in value.points) if isinstance(value, Keyframes) else value
+    return min(value.values) if isinstance(value, Schedule) else value
 
 
 def is_keyframes(value: Located) -> bool:
@@ -153,7 +192,7 @@ class _Reading:
                 self._report(key, f"two keyframes at `{key}`", None)
             else:
                 points.append((moment, item))
-        points = self._of_one_type(points)
+        points = self._of_oneform(points)
         if len({moment.unit for moment, _ in points if moment.amount}) < 2:
             points.sort(key=lambda point: point[0].amount)
         return points
@@ -164,7 +203,7 @@ class _Reading:
         if said is None or said.value in known:
             return said.value if said else None
         choices = f"{name} is one of {', '.join(known)}"
-        message = f"`{name}` can't be {shown(said.value) if isinstance(said.value, str) else _type(said)}"
+        message = f"`{name}` can't be {shown(said.value) if isinstance(said.value, str) else form(said)}"
         self.problems.append(problem("T2I207", message, said.place, suggest(said.value, known), choices))
         return None
 
@@ -176,12 +215,12 @@ class _Reading:
                 message = "`ease: exponential` goes by factors, so it needs numbers above 0"
                 self.problems.append(Problem("T2I207", message, item.place))
 
-    def _of_one_type(self, points: list[tuple[Moment, Located]]) -> list[tuple[Moment, Located]]:
+    def _of_oneform(self, points: list[tuple[Moment, Located]]) -> list[tuple[Moment, Located]]:
         """The points whose values can be blended with the first one's."""
         kept = []
         for moment, item in points:
-            if _type(item) != _type(points[0][1]):
-                message = f"keyframes of one setting are alike: first {_type(points[0][1])}, here {_type(item)}"
+            if form(item) != form(points[0][1]):
+                message = f"keyframes of one setting are alike: first {form(points[0][1])}, here {form(item)}"
                 self.problems.append(Problem("T2I207", message, item.place))
             else:
                 kept.append((moment, item))
@@ -203,13 +242,14 @@ def _same(one: Moment, other: Moment) -> bool:
     return one.amount == other.amount and (one.unit == other.unit or one.amount == 0)
 
 
-def _type(item: Located) -> str:
+def form(item: Located) -> str:
+    """What a value is, in words; those of one setting must be alike."""
     inner = item.value
     if isinstance(inner, bool):
         return "true or false"
     if isinstance(inner, int | float):
         return "a number"
-    if isinstance(inner, list) and inner and all(_type(part) == "a number" for part in inner):
+    if isinstance(inner, list) and inner and all(form(part) == "a number" for part in inner):
         return f"{len(inner)} numbers"
     if isinstance(inner, str | list | dict):
         return "a text"
@@ -226,9 +266,10 @@ def _eased(part: float, ease: Ease) -> float:
     return 0.0 if ease == "hold" else part
 
 
-def _blend(first: Any, second: Any, part: float, ease: Ease) -> Any:
+def blend(first: Any, second: Any, part: float, ease: Ease = "linear") -> Any:
+    """The value part of the way from one to another: numbers are blended, whole ones rounded, all else holds."""
     if isinstance(first, list | tuple) and len(first) == len(second):
-        return type(first)(_blend(a, b, part, ease) for a, b in zip(first, second, strict=True))
+        return type(first)(blend(a, b, part, ease) for a, b in zip(first, second, strict=True))
     if isinstance(first, bool) or not isinstance(first, int | float):
         return first
     factors = ease == "exponential" and first > 0 and second > 0

@@ -109,13 +109,14 @@ class Plan:
                 alone = []
             if isinstance(item, Region):
                 passes = f", judged in {item.accumulate} passes" if item.accumulate > 1 else ""
-                parts = {"train": item.canvases, "paint": item.paint, "judge": item.judge}
-                yield f"{item.steps} steps of {item.optimizer}{passes}", {**parts, **_watching(item.watch, "step")}
+                first = {"begin": item.first} if item.first else {}
+                parts = {**first, "train": item.canvases, "paint": item.paint, "judge": item.judge}
+                yield f"{item.steps} steps of {item.optimizer}{passes}", {**parts, **watching(item.watch, "step")}
             if isinstance(item, Region) and item.shot:
-                yield str(item.shot), {"move": (*item.shot.aim, item.shot.camera), **_watching(item.shot.show, "frame")}
+                yield str(item.shot), {"move": (*item.shot.aim, item.shot.camera), **watching(item.shot.show, "frame")}
 
 
-def _watching(watches: Iterable[Watch], clock: str) -> Mapping[str, tuple[str, ...]]:
+def watching(watches: Iterable[Watch], clock: str) -> Mapping[str, tuple[str, ...]]:
     """Outputs that look on, with what is computed for them, by how often."""
     parts: dict[str, tuple[str, ...]] = {}
     met: set[str] = set()

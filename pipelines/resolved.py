@@ -7,13 +7,16 @@ it can be run again with another prompt.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from os.path import isabs
 from typing import Any
 
 from t2iflow.nodes.node import Spec
 from t2iflow.pipelines.graph import Graph, Node
+from t2iflow.pipelines.music import is_music, songs
 from t2iflow.pipelines.recipe import NodeText, Recipe
 from t2iflow.pipelines.settings import plain
+from t2iflow.pipelines.source import Located
 
 SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./-]*[A-Za-z0-9_.]|[A-Za-z_]")
 """Texts that YAML reads as texts without quotes, whatever follows them."""
@@ -54,7 +57,12 @@ def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str] | None) -> It
     spec = graph.nodes[f"{text.name}.0"].spec if node.implicit else node.spec
     for key, value in text.written.items():
         path = _path(spec, node, key)
-        yield key, plain(value) if files is None or path is None else files.get(path, path).replace("$", "$$")
+        if files is None or (path is None and not any(songs(text.values[key]))):
+            yield key, plain(value)
+        elif path is None:
+            yield key, _heard(value, text.values[key], graph.recipe, files)
+        else:
+            yield key, files.get(path, path).replace("$", "$$")
     for key, setting in spec.settings.items():
         if key not in text.written:
             yield key, _escaped(setting.default)
@@ -67,8 +75,25 @@ def _path(spec: Spec, node: Node, key: str) -> str | None:
     return value if named and value else None
 
 
+def _heard(written: Located, filled: Located, recipe: Recipe, files: Mapping[str, str]) -> Any:
+    """A value as written, but for where the songs in it are now; music that a param stands for is written out."""
+    if not any(songs(filled)):
+        return plain(written)
+    if isinstance(written.value, str) or written.keys.keys() != filled.keys.keys():
+        written = _escaped(filled)
+    if isinstance(filled.value, list):
+        return [_heard(*pair, recipe, files) for pair in zip(written.value, filled.value, strict=True)]
+    if is_music(filled):
+        song = filled.value["music"]
+        path = str((recipe.folder_of(song.place) / song.value).resolve())
+        return {**plain(written), "music": files.get(path, path).replace("$", "$$")}
+    return {key: _heard(written.value[key], item, recipe, files) for key, item in filled.value.items()}
+
+
 def _escaped(value: Any) -> Any:
-    """A default as a recipe would write it."""
+    """A value as a recipe would write it."""
+    if isinstance(value, Located):
+        return replace(value, value=_escaped(value.value))
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, list | tuple):

@@ -4,7 +4,7 @@ Made from the signatures of all nodes that are installed. It knows the form of a
 names of nodes and all that hangs on the whole are checked by `t2iflow check`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -13,6 +13,7 @@ from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines.keyframes import Ease, Over
+from t2iflow.pipelines.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.reference import keyframable
 from t2iflow.pipelines.references import NAME
 from t2iflow.pipelines.structure import FORMAT
@@ -20,7 +21,7 @@ from t2iflow.pipelines.structure import FORMAT
 Schema = dict[str, Any]
 
 REFERENCE = {"$ref": "#/$defs/reference"}
-MOMENT = r"^[0-9]*\.?[0-9]+([eE][0-9]+)?\s*%?$"
+MOMENT = r"^[0-9]*\.?[0-9]+([eE][0-9]+)?\s*[%s]?$"
 
 
 def recipe_schema() -> Schema:
@@ -100,7 +101,7 @@ def _port(port: Port) -> Schema:
     if port.many:
         options.append({"type": "array", "items": REFERENCE, "minItems": 1})
     elif port.kind is Loss:
-        weight = _any_of([{"type": "number"}, REFERENCE, _keyframes({"type": "number"})])
+        weight = _any_of([{"type": "number"}, REFERENCE, *_schedules({"type": "number"})])
         term = {
             "type": "object",
             "properties": {"of": REFERENCE, "weight": weight},
@@ -122,15 +123,28 @@ def _setting(setting: Setting) -> Schema:
     if "$defs" in schema:  # only a package's own type can be so, and what it refers to has no place here
         schema = {}
     value = _opened(schema)
-    options = [value, _keyframes(value)] if keyframable(setting) else [value]
+    options = [value, *_schedules(value)] if keyframable(setting) else [value]
     return _any_of(options) if setting.required else {**_any_of(options), "default": _plain(setting.default)}
 
 
-def _keyframes(value: Schema) -> Schema:
-    return {
+def _schedules(value: Schema) -> Iterator[Schema]:
+    """Keyframes and music between such values."""
+    yield {
         "type": "object",
         "patternProperties": {MOMENT: value, r"^\$": value},
         "properties": {"ease": {"enum": list(get_args(Ease))}, "over": {"enum": list(get_args(Over))}},
+        "additionalProperties": False,
+    }
+    words: dict[str, Schema] = {
+        "music": {"type": "string", "description": "A song, or a film with sound."},
+        "follow": {"enum": list(FOLLOWED)},
+        "smooth": {"type": "number", "minimum": 0, "maximum": MOST_SMOOTH},
+        "start": {"type": "number", "minimum": 0},
+    }
+    yield {
+        "type": "object",
+        "properties": {"low": value, "high": value, **{word: _any_of([one, REFERENCE]) for word, one in words.items()}},
+        "required": ["music"],
         "additionalProperties": False,
     }
 

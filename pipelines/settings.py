@@ -1,4 +1,4 @@
-"""Settings: what a recipe writes, checked against what the signature declares, keyframes included."""
+"""Settings: what a recipe writes, checked against what the signature declares, keyframes and music included."""
 
 import typing
 from collections.abc import Iterator, Mapping
@@ -8,14 +8,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from t2iflow.nodes.node import Setting, kind_name
-from t2iflow.pipelines.keyframes import is_keyframes, read_keyframes
+from t2iflow.pipelines.keyframes import Schedule, form, is_keyframes, read_keyframes
+from t2iflow.pipelines.music import is_music, read_music
 from t2iflow.pipelines.problems import Problem, shown
 from t2iflow.pipelines.recipe import Wire
 from t2iflow.pipelines.source import Located
 
 
 def read_setting(node: str, setting: Setting, value: Located, problems: list[Problem]) -> Any:
-    """The checked value of a node's setting, with `Keyframes` where it changes over time; None where it is wrong."""
+    """The checked value of a node's setting, with a `Schedule` where it changes over time; None where it is wrong."""
     return _Reading(node, setting, problems).read(value)
 
 
@@ -32,23 +33,26 @@ class _Reading:
             self._report("T2I205", text, wire, f"it takes {describe(self.setting.annotation)}")
         if wires:
             return None
-        if is_keyframes(value) and typing.get_origin(self.setting.annotation) is not dict:
-            return self._keyframes(value, self.setting.adapter)
-        if isinstance(value.value, list) and any(is_keyframes(item) for item in value.value):
+        if is_schedule(value) and typing.get_origin(self.setting.annotation) is not dict:
+            return self._schedule(value, self.setting.adapter)
+        if isinstance(value.value, list) and any(is_schedule(item) for item in value.value):
             element = TypeAdapter(_element(self.setting.annotation))
-            reads = (self._keyframes if is_keyframes(item) else self._checked for item in value.value)
+            reads = (self._schedule if is_schedule(item) else self._checked for item in value.value)
             return [read(item, element) for read, item in zip(reads, value.value, strict=True)]
         return self._checked(value, self.setting.adapter)
 
-    def _keyframes(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
+    def _schedule(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
         fixed = self.setting.once or self.setting.reads or self.setting.loads
         if fixed:
             text = f"{self._what} is read once, so it can't change over time"
             self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
-        frames = read_keyframes(value, self.problems)
-        if frames is None:
+        schedule = read_schedule(value, self.problems)
+        if schedule is None or (fixed and is_music(value)):
             return None
-        checked = frames.with_values(self._checked(item, adapter) for _, item in frames.points)
+        if is_music(value) and any("number" not in form(item) for item in schedule.values):
+            self._report("T2I206", f"{self._what} can't follow music, which leads from number to number", value)
+            return None
+        checked = schedule.with_values([self._checked(item, adapter) for item in schedule.values])
         return None if fixed else checked
 
     def _checked(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
@@ -67,6 +71,16 @@ class _Reading:
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
         self.problems.append(Problem(code, text, value.place, hints=hints))
+
+
+def is_schedule(value: Located) -> bool:
+    """Whether a value is meant to change over time."""
+    return is_keyframes(value) or is_music(value)
+
+
+def read_schedule(value: Located, problems: list[Problem]) -> Schedule | None:
+    """Read keyframes, or music, whose values are still located."""
+    return read_music(value, problems) if is_music(value) else read_keyframes(value, problems)
 
 
 def wires_in(value: Located) -> Iterator[Located]:

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from t2iflow.nodes import catalog
-from t2iflow.nodes.node import Port, Spec, kind_name
+from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.perceptor import Wanted
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines import outside
 from t2iflow.pipelines.graph import Graph, Node, Source
-from t2iflow.pipelines.keyframes import WORDS, is_keyframes, read_keyframes
+from t2iflow.pipelines.keyframes import changes
+from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
 from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
-from t2iflow.pipelines.settings import describe, plain, read_setting, wires_in
+from t2iflow.pipelines.settings import describe, is_schedule, plain, read_schedule, read_setting, wires_in
 from t2iflow.pipelines.source import Located
 
 
@@ -75,12 +76,13 @@ class _Wiring:
         if keyframed is None:
             yield from self._node(text, spec)
             return
-        frames = read_keyframes(text.values[keyframed], self.problems)
-        if frames is None:
+        value = text.values[keyframed]
+        schedule = self._outside(read_schedule(value, self.problems), spec.settings[keyframed], value)
+        if schedule is None:
             return
         copies = []
-        for index, (_, value) in enumerate(frames.points):
-            copy = replace(text, name=f"{text.name}.{index}", values={**text.values, keyframed: value})
+        for index, item in enumerate(schedule.values):
+            copy = replace(text, name=f"{text.name}.{index}", values={**text.values, keyframed: item})
             for node in self._node(copy, spec):
                 yield replace(node, implicit=True)
             copies.append(Source(copy.name))
@@ -89,16 +91,17 @@ class _Wiring:
             text.name,
             blend,
             text.place,
-            {"position": frames.with_values(float(index) for index in range(len(copies)))},
+            {"position": schedule.with_values(float(index) for index in range(len(copies)))},
             {"prompts": tuple(copies)},
             implicit=True,
         )
 
     def _fades(self, spec: Spec, key: str, value: Located) -> bool:
         """Whether this is a setting of texts over time, on a node that makes embeddings."""
-        if spec.kind is not Wanted or key not in spec.settings or not is_keyframes(value):
+        if spec.kind is not Wanted or key not in spec.settings or not is_schedule(value):
             return False
-        return any(not isinstance(item.value, int | float) for at, item in value.value.items() if at not in WORDS)
+        schedule = read_schedule(value, [])
+        return schedule is not None and any(not isinstance(item.value, int | float) for item in schedule.values)
 
     def _node(self, text: NodeText, spec: Spec) -> Iterator[Node]:
         settings: dict[str, Any] = {}
@@ -109,10 +112,8 @@ class _Wiring:
                 if strays:
                     continue
                 setting = spec.settings[key]
-                settings[key] = read_setting(text.name, setting, value, self.problems)
-                if settings[key] is not None and (setting.reads or setting.loads):
-                    folder = self.recipe.folder_of(value.place)
-                    settings[key] = outside.found(settings[key], setting, folder, value.place, self.problems)
+                read = read_setting(text.name, setting, value, self.problems)
+                settings[key] = self._outside(read, setting, value)
             elif key in spec.ports:
                 yield from self._port(text, spec.ports[key], value, wires)
             else:
@@ -139,6 +140,19 @@ class _Wiring:
         every = self._every(text)
         ordered = {name: settings[name] for name in spec.settings if name in settings}
         yield Node(text.name, spec, text.place, ordered, wires, every)
+
+    def _outside(self, read: Any, setting: Setting, value: Located) -> Any:
+        """What was read, with whole paths for the files that it names."""
+        if isinstance(read, list) and changes(read):
+            return [self._outside(one, setting, item) for one, item in zip(read, value.value, strict=True)]
+        if isinstance(read, Music):
+            file = self._file(read.file, SONG, value.value["music"].place)
+            return replace(read, file=file) if file else None
+        names = isinstance(read, str) and (setting.reads or setting.loads)
+        return self._file(read, setting, value.place) if names else read
+
+    def _file(self, name: str, setting: Setting, place: Place) -> str | None:
+        return outside.found(name, setting, self.recipe.folder_of(place), place, self.problems)
 
     def _together(self, text: NodeText, spec: Spec, settings: dict[str, Any]) -> None:
         """Whether the settings go together, where each for itself is right."""

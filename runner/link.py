@@ -8,7 +8,8 @@ import torch
 
 from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part, Random, Share, Tick
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import changes
+from t2iflow.pipelines.keyframes import changes, schedules
+from t2iflow.pipelines.music import Music
 
 Slot = tuple[str, str]
 """A value's place: the node that makes it and the name of its output."""
@@ -68,6 +69,8 @@ class Link:
             if self.node.spec.is_class:
                 ambient = self._ambient(self.node.spec.ambient_once, Tick(), Share(), "made")
                 self.live = self.guarded(self.live, **_gathered(self._once_ports, values), **self._once, **ambient)
+            for music in (one for value in self._moving.values() for one in schedules(value) if isinstance(one, Music)):
+                self.guarded(music.listen)
         return self.live
 
     def __call__(self, values: list[Any], tick: Tick, share: Share) -> None:

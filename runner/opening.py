@@ -7,7 +7,7 @@ from t2iflow.nodes.metadata import read_recipe
 from t2iflow.pipelines.problems import Place, Problem, RecipeError
 from t2iflow.pipelines.recipe import Recipe, read, read_text
 
-CARRIERS = {".png", ".jpg", ".jpeg", ".webp", ".mp4", ".webm", ".gif"}
+CARRIERS = {".png", ".jpg", ".jpeg", ".webp", ".mp4", ".mov", ".webm", ".gif", ".apng"}
 
 
 def read_anything(where: str, presets: Sequence[str], overrides: Sequence[str], problems: list[Problem]) -> Recipe:

@@ -22,7 +22,7 @@ from t2iflow.runner.curve import curve
 from t2iflow.runner.events import Ended, Noted, Started
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
-FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif"}
+FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".apng": "image/apng"}
 MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000)}
 """Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together."""
 

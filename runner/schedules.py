@@ -1,10 +1,13 @@
-"""Settings that change over time, drawn as rows of bars: what a recipe's keyframes come to, before anything runs."""
+"""Settings that change over time, drawn as rows of bars: what a recipe's keyframes and music come to, before anything
+runs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from t2iflow.pipelines.clocks import schedules
-from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.nodes.perceptors.missing import MissingPackageError
+from t2iflow.pipelines.keyframes import Keyframes, schedules
+from t2iflow.pipelines.music import Music
 from t2iflow.pipelines.plan import Plan, Region
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -18,22 +21,30 @@ def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
                 changing = list(schedules(value))
                 for number, one in enumerate(changing):
                     label = f"{name}.{setting}" + (f"[{number}]" if isinstance(value, list) else "")
-                    yield from _drawn(label, one, region, width)
+                    try:
+                        yield from _drawn(label, one, region, width)
+                    except (ValueError, MissingPackageError) as fault:
+                        yield label, str(fault)
 
 
 def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple[str, str]]:
     length, fps = region.steps, 0.0
     if value.over == "frame" and region.shot:
         length, fps = region.shot.frames, region.shot.fps
+    how = f"over {value.over}s"
+    if isinstance(value, Music):
+        how = f"{value.follow} of {Path(value.file).name}"
+        if length > width:  # as a film of so many frames, so that no strike falls between two bars
+            length, fps = width, fps * width / length
     times = _times(length, width)
     values = [value.at(time, length, fps) for time in times]
     if isinstance(values[0], tuple | list):
         for part in range(len(values[0])):
-            yield f"{label}[{part}]", _bars([one[part] for one in values]) + f", over {value.over}s"
+            yield f"{label}[{part}]", _bars([one[part] for one in values]) + f", {how}"
     elif isinstance(values[0], int | float) and not isinstance(values[0], bool):
         turns = value.turns(length, fps) if isinstance(value, Keyframes) else []
         peaks = [value.at(time, length, fps) for time in turns if time < length]
-        yield label, _bars(values, peaks) + f", over {value.over}s"
+        yield label, _bars(values, peaks) + f", {how}"
     else:
         yield label, ", ".join(f"{moment}: {one}" for moment, one in value.points)
 

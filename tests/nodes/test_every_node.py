@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image as pictures
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Folder, Notes, Random, Share, Tick
+from t2iflow.nodes.ambient import Folder, Notes, Part, Random, Share, Tick
 from t2iflow.nodes.catalog import every_node
 from t2iflow.nodes.crops import Crops, whole
 from t2iflow.nodes.motion import Affine, Motion
@@ -257,6 +257,7 @@ class Trial:
         ambient: dict[Any, Any] = {
             Tick: Tick(3, 10),
             Share: Share(),
+            Part: Part(),
             Random: Random(seed, name),
             Notes: bench.notes,
             Folder: bench.folder,

@@ -110,109 +110,31 @@ def test_a_recipe_too_long_for_a_jpeg_is_left_out_but_not_of_a_png(folder: RunFo
     assert metadata.read_recipe(output.image(image(), folder, file="a.png")) == folder.recipe
 
 
-# Films
+# Strips
 
 
-@pytest.mark.parametrize("suffix", [*FILMS, "gif"])
-def test_a_film_has_all_its_frames(suffix: str, folder: RunFolder) -> None:
-    path = film(folder, 7, f"film.{suffix}", fps=10)
-    command = [metadata.ffmpeg(), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    raw = subprocess.run(command, capture_output=True, check=True).stdout
-    assert len(raw) == 7 * 24 * 32 * 3
-    assert folder.written == [path]
-
-
-def test_a_film_shows_what_was_given(folder: RunFolder) -> None:
-    video = output.Video(folder, loss=0)
-    for level in (0.2, 0.8):
-        video(Image(torch.full((1, 3, 16, 16), level)))
-    video.close()
-    command = [metadata.ffmpeg(), "-i", str(folder.path("film.mp4")), "-f", "rawvideo", "-pix_fmt", "gray", "-"]
-    raw = torch.tensor(list(subprocess.run(command, capture_output=True, check=True).stdout)).view(2, -1).float()
-    assert (raw.mean(1) / 255).tolist() == pytest.approx([0.2, 0.8], abs=0.01)
-
-
-@pytest.mark.parametrize("suffix", FILMS)
-def test_a_film_carries_its_recipe(suffix: str, folder: RunFolder) -> None:
-    assert metadata.read_recipe(film(folder, 2, f"film.{suffix}")) == RECIPE
-
-
-@pytest.mark.parametrize("suffix", [*FILMS, "gif"])
-def test_the_same_frames_give_the_same_bytes(suffix: str, folder: RunFolder) -> None:
-    assert digest(film(folder, 4, f"a.{suffix}")) == digest(film(folder, 4, f"b.{suffix}"))
-
-
-@pytest.mark.parametrize(("sink", "name"), [(output.Video, "film.mp4"), (output.Strip, "strip.png")])
-def test_a_killed_run_taken_up_again_ends_with_the_same_bytes(sink: Any, name: str, tmp_path: Path) -> None:
-    for place in ("whole", "killed"):
-        (tmp_path / place).mkdir()
-    whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")
-    unbroken = sink(whole)
+def test_a_killed_strip_taken_up_again_ends_with_the_same_bytes(folder: RunFolder) -> None:
+    whole = output.Strip(folder, file="whole.png")
     for number in range(6):
-        unbroken(image(seed=number))
-    unbroken.close()
-    first = sink(killed)
+        whole(image(seed=number))
+    whole.close()
+    first = output.Strip(folder, file="killed.png")
     for number in range(3):
         first(image(seed=number))
     state = first.state_dict()
     first(image(seed=99))  # after the checkpoint, and not again
     first.close()  # interrupted
-    second = sink(killed)
+    second = output.Strip(folder, file="killed.png")
     second.load_state_dict(state)
     for number in range(3, 6):
         second(image(seed=number))
     second.close()
-    assert digest(killed.path(name)) == digest(whole.path(name))
+    assert digest(folder.path("killed.png")) == digest(folder.path("whole.png"))
 
 
-def test_an_interrupted_film_shows_no_frames_beyond_the_checkpoint(folder: RunFolder) -> None:
-    long = output.Video(folder)
-    for number in range(5):
-        long(image(seed=number))
-    short = output.Video(folder)
-    short.load_state_dict({"frames": 2})
-    short.close()
-    expected = digest(folder.path("film.mp4"))
-    (folder.place / "other").mkdir()
-    other = RunFolder(folder.place / "other")
-    other.recipe = RECIPE
-    assert digest(film(other, 2)) == expected
-
-
-def test_a_film_without_frames_is_not_written(folder: RunFolder) -> None:
-    output.Video(folder).close()
+def test_a_strip_without_snapshots_is_not_written(folder: RunFolder) -> None:
     output.Strip(folder).close()
     assert folder.written == []
-
-
-@pytest.mark.parametrize(("width", "height"), [(31, 24), (32, 23)])
-def test_h264_refuses_odd_sizes_with_the_nearest_even_ones(width: int, height: int, folder: RunFolder) -> None:
-    video = output.Video(folder)
-    with pytest.raises(ValueError, match=r"32 x 24 or \d\d x \d\d"):
-        video(image(height=height, width=width))
-    video.close()  # as the runner does in any case
-    assert folder.written == []
-    for name in ("film.webm", "film.gif"):
-        odd = output.Video(folder, file=name)
-        odd(image(height=height, width=width))
-        odd.close()
-        assert folder.path(name).is_file()
-
-
-def test_frames_of_another_size_are_refused(folder: RunFolder) -> None:
-    video = output.Video(folder)
-    video(image())
-    with pytest.raises(ValueError, match="frame 2 is 64 x 48, but those before it are 32 x 24"):
-        video(image(height=48, width=64))
-    again = output.Video(folder)
-    again.load_state_dict({"frames": 1})
-    with pytest.raises(ValueError, match="frame 2 is 64 x 48"):
-        again(image(height=48, width=64))
-
-
-def test_a_folder_with_a_percent_sign_is_no_pattern(tmp_path: Path) -> None:
-    (tmp_path / "50%d").mkdir()
-    assert film(RunFolder(tmp_path / "50%d"), 2).is_file()
 
 
 def test_a_strip_shows_snapshots_row_by_row(folder: RunFolder) -> None:

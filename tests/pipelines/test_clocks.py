@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.keyframes import Keyframes
 from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.recipe import read
 
 FILM = """

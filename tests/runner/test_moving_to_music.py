@@ -1,0 +1,81 @@
+"""Films that move to music, from the recipe to their frames."""
+
+import math
+import wave
+from array import array
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from PIL import Image as pictures
+from PIL import ImageChops, ImageStat
+
+from tests.runner.conftest import Command
+
+FPS, STRIKES = 10, (0.9, 1.7)
+FILM = """
+t2iflow: 1
+title: A film that turns at each strike
+nodes:
+  photo:  {use: images.noise, size: [24, 24], kind: fractal}
+  canvas: {use: canvas.pixels, size: [24, 24]}
+  same:   {use: losses.reference, image: $canvas, reference: $photo}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: 0.2, steps: 4}
+  zoom:
+    use: camera.zoom
+    image: $fit
+    frames: 24
+    steps: 1
+    rate: 0
+    scale: 1
+    turn: {music: song.wav, follow: onsets, high: 30, smooth: 0}
+  film:   {use: output.video, image: $zoom, fps: 10}
+  sheet:  {use: output.strip, image: $zoom, columns: 24}
+"""
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """Two clicks in 2.4 seconds."""
+    with wave.open(str(tmp_path / "song.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        since = [min((time / 8000 - at for at in STRIKES if at <= time / 8000), default=1.0) for time in range(19200)]
+        levels = (round(20000 * math.exp(-one / 0.005) * (-1) ** number) for number, one in enumerate(since))
+        file.writeframes(array("h", levels).tobytes())
+    return tmp_path / "song.wav"
+
+
+def moves(folder: Path) -> list[int]:
+    """The frames that differ from the one before, counted from 0."""
+    with pictures.open(folder / "strip.png") as sheet:
+        side = sheet.height
+        frames = [sheet.crop((left, 0, left + side, side)) for left in range(0, sheet.width, side)]
+    differences = (ImageChops.difference(*pair) for pair in pairwise(frames))
+    return [at for at, one in enumerate(differences, 1) if sum(ImageStat.Stat(one).mean) > 6]
+
+
+def test_the_camera_moves_where_the_music_strikes(song: Path, command: Command) -> None:
+    told = command("run", FILM, "--device", "cpu")
+    assert told.folder, told
+    assert moves(told.folder) == pytest.approx([at * FPS for at in STRIKES], abs=1)
+
+
+def test_a_run_goes_again_from_its_folder_without_the_song(song: Path, command: Command) -> None:
+    first = command("run", FILM, "--device", "cpu")
+    song.unlink()
+    again = command("run", f"{first.folder}/recipe.yaml", "--device", "cpu")
+    assert first.folder
+    assert again.folder
+    strips = [pictures.open(told.folder / "strip.png").tobytes() for told in (first, again) if told.folder]
+    assert strips[0] == strips[1]
+
+
+def test_a_song_without_sound_is_told_before_the_first_step(song: Path, command: Command) -> None:
+    song.write_bytes(song.read_bytes()[:44])
+    assert command("check", FILM).code == 0
+    assert "there is no sound in `song.wav`" in command("plan", FILM, "--schedules").out
+    told = command("run", FILM, "--device", "cpu")
+    assert told.code == 1
+    assert "there is no sound in `song.wav`: it is damaged, or a silent film" in told.err
+    assert told.folder
+    assert "stepped" not in (told.folder / "events.jsonl").read_text("utf-8")

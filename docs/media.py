@@ -1,7 +1,8 @@
 """Makes the song and the film that the examples start from; they are our own, from nothing else.
 
-python docs/media.py            # examples/beat.ogg
-python docs/media.py --film     # examples/castle.mp4 too, in two minutes on two cores
+    python docs/media.py --film
+
+makes examples/castle.mp4 too, in two minutes on two cores; without it only examples/beat.ogg.
 """
 
 import argparse

@@ -17,7 +17,7 @@ from tests.runner.conftest import Command
 
 @dataclass(frozen=True)
 class Row:
-    """How a recipe becomes small: the size that its picture must have then, and what to `--set` for it.
+    """How a recipe becomes small: the size of its picture or strip of frames then, and what to `--set` for it.
 
     Before these changes all optimisers take 2 steps, all cut-outs are 4 of 64 x 64 pixels, the perceptor is `lite` and
     is asked for a fox; the weights are those that `tests/weights/<family>.py` makes.
@@ -47,6 +47,7 @@ ROWS: dict[str, Row] = {
     "vqgan-clip-pooling": Row((32, 24), SIZE),
     "vqgan-codebook": Row((32, 24), SIZE),
     "vqgan-mse": Row((32, 24), SIZE),
+    "vqgan-zoom": Row((96, 24), (*SIZE, "frames=3", "frame-steps=1", "sheet.every=1")),
 }
 
 
@@ -103,6 +104,7 @@ def test_a_recipe_runs_to_its_picture_on_small_weights_of_its_families(
     told = command("run", name, *arguments)
     assert told.code == 0, told.err
     assert told.folder
-    with Image.open(told.folder / "picture.png") as picture:
+    (made,) = (path for path in told.folder.glob("*.png") if path.name in ("picture.png", "strip.png"))
+    with Image.open(made) as picture:
         assert picture.size == row.size
         assert max(ImageStat.Stat(picture).stddev) > 2, "the picture is flat"

@@ -1,49 +1,88 @@
-"""Makes the stills of docs/gallery.md: runs each film recipe as its preset `lite` says, in about ten minutes.
+"""Makes the pictures of docs/gallery.md: runs each recipe as its preset `lite` says, and tells how long it took.
 
-    python docs/gallery.py zoom story
+    python docs/gallery.py zoom hello
 
-makes some of them, and without names all.
+makes some of them, and without names all that need no download; `--sheet sheet.png` puts them all on one page.
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read
+from t2iflow.pipelines.recipe import read, shipped_recipes
 
-FILMS = ("zoom", "infinite-zoom", "story", "morph", "music", "vqgan-zoom", "film-restyle")
 STILLS = 6
 PICTURES = Path(__file__).parent / "pictures"
+CELL, CAPTION, ACROSS = 224, 16, 6
+"""Of the page with all: sides of a picture and height of what is said of it in pixels, pictures side by side."""
 
 
-def stills(name: str, folder: Path) -> Image.Image:
-    """Evenly spaced frames of a film, side by side."""
-    (region,) = compile_recipe(read(name, presets=["lite"]), []).regions
-    assert region.shot, f"{name} makes no film"
-    every = max(1, (region.shot.frames - 1) // (STILLS - 1))
-    changes = [f"sheet.every={every}", f"sheet.columns={STILLS}"]
-    run = [sys.executable, "-m", "t2iflow.runner", "run", name, "--preset", "lite", "--out", str(folder)]
-    subprocess.run([*run, *(word for change in changes for word in ("--set", change))], check=True)
-    (strip,) = folder.glob("*/strip.png")
-    with Image.open(strip) as sheet:
-        return sheet.convert("RGB").crop((0, 0, sheet.width, sheet.width // STILLS))
+def command(name: str) -> list[str]:
+    """How a recipe is run without a download."""
+    return ["run", name, *(["--preset", "lite"] if "lite" in read(name).presets else [])]
+
+
+def offline(name: str) -> bool:
+    """Whether a recipe makes a picture and can do so without a download."""
+    recipe = read(name)
+    return name != "clip-classify" and ("lite" in recipe.presets or recipe.params["model"].value == "lite")
+
+
+def made(name: str, folder: Path) -> tuple[Image.Image, float]:
+    """What a recipe makes, of a film evenly spaced frames side by side; and the seconds that it took."""
+    words = [sys.executable, "-m", "t2iflow.runner", *command(name), "--out", str(folder)]
+    shots = [region.shot for region in compile_recipe(read(name, presets=command(name)[3:]), []).regions]
+    if shots[-1]:
+        every = max(1, (shots[-1].frames - 1) // (STILLS - 1))
+        words += ["--set", f"sheet.every={every}", "--set", f"sheet.columns={STILLS}"]
+    start = time.perf_counter()
+    subprocess.run(words, check=True)
+    seconds = time.perf_counter() - start
+    (path,) = folder.glob("*/strip.png" if shots[-1] else "*/picture.png")
+    with Image.open(path) as picture:
+        across = picture.width // STILLS if shots[-1] else picture.height
+        return picture.convert("RGB").crop((0, 0, picture.width, across)), seconds
+
+
+def page(names: Sequence[str], seconds: Sequence[float]) -> Image.Image:
+    """All pictures on a page, of films the last frame, each under its recipe's name and seconds."""
+    rows = -(-len(names) // ACROSS)
+    sheet = Image.new("RGB", (ACROSS * CELL, rows * (CELL + CAPTION)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, (name, taken) in enumerate(zip(names, seconds, strict=True)):
+        left, top = number % ACROSS * CELL, number // ACROSS * (CELL + CAPTION)
+        draw.text((left + 3, top + 2), f"{name}, {taken:.0f} s", fill="black")
+        with Image.open(PICTURES / f"{name}.webp") as picture:
+            if picture.width >= STILLS * picture.height:
+                picture = picture.crop((picture.width - picture.height, 0, picture.width, picture.height))
+            sheet.paste(ImageOps.pad(picture, (CELL, CELL), color="white"), (left, top + CAPTION))
+    return sheet
 
 
 def main() -> None:
-    """Film, and say how long each took."""
+    """Run, and say how long each took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=FILMS)
-    for name in parser.parse_args().names:
+    parser.add_argument("names", nargs="*", default=[name for name in shipped_recipes() if offline(name)])
+    parser.add_argument("--sheet", type=Path)
+    given = parser.parse_args()
+    times = []
+    for name in given.names:
         with tempfile.TemporaryDirectory() as folder:
-            start = time.perf_counter()
-            stills(name, Path(folder)).save(PICTURES / f"film-{name}.webp", quality=82, method=6)
-            sys.stdout.write(f"{name}: {time.perf_counter() - start:.0f} s\n")
+            picture, taken = made(name, Path(folder))
+        picture.save(PICTURES / f"{name}.webp", quality=82, method=6)
+        times.append(taken)
+        sys.stdout.write(f"{name}: {taken:.0f} s\n")
+    sys.stdout.write(f"{statistics.median(times):.0f} s for the median, {max(times):.0f} s for the slowest\n")
+    if given.sheet:
+        page(given.names, times).save(given.sheet)
 
 
 if __name__ == "__main__":

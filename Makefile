@@ -18,7 +18,7 @@ test: $(STAMP)          ## run the tests
 check: dev              ## format, lint, types, imports between layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	MYPYPATH=.typing $(BIN)/mypy -p t2iflow --namespace-packages --explicit-package-bases
+	MYPYPATH=.typing:. $(BIN)/mypy -p t2iflow -p training --namespace-packages --explicit-package-bases
 	$(BIN)/lint-imports
 
 dev: $(STAMP) .typing   ## install for development

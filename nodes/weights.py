@@ -3,8 +3,10 @@
 No source states a digest of most of these files; such a file is trusted when it is first seen, and pinned from then on.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 ROLES: Mapping[str, Mapping[str, str]] = {
     "vqgan": {"config": "*.y*ml", "checkpoint": "*.ckpt"},
@@ -25,7 +27,7 @@ ROLES: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class File:
-    """A file of published weights. `urls` are tried in turn; `kept` says where another program keeps it.
+    """A file of published weights. `urls` are tried in turn; `kept` says where another program, or this one, keeps it.
 
     `size` in bytes; where it is not `exact`, as the publisher rounds it, and 0 where nobody says it.
     """
@@ -54,6 +56,14 @@ class Record:
         """Bytes of all files together, as far as they are known."""
         return sum(file.size for file in self.files.values())
 
+    @property
+    def comes_along(self) -> bool:
+        """Whether the files are in this package."""
+        return all(Path(file.kept).is_relative_to(SMALL) for file in self.files.values())
+
+
+SMALL = Path(__file__).parent / "small"
+"""The weights that come with this package, a folder for each name, and `weights.json`, which tells of them."""
 
 HEIBOX = "https://heibox.uni-heidelberg.de"
 NMKD = "https://dl.nmkd.de/ai/clip/coco/coco"
@@ -181,6 +191,25 @@ def _taesd(name: str, of: str, commit: str) -> Record:
     return Record(name, "taesd", f"tiny autoencoder of the latents of {of}", "MIT", files, 8)
 
 
+def _small() -> Iterator[Record]:
+    """Those that we trained ourselves: training/README.md says on what."""
+    told = json.loads((SMALL / "weights.json").read_text(encoding="utf-8"))
+    for name, one in told.items():
+        files = {
+            role: File(
+                file["name"],
+                size=file["size"],
+                exact=True,
+                sha256=file["sha256"],
+                kept=str(SMALL / name / file["name"]),
+            )
+            for role, file in one["files"].items()
+        }
+        yield Record(
+            name, one["family"], one["about"], "MIT; of what pictures: LICENSES.md beside them", files, one["factor"]
+        )
+
+
 KNOWN: Mapping[str, Record] = {
     record.name: record
     for record in (
@@ -239,6 +268,7 @@ KNOWN: Mapping[str, Record] = {
         ),
         _taesd("taesd", "Stable Diffusion 1 and 2", "e87efbcfc5298d84986b5d9280f40d358b6a228d"),
         _taesd("taef2", "FLUX.2", "5cccb12dc72074a4be35680c3b108548a7c69978"),
+        *_small(),
     )
 }
 """All that is published, by name."""

@@ -24,7 +24,7 @@ class Decoder(nn.Module):
     """From what codes stand for to a picture's logits.
 
     `rows`, (codes, features): what each code stands for, the first layer's weight; `bias`: what is added to them. Both
-    stay in float32, as the original has them.
+    are in float32, as the original has them.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], name: str, device: torch.device, dtype: torch.dtype) -> None:
@@ -32,7 +32,8 @@ class Decoder(nn.Module):
         self.blocks = Blocks(tensors, name, (1, 3, 3, 3))
         fill(self, tensors, name)
         first = self.blocks.input
-        self.rows, self.bias = first.w[:, :, 0, 0].T.to(device), first.b.to(device)
+        self.rows = first.w.detach()[:, :, 0, 0].T.to(device, torch.float32)
+        self.bias = first.b.detach().to(device, torch.float32)
         self.blocks.place(device, dtype)
         self.factor = 2 ** (len(self.blocks.groups) - 1)
 

@@ -15,7 +15,7 @@ def normalized(norm: nn.Module, x: Tensor) -> Tensor:
     if not isinstance(norm, nn.GroupNorm) or x.is_cuda or norm.weight.requires_grad:
         made: Tensor = norm(x)
         return made
-    normed: Tensor = _Frozen.apply(x, norm.weight, norm.bias, norm.num_groups, norm.eps)
+    normed: Tensor = _Frozen.apply(x, norm.weight, norm.bias, norm.num_groups, norm.eps)  # type: ignore[no-untyped-call]
     return normed
 
 

@@ -41,7 +41,7 @@ class Levels(BaseModel, frozen=True):
 
     ch: int = Field(ge=1, le=4096)
     ch_mult: tuple[int, ...] = Field(min_length=1, max_length=12)
-    num_res_blocks: int = Field(ge=1, le=64)
+    num_res_blocks: int = Field(ge=0, le=64)
     attn_resolutions: tuple[int, ...]
     resolution: int
     z_channels: int = Field(ge=1)

@@ -92,9 +92,9 @@ def test_a_recipe_runs_to_its_picture_on_small_weights_of_its_families(
     monkeypatch.setenv("T2IFLOW_OFFLINE", "1")
     row, wanted = ROWS[name], weights(name, preset)
     for family in {*wanted.values()}:
-        added = command("weights", "add", f"small-{family}", str(small_weights(family)), "--family", family)
+        added = command("weights", "add", f"made-up-{family}", str(small_weights(family)), "--family", family)
         assert added.code == 0, added.err
-    changes = [*smaller(name, preset), *row.changes, *(f"{key}=small-{family}" for key, family in wanted.items())]
+    changes = [*smaller(name, preset), *row.changes, *(f"{key}=made-up-{family}" for key, family in wanted.items())]
     arguments = [word for change in changes for word in ("--set", change)]
     arguments += ["--preset", preset] if preset else []
     checked = command("check", name, *arguments)

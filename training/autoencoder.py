@@ -1,0 +1,174 @@
+"""Training of networks that read a picture and paint it again, whatever they keep of it between."""
+
+import copy
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from t2iflow.nodes.precision import native
+from training.features import Critic, Features, distance, mistakes, truth
+from training.pictures import Pictures
+
+SEEN_WEIGHT = 0.1
+HUE_WEIGHT = 1.0
+"""Without it, few codes come to mean what few pictures show: greens become browns."""
+CRITIC_WEIGHT = 0.01
+CRITIC_FROM = 0.3
+"""The part of the training after which the critic is heard: before, pictures are too blurred to learn from it."""
+MEMORY = 0.999
+"""Of the mean of weights over steps, which is what is exported."""
+SHOWN = 16
+FAR = 2**40
+"""The step whose pictures are shown, which no training comes to."""
+
+
+class Painted(NamedTuple):
+    """What came of pictures, in about 0..1; a loss of the model's own; and what is logged."""
+
+    pictures: Tensor
+    loss: Tensor
+    told: dict[str, float]
+
+
+class Coder(Protocol):
+    """Networks that read and paint, which training exports together."""
+
+    @property
+    def networks(self) -> nn.Module:
+        """All that is trained."""
+
+    def paint(self, images: Tensor, progress: float) -> Painted:
+        """Read pictures (n, 3, h, w) and paint them, with the chance that training wants."""
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Read and paint without chance."""
+
+    def export(self, folder: Path) -> None:
+        """Write the weights."""
+
+
+class Autoencoder:
+    """A coder in training: L1, features of EfficientNet-Lite, colours at a coarse scale, and a critic's opinion."""
+
+    def __init__(
+        self,
+        coder: Coder,
+        pictures: Pictures,
+        device: torch.device,
+        rate: float = 1e-3,
+        seen: float = SEEN_WEIGHT,
+        critic: float = CRITIC_WEIGHT,
+    ) -> None:
+        self._coder, self._pictures, self._device = coder, pictures, device
+        self._rate, self._seen_weight, self._critic_weight = rate, seen, critic
+        coder.networks.to(device)
+        self._mean = copy.deepcopy(coder.networks.state_dict())
+        self._features = Features(dtype=native(device)).to(device)
+        self._critic = Critic(self._features.channels).to(device)
+        trained = [one for one in coder.networks.parameters() if one.requires_grad]
+        self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
+        self._critics = torch.optim.AdamW(self._critic.parameters(), lr=5e-4, betas=(0.5, 0.99))
+
+    def step(self, number: int, progress: float) -> dict[str, float]:
+        """Train by one batch."""
+        images = self._pictures(number).to(self._device)
+        for optimizer, rate in ((self._optimizer, self._rate), (self._critics, 5e-4)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * paced(number, progress)
+        with quickly(self._device):
+            painted = self._coder.paint(images, progress)
+            with torch.no_grad():
+                true = self._features(images)
+            seen = self._features(painted.pictures)
+            off, unlike = (painted.pictures.float() - images).abs().mean(), distance(seen, true)
+            hue = discoloured(painted.pictures.float() - images)
+            loss = off + self._seen_weight * unlike + HUE_WEIGHT * hue + painted.loss
+            heard = progress >= CRITIC_FROM and self._critic_weight > 0
+            if heard:
+                loss = loss - self._critic_weight * truth(self._critic(seen))
+        self._optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._coder.networks.parameters(), 1.0)
+        self._optimizer.step()
+        told = {"loss": loss.item(), "off": off.item(), "unlike": unlike.item(), "hue": hue.item(), **painted.told}
+        if self._critic_weight > 0 and progress >= CRITIC_FROM - 0.02:
+            with quickly(self._device):
+                wrong = mistakes(self._critic(true), self._critic([one.detach() for one in seen]))
+            self._critics.zero_grad()
+            wrong.backward()
+            self._critics.step()
+            told["critic"] = wrong.item()
+        memory = min(MEMORY, number / (number + 10))
+        values = list(self._coder.networks.state_dict().values())
+        torch._foreach_lerp_(list(self._mean.values()), values, 1 - memory)
+        return told
+
+    @torch.no_grad()
+    def samples(self) -> Tensor:
+        """Pictures, and under them what becomes of them."""
+        images = torch.cat([self._pictures(FAR + number) for number in range(2)])[:SHOWN].to(self._device)
+        with self._meant():
+            again = self._coder.reconstruct(images)
+        rows = [one for pair in zip(images.split(8), again.split(8), strict=True) for one in pair]
+        return torch.cat(rows).float().cpu()
+
+    def state(self) -> dict[str, Any]:
+        """Networks, their means, the critic and the moments of both optimisers."""
+        return {
+            "networks": self._coder.networks.state_dict(),
+            "mean": self._mean,
+            "critic": self._critic.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "critics": self._critics.state_dict(),
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self._coder.networks.load_state_dict(state["networks"])
+        self._critic.load_state_dict(state["critic"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._critics.load_state_dict(state["critics"])
+        self._mean = {name: value.to(self._device) for name, value in state["mean"].items()}
+
+    def export(self, folder: Path) -> None:
+        """Write the mean of the weights over steps."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._meant():
+            self._coder.export(folder)
+
+    def _meant(self) -> "_Exchanged":
+        return _Exchanged(self._coder.networks, self._mean)
+
+
+class _Exchanged:
+    """While it lasts, a network has other weights."""
+
+    def __init__(self, network: nn.Module, weights: dict[str, Tensor]) -> None:
+        self._network, self._weights = network, weights
+
+    def __enter__(self) -> None:
+        self._own = copy.deepcopy(self._network.state_dict())
+        self._network.load_state_dict(self._weights)
+
+    def __exit__(self, *_: object) -> None:
+        self._network.load_state_dict(self._own)
+
+
+def discoloured(difference: Tensor) -> Tensor:
+    """How far colours are off on the average of 8 x 8 pixels, from red to green and from yellow to blue."""
+    red, green, blue = F.avg_pool2d(difference, 8).unbind(1)
+    return ((red - green).abs() + (blue - (red + green) / 2).abs()).mean() / 2
+
+
+def quickly(device: torch.device) -> torch.autocast:
+    """What is computed within it is computed in the numbers that the device is fastest with."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=native(device) is torch.bfloat16)
+
+
+def paced(number: int, progress: float) -> float:
+    """Which part of the rate a step has: 100 steps to warm up, then a cosine to a hundredth."""
+    falling = 0.505 + 0.495 * torch.cos(torch.tensor(progress * torch.pi)).item()
+    return falling * min(1.0, (number + 1) / 100)

@@ -1,0 +1,52 @@
+"""Trained weights put into the package: their files, what is known of them, and whose pictures they were trained on."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from t2iflow.nodes.store.finding import beside
+from t2iflow.nodes.weights import ROLES, SMALL
+from training.packages import Package, listed
+
+LIST, LICENCES = SMALL / "weights.json", SMALL / "LICENSES.md"
+
+
+HEAD = """\
+# What the small weights were trained on
+
+The weights in this folder are ours, under the MIT licence of this project. They were trained from nothing on pictures
+of these packages, none of which is contained here. Their authors are thanked, and named, as their licences ask. Some of
+the licences are share-alike: who holds that weights are adaptations of the pictures that they were trained on should
+use them under those terms.
+
+| package | registry | kind | licence | by |
+|---|---|---|---|---|
+"""
+
+
+def ship(name: str, family: str, about: str, factor: int, weights: Path) -> None:
+    """Copy the files of weights into the package, and tell of them in its list."""
+    folder = SMALL / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    files = {}
+    for role, path in beside(weights, family, ROLES[family]).items():
+        shutil.copyfile(path, folder / path.name)
+        digest = sha256(path.read_bytes()).hexdigest()
+        files[role] = {"name": path.name, "size": path.stat().st_size, "sha256": digest}
+    told = json.loads(LIST.read_text(encoding="utf-8"))
+    told[name] = {"family": family, "about": about, "factor": factor, "files": files}
+    LIST.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    LICENCES.write_text(licences(listed()), encoding="utf-8")
+
+
+def licences(packages: Iterable[Package]) -> str:
+    """The page that names the packages whose pictures took part."""
+    rows = [
+        f"| {one.name or one.key} {one.version} | {one.registry} | {one.kind} | {one.licence} | {one.by} |"
+        for one in packages
+        if not one.held_out
+    ]
+    return HEAD + "\n".join(rows) + "\n"

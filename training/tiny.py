@@ -1,0 +1,103 @@
+"""A tiny autoencoder in the form of TAESD's: 12 numbers for each 8 x 8 pixels, painted by a pyramid of convolutions.
+
+Of the original (64 channels everywhere) it differs by widths alone: wide where there are few pixels, narrow where there
+are many, so that a CPU paints it faster.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from t2iflow.nodes.generators.tiny import Tiny
+from training.autoencoder import Painted
+
+CHANNELS = 12
+WIDTHS = (128, 64, 32, 16)
+BLOCKS = (3, 2, 2, 1)
+"""Of the decoder, from the fewest pixels to the most."""
+READING = (1, 1, 1, 2)
+"""Blocks of the encoder, from the most pixels to the fewest."""
+NOISE = 0.15
+"""Deviation of what is added to the code in training, so that codes near each other are pictures alike."""
+
+
+class Coder:
+    """The encoder and the decoder."""
+
+    def __init__(self) -> None:
+        cpu = torch.device("cpu")
+        self.networks = nn.ModuleDict(
+            {role: Tiny(start, "in training", cpu, torch.float32) for role, start in _starts().items()}
+        )
+        self.networks.requires_grad_(True)
+
+    def paint(self, images: Tensor, progress: float) -> Painted:
+        """Read, add noise, paint."""
+        code = bounded(self.networks["encoder"](images).float())
+        pictures = self.networks["decoder"](code + NOISE * torch.randn_like(code))
+        # The decoder bounds what it gets once more, which the noise must not be able to push it to.
+        return Painted(pictures, 1e-3 * code.square().mean(), {"spread": code.std().item()})
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Read and paint."""
+        painted: Tensor = self.networks["decoder"](self.networks["encoder"](images))
+        return painted
+
+    def export(self, folder: Path) -> None:
+        """Write `small_encoder.pth` and `small_decoder.pth`, in half precision."""
+        for role, network in self.networks.items():
+            halved = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+            torch.save(halved, folder / f"small_{role}.pth")
+
+
+def bounded(code: Tensor) -> Tensor:
+    """A code as the decoder bounds it, softly to +-3."""
+    return torch.tanh(code / 3) * 3
+
+
+def _starts() -> dict[str, dict[str, Tensor]]:
+    """Weights to begin with, by the names and places of TAESD's layers."""
+    decoder = Layers(1)  # the bound is the first
+    decoder.convolution(CHANNELS, WIDTHS[0])
+    decoder.place += 1  # its ReLU
+    for level, (width, blocks) in enumerate(zip(WIDTHS, BLOCKS, strict=True)):
+        if level:
+            decoder.place += 1  # doubling
+            decoder.convolution(WIDTHS[level - 1], width, bias=False)
+        decoder.blocks(width, blocks)
+    decoder.convolution(WIDTHS[-1], 3)
+    encoder = Layers(0)
+    widths: Sequence[int] = WIDTHS[::-1]
+    encoder.convolution(3, widths[0])
+    for level, (width, blocks) in enumerate(zip(widths, READING, strict=True)):
+        if level:
+            encoder.convolution(widths[level - 1], width, bias=False)
+        encoder.blocks(width, blocks)
+    encoder.convolution(widths[-1], CHANNELS)
+    return {"decoder": decoder.tensors, "encoder": encoder.tensors}
+
+
+class Layers:
+    """Random tensors for layers, one after another."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.tensors: dict[str, Tensor] = {}
+
+    def convolution(self, taken: int, made: int, bias: bool = True, name: str = "", gain: float = 1.0) -> None:
+        """A layer of its own, or with a name a part of the one that is being made."""
+        key = f"{self.place}.{name}"
+        self.tensors[f"{key}weight"] = torch.randn(made, taken, 3, 3) * gain / math.sqrt(9 * taken)
+        if bias:
+            self.tensors[f"{key}bias"] = torch.zeros(made)
+        self.place += not name
+
+    def blocks(self, width: int, number: int) -> None:
+        """Blocks of three convolutions, the last of which is small: a block begins as little more than its shortcut."""
+        for _ in range(number):
+            for place, gain in ((0, math.sqrt(2)), (2, math.sqrt(2)), (4, 0.2)):
+                self.convolution(width, width, name=f"conv.{place}.", gain=gain)
+            self.place += 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from training import dvae, evaluate, shipping, tiny, vqgan
+from training import biggan, dvae, evaluate, shipping, tiny, vqgan
 from training.autoencoder import Autoencoder, Coder
 from training.dalle_mini import DalleMini
 from training.packages import PackageError, listed, unpacked
@@ -36,6 +36,11 @@ class Recipe:
     factor: int = 1
 
 
+def _biggan(work: Path, device: torch.device, seed: int, batch: int) -> Autoencoder:
+    drawings = biggan.Drawings(work, batch, seed)
+    return Autoencoder(biggan.Coder(drawings), drawings, device)
+
+
 def _autoencoder(coder: Callable[[], Coder], side: int) -> Callable[[Path, torch.device, int, int], Model]:
     """For training pictures of `side` pixels."""
     return lambda work, device, seed, batch: Autoencoder(coder(), Pictures(work, side, batch, seed), device)
@@ -52,6 +57,7 @@ MODELS = {
     "taesd": Recipe(_autoencoder(tiny.Coder, 80), 7000, 16, "small decoder of our own, 12 numbers for 8 x 8 pixels", 8),
     "vqgan": Recipe(_autoencoder(vqgan.Coder, 64), 3000, 8, "small VQGAN of our own, 1024 codes", 8),
     "dvae": Recipe(_autoencoder(dvae.Coder, 64), 3000, 8, "small dVAE of our own, 1024 codes", 8),
+    "biggan": Recipe(_biggan, 5000, 16, "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"),
     "dalle-mini": Recipe(_dalle_mini, 3000, 48, "small DALL-E mini of our own, of things with names, 128 x 128 pixels"),
 }
 """All models by the family of their weights, each after those that it needs."""

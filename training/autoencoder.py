@@ -1,6 +1,7 @@
-"""Training of networks that read a picture and paint it again, whatever they keep of it between."""
+"""Training of networks that paint pictures again, from whatever they keep of them."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.precision import native
 from training.features import Critic, Features, distance, mistakes, truth
-from training.pictures import Pictures
+from training.pictures import Batch
 
 SEEN_WEIGHT = 0.1
 HUE_WEIGHT = 1.0
@@ -20,7 +21,8 @@ CRITIC_FROM = 0.3
 """The part of the training after which the critic is heard: before, pictures are too blurred to learn from it."""
 MEMORY = 0.999
 """Of the mean of weights over steps, which is what is exported."""
-SHOWN = 16
+SHOWN, ACROSS = 2, 8
+"""Batches of which samples are shown, and how many pictures of each, those that have so many."""
 FAR = 2**40
 """The step whose pictures are shown, which no training comes to."""
 
@@ -40,11 +42,11 @@ class Coder(Protocol):
     def networks(self) -> nn.Module:
         """All that is trained."""
 
-    def paint(self, images: Tensor, progress: float) -> Painted:
-        """Read pictures (n, 3, h, w) and paint them, with the chance that training wants."""
+    def paint(self, batch: Batch, progress: float) -> Painted:
+        """Read pictures and paint them, with the chance that training wants."""
 
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """Read and paint without chance."""
+    def reconstruct(self, batch: Batch) -> Tensor:
+        """Read and paint without chance, (n, 3, h, w)."""
 
     def export(self, folder: Path) -> None:
         """Write the weights."""
@@ -56,7 +58,7 @@ class Autoencoder:
     def __init__(
         self,
         coder: Coder,
-        pictures: Pictures,
+        pictures: Callable[[int], Batch],
         device: torch.device,
         rate: float = 1e-3,
         seen: float = SEEN_WEIGHT,
@@ -74,12 +76,13 @@ class Autoencoder:
 
     def step(self, number: int, progress: float) -> dict[str, float]:
         """Train by one batch."""
-        images = self._pictures(number).to(self._device)
+        batch = self._pictures(number).to(self._device)
+        images = batch.images
         for optimizer, rate in ((self._optimizer, self._rate), (self._critics, 5e-4)):
             for group in optimizer.param_groups:
                 group["lr"] = rate * paced(number, progress)
         with quickly(self._device):
-            painted = self._coder.paint(images, progress)
+            painted = self._coder.paint(batch, progress)
             with torch.no_grad():
                 true = self._features(images)
             seen = self._features(painted.pictures)
@@ -109,10 +112,11 @@ class Autoencoder:
     @torch.no_grad()
     def samples(self) -> Tensor:
         """Pictures, and under them what becomes of them."""
-        images = torch.cat([self._pictures(FAR + number) for number in range(2)])[:SHOWN].to(self._device)
+        rows = []
         with self._meant():
-            again = self._coder.reconstruct(images)
-        rows = [one for pair in zip(images.split(8), again.split(8), strict=True) for one in pair]
+            for number in range(SHOWN):
+                batch = self._pictures(FAR + number).to(self._device)
+                rows += [batch.images[:ACROSS], self._coder.reconstruct(batch)[:ACROSS]]
         return torch.cat(rows).float().cpu()
 
     def state(self) -> dict[str, Any]:

@@ -6,9 +6,7 @@ code comes next, for all codes of a picture at a time. Some texts are empty, whi
 
 import copy
 import re
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +26,8 @@ from t2iflow.nodes.store.obtaining import Weights, obtain
 from training.autoencoder import MEMORY, paced, quickly
 from training.evaluate import Silent
 from training.packages import Kind
-from training.pictures import shelf
+from training.pictures import sized
+from training.things import Thing, things
 
 WIDTH, INNER = 192, 384
 READING, WRITING = 3, 4
@@ -63,8 +62,6 @@ GROUNDS = {
 }
 """Colours behind things; all but the first are told of."""
 BEHIND = (" on {}", " on a {} background")
-TONES = ("light", "medium", "dark")
-"""What a name ends in where an icon is another once more, but for its skin."""
 SIDED = {
     *("left", "leftwards", "right", "rightwards", "clockwise", "anticlockwise", "counterclockwise", "arrow", "arrows"),
     *("letter", "letters", "latin", "number", "numbers", "input", "keycap", "button", "sign", "symbol", "mark"),
@@ -84,50 +81,6 @@ PROMPTS = (
 )
 """What samples are of, two of each."""
 SHOWN = Sampling(top_k=64, temperature=1.0, condition=4.0)
-
-
-@dataclass(frozen=True)
-class Thing:
-    """A picture (rows, columns, 4), 0 to 255, with a name of some words."""
-
-    kind: Kind
-    words: tuple[str, ...]
-    picture: np.ndarray
-
-
-def things(work: Path) -> list[Thing]:
-    """All icons and cut-outs that have a name, but for those that differ from others in the colour of skin alone."""
-    icons, cut_outs = shelf("icons", work), shelf("cut-outs", work)
-    often = Counter(icons.names)
-    known = {word for name, times in often.items() if times > 1 or " " in name for word in name.split()}
-    found = []
-    for number, name in enumerate(icons.names):
-        words = name.split()
-        while len(words) > 1 and words[-1] in TONES:
-            words.pop()
-        if len(words) == len(name.split()) or " ".join(words) not in often:
-            found.append(Thing("icons", named(name, known), icons[number]))
-    for number, name in enumerate(cut_outs.names):
-        # Beside words there are numbers, single letters, and which of two pictures it is.
-        words = [word for word in named(name, known) if word.isalpha() and len(word) > 1 and word != "mirror"]
-        if words:
-            found.append(Thing("cut-outs", tuple(words), cut_outs[number]))
-    return found
-
-
-def named(name: str, known: set[str]) -> tuple[str, ...]:
-    """The words of a name, be they parted by spaces, lines or capitals, or not at all."""
-    parts = re.findall("[A-Z]?[a-z]+|[A-Z]+|[0-9]+", name)
-    return tuple(word for part in parts for word in parted(part.lower(), known))
-
-
-def parted(word: str, known: set[str]) -> list[str]:
-    """The fewest known words that are written together in a word, or the word itself, where there are none."""
-    ways: list[list[str] | None] = [[]]  # to each place in the word
-    for end in range(1, len(word) + 1):
-        tails = ((way, word[start:end]) for start, way in enumerate(ways[: end - 1]) if way is not None)
-        ways.append(min(([*way, tail] for way, tail in tails if tail in known), key=len, default=None))
-    return ways[-1] or [word]
 
 
 class Vocabulary:
@@ -200,9 +153,7 @@ def _read(things: list[Thing], vqgan: VQGAN) -> dict[str, Tensor]:
 def seen_on(colour: tuple[int, int, int], thing: Thing, random: np.random.Generator) -> np.ndarray:
     """A thing on a plain ground, somewhat larger or smaller, off the middle, or mirrored; (side, side, 3), 0 to 255."""
     picture = Image.fromarray(thing.picture)
-    scale = SIDE * random.uniform(0.75, 0.98) / max(picture.size)
-    wide, high = (max(1, round(length * scale)) for length in picture.size)
-    picture = picture.resize((wide, high), Image.Resampling.LANCZOS)
+    picture = sized(picture, SIDE * random.uniform(0.75, 0.98))
     if random.random() < 0.5 and SIDED.isdisjoint(thing.words):
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     behind = Image.new("RGB", (SIDE, SIDE), colour)

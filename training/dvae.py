@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.dvae import Decoder, Encoder
 from training.autoencoder import Painted
+from training.pictures import Batch
 
 CODES = 1024
 BEGUN = 128
@@ -40,23 +41,23 @@ class Coder:
         self.networks = nn.ModuleDict({"encoder": self._encoder, "decoder": self._decoder})
         self.networks.requires_grad_(True)
 
-    def paint(self, images: Tensor, progress: float) -> Painted:
+    def paint(self, batch: Batch, progress: float) -> Painted:
         """Read, draw relaxed codes, paint."""
-        logits = self._encoder(images).float()
+        logits = self._encoder(batch.images).float()
         first, last = HEAT
         heat = last ** min(1.0, 1.5 * progress) * first
         relaxed = nn.functional.gumbel_softmax(logits, heat, dim=1)
         raw, pictures = self._painted(relaxed)
-        wanted, spread = torch.logit(0.8 * images + 0.1), raw[:, 3:].clamp(-6, 3)
+        wanted, spread = torch.logit(0.8 * batch.images + 0.1), raw[:, 3:].clamp(-6, 3)
         surprise = ((wanted - raw[:, :3]).abs() * torch.exp(-spread) + spread).mean()
         shares = logits.softmax(1).mean((0, 2, 3))
         uneven = math.log(CODES) + (shares * torch.log(shares + 1e-10)).sum()
         told = {"surprise": surprise.item(), "perplexity": CODES * math.exp(-uneven.item()), "heat": heat}
         return Painted(pictures, LAPLACE * surprise + SPREAD * uneven, told)
 
-    def reconstruct(self, images: Tensor) -> Tensor:
+    def reconstruct(self, batch: Batch) -> Tensor:
         """Read, take the likeliest codes, paint."""
-        logits = self._encoder(images)
+        logits = self._encoder(batch.images)
         return self._painted(nn.functional.one_hot(logits.argmax(1), CODES).permute(0, 3, 1, 2).float())[1]
 
     def export(self, folder: Path) -> None:

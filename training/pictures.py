@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -98,6 +99,17 @@ def _pictures(package: Package, work: Path) -> Iterator[tuple[str, Image.Image]]
                     )
 
 
+class Batch(NamedTuple):
+    """The pictures of a step, (n, 3, side, side) in 0..1, and where it matters which they are, their numbers."""
+
+    images: Tensor
+    numbers: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(self.images.to(device), None if self.numbers is None else self.numbers.to(device))
+
+
 class Pictures:
     """What a model is trained on."""
 
@@ -106,12 +118,12 @@ class Pictures:
         self._kinds, self._shares = list(SHARES), list(SHARES.values())
         self._shelves = {kind: shelf(kind, work) for kind in SHARES}
 
-    def __call__(self, step: int) -> Tensor:
-        """The pictures of a step, (batch, 3, side, side) in 0..1."""
+    def __call__(self, step: int) -> Batch:
+        """The pictures of a step."""
         random = np.random.default_rng((self._seed, step))
         kinds = random.choice(len(self._kinds), self._batch, p=self._shares)
         made = np.stack([self._one(self._kinds[kind], random) for kind in kinds])
-        return torch.from_numpy(made).permute(0, 3, 1, 2).float() / 255
+        return Batch(torch.from_numpy(made).permute(0, 3, 1, 2).float() / 255)
 
     def _one(self, kind: Kind, random: np.random.Generator) -> np.ndarray:
         if kind == "photographs":
@@ -119,9 +131,7 @@ class Pictures:
         shelf = self._shelves[kind]
         thing = Image.fromarray(shelf[int(random.integers(len(shelf)))])
         # A thing is seen whole, or, larger than the crop, a part of it.
-        scale = self._side * random.uniform(0.6, 1.6) / max(thing.size)
-        wide, high = (max(1, round(length * scale)) for length in thing.size)
-        thing = thing.resize((wide, high), Image.Resampling.LANCZOS)
+        thing = sized(thing, self._side * random.uniform(0.6, 1.6))
         if random.random() < 0.5:
             thing = thing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         plain = kind == "icons" or random.random() < 0.3
@@ -142,6 +152,13 @@ class Pictures:
         """White, black or any colour."""
         colour = [np.full(3, 255), np.zeros(3), random.integers(0, 256, 3)][random.choice(3, p=(0.5, 0.1, 0.4))]
         return np.full((self._side, self._side, 3), colour, np.uint8)
+
+
+def sized(picture: Image.Image, longest: float) -> Image.Image:
+    """A picture whose longer side has so many pixels."""
+    scale = longest / max(picture.size)
+    wide, high = (max(1, round(length * scale)) for length in picture.size)
+    return picture.resize((wide, high), Image.Resampling.LANCZOS)
 
 
 def whole(work: Path, side: int, held_out: bool = True) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.tiny import Tiny
 from training.autoencoder import Painted
+from training.pictures import Batch
 
 CHANNELS = 12
 WIDTHS = (128, 64, 32, 16)
@@ -34,16 +35,16 @@ class Coder:
         )
         self.networks.requires_grad_(True)
 
-    def paint(self, images: Tensor, progress: float) -> Painted:
+    def paint(self, batch: Batch, progress: float) -> Painted:
         """Read, add noise, paint."""
-        code = bounded(self.networks["encoder"](images).float())
+        code = bounded(self.networks["encoder"](batch.images).float())
         pictures = self.networks["decoder"](code + NOISE * torch.randn_like(code))
         # The decoder bounds what it gets once more, which the noise must not be able to push it to.
         return Painted(pictures, 1e-3 * code.square().mean(), {"spread": code.std().item()})
 
-    def reconstruct(self, images: Tensor) -> Tensor:
+    def reconstruct(self, batch: Batch) -> Tensor:
         """Read and paint."""
-        painted: Tensor = self.networks["decoder"](self.networks["encoder"](images))
+        painted: Tensor = self.networks["decoder"](self.networks["encoder"](batch.images))
         return painted
 
     def export(self, folder: Path) -> None:

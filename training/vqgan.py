@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.taming import Layout, Levels, Painter, Reader, nearest
 from training.autoencoder import Painted
+from training.pictures import Batch
 
 LAYOUT = Layout(
     ddconfig=Levels(
@@ -70,9 +71,9 @@ class Coder:
     def __init__(self) -> None:
         self.networks = Networks()
 
-    def paint(self, images: Tensor, progress: float) -> Painted:
+    def paint(self, batch: Batch, progress: float) -> Painted:
         """Read, take the nearest codes, paint; the codebook follows."""
-        read, codes = self._read(images), self.networks.codes
+        read, codes = self._read(batch.images), self.networks.codes
         places = read.permute(0, 2, 3, 1).flatten(0, 2)
         numbers = nearest(places.detach(), codes)
         quantized = codes[numbers].view(read.shape[0], *read.shape[2:], -1).permute(0, 3, 1, 2)
@@ -85,9 +86,9 @@ class Coder:
             pictures, COMMITMENT * commitment, {"perplexity": self._perplexity(), "apart": commitment.item()}
         )
 
-    def reconstruct(self, images: Tensor) -> Tensor:
+    def reconstruct(self, batch: Batch) -> Tensor:
         """Read, take the nearest codes, paint."""
-        read, codes = self._read(images), self.networks.codes
+        read, codes = self._read(batch.images), self.networks.codes
         numbers = nearest(read.permute(0, 2, 3, 1).flatten(0, 2), codes)
         return self._painted(codes[numbers].view(read.shape[0], *read.shape[2:], -1).permute(0, 3, 1, 2))
 

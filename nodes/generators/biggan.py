@@ -22,8 +22,8 @@ class BigGAN:
         self.layout, stored = checkpoint.read(weights)
         generator = stored.generator
         fold = Fold(truncation, self.layout.eps, device, dtype)
-        self._embeddings = stored.embeddings.weight.to(device)
-        self._start = fold.weight(generator.gen_z), generator.gen_z.bias.to(device)
+        self._embeddings = stored.embeddings.weight.to(device, torch.float32)
+        self._start = fold.weight(generator.gen_z), generator.gen_z.bias.to(device, torch.float32)
         self._layers: list[Block | Attention] = []
         for layer in generator.layers:
             if isinstance(layer, checkpoint.StoredBlock):
@@ -31,7 +31,7 @@ class BigGAN:
             elif isinstance(layer, checkpoint.StoredAttention):
                 self._layers.append(Attention(layer, fold))
         self._statistics = fold.statistics(generator.bn)
-        self._scale, self._shift = generator.bn.weight.to(device), generator.bn.bias.to(device)
+        self._scale, self._shift = (one.to(device, torch.float32) for one in (generator.bn.weight, generator.bn.bias))
         weight, bias = fold.convolution(generator.conv_to_rgb)
         self._colours = weight[:3], bias[:3]  # no picture shows the others
         self._dtype = dtype
@@ -95,7 +95,7 @@ class Attention:
 class Fold:
     """How what is stored becomes what is computed with: at a truncation, on a device, convolutions in `dtype`.
 
-    Conditions stay in float32: they are small and decide on whole channels.
+    Conditions are in float32: they are small and decide on whole channels.
     """
 
     def __init__(self, truncation: float, eps: float, device: torch.device, dtype: torch.dtype) -> None:
@@ -104,8 +104,9 @@ class Fold:
 
     def weight(self, stored: checkpoint.Spectral) -> Tensor:
         """A weight divided by its largest singular value, as the stored vectors estimate it."""
-        largest = stored.weight_u @ stored.weight_orig.flatten(1) @ stored.weight_v
-        return (stored.weight_orig / largest).to(self._device)
+        weight = stored.weight_orig.float()
+        largest = stored.weight_u.float() @ weight.flatten(1) @ stored.weight_v.float()
+        return (weight / largest).to(self._device)
 
     def kernel(self, stored: checkpoint.Spectral, gain: Tensor | None = None) -> Tensor:
         """Such a weight of a convolution, times a gain."""
@@ -129,4 +130,4 @@ class Fold:
             rows[lower] if rest == 0.0 else rows[lower] * rest + rows[lower + 1] * (1 - rest)
             for rows in (stored.running_means, stored.running_vars)
         )
-        return means.to(self._device), variances.to(self._device)
+        return means.to(self._device, torch.float32), variances.to(self._device, torch.float32)

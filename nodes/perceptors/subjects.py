@@ -114,8 +114,12 @@ class Subjects:
 
     def nearest(self, text: str, count: int) -> list[Subject]:
         """The classes whose names are nearest to a text, the nearest first."""
-        top = self._by_class(self._near([ARTICLE.sub("", text)]))[0].topk(count)
+        top = self.likeness([ARTICLE.sub("", text)])[0].topk(count)
         return [self._subject(int(i), float(near)) for near, i in zip(top.values, top.indices, strict=True)]
+
+    def likeness(self, texts: list[str]) -> Tensor:
+        """How near each text is to each class, a cosine, (texts, classes)."""
+        return self._by_class(self._near(texts))
 
     def _subject(self, number: int, near: float, piece: str = "") -> Subject:
         return Subject(self.names[number][0], " ".join(self.names[number]), near, piece)

@@ -17,49 +17,76 @@ from PIL import Image
 from t2iflow.nodes.weights import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
-from training import packages, pictures, shipping, trainer
+from training import packages, shipping, trainer
 
 Train = Callable[..., int]
 
-PAINT = """
+STEERED = """
 t2iflow: 1
 title: Paint
 nodes:
-  canvas: {{use: {name}.canvas, weights: {weights}, size: [64, 64]}}
+  canvas: {{use: {name}.canvas, weights: {weights}{size}}}
   score:  {{use: losses.photographic, image: $canvas}}
   fit:    {{use: optimizers.adam, image: $canvas, loss: $score, rate: 0.1, steps: 2}}
   still:  {{use: output.image, image: $fit}}
 """
 
+WRITTEN = """
+t2iflow: 1
+title: Write
+nodes:
+  drafts: {{use: dalle.mini, weights: {weights}, prompt: a red fox, count: 2}}
+  still:  {{use: output.strip, image: $drafts}}
+"""
+
+RED, BLUE = '<circle cx="8" cy="8" r="6" fill="#d33"/>', '<path d="M2 14h12v-9h-12z" fill="#33d"/>'
+ICONS = {"red-fox": RED, "red-heart": RED, "castle": BLUE, "blue-book": BLUE, "hidden-one": BLUE}
+
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which the file of a listed package with three pictures lies already."""
+    """A folder in which the files of three listed packages lie already: photographs, a cut-out and icons."""
     random = np.random.default_rng(0)
-    kept = tmp_path / "work" / "packages" / "hills-1.0.tgz"
-    kept.parent.mkdir(parents=True)
-    with tarfile.open(kept, "w:gz") as archive:
-        for number in range(3):
-            small = Image.fromarray(random.integers(0, 256, (9, 10, 3), np.uint8))
-            buffer = io.BytesIO()
-            small.resize((800, 720), Image.Resampling.BICUBIC).save(buffer, "PNG")
-            entry = tarfile.TarInfo(f"package/{number}.png")
-            entry.size = buffer.tell()
-            archive.addfile(entry, io.BytesIO(buffer.getvalue()))
-    told = {
-        "registry": "npm",
-        "version": "1.0",
-        "sha256": sha256(kept.read_bytes()).hexdigest(),
-        "kind": "photographs",
-        "licence": "CC0-1.0",
-        "by": "nobody",
+    hills = {}
+    for number in range(3):
+        small = Image.fromarray(random.integers(0, 256, (9, 10, 3), np.uint8))
+        hills[f"{number}.png"] = png(small.resize((800, 720), Image.Resampling.BICUBIC))
+    thing = Image.new("RGBA", (120, 100), (0, 0, 0, 0))
+    thing.paste((200, 120, 40, 255), (20, 10, 100, 90))
+    icons = {name: {"body": body, "hidden": name.startswith("hidden")} for name, body in ICONS.items()}
+    files = {
+        "photographs": ("hills", hills),
+        "cut-outs": ("stamps", {"toy_castle-2.png": png(thing)}),
+        "icons": ("signs", {"icons.json": json.dumps({"icons": icons, "width": 16, "height": 16}).encode()}),
     }
+    told = {}
+    for kind, (name, inside) in files.items():
+        kept = tmp_path / "work" / "packages" / f"{name}-1.0.tgz"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(kept, "w:gz") as archive:
+            for file, content in inside.items():
+                entry = tarfile.TarInfo(f"package/{file}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        told[name] = {
+            "registry": "npm",
+            "version": "1.0",
+            "sha256": sha256(kept.read_bytes()).hexdigest(),
+            "kind": kind,
+            "licence": "CC0-1.0",
+            "by": "nobody",
+        }
     listed = tmp_path / "packages.yaml"
-    listed.write_text(yaml.safe_dump({"hills": told}), encoding="utf-8")
+    listed.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
     monkeypatch.setattr(packages, "LIST", listed)
-    monkeypatch.setattr(pictures, "SHARES", {"photographs": 1.0})
     monkeypatch.setattr(trainer, "SAVE_EVERY", 2)
     return tmp_path / "work"
+
+
+def png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -77,10 +104,12 @@ def train(work: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     return run
 
 
-@pytest.mark.parametrize("name", ["taesd", "vqgan", "dvae"])
+@pytest.mark.parametrize("name", door.MODELS)
 def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
     name: str, train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if name == "dalle-mini":
+        assert train("vqgan", "--steps", "1") == 0
     assert train(name, "--run", "whole", "--steps", "4") == 0
     save = torch.save
 
@@ -101,10 +130,22 @@ def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
         assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["taesd", "vqgan", "dvae"])
+@pytest.mark.parametrize("name", ["taesd", "vqgan", "dvae", "biggan"])
 def test_what_was_trained_is_painted_with(name: str, train: Train, work: Path, command: Command) -> None:
     assert train(name, "--steps", "1") == 0
-    told = command("run", PAINT.format(name=name, weights=work / name / "weights"))
+    size = "" if name == "biggan" else ", size: [64, 64]"
+    told = command("run", STEERED.format(name=name, weights=work / name / "weights", size=size))
+    assert told.code == 0, told.err
+
+
+def test_a_dalle_mini_writes_the_codes_of_the_vqgan_that_was_trained(
+    train: Train, work: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("dalle-mini", "--steps", "1") == 1
+    assert "train `vqgan` first" in capsys.readouterr().err
+    assert train("vqgan", "--steps", "1") == 0
+    assert train("dalle-mini", "--steps", "1") == 0
+    told = command("run", WRITTEN.format(weights=work / "dalle-mini" / "weights"))
     assert told.code == 0, told.err
 
 

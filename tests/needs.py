@@ -1,4 +1,4 @@
-"""Which weights the shipped recipes need that don't come with the package."""
+"""Which weights the shipped recipes name, and which of them come with the package."""
 
 from collections.abc import Iterator
 
@@ -19,13 +19,23 @@ def specs(recipe: str, preset: str | None = None) -> Iterator[tuple[str, Spec]]:
 
 
 def weights(recipe: str, preset: str | None = None) -> dict[str, str]:
-    """The settings that name weights of generators, `node.setting`, each with its family."""
+    """The settings that name weights which don't come along, `node.setting`, each with its family."""
+    return {name: family for name, (family, comes_along) in _named(recipe, preset).items() if not comes_along}
+
+
+def small(recipe: str, preset: str | None = None) -> dict[str, str]:
+    """The settings that name weights which come along, `node.setting`, each with its family."""
+    return {name: family for name, (family, comes_along) in _named(recipe, preset).items() if comes_along}
+
+
+def _named(recipe: str, preset: str | None) -> dict[str, tuple[str, bool]]:
+    """All settings that name weights, each with its family and whether the weights come along."""
     graph = compile_recipe(read(recipe, presets=[preset] if preset else []), []).graph
     return {
-        f"{node.name}.{setting.name}": setting.loads
+        f"{node.name}.{setting.name}": (setting.loads, _comes_along(node.settings[setting.name]))
         for node in graph.nodes.values()
         for setting in node.spec.settings.values()
-        if setting.loads and not _comes_along(node.settings[setting.name])
+        if setting.loads
     }
 
 

@@ -16,6 +16,7 @@ import torch
 
 from training import biggan, dvae, evaluate, shipping, tiny, vqgan
 from training.autoencoder import Autoencoder, Coder
+from training.codes import Codes
 from training.dalle_mini import DalleMini
 from training.packages import PackageError, listed, unpacked
 from training.pictures import Pictures
@@ -36,27 +37,41 @@ class Recipe:
     factor: int = 1
 
 
+def _taesd(work: Path, device: torch.device, seed: int, batch: int) -> Autoencoder:
+    return Autoencoder(tiny.Coder(), Pictures(work, 80, batch, seed), device)
+
+
+def _coded(coder: Callable[[Codes], Coder]) -> Callable[[Path, torch.device, int, int], Model]:
+    """A model whose codes are those of the tiny autoencoder."""
+
+    def make(work: Path, device: torch.device, seed: int, batch: int) -> Autoencoder:
+        codes = Codes(_trained("taesd", work), work, device)
+        return Autoencoder(coder(codes), Pictures(work, 64, batch, seed), device)
+
+    return make
+
+
 def _biggan(work: Path, device: torch.device, seed: int, batch: int) -> Autoencoder:
     drawings = biggan.Drawings(work, batch, seed)
     return Autoencoder(biggan.Coder(drawings), drawings, device)
 
 
-def _autoencoder(coder: Callable[[], Coder], side: int) -> Callable[[Path, torch.device, int, int], Model]:
-    """For training pictures of `side` pixels."""
-    return lambda work, device, seed, batch: Autoencoder(coder(), Pictures(work, side, batch, seed), device)
-
-
 def _dalle_mini(work: Path, device: torch.device, seed: int, batch: int) -> DalleMini:
-    vqgan = work / "vqgan" / "weights"
-    if not vqgan.is_dir():
-        raise ValueError(f"DALL-E mini writes the codes of a VQGAN, and {vqgan} is not there: train `vqgan` first")
-    return DalleMini(work, device, seed, batch, vqgan)
+    return DalleMini(work, device, seed, batch, _trained("vqgan", work))
+
+
+def _trained(name: str, work: Path) -> Path:
+    """The weights of a model that another learns from."""
+    weights = work / name / "weights"
+    if not weights.is_dir():
+        raise ValueError(f"{weights} is not there, which this learns from: train `{name}` first")
+    return weights
 
 
 MODELS = {
-    "taesd": Recipe(_autoencoder(tiny.Coder, 80), 7000, 16, "small decoder of our own, 12 numbers for 8 x 8 pixels", 8),
-    "vqgan": Recipe(_autoencoder(vqgan.Coder, 64), 3000, 8, "small VQGAN of our own, 1024 codes", 8),
-    "dvae": Recipe(_autoencoder(dvae.Coder, 64), 3000, 8, "small dVAE of our own, 1024 codes", 8),
+    "taesd": Recipe(_taesd, 7000, 16, "small decoder of our own, 12 numbers for 8 x 8 pixels", 8),
+    "vqgan": Recipe(_coded(vqgan.Coder), 3600, 8, "small VQGAN of our own, 1024 codes", 8),
+    "dvae": Recipe(_coded(dvae.Coder), 4000, 8, "small dVAE of our own, 1024 codes", 8),
     "biggan": Recipe(_biggan, 5000, 16, "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"),
     "dalle-mini": Recipe(_dalle_mini, 3000, 48, "small DALL-E mini of our own, of things with names, 128 x 128 pixels"),
 }

@@ -1,8 +1,8 @@
 """A small dVAE in the form of OpenAI's: one of 1024 codes, or a mixture of them, for each 8 x 8 pixels.
 
-Ramesh et al. 2021, "Zero-Shot Text-to-Image Generation", section 2.1 and appendix A: a relaxed categorical code that is
-ever more decided, and a head that tells how far it may be off. In place of the pull of every place's codes towards the
-uniform, all places' together are pulled there: with few steps the former leaves too few codes in use.
+Ramesh et al. 2021, "Zero-Shot Text-to-Image Generation", section 2.1 and appendix A, with its networks and its head
+that tells how far it may be off. Codes are those of `training.codes`, in place of relaxed ones that are learnt with the
+rest: the encoder learns how near each is, and the decoder paints from one or from those that are near.
 """
 
 import math
@@ -14,19 +14,19 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.dvae import Decoder, Encoder
 from training.autoencoder import Painted
+from training.codes import CODES, Codes, perplexity
 from training.pictures import Batch
 
-CODES = 1024
 BEGUN = 128
 """Features that a code stands for in the decoder."""
 PAINTING, READING = 64, 32
 """Channels of the decoder and of the encoder where there are most pixels; 2, 4 and 8 times as many further in."""
 BLOCKS = 2
 """Of each of the four groups."""
-HEAT = (1.0, 1 / 16)
-"""Temperature at the start, and from two thirds of the training on."""
-LAPLACE = 0.05
-SPREAD = 0.02
+NEAR = 0.5
+"""Squared distance in what codes stand for over which one is less likely by e."""
+LAPLACE, SURPRISE = 0.05, 0.05
+"""Weights of the head's loss and of the encoder's."""
 BRANCH = 0.25
 """How large a block's branch begins beside its shortcut."""
 
@@ -34,31 +34,31 @@ BRANCH = 0.25
 class Coder:
     """The encoder and the decoder."""
 
-    def __init__(self) -> None:
+    def __init__(self, codes: Codes) -> None:
         cpu = torch.device("cpu")
+        self._codes = codes
         self._encoder = Encoder(dict(_encoder()), "in training", cpu, torch.float32)
-        self._decoder = Decoder(dict(_decoder()), "in training", cpu, torch.float32)
+        self._decoder = Decoder(dict(_decoder(codes.centres.cpu())), "in training", cpu, torch.float32)
         self.networks = nn.ModuleDict({"encoder": self._encoder, "decoder": self._decoder})
         self.networks.requires_grad_(True)
 
     def paint(self, batch: Batch, progress: float) -> Painted:
-        """Read, draw relaxed codes, paint."""
+        """Paint one half from codes, and the other from mixtures of those that are near."""
+        read, numbers = self._codes.read(batch.images)
+        apart = torch.cdist(read.permute(0, 2, 3, 1).flatten(0, 2), self._codes.centres).square()
+        likely = torch.softmax(-apart / NEAR, 1).unflatten(0, numbers.shape).permute(0, 3, 1, 2)
         logits = self._encoder(batch.images).float()
-        first, last = HEAT
-        heat = last ** min(1.0, 1.5 * progress) * first
-        relaxed = nn.functional.gumbel_softmax(logits, heat, dim=1)
-        raw, pictures = self._painted(relaxed)
+        surprise = nn.functional.cross_entropy(logits, likely)
+        half = (torch.arange(len(read), device=read.device) % 2 == 0)[:, None, None, None]
+        raw, pictures = self._painted(torch.where(half, _decided(numbers), likely))
         wanted, spread = torch.logit(0.8 * batch.images + 0.1), raw[:, 3:].clamp(-6, 3)
-        surprise = ((wanted - raw[:, :3]).abs() * torch.exp(-spread) + spread).mean()
-        shares = logits.softmax(1).mean((0, 2, 3))
-        uneven = math.log(CODES) + (shares * torch.log(shares + 1e-10)).sum()
-        told = {"surprise": surprise.item(), "perplexity": CODES * math.exp(-uneven.item()), "heat": heat}
-        return Painted(pictures, LAPLACE * surprise + SPREAD * uneven, told)
+        off = ((wanted - raw[:, :3]).abs() * torch.exp(-spread) + spread).mean()
+        told = {"perplexity": perplexity(numbers), "surprise": surprise.item(), "laplace": off.item()}
+        return Painted(pictures, LAPLACE * off + SURPRISE * surprise, told)
 
     def reconstruct(self, batch: Batch) -> Tensor:
         """Read, take the likeliest codes, paint."""
-        logits = self._encoder(batch.images)
-        return self._painted(nn.functional.one_hot(logits.argmax(1), CODES).permute(0, 3, 1, 2).float())[1]
+        return self._painted(_decided(self._encoder(batch.images).argmax(1)))[1]
 
     def export(self, folder: Path) -> None:
         """Write `encoder_small.pkl` and `decoder_small.pkl`, plain tensors in half precision."""
@@ -73,8 +73,16 @@ class Coder:
         return raw, (torch.sigmoid(raw[:, :3]) - 0.1) / 0.8
 
 
-def _decoder() -> Iterator[tuple[str, Tensor]]:
-    yield from _layer("blocks.input", CODES, BEGUN, 1, math.sqrt(CODES))  # a code's features begin about 1
+def _decided(numbers: Tensor) -> Tensor:
+    """Numbers of codes (n, h, w) as shares, all of one each, (n, codes, h, w)."""
+    return nn.functional.one_hot(numbers, CODES).permute(0, 3, 1, 2).float()
+
+
+def _decoder(centres: Tensor) -> Iterator[tuple[str, Tensor]]:
+    channels = centres.shape[1]
+    mixed = torch.randn(BEGUN, channels) / math.sqrt(channels)
+    yield "blocks.input.w", (mixed @ centres.T)[:, :, None, None]  # codes that are near begin with features alike
+    yield "blocks.input.b", torch.zeros(BEGUN)
     widths = [PAINTING * 2**level for level in (3, 2, 1, 0)]
     yield from _groups([BEGUN, *widths], (1, 3, 3, 3))
     yield from _layer("blocks.output.conv", widths[-1], 6, 1)

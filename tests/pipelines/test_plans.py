@@ -5,7 +5,7 @@ import pytest
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.recipe import read, read_text, shipped_recipes
-from tests import golden, needs
+from tests import golden
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -22,10 +22,20 @@ def test_each_shipped_recipe_says_what_it_is(name: str) -> None:
     assert recipe.about
 
 
-@pytest.mark.parametrize("name", [name for name in shipped_recipes() if not needs.weights(name)])
-def test_a_shipped_recipe_without_a_generators_weights_needs_no_download_as_lite(name: str) -> None:
-    if name not in ("hello", "fourier-dream", "pixel-art", "siren-then-fourier"):
-        assert "lite" in read(name).presets
+WITHOUT_LITE = {
+    "big-sleep",
+    "big-sleep-simple",
+    "big-sleep-into-vqgan",
+    "dalle-mini",
+    "dalle-mini-refined",
+    "dalle-pytorch",
+}
+"""Recipes on weights of which no small ones come along."""
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_recipe_that_can_do_without_a_download_has_a_preset_lite(name: str) -> None:
+    assert ("lite" in read(name).presets) == (name not in WITHOUT_LITE)
 
 
 def plan_of(nodes: str, folder: object = None) -> Plan:

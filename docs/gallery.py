@@ -2,7 +2,7 @@
 
     python docs/gallery.py zoom hello
 
-makes some of them, and without names all that need no download; `--sheet sheet.png` puts them all on one page.
+makes some of them, and without names all; `--sheet sheet.png` puts them all on one page.
 """
 
 import argparse
@@ -25,21 +25,15 @@ CELL, CAPTION, ACROSS = 224, 16, 6
 """Of the page with all: sides of a picture and height of what is said of it in pixels, pictures side by side."""
 
 
-def command(name: str) -> list[str]:
-    """How a recipe is run without a download."""
-    return ["run", name, *(["--preset", "lite"] if "lite" in read(name).presets else [])]
-
-
-def offline(name: str) -> bool:
+def shown(name: str) -> bool:
     """Whether a recipe makes a picture and can do so without a download."""
-    recipe = read(name)
-    return name != "clip-classify" and ("lite" in recipe.presets or recipe.params["model"].value == "lite")
+    return name != "clip-classify" and "lite" in read(name).presets
 
 
 def made(name: str, folder: Path) -> tuple[Image.Image, float]:
     """What a recipe makes, of a film evenly spaced frames side by side; and the seconds that it took."""
-    words = [sys.executable, "-m", "t2iflow.runner", *command(name), "--out", str(folder)]
-    shots = [region.shot for region in compile_recipe(read(name, presets=command(name)[3:]), []).regions]
+    words = [sys.executable, "-m", "t2iflow.runner", "run", name, "--preset", "lite", "--out", str(folder)]
+    shots = [region.shot for region in compile_recipe(read(name, presets=["lite"]), []).regions]
     if shots[-1]:
         every = max(1, (shots[-1].frames - 1) // (STILLS - 1))
         words += ["--set", f"sheet.every={every}", "--set", f"sheet.columns={STILLS}"]
@@ -70,7 +64,7 @@ def page(names: Sequence[str], seconds: Sequence[float]) -> Image.Image:
 def main() -> None:
     """Run, and say how long each took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=[name for name in shipped_recipes() if offline(name)])
+    parser.add_argument("names", nargs="*", default=[name for name in shipped_recipes() if shown(name)])
     parser.add_argument("--sheet", type=Path)
     given = parser.parse_args()
     times = []

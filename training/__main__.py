@@ -106,7 +106,7 @@ def main() -> None:
                 print(name, *(f"{key} {value:.3f}" for key, value in told.items()))
             if given.what in ("ship", "all"):
                 shipping.ship(f"small-{name}", name, MODELS[name].about, MODELS[name].factor, folder / "weights")
-    except (PackageError, ValueError) as fault:
+    except (PackageError, ModuleNotFoundError, ValueError) as fault:
         parser.exit(1, f"{fault}\n")
 
 

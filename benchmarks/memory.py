@@ -1,6 +1,6 @@
 """Peak memory of a run by its number of crops and passes: with `accumulate` it must not grow with the crops.
 
-    python benchmarks/memory.py hello --set canvas.size='[224, 224]'
+    python benchmarks/memory.py hello --set sketch-steps=3
 
 Each row is a process of its own; the figure is the kernel's peak resident size of it, on a GPU also torch's peak there.
 """

@@ -330,7 +330,7 @@ def test_where_the_decoder_knows_its_encoder_a_picture_that_is_taken_on_comes_ba
     weights = [tensor.requires_grad_() for network in networks(canvas.live) for tensor in network.parameters()]
     fit = torch.optim.Adam(weights, lr=5e-3)
     known = [photograph(seed) for seed in (10, 11, 12)]
-    for step in range(240):
+    for step in range(330):
         canvas.live.repaint(known[step % 3])
         fit.zero_grad()
         (canvas()[0] - fitted(known[step % 3], canvas.row.size)).square().mean().backward()

@@ -79,7 +79,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     listed = tmp_path / "packages.yaml"
     listed.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
     monkeypatch.setattr(packages, "LIST", listed)
-    monkeypatch.setattr(trainer, "SAVE_EVERY", 2)
+    monkeypatch.setattr(trainer, "SAVE_EVERY", 1)
     monkeypatch.setattr(codes, "STEPS", 4)
     return tmp_path / "work"
 
@@ -120,20 +120,20 @@ def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
     name: str, train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before(name, train)
-    assert train(name, "--run", "whole", "--steps", "4") == 0
+    assert train(name, "--run", "whole", "--steps", "2") == 0
     save = torch.save
 
     def killed(thing: object, path: Path) -> None:
-        if "model" in thing and thing["done"] == 4:  # type: ignore[operator, index]
+        if "model" in thing and thing["done"] == 2:  # type: ignore[operator, index]
             raise KeyboardInterrupt
         save(thing, path)
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", killed)
         with pytest.raises(KeyboardInterrupt):
-            train(name, "--run", "cut", "--steps", "4")
+            train(name, "--run", "cut", "--steps", "2")
     assert not (work / "cut" / "weights").exists()
-    assert train(name, "--run", "cut", "--steps", "4") == 0
+    assert train(name, "--run", "cut", "--steps", "2") == 0
     whole, cut = (sorted((work / run / "weights").iterdir()) for run in ("whole", "cut"))
     assert [path.name for path in whole] == [path.name for path in cut]
     for one, other in zip(whole, cut, strict=True):

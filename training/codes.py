@@ -75,10 +75,3 @@ def centres(places: Tensor, count: int, chance: torch.Generator) -> Tensor:
         alone = sizes < 2
         found[alone] = some(int(alone.sum()))
     return found
-
-
-def perplexity(numbers: Tensor) -> float:
-    """How many codes are in use: those of a batch, as if all were as common."""
-    shares = torch.bincount(numbers.flatten()).float()
-    shares = shares[shares > 0] / shares.sum()
-    return float(torch.exp(-(shares * shares.log()).sum()))

@@ -55,11 +55,16 @@ def evaluate(family: str, weights: str, work: Path) -> dict[str, float]:
         used.append(canvas.trainable()[0].argmax(-1).flatten())
     told = {"psnr": _mean([-10 * torch.log10(noise) for noise in noises]), "distance": _mean(distances)}
     if family != "taesd":
-        shares = torch.bincount(torch.cat(used)).float()
-        shares = shares[shares > 0] / shares.sum()
-        told["perplexity"] = torch.exp(-(shares * shares.log()).sum()).item()
+        told["perplexity"] = perplexity(torch.cat(used))
     return told
 
 
 def _mean(values: list[Tensor]) -> float:
     return torch.stack(values).mean().item()
+
+
+def perplexity(numbers: Tensor) -> float:
+    """How many codes are in use, as if all that are were as common."""
+    shares = torch.bincount(numbers.flatten()).float()
+    shares = shares[shares > 0] / shares.sum()
+    return float(torch.exp(-(shares * shares.log()).sum()))

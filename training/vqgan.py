@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.taming import Layout, Levels, Painter, Reader, nearest
 from training.autoencoder import Painted
-from training.codes import CODES, Codes, perplexity
+from training.codes import CODES, Codes
+from training.evaluate import perplexity
 from training.pictures import Batch
 
 LAYOUT = Layout(

@@ -9,7 +9,7 @@ import torch
 from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
-from t2iflow.nodes.store.obtaining import obtain
+from t2iflow.nodes.store.obtaining import obtain, offers
 from t2iflow.nodes.types import Count, Fraction, Image, Loads, NonNegative, Positive, Reads
 
 
@@ -83,8 +83,8 @@ def pytorch(
     counted (1 - `filter_thres`, the `--top_k` of `generate.py`; 0 draws the very likeliest), more evenly at a higher
     `temperature`. `condition` (`cond_scale`): how many times the difference that the text makes to none; for weights
     trained with empty texts among others. `tokenizer`: the JSON file of HuggingFace's `tokenizers` by which the weights
-    were trained, where that was not CLIP's. `precision`: what the networks compute in; `auto` is bfloat16 where the
-    device has it.
+    were trained, where that was not CLIP's and does not lie beside them as `tokenizer.json`. `precision`: what the
+    networks compute in; `auto` is bfloat16 where the device has it.
 
     Phil Wang's DALLE-pytorch 1.6.6 (2021-22). A code is drawn by one chance where the reference adds Gumbel noise to
     all; both draw alike, but no seed gives the same picture.
@@ -92,7 +92,10 @@ def pytorch(
     from t2iflow.nodes.generators import dalle_checkpoint, dalle_text
 
     dtype = dtype_of(precision, device)
-    transformer, decoder = dalle_checkpoint.load(obtain(weights, "dalle-pytorch", notes), device, dtype)
+    found = obtain(weights, "dalle-pytorch", notes, roles=("checkpoint",))
+    transformer, decoder = dalle_checkpoint.load(found, device, dtype)
+    if tokenizer is None and offers(weights, "dalle-pytorch", "tokenizer"):
+        tokenizer = str(obtain(weights, "dalle-pytorch", notes, roles=("tokenizer",)).files["tokenizer"])
     shape = transformer.shape
     text = dalle_text.tokens(prompt, shape.text_seq_len, shape.num_text_tokens, tokenizer, notes).to(device)
     drawn = transformer.draw(

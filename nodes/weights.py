@@ -19,7 +19,7 @@ ROLES: Mapping[str, Mapping[str, str]] = {
         "vocabulary": "vocab*.json",
         "merges": "merges*.txt",
     },
-    "dalle-pytorch": {"checkpoint": "*.pt"},
+    "dalle-pytorch": {"checkpoint": "*.pt", "tokenizer": "*tokenizer*.json"},
     "taesd": {"decoder": "*decoder*.pth", "encoder": "*encoder*.pth"},
 }
 """What files weights of a family are made of, by role, and how these are called."""

@@ -16,10 +16,13 @@ import torch
 
 from training import biggan, dvae, evaluate, shipping, tiny, vqgan
 from training.autoencoder import Autoencoder, Coder
+from training.captions import Captions
 from training.codes import Codes
 from training.dalle_mini import DalleMini
+from training.dalle_pytorch import DallePytorch
 from training.packages import PackageError, listed, unpacked
 from training.pictures import Pictures
+from training.prior import Prior, Transformer
 from training.trainer import Model, train
 
 WORK = Path(__file__).parent / "work"
@@ -56,8 +59,16 @@ def _biggan(work: Path, device: torch.device, seed: int, batch: int) -> Autoenco
     return Autoencoder(biggan.Coder(drawings), drawings, device)
 
 
-def _dalle_mini(work: Path, device: torch.device, seed: int, batch: int) -> DalleMini:
-    return DalleMini(work, device, seed, batch, _trained("vqgan", work))
+def _told(
+    transformer: Callable[[Captions, torch.device], Transformer],
+) -> Callable[[Path, torch.device, int, int], Model]:
+    """A model that tells the codes of our VQGAN."""
+
+    def make(work: Path, device: torch.device, seed: int, batch: int) -> Prior:
+        captions = Captions(work, _trained("vqgan", work), device, batch, seed)
+        return Prior(transformer(captions, device), captions, device)
+
+    return make
 
 
 def _trained(name: str, work: Path) -> Path:
@@ -73,7 +84,8 @@ MODELS = {
     "vqgan": Recipe(_coded(vqgan.Coder), 3600, 8, "small VQGAN of our own, 1024 codes", 8),
     "dvae": Recipe(_coded(dvae.Coder), 4000, 8, "small dVAE of our own, 1024 codes", 8),
     "biggan": Recipe(_biggan, 5000, 16, "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"),
-    "dalle-mini": Recipe(_dalle_mini, 3000, 48, "small DALL-E mini of our own, of things with names, 128 x 128 pixels"),
+    "dalle-mini": Recipe(_told(DalleMini), 4000, 32, "small DALL-E mini of our own, things with names, 96 x 96 pixels"),
+    "dalle-pytorch": Recipe(_told(DallePytorch), 3000, 32, "small DALLE-pytorch of our own, as `small-dalle-mini`"),
 }
 """All models by the family of their weights, each after those that it needs."""
 

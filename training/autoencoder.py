@@ -1,6 +1,5 @@
 """Training of networks that paint pictures again, from whatever they keep of them."""
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2iflow.nodes.precision import native
+from training.averaging import Mean
 from training.features import Critic, Features, distance, mistakes, truth
 from training.pictures import Batch
 
@@ -19,8 +19,6 @@ HUE_WEIGHT = 1.0
 CRITIC_WEIGHT = 0.01
 CRITIC_FROM = 0.3
 """The part of the training after which the critic is heard: before, pictures are too blurred to learn from it."""
-MEMORY = 0.999
-"""Of the mean of weights over steps, which is what is exported."""
 SHOWN, ACROSS = 2, 8
 """Batches of which samples are shown, and how many pictures of each, those that have so many."""
 FAR = 2**40
@@ -67,7 +65,7 @@ class Autoencoder:
         self._coder, self._pictures, self._device = coder, pictures, device
         self._rate, self._seen_weight, self._critic_weight = rate, seen, critic
         coder.networks.to(device)
-        self._mean = copy.deepcopy(coder.networks.state_dict())
+        self._mean = Mean(coder.networks)
         self._features = Features(dtype=native(device)).to(device)
         self._critic = Critic(self._features.channels).to(device)
         trained = [one for one in coder.networks.parameters() if one.requires_grad]
@@ -104,16 +102,14 @@ class Autoencoder:
             wrong.backward()
             self._critics.step()
             told["critic"] = wrong.item()
-        memory = min(MEMORY, number / (number + 10))
-        values = list(self._coder.networks.state_dict().values())
-        torch._foreach_lerp_(list(self._mean.values()), values, 1 - memory)
+        self._mean.follow(number)
         return told
 
     @torch.no_grad()
     def samples(self) -> Tensor:
         """Pictures, and under them what becomes of them."""
         rows = []
-        with self._meant():
+        with self._mean.used():
             for number in range(SHOWN):
                 batch = self._pictures(FAR + number).to(self._device)
                 rows += [batch.images[:ACROSS], self._coder.reconstruct(batch)[:ACROSS]]
@@ -123,7 +119,7 @@ class Autoencoder:
         """Networks, their means, the critic and the moments of both optimisers."""
         return {
             "networks": self._coder.networks.state_dict(),
-            "mean": self._mean,
+            "mean": self._mean.weights,
             "critic": self._critic.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "critics": self._critics.state_dict(),
@@ -135,30 +131,13 @@ class Autoencoder:
         self._critic.load_state_dict(state["critic"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._critics.load_state_dict(state["critics"])
-        self._mean = {name: value.to(self._device) for name, value in state["mean"].items()}
+        self._mean.resume(state["mean"])
 
     def export(self, folder: Path) -> None:
         """Write the mean of the weights over steps."""
         folder.mkdir(parents=True, exist_ok=True)
-        with self._meant():
+        with self._mean.used():
             self._coder.export(folder)
-
-    def _meant(self) -> "_Exchanged":
-        return _Exchanged(self._coder.networks, self._mean)
-
-
-class _Exchanged:
-    """While it lasts, a network has other weights."""
-
-    def __init__(self, network: nn.Module, weights: dict[str, Tensor]) -> None:
-        self._network, self._weights = network, weights
-
-    def __enter__(self) -> None:
-        self._own = copy.deepcopy(self._network.state_dict())
-        self._network.load_state_dict(self._weights)
-
-    def __exit__(self, *_: object) -> None:
-        self._network.load_state_dict(self._own)
 
 
 def discoloured(difference: Tensor) -> Tensor:

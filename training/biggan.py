@@ -8,7 +8,7 @@ a critic is only heard at the end. A class that has no picture paints what those
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,10 @@ STYLES = 8
 class."""
 NOISE = 0.5
 """How far from a picture's place, in deviations of all places, it is still painted."""
+BOUND = 2.0
+"""Numbers further from 0 cost something: most of a picture is white, which is the tangent of what has no end, and a
+generator that ran after it painted all else white as well."""
+TINY = 1e-6
 SHARPNESS = 0.05
 """Nearness of names over which a class counts less by e for one that has no picture."""
 
@@ -71,8 +75,15 @@ class Drawings:
         """The pictures of a step, and which they are."""
         random = np.random.default_rng((self._seed, step))
         numbers = random.permutation(len(self))[: self._batch]
+        return Batch(self._drawn(numbers), torch.from_numpy(numbers))
+
+    def all(self) -> Tensor:
+        """All pictures (n, 3, side, side) in 0..1."""
+        return self._drawn(range(len(self)))
+
+    def _drawn(self, numbers: Iterable[int]) -> Tensor:
         made = np.stack([_on_white(self._things[number]) for number in numbers])
-        return Batch(torch.from_numpy(made).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(numbers))
+        return torch.from_numpy(made).permute(0, 3, 1, 2).float() / 255
 
 
 def _on_white(thing: Thing) -> np.ndarray:
@@ -105,20 +116,22 @@ class Coder:
     def __init__(self, drawings: Drawings) -> None:
         self._drawings = drawings
         self._generator = Generator()
-        self._classes = nn.Embedding(LAYOUT.num_classes, LAYOUT.z_dim)
-        self._pictures = nn.Embedding(len(drawings), STYLES)
+        classes, pictures = begun(drawings)
+        self._classes: nn.Embedding = nn.Embedding.from_pretrained(classes, freeze=False)
+        self._pictures: nn.Embedding = nn.Embedding.from_pretrained(pictures, freeze=False)
         parts = {"generator": self._generator, "classes": self._classes, "pictures": self._pictures}
         self.networks = nn.ModuleDict(parts)
 
     def paint(self, batch: Batch, progress: float) -> Painted:
         """Paint from near the places of the pictures."""
         places = self._places(batch)
-        pictures = self._painted(places + NOISE * torch.randn_like(places), batch)
-        return Painted(pictures, pictures.new_zeros(()), {})
+        numbers = self._numbers(places + NOISE * torch.randn_like(places), batch)
+        beyond = F.relu(numbers.abs() - BOUND).square().mean()
+        return Painted(_seen(numbers), beyond, {"beyond": beyond.item()})
 
     def reconstruct(self, batch: Batch) -> Tensor:
         """Paint from the places."""
-        return self._painted(self._places(batch), batch)
+        return _seen(self._numbers(self._places(batch), batch))
 
     def export(self, folder: Path) -> None:
         """Write `biggan-deep-small-config.json` and `biggan-deep-small-pytorch_model.bin`, in half precision."""
@@ -133,16 +146,16 @@ class Coder:
     def _places(self, batch: Batch) -> Tensor:
         """Of deviation 1 with the noise that is added to them."""
         all_places = self._pictures.weight
-        apart = (all_places - all_places.mean(0)) / all_places.std(0)
+        apart = (all_places - all_places.mean(0)) / all_places.std(0).clamp_min(TINY)
         assert batch.numbers is not None
         return apart[batch.numbers] * math.sqrt(1 - NOISE**2)
 
-    def _painted(self, styles: Tensor, batch: Batch) -> Tensor:
+    def _numbers(self, styles: Tensor, batch: Batch) -> Tensor:
         assert batch.numbers is not None
         classes = self._drawings.classes.to(styles.device)[batch.numbers]
         condition = torch.cat([styles, self._classes(classes)], 1)
-        painted: Tensor = self._generator(condition)
-        return (painted.float() + 1) / 2
+        numbers: Tensor = self._generator(condition)
+        return numbers.float()
 
     def _embeddings(self) -> Tensor:
         """What each class is to the generator, (1000, 128); those without pictures are mixtures of others."""
@@ -153,6 +166,33 @@ class Coder:
         whole = learnt.clone()
         whole[rest] = torch.softmax(near / SHARPNESS, 1) @ learnt[drawn]
         return whole
+
+
+def _seen(numbers: Tensor) -> Tensor:
+    """What a picture's numbers are in 0..1."""
+    return (numbers.tanh() + 1) / 2
+
+
+def begun(drawings: Drawings) -> tuple[Tensor, Tensor]:
+    """Where classes (1000, 128) and pictures (n, styles) start from: the main ways in which their thumbnails differ.
+
+    As Bojanowski et al. do; from places that mean nothing, 300 steps taught the generator no more than a grey cloud.
+    """
+    thumbnails = F.avg_pool2d(drawings.all(), LAYOUT.side // 16).flatten(1)
+    drawn, which, many = torch.unique(drawings.classes, return_inverse=True, return_counts=True)
+    means = torch.zeros(len(drawn), thumbnails.shape[1]).index_add_(0, which, thumbnails) / many[:, None]
+    classes = 0.1 * torch.randn(LAYOUT.num_classes, LAYOUT.z_dim)
+    classes[drawn] = _components(means, LAYOUT.z_dim)
+    return classes, _components(thumbnails - means[which], STYLES)
+
+
+def _components(rows: Tensor, number: int) -> Tensor:
+    """The main components of rows, of variance 1 on the average; the first ones count for more, though not by as much
+    as they do in the rows. Where there are fewer, the rest is chance."""
+    u, strength, _ = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    found: Tensor = u[:, :number] * strength[:number].sqrt()
+    scaled = found.div(found.pow(2).mean().sqrt().clamp_min(TINY))
+    return torch.cat([scaled, torch.randn(len(rows), number - scaled.shape[1])], 1)
 
 
 class Generator(nn.Module):
@@ -172,12 +212,12 @@ class Generator(nn.Module):
         self.conv_to_rgb = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """Conditions (n, numbers) to pictures (n, 3, side, side) in -1..1."""
+        """Conditions (n, numbers) to pictures (n, 3, side, side), whose hyperbolic tangents are in -1..1."""
         x = self.gen_z(condition).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         for layer in self.layers:
             x = layer(x, condition) if isinstance(layer, Block) else layer(x)
-        painted: Tensor = self.conv_to_rgb(F.relu(self.bn(x))).tanh()
-        return painted
+        numbers: Tensor = self.conv_to_rgb(F.relu(self.bn(x)))
+        return numbers
 
     def stored(self) -> Iterator[tuple[str, Tensor]]:
         """Tensors by their names in a checkpoint."""

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,14 @@ import torch
 import yaml
 from PIL import Image
 
+from t2iflow.nodes.generators.bart import Sampling
 from t2iflow.nodes.weights import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
-from training import codes, packages, shipping, trainer
+from training import codes, dalle_mini, dalle_pytorch, packages, shipping, trainer
+from training.captions import Captions
+from training.dalle_mini import DalleMini
+from training.dalle_pytorch import DallePytorch
 
 Train = Callable[..., int]
 
@@ -35,7 +40,7 @@ WRITTEN = """
 t2iflow: 1
 title: Write
 nodes:
-  drafts: {{use: dalle.mini, weights: {weights}, prompt: a red fox, count: 2}}
+  drafts: {{use: {node}, weights: {weights}, prompt: a red fox, count: 2}}
   still:  {{use: output.strip, image: $drafts}}
 """
 
@@ -105,7 +110,7 @@ def train(work: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     return run
 
 
-NEEDS = {"vqgan": ("taesd",), "dvae": ("taesd",), "dalle-mini": ("taesd", "vqgan")}
+NEEDS = {"vqgan": ("taesd",), "dvae": ("taesd",)} | dict.fromkeys(("dalle-mini", "dalle-pytorch"), ("taesd", "vqgan"))
 """What a model learns from."""
 
 
@@ -149,15 +154,35 @@ def test_what_was_trained_is_painted_with(name: str, train: Train, work: Path, c
     assert told.code == 0, told.err
 
 
-def test_a_dalle_mini_writes_the_codes_of_the_vqgan_that_was_trained(
-    train: Train, work: Path, command: Command, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["dalle-mini", "dalle-pytorch"])
+def test_a_transformer_writes_the_codes_of_the_vqgan_that_was_trained(
+    name: str, train: Train, work: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train("dalle-mini", "--steps", "1") == 1
+    assert train(name, "--steps", "1") == 1
     assert "train `vqgan` first" in capsys.readouterr().err
-    before("dalle-mini", train)
-    assert train("dalle-mini", "--steps", "1") == 0
-    told = command("run", WRITTEN.format(weights=work / "dalle-mini" / "weights"))
+    before(name, train)
+    assert train(name, "--steps", "1") == 0
+    told = command("run", WRITTEN.format(node=name.replace("-", "."), weights=work / name / "weights"))
     assert told.code == 0, told.err
+
+
+@pytest.mark.parametrize("kind", [DalleMini, DallePytorch])
+def test_the_likeliest_codes_are_the_same_one_by_one_and_all_at_once(
+    kind: Callable[[Captions, torch.device], Any], train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((dalle_mini, "SHOWN"), (dalle_pytorch, "SHOWN")):
+        monkeypatch.setattr(module, name, Sampling(top_k=1, temperature=1.0, condition=1.0))
+    before("dalle-mini", train)
+    captions = Captions(work, work / "vqgan" / "weights", torch.device("cpu"), 1, 0)
+    torch.manual_seed(0)
+    model = kind(captions, torch.device("cpu"))
+    with torch.no_grad():
+        for parameter in model.networks.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+        drawn = model.draw("a red fox", torch.rand(1, captions.side**2))
+        again = model.logits(["a red fox"], drawn)[..., : captions.vqgan.layout.n_embed].argmax(-1)
+    assert torch.equal(drawn, again)
+    assert len(drawn.unique()) > 10
 
 
 def test_other_steps_in_the_same_folder_are_refused(train: Train, capsys: pytest.CaptureFixture[str]) -> None:

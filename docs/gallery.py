@@ -31,18 +31,20 @@ def shown(name: str) -> bool:
 
 
 def made(name: str, folder: Path) -> tuple[Image.Image, float]:
-    """What a recipe makes, of a film evenly spaced frames side by side; and the seconds that it took."""
+    """What a recipe makes: a picture, several on a sheet or evenly spaced frames side by side, and the seconds."""
     words = [sys.executable, "-m", "t2iflow.runner", "run", name, "--preset", "lite", "--out", str(folder)]
-    shots = [region.shot for region in compile_recipe(read(name, presets=["lite"]), []).regions]
-    if shots[-1]:
-        every = max(1, (shots[-1].frames - 1) // (STILLS - 1))
+    regions = compile_recipe(read(name, presets=["lite"]), []).regions  # none where nothing is steered
+    shot = regions[-1].shot if regions else None
+    if shot:
+        every = max(1, (shot.frames - 1) // (STILLS - 1))
         words += ["--set", f"sheet.every={every}", "--set", f"sheet.columns={STILLS}"]
     start = time.perf_counter()
     subprocess.run(words, check=True)
     seconds = time.perf_counter() - start
-    (path,) = folder.glob("*/strip.png" if shots[-1] else "*/picture.png")
+    (made_in,) = folder.iterdir()
+    path = next(path for file in ("strip.png", "all.png", "picture.png") if (path := made_in / file).is_file())
     with Image.open(path) as picture:
-        across = picture.width // STILLS if shots[-1] else picture.height
+        across = picture.width // STILLS if shot else picture.height
         return picture.convert("RGB").crop((0, 0, picture.width, across)), seconds
 
 

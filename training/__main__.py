@@ -85,7 +85,7 @@ MODELS = {
     "dvae": Recipe(_coded(dvae.Coder), 4000, 8, "small dVAE of our own, 1024 codes", 8),
     "biggan": Recipe(_biggan, 5000, 16, "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"),
     "dalle-mini": Recipe(_told(DalleMini), 4000, 32, "small DALL-E mini of our own, things with names, 96 x 96 pixels"),
-    "dalle-pytorch": Recipe(_told(DallePytorch), 3000, 32, "small DALLE-pytorch of our own, as `small-dalle-mini`"),
+    "dalle-pytorch": Recipe(_told(DallePytorch), 2000, 32, "small DALLE-pytorch of our own, as `small-dalle-mini`"),
 }
 """All models by the family of their weights, each after those that it needs."""
 

@@ -41,9 +41,10 @@ LAYOUT = Layout(
     ],
     attention_layer_position=4,
     eps=1e-4,
-    n_stats=51,
+    n_stats=2,
 )
-"""That of BigGAN-deep-128, but for the width and for the attention, which is where there are few pixels."""
+"""That of BigGAN-deep-128, but for the width, for the attention, which is where there are few pixels, and for the
+statistics, which are the same at all truncations."""
 STYLES = 8
 """Numbers of the noise that make a difference: enough to tell a class's few pictures apart, too few to do without the
 class."""
@@ -174,10 +175,8 @@ def _seen(numbers: Tensor) -> Tensor:
 
 
 def begun(drawings: Drawings) -> tuple[Tensor, Tensor]:
-    """Where classes (1000, 128) and pictures (n, styles) start from: the main ways in which their thumbnails differ.
-
-    As Bojanowski et al. do; from places that mean nothing, 300 steps taught the generator no more than a grey cloud.
-    """
+    """Where classes (1000, 128) and pictures (n, styles) start from: the main ways in which their thumbnails differ, as
+    Bojanowski et al. do it."""
     thumbnails = F.avg_pool2d(drawings.all(), LAYOUT.side // 16).flatten(1)
     drawn, which, many = torch.unique(drawings.classes, return_inverse=True, return_counts=True)
     means = torch.zeros(len(drawn), thumbnails.shape[1]).index_add_(0, which, thumbnails) / many[:, None]

@@ -18,7 +18,7 @@ from t2iflow.nodes.generators.dalle import Attention, Dalle, Half, Shape
 from training.captions import Captions
 
 SHAPE = Shape(
-    num_text_tokens=1500, text_seq_len=24, dim=192, depth=4, heads=3, dim_head=64, rotary_emb=False, shift_tokens=True
+    num_text_tokens=1200, text_seq_len=24, dim=128, depth=4, heads=2, dim_head=64, rotary_emb=False, shift_tokens=True
 )
 """The transformer, but for the codes."""
 SHOWN = Sampling(top_k=64, temperature=1.0, condition=3.0)

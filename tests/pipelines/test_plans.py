@@ -22,20 +22,9 @@ def test_each_shipped_recipe_says_what_it_is(name: str) -> None:
     assert recipe.about
 
 
-WITHOUT_LITE = {
-    "big-sleep",
-    "big-sleep-simple",
-    "big-sleep-into-vqgan",
-    "dalle-mini",
-    "dalle-mini-refined",
-    "dalle-pytorch",
-}
-"""Recipes on weights of which no small ones come along."""
-
-
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_every_recipe_that_can_do_without_a_download_has_a_preset_lite(name: str) -> None:
-    assert ("lite" in read(name).presets) == (name not in WITHOUT_LITE)
+    assert ("lite" in read(name).presets) == (name != "dalle-pytorch")  # whose weights are everybody's own
 
 
 def plan_of(nodes: str, folder: object = None) -> Plan:

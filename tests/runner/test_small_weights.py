@@ -9,6 +9,7 @@ from tests.runner.conftest import Command
 
 SMALL = {record.family: name for name, record in KNOWN.items() if record.comes_along}
 OFFICIAL = {"vqgan": "imagenet-f16-16384", "dvae": "openai-dvae", "taesd": "taef2", "biggan": "biggan-deep-128"}
+OFFICIAL |= {name: name for name in ("dalle-mini", "dalle-pytorch")}
 LITE = [name for name in shipped_recipes() if "lite" in read(name).presets]
 
 

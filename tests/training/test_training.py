@@ -19,7 +19,7 @@ from t2iflow.nodes.generators.bart import Sampling
 from t2iflow.nodes.weights import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
-from training import codes, dalle_mini, dalle_pytorch, packages, shipping, trainer
+from training import captions, codes, dalle_mini, dalle_pytorch, packages, shipping, trainer
 from training.captions import Captions
 from training.dalle_mini import DalleMini
 from training.dalle_pytorch import DallePytorch
@@ -86,6 +86,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(packages, "LIST", listed)
     monkeypatch.setattr(trainer, "SAVE_EVERY", 1)
     monkeypatch.setattr(codes, "STEPS", 4)
+    monkeypatch.setattr(captions, "SIDE", 32)
     return tmp_path / "work"
 
 
@@ -173,16 +174,16 @@ def test_the_likeliest_codes_are_the_same_one_by_one_and_all_at_once(
     for module, name in ((dalle_mini, "SHOWN"), (dalle_pytorch, "SHOWN")):
         monkeypatch.setattr(module, name, Sampling(top_k=1, temperature=1.0, condition=1.0))
     before("dalle-mini", train)
-    captions = Captions(work, work / "vqgan" / "weights", torch.device("cpu"), 1, 0)
+    said = Captions(work, work / "vqgan" / "weights", torch.device("cpu"), 1, 0)
     torch.manual_seed(0)
-    model = kind(captions, torch.device("cpu"))
+    model = kind(said, torch.device("cpu"))
     with torch.no_grad():
         for parameter in model.networks.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
-        drawn = model.draw("a red fox", torch.rand(1, captions.side**2))
-        again = model.logits(["a red fox"], drawn)[..., : captions.vqgan.layout.n_embed].argmax(-1)
+        drawn = model.draw("a red fox", torch.rand(1, said.side**2))
+        again = model.logits(["a red fox"], drawn)[..., : said.vqgan.layout.n_embed].argmax(-1)
     assert torch.equal(drawn, again)
-    assert len(drawn.unique()) > 10
+    assert len(drawn.unique()) > 4
 
 
 def test_other_steps_in_the_same_folder_are_refused(train: Train, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ port becomes `losses.total`, and a text keyframed over time becomes a `clip.blen
 there are texts.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -162,7 +162,16 @@ class _Wiring:
             if not wrong and settings.keys() == spec.settings.keys():
                 spec.check(settings)
         except ValueError as fault:
-            self._report("T2I204", f"node `{text.name}` ({spec.name}) can't be so: {fault}", text.place)
+            what = f"node `{text.name}` ({spec.name}) can't be so: {fault}"
+            self._report("T2I204", what, text.place, *self._elsewhere(text.place, written))
+
+    def _elsewhere(self, place: Place, written: Mapping[str, Located]) -> Iterator[str]:
+        """Where settings were given, as far as that was not in the file of the node."""
+        for key, value in written.items():
+            at = value.place
+            if at.file != place.file:
+                said = self.recipe.sources[at.file] == at.file  # as an override is named by itself
+                yield f"`{key}` is set " + (f"by `{at.file}`" if said else f"at {at.file}:{at.line}:{at.column}")
 
     def _missing(self, text: NodeText, spec: Spec, what: str, hint: str | None = None) -> None:
         self._report("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", text.place, hint, _inputs(spec))

@@ -284,6 +284,17 @@ def test_a_text_by_tokens_that_the_weights_do_not_know_is_refused(tmp_path: Path
         dalle.pytorch(Random(0), notes, CPU, weights=file, prompt="red zebra", count=1, tokenizer=file)
 
 
+def test_a_tokenizer_that_lies_beside_the_weights_is_theirs(tmp_path: Path, notes: Heard) -> None:
+    file = str(dalle_pytorch.make(tmp_path, num_text_tokens=50))
+    (tmp_path / "words.json").write_text(SPELLING)
+    named = dalle.pytorch(
+        Random(0), notes, CPU, weights=file, prompt="red fox", count=1, tokenizer=str(tmp_path / "words.json")
+    )
+    (tmp_path / "words.json").rename(tmp_path / "my-tokenizer.json")
+    beside = dalle.pytorch(Random(0), notes, CPU, weights=file, prompt="red fox", count=1)
+    assert torch.equal(named, beside)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

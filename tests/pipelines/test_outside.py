@@ -145,6 +145,16 @@ def test_a_story_that_can_not_be_told_is_refused_before_it_runs(
     assert f"node `story` (clip.story) can't be so: {what}" in text
 
 
+def test_of_settings_that_do_not_go_together_those_from_elsewhere_are_told(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("t2iflow: 1\nextends: vqgan-clip\nparams:\n  model: lite\n  size: [100, 96]\n", encoding="utf-8")
+    with pytest.raises(RecipeError) as told:
+        compile_recipe(read(mine, overrides=["weights=small-vqgan"]), [])
+    (problem,) = told.value.problems
+    assert "paints 8 x 8 pixels, which don't fill 100 x 96; take 96 x 96" in problem.message
+    assert problem.hints == ("`weights` is set by `--set weights=small-vqgan`", f"`size` is set at {mine}:5:9")
+
+
 SIGNS = {
     "mov": (b"\0\0\0\x20ftypisom", b"\0\0\0\x08wide\0\0\0\0"),
     "matroska": (b"\x1a\x45\xdf\xa3\x9fB\x86\x81",),

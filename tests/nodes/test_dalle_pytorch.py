@@ -84,7 +84,7 @@ def both(package: Any, tmp_path: Path, notes: Heard) -> Callable[..., tuple[Any,
 
 
 def loaded(file: Path, notes: Heard) -> Loaded:
-    return dalle_checkpoint.load(obtain(str(file), "dalle-pytorch", notes), CPU, torch.float32)
+    return dalle_checkpoint.load(obtain(str(file), "dalle-pytorch", notes, roles=("checkpoint",)), CPU, torch.float32)
 
 
 def logits(ours: Loaded, text: Tensor, codes: Tensor) -> Tensor:

@@ -170,7 +170,7 @@ def test_dalle_pytorchs_dicts_say_what_they_were_made_with(tmp_path: Path, notes
     moments = {"state": {0: {"step": torch.tensor(7.0), "exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 1e-4}]}
     content = {"hparams": hparams, "vae_params": None, "version": "1.6.6", "opt_state": moments}
     save_zip({**content, "weights": some(), "scheduler_state": None}, tmp_path / "dalle.pt")
-    weights = obtain(str(tmp_path / "dalle.pt"), "dalle-pytorch", notes)
+    weights = obtain(str(tmp_path / "dalle.pt"), "dalle-pytorch", notes, roles=("checkpoint",))
     assert same(weights.tensors("checkpoint"), some())
     told = weights.data("checkpoint")
     assert (told["hparams"], told["vae_params"], told["version"]) == (hparams, None, "1.6.6")

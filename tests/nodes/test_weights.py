@@ -359,7 +359,7 @@ def test_a_checkpoint_takes_the_yaml_of_its_name_before_model_yaml(tmp_path: Pat
 def test_a_file_that_is_no_checkpoint_is_not_loaded(content: bytes, told: str, tmp_path: Path, notes: Heard) -> None:
     (tmp_path / "mine.pt").write_bytes(content)
     with pytest.raises(MissingWeightsError, match=told):
-        obtain(str(tmp_path / "mine.pt"), "dalle-pytorch", notes)
+        obtain(str(tmp_path / "mine.pt"), "dalle-pytorch", notes, roles=("checkpoint",))
 
 
 def test_what_a_folder_lacks_is_told_by_its_name(tmp_path: Path, notes: Heard) -> None:

@@ -23,8 +23,8 @@ def test_each_shipped_recipe_says_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_every_recipe_that_can_do_without_a_download_has_a_preset_lite(name: str) -> None:
-    assert ("lite" in read(name).presets) == (name != "dalle-pytorch")  # whose weights are everybody's own
+def test_every_recipe_has_a_preset_lite(name: str) -> None:
+    assert "lite" in read(name).presets
 
 
 def plan_of(nodes: str, folder: object = None) -> Plan:

@@ -54,6 +54,7 @@ BOUND = 2.0
 """Numbers further from 0 cost something: most of a picture is white, which is the tangent of what has no end, and a
 generator that ran after it painted all else white as well."""
 TINY = 1e-6
+"""In place of the deviation of places that are all the same, as where each class has one picture."""
 SHARPNESS = 0.05
 """Nearness of names over which a class counts less by e for one that has no picture."""
 

@@ -14,7 +14,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from torch import Tensor, nn
 
 from t2iflow.nodes.generators.bart import Sampling
-from t2iflow.nodes.generators.dalle import Attention, Dalle, Half, Shape
+from t2iflow.nodes.generators.dalle import Attention, Dalle, Half, Shape, after_words
 from training.captions import Captions
 
 SHAPE = Shape(
@@ -23,6 +23,8 @@ SHAPE = Shape(
 """The transformer, but for the codes."""
 SHOWN = Sampling(top_k=64, temperature=1.0, condition=3.0)
 """How samples are drawn."""
+PASSED = ("encoder.", "quant_conv.")
+"""Of a VQGAN what reads pictures, which nobody does here."""
 
 
 class DallePytorch:
@@ -94,10 +96,6 @@ class DallePytorch:
             yield f"to_logits.{name}", torch.cat([none, tensor])
 
 
-PASSED = ("encoder.", "quant_conv.")
-"""Of a VQGAN what reads pictures, which nobody does here."""
-
-
 def spelling(words: Sequence[str]) -> Tokenizer:
     """Pieces of words, by byte pair encoding, down to letters; number 0 is none of them. Where a word ends is not told:
     the library finds the endings in another order each time."""
@@ -121,9 +119,7 @@ def follow(network: Dalle, text: Tensor, codes: Tensor) -> Tensor:
 
     What `Dalle.draw` does code by code with a memory, for all at once.
     """
-    shape = network.shape
-    own = torch.arange(shape.text_seq_len, device=text.device) + shape.num_text_tokens
-    words = network.text_emb(F.pad(torch.where(text == 0, own, text), (1, 0))) + network.text_places
+    words = network.words(text)
     before = network.image_emb(codes) + (network.rows + network.columns).flatten(0, 1)
     x = torch.cat([words, before], 1)
     for layer in network.layers:
@@ -138,12 +134,11 @@ def follow(network: Dalle, text: Tensor, codes: Tensor) -> Tensor:
 def _half(half: Half, x: Tensor, words: int) -> Tensor:
     """Half a layer on all tokens, of which the first are words."""
     text, codes = half.norm(x).tensor_split([words], 1)
-    one, other = text.chunk(2, -1)
     grid = codes.unflatten(1, (half.side, half.side))
     above, left, *rest = grid.chunk(4, -1)
     above, left = F.pad(above, (0, 0, 0, 0, 1, -1)), F.pad(left, (0, 0, 1, -1))
     codes = torch.cat([above, left, *rest], -1).flatten(1, 2)
-    x = torch.cat([torch.cat([F.pad(one, (0, 0, 1, -1)), other], -1), codes], 1)
+    x = torch.cat([after_words(text), codes], 1)
     work = half.work
     if isinstance(work, Attention):
         queries, keys, values = work.to_qkv(x).unflatten(-1, (3, work.heads, -1)).permute(2, 0, 3, 1, 4)

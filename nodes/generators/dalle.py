@@ -174,8 +174,7 @@ class Half(nn.Module):
         """Parts of a token exchanged for those of others: half of it for the word before; or a quarter for the code
         above and a quarter for that to the left."""
         if number is None:
-            before, own = x.chunk(2, -1)
-            return torch.cat([F.pad(before, (0, 0, 1, -1)), own], -1)
+            return after_words(x)
         above, left, *rest = x.chunk(4, -1)
         memory.row.append((above, left))
         above = memory.row[0][0] if number >= self.side else torch.zeros_like(above)
@@ -230,13 +229,15 @@ class Dalle(nn.Module):
 
     def read(self, text: Tensor) -> tuple[Tensor, list[Memory]]:
         """Take in texts; how likely each code comes first, as logits (texts, codes), and what to remember of them."""
+        memories = [Memory(self.shape.side) for _ in range(2 * len(self.layers))]
+        return self._through(self.words(text), memories, None), memories
+
+    def words(self, text: Tensor) -> Tensor:
+        """What the transformer begins with, for texts: (texts, 1 + text_seq_len, dim)."""
         shape = self.shape
         own = torch.arange(shape.text_seq_len, device=text.device) + shape.num_text_tokens  # for where there is no word
-        x = self.text_emb(F.pad(torch.where(text == 0, own, text), (1, 0)))
-        if not shape.rotary_emb:
-            x = x + self.text_places
-        memories = [Memory(shape.side) for _ in range(2 * len(self.layers))]
-        return self._through(x, memories, None), memories
+        x: Tensor = self.text_emb(F.pad(torch.where(text == 0, own, text), (1, 0)))
+        return x if shape.rotary_emb else x + self.text_places
 
     def go_on(self, codes: Tensor, number: int, memories: list[Memory]) -> Tensor:
         """Take in code `number`, counted from 0, of some pictures to each text in turn; what comes next, as logits.
@@ -271,6 +272,12 @@ class Dalle(nn.Module):
         words = self.shape.text_seq_len + 1
         angles = self.angles[:words] if number is None else self.angles[words + number, None]
         return angles.cos(), angles.sin()
+
+
+def after_words(x: Tensor) -> Tensor:
+    """Words (n, length, dim) with half of each exchanged for that of the word before."""
+    before, own = x.chunk(2, -1)
+    return torch.cat([F.pad(before, (0, 0, 1, -1)), own], -1)
 
 
 def _turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -28,44 +29,55 @@ from training.trainer import Model, train
 WORK = Path(__file__).parent / "work"
 
 
+class Course(NamedTuple):
+    """How long a training takes, how many pictures are in a step, and where it is not the model that says so, their
+    side in pixels."""
+
+    steps: int
+    batch: int
+    side: int = 0
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a model is made and trained, and as what its weights are shipped."""
 
-    make: Callable[[Path, torch.device, int, int], Model]
-    """From the folder of pictures, the device, the seed, and how many pictures are in a step."""
-    steps: int
-    batch: int
+    make: Callable[[Path, torch.device, int, Course], Model]
+    """From the folder of pictures, the device and the seed."""
+    on_gpu: Course
+    """That of the weights in the package."""
+    on_cpu: Course
+    """As much as two cores get done in about an hour."""
     about: str
     factor: int = 1
 
 
-def _taesd(work: Path, device: torch.device, seed: int, batch: int) -> Autoencoder:
-    return Autoencoder(tiny.Coder(), Pictures(work, 80, batch, seed), device)
+def _taesd(work: Path, device: torch.device, seed: int, course: Course) -> Autoencoder:
+    return Autoencoder(tiny.Coder(), Pictures(work, course.side, course.batch, seed), device)
 
 
-def _coded(coder: Callable[[Codes], Coder]) -> Callable[[Path, torch.device, int, int], Model]:
+def _coded(coder: Callable[[Codes], Coder]) -> Callable[[Path, torch.device, int, Course], Model]:
     """A model whose codes are those of the tiny autoencoder."""
 
-    def make(work: Path, device: torch.device, seed: int, batch: int) -> Autoencoder:
+    def make(work: Path, device: torch.device, seed: int, course: Course) -> Autoencoder:
         codes = Codes(_trained("taesd", work), work, device)
-        return Autoencoder(coder(codes), Pictures(work, 64, batch, seed), device)
+        return Autoencoder(coder(codes), Pictures(work, course.side, course.batch, seed), device)
 
     return make
 
 
-def _biggan(work: Path, device: torch.device, seed: int, batch: int) -> Autoencoder:
-    drawings = biggan.Drawings(work, batch, seed)
+def _biggan(work: Path, device: torch.device, seed: int, course: Course) -> Autoencoder:
+    drawings = biggan.Drawings(work, course.batch, seed)
     return Autoencoder(biggan.Coder(drawings), drawings, device)
 
 
 def _told(
     transformer: Callable[[Captions, torch.device], Transformer],
-) -> Callable[[Path, torch.device, int, int], Model]:
+) -> Callable[[Path, torch.device, int, Course], Model]:
     """A model that tells the codes of our VQGAN."""
 
-    def make(work: Path, device: torch.device, seed: int, batch: int) -> Prior:
-        captions = Captions(work, _trained("vqgan", work), device, batch, seed)
+    def make(work: Path, device: torch.device, seed: int, course: Course) -> Prior:
+        captions = Captions(work, _trained("vqgan", work), device, course.batch, seed)
         return Prior(transformer(captions, device), captions, device)
 
     return make
@@ -80,12 +92,30 @@ def _trained(name: str, work: Path) -> Path:
 
 
 MODELS = {
-    "taesd": Recipe(_taesd, 7000, 16, "small decoder of our own, 12 numbers for 8 x 8 pixels", 8),
-    "vqgan": Recipe(_coded(vqgan.Coder), 3600, 8, "small VQGAN of our own, 1024 codes", 8),
-    "dvae": Recipe(_coded(dvae.Coder), 4000, 8, "small dVAE of our own, 1024 codes", 8),
-    "biggan": Recipe(_biggan, 5000, 16, "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"),
-    "dalle-mini": Recipe(_told(DalleMini), 4000, 32, "small DALL-E mini of our own, things with names, 96 x 96 pixels"),
-    "dalle-pytorch": Recipe(_told(DallePytorch), 2000, 32, "small DALLE-pytorch of our own, as `small-dalle-mini`"),
+    "taesd": Recipe(
+        _taesd, Course(3000, 96, 96), Course(7000, 16, 80), "small decoder of our own, 12 numbers for 8 x 8 pixels", 8
+    ),
+    "vqgan": Recipe(
+        _coded(vqgan.Coder), Course(2600, 32, 128), Course(3600, 8, 64), "small VQGAN of our own, 1024 codes", 8
+    ),
+    "dvae": Recipe(
+        _coded(dvae.Coder), Course(2600, 32, 128), Course(4000, 8, 64), "small dVAE of our own, 1024 codes", 8
+    ),
+    "biggan": Recipe(
+        _biggan, Course(4000, 32), Course(5000, 16), "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"
+    ),
+    "dalle-mini": Recipe(
+        _told(DalleMini),
+        Course(2000, 192),
+        Course(4000, 32),
+        "small DALL-E mini of our own, things with names, 96 x 96 pixels",
+    ),
+    "dalle-pytorch": Recipe(
+        _told(DallePytorch),
+        Course(2000, 192),
+        Course(2000, 32),
+        "small DALLE-pytorch of our own, as `small-dalle-mini`",
+    ),
 }
 """All models by the family of their weights, each after those that it needs."""
 
@@ -124,8 +154,10 @@ def main() -> None:
 
 def _train(recipe: Recipe, folder: Path, given: argparse.Namespace) -> None:
     torch.manual_seed(given.seed)
-    model = recipe.make(given.work, torch.device(given.device), given.seed, given.batch or recipe.batch)
-    train(model, folder, given.steps or recipe.steps, given.seed)
+    device = torch.device(given.device)
+    course = recipe.on_cpu if device.type == "cpu" else recipe.on_gpu
+    course = course._replace(steps=given.steps or course.steps, batch=given.batch or course.batch)
+    train(recipe.make(given.work, device, given.seed, course), folder, course.steps, given.seed)
 
 
 if __name__ == "__main__":

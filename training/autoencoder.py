@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2iflow.nodes.precision import native
+from training.ahead import Ahead
 from training.averaging import Mean
 from training.features import Critic, Features, distance, mistakes, truth
 from training.pictures import Batch
@@ -63,18 +64,19 @@ class Autoencoder:
         critic: float = CRITIC_WEIGHT,
     ) -> None:
         self._coder, self._pictures, self._device = coder, pictures, device
+        self._upcoming = Ahead(pictures) if device.type == "cuda" else pictures
         self._rate, self._seen_weight, self._critic_weight = rate, seen, critic
         coder.networks.to(device)
         self._mean = Mean(coder.networks)
         self._features = Features(dtype=native(device)).to(device)
         self._critic = Critic(self._features.channels).to(device)
         trained = [one for one in coder.networks.parameters() if one.requires_grad]
-        self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
-        self._critics = torch.optim.AdamW(self._critic.parameters(), lr=5e-4, betas=(0.5, 0.99))
+        self._optimizer = torch.optim.AdamW(trained, rate, (0.9, 0.99), weight_decay=1e-4, fused=True)
+        self._critics = torch.optim.AdamW(self._critic.parameters(), 5e-4, (0.5, 0.99), fused=True)
 
     def step(self, number: int, progress: float) -> dict[str, float]:
         """Train by one batch."""
-        batch = self._pictures(number).to(self._device)
+        batch = self._upcoming(number).to(self._device)
         images = batch.images
         for optimizer, rate in ((self._optimizer, self._rate), (self._critics, 5e-4)):
             for group in optimizer.param_groups:

@@ -18,6 +18,7 @@ from t2iflow.nodes.generators.taming import VQGAN
 from t2iflow.nodes.precision import dtype_of
 from t2iflow.nodes.store.obtaining import Weights, obtain
 from training.evaluate import Silent
+from training.kept import kept
 from training.packages import Kind
 from training.pictures import sized
 from training.things import Thing, things
@@ -26,6 +27,8 @@ SIDE = 96
 """Pixels of a picture: 144 codes, by which what is small in an icon is just told apart (64 codes blur it)."""
 VIEWS = 4
 """Of each picture."""
+TOGETHER = 8
+"""Things that are read at a time."""
 EMPTY, SHUFFLED = 0.15, 0.1
 """Parts of the texts: those that say nothing, and those whose name has its words in any order."""
 WHITE = 0.85
@@ -81,29 +84,24 @@ def views(things: list[Thing], weights: Weights, vqgan: VQGAN, work: Path) -> Vi
     seen = repr((SIDE, VIEWS, WHITE, GROUNDS, [thing.words for thing in things]))
     digest = sha256(weights.files["checkpoint"].read_bytes() + seen.encode()).hexdigest()
     path = work / "codes" / f"{digest[:16]}.pt"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(".part")
-        torch.save(_read(things, vqgan), scratch)
-        scratch.replace(path)
-    return Views(**torch.load(path, weights_only=True))
+    return Views(**kept(path, lambda: _read(things, vqgan)))
 
 
 @torch.no_grad()
 def _read(things: list[Thing], vqgan: VQGAN) -> dict[str, Tensor]:
-    device = vqgan.codes.device
-    codes = torch.empty(len(things), VIEWS, (SIDE // vqgan.layout.factor) ** 2, dtype=torch.int16)
-    grounds = torch.empty(len(things), VIEWS, dtype=torch.uint8)
-    for number, thing in enumerate(things):
-        random = np.random.default_rng(number)
-        for view in range(VIEWS):
-            ground = 0 if random.random() < WHITE else int(random.integers(1, len(GROUNDS)))
-            seen = torch.from_numpy(seen_on(tuple(GROUNDS.values())[ground], thing, random)).to(device)
-            codes[number, view] = vqgan.nearness(seen.permute(2, 0, 1)[None].float() / 255).argmax(1).short()
-            grounds[number, view] = ground
-        if (number + 1) % 1000 == 0:
-            print(f"{number + 1} of {len(things)} pictures read", flush=True)
-    return {"codes": codes, "grounds": grounds}
+    codes, grounds = [], []
+    for start in range(0, len(things), TOGETHER):
+        seen = []
+        for number, thing in enumerate(things[start : start + TOGETHER], start):
+            random = np.random.default_rng(number)
+            for _ in range(VIEWS):
+                ground = 0 if random.random() < WHITE else int(random.integers(1, len(GROUNDS)))
+                seen.append(seen_on(tuple(GROUNDS.values())[ground], thing, random))
+                grounds.append(ground)
+        images = torch.from_numpy(np.stack(seen)).to(vqgan.codes.device).permute(0, 3, 1, 2).float() / 255
+        codes.append(vqgan.nearness(images).argmax(1).view(-1, VIEWS, (SIDE // vqgan.layout.factor) ** 2).short().cpu())
+        print(f"{min(start + TOGETHER, len(things))} of {len(things)} things read", flush=True)
+    return {"codes": torch.cat(codes), "grounds": torch.tensor(grounds, dtype=torch.uint8).view(-1, VIEWS)}
 
 
 def seen_on(colour: tuple[int, int, int], thing: Thing, random: np.random.Generator) -> np.ndarray:

@@ -9,14 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2iflow.nodes.generators.taming import nearest
-from t2iflow.nodes.generators.tiny import Tiny
+from t2iflow.nodes.generators.tiny import Bound, Tiny
 from t2iflow.nodes.store.obtaining import obtain
 from training.evaluate import Silent
+from training.kept import kept
 from training.pictures import Pictures
-from training.tiny import bounded
 
 CODES = 1024
 STEPS, SIDE, BATCH = 300, 64, 16
@@ -29,21 +29,17 @@ class Codes:
 
     def __init__(self, weights: Path, work: Path, device: torch.device) -> None:
         found = obtain(str(weights), "taesd", Silent(), roles=("encoder",))
-        self._reader = Tiny(found.tensors("encoder"), str(weights), device, torch.float32)
+        reader = Tiny(found.tensors("encoder"), str(weights), device, torch.float32)
+        self._reader = nn.Sequential(reader, Bound())
         read = found.files["encoder"].read_bytes()
         path = work / "codes" / f"centres-{sha256(read).hexdigest()[:16]}.pt"
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_suffix(".part")
-            torch.save(self._found(work, device), scratch)
-            scratch.replace(path)
-        self.centres: Tensor = torch.load(path, weights_only=True).to(device)
+        self.centres: Tensor = kept(path, lambda: self._found(work, device)).to(device)
 
     @torch.no_grad()
     def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What is read in pictures, (n, channels, h, w), and the numbers of the codes nearest to it, (n, h, w)."""
         with torch.autocast(images.device.type, enabled=False):
-            read = bounded(self._reader(images.float()).float())
+            read = self._reader(images.float())
             numbers = nearest(read.permute(0, 2, 3, 1).flatten(0, 2), self.centres)
         return read, numbers.view(len(read), *read.shape[2:])
 
@@ -54,7 +50,7 @@ class Codes:
     @torch.no_grad()
     def _found(self, work: Path, device: torch.device) -> Tensor:
         pictures = Pictures(work, SIDE, BATCH, 0)
-        read = [bounded(self._reader(pictures(step).images.to(device)).float()) for step in range(STEPS)]
+        read = [self._reader(pictures(step).images.to(device)) for step in range(STEPS)]
         # What is at the edge of a crop is read as nothing is in a whole picture.
         places = torch.cat([one[:, :, 1:-1, 1:-1].permute(0, 2, 3, 1).flatten(0, 2) for one in read])
         chance = torch.Generator().manual_seed(0)

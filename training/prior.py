@@ -50,7 +50,7 @@ class Prior:
         self._transformer, self._captions, self._device = transformer, captions, device
         networks = transformer.networks.to(device)
         self._mean = Mean(networks)
-        self._optimizer = torch.optim.AdamW(networks.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
+        self._optimizer = torch.optim.AdamW(networks.parameters(), RATE, (0.9, 0.98), weight_decay=0.01, fused=True)
 
     def step(self, number: int, progress: float) -> dict[str, float]:
         """Train by one batch."""

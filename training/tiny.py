@@ -6,6 +6,7 @@ are many, so that a CPU paints it faster.
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -37,9 +38,10 @@ class Coder:
 
     def paint(self, batch: Batch, progress: float) -> Painted:
         """Read, add noise, paint."""
-        code = bounded(self.networks["encoder"](batch.images).float())
-        pictures = self.networks["decoder"](code + NOISE * torch.randn_like(code))
-        # The decoder bounds what it gets once more, which the noise must not be able to push it to.
+        bound, *layers = self.networks["decoder"]
+        code = bound(self.networks["encoder"](batch.images).float())
+        # Noise that were bounded as well would be nothing where numbers are large, and all of them would become so.
+        pictures = reduce(lambda x, layer: layer(x), layers, code + NOISE * torch.randn_like(code))
         return Painted(pictures, 1e-3 * code.square().mean(), {"spread": code.std().item()})
 
     def reconstruct(self, batch: Batch) -> Tensor:
@@ -52,11 +54,6 @@ class Coder:
         for role, network in self.networks.items():
             halved = {name: value.half().contiguous() for name, value in network.state_dict().items()}
             torch.save(halved, folder / f"small_{role}.pth")
-
-
-def bounded(code: Tensor) -> Tensor:
-    """A code as the decoder bounds it, softly to +-3."""
-    return torch.tanh(code / 3) * 3
 
 
 def _starts() -> dict[str, dict[str, Tensor]]:

@@ -114,12 +114,12 @@ class VQGAN:
         return picture.float().contiguous()
 
     def nearness(self, image: Tensor) -> Tensor:
-        """How well each code stands for each place of a picture (1, 3, h, w) in 0..1: (places, n), more is better."""
+        """How well each code stands for each place of pictures (b, 3, h, w) in 0..1: (places, n), more is better."""
         if self._reader is None:
             reader = self._filled(Reader, "encoder.", "quant_conv.", "quantize.proj.")
             self._reader = reader.to(dtype=self._dtype, memory_format=torch.channels_last)
         read = self._reader((image * 2 - 1).to(self._dtype, memory_format=torch.channels_last))
-        places: Tensor = read[0].float().flatten(1).T
+        places: Tensor = read.float().permute(0, 2, 3, 1).flatten(0, 2)
         if self.layout.book == "embedding":
             return nearness(places, self.codes)
         return places if self._kept is None else places[:, self._kept]

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,8 @@ class Coder:
 
     def paint(self, batch: Batch, progress: float) -> Painted:
         """Read, add noise, paint."""
-        bound, *layers = self.networks["decoder"]
+        decoder: Any = self.networks["decoder"]
+        bound, *layers = decoder
         code = bound(self.networks["encoder"](batch.images).float())
         # Noise that were bounded as well would be nothing where numbers are large, and all of them would become so.
         pictures = reduce(lambda x, layer: layer(x), layers, code + NOISE * torch.randn_like(code))

@@ -20,9 +20,11 @@ from t2iflow.nodes.weights import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
 from training import captions, codes, dalle_mini, dalle_pytorch, packages, shipping, trainer
+from training.ahead import Ahead
 from training.captions import Captions
 from training.dalle_mini import DalleMini
 from training.dalle_pytorch import DallePytorch
+from training.pictures import Pictures
 
 Train = Callable[..., int]
 
@@ -184,6 +186,13 @@ def test_the_likeliest_codes_are_the_same_one_by_one_and_all_at_once(
         again = model.logits(["a red fox"], drawn)[..., : said.vqgan.layout.n_embed].argmax(-1)
     assert torch.equal(drawn, again)
     assert len(drawn.unique()) > 4
+
+
+def test_pictures_that_are_made_ahead_are_those_of_their_steps(work: Path) -> None:
+    pictures = Pictures(work, side=32, batch=3, seed=0)
+    ahead = Ahead(pictures, workers=2)
+    for step in (5, 6, 2**40, 7, 9, 8):
+        assert torch.equal(ahead(step).images, pictures(step).images)
 
 
 def test_other_steps_in_the_same_folder_are_refused(train: Train, capsys: pytest.CaptureFixture[str]) -> None:

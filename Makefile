@@ -5,7 +5,7 @@ VENV   := $(or $(VIRTUAL_ENV),.venv)
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.t2iflow-installed
 TORCH  ?=
-PROMPT ?= a lighthouse at sunset
+PROMPT ?= a lighthouse
 
 .PHONY: demo test check dev docs format clean
 

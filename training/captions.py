@@ -91,6 +91,8 @@ def views(things: list[Thing], weights: Weights, vqgan: VQGAN, work: Path) -> Vi
 def _read(things: list[Thing], vqgan: VQGAN) -> dict[str, Tensor]:
     codes, grounds = [], []
     for start in range(0, len(things), TOGETHER):
+        if start % 1000 < TOGETHER:
+            print(f"{start} of {len(things)} things read", flush=True)
         seen = []
         for number, thing in enumerate(things[start : start + TOGETHER], start):
             random = np.random.default_rng(number)
@@ -100,7 +102,6 @@ def _read(things: list[Thing], vqgan: VQGAN) -> dict[str, Tensor]:
                 grounds.append(ground)
         images = torch.from_numpy(np.stack(seen)).to(vqgan.codes.device).permute(0, 3, 1, 2).float() / 255
         codes.append(vqgan.nearness(images).argmax(1).view(-1, VIEWS, (SIDE // vqgan.layout.factor) ** 2).short().cpu())
-        print(f"{min(start + TOGETHER, len(things))} of {len(things)} things read", flush=True)
     return {"codes": torch.cat(codes), "grounds": torch.tensor(grounds, dtype=torch.uint8).view(-1, VIEWS)}
 
 

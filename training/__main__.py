@@ -45,7 +45,7 @@ class Recipe:
     make: Callable[[Path, torch.device, int, Course], Model]
     """From the folder of pictures, the device and the seed."""
     on_gpu: Course
-    """That of the weights in the package, but for `taesd`, which wants more steps than it had there."""
+    """That of the weights in the package."""
     on_cpu: Course
     """As much as two cores get done in about an hour."""
     about: str
@@ -93,26 +93,26 @@ def _trained(name: str, work: Path) -> Path:
 
 MODELS = {
     "taesd": Recipe(
-        _taesd, Course(7000, 64, 96), Course(7000, 16, 80), "small decoder of our own, 12 numbers for 8 x 8 pixels", 8
+        _taesd, Course(6500, 64, 96), Course(7000, 16, 80), "small decoder of our own, 12 numbers for 8 x 8 pixels", 8
     ),
     "vqgan": Recipe(
-        _coded(vqgan.Coder), Course(2600, 32, 128), Course(3600, 8, 64), "small VQGAN of our own, 1024 codes", 8
+        _coded(vqgan.Coder), Course(5000, 32, 128), Course(3600, 8, 64), "small VQGAN of our own, 1024 codes", 8
     ),
     "dvae": Recipe(
-        _coded(dvae.Coder), Course(2600, 32, 128), Course(4000, 8, 64), "small dVAE of our own, 1024 codes", 8
+        _coded(dvae.Coder), Course(6000, 32, 128), Course(4000, 8, 64), "small dVAE of our own, 1024 codes", 8
     ),
     "biggan": Recipe(
         _biggan, Course(4000, 32), Course(5000, 16), "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"
     ),
     "dalle-mini": Recipe(
         _told(DalleMini),
-        Course(2000, 192),
+        Course(2400, 192),
         Course(4000, 32),
         "small DALL-E mini of our own, things with names, 96 x 96 pixels",
     ),
     "dalle-pytorch": Recipe(
         _told(DallePytorch),
-        Course(2000, 192),
+        Course(2400, 192),
         Course(2000, 32),
         "small DALLE-pytorch of our own, as `small-dalle-mini`",
     ),

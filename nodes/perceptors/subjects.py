@@ -91,7 +91,7 @@ class Subjects:
             self._by_class(one * torch.tensor([[worth] for _, _, worth in part]))
             for one, part in zip(near, parts, strict=True)
         ]
-        best = torch.stack(scores).amax((1, 2))
+        best = torch.stack([score.amax() for score in scores])  # the parts have different numbers of pieces
         shares = torch.zeros(len(self.names))
         subjects = []
         for part, score, sure in zip(parts, scores, (best >= SURE) | (best == best.max()), strict=True):

@@ -126,6 +126,20 @@ def test_a_prompt_finds_its_subject(lite: Lite, prompt: str, found: str) -> None
     assert nearest(lite, prompt) == {found}
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a castle on a hill, oil painting",
+        "a cat with a red hat",
+        "a lighthouse by the sea, stormy weather",
+        "a fox in a meadow and an owl on a branch over a lake",
+        "an owl, , in, and, of red",
+    ],
+)
+def test_a_prompt_may_be_of_parts_with_unequal_numbers_of_pieces(lite: Lite, prompt: str) -> None:
+    torch.testing.assert_close(lite.encode_texts([prompt], Heard()).norm(), torch.tensor(1.0))
+
+
 def test_what_a_prompt_joins_shares_its_classes(lite: Lite) -> None:
     assert nearest(lite, "a lighthouse and a castle", 2) == {"lighthouse", "castle"}
     classes = lite.encode_texts(["a lighthouse and a castle"], Heard())[0].topk(2).values

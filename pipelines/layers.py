@@ -19,6 +19,9 @@ from t2iflow.pipelines.structure import check_structure
 LEVELS = {"params": 1, "nodes": 2}
 """How deep overlays merge by name."""
 
+NULL = "null"
+"""What an override writes for nothing, even where a text stands."""
+
 Shipped = Callable[[str], Path | None]
 """Finds a recipe that ships by its name."""
 
@@ -110,7 +113,7 @@ def _is_another(base: Located, over: Located) -> bool:
 def override(document: Located, overrides: Sequence[str], problems: list[Problem], sources: dict[str, str]) -> Located:
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
 
-    Where a text stands, the new value is a text, taken as it is; elsewhere it is read as YAML.
+    `null` is nothing. Else, where a text stands, the new value is a text, taken as it is; elsewhere it is read as YAML.
     """
     for text in overrides:
         file = f"--set {text}"
@@ -124,7 +127,7 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
             problems.append(problem("T2I110", "an override needs a `=`", at, hint))
         if path is None:
             continue
-        if _is_text(_present(document, path), document):
+        if written.strip() != NULL and _is_text(_present(document, path), document):
             place = Place(file, 1, begin + 1, max(1, len(written.strip())))
             value = Located(written.replace("$", "$$"), place)
         else:

@@ -352,6 +352,12 @@ def test_a_setting_that_takes_a_text_param_takes_texts_literally(made: Made) -> 
     assert value_of(made(text, overrides=["words.prompt=16:9 [x"]), "words", "prompt") == "16:9 [x"
 
 
+@pytest.mark.parametrize("text", ["words.prompt=null", "words.prompt= null ", "prompt=null"])
+def test_null_is_nothing_even_where_a_text_stands(text: str, made: Made) -> None:
+    recipe = made(ZOOM.replace('"${prompt}, in ink"', "$prompt"), overrides=[text])
+    assert value_of(recipe, "words", "prompt") is None
+
+
 def test_overrides_come_last_and_in_order(made: Made) -> None:
     recipe = made(ZOOM, presets=["lite"], overrides=["count=7", "seed=3", "count=9"])
     assert recipe.params["count"].value == 9

@@ -35,7 +35,7 @@ class NodeText:
 @dataclass(frozen=True)
 class Recipe:
     """The recipe. `params` are as written; `sources` are the texts of its files, its own first, which lies in
-    `folder`."""
+    `folder`; `overrides` are the options that changed it, such as `--preset lite`."""
 
     name: str
     title: str
@@ -46,6 +46,7 @@ class Recipe:
     seed: int
     sources: Mapping[str, str]
     folder: Path
+    overrides: tuple[str, ...] = ()
 
     def folder_of(self, place: Place) -> Path:
         """Where a relative path starts that is written there: beside the recipe that says it, or where the command was
@@ -138,6 +139,7 @@ def read_text(
         seed=_seed(document, found),
         sources=sources,
         folder=folder,
+        overrides=(*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides)),
     )
     _check_names(document, own, references, found)
     if problems is None and found:

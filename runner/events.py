@@ -1,17 +1,29 @@
 """What happens in a run, as values: the progress bar, the JSON lines, the report and the tests listen to these."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from torch import Tensor
 
+SCHEMA = "t2iflow.event/1"
+"""What each JSON line is. New keys may be added; where a key changes its meaning, the number does."""
+
 
 @dataclass(frozen=True)
-class Started:
-    """A run begins, or goes on at `step`."""
+class Happened:
+    """What all events share: when it was, in seconds of a clock that only runs forward."""
+
+    at: float = field(default_factory=time.monotonic, kw_only=True, compare=False)
+
+
+@dataclass(frozen=True)
+class Started(Happened):
+    """A run begins, or is resumed. `params` are the recipe's, as they are for this run; `overrides` are the options
+    that changed the recipe; `date` is the only wall clock among the events."""
 
     recipe: str
     folder: Path
@@ -19,17 +31,22 @@ class Started:
     why: str
     steps: int
     resumed: bool = False
+    seed: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    threads: int = 0
+    date: str = ""
 
 
 @dataclass(frozen=True)
-class Computing:
+class Computing(Happened):
     """A node that runs once is about to."""
 
     node: str
 
 
 @dataclass(frozen=True)
-class Fitting:
+class Fitting(Happened):
     """An optimiser begins, at step `first` of `steps`."""
 
     node: str
@@ -38,19 +55,22 @@ class Fitting:
 
 
 @dataclass(frozen=True)
-class Stepped:
-    """A step was taken, of all that a film needs; `image` is what was judged. Read `loss` only as often as needed: that
-    waits for the device."""
+class Stepped(Happened):
+    """A step was taken, of all that a film needs; `image` is what was judged, `rate` how far the optimiser went. Read
+    `loss`, and what `terms` returns, only as often as needed: that waits for the device."""
 
     node: str
     step: int
     steps: int
     loss: Tensor
     image: Tensor
+    rate: float = 0.0
+    terms: Callable[[], Mapping[str, Tensor]] = dict
+    """What adds up to the loss, by the recipe's names, each times its weight."""
 
 
 @dataclass(frozen=True)
-class Filmed:
+class Filmed(Happened):
     """A camera gave a frame on, the `frame`-th of those shown; their whole number is `frames`."""
 
     node: str
@@ -60,7 +80,7 @@ class Filmed:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(Happened):
     """An optimiser ended; `image` is the finished picture."""
 
     node: str
@@ -69,7 +89,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Noted:
+class Noted(Happened):
     """A node has something to say."""
 
     node: str
@@ -78,14 +98,14 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Wrote:
+class Wrote(Happened):
     """A file is complete."""
 
     path: Path
 
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Happened):
     """The run is over."""
 
     how: Literal["finished", "part", "interrupted", "failed"]
@@ -97,14 +117,21 @@ Event: TypeAlias = Started | Computing | Fitting | Stepped | Filmed | Fitted | N
 Listener: TypeAlias = Callable[[Event], None]
 
 
-def plain(event: Event) -> dict[str, Any]:
-    """The event as JSON has it; reads the loss, leaves the picture out."""
-    told: dict[str, Any] = {"type": type(event).__name__.lower()}
-    for name, value in vars(event).items():
-        if isinstance(value, Tensor):
-            if value.ndim == 0:
-                number = float(value)
-                told[name] = round(number, 6) if math.isfinite(number) else None  # JSON has no other numbers
-        else:
-            told[name] = str(value) if isinstance(value, Path) else value
-    return told
+def plain(event: Event, began: float) -> dict[str, Any]:
+    """The event as JSON has it, `time` in seconds since `began`; reads the loss and its terms, leaves pictures out."""
+    told: dict[str, Any] = {"schema": SCHEMA, "type": type(event).__name__.lower(), "time": round(event.at - began, 3)}
+    if isinstance(event, Stepped):
+        told |= _plain({"loss": event.loss, "terms": event.terms(), "rate": event.rate})
+    left_out = {"at", *told, "image"}
+    return told | {name: _plain(value) for name, value in vars(event).items() if name not in left_out}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Tensor | float):
+        number = float(value)
+        return float(f"{number:.6g}") if math.isfinite(number) else None  # JSON has no other numbers
+    return str(value) if isinstance(value, Path) else value

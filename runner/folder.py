@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from t2iflow.runner import checkpoint
-from t2iflow.runner.events import Ended, Event, Fitting, Stepped, Wrote, plain
+from t2iflow.runner.events import Ended, Event, Fitting, Started, Stepped, Wrote, plain
 
 RECIPE, LOCK, EVENTS = "recipe.yaml", "lock.yaml", "events.jsonl"
 INNER = ".frames"
@@ -102,18 +102,20 @@ class EventLog:
 
     def __init__(self, write: Callable[[str], Any]) -> None:
         self._write = write
+        self._began = time.monotonic()
         self._last = 0.0
 
     def __call__(self, event: Event) -> None:
         """Write the event down."""
+        if isinstance(event, Started):
+            self._began = event.at
         if isinstance(event, Fitting):
             self._last = 0.0
         if isinstance(event, Stepped):
-            now = time.monotonic()
-            if now - self._last < STEP_EVERY and event.step + 1 < event.steps:
+            if event.at - self._last < STEP_EVERY and event.step + 1 < event.steps:
                 return
-            self._last = now
-        self._write(json.dumps({"schema": "t2iflow.event/1", **plain(event)}, ensure_ascii=False) + "\n")
+            self._last = event.at
+        self._write(json.dumps(plain(event, self._began), ensure_ascii=False) + "\n")
 
 
 def tidy(path: Path, ended: Ended) -> None:

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from t2iflow.nodes.ambient import Tick
 from t2iflow.nodes.node import Closes, Remembers, Trainable
-from t2iflow.nodes.types import Image, Loss
 from t2iflow.pipelines.plan import Plan, Region
 from t2iflow.runner.checkpoint import Checkpoint, UnfitError
 from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.link import Link, NodeError, Surroundings, number_slots
 from t2iflow.runner.reel import Film, Reel
-from t2iflow.runner.stage import WHOLE, Stage
+from t2iflow.runner.stage import WHOLE, Judged, Stage
 
 
 class Stopped(Exception):
@@ -112,9 +111,9 @@ class Loop:
                 reel.begin(turn)
             for tick in reel.ticks(turn)[step:]:
                 reel.step(tick)
-                loss, image = self._patiently(stage, tick)
-                done = reel.before(turn) + tick.step
-                self._tell(Stepped(region.optimizer, done, reel.total, loss, image))
+                judged = self._patiently(stage, tick)
+                done, rate = reel.before(turn) + tick.step, stage.rate_at(tick)
+                self._tell(Stepped(region.optimizer, done, reel.total, judged.loss, judged.image, rate, judged.terms))
                 stopping = self._stopping()
                 if stopping or time.monotonic() - saved > self._save_every:
                     self._save(self._checkpoint(index, turn, tick.step + 1, stage))
@@ -149,17 +148,17 @@ class Loop:
         stage.parts = resume.parts
         return stage, resume.turn, resume.step
 
-    def _patiently(self, stage: Stage, tick: Tick) -> tuple[Loss, Image]:
+    def _patiently(self, stage: Stage, tick: Tick) -> Judged:
         """Take the step, judging in smaller parts if memory does not suffice."""
         while True:
             try:
-                loss, image = stage.judge(tick)
+                judged = stage.judge(tick)
             except (torch.OutOfMemoryError, NodeError) as fault:
                 if not out_of_memory(fault) or stage.parts >= stage.most_parts:
                     raise
             else:
-                stage.move(tick, loss, image)
-                return loss, image
+                stage.move(tick, judged)
+                return judged
             stage.parts = min(stage.parts * 2, stage.most_parts)
             stage.fit.clear()
             if stage.device.type == "cuda":

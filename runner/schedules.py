@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.perceptors.missing import MissingPackageError
-from t2iflow.pipelines.keyframes import Keyframes, schedules
+from t2iflow.pipelines.graph import Node
+from t2iflow.pipelines.keyframes import Keyframes, Schedule, schedules
 from t2iflow.pipelines.music import Music
 from t2iflow.pipelines.plan import Plan, Region
+from t2iflow.pipelines.terms import weighed_terms
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -17,14 +19,22 @@ def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
     """For each setting that changes its name, and its values over the steps or frames in at most `width` bars."""
     for region in plan.regions:
         for name in region.members:
-            for setting, value in plan.graph.nodes[name].settings.items():
-                changing = list(schedules(value))
-                for number, one in enumerate(changing):
-                    label = f"{name}.{setting}" + (f"[{number}]" if isinstance(value, list) else "")
-                    try:
-                        yield from _drawn(label, one, region, width)
-                    except (ValueError, MissingPackageError) as fault:
-                        yield label, str(fault)
+            for label, value in _changing(plan.graph.nodes[name], region):
+                try:
+                    yield from _drawn(label, value, region, width)
+                except (ValueError, MissingPackageError) as fault:
+                    yield label, str(fault)
+
+
+def _changing(node: Node, region: Region) -> Iterator[tuple[str, Schedule]]:
+    """What changes in a node, named as the recipe names it: of a sum of losses, by the term that is weighed."""
+    weighed = [f"{region.optimizer}: weight of {term}" for term in weighed_terms(node)]
+    for setting, value in node.settings.items():
+        for number, item in enumerate(value if isinstance(value, list) else [value]):
+            for one in schedules(item):
+                alone = f"{node.name}.{setting}"
+                label = f"{alone}[{number}]" if isinstance(value, list) else alone
+                yield weighed[number] if setting == "weights" and weighed else label, one
 
 
 def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple[str, str]]:

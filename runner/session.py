@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -18,6 +19,7 @@ from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeights
 from t2iflow.nodes.store import pins, places
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.resolved import resolved
+from t2iflow.pipelines.settings import plain
 from t2iflow.runner import checkpoint, device, folder
 from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
 from t2iflow.runner.link import NodeError, Surroundings
@@ -86,8 +88,7 @@ class _Session:
         report = Report(self.plan, self.recipe, self.path)
         with folder.event_log(self.path) as log, self._signals():
             self.listeners += [folder.EventLog(log.write), report]
-            steps = sum(region.total for region in self.plan.regions)
-            self._tell(Started(self.plan.graph.recipe.name, self.path, str(self.device), self.why, steps, going_on))
+            self._tell(self._started(going_on))
             outcome = self._attempt(going_on)
             how: Literal["finished", "part", "interrupted", "failed"] = "failed"
             if outcome.code == OK:
@@ -98,6 +99,22 @@ class _Session:
             folder.tidy(self.path, ended)
             self._tell(ended)
         return outcome
+
+    def _started(self, going_on: bool) -> Started:
+        recipe = self.plan.graph.recipe
+        return Started(
+            recipe.name,
+            self.path,
+            str(self.device),
+            self.why,
+            steps=sum(region.total for region in self.plan.regions),
+            resumed=going_on,
+            seed=recipe.seed,
+            params={name: plain(value) for name, value in recipe.params.items()},
+            overrides=recipe.overrides,
+            threads=torch.get_num_threads(),
+            date=datetime.now().astimezone().isoformat(timespec="seconds"),
+        )
 
     def _attempt(self, going_on: bool) -> Outcome:
         run_folder = folder.RunFolder(self.path, self.recipe, self._tell)

@@ -7,6 +7,7 @@ part's crops, and k passes cost no extra painting.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from t2iflow.nodes.optimizers import Fit
 from t2iflow.nodes.types import Image, Loss
 from t2iflow.pipelines.keyframes import least
 from t2iflow.pipelines.plan import Region
+from t2iflow.pipelines.terms import terms
 from t2iflow.runner.link import Link, NodeError, Slot
 
 WHOLE = Share()
@@ -28,6 +30,15 @@ LOOK_EVERY = 25
 
 class NotFiniteError(ArithmeticError):
     """A value became infinite or not a number; says in which node first."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a step found before it moved: the loss, what adds up to it (read when asked for), and the picture."""
+
+    loss: Loss
+    image: Image
+    terms: Callable[[], Mapping[str, Tensor]]
 
 
 class Stage:
@@ -44,7 +55,7 @@ class Stage:
     def __init__(self, region: Region, links: Mapping[str, Link], slots: Mapping[Slot, int], values: list[Any]) -> None:
         self.region = region
         self.parts = region.accumulate
-        self._values = values
+        self._values, self._links = values, links
         for name in region.first:
             links[name].make(values)
             with torch.no_grad():
@@ -66,6 +77,8 @@ class Stage:
         self._watch = [(watch, [links[name] for name in (*watch.before, watch.sink)]) for watch in region.watch]
         wires = self._optimizer.node.wires
         self.image, self._loss = (slots[wires[port][0].node, wires[port][0].output] for port in ("image", "loss"))
+        nodes = {name: link.node for name, link in links.items()}
+        self._terms = {term: slots[term.source.node, term.source.output] for term in terms(self._optimizer.node, nodes)}
         self.result = slots[region.optimizer, ""]
         self.results = {region.optimizer: self.result}
         if region.shot:
@@ -99,27 +112,31 @@ class Stage:
 
     def step(self, tick: Tick) -> None:
         """Take a whole step."""
-        self.move(tick, *self.judge(tick))
+        self.move(tick, self.judge(tick))
 
-    def judge(self, tick: Tick) -> tuple[Loss, Image]:
-        """Paint, judge and differentiate, which changes nothing that lasts; gives the loss and the judged picture."""
+    def judge(self, tick: Tick) -> Judged:
+        """Paint, judge and differentiate, which changes nothing that lasts."""
         self.fit.clear()
         for link in self._paint:
             link(self._values, tick, WHOLE)
         painted = self._detach()
-        loss = self._judged(tick)
-        if self.pull is not None and (pulled := self.pull(self._values[self.image])) is not None:
-            pulled.backward()  # type: ignore[no-untyped-call]
-            loss = Loss(loss + pulled.detach())
+        loss, parts = self._judged(tick)
+        pulled = self._pulled()
+        if pulled is not None:
+            loss = Loss(loss + pulled)
         image: Image = self._values[self.image].detach()
         if self._looks_at(tick) and not torch.isfinite(loss):
             self._blame(tick)
         self._differentiate(painted)
-        return loss, image
+        return Judged(loss, image, lambda: self._weighted(tick, parts, pulled))
 
-    def move(self, tick: Tick, loss: Loss, image: Image) -> None:
+    def rate_at(self, tick: Tick) -> float:
+        """How far the optimiser goes at this time."""
+        return float(self._optimizer.setting("rate", tick) if self.rate is None else self.rate)
+
+    def move(self, tick: Tick, judged: Judged) -> None:
         """Take the optimiser's step along the gradients, settle the canvases, and let outputs look on."""
-        self.fit(image, loss, rate=self._optimizer.setting("rate", tick) if self.rate is None else self.rate)
+        self.fit(judged.image, judged.loss, rate=self.rate_at(tick))
         for settle in self._settle:
             settle()
         self._show(tick)
@@ -155,8 +172,10 @@ class Stage:
                 self._values[slot] = value.detach().requires_grad_()
         return painted
 
-    def _judged(self, tick: Tick) -> Loss:
+    def _judged(self, tick: Tick) -> tuple[Loss, list[list[Tensor]]]:
+        """The loss, and its terms of each part as they are before their weights."""
         total = torch.zeros((), device=self.device)
+        parts = []
         for part in range(self.parts):
             share = Share(part, self.parts)
             for link in self._judge:
@@ -164,7 +183,27 @@ class Stage:
             loss = self._values[self._loss] / self.parts
             loss.backward()
             total += loss.detach()
-        return Loss(total)
+            parts.append([self._values[slot].detach() for slot in self._terms.values()])
+        return Loss(total), parts
+
+    def _pulled(self) -> Tensor | None:
+        """What the camera adds to the loss, differentiated."""
+        pulled = None if self.pull is None else self.pull(self._values[self.image])
+        if pulled is None:
+            return None
+        pulled.backward()  # type: ignore[no-untyped-call]
+        return pulled.detach()
+
+    def _weighted(self, tick: Tick, parts: list[list[Tensor]], pulled: Tensor | None) -> Mapping[str, Tensor]:
+        """The terms times their weights, by name; not reckoned before somebody wants them."""
+        found: dict[str, Tensor] = {}
+        for term, values in zip(self._terms, zip(*parts, strict=True), strict=True):
+            weights = self._links[term.total].setting("weights", tick) if term.total else None
+            value = torch.stack(values).mean() * (1.0 if weights is None else weights[term.place])
+            found[term.name] = found[term.name] + value if term.name in found else value
+        if pulled is not None and self.region.shot is not None:
+            found[self.region.shot.camera] = pulled
+        return found
 
     def _differentiate(self, painted: list[tuple[int, Tensor]]) -> None:
         """Carry the gathered gradients on through the paint."""

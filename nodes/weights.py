@@ -8,21 +8,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ROLES: Mapping[str, Mapping[str, str]] = {
-    "vqgan": {"config": "*.y*ml", "checkpoint": "*.ckpt"},
-    "biggan": {"config": "*config.json", "checkpoint": "*pytorch_model.bin"},
-    "dvae": {"decoder": "decoder*.pkl", "encoder": "encoder*.pkl"},
-    "dalle-mini": {
-        "encoder": "encoder*.pt",
-        "decoder": "decoder*.pt",
-        "detoker": "detoker*.pt",
-        "vocabulary": "vocab*.json",
-        "merges": "merges*.txt",
+ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "vqgan": {"config": ("*.y*ml",), "checkpoint": ("*.ckpt", "*.safetensors")},
+    "biggan": {"config": ("*config.json",), "checkpoint": ("*pytorch_model.bin", "*model.safetensors")},
+    "dvae": {
+        "decoder": ("decoder*.pkl", "decoder*.safetensors"),
+        "encoder": ("encoder*.pkl", "encoder*.safetensors"),
     },
-    "dalle-pytorch": {"checkpoint": "*.pt", "tokenizer": "*tokenizer*.json"},
-    "taesd": {"decoder": "*decoder*.pth", "encoder": "*encoder*.pth"},
+    "dalle-mini": {
+        "encoder": ("encoder*.pt", "encoder*.safetensors"),
+        "decoder": ("decoder*.pt", "decoder*.safetensors"),
+        "detoker": ("detoker*.pt", "detoker*.safetensors"),
+        "vocabulary": ("vocab*.json",),
+        "merges": ("merges*.txt",),
+    },
+    "dalle-pytorch": {"checkpoint": ("*.pt",), "tokenizer": ("*tokenizer*.json",)},
+    "taesd": {
+        "decoder": ("*decoder*.pth", "*decoder*.safetensors"),
+        "encoder": ("*encoder*.pth", "*encoder*.safetensors"),
+    },
 }
-"""What files weights of a family are made of, by role, and how these are called."""
+"""What files weights of a family are made of, by role, and how these are called: as their publishers do, or in the
+format that is safe whatever is in it."""
+
+
+def called(family: str, *roles: str) -> str:
+    """How a family's files are called, in words: `config *.y*ml, checkpoint *.ckpt or *.safetensors`."""
+    return ", ".join(f"{role} {' or '.join(ROLES[family][role])}" for role in roles or ROLES[family])
 
 
 @dataclass(frozen=True)

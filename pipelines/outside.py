@@ -9,7 +9,7 @@ from t2iflow.nodes.node import Setting
 from t2iflow.nodes.pictures import looks_like_picture
 from t2iflow.nodes.scenes import looks_like_text
 from t2iflow.nodes.store import finding, places
-from t2iflow.nodes.weights import ROLES
+from t2iflow.nodes.weights import ROLES, called
 from t2iflow.pipelines.problems import Place, Problem, suggest
 
 Report = Callable[..., None]
@@ -79,8 +79,7 @@ def _weights(name: str, family: str, folder: Path, report: Report) -> str:
         return name
     try:
         if not finding.beside(path, family, ROLES[family]):
-            called = ", ".join(ROLES[family].values())
-            report("T2I411", f"there are no {family} weights in `{name}`", f"they are called {called}")
+            report("T2I411", f"there are no {family} weights in `{name}`", f"they are called: {called(family)}")
     except ValueError as fault:
         report("T2I411", str(fault))
     return str(path)

@@ -113,7 +113,7 @@ def add(
     from t2iflow.nodes.store.content import WrongFileError
 
     try:
-        found = adding.add(name, files, family)
+        found = adding.add(name, files, family, _Voice().say)
     except WrongFileError as fault:
         _fail(str(fault), WEIGHTS)
     except ValueError as fault:

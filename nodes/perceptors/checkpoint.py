@@ -26,9 +26,7 @@ def read(path: Path) -> Weights:
     """The tensors in a file; ValueError if it is damaged or holds anything else."""
     content = checkpoints.read(path)
     tensors = {
-        name.removeprefix("module."): tensor  # which open_clip's training puts before each
-        for name, tensor in content.tensors.items()
-        if not (content.archive and name in BOOKKEEPING)
+        name: tensor for name, tensor in content.tensors.items() if not (content.archive and name in BOOKKEEPING)
     }
     return Weights(tensors, content.archive)
 

@@ -5,23 +5,26 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
 from t2iflow.nodes.store import pins, places
 from t2iflow.nodes.store.content import WrongFileError, examine, sha256
-from t2iflow.nodes.store.finding import beside
-from t2iflow.nodes.weights import KNOWN, ROLES, File, Record
+from t2iflow.nodes.store.finding import alone, beside
+from t2iflow.nodes.weights import KNOWN, ROLES, File, Record, called
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
-def add(name: str, given: Sequence[Path], family: str | None = None) -> dict[str, Path]:
+def add(
+    name: str, given: Sequence[Path], family: str | None = None, say: Callable[[str], object] = lambda text: None
+) -> dict[str, Path]:
     """Take files into the cache, linked where that can be and copied else; gives where they are, by role.
 
-    WrongFileError where a file is not what it should be, ValueError where it is not clear what it is.
+    WrongFileError where a file is not what it should be, ValueError where it is not clear what it is. `say` is called
+    where another process has to be waited for.
     """
     if not re.fullmatch(NAME, name):
         raise ValueError(f"`{name}` can't be a name: letters, digits, `.`, `_` and `-`")
@@ -38,17 +41,23 @@ def add(name: str, given: Sequence[Path], family: str | None = None) -> dict[str
             _examine(path, files[role])
         except WrongFileError as fault:
             raise WrongFileError(f"{path} is not {_whose(name, role, record)}: {fault}") from fault
-    for role, path in chosen.items():
-        _take(path, places.own(name, files[role]))
-        pins.vouch(name, files[role], places.own(name, files[role]))
-    if record is None:
-        before = places.find(name)
-        kept = {role: file.name for role, file in before.files.items()} if before and before.family == family else {}
-        told = {"family": family, "files": {**kept, **{role: file.name for role, file in files.items()}}}
-        fresh = places.cache() / name / f".{places.ADDED}"
-        fresh.write_text(json.dumps(told), encoding="utf-8")
-        fresh.replace(places.cache() / name / places.ADDED)
+    with alone(name, say):
+        for role, path in chosen.items():
+            _take(path, places.own(name, files[role]))
+            pins.vouch(name, files[role], places.own(name, files[role]))
+        if record is None:
+            _name(name, family, files)
     return {role: places.own(name, files[role]) for role in chosen}
+
+
+def _name(name: str, family: str, files: Mapping[str, File]) -> None:
+    """Note what weights of the user's own are made of, beside the files that were added to them before."""
+    before = places.find(name)
+    kept = before.files if before and before.family == family else {}
+    names = {role: file.name for role, file in {**kept, **files}.items()}
+    fresh = places.cache() / name / f".{places.ADDED}"
+    fresh.write_text(json.dumps({"family": family, "files": names}), encoding="utf-8")
+    fresh.replace(places.cache() / name / places.ADDED)
 
 
 def _examine(path: Path, file: File) -> None:
@@ -71,16 +80,17 @@ def _by_role(given: Sequence[Path], family: str, record: Record | None) -> dict[
     """Which file is which: by the published name, else by the family's names."""
     found: dict[str, Path] = {}
     for path in given:
-        if not path.exists():
-            raise ValueError(f"there is no file `{path}`")
         if path.is_dir():
             found |= beside(path, family, ROLES[family])
             continue
+        if not path.is_file():  # a pipe would never end
+            raise ValueError(f"`{path}` is no file" if path.exists() else f"there is no file `{path}`")
         named = [role for role, file in record.files.items() if file.name == path.name] if record else []
-        fitting = named or [role for role, pattern in ROLES[family].items() if fnmatch(path.name, pattern)]
+        fitting = named or [role for role in ROLES[family] if _fitting(path.name, family, role)]
         if not fitting:
-            patterns = ", ".join(f"{role} {pattern}" for role, pattern in ROLES[family].items())
-            raise ValueError(f"`{path.name}` is none of the files of {family} weights, which are called: {patterns}")
+            raise ValueError(
+                f"`{path.name}` is none of the files of {family} weights, which are called: {called(family)}"
+            )
         if fitting[0] in found:
             raise ValueError(f"`{found[fitting[0]].name}` and `{path.name}` can't both be the {fitting[0]}")
         found[fitting[0]] = path
@@ -93,7 +103,7 @@ def _guess(names: Sequence[str]) -> str:
     """The family whose files are called like this; of several the one that says most of the names."""
 
     def said(family: str) -> int:
-        fitting = [pattern for name in names for pattern in ROLES[family].values() if fnmatch(name, pattern)]
+        fitting = [pattern for name in names for role in ROLES[family] for pattern in _fitting(name, family, role)]
         return sum(len(pattern.replace("*", "")) for pattern in fitting)
 
     best = max(ROLES, key=said)
@@ -102,12 +112,19 @@ def _guess(names: Sequence[str]) -> str:
     return best
 
 
+def _fitting(name: str, family: str, role: str) -> list[str]:
+    """The patterns of a role that a file's name fits."""
+    return [pattern for pattern in ROLES[family][role] if fnmatch(name, pattern)]
+
+
 def _take(path: Path, target: Path) -> None:
-    """Link or copy; nothing stands under the target's name before it is whole."""
+    """Link or copy; nothing stands under the target's name before it is whole.
+
+    What a kill leaves behind has a name that nothing else writes to: it may be the user's own file, by a second name.
+    """
     if target.exists() and target.samefile(path):
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f"{target.name}.part")
+    fresh = target.with_name(f".{target.name}.added")
     fresh.unlink(missing_ok=True)
     try:
         try:

@@ -6,16 +6,19 @@ What has come so far is in `NAME.part`, and where it came from in `NAME.part.fro
 import contextlib
 import errno
 import json
+import math
 import os
 import shutil
+import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 
 from t2iflow.nodes.perceptors.missing import MissingWeightsError
 from t2iflow.nodes.store import pins
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 ATTEMPTS = 3
 """How often in a row an address may fail to bring us further."""
-PATIENCE = 30.0
-"""Seconds without an answer, after which one counts as failed."""
+PATIENCE, LONGEST = 30.0, 86_400.0
+"""Seconds without an answer, after which one counts as failed, and how long that may be made."""
 SLOWEST = 1024
 """Bytes a second; what is slower counts as no answer."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -46,6 +49,46 @@ class _GoneError(OSError):
 
 class _DiskFullError(MissingWeightsError):
     """The file does not fit, wherever it comes from."""
+
+
+class _Answer(HTTPResponse):
+    """An answer whose head comes in time: a server could else say `100 Continue` for ever, or a letter now and then."""
+
+    def __init__(self, connection: socket.socket, *given: Any, **named: Any) -> None:
+        super().__init__(connection, *given, **named)
+        self._connection = connection
+
+    def begin(self) -> None:
+        """Read the head."""
+        late = threading.Timer(patience(), self._hang_up)
+        late.start()
+        try:
+            super().begin()
+        finally:
+            late.cancel()
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Http(HTTPHandler):
+    class Connection(HTTPConnection):
+        response_class = _Answer
+
+    def http_open(self, request: Request) -> HTTPResponse:
+        return self.do_open(self.Connection, request)
+
+
+class _Https(HTTPSHandler):
+    class Connection(HTTPSConnection):
+        response_class = _Answer
+
+    def https_open(self, request: Request) -> HTTPResponse:
+        return self.do_open(self.Connection, request)
+
+
+OPENER = build_opener(_Http, _Https)
 
 
 def fetch(name: str, file: File, urls: tuple[str, ...], target: Path, watch: Watch, notes: "Notes") -> None:
@@ -131,7 +174,7 @@ class _Fetching:
             if known.get("version") and known.get("url") == self.url:
                 request.add_header("If-Range", known["version"])
         try:
-            answer: HTTPResponse = urlopen(request, timeout=patience())
+            answer: HTTPResponse = OPENER.open(request, timeout=patience())
         except HTTPError as fault:
             with fault:
                 if fault.code == 416:  # what is here is longer than what is there
@@ -158,7 +201,9 @@ class _Fetching:
         told = {"url": self.url, "version": "" if version.startswith("W/") else version, "whole": whole}
         self.source.write_text(json.dumps(told), encoding="utf-8")
         done = start
-        with self.part.open("ab" if start else "wb") as out:
+        if not start:
+            self.part.unlink(missing_ok=True)  # never written through: it may be another file's second name
+        with self.part.open("ab") as out:
             mark, since = done, time.monotonic()
             while chunk := answer.read1(CHUNK):
                 out.write(chunk)
@@ -175,7 +220,7 @@ class _Fetching:
 
     def _known(self) -> dict[str, Any]:
         """What is told of the part that is here; nothing, where it can't be gone on with from this address."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             told = json.loads(self.source.read_text(encoding="utf-8"))
             # Of another address only a part that a digest will judge as a whole.
             if isinstance(told, dict) and (told.get("url") == self.url or pins.pinned(self.name, self.file)):
@@ -194,11 +239,12 @@ class _Fetching:
 
 
 def patience() -> float:
-    """Seconds that a server may be silent: T2IFLOW_TIMEOUT, or PATIENCE."""
-    try:
-        return max(float(os.environ["T2IFLOW_TIMEOUT"]), 0.01)
-    except (KeyError, ValueError):
-        return PATIENCE
+    """Seconds that a server may be silent: T2IFLOW_TIMEOUT, up to a day, or PATIENCE."""
+    with contextlib.suppress(KeyError, ValueError):
+        wanted = float(os.environ["T2IFLOW_TIMEOUT"])
+        if not math.isnan(wanted):
+            return min(max(wanted, 0.01), LONGEST)
+    return PATIENCE
 
 
 def _extent(answer: HTTPResponse, have: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from t2iflow.nodes.perceptors.missing import MissingWeightsError
 from t2iflow.nodes.store import download, pins, places
 from t2iflow.nodes.store.content import WrongFileError, amount, examine
-from t2iflow.nodes.weights import ROLES, File, Record
+from t2iflow.nodes.weights import ROLES, File, Record, called
 
 if TYPE_CHECKING:
     from t2iflow.nodes.ambient import Notes
@@ -74,7 +74,7 @@ def fetched(record: Record, roles: Iterable[str], notes: "Notes", watch: downloa
     if places.offline() or not all(places.addresses(record.name, file) for file in lacking.values()):
         raise MissingWeightsError(_missing(record, list(lacking.values())))
     found: dict[str, Path] = {}
-    with _alone(record.name, notes):
+    with alone(record.name, notes.say):
         for role, file in lacking.items():
             found[role] = places.own(record.name, file)
             if not found[role].is_file():
@@ -86,8 +86,8 @@ def fetched(record: Record, roles: Iterable[str], notes: "Notes", watch: downloa
 
 
 @contextmanager
-def _alone(name: str, notes: "Notes") -> Iterator[None]:
-    """Hold the lock of the weights' folder in the cache."""
+def alone(name: str, say: Callable[[str], object]) -> Iterator[None]:
+    """Hold the lock of the weights' folder in the cache, which is made if need be."""
     folder = places.cache() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _alone(name: str, notes: "Notes") -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            notes.say(f"another process fetches `{name}`; waiting for it")
+            say(f"another process is fetching or adding `{name}`; waiting for it")
             lock.acquire()
     except OSError as fault:
         raise MissingWeightsError(
@@ -115,13 +115,12 @@ def beside(place: Path, family: str, roles: Iterable[str]) -> dict[str, Path]:
     """
     folder = place if place.is_dir() else place.parent
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    varied = {role: _varied(pattern, names) for role, pattern in ROLES[family].items()}
+    varied = {role: _varied(patterns, names) for role, patterns in ROLES[family].items()}
     if place.is_file():
         keys = [key for candidates in varied.values() for key, name in candidates.items() if name == place.name]
         if not keys:
-            patterns = ", ".join(ROLES[family].values())
             raise WrongFileError(
-                f"`{place.name}` is none of the files of {family} weights, which are called {patterns}"
+                f"`{place.name}` is none of the files of {family} weights, which are called: {called(family)}"
             )
     else:
         keys = [next(iter(candidates)) for candidates in varied.values() if len(candidates) == 1]
@@ -139,11 +138,14 @@ def beside(place: Path, family: str, roles: Iterable[str]) -> dict[str, Path]:
     return found
 
 
-def _varied(pattern: str, names: list[str]) -> dict[str, str]:
-    """The names that fit a pattern, by what its first `*` stands for."""
-    first, *rest = (re.escape(part) for part in pattern.split("*"))
-    form = re.compile(f"{first}(.*){'.*'.join(rest)}")
-    return {match[1]: name for name in names if (match := form.fullmatch(name))}
+def _varied(patterns: Iterable[str], names: list[str]) -> dict[str, str]:
+    """The names that fit a pattern, by what its first `*` stands for; those of the first pattern before others."""
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        first, *rest = (re.escape(part) for part in pattern.split("*"))
+        form = re.compile(f"{first}(.*){'.*'.join(rest)}")
+        found = {match[1]: name for name in names if (match := form.fullmatch(name))} | found
+    return found
 
 
 def _usual(candidates: Mapping[str, str]) -> list[str]:
@@ -161,9 +163,9 @@ def _given(name: str, family: str, roles: Iterable[str]) -> dict[str, Path]:
             examine(path, path.name)
     except (WrongFileError, OSError) as fault:
         raise MissingWeightsError(f"the weights `{name}` can't be taken: {fault}") from fault
-    lacking = [f"{role} ({ROLES[family][role]})" for role in wanted if role not in found]
+    lacking = [role for role in wanted if role not in found]
     if lacking:
-        raise MissingWeightsError(f"the weights `{name}` lack {', '.join(lacking)}")
+        raise MissingWeightsError(f"the weights `{name}` are incomplete; missing: {called(family, *lacking)}")
     return found
 
 

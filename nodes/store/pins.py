@@ -58,7 +58,7 @@ def _place(name: str, file: File) -> Path:
 
 
 def _read(name: str, file: File) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         told = json.loads(_place(name, file).read_text(encoding="utf-8"))
         if isinstance(told, dict) and isinstance(told.get("seen"), dict):
             return told

@@ -38,7 +38,7 @@ def find(name: str) -> Record | None:
         told = json.loads((cache() / name / ADDED).read_text(encoding="utf-8"))
         files = {role: File(str(told["files"][role])) for role in ROLES[told["family"]] if role in told["files"]}
         return Record(name, told["family"], "added here", "yours to know", files)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -7,7 +7,7 @@ would save 50 ms (0.3 s for a large file from before torch 1.6).
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -19,14 +19,20 @@ from torch import Tensor
 from t2iflow.nodes.store import pickles
 from t2iflow.nodes.store.pickles import Holder, RefusedError, Storage, Stored
 
-UNDER = ("state_dict", "weights")
-"""Where dicts that hold more than weights have these."""
+UNDER = ("state_dict", "weights", "model", "model_state_dict", "module", "params_ema", "params", "ema")
+"""Where dicts that hold more than weights have these: Lightning's, DALLE-pytorch's, and what others' trainers write."""
+
+PARALLEL, COMPILED = "module.", "_orig_mod."
+"""What DataParallel puts before the names of all tensors, and `torch.compile` before those of a module."""
 
 LONGEST = 16 << 20
 """Bytes of what describes the tensors; in the largest checkpoints it takes less than one million."""
 
 MOST = 100
 """Things that a checkpoint says beside its tensors."""
+
+MOST_SAID = 10_000
+"""Values in such a thing, written out: a few bytes can hold themselves twice, and so on, sixty times over."""
 
 LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """What files begin with that torch wrote before 1.6, after two bytes of the pickles' protocol."""
@@ -55,14 +61,29 @@ def read(path: Path, *, drop: tuple[str, ...] = (), advice: str = "fetch it agai
 
     ValueError, with the advice, for a file that is damaged, no checkpoint, or holds more than weights.
     """
+    try:
+        return _content(path, drop)
+    except RefusedError as fault:
+        raise ValueError(f"`{path.name}` is refused, as {fault}") from fault
+    except ValueError as fault:
+        raise ValueError(f"`{path.name}` is damaged or no checkpoint: {fault}; {advice}") from fault
+
+
+def survey(path: Path) -> None:
+    """Raise ValueError, with the reason alone, where a file is no whole checkpoint; no tensor is read for that."""
+    _content(path, ("",))  # every name begins with nothing
+
+
+def _content(path: Path, drop: tuple[str, ...]) -> Content:
+    """What a checkpoint holds; RefusedError or ValueError with a reason, whatever is wrong."""
     with path.open("rb") as file:
         try:
             return _read(path, file, drop)
         except RefusedError as fault:
-            raise ValueError(f"`{path.name}` is refused, as it holds more than weights: {_spoken(fault)}") from fault
+            raise RefusedError(f"it holds more than weights: {_spoken(fault)}") from fault
         except Exception as fault:  # a stranger's bytes fail in zipfile, pickletools, safetensors, torch and here
             reason = _spoken(fault) if isinstance(fault, ValueError) else f"it makes no sense ({fault!r:.100})"
-            raise ValueError(f"`{path.name}` is damaged or no checkpoint: {reason}; {advice}") from fault
+            raise ValueError(reason) from fault
 
 
 def _spoken(fault: Exception) -> str:
@@ -87,8 +108,8 @@ def _read_safetensors(path: Path, drop: tuple[str, ...]) -> Content:
 
     try:
         with safe_open(path, "pt") as file:
-            names = list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names if not name.startswith(drop)}
+            names = _bare(file.keys())
+            tensors = {name: file.get_tensor(given) for given, name in names.items() if not name.startswith(drop)}
             data = dict(file.metadata() or {})
     except SafetensorError as fault:
         raise ValueError(str(fault)) from fault
@@ -125,12 +146,16 @@ class _Zip:
             raise ValueError("its numbers are stored big end first")
         self.root = pickles.follow(BytesIO(self._read("data.pkl")))
         self._mapped = torch.UntypedStorage.from_file(str(path), False, file.seek(0, 2))
+        self._left = len(self._mapped)
 
     def numbers(self, storage: Storage) -> torch.UntypedStorage:
         start, length = self._span(f"data/{storage.key}")
         needed = storage.length * storage.dtype.itemsize
         if length < needed:
             raise ValueError(f"its storage {storage.key} is cut short")
+        self._left -= needed
+        if self._left < 0:
+            raise RefusedError("its storages lie upon each other")
         part: torch.UntypedStorage = self._mapped[start : start + needed]
         # torch puts storages at multiples of 64; other programs, which have packed a file again, do not.
         return part if start % storage.dtype.itemsize == 0 else part.clone()
@@ -202,7 +227,8 @@ def _read_torch(file: _Container, drop: tuple[str, ...]) -> Content:
         # Where DeepSpeed keeps the tensors elsewhere, DALLE-pytorch leaves a message in their place.
         said = file.root.get("weights") if isinstance(file.root, dict) else None
         raise ValueError("it holds no tensors" + (f" but says: {said}" if isinstance(said, str) else ""))
-    asked = {name: stored for name, stored in tensors.items() if not name.startswith(drop)}
+    names = _bare(tensors)
+    asked = {names[given]: stored for given, stored in tensors.items() if not names[given].startswith(drop)}
     numbers = {storage: file.numbers(storage) for storage in {stored.storage: None for stored in asked.values()}}
     made = {
         name: torch.empty(0, dtype=stored.storage.dtype).set_(numbers[stored.storage], *stored[1:])
@@ -214,16 +240,32 @@ def _read_torch(file: _Container, drop: tuple[str, ...]) -> Content:
 def _sorted_out(root: Any) -> tuple[dict[str, Stored], dict[str, Any]]:
     """The tensors by their names, and what else is said in plain values."""
     if isinstance(root, Holder):
-        return dict(_walk(root, "", set())), {}
+        return _tensors_in(root), {}
     if not isinstance(root, dict):
         raise ValueError(f"it holds a {type(root).__name__.lower()}, not tensors by their names")
-    key = next((key for key in UNDER if isinstance(root.get(key), dict)), None)
-    named = root if key is None else root[key]
-    tensors = {name: value for name, value in named.items() if isinstance(name, str) and isinstance(value, Stored)}
+    key = next((key for key in UNDER if _tensors_in(root.get(key))), None)
+    tensors = _tensors_in(root if key is None else root[key])
     if key is None:
         return tensors, {}
     others = [(name, value) for name, value in root.items() if isinstance(name, str) and name != key]
     return tensors, {name: value for name, value in others[:MOST] if _is_plain(value)}
+
+
+def _tensors_in(value: Any) -> dict[str, Stored]:
+    """The tensors of a state dict, or of a whole module, by their names."""
+    if isinstance(value, Holder):
+        return dict(_walk(value, "", set()))
+    named = value.items() if isinstance(value, dict) else ()
+    return {name: part for name, part in named if isinstance(name, str) and isinstance(part, Stored)}
+
+
+def _bare(names: Iterable[str]) -> dict[str, str]:
+    """For each name in a file the one that the network itself has, without those of its wrappers."""
+    given = list(names)
+    bare = [name.replace(COMPILED, "") for name in given]
+    while bare and all(name.startswith(PARALLEL) for name in bare):
+        bare = [name.removeprefix(PARALLEL) for name in bare]
+    return dict(zip(given, bare if len(set(bare)) == len(given) else given, strict=True))
 
 
 def _walk(module: Holder, prefix: str, met: set[int]) -> Iterator[tuple[str, Stored]]:
@@ -243,14 +285,14 @@ def _walk(module: Holder, prefix: str, met: set[int]) -> Iterator[tuple[str, Sto
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether there are only plain values in it, however deep."""
-    waiting, met = [value], set()
-    while waiting:
+    """Whether there are only plain values in it, and not too many once each is written out where it stands."""
+    waiting = [value]
+    for _ in range(MOST_SAID):
+        if not waiting:
+            return True
         value = waiting.pop()
         if type(value) in (dict, list, tuple):
-            if id(value) not in met:
-                met.add(id(value))
-                waiting += [*value, *value.values()] if isinstance(value, dict) else value
+            waiting += [*value, *value.values()] if isinstance(value, dict) else value
         elif not isinstance(value, str | int | float | bytes | None):
             return False
-    return True
+    return False

@@ -1,5 +1,6 @@
 """Checkpoints that would do harm if they were unpickled, in each format: refused, and nothing is done."""
 
+import copy
 import functools
 import io
 import operator
@@ -20,6 +21,8 @@ import torch
 from torch import nn
 
 from t2iflow.nodes.perceptors import checkpoint
+from t2iflow.nodes.perceptors.missing import MissingWeightsError
+from t2iflow.nodes.store import pickles
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.store.tensors import read
 from tests.nodes import checkpoints
@@ -137,7 +140,8 @@ def test_no_checkpoint_of_any_family_runs_anything(file: str, save: Save, notes:
         {"weights": {"a": torch.ones(2)}, "hparams": {"dim": harm}},
     ):
         save(content, Path(file))
-        with pytest.raises(ValueError, match=r"holds more than weights: it names (builtins|__builtin__)\.eval"):
+        said = r"holds more than weights: it names (builtins|__builtin__)\.eval"
+        with pytest.raises(MissingWeightsError, match=said):
             obtain(file, family, notes, roles=(role,)).tensors(role)
         assert os.listdir() == [file]
 
@@ -286,6 +290,23 @@ def test_what_is_said_does_not_steer_the_terminal() -> None:
     assert "\x1b" not in refused(Path("a.pt"))
 
 
+def doubled(times: int) -> bytes:
+    """A tuple of a tuple twice, of that twice, and so on: a few bytes a time, that would fill any memory."""
+    return b")" + b"".join(b"q%ch%c\x86" % (n, n) for n in range(times))
+
+
+def test_what_holds_itself_twice_sixty_times_over_is_left_out() -> None:
+    said = b"}(" + text("hparams") + doubled(60) + text("dim") + b"K\x04" + text("weights") + b"}"
+    wrap_zip(said + text("a") + tensor() + b"su.", Path("a.pt"))
+    assert read(Path("a.pt")).data == {"dim": 4}
+
+
+def test_a_program_of_too_many_instructions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickles, "MOST", 1000)
+    wrap_zip(b"]" + b"}a" * 500 + b".", Path("a.pt"))
+    assert "more than 1,000 instructions" in refused(Path("a.pt"))
+
+
 # Containers
 
 
@@ -308,6 +329,19 @@ def test_entries_that_lie_about_where_they_are_do_not_reach_out() -> None:
         assert start < at
         Path("a.pt").write_bytes(whole[: start + 42] + place + whole[start + 46 :])
         refused(Path("a.pt"))
+
+
+def test_entries_that_lie_upon_each_other_are_refused() -> None:
+    storages = [STORAGE.replace(b"K\x10", b"M\0\x0a").replace(text("0"), text(str(key))) for key in range(40)]
+    stored = [b"(" + text(f"a{key}") + tensor(storage) + b"u" for key, storage in enumerate(storages)]
+    with zipfile.ZipFile("a.pt", "w") as file:
+        file.writestr("archive/data.pkl", b"}" + b"".join(stored) + b".")
+        file.writestr("archive/data/0", bytes(2560 * 4))
+        for key in range(1, 40):
+            again = copy.copy(file.getinfo("archive/data/0"))
+            again.filename = f"archive/data/{key}"
+            file.filelist.append(again)
+    assert "upon each other" in refused(Path("a.pt"))
 
 
 def test_names_of_entries_lead_nowhere() -> None:

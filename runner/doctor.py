@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -35,7 +36,9 @@ CLIP = ("torchvision", "open_clip_torch")
 """What only real CLIPs need."""
 
 IMPORTING = """
-import importlib, json, sys
+import sys
+sys.path[:] = [place for place in sys.path if place]  # a `timeit.py` in the working folder is not the library's
+import importlib, json
 for name in sys.argv[1:]:
     fault = None
     try:
@@ -45,7 +48,10 @@ for name in sys.argv[1:]:
     print("\\0" + json.dumps([name, fault]), flush=True)
 """
 PATIENCE = 120.0
-"""Seconds that imports may take."""
+"""Seconds that all imports together may take."""
+
+SLOW = "not known: importing it took too long, as on a busy machine"
+"""What is said of a module that could not be tried in time, which says nothing of the module."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +150,14 @@ def _generators() -> Finding:
 def _packages() -> Iterator[Finding]:
     """Whether packages can be imported, tried in another process, which a broken one can't harm."""
     needed = [name for name in _required() if name not in (*WEIGHTS, *CLIP, "torch")]
-    faults = dict(imports([NAMES.get(name, name.replace("-", "_")) for name in (*needed, *CLIP)]))
+    faults = dict(imports([_module(name) for name in (*needed, *CLIP)]))
     well = []
     for name in needed:
-        fault = faults[NAMES.get(name, name.replace("-", "_"))]
+        fault = faults[_module(name)]
         if fault is None:
             well.append(name)
+        elif fault == SLOW:
+            yield Finding(True, f"{name} {_version(name)}: {SLOW}", "try again when the machine is idle")
         elif _version(name):
             yield Finding(False, f"{name} {_version(name)} can't be imported: {fault}", _again(name))
         else:
@@ -165,7 +173,9 @@ def _clip(faults: dict[str, str | None]) -> Finding:
     if absent:
         return Finding(True, f"real CLIPs can't be used without {' and '.join(absent)}; all else works", mend)
     for name in CLIP:
-        fault = faults[NAMES.get(name, name)]
+        fault = faults[_module(name)]
+        if fault == SLOW:
+            return Finding(True, f"real CLIPs, {name}: {SLOW}", "try again when the machine is idle")
         if fault is not None:
             what = f"real CLIPs can't be used: {name} {_version(name)} fails beside torch {torch.__version__}: {fault}"
             return Finding(False, what, mend)
@@ -173,25 +183,33 @@ def _clip(faults: dict[str, str | None]) -> Finding:
 
 
 def imports(names: Iterable[str], patience: float = PATIENCE) -> Iterator[tuple[str, str | None]]:
-    """Import modules in another process; gives for each what went wrong, or None. One that ends the process or takes
-    too long is named, and the others are tried without it."""
-    left = list(names)
+    """Import modules in another process; gives for each what went wrong, or None. The others are tried without one that
+    ends the process; what could not be tried before the time is up is SLOW."""
+    left, until = list(names), time.monotonic() + patience
     while left:
         try:
             done = subprocess.run(
                 [sys.executable, "-W", "ignore", "-c", IMPORTING, *left],
                 capture_output=True,
-                timeout=patience,
+                timeout=max(until - time.monotonic(), 0),
                 check=False,
             )
-            told, end = done.stdout, f"it ends the process (code {done.returncode})"
+            printed, end = done.stdout, f"it ends the process (code {done.returncode})"
         except subprocess.TimeoutExpired as fault:
-            told, end = fault.stdout or b"", f"it takes more than {patience:g} s"
-        answers = dict(json.loads(line) for line in re.findall(rb"\0(\[.*\])", told))
+            printed, end = fault.stdout or b"", SLOW
+        answers = dict(json.loads(line) for line in re.findall(rb"\0(\[.*\])", printed))
         yield from answers.items()
         left = [name for name in left if name not in answers]
+        if end == SLOW:
+            yield from ((name, SLOW) for name in left)
+            return
         if left:
             yield left.pop(0), end
+
+
+def _module(name: str) -> str:
+    """What is imported of a package."""
+    return NAMES.get(name, name.replace("-", "_"))
 
 
 def _required() -> list[str]:

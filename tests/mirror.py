@@ -138,6 +138,29 @@ def late(seconds: float) -> Callable[[Answer], None]:
     return answer
 
 
+def half(request: Answer) -> None:
+    """Give half of it in chunks, as if that were all."""
+    data = request.mirror.files[request.path]
+    part = data[: len(data) // 2]
+    request.protocol_version = "HTTP/1.1"
+    request.send_response(200)
+    request.send_header("Transfer-Encoding", "chunked")
+    request.body(f"{len(part):x}\r\n".encode() + part + b"\r\n0\r\n\r\n", None)
+    request.close_connection = True
+
+
+def forever(line: bytes) -> Callable[[Answer], None]:
+    """Send the same line again and again, and never an answer."""
+
+    def answer(request: Answer) -> None:
+        with contextlib.suppress(OSError):
+            for _ in range(10_000):
+                request.wfile.write(line)
+                time.sleep(0.01)
+
+    return answer
+
+
 def busy(request: Answer) -> None:
     """Say that there are too many requests just now."""
     request.send_error(503)

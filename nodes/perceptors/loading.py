@@ -36,6 +36,7 @@ def load(name: str, weights: str | None, device: torch.device, precision: Precis
 def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, notes: Notes) -> Any:
     """A CLIP in OpenAI's form, its architecture read off the tensors."""
     weights = checkpoint.read(file)
+    _check_words(library, file, weights)
     try:
         shape = checkpoint.shape(weights.tensors)
         network = library.CLIP(
@@ -57,6 +58,17 @@ def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, 
     if dtype != torch.float32:
         library.model.convert_weights_to_lp(network, dtype)
     return network
+
+
+def _check_words(library: ModuleType, file: Path, weights: checkpoint.Weights) -> None:
+    """Refuse a CLIP of another vocabulary than OpenAI's, which would read every prompt as other words."""
+    words = weights.tensors.get("token_embedding.weight")
+    known = library.SimpleTokenizer().vocab_size
+    if words is not None and len(words) != known:
+        raise ValueError(
+            f"`{file.name}` is a CLIP with {len(words):,} words where OpenAI's have {known:,}, so it needs a tokenizer "
+            "of its own; if open_clip knows its architecture, write `name: architecture:file`"
+        )
 
 
 def _named(library: ModuleType, architecture: str, file: Path, quick: bool, dtype: torch.dtype) -> Any:

@@ -3,9 +3,12 @@
 import difflib
 import os
 import re
+import socket
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import torch
 
@@ -25,6 +28,12 @@ OPENAI = {
     "RN50x64": "RN50x64",
 }
 """OpenAI's names, and open_clip's for the same architectures."""
+
+PATIENCE = 10.0
+"""Seconds that a server may take to answer at all."""
+PORTS = {"https": 443}
+
+WITHOUT = "The bundled perceptor `lite` needs no download: most recipes use it with `--preset lite`"
 
 FILES = (".pt", ".pth", ".bin", ".safetensors")
 CACHE = "~/.cache/clip"
@@ -127,10 +136,34 @@ def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Note
     if os.environ.get("T2IFLOW_OFFLINE", "0") not in ("", "0"):
         raise MissingWeightsError(
             f"the weights of {name} are not here, and T2IFLOW_OFFLINE forbids to fetch them from {where}. Looked in "
-            f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`"
+            f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`. {WITHOUT}"
         )
-    notes.say(f"fetching the weights of {name} from {where}")
+    fault = _unreachable(record)
+    if fault is None:
+        notes.say(f"fetching the weights of {name} from {where}")
+        try:
+            return Path(library.pretrained.download_pretrained(record))
+        except Exception as raised:  # of urllib, httpx, huggingface_hub and others
+            fault = str(raised).strip().partition("\n")[0] or type(raised).__name__
+    raise MissingWeightsError(
+        f"the weights of {name} are not here and can't be fetched from {where}: {fault}. {WITHOUT}"
+    )
+
+
+def _unreachable(record: dict[str, Any]) -> str | None:
+    """Why the server of these weights, or the proxy on the way, takes no connection; None if it does.
+
+    Asked first, since Hugging Face's library tries again for a minute, and says so at length.
+    """
+    address = record.get("url") or ""
+    if record.get("hf_hub"):
+        address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    parts = urlsplit(address)
+    proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    if proxy:
+        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
     try:
-        return Path(library.pretrained.download_pretrained(record))
-    except Exception as fault:  # of urllib, httpx, huggingface_hub and others
-        raise MissingWeightsError(f"the weights of {name} can't be fetched from {where}: {fault}") from fault
+        socket.create_connection((parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)), PATIENCE).close()
+    except (OSError, ValueError) as fault:
+        return f"{parts.hostname} can't be reached ({fault})"
+    return None

@@ -209,6 +209,24 @@ def test_weights_that_are_missing_offline_are_named(offline: Path, notes: Heard,
         nodes.model(CPU, notes, name="ViT-B/32")
 
 
+@pytest.mark.parametrize("record", [{"url": "http://127.0.0.1:1/ViT.pt"}, {"hf_hub": "somebody/ViT/"}])
+def test_a_server_out_of_reach_is_named_at_once(
+    record: dict[str, Any], notes: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("HF_HUB_CACHE", "/nowhere")
+    with pytest.raises(MissingWeightsError, match=r"127.0.0.1 can't be reached .*needs no download.*--preset lite"):
+        sources.obtain(ModuleType("without a downloader"), record, "ViT-B/32", notes)
+    assert notes.said == []
+
+
+def test_a_clip_of_another_vocabulary_is_refused(tmp_path: Path, notes: Heard, library: ModuleType) -> None:
+    tensors = {**checkpoints.vit(), "token_embedding.weight": torch.zeros(2500, 16)}
+    torch.save(tensors, tmp_path / "multilingual.pt")
+    with pytest.raises(ValueError, match=r"2,500 words where OpenAI's have 49,408.*tokenizer of its own"):
+        nodes.model(CPU, notes, name=str(tmp_path / "multilingual.pt"))
+
+
 def test_a_file_in_openais_cache_that_is_not_whole_is_not_loaded(
     offline: Path, notes: Heard, library: ModuleType, files: dict[str, Path]
 ) -> None:

@@ -177,6 +177,28 @@ def test_dalle_pytorchs_dicts_say_what_they_were_made_with(tmp_path: Path, notes
     assert "weights" not in told
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda tensors: {"model": tensors, "epoch": 3},
+        lambda tensors: {"state_dict": {f"module.{name}": tensor for name, tensor in tensors.items()}},
+        lambda tensors: {f"_orig_mod.{name}": tensor for name, tensor in tensors.items()},
+        lambda tensors: {"params_ema": {f"module._orig_mod.{name}": tensor for name, tensor in tensors.items()}},
+        lambda tensors: {"model_state_dict": {f"module.module.{name}": tensor for name, tensor in tensors.items()}},
+    ],
+)
+@TORCHS
+def test_what_trainers_and_wrappers_add_is_taken_off(save: Save, wrap: Callable[..., Any], tmp_path: Path) -> None:
+    save(wrap(some()), tmp_path / "a.pt")
+    assert same(read(tmp_path / "a.pt").tensors, some())
+    assert read(tmp_path / "a.pt", drop=("ha",)).tensors.keys() == some().keys() - {"half"}
+
+
+def test_names_that_would_be_one_stay_two(tmp_path: Path) -> None:
+    save_zip({"a.b": torch.ones(1), "a._orig_mod.b": torch.zeros(1)}, tmp_path / "a.pt")
+    assert read(tmp_path / "a.pt").tensors.keys() == {"a.b", "a._orig_mod.b"}
+
+
 @TORCHS
 def test_whole_modules_are_walked_without_their_classes(
     save: Save, tmp_path: Path, absent: Callable[[str, type], type], notes: Heard

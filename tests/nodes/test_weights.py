@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -11,12 +12,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from t2iflow.nodes.perceptors.missing import MissingWeightsError
-from t2iflow.nodes.store import download, finding
+from t2iflow.nodes.store import adding, download, finding, places
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.weights import KNOWN, ROLES
-from tests.mirror import Mirror, busy, cut, late, page, short, slow, whole
+from tests.mirror import Mirror, busy, cut, forever, half, late, page, short, slow, whole
 from tests.nodes.conftest import Heard
 
 DECODER = "/taesd/taesd_decoder.pth"
@@ -123,6 +125,92 @@ def test_a_part_from_one_mirror_is_not_gone_on_with_from_another(
     monkeypatch.setattr(download, "ATTEMPTS", 1)
     assert fetch(notes).read_bytes() == other
     assert mirror.asked[1] == (f"/b{DECODER}", None)
+
+
+def legacy(seed: int = 0) -> bytes:
+    """A checkpoint of 5 MB, as torch wrote it before 1.6."""
+    file = io.BytesIO()
+    numbers = torch.randn(1_250_000, generator=torch.Generator().manual_seed(seed))
+    torch.save({"weight": numbers}, file, _use_new_zipfile_serialization=False)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [GOOD, legacy()], ids=["zip", "legacy"])
+def test_what_a_server_calls_the_whole_and_is_half_is_not_taken(content: bytes, mirror: Mirror, notes: Heard) -> None:
+    mirror.files[DECODER] = content
+    mirror.first[DECODER] = [half]
+    with pytest.raises(MissingWeightsError, match="is cut short"):
+        fetch(notes)
+    assert fetch(notes).read_bytes() == content
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X", b""], ids=["continue", "letters", "nothing"])
+def test_an_answer_that_never_begins_is_given_up(
+    line: bytes, mirror: Mirror, notes: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T2IFLOW_TIMEOUT", "0.3")
+    mirror.files[DECODER] = GOOD
+    mirror.first[DECODER] = [forever(line)] * download.ATTEMPTS
+    with pytest.raises(MissingWeightsError, match=r"can't be fetched"):
+        fetch(notes)
+    assert mirror.counts[DECODER] == download.ATTEMPTS
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("inf", 86_400), ("-1", 0.01), ("nan", 30), ("soon", 30), ("1e400", 86_400)])
+def test_how_long_to_wait_is_read_with_care(said: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T2IFLOW_TIMEOUT", said)
+    assert download.patience() == seconds
+
+
+@pytest.mark.parametrize("name", ["added.json", "taesd_decoder.pth.pin", "taesd_decoder.pth.part.from"])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"family": ["vqgan"], "files": 3}', b'"text"', b"\xff", b""])
+def test_damaged_notes_in_the_cache_are_passed_over(
+    name: str, content: bytes, mirror: Mirror, notes: Heard, own_cache: Path
+) -> None:
+    mirror.files[DECODER] = GOOD
+    for weights in ("taesd", "mine"):
+        (own_cache / weights).mkdir(parents=True)
+        (own_cache / weights / name).write_bytes(content)
+    assert places.find("mine") is None
+    assert [record.name for record in places.every()] == list(KNOWN)
+    assert fetch(notes).read_bytes() == GOOD
+
+
+def test_a_users_file_is_never_written_into(mirror: Mirror, notes: Heard, own_cache: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "taesd_decoder.pth"
+    theirs.write_bytes(GOOD)
+    (own_cache / "taesd").mkdir(parents=True)
+    for name in ("taesd_decoder.pth.part", ".taesd_decoder.pth.added"):  # what a kill may leave
+        os.link(theirs, own_cache / "taesd" / name)
+    mirror.files[DECODER] = other = checkpoint(1)
+    assert fetch(notes).read_bytes() == other
+    adding.add("taesd", [theirs])
+    adding.add("taesd", [theirs])
+    assert theirs.read_bytes() == GOOD
+    assert fetch(notes).read_bytes() == GOOD
+
+
+def test_no_two_add_and_fetch_the_same_weights_at_once(own_cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "taesd_decoder.pth").write_bytes(GOOD)
+    waiting = threading.Event()
+    with finding.alone("taesd", print):
+        thread = threading.Thread(
+            target=lambda: adding.add("taesd", [tmp_path / "taesd_decoder.pth"], say=lambda text: waiting.set())
+        )
+        thread.start()
+        assert waiting.wait(30)
+        assert not (own_cache / "taesd" / "taesd_decoder.pth").exists()
+    thread.join()
+    assert (own_cache / "taesd" / "taesd_decoder.pth").exists()
+
+
+def test_safetensors_serve_in_any_files_place(own_cache: Path, tmp_path: Path, notes: Heard) -> None:
+    for name in ("taesd_decoder.safetensors", "taesd_encoder.pth"):
+        save_file({"module.weight": torch.ones(3)}, tmp_path / name)
+    adding.add("mine", [tmp_path])
+    for weights in ("mine", str(tmp_path)):
+        found = obtain(weights, "taesd", notes)
+        assert found.tensors("decoder").keys() == found.tensors("encoder").keys() == {"weight"}
 
 
 @pytest.mark.parametrize("fault", [page("text/html"), page("application/octet-stream"), short])

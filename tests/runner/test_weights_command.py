@@ -206,6 +206,9 @@ def test_the_family_is_guessed_from_names(name: str, family: str, own_cache: Pat
         (["taesd", "page_decoder.pth"], 4, "it is a web page"),
         (["mine", "cut.ckpt"], 4, "it is cut short"),
         (["mine", "nowhere.ckpt"], 2, "there is no file `nowhere.ckpt`"),
+        (["mine", "pipe.ckpt"], 2, "`pipe.ckpt` is no file"),
+        (["mine", "legacy.ckpt"], 4, "is cut short"),
+        (["mine", "a" * 300 + ".ckpt"], 1, "File name too long"),
         (["mine", "notes.doc"], 2, "no family's files are called so"),
         (["taesd", "mine/last.ckpt"], 2, "none of the files of taesd weights"),
         (["../mine", "mine/last.ckpt"], 2, "can't be a name"),
@@ -221,6 +224,9 @@ def test_wrong_files_are_not_added(
     (tmp_path / "page_decoder.pth").write_bytes(b"\n<!DOCTYPE html><html></html>")
     (tmp_path / "cut.ckpt").write_bytes(GOOD[: len(GOOD) // 2])
     (tmp_path / "notes.doc").write_bytes(b"something")
+    os.mkfifo(tmp_path / "pipe.ckpt")
+    torch.save({"a": torch.ones(1000)}, tmp_path / "legacy.ckpt", _use_new_zipfile_serialization=False)
+    os.truncate(tmp_path / "legacy.ckpt", 3000)
     ended = Ended("add", *arguments)
     assert ended.code == code
     assert told in ended.err

@@ -156,7 +156,9 @@ def test_an_answer_that_never_begins_is_given_up(
     assert mirror.counts[DECODER] == download.ATTEMPTS
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("inf", 86_400), ("-1", 0.01), ("nan", 30), ("soon", 30), ("1e400", 86_400)])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("inf", 86_400), ("-1", 0.01), ("nan", 30), ("soon", 30), ("1e400", 86_400)]
+)
 def test_how_long_to_wait_is_read_with_care(said: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T2IFLOW_TIMEOUT", said)
     assert download.patience() == seconds

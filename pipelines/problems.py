@@ -157,10 +157,18 @@ def _window(line: str, place: Place) -> tuple[str, int, int]:
     return before + part + after, start - first + len(before), max(1, min(place.width, first + len(part) - start))
 
 
+def printable(text: str) -> str:
+    """The text without control characters, which could move a terminal's cursor or turn its writing; lines stay."""
+    return "\n".join(map(_clean_line, text.split("\n")))
+
+
 def _clean(text: str, limit: int = 500) -> str:
-    """The text on one line without control characters, which could move a terminal's cursor or turn its writing."""
-    part = text if len(text) <= limit else text[: limit - 3] + "..."
-    return "".join(sign if sign.isprintable() or sign in JOINERS else _stand_in(sign) for sign in part)
+    """The text on one line, without control characters."""
+    return _clean_line(text if len(text) <= limit else text[: limit - 3] + "...")
+
+
+def _clean_line(text: str) -> str:
+    return "".join(sign if sign.isprintable() or sign in JOINERS else _stand_in(sign) for sign in text)
 
 
 def _stand_in(sign: str) -> str:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from t2iflow.runner import weights
+from t2iflow.runner import console, weights
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from t2iflow.nodes.ambient import Part
     from t2iflow.pipelines.plan import Plan
     from t2iflow.runner.events import Listener
@@ -56,6 +54,7 @@ def main() -> None:
     # Threads that spin long while they wait for each other slow a busy machine down severalfold, and gain nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    console.forgive()
     app()
 
 
@@ -119,7 +118,7 @@ def check(recipe: RecipeArgument, settings: Settings = None, preset: Presets = N
     """Look for all mistakes in a recipe, without running it."""
     plan = _plan(recipe, settings, preset)
     count = len(plan.graph.recipe.nodes)
-    _out().print(f"{recipe}: nothing wrong ({count} nodes)", highlight=False)
+    console.out().print(f"{recipe}: nothing wrong ({count} nodes)", highlight=False, markup=False)
 
 
 @app.command()
@@ -141,7 +140,7 @@ def plan(
         text = changing(made) if schedules else preview(made, device)
     except NoDeviceError as fault:
         _fail(str(fault), USAGE)
-    _out().print(text, highlight=False, markup=False, soft_wrap=True)
+    console.out().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -165,7 +164,7 @@ def show(
     }
     if stage not in stages:
         _fail(f"unknown stage `{stage}`: choose one of {', '.join(stages)}", USAGE)
-    _write(stages[stage]())
+    console.write(stages[stage]())
 
 
 @app.command()
@@ -181,7 +180,7 @@ def graph(
 
     if form not in draw.FORMATS:
         _fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
-    _write(draw.FORMATS[form](_plan(recipe, settings, preset)))
+    console.write(draw.FORMATS[form](_plan(recipe, settings, preset)))
 
 
 @app.command()
@@ -191,7 +190,7 @@ def nodes(name: Annotated[Optional[str], typer.Argument(help="A node, or a famil
     from t2iflow.runner.session import USAGE
 
     try:
-        _write(reference.about(name) if name else reference.listing())
+        console.write(reference.about(name) if name else reference.listing())
     except LookupError as fault:
         _fail(str(fault.args[0]), USAGE)
 
@@ -203,9 +202,9 @@ def recipes(name: Annotated[Optional[str], typer.Argument(help="A shipped recipe
 
     if name is None:
         for known, path in shipped_recipes().items():
-            _out().print(f"[bold]{known:24}[/bold] {headline(path)}", highlight=False)
+            console.out().print(f"[bold]{known:24}[/bold] {headline(path)}", highlight=False)
     else:
-        _write(_shipped(name).read_text(encoding="utf-8"))
+        console.write(_shipped(name).read_text(encoding="utf-8"))
 
 
 @app.command()
@@ -225,7 +224,7 @@ def new(
         _fail(f"`{target}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
     except OSError as fault:
         _fail(f"can't write `{target}`: {fault.strerror}", FAILED)
-    _out().print(f"wrote {target}; try `t2iflow run {target}`", highlight=False)
+    console.out().print(f"wrote {target}; try `t2iflow run {target}`", highlight=False, markup=False)
 
 
 @app.command()
@@ -235,7 +234,7 @@ def schema() -> None:
 
     from t2iflow.pipelines.schema import recipe_schema
 
-    _write(json.dumps(recipe_schema(), indent=2) + "\n")
+    console.write(json.dumps(recipe_schema(), indent=2) + "\n")
 
 
 @app.command()
@@ -247,10 +246,10 @@ def doctor() -> None:
     healthy = True
     for finding in examine():
         mark = "[green]ok[/green]  " if finding.well else "[red]broken[/red]"
-        _out().print(mark, end=" ", highlight=False)
-        _out().print(finding.what, highlight=False, markup=False, soft_wrap=True)
+        console.out().print(mark, end=" ", highlight=False)
+        console.out().print(finding.what, highlight=False, markup=False, soft_wrap=True)
         if finding.mend:
-            _out().print(f"       mend: {finding.mend}", highlight=False, markup=False, soft_wrap=True)
+            console.out().print(f"       mend: {finding.mend}", highlight=False, markup=False, soft_wrap=True)
         healthy = healthy and finding.well
     raise typer.Exit(0 if healthy else FAILED)
 
@@ -278,7 +277,7 @@ def _plan(
             made = compile_recipe(read_anything(where, presets or [], smaller, problems), problems)
         return made
     except RecipeError as fault:
-        _err().print(render(fault.problems, fault.sources), highlight=False, markup=False, soft_wrap=True)
+        console.err().print(render(fault.problems, fault.sources), highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(INVALID) from None
 
 
@@ -306,7 +305,7 @@ def _listeners(json: bool) -> list["Listener"]:
     from t2iflow.runner.progress import Reporter
 
     if not json:
-        return [Reporter(_err())]
+        return [Reporter(console.err())]
 
     def write(line: str) -> None:
         sys.stdout.write(line)
@@ -318,7 +317,7 @@ def _listeners(json: bool) -> list["Listener"]:
 def _finish(outcome: "Outcome") -> NoReturn:
     if outcome.message:
         start = "error: " if outcome.code else ""
-        _err().print(f"{start}{outcome.message}", highlight=False, markup=False, soft_wrap=True)
+        console.err().print(f"{start}{outcome.message}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(outcome.code)
 
 
@@ -333,23 +332,6 @@ def _shipped(name: str) -> Path:
     return known[name]
 
 
-def _out() -> "Console":
-    from rich.console import Console
-
-    return Console()
-
-
-def _err() -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def _write(text: str) -> None:
-    """Print as it is: meant to be piped."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-
-
 def _fail(text: str, code: int) -> NoReturn:
-    _err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
+    console.err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(code)

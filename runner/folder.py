@@ -115,7 +115,8 @@ class EventLog:
             if event.at - self._last < STEP_EVERY and event.step + 1 < event.steps:
                 return
             self._last = event.at
-        self._write(json.dumps(plain(event, self._began), ensure_ascii=False) + "\n")
+        # In ASCII, which every encoding of a terminal has, and in which even a name that is no text can be written.
+        self._write(json.dumps(plain(event, self._began)) + "\n")
 
 
 def tidy(path: Path, ended: Ended) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from t2iflow.runner.console import err
 
+if TYPE_CHECKING:
     from t2iflow.nodes.store.download import Watch
     from t2iflow.nodes.weights import Record
 
@@ -86,7 +86,7 @@ def verify(names: SomeNames = None) -> None:
     for record in [_record(name) for name in names] if names else places.every():
         found = {role: path for role in record.files if (path := finding.seen(record, role))}
         if names and not found:
-            _err().print(f"{record.name}: not here", highlight=False, markup=False)
+            err().print(f"{record.name}: not here", highlight=False, markup=False)
             well = False
         for role, path in found.items():
             file = record.files[role]
@@ -187,7 +187,7 @@ class _Voice:
     """Notes to a person, on standard error."""
 
     def say(self, text: str) -> None:
-        _err().print(text, highlight=False, markup=False, soft_wrap=True)
+        err().print(text, highlight=False, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         self.say(f"warning: {text}")
@@ -200,7 +200,7 @@ def _progress(voice: _Voice) -> Iterator["Watch"]:
 
     from t2iflow.nodes.store.finding import Intervals
 
-    console = _err()
+    console = err()
     if not console.is_terminal:
         yield Intervals(voice)
         return
@@ -212,12 +212,6 @@ def _progress(voice: _Voice) -> Iterator["Watch"]:
         )
 
 
-def _err() -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
 def _fail(text: str, code: int) -> NoReturn:
-    _err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
+    err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(code)

@@ -1,0 +1,52 @@
+"""Where commands print: no text of a recipe or a file's name can move the cursor, and none fails to be printed."""
+
+import codecs
+import io
+import sys
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.text import Text
+
+from t2iflow.pipelines.problems import printable
+
+PLAIN = str.maketrans("▁▂▃▄▅▆▇█━╸╺•→…", "_.-:=+*#-  *>.")
+"""What stands for the signs that we draw with, where the terminal has none of them."""
+
+
+class Console(RichConsole):
+    """A terminal, or a file in its place; texts are shown without control characters."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """The text with its markup, cleaned first."""
+        return super().render_str(printable(text), **how)
+
+
+def out() -> Console:
+    """Standard output."""
+    return Console()
+
+
+def err() -> Console:
+    """Standard error."""
+    return Console(stderr=True)
+
+
+def write(text: str) -> None:
+    """Print as it is: meant to be piped."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def forgive() -> None:
+    """Let both streams print a stand-in for what their encoding lacks, such as `\\xe9`, rather than fail."""
+    codecs.register_error("t2iflow.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="t2iflow.plain")
+
+
+def _plain(fault: UnicodeError) -> tuple[str, int]:
+    if not isinstance(fault, UnicodeEncodeError):
+        raise fault
+    text = fault.object[fault.start : fault.end]
+    return text.translate(PLAIN).encode("ascii", "backslashreplace").decode("ascii"), fault.end

@@ -1,0 +1,39 @@
+"""What commands print reaches every terminal, and moves none of its cursors."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from t2iflow.runner.cli import main
+from tests.runner.conftest import COPY, Command
+
+MOVES = "\x1b[2J\x1b]0;owned\x07\u202e"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("command", [["show"], ["check"], ["plan"], ["graph"]])
+def test_a_terminal_without_our_letters_gets_stand_ins(
+    encoding: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "狐.yaml"
+    recipe.write_text(COPY.replace("Copy a picture", "狐 é").replace("rate: 0.05", "rate: {0: 0.1, 5: 0.2}"), "utf-8")
+    screens = [io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", screens[0])
+    monkeypatch.setattr(sys, "stderr", screens[1])
+    monkeypatch.setattr(sys, "argv", ["t2iflow", *command, str(recipe)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    screens[0].flush()
+    assert ended.value.code == 0
+    assert screens[0].buffer.getvalue()  # type: ignore[attr-defined]
+    assert not screens[1].buffer.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("verb", ["check", "plan", "run"])
+def test_a_file_whose_name_moves_the_cursor_moves_nothing(verb: str, command: Command, tmp_path: Path) -> None:
+    (tmp_path / f"{MOVES}.yaml").write_text(COPY.partition("title")[0] + COPY.partition("picture\n")[2], "utf-8")
+    told = command(verb, f"{MOVES}.yaml")
+    assert told.code == 0
+    assert not set(MOVES[:1] + MOVES[-2:]) & set(told.out + told.err)

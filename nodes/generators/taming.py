@@ -83,7 +83,7 @@ class Layout(BaseModel, frozen=True):
             raise ValueError(f"the yaml of the weights `{name}` is not a VQGAN's: {place}: {first['msg']}") from fault
         except KeyError as fault:
             raise ValueError(f"the yaml of the weights `{name}` is not a VQGAN's: it lacks {fault}") from fault
-        except (yaml.YAMLError, ValueError, TypeError) as fault:
+        except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as fault:
             raise ValueError(f"the yaml of the weights `{name}` is not a VQGAN's: {fault}") from fault
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.store import finding, places
-from t2iflow.nodes.store.tensors import Content, read
+from t2iflow.nodes.store.tensors import LONGEST, Content, read
 from t2iflow.nodes.weights import KNOWN, ROLES
 
 
@@ -21,8 +21,11 @@ class Weights:
     files: Mapping[str, Path]
 
     def text(self, role: str) -> str:
-        """What a file of text says: a configuration, a vocabulary."""
-        return self.files[role].read_text(encoding="utf-8")
+        """What a file of text says: a configuration, a vocabulary. ValueError for one that no family has."""
+        path = self.files[role]
+        if path.stat().st_size > LONGEST:
+            raise ValueError(f"`{path.name}` of the weights `{self.name}` is longer than {LONGEST >> 20} MB")
+        return path.read_text(encoding="utf-8")
 
     def tensors(self, role: str, drop: tuple[str, ...] = ()) -> dict[str, Tensor]:
         """The tensors of a checkpoint by their names, mapped from disk; without those under the prefixes in `drop`.

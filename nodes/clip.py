@@ -17,8 +17,9 @@ from t2iflow.nodes.node import node
 from t2iflow.nodes.perceptor import Clip, Composes, Seen, Wanted
 from t2iflow.nodes.perceptors.loading import Precision, load
 from t2iflow.nodes.perceptors.sources import find
+from t2iflow.nodes.prompts import Phrase, doubt, read_prompt, reading, shortened
 from t2iflow.nodes.scenes import Timetable, read_scenes
-from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath
+from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath, Words
 
 WeightsPath = Annotated[str, Reads("weights")]
 
@@ -57,8 +58,9 @@ def model(
 def text(clip: Clip, notes: Notes, *, prompt: Prompt, stop: float | None = None) -> Wanted:
     """What a prompt asks for: a text, several, or texts with weights; negative weights push away.
 
-    Below `stop` a prompt's loss no longer pulls. It is compared with the loss times the weight's sign, so a prompt to
-    be pushed away needs a negative one.
+    `prompt`: a text such as `a fox` or `a fox:2 | fog:-1`; a list of those; or a mapping such as `{a fox: 2, fog: -1}`,
+    whose texts are taken as they are. Below `stop` a prompt's loss no longer pulls. It is compared with the loss times
+    the weight's sign, so a prompt to be pushed away needs a negative one; `a fox:2:0.4` has one of its own.
 
     `lite` knows only single things, so for it "a fox and an owl" is composed: the left of the picture is judged by the
     first, the right by the second, the whole by both.
@@ -67,19 +69,27 @@ def text(clip: Clip, notes: Notes, *, prompt: Prompt, stop: float | None = None)
 
 
 def _asked(clip: Clip, prompt: Prompt, stop: float | None, notes: Notes) -> Wanted:
-    texts = [prompt] if isinstance(prompt, str) else list(prompt)
-    weights = list(prompt.values()) if isinstance(prompt, dict) else [1.0] * len(texts)
-    if not texts or not all(text.strip() for text in texts):
-        raise ValueError("a prompt needs words")
-    things = [clip.things(text) if isinstance(clip, Composes) else [text] for text in texts]
-    weights = [weight for weight, parts in zip(weights, things, strict=True) for _ in parts]
-    wanted = _wanted(clip.encode_texts([part for parts in things for part in parts], notes), weights, stop)
+    phrases = read_prompt(prompt)
+    _report(prompt, phrases, notes)
+    things = [clip.things(one.text) if isinstance(clip, Composes) else [one.text] for one in phrases]
+    whole = [one for one, parts in zip(phrases, things, strict=True) for _ in parts]
+    embeddings = clip.encode_texts([part for parts in things for part in parts], notes)
+    stops = [stop if one.stop is None else one.stop for one in whole]
+    wanted = _wanted(embeddings, [one.weight for one in whole], stops)
     if all(len(parts) == 1 for parts in things):
         return wanted
-    composed = "; ".join(" | ".join(parts) for parts in things if len(parts) > 1)
+    composed = "; ".join(" | ".join(map(shortened, parts)) for parts in things if len(parts) > 1)
     notes.say(f"side by side, which a wide picture suits best: {composed}")
     spans = [span for parts in things for span in _columns(len(parts))]
     return replace(wanted, spans=torch.tensor(spans, device=wanted.weights.device))
+
+
+def _report(prompt: Prompt, phrases: list[Phrase], notes: Notes) -> None:
+    """Say how a prompt was read, and warn where another tool would read it otherwise."""
+    if read := reading(prompt, phrases):
+        notes.say(read)
+    if warning := doubt(phrases):
+        notes.warn(warning)
 
 
 def _columns(number: int) -> list[tuple[float, float]]:
@@ -105,12 +115,12 @@ def picture(
     views = boxes(left, top, side, side, image)
     views[::count] = torch.eye(3, device=image.device)
     embeddings = clip.look(Crops(image, views, clip.size).pixels).embeddings
-    return _wanted(embeddings, [weight / len(views)] * len(views), stop)
+    return _wanted(embeddings, [weight / len(views)] * len(views), [stop] * len(views))
 
 
-def _wanted(embeddings: Tensor, weights: list[float], stop: float | None) -> Wanted:
-    stops = torch.full((len(weights),), -math.inf if stop is None else stop, device=embeddings.device)
-    return Wanted(embeddings, torch.tensor(weights, device=embeddings.device), stops)
+def _wanted(embeddings: Tensor, weights: list[float], stops: list[float | None]) -> Wanted:
+    lowest = [-math.inf if stop is None else stop for stop in stops]
+    return Wanted(embeddings, *(torch.tensor(numbers, device=embeddings.device) for numbers in (weights, lowest)))
 
 
 @node
@@ -147,8 +157,8 @@ def _told(settings: Mapping[str, Any]) -> None:
 class Story:
     """What scenes ask for one after another, over the frames of a film; without a camera, over an optimiser's steps.
 
-    `scenes`: prompts as in `text`; or `file`: a text file with a scene a line, where ` | ` stands between several
-    prompts, each with a `:weight` at its end or none; empty lines and those that begin with # are skipped.
+    `scenes`: prompts as in `text`; or `file`: a text file with a scene a line, such as `a village:2 | fog:-0.3`; empty
+    lines and those that begin with # are skipped.
 
     Each scene is held for `hold` frames and passes into the next over `fade`, slowly at both ends, as in `blend`.
     Without `hold` the scenes share the film evenly, after their fades; without `fade` it is half of `hold`. After the
@@ -227,7 +237,7 @@ def classify(
     clip: Clip,
     notes: Notes,
     *,
-    labels: Annotated[list[str], Len(2)],
+    labels: Annotated[list[Words], Len(2)],
     template: Annotated[str, AfterValidator(_with_gap)] = "a photo of {}",
 ) -> Labels:
     """Say which of the labels each picture shows, and how likely.

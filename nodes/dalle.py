@@ -10,7 +10,7 @@ from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain, offers
-from t2iflow.nodes.types import Count, Fraction, Image, Loads, NonNegative, Positive, Reads
+from t2iflow.nodes.types import Caption, Count, Fraction, Image, Loads, NonNegative, Positive, Reads
 
 
 def _square(settings: Mapping[str, Any]) -> None:
@@ -28,7 +28,7 @@ def mini(
     device: torch.device,
     *,
     weights: Annotated[str, Loads("dalle-mini")] = "dalle-mini",
-    prompt: str,
+    prompt: Caption,
     count: Count = 9,
     batch: Count = 9,
     top_k: Count = 256,
@@ -67,7 +67,7 @@ def pytorch(
     device: torch.device,
     *,
     weights: Annotated[str, Loads("dalle-pytorch")],
-    prompt: str,
+    prompt: Caption,
     count: Count = 16,
     batch: Count = 4,
     likeliest: Fraction = 0.1,

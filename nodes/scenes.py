@@ -1,17 +1,12 @@
 """Scenes: what is wanted in turn, and when one passes into the next."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from t2iflow.nodes.types import Prompt
+from t2iflow.nodes.prompts import read_prompt
 
 MOST = 1_000_000
 """Bytes of a text that is read."""
-
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
-WEIGHT = re.compile(rf"(.*?)\s*:\s*({NUMBER})")
-STOP = re.compile(rf".*:\s*{NUMBER}\s*:\s*{NUMBER}")
 
 
 def looks_like_text(path: Path) -> bool:
@@ -23,11 +18,10 @@ def looks_like_text(path: Path) -> bool:
     return True
 
 
-def read_scenes(file: str) -> list[Prompt]:
-    """The scenes in a text file, one a line; ValueError, with the line, for what is none.
+def read_scenes(file: str) -> list[str]:
+    """The scenes in a text file, one a line, each a prompt; ValueError, with the line, for what is none.
 
-    Empty lines and those that begin with # are skipped. A line is a prompt, or several with ` | ` between them, each
-    with a `:weight` at its end or none, as PyTTI and nerdyrodent's VQGAN-CLIP (2021) write them.
+    Empty lines and those that begin with # are skipped, as PyTTI and nerdyrodent's VQGAN-CLIP (2021) do.
     """
     lines = [line.strip() for line in _text(Path(file)).splitlines()]
     scenes = [_scene(line, number) for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
@@ -49,19 +43,12 @@ def _text(path: Path) -> str:
         raise ValueError(f"`{path.name}` is no text in UTF-8") from fault
 
 
-def _scene(line: str, number: int) -> Prompt:
-    prompts: dict[str, float] = {}
-    for part in (part.strip() for part in line.split("|")):
-        if STOP.fullmatch(part):
-            raise ValueError(f"line {number}: `{part}` has two numbers, but a prompt takes only a weight, no stop")
-        weighted = WEIGHT.fullmatch(part)
-        text, weight = (weighted[1], float(weighted[2])) if weighted else (part, 1.0)
-        if not text:
-            raise ValueError(
-                f"line {number}: a prompt needs words; ` | ` stands between two, and each scene has a line"
-            )
-        prompts[text] = prompts.get(text, 0.0) + weight
-    return prompts
+def _scene(line: str, number: int) -> str:
+    try:
+        read_prompt(line)
+    except ValueError as fault:
+        raise ValueError(f"line {number}: {fault}") from None
+    return line
 
 
 @dataclass(frozen=True)

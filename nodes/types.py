@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Annotated, NewType, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Len
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from torch import Tensor
+
+from t2iflow.nodes import prompts
 
 Image = NewType("Image", Tensor)
 """A batch of pictures, (n, 3, h, w), red-green-blue in 0..1."""
@@ -99,5 +101,11 @@ SoundPath: TypeAlias = Annotated[str, Reads("sound")]
 TextPath: TypeAlias = Annotated[str, Reads("text")]
 """A text to read: UTF-8, at most 1 MB."""
 
-Prompt: TypeAlias = "str | list[str] | dict[str, float]"
+Prompt: TypeAlias = Annotated[str | list[str | dict[str, float]] | dict[str, float], BeforeValidator(prompts.checked)]
 """A text, several texts, or texts with weights; a negative weight pushes away."""
+
+Caption: TypeAlias = Annotated[str, AfterValidator(prompts.single)]
+"""One text, for what knows no weights."""
+
+Words: TypeAlias = Annotated[str, AfterValidator(prompts.worded)]
+"""A text that is not empty, taken as it is."""

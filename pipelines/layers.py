@@ -113,7 +113,8 @@ def _is_another(base: Located, over: Located) -> bool:
 def override(document: Located, overrides: Sequence[str], problems: list[Problem], sources: dict[str, str]) -> Located:
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
 
-    `null` is nothing. Else, where a text stands, the new value is a text, taken as it is; elsewhere it is read as YAML.
+    `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or mapping
+    in YAML's brackets; elsewhere it is read as YAML.
     """
     for text in overrides:
         file = f"--set {text}"
@@ -127,12 +128,13 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
             problems.append(problem("T2I110", "an override needs a `=`", at, hint))
         if path is None:
             continue
+        source = " " * begin + written.lstrip()
         if written.strip() != NULL and _is_text(_present(document, path), document):
             place = Place(file, 1, begin + 1, max(1, len(written.strip())))
-            value = Located(written.replace("$", "$$"), place)
+            value = _in_brackets(source, file) or Located(written.replace("$", "$$"), place)
         else:
             try:
-                value = parse(" " * begin + written.lstrip(), file, problems)
+                value = parse(source, file, problems)
             except RecipeError:  # its problems are noted
                 continue
         document = _put(document, path, value, at)
@@ -177,6 +179,16 @@ def _is_text(value: Located | None, document: Located) -> bool:
             return True
         value = params.get(whole[1] or whole[3])
     return False
+
+
+def _in_brackets(text: str, file: str) -> Located | None:
+    """The list or mapping that the whole of a text is; None for what only begins like one."""
+    if not text.lstrip().startswith(("[", "{")):
+        return None
+    try:
+        return parse(text, file)
+    except RecipeError:
+        return None
 
 
 def _put(document: Located, path: tuple[str, ...], value: Located, at: Place) -> Located:

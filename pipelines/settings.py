@@ -111,6 +111,8 @@ def describe(annotation: Any) -> str:
 
 
 def _schema_words(schema: Mapping[str, Any]) -> str:
+    if "title" in schema:
+        return str(schema["title"])
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     if "const" in schema:
@@ -144,10 +146,10 @@ def _schema_words(schema: Mapping[str, Any]) -> str:
 
 def _element(annotation: Any) -> Any:
     """The type of a list's items."""
-    for option in (annotation, *typing.get_args(annotation)):
-        if typing.get_origin(option) is list:
-            return typing.get_args(option)[0]
-    return Any
+    if typing.get_origin(annotation) is list:
+        return typing.get_args(annotation)[0]
+    inside = (_element(option) for option in typing.get_args(annotation))
+    return next((element for element in inside if element is not Any), Any)
 
 
 def _inner(value: Located, path: tuple[Any, ...]) -> Located:

@@ -357,7 +357,7 @@ def test_prompts_have_weights(glance: Glance, notes: Heard) -> None:
     assert (plain.weights.tolist(), plain.stops.tolist()) == ([1.0], [-math.inf])
     assert torch.equal(plain.embeddings[0], both.embeddings[0])
     twice = nodes.text(glance, notes, prompt=["a fox", "a fox"])
-    assert twice.weights.tolist() == [1.0, 1.0]
+    assert twice.weights.tolist() == [2.0]
 
 
 @pytest.mark.parametrize("prompt", ["", " ", [], ["a fox", ""], {}])
@@ -366,10 +366,12 @@ def test_a_prompt_without_words_is_refused(prompt: Any, glance: Glance, notes: H
         nodes.text(glance, notes, prompt=prompt)
 
 
-def test_a_text_is_taken_literally(glance: Glance, notes: Heard) -> None:
-    literal = nodes.text(glance, notes, prompt="a fox:2:-1")
-    assert literal.weights.tolist() == [1.0]
-    assert not torch.equal(literal.embeddings, nodes.text(glance, notes, prompt="a fox").embeddings)
+def test_a_text_has_weights_and_stops_and_says_how_it_was_read(glance: Glance, notes: Heard) -> None:
+    noted = nodes.text(glance, notes, prompt="a fox:2:0.4 | fog:-1", stop=-0.9)
+    assert (noted.weights.tolist(), noted.stops.tolist()) == ([2.0, -1.0], pytest.approx([0.4, -0.9]))
+    mapped = nodes.text(glance, notes, prompt={"a fox": 2.0, "fog": -1.0})
+    assert torch.equal(noted.embeddings, mapped.embeddings)
+    assert notes.said == ["read as: a fox x 2 until 0.4, fog x -1", "read as: a fox x 2, fog x -1"]
 
 
 def test_a_long_text_is_cut_where_the_warning_says(tiny: Callable[..., Clip], notes: Heard) -> None:

@@ -188,14 +188,26 @@ def test_a_story_of_a_file_has_a_scene_a_line(story: Any, asked: Any, tmp_path: 
         assert same(wanted, asked(prompt))
 
 
+def test_a_time_in_a_file_is_no_weight_and_a_stop_is_one(story: Any, asked: Any, tmp_path: Path) -> None:
+    (tmp_path / "story.txt").write_text("a clock that shows 10:30\nit says: 10:30\nthe sea:2:0.4\n")
+    tale = story(file=str(tmp_path / "story.txt"), fade=0)
+    told = [tale(tick) for tick in film(3)]
+    for wanted, text in zip(told, ["a clock that shows 10:30", "it says: 10:30"], strict=False):
+        assert same(wanted, asked({text: 1.0}))
+    assert (told[2].weights.tolist(), told[2].stops.tolist()) == ([2.0], pytest.approx([0.4]))
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("", "`story.txt` has no scenes; write one a line"),
         ("# only a comment\n\n", "`story.txt` has no scenes; write one a line"),
-        ("a fox\nan owl || the sea\n", "line 2: a prompt needs words; ` | ` stands between two, and each scene has"),
+        (
+            "a fox\nan owl || the sea\n",
+            "line 2: a prompt needs words before its weight and on both sides of ` | `; scenes are",
+        ),
         ("a fox | :2", "line 1: a prompt needs words"),
-        ("a fox\n\nrain:1:-0.5\n", "line 3: `rain:1:-0.5` has two numbers, but a prompt takes only a weight, no stop"),
+        ("a fox\n\nrain:1 | rain:-1\n", "line 3: 'rain' has weight 0, which asks for nothing"),
     ],
 )
 def test_mistakes_in_a_file_are_told_with_their_line(text: str, fault: str, story: Any, tmp_path: Path) -> None:

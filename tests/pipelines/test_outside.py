@@ -43,7 +43,7 @@ def files(tmp_path: Path) -> Path:
         song.setparams((1, 2, 8000, 0, "NONE", ""))
         song.writeframes(bytes(1600))
     (tmp_path / "story.txt").write_text("a fox\n\n# later\nan owl | rain:-0.5\n", encoding="utf-8")
-    (tmp_path / "wrong.txt").write_text("a fox\nrain:1:2\n", encoding="utf-8")
+    (tmp_path / "wrong.txt").write_text("a fox\nrain | snow:0\n", encoding="utf-8")
     (tmp_path / "long.txt").write_text("a fox\n" * 200_000, encoding="utf-8")
     (tmp_path / "other.txt").write_bytes("ein Käuzchen\n".encode("latin-1"))
     (tmp_path / "folder").mkdir()
@@ -131,7 +131,7 @@ def test_a_story_is_a_text_in_utf_8_that_is_not_too_long(story: str, told: Calla
 @pytest.mark.parametrize(
     ("story", "what"),
     [
-        (STORY.format("wrong.txt"), "line 2: `rain:1:2` has two numbers"),
+        (STORY.format("wrong.txt"), "line 2: 'snow' has weight 0"),
         (STORY.format("story.txt, scenes: [a fox]"), "a story has either `scenes`, or a `file` with a scene a line"),
         ("{use: clip.story, clip: $clip}", "a story has either `scenes`, or a `file` with a scene a line"),
         (STORY.format("story.txt, hold: 0"), "with `hold: 0`, `fade` must be above 0"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, NewType, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Len
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from torch import Tensor
 
 from t2iflow.nodes import prompts
@@ -101,7 +101,14 @@ SoundPath: TypeAlias = Annotated[str, Reads("sound")]
 TextPath: TypeAlias = Annotated[str, Reads("text")]
 """A text to read: UTF-8, at most 1 MB."""
 
-Prompt: TypeAlias = Annotated[str | list[str | dict[str, float]] | dict[str, float], BeforeValidator(prompts.checked)]
+_WEIGHTED = {"type": "object", "additionalProperties": {"type": "number"}}
+_TEXTS = {"type": "array", "items": {"anyOf": [{"type": "string"}, _WEIGHTED]}}
+
+Prompt: TypeAlias = Annotated[
+    str | list[str | dict[str, float]] | dict[str, float],
+    BeforeValidator(prompts.checked),
+    WithJsonSchema({"title": "a prompt", "anyOf": [{"type": "string"}, _TEXTS, _WEIGHTED]}),
+]
 """A text, several texts, or texts with weights; a negative weight pushes away."""
 
 Caption: TypeAlias = Annotated[str, AfterValidator(prompts.single)]

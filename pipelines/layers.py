@@ -113,8 +113,8 @@ def _is_another(base: Located, over: Located) -> bool:
 def override(document: Located, overrides: Sequence[str], problems: list[Problem], sources: dict[str, str]) -> Located:
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
 
-    `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or mapping
-    in YAML's brackets; elsewhere it is read as YAML.
+    `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or a
+    mapping in YAML's brackets; elsewhere it is read as YAML.
     """
     for text in overrides:
         file = f"--set {text}"

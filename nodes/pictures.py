@@ -11,7 +11,7 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-from t2iflow.nodes import metadata
+from t2iflow.nodes import metadata, paths
 from t2iflow.nodes.ambient import Folder
 from t2iflow.nodes.types import Image
 
@@ -29,11 +29,9 @@ def looks_like_picture(path: Path) -> bool:
 
 def read(file: str) -> PIL.Image.Image:
     """A picture as Pillow has it, upright, in 8 bits a channel; ValueError for whatever is none."""
-    path = Path(file).expanduser()
-    if path.is_dir():
-        raise ValueError(f"`{file}` is a folder, not a picture")
-    if not path.is_file():
-        raise ValueError(f"there is no file `{file}`")
+    path = paths.given(file)
+    if why := paths.no_content(path):
+        raise ValueError(f"the file `{file}` {why}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # the limit here is our own

@@ -5,12 +5,12 @@ as a whole, so keyframes and weighted prompts are never mixed; `null` removes. A
 replaced as a whole too: the settings of one node mean nothing to another.
 """
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from t2iflow.nodes import paths
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import NAME, WHOLE
 from t2iflow.pipelines.source import Located, load, parse
@@ -31,7 +31,7 @@ def read_layers(
 ) -> list[Located]:
     """The recipe and those that it extends, the first of them first; RecipeError where one can't be read."""
     layers: list[Located] = []
-    seen = {Path(file).resolve()}
+    seen = {paths.whole(file)}
     while True:
         sources[file] = text
         document = parse(text, file, problems)
@@ -40,20 +40,23 @@ def read_layers(
         if base is None or base.value is None:
             return layers
         path = _base(base, folder, shipped, problems)
-        if path.resolve() in seen:
+        if paths.whole(path) in seen:
             problems.append(Problem("T2I108", f"`{base.value}` leads back to itself", base.place))
             raise RecipeError(problems, sources)
-        seen.add(path.resolve())
+        seen.add(paths.whole(path))
         text, file, folder = load(path), str(path), path.parent
 
 
 def _base(base: Located, folder: Path, shipped: Shipped, problems: list[Problem]) -> Path:
+    message = f"there is no recipe {shown(base.value)} beside this one, nor among those that ship"
     if isinstance(base.value, str):
-        beside = folder / base.value
-        path = beside if os.path.isfile(beside) else shipped(base.value)
+        beside = paths.given(base.value, folder)
+        why = paths.no_file(beside)
+        path = shipped(base.value) if why else beside
         if path is not None:
             return path
-    message = f"there is no recipe {shown(base.value)} beside this one, nor among those that ship"
+        if why != paths.MISSING:
+            message = f"the recipe {shown(base.value)} {why}"
     problems.append(problem("T2I108", message, base.place, "`t2iflow recipes` lists those that ship"))
     raise RecipeError(problems, {})
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from t2iflow.nodes import containers
+from t2iflow.nodes import containers, paths
 from t2iflow.nodes.node import Setting
 from t2iflow.nodes.pictures import looks_like_picture
 from t2iflow.nodes.scenes import looks_like_text
@@ -25,8 +25,8 @@ def found(name: str, setting: Setting, folder: Path, place: Place, problems: lis
         problems.append(Problem(code, message, place, hints=tuple(hint for hint in hints if hint)))
 
     if setting.loads:
-        return _weights(name, setting.loads, folder.resolve(), report)
-    return _file(name, setting.reads, folder.resolve(), report)
+        return _weights(name, setting.loads, paths.whole(folder), report)
+    return _file(name, setting.reads, paths.whole(folder), report)
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ KINDS = {
 
 
 def _file(name: str, what: str | None, folder: Path, report: Report) -> str | None:
-    path = (folder / name).resolve()
-    if not path.is_file():
-        why = "is a folder, not a file" if path.is_dir() else "is not there"
-        report("T2I502", f"the file `{name}` {why}", f"relative paths start at `{folder}`")
+    path = paths.whole(name, folder)
+    if why := paths.no_content(path):
+        start = f"relative paths start at `{folder}`" if why == paths.MISSING else None
+        report("T2I502", f"the file `{name}` {why}", start)
         return None
     kind = KINDS.get(what or "")
     try:
@@ -59,7 +59,7 @@ def _file(name: str, what: str | None, folder: Path, report: Report) -> str | No
             report("T2I502", f"the file `{name}` is no {kind.what}", instead)
             return None
     except OSError as fault:
-        report("T2I502", f"the file `{name}` can't be read: {fault.strerror}")
+        report("T2I502", f"the file `{name}` {paths.reason(fault)}")
         return None
     return str(path)
 
@@ -71,11 +71,15 @@ def _weights(name: str, family: str, folder: Path, report: Report) -> str:
             what = f"`{name}` are weights of the family {record.family}, not of {family}"
             report("T2I411", what, _known(family))
         return name
-    path = (folder / Path(name).expanduser()).resolve()
-    if not path.exists():
+    path = paths.whole(name, folder)
+    why = paths.nothing(path)
+    if why == paths.MISSING:
         near = suggest(name, (known.name for known in places.every() if known.family == family))
         start = f"or a folder or file; relative paths start at `{folder}`"
         report("T2I411", f"unknown weights `{name}`", near, _known(family), start)
+        return name
+    if why:
+        report("T2I411", f"the weights `{name}` {why}")
         return name
     try:
         if not finding.beside(path, family, ROLES[family]):

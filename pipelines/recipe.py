@@ -1,11 +1,11 @@
 """A recipe as written, with presets, `extends` and `--set` applied and each `$` filled in; nothing is looked up yet."""
 
 import importlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from t2iflow.nodes import paths
 from t2iflow.pipelines.layers import Shipped, chosen, merge, override, preset_names, read_layers, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import References
@@ -87,10 +87,10 @@ def read(
     With a list of `problems`, mistakes that can be read past are added to it; RecipeError, with those in the list too,
     only when no recipe can be made. Without one, RecipeError for any mistake.
     """
-    path, found = Path(where), [] if problems is None else problems
-    if not os.path.isfile(path):  # which answers for impossible names too
+    path, found = paths.given(where), [] if problems is None else problems
+    if why := paths.no_file(path):
         named = shipped(str(where))
-        if named is None and not os.path.exists(path):
+        if named is None and why == paths.MISSING:
             message = f"there is no recipe file {shown(str(where))}, and none of this name ships"
             near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists those that ship"
             found.append(problem("T2I107", message, None, near, offer))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from os.path import isabs
 from typing import Any
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.node import Spec
 from t2iflow.pipelines.graph import Graph, Node
 from t2iflow.pipelines.music import is_music, songs
@@ -85,7 +86,7 @@ def _heard(written: Located, filled: Located, recipe: Recipe, files: Mapping[str
         return [_heard(*pair, recipe, files) for pair in zip(written.value, filled.value, strict=True)]
     if is_music(filled):
         song = filled.value["music"]
-        path = str((recipe.folder_of(song.place) / song.value).resolve())
+        path = str(paths.whole(song.value, recipe.folder_of(song.place)))
         return {**plain(written), "music": files.get(path, path).replace("$", "$$")}
     return {key: _heard(written.value[key], item, recipe, files) for key, item in filled.value.items()}
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from t2iflow.nodes import paths
 from t2iflow.pipelines.complaints import explain
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown
 
@@ -68,13 +69,12 @@ def load(path: Path) -> str:
     file = str(path)
     start = Place(file, 1, 1)
     try:
-        if not path.is_file():  # a pipe would never end
-            what = "is a folder, not a recipe" if path.is_dir() else "is no file"
-            raise RecipeError([problem("T2I107", f"`{file}` {what}", start)], {})
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        why = paths.no_file(path)
+        content = b"" if why else paths.read_start(path, MAX_BYTES + 1)
     except OSError as fault:
-        raise RecipeError([problem("T2I107", f"can't read `{file}`: {fault.strerror}", start)], {}) from None
+        why = paths.reason(fault)
+    if why:
+        raise RecipeError([problem("T2I107", f"`{file}` {why.replace('not a file', 'not a recipe')}", start)], {})
     if len(content) > MAX_BYTES:
         raise RecipeError([problem("T2I104", f"`{file}` is larger than {MAX_BYTES:,} bytes", start)], {})
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
+from t2iflow.nodes import paths
 from t2iflow.runner import console, weights
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def run(
     plan = _plan(recipe, settings, preset, seed, draft)
     part = _part(frames, plan)
     try:
-        outcome = session.start(plan, out, device, _listeners(json), checkpoint, part)
+        outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part)
     except NoDeviceError as fault:
         _fail(str(fault), session.USAGE)
     except FolderError as fault:
@@ -100,8 +101,9 @@ def resume(
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.folder import RECIPE, has_finished
 
-    if not (folder / RECIPE).is_file():
-        _fail(f"`{folder}` is not a run folder: there is no {RECIPE} in it", session.USAGE)
+    folder = paths.given(folder)
+    if why := paths.no_file(folder / RECIPE):
+        _fail(f"`{folder}` is not a run folder: its {RECIPE} {why}", session.USAGE)
     if has_finished(folder):
         _fail(f"the run in `{folder}` is finished; run it anew with `t2iflow run {folder / RECIPE}`", session.USAGE)
     plan = _plan(str(folder / RECIPE))
@@ -215,7 +217,7 @@ def new(
     """Copy a shipped recipe to edit."""
     from t2iflow.runner.session import FAILED
 
-    target = file or Path(f"{name}.yaml")
+    target = paths.given(file or f"{name}.yaml")
     text = _shipped(name).read_text(encoding="utf-8")
     try:
         with target.open("x", encoding="utf-8") as fresh:

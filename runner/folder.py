@@ -128,7 +128,7 @@ def tidy(path: Path, ended: Ended) -> None:
 
 def writable(parent: Path) -> bool:
     """Whether run folders can be made there."""
-    while not parent.exists():
+    while not os.path.exists(parent):
         parent = parent.parent
     return os.access(parent, os.W_OK)
 

@@ -1,8 +1,8 @@
 """What `t2iflow run` accepts: a recipe file, a shipped recipe's name, or a picture or film that carries its recipe."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.metadata import read_recipe
 from t2iflow.pipelines.problems import Place, Problem, RecipeError
 from t2iflow.pipelines.recipe import Recipe, read, read_text
@@ -12,8 +12,8 @@ CARRIERS = {".png", ".jpg", ".jpeg", ".webp", ".mp4", ".mov", ".webm", ".gif", "
 
 def read_anything(where: str, presets: Sequence[str], overrides: Sequence[str], problems: list[Problem]) -> Recipe:
     """Read the recipe, adding its mistakes to `problems`; RecipeError if none can be made of it."""
-    path = Path(where)
-    if path.suffix.lower() not in CARRIERS or not path.is_file():
+    path = paths.given(where)
+    if path.suffix.lower() not in CARRIERS or paths.no_file(path):
         return read(where, presets=presets, overrides=overrides, problems=problems)
     try:
         text = read_recipe(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 
+from t2iflow.nodes import paths
 from t2iflow.runner.console import err
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def add(
     from t2iflow.nodes.store.content import WrongFileError
 
     try:
-        found = adding.add(name, files, family, _Voice().say)
+        found = adding.add(name, [paths.given(file) for file in files], family, _Voice().say)
     except WrongFileError as fault:
         _fail(str(fault), WEIGHTS)
     except ValueError as fault:

@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import torch
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.store.content import sha256
@@ -58,7 +59,7 @@ def find(name: str, weights: str | None) -> Source:
         return Source(None if name == "lite" else known, file=_file(weights), quick=quick)
     if name in OPENAI:
         return Source(known, tag="openai", quick=True)
-    if name.endswith(FILES) and (not tag or Path(name).expanduser().is_file()):
+    if name.endswith(FILES) and (not tag or not paths.no_file(paths.given(name))):
         return Source(None, file=_file(name))
     if tag:
         return Source(known, file=_file(tag), quick=quick) if tag.endswith(FILES) else Source(known, tag, quick=quick)
@@ -107,7 +108,7 @@ def cached(record: dict[str, Any]) -> Path | None:
     """OpenAI's own file, if it is whole, or one in the hub's cache."""
     own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
     if own is not None:
-        path = Path(CACHE).expanduser() / own[2]
+        path = paths.given(CACHE) / own[2]
         if path.is_file() and sha256(path) == own[1]:
             return path
     from huggingface_hub import try_to_load_from_cache
@@ -119,9 +120,9 @@ def cached(record: dict[str, Any]) -> Path | None:
 
 
 def _file(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise ValueError(f"there is no file `{text}`")
+    path = paths.given(text)
+    if why := paths.no_content(path):
+        raise ValueError(f"the file `{text}` {why}")
     return path
 
 

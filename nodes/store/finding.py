@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.perceptors.missing import MissingWeightsError
 from t2iflow.nodes.store import download, pins, places
 from t2iflow.nodes.store.content import WrongFileError, amount, examine
@@ -153,9 +154,9 @@ def _usual(candidates: Mapping[str, str]) -> list[str]:
 
 
 def _given(name: str, family: str, roles: Iterable[str]) -> dict[str, Path]:
-    place = Path(name).expanduser()
-    if not place.exists():
-        raise MissingWeightsError(f"there are no weights `{name}`: neither a known name nor a file or folder")
+    place = paths.given(name)
+    if why := paths.nothing(place):
+        raise MissingWeightsError(f"the weights `{name}` have no known name, and the file or folder {why}")
     wanted = list(roles)
     try:
         found = beside(place, family, wanted)

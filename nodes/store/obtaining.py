@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.store.tensors import LONGEST, Content, read
@@ -57,4 +58,4 @@ def offers(name: str, family: str, role: str) -> bool:
     record = places.find(name)
     if record is not None:
         return role in record.files
-    return role in finding.beside(Path(name).expanduser(), family, (role,))
+    return role in finding.beside(paths.given(name), family, (role,))

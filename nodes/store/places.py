@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.weights import KNOWN, ROLES, File, Record
 
 ADDED = "added.json"
@@ -20,7 +21,7 @@ MIRROR = "T2IFLOW_MIRROR"
 def cache() -> Path:
     """The folder that holds a folder for each name."""
     own = os.environ.get("T2IFLOW_WEIGHTS")
-    return Path(own).expanduser() if own else user_cache_path("t2iflow") / "weights"
+    return paths.given(own) if own else user_cache_path("t2iflow") / "weights"
 
 
 def offline() -> bool:
@@ -59,7 +60,7 @@ def own(name: str, file: File) -> Path:
 def elsewhere(file: File) -> Iterator[Path]:
     """Where other programs keep such a file, if they fetched it."""
     if file.kept:
-        yield Path(file.kept).expanduser()
+        yield paths.given(file.kept)
     for url in file.urls:
         yield from _kept(url)
 
@@ -72,7 +73,7 @@ def _kept(url: str) -> Iterator[Path]:
     elif parts.netloc == "s3.amazonaws.com":
         # pytorch_pretrained_biggan names a file after its address and its version there.
         folder = os.environ.get("PYTORCH_PRETRAINED_BIGGAN_CACHE", "~/.pytorch_pretrained_biggan")
-        found = Path(folder).expanduser().glob(f"{sha256(url.encode()).hexdigest()}*")
+        found = paths.given(folder).glob(f"{sha256(url.encode()).hexdigest()}*")
         yield from sorted(path for path in found if path.suffix != ".json")
     if not parts.query:
         yield _torch_hub() / "checkpoints" / Path(parts.path).name
@@ -80,12 +81,12 @@ def _kept(url: str) -> Iterator[Path]:
 
 def _hub() -> Path:
     home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
+    return paths.given(os.environ.get("HF_HUB_CACHE") or f"{home}/hub")
 
 
 def _torch_hub() -> Path:
     home = os.environ.get("TORCH_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/torch"
-    return Path(home).expanduser() / "hub"
+    return paths.given(home) / "hub"
 
 
 def searched(files: list[File]) -> str:

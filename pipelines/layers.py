@@ -13,7 +13,7 @@ from pathlib import Path
 from t2iflow.nodes import paths
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import NAME, WHOLE
-from t2iflow.pipelines.source import Located, load, parse
+from t2iflow.pipelines.source import Located, load, parse, readable
 from t2iflow.pipelines.structure import check_structure
 
 LEVELS = {"params": 1, "nodes": 2}
@@ -134,7 +134,8 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
         source = " " * begin + written.lstrip()
         if written.strip() != NULL and _is_text(_present(document, path), document):
             place = Place(file, 1, begin + 1, max(1, len(written.strip())))
-            value = _in_brackets(source, file) or Located(written.replace("$", "$$"), place)
+            value = _in_brackets(source, file)
+            value = value or Located(readable(written.replace("$", "$$"), place, problems), place)
         else:
             try:
                 value = parse(source, file, problems)

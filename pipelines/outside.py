@@ -11,6 +11,7 @@ from t2iflow.nodes.scenes import looks_like_text
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.weights import ROLES, called
 from t2iflow.pipelines.problems import Place, Problem, suggest
+from t2iflow.pipelines.source import LONE
 
 Report = Callable[..., None]
 
@@ -25,8 +26,13 @@ def found(name: str, setting: Setting, folder: Path, place: Place, problems: lis
         problems.append(Problem(code, message, place, hints=tuple(hint for hint in hints if hint)))
 
     if setting.loads:
-        return _weights(name, setting.loads, paths.whole(folder), report)
-    return _file(name, setting.reads, paths.whole(folder), report)
+        path = _weights(name, setting.loads, paths.whole(folder), report)
+    else:
+        path = _file(name, setting.reads, paths.whole(folder), report)
+    if path and LONE.search(path):  # no recipe could hold it
+        report("T2I502", f"the way to `{name}` has bytes that are not UTF-8", "give its folders and it other names")
+        return None
+    return path
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def _file(name: str, what: str | None, folder: Path, report: Report) -> str | No
     return str(path)
 
 
-def _weights(name: str, family: str, folder: Path, report: Report) -> str:
+def _weights(name: str, family: str, folder: Path, report: Report) -> str | None:
     record = places.find(name)
     if record is not None:
         if record.family != family:

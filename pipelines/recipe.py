@@ -7,7 +7,7 @@ from pathlib import Path
 
 from t2iflow.nodes import paths
 from t2iflow.pipelines.layers import Shipped, chosen, merge, override, preset_names, read_layers, section_of
-from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
+from t2iflow.pipelines.problems import Place, Problem, RecipeError, printable, problem, shown, suggest
 from t2iflow.pipelines.references import References
 from t2iflow.pipelines.references import Wire as Wire
 from t2iflow.pipelines.source import Located, load, parse
@@ -130,8 +130,8 @@ def read_text(
     document = override(document, overrides, found, sources)
     references = References(section_of(document, "params").value, section_of(document, "nodes").value, found)
     recipe = Recipe(
-        name=name or Path(file).stem,
-        title=_words(document, "title", found) or name or Path(file).stem,
+        name=printable(name or Path(file).stem),
+        title=_words(document, "title", found) or printable(name or Path(file).stem),
         about=_words(document, "about", found),
         params=references.params,
         presets=tuple(preset_names(layers)),

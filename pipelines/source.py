@@ -93,6 +93,17 @@ def _place_after(before: str, file: str) -> Place:
     return Place(file, len(lines), len(lines[-1]) + 1)
 
 
+def readable(text: str, place: Place, problems: list[Problem]) -> str:
+    """The text without signs that no text has, however they were written: terminals and files can't hold them."""
+    odd = UNPRINTABLE.search(text)
+    if odd and LONE.match(odd[0]):
+        message = "half a character, or a byte that is not UTF-8, can't stand in a text"
+        problems.append(problem("T2I101", message, place, "write it whole, as \\U0001f98a"))
+    elif odd:
+        problems.append(problem("T2I101", f"the character U+{ord(odd[0]):04X} can't stand in a text", place))
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def extent(value: Located) -> tuple[int, int]:
     """What a value costs when it is written out, and how deep it is."""
     inner = value.value
@@ -188,11 +199,8 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             self._spend(1 + len(event.value) // 80, place)
             value = plain_scalar(event.value) if event.style is None else event.value
-            if LONE.search(event.value):
-                self._report(
-                    "T2I101", "half a character can't stand in a text", place, "write it whole, as \\U0001f98a"
-                )
-                value = LONE.sub("\N{REPLACEMENT CHARACTER}", event.value)
+            if isinstance(value, str):
+                value = readable(value, place, self.problems)
             self._check_comment(event, value, place)
             return Located(value, place)
         self._spend(1, place)

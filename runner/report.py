@@ -112,7 +112,7 @@ class Report:
             list(self._files),
         )
         fresh = self._folder / f".{NAME}"
-        fresh.write_text(page(told), encoding="utf-8")
+        fresh.write_text(page(told), encoding="utf-8", errors="replace")  # a folder's name may be no text
         fresh.replace(self._folder / NAME)
 
 

@@ -81,7 +81,7 @@ def _whole_png() -> bytes:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "not a picture"),
+        (b"", "is empty"),
         (b"not a picture at all", "not a picture"),
         (b"GIF89a" + bytes(30), "not a picture"),
         (_png(20000, 20000), "megapixels"),

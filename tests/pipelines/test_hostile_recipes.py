@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from t2iflow.nodes import paths
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError, render
 from t2iflow.pipelines.recipe import read
@@ -111,8 +112,8 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest
     def refused(*arguments: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refused)
-    with pytest.raises(RecipeError, match="Permission denied"):
+    monkeypatch.setattr(paths, "read_start", refused)
+    with pytest.raises(RecipeError, match="you have no permission"):
         read(path)
 
 

@@ -96,7 +96,7 @@ def test_the_resolved_recipe_names_the_copies(compiled: Compiled, files: Path) -
 
 
 def test_weights_are_not_copied(files: Path) -> None:
-    (files / "weights.pt").write_bytes(b"")
+    (files / "weights.pt").write_bytes(b"PK")
     text = RECIPE.format(input=FILM.format("film.gif"), story=STORY.format("story.txt"))
     (files / "mine.yaml").write_text(text.replace("clip.model", "clip.model, name: ViT-B/32, weights: weights.pt"))
     plan = compile_recipe(read(files / "mine.yaml"), [])

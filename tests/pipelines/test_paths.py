@@ -9,9 +9,11 @@ import pytest
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.runner.opening import read_anything
-from tests.runner.conftest import COPY
+from tests.runner.conftest import COPY, Command
 
-PHOTO = COPY.replace("use: images.noise, size: [24, 24], kind: fractal", "use: images.load, file: {name}, size: [24, 24]")
+PHOTO = COPY.replace(
+    "use: images.noise, size: [24, 24], kind: fractal", "use: images.load, file: {name}, size: [24, 24]"
+)
 NAMED: dict[str, str] = {
     "extends": "t2iflow: 1\nextends: {name}\n",
     "picture": PHOTO,
@@ -103,3 +105,25 @@ def test_a_home_folder_is_known_wherever_a_file_is_named(tmp_path: Path, monkeyp
     monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError()))
     assert "is not there" in complaints(str(work / "mine.yaml")) or "no recipe" in complaints(str(work / "mine.yaml"))
     assert complaints("~/work/mine.yaml")
+
+
+@pytest.mark.parametrize("text", ["\udce9", "\x1b[31m", "a\0b", "\x9b2J", "\uffff"])
+def test_a_text_with_signs_that_no_text_has_is_refused(text: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    escaped = "".join(f"\\u{ord(sign):04x}" for sign in text)
+    mine.write_text(COPY.replace("title: Copy a picture", f'title: "{escaped}"'), "utf-8")
+    assert "can't stand in a text" in complaints(str(mine))
+    mine.write_text(COPY.replace("params: {", "params: {prompt: fox, "), "utf-8")
+    assert "can't stand in a text" in complaints(str(mine), f"prompt={text}")
+    assert "can't stand in a text" in complaints(str(mine), f"photo.kind={text}")
+
+
+def test_a_folder_whose_name_is_not_utf8_is_told_and_can_be_written_into(command: Command, tmp_path: Path) -> None:
+    odd = tmp_path / "caf\udce9"
+    odd.mkdir()
+    (odd / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (odd / "mine.yaml").write_text(PHOTO.replace("{name}", "photo.png"), "utf-8")
+    assert "not UTF-8" in complaints(str(odd / "mine.yaml"))
+    (odd / "caf\udce9.yaml").write_text(COPY.replace("title: Copy a picture\n", ""), "utf-8")
+    assert command("run", "caf\udce9/caf\udce9.yaml", "--out", str(odd / "runs"), "--set", "steps=1").code == 0
+    assert len(list(odd.glob("runs/*/report.html"))) == 1

@@ -12,7 +12,7 @@ from t2iflow.nodes import paths
 from t2iflow.runner import console, weights
 
 if TYPE_CHECKING:
-    from t2iflow.nodes.ambient import Part
+    from t2iflow.nodes import ambient
     from t2iflow.pipelines.plan import Plan
     from t2iflow.runner.events import Listener
     from t2iflow.runner.session import Outcome
@@ -120,7 +120,7 @@ def check(recipe: RecipeArgument, settings: Settings = None, preset: Presets = N
     """Look for all mistakes in a recipe, without running it."""
     plan = _plan(recipe, settings, preset)
     count = len(plan.graph.recipe.nodes)
-    console.out().print(f"{recipe}: nothing wrong ({count} nodes)", highlight=False, markup=False)
+    console.out().say(f"{recipe}: nothing wrong ({count} nodes)")
 
 
 @app.command()
@@ -142,7 +142,7 @@ def plan(
         text = changing(made) if schedules else preview(made, device)
     except NoDeviceError as fault:
         _fail(str(fault), USAGE)
-    console.out().print(text, highlight=False, markup=False, soft_wrap=True)
+    console.out().say(text)
 
 
 @app.command()
@@ -204,7 +204,7 @@ def recipes(name: Annotated[Optional[str], typer.Argument(help="A shipped recipe
 
     if name is None:
         for known, path in shipped_recipes().items():
-            console.out().print(f"[bold]{known:24}[/bold] {headline(path)}", highlight=False)
+            console.out().say((f"{known:24}", "bold"), f" {headline(path)}")
     else:
         console.write(_shipped(name).read_text(encoding="utf-8"))
 
@@ -226,7 +226,7 @@ def new(
         _fail(f"`{target}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
     except OSError as fault:
         _fail(f"can't write `{target}`: {fault.strerror}", FAILED)
-    console.out().print(f"wrote {target}; try `t2iflow run {target}`", highlight=False, markup=False)
+    console.out().say(f"wrote {target}; try `t2iflow run {target}`")
 
 
 @app.command()
@@ -247,11 +247,9 @@ def doctor() -> None:
 
     healthy = True
     for finding in examine():
-        mark = "[green]ok[/green]  " if finding.well else "[red]broken[/red]"
-        console.out().print(mark, end=" ", highlight=False)
-        console.out().print(finding.what, highlight=False, markup=False, soft_wrap=True)
+        console.out().say(("ok    ", "green") if finding.well else ("broken", "red"), f" {finding.what}")
         if finding.mend:
-            console.out().print(f"       mend: {finding.mend}", highlight=False, markup=False, soft_wrap=True)
+            console.out().say(f"       mend: {finding.mend}")
         healthy = healthy and finding.well
     raise typer.Exit(0 if healthy else FAILED)
 
@@ -279,11 +277,11 @@ def _plan(
             made = compile_recipe(read_anything(where, presets or [], smaller, problems), problems)
         return made
     except RecipeError as fault:
-        console.err().print(render(fault.problems, fault.sources), highlight=False, markup=False, soft_wrap=True)
+        console.err().say(render(fault.problems, fault.sources))
         raise typer.Exit(INVALID) from None
 
 
-def _part(frames: str | None, plan: "Plan") -> "Part":
+def _part(frames: str | None, plan: "Plan") -> "ambient.Part":
     """The part of the plan's film that `--frames` names."""
     from t2iflow.nodes.ambient import Part
     from t2iflow.runner.session import USAGE
@@ -317,9 +315,13 @@ def _listeners(json: bool) -> list["Listener"]:
 
 
 def _finish(outcome: "Outcome") -> NoReturn:
+    from t2iflow.runner.report import NAME
+    from t2iflow.runner.session import INTERRUPTED, OK, TERMINATED
+
     if outcome.message:
-        start = "error: " if outcome.code else ""
-        console.err().print(f"{start}{outcome.message}", highlight=False, markup=False, soft_wrap=True)
+        console.err().say(*([] if outcome.code in (OK, INTERRUPTED, TERMINATED) else ["error: "]), outcome.message)
+    if (outcome.folder / NAME).exists():
+        console.err().say(f"report: {outcome.folder / NAME}")
     raise typer.Exit(outcome.code)
 
 
@@ -335,5 +337,5 @@ def _shipped(name: str) -> Path:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    console.err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
+    console.err().say(f"error: {text}")
     raise typer.Exit(code)

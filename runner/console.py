@@ -1,9 +1,10 @@
-"""Where commands print: no text of a recipe or a file's name can move the cursor, and none fails to be printed."""
+"""Where commands print: no text of a recipe or a file's name is markup or can move the cursor, and none fails to be
+printed."""
 
 import codecs
 import io
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console as RichConsole
 from rich.text import Text
@@ -13,13 +14,24 @@ from t2iflow.pipelines.problems import printable
 PLAIN = str.maketrans("▁▂▃▄▅▆▇█━╸╺•→…", "_.-:=+*#-  *>.")
 """What stands for the signs that we draw with, where the terminal has none of them."""
 
+Part: TypeAlias = str | tuple[str, str]
+"""A text as it is, or a text and its style."""
+
 
 class Console(RichConsole):
-    """A terminal, or a file in its place; texts are shown without control characters."""
+    """A terminal, or a file in its place; texts are shown without control characters, and `[red]` as it is."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **how)
 
     def render_str(self, text: str, **how: Any) -> Text:
-        """The text with its markup, cleaned first."""
+        """The text, cleaned first."""
         return super().render_str(printable(text), **how)
+
+    def say(self, *parts: Part) -> None:
+        """Print a line; the terminal breaks a long one, so that it can be copied whole."""
+        cleaned = [printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
+        self.print(Text.assemble(*cleaned), soft_wrap=True)
 
 
 def out() -> Console:

@@ -32,7 +32,8 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
             raise NoDeviceError("no Apple GPU (MPS) that this torch can use")
         return torch.device("mps"), "Apple GPU"
     why = "asked for" if kind == "cpu" else _why_no_cuda()
-    return torch.device("cpu"), f"{why}; {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return torch.device("cpu"), f"{why}; {threads} thread{'s' * (threads > 1)}"
 
 
 def _why_no_cuda() -> str:

@@ -1,13 +1,15 @@
 """What a person sees of a run: a progress bar on a terminal, plain lines elsewhere; always on standard error."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import RenderableType
+from rich.constrain import Constrain
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
+from t2iflow.runner.console import Console
+from t2iflow.runner.duration import duration
 from t2iflow.runner.events import Computing, Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 
 REDRAW_EVERY = 0.2
@@ -16,12 +18,12 @@ LINE_EVERY = 10.0
 
 
 class Reporter:
-    """Tells a person about a run, event by event."""
+    """Shows a person a run, event by event."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
+        self._bar: _Bar | None = None
+        self._later = _Later()
         self._began = (0, 0.0)
         self._looked = 0.0
         self._frame = ""
@@ -42,73 +44,123 @@ class Reporter:
         show[type(event)](event)
 
     def _started(self, event: Started) -> None:
-        verb = "going on with" if event.resumed else "running"
-        self._say(f"[bold]{escape(event.recipe)}[/bold]: {verb} on {event.device} ({escape(event.why)})")
-        self._say(f"run folder: {escape(str(event.folder))}")
+        verb = "resuming" if event.resumed else "running"
+        self._console.say((event.recipe, "bold"), f": {verb} on {event.device} ({event.why})")
+        self._console.say(f"run folder: {event.folder}")
+        self._later = _Later(event.optimizers)
+        if self._console.is_terminal:
+            self._bar = _Bar(self._console)
+            self._bar.start()
 
     def _computing(self, event: Computing) -> None:
-        if self._console.is_terminal and self._progress is None:
-            self._console.print(f"[dim]{event.node} ...[/dim]", end="\r")
+        if self._bar:
+            self._bar.wait_for(event.node)
 
     def _fitting(self, event: Fitting) -> None:
         self._frame = ""
-        self._began = (event.first, time.monotonic())
-        self._looked = time.monotonic()
-        if self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn("[bold]{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[frame]}loss {task.fields[loss]}  {task.fields[speed]} steps/s"),
-                TimeRemainingColumn(),
-                console=self._console,
-            )
-            self._task = self._progress.add_task(
-                event.node, total=event.steps, completed=event.first, loss="-", speed="-", frame=""
-            )
-            self._progress.start()
+        self._later.begin(event.node)
+        self._began = (event.first, event.at)
+        self._looked = event.at
+        if self._bar:
+            self._bar.begin(event.node, event.first, event.steps)
 
     def _stepped(self, event: Stepped) -> None:
-        now = time.monotonic()
-        if now - self._looked < (REDRAW_EVERY if self._progress else LINE_EVERY):
+        if event.at - self._looked < (REDRAW_EVERY if self._bar else LINE_EVERY):
             return
-        self._looked = now
+        self._looked = event.at
         done = event.step + 1
-        speed = (done - self._began[0]) / max(now - self._began[1], 1e-9)
-        if self._progress:
-            shown = {"loss": f"{float(event.loss):.4f}", "speed": f"{speed:.1f}", "frame": self._frame}
-            self._progress.update(self._task, completed=done, **shown)  # type: ignore[arg-type]
+        speed = (done - self._began[0]) / max(event.at - self._began[1], 1e-9)
+        loss = f"loss {float(event.loss):.4f}, {_pace(speed)}"
+        # Later optimisers are taken to be as quick as this one, until they show.
+        left = f"about {duration((event.steps - done + self._later.steps) / speed)} left"
+        if self._bar:
+            self._bar.move(done, f"{self._frame}{loss}, {left}")
         else:
-            left = (event.steps - done) / speed
-            self._say(
-                f"{event.node}: {self._frame}step {done} of {event.steps}, loss {float(event.loss):.4f}, "
-                f"{speed:.1f} steps/s, about {left:.0f} s left"
-            )
+            self._console.say(f"{event.node}: {self._frame}step {done} of {event.steps}, {loss}, {left}")
 
     def _filmed(self, event: Filmed) -> None:
         self._frame = f"frame {event.frame + 1} of {event.frames}, "
 
     def _fitted(self, event: Fitted) -> None:
-        if self._progress:
-            self._progress.update(self._task, completed=event.steps)
-        self._stop()
+        if self._bar:
+            self._bar.finish(event.steps)
 
     def _noted(self, event: Noted) -> None:
-        mark = "[yellow]warning:[/yellow] " if event.level == "warn" else ""
-        self._say(f"{mark}{event.node}: {escape(event.text)}")
+        self._console.say(*([("warning: ", "yellow")] if event.level == "warn" else []), f"{event.node}: {event.text}")
 
     def _wrote(self, event: Wrote) -> None:
-        self._say(f"wrote [bold]{escape(str(event.path))}[/bold]")
+        self._console.say("wrote ", (str(event.path), "bold"))
 
     def _ended(self, event: Ended) -> None:
-        self._stop()
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
         if event.how == "finished":
-            self._say(f"done in {event.seconds:.1f} s")
+            self._console.say(f"done in {duration(event.seconds)}")
 
-    def _stop(self) -> None:
-        if self._progress:
-            self._progress.stop()
-            self._progress = None
+class _Later:
+    """How many steps the optimisers after the present one take."""
 
-    def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+    def __init__(self, optimizers: Iterable[tuple[str, int]] = ()) -> None:
+        self._optimizers = list(optimizers)
+        self.steps = 0
+
+    def begin(self, optimizer: str) -> None:
+        """This optimiser is the present one."""
+        names = [name for name, _ in self._optimizers]
+        after = names.index(optimizer) + 1 if optimizer in names else len(names)
+        self.steps = sum(steps for _, steps in self._optimizers[after:])
+
+
+class _Bar(Progress):
+    """One line for what goes on now, and above it one for each optimiser that has ended."""
+
+    def __init__(self, console: Console) -> None:
+        bar, text = BarColumn(bar_width=16), TextColumn("{task.fields[text]}", markup=False)
+        super().__init__(_Name(), bar, _Steps(), text, console=console, refresh_per_second=1 / REDRAW_EVERY)
+        self._now = self.add_task("", total=None, visible=False, text="")
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Leave room at the right for the `^C` that a terminal writes there: a line it would break is drawn twice."""
+        yield Constrain(self.make_tasks_table(self.tasks), self.console.width - len("^C"))
+
+    def wait_for(self, node: str) -> None:
+        """A node that runs once is at it."""
+        self.reset(self._now, total=None, description=node, visible=True, text="", start=True)
+
+    def begin(self, optimizer: str, done: int, steps: int) -> None:
+        """An optimiser begins."""
+        self.reset(self._now, total=steps, completed=done, description=optimizer, visible=True, text="", start=True)
+
+    def move(self, done: int, text: str) -> None:
+        """It has taken so many steps."""
+        self.update(self._now, completed=done, text=text)
+
+    def finish(self, steps: int) -> None:
+        """It has taken them all; what comes next has a line of its own."""
+        self.update(self._now, completed=steps, text="")
+        self._now = self.add_task("", total=None, visible=False, text="")
+
+    def stop(self) -> None:
+        """Leave only the lines that say something."""
+        self.update(self._now, visible=self.tasks[-1].total is not None)
+        super().stop()
+
+
+class _Name(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(task.description, style="bold" if task.total else "dim", no_wrap=True)
+
+
+class _Steps(ProgressColumn):
+    def __init__(self) -> None:
+        self._counted = MofNCompleteColumn()
+        super().__init__()
+
+    def render(self, task: Task) -> Text:
+        return self._counted.render(task) if task.total else Text("")
+
+
+def _pace(speed: float) -> str:
+    """Steps a second, or seconds a step where that is more than one."""
+    return f"{speed:.1f} steps/s" if speed >= 1 else f"{1 / speed:.1f} s/step"

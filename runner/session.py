@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -112,6 +113,7 @@ class _Session:
             seed=recipe.seed,
             params={name: plain(value) for name, value in recipe.params.items()},
             overrides=recipe.overrides,
+            optimizers=tuple((region.optimizer, region.total) for region in self.plan.regions),
             threads=torch.get_num_threads(),
             date=datetime.now().astimezone().isoformat(timespec="seconds"),
         )
@@ -134,15 +136,19 @@ class _Session:
             loop.run(checkpoint.load(self.path) if going_on else None)
         except Stopped:
             code = TERMINATED if self.stopped_by == signal.SIGTERM else INTERRUPTED
-            return Outcome(code, self.path, f"interrupted; go on with `t2iflow resume {self.path}`")
+            return Outcome(code, self.path, f"interrupted; to go on:\n{self._resuming()}")
         except Cut:
-            return Outcome(OK, self.path, f"this part is done; `t2iflow resume {self.path}` makes the rest")
+            return Outcome(OK, self.path, f"this part is done; to make the rest:\n{self._resuming()}")
         except KeyboardInterrupt:
             return Outcome(INTERRUPTED, self.path, "interrupted")
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
             return Outcome(_code(fault), self.path, self._explain(fault))
         folder.seal(self.path, dict(_weights(self.plan)))
         return Outcome(OK, self.path)
+
+    def _resuming(self) -> str:
+        """The command, on a line of its own, where a terminal does not break it and it can be copied whole."""
+        return f"  t2iflow resume {shlex.quote(str(self.path))}"
 
     def _explain(self, fault: BaseException) -> str:
         if out_of_memory(fault):

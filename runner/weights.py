@@ -87,7 +87,7 @@ def verify(names: SomeNames = None) -> None:
     for record in [_record(name) for name in names] if names else places.every():
         found = {role: path for role in record.files if (path := finding.seen(record, role))}
         if names and not found:
-            err().print(f"{record.name}: not here", highlight=False, markup=False)
+            err().say(f"{record.name}: not here")
             well = False
         for role, path in found.items():
             file = record.files[role]
@@ -188,7 +188,7 @@ class _Voice:
     """Notes to a person, on standard error."""
 
     def say(self, text: str) -> None:
-        err().print(text, highlight=False, markup=False, soft_wrap=True)
+        err().say(text)
 
     def warn(self, text: str) -> None:
         self.say(f"warning: {text}")
@@ -214,5 +214,5 @@ def _progress(voice: _Voice) -> Iterator["Watch"]:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    err().print(f"error: {text}", highlight=False, markup=False, soft_wrap=True)
+    err().say(f"error: {text}")
     raise typer.Exit(code)

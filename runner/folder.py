@@ -46,7 +46,7 @@ class RunFolder:
 
 
 def create(parent: Path, name: str, recipe: str, device: str, files: Mapping[str, str]) -> Path:
-    """Make a new run folder `<time>-<recipe>-<id>` with the recipe, the lock, and copies of the files it reads."""
+    """Make a new run folder `<time>-<name>-<id>` with the recipe, the lock, and copies of the files it reads."""
     stamp = time.strftime("%Y-%m-%d_%H%M%S")
     try:
         parent.mkdir(parents=True, exist_ok=True)

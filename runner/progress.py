@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.constrain import Constrain
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from t2iflow.runner.console import Console
@@ -98,6 +99,7 @@ class Reporter:
         if event.how == "finished":
             self._console.say(f"done in {duration(event.seconds)}")
 
+
 class _Later:
     """How many steps the optimisers after the present one take."""
 
@@ -116,13 +118,15 @@ class _Bar(Progress):
     """One line for what goes on now, and above it one for each optimiser that has ended."""
 
     def __init__(self, console: Console) -> None:
-        bar, text = BarColumn(bar_width=16), TextColumn("{task.fields[text]}", markup=False)
+        self._terminal = console
+        bar = BarColumn(bar_width=16, table_column=Column(no_wrap=True))
+        text = TextColumn("{task.fields[text]}", markup=False, table_column=Column())  # wraps where the rest is wide
         super().__init__(_Name(), bar, _Steps(), text, console=console, refresh_per_second=1 / REDRAW_EVERY)
         self._now = self.add_task("", total=None, visible=False, text="")
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Leave room at the right for the `^C` that a terminal writes there: a line it would break is drawn twice."""
-        yield Constrain(self.make_tasks_table(self.tasks), self.console.width - len("^C"))
+        yield Constrain(self.make_tasks_table(self.tasks), self._terminal.width - len("^C"))
 
     def wait_for(self, node: str) -> None:
         """A node that runs once is at it."""
@@ -148,14 +152,17 @@ class _Bar(Progress):
 
 
 class _Name(ProgressColumn):
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True))
+
     def render(self, task: Task) -> Text:
-        return Text(task.description, style="bold" if task.total else "dim", no_wrap=True)
+        return Text(task.description, style="bold" if task.total else "dim")
 
 
 class _Steps(ProgressColumn):
     def __init__(self) -> None:
         self._counted = MofNCompleteColumn()
-        super().__init__()
+        super().__init__(Column(no_wrap=True))
 
     def render(self, task: Task) -> Text:
         return self._counted.render(task) if task.total else Text("")

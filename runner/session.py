@@ -1,7 +1,6 @@
 """A run from plan to run folder: its surroundings, its listeners, and an outcome for whatever goes wrong."""
 
 import math
-import re
 import shlex
 import signal
 import time
@@ -25,6 +24,7 @@ from t2iflow.runner import checkpoint, device, folder
 from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
 from t2iflow.runner.link import NodeError, Surroundings
 from t2iflow.runner.loop import Cut, Loop, Stopped, out_of_memory
+from t2iflow.runner.naming import run_name
 from t2iflow.runner.report import Report
 from t2iflow.runner.stage import NotFiniteError
 
@@ -54,7 +54,7 @@ def start(
     film only up to the end of a part."""
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
-    path = folder.create(parent, _slug(plan.graph.recipe.name), recipe, f"{where}: {why}", plan.graph.files)
+    path = folder.create(parent, run_name(plan.graph), recipe, f"{where}: {why}", plan.graph.files)
     return _Session(plan, path, recipe, where, why, list(listeners), save_every, part).run(going_on=False)
 
 
@@ -215,7 +215,3 @@ def _code(fault: BaseException) -> int:
         return MEMORY
     cause = fault.cause if isinstance(fault, NodeError) else fault
     return WEIGHTS if isinstance(cause, MissingWeightsError | MissingPackageError | ModuleNotFoundError) else FAILED
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or "recipe"

@@ -19,6 +19,7 @@ from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.generators.biggan import BigGAN
 from t2iflow.nodes.node import node
+from t2iflow.nodes.perceptor import Clip, Sorts, Wanted
 from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Count, Image, Latent, Loads, Loss, Positive
@@ -52,7 +53,8 @@ class Canvas:
     `weights` decide the size: 128, 256 or 512 pixels square. `truncation`, above 0 to 1: for how varied noise the
     network's statistics are. `max_classes`: how many classes a block mixes at most, by a softmax at `temperature`
     (higher is more even); without it every class has a share of its own, from 0 to 1. `classes`: what to start from,
-    names or numbers of ImageNet's classes; without any a little of each.
+    names or numbers of ImageNet's classes; without any those that `wanted` is about, if the perceptor wired to `clip`
+    knows ImageNet's classes, as `lite` does; else a little of each.
 
     `init`: a picture to start from, and `start_steps` and `start_rate`: how long and how fast (Adam) noise and classes
     are fitted to it, as to each frame of a zoom; BigGAN has no encoder, and what it can't paint it only resembles.
@@ -69,6 +71,8 @@ class Canvas:
         device: torch.device,
         notes: Notes,
         init: Image | None = None,
+        clip: Clip | None = None,
+        wanted: Wanted | None = None,
         *,
         weights: Annotated[str, Loads("biggan")] = "biggan-deep-512",
         truncation: Annotated[float, Gt(0), Le(1)] = 1.0,
@@ -86,7 +90,8 @@ class Canvas:
         layout, rows = self._network.layout, self._network.layout.rows
         self._noise = random.normal(rows, layout.z_dim).to(device).requires_grad_()
         spread = random.normal(rows, layout.num_classes, std=0.3)
-        self._logits = (self._start(_numbers(classes), layout.num_classes) + spread).to(device).requires_grad_()
+        numbers = _numbers(classes) or _meant(clip, wanted, notes)[:max_classes]
+        self._logits = (self._start(sorted(numbers), layout.num_classes) + spread).to(device).requires_grad_()
         if init is not None:
             self.repaint(init)
 
@@ -157,6 +162,18 @@ def foremost(logits: Tensor, count: int) -> Tensor:
     left = ordered.flip(1).logcumsumexp(1).flip(1)
     shares = (ordered - left)[:, :count].exp()
     return torch.zeros_like(logits).scatter(1, places[:, :count], shares)
+
+
+def _meant(clip: Clip | None, wanted: Wanted | None, notes: Notes) -> list[int]:
+    """The places of the classes that prompts are about, one each, the weightiest first; none that are pushed away."""
+    if clip is None or wanted is None:
+        return []
+    if not isinstance(clip, Sorts):
+        notes.say(f"{clip.name} doesn't know ImageNet's classes, so that it starts from a little of each")
+        return []
+    first = clip.classes(wanted.embeddings).argmax(1).tolist()
+    weighed = sorted(zip(wanted.weights.tolist(), first, strict=True), reverse=True)
+    return list(dict.fromkeys(number for weight, number in weighed if weight > 0))
 
 
 def _numbers(classes: int | str | list[int | str] | None) -> list[int]:

@@ -113,6 +113,14 @@ class Clip(Protocol):
 
 
 @runtime_checkable
+class Sorts(Protocol):
+    """A perceptor in whose space ImageNet's classes lie."""
+
+    def classes(self, embeddings: Tensor) -> Tensor:
+        """The share of each class in embeddings (k, d), (k, 1000)."""
+
+
+@runtime_checkable
 class Composes(Protocol):
     """A perceptor that knows single things, so that a text of several is composed for it: side by side."""
 

@@ -2,6 +2,7 @@
 
 from t2iflow.pipelines.checks import check
 from t2iflow.pipelines.clocks import set_clocks
+from t2iflow.pipelines.exchanged import without_unfit
 from t2iflow.pipelines.plan import Plan, make_plan
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.recipe import Recipe
@@ -10,7 +11,7 @@ from t2iflow.pipelines.wiring import wire
 
 def compile_recipe(recipe: Recipe, problems: list[Problem]) -> Plan:
     """Wire, check and place the recipe; RecipeError with these problems, those of reading it first, and all others."""
-    graph = set_clocks(wire(recipe, problems), problems)
+    graph = set_clocks(wire(without_unfit(recipe), problems), problems)
     problems.extend(check(graph))
     if problems:
         raise RecipeError(sorted(problems, key=_reading_order), recipe.sources)

@@ -1,9 +1,4 @@
-"""Recipes on recipes: `extends`, presets and `--set`, applied to the text before anything is looked up.
-
-Overlays merge by name: params, nodes, and the settings of a node. What a param or a setting holds is replaced
-as a whole, so keyframes and weighted prompts are never mixed; `null` removes. A node whose overlay has another `use` is
-replaced as a whole too: the settings of one node mean nothing to another.
-"""
+"""Recipes on recipes: `extends`, presets and `--set`, applied to the text before anything is looked up."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from t2iflow.nodes import paths
+from t2iflow.pipelines.overlays import merge, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import NAME, WHOLE
 from t2iflow.pipelines.source import Located, load, parse, readable
 from t2iflow.pipelines.structure import check_structure
-
-LEVELS = {"params": 1, "nodes": 2}
-"""How deep overlays merge by name."""
 
 NULL = "null"
 """What an override writes for nothing, even where a text stands."""
@@ -61,56 +54,36 @@ def _base(base: Located, folder: Path, shipped: Shipped, problems: list[Problem]
     raise RecipeError(problems, {})
 
 
-def chosen(presets: Sequence[str], layers: Sequence[Located], problems: list[Problem]) -> list[Located]:
-    """The overlays of these presets; where several layers have one, each adds its own."""
-    offered, known = [section_of(layer, "presets").value for layer in layers], preset_names(layers)
+def stack(layers: Sequence[Located], presets: Sequence[str], problems: list[Problem]) -> tuple[Located, Located]:
+    """The recipe of all layers without presets, and with these: each lies over those that it extends and over their
+    presets, and under its own."""
+    _check_presets(presets, layers, problems)
+    plain, whole = layers[0], _with_presets(layers[0], layers[0], presets, problems)
+    for layer in layers[1:]:
+        whole = _with_presets(merge(whole, layer, problems, plain), layer, presets, problems)
+        plain = merge(plain, layer, [])
+    return plain, whole
+
+
+def _with_presets(document: Located, layer: Located, presets: Sequence[str], problems: list[Problem]) -> Located:
+    offered = section_of(layer, "presets").value
+    for name in presets:
+        if name in offered:
+            document = merge(document, offered[name], problems)
+    return document
+
+
+def _check_presets(presets: Sequence[str], layers: Sequence[Located], problems: list[Problem]) -> None:
+    known = preset_names(layers)
     for name in presets:
         if name not in known:
             offer = f"presets: {', '.join(known)}" if known else "it has none"
             problems.append(problem("T2I109", f"the recipe has no preset `{name}`", None, suggest(name, known), offer))
-    return [some[name] for name in presets for some in offered if name in some]
 
 
 def preset_names(layers: Sequence[Located]) -> list[str]:
     """The presets of a recipe and of those that it extends."""
     return list(dict.fromkeys(name for layer in layers for name in section_of(layer, "presets").value))
-
-
-def merge(base: Located, over: Located, problems: list[Problem]) -> Located:
-    """One recipe on another, without presets."""
-    values, keys = {**base.value, **over.value}, {**over.keys, **base.keys}
-    for section, levels in LEVELS.items():
-        if section in base.value or section in over.value:
-            values[section] = _merge_names(section_of(base, section), section_of(over, section), levels, problems)
-    return Located(values, base.place, keys)
-
-
-def section_of(document: Located, name: str) -> Located:
-    """A section of the document, empty if it has none."""
-    section = document.value.get(name)
-    return section if section is not None else Located({}, document.place)
-
-
-def _merge_names(base: Located, over: Located, levels: int, problems: list[Problem]) -> Located:
-    values, keys = dict(base.value), dict(base.keys)
-    for key, value in over.value.items():
-        if value.value is None:
-            removed = values.pop(key, None)
-            hint = suggest(key, values) if removed is None else None
-            if hint:  # what is spelt like nothing here may have been removed before
-                message = f"`null` removes `{key}`, but it is not there"
-                problems.append(problem("T2I110", message, over.keys[key], hint))
-        elif levels > 1 and key in values and not _is_another(values[key], value):
-            values[key] = _merge_names(values[key], value, levels - 1, problems)
-        else:
-            values[key], keys[key] = value, over.keys[key]
-    return Located(values, base.place, keys)
-
-
-def _is_another(base: Located, over: Located) -> bool:
-    """Whether the overlay makes it another node."""
-    uses = [node.value["use"].value for node in (base, over) if "use" in node.value]
-    return len(uses) == 2 and uses[0] != uses[1]
 
 
 def override(document: Located, overrides: Sequence[str], problems: list[Problem], sources: dict[str, str]) -> Located:

@@ -88,6 +88,12 @@ class Plan:
         """The regions, in order."""
         return tuple(item for item in self.items if isinstance(item, Region))
 
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Names of the recipe's nodes that no output needs."""
+        used = {name for item in self.items for name in (item.members if isinstance(item, Region) else (item,))}
+        return tuple(name for name in self.graph.recipe.nodes if name not in used)
+
     def __str__(self) -> str:
         return "\n".join(self._lines())
 

@@ -1,14 +1,15 @@
 """A recipe as written, with presets, `extends` and `--set` applied and each `$` filled in; nothing is looked up yet."""
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from t2iflow.nodes import paths
-from t2iflow.pipelines.layers import Shipped, chosen, merge, override, preset_names, read_layers, section_of
+from t2iflow.pipelines.layers import Shipped, override, preset_names, read_layers, stack
+from t2iflow.pipelines.overlays import Change, carried, changes, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, printable, problem, shown, suggest
-from t2iflow.pipelines.references import References
+from t2iflow.pipelines.references import References, mentions
 from t2iflow.pipelines.references import Wire as Wire
 from t2iflow.pipelines.source import Located, load, parse
 
@@ -20,7 +21,8 @@ class NodeText:
     """A node of the recipe: `values` are its ports and settings with every `$` filled in, `written` the same before.
 
     `use` always is a text, and empty if the recipe has none, a problem that is reported already. `place` and `keys` are
-    those of the names.
+    those of the names. `carried` are settings that were written for another `use`, each with that: a preset beneath has
+    made this node another.
     """
 
     name: str
@@ -30,12 +32,14 @@ class NodeText:
     values: Mapping[str, Located]
     keys: Mapping[str, Place]
     written: Mapping[str, Located] = field(default_factory=dict)
+    carried: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The recipe. `params` are as written; `sources` are the texts of its files, its own first, which lies in
-    `folder`; `overrides` are the options that changed it, such as `--preset lite`."""
+    `folder`; `overrides` are the options that changed it, such as `--preset lite`. `changed` is what presets put in
+    place of what it says; `unused` are params that nothing refers to; `notes` are for whoever runs it."""
 
     name: str
     title: str
@@ -47,6 +51,9 @@ class Recipe:
     sources: Mapping[str, str]
     folder: Path
     overrides: tuple[str, ...] = ()
+    changed: tuple[Change, ...] = ()
+    unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def folder_of(self, place: Place) -> Path:
         """Where a relative path starts that is written there: beside the recipe that says it, or where the command was
@@ -123,31 +130,34 @@ def read_text(
         layers = read_layers(text, file, folder, shipped, found, sources)
     except RecipeError as fault:
         raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
-    document, *overlays = layers
-    own = set(section_of(document, "params").value)
-    for overlay in [*overlays, *chosen(presets, layers, found)]:
-        document = merge(document, overlay, found)
-    document = override(document, overrides, found, sources)
+    unset, preset = stack(layers, presets, found)
+    document = override(preset, overrides, found, sources)
     references = References(section_of(document, "params").value, section_of(document, "nodes").value, found)
+    nodes = _nodes(document, references, found)
+    used = {*references.used, *mentions(preset)}  # an override may take the place of what used a param
+    changed = tuple(changes(unset, preset))
     recipe = Recipe(
         name=printable(name or Path(file).stem),
         title=_words(document, "title", found) or printable(name or Path(file).stem),
         about=_words(document, "about", found),
         params=references.params,
         presets=tuple(preset_names(layers)),
-        nodes=_nodes(document, references, found),
+        nodes={name: replace(node, carried=carried(name, unset, preset)) for name, node in nodes.items()},
         seed=_seed(document, found),
         sources=sources,
         folder=folder,
         overrides=(*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides)),
+        changed=changed,
+        unused=tuple(param for param in references.params if param not in used),
     )
-    _check_names(document, own, references, found)
+    own = section_of(layers[0], "params").value.keys()
+    _check_names(document, own, recipe.unused, found)
     if problems is None and found:
         raise RecipeError(found, sources)
     return recipe
 
 
-def _check_names(document: Located, own: set[str], references: References, problems: list[Problem]) -> None:
+def _check_names(document: Located, own: Collection[str], unused: Collection[str], problems: list[Problem]) -> None:
     """No name twice, and no param that only an overlay has and nobody uses; `own` are those of the first layer."""
     params, nodes = section_of(document, "params"), section_of(document, "nodes")
     for key in params.value:
@@ -157,7 +167,7 @@ def _check_names(document: Located, own: set[str], references: References, probl
             problems.append(problem("T2I112", f"`{key}` is a param and a node", place, hint))
         if key == "seed":
             problems.append(problem("T2I112", "`seed` is the recipe's own", place, "write it at the top, as `seed: 1`"))
-        if key not in own and key not in references.used:
+        if key in unused and key not in own:
             message = f"the overlay's param `{key}` is used nowhere"
             problems.append(problem("T2I110", message, place, suggest(key, own)))
 

@@ -30,6 +30,16 @@ class Wire:
         return f"${self.node}" + (f".{self.port}" if self.port else "")
 
 
+def plain(value: Located) -> Any:
+    """The value without places."""
+    inner = value.value
+    if isinstance(inner, list):
+        return [plain(item) for item in inner]
+    if isinstance(inner, dict):
+        return {key: plain(item) for key, item in inner.items()}
+    return str(inner) if isinstance(inner, Wire) else inner
+
+
 class References:
     """Fills `$` in; what is wrong is added to `problems`. Wires from unknown nodes stay, for the graph to refuse."""
 
@@ -55,8 +65,8 @@ class References:
 
     def _in_order(self) -> Iterator[str]:
         """Params so that each comes after those that it mentions."""
-        mentions = {name: set(_mentions(value)) & self.params.keys() for name, value in self.params.items()}
-        sorter = TopologicalSorter(mentions)
+        needs = {name: set(mentions(value)) & self.params.keys() for name, value in self.params.items()}
+        sorter = TopologicalSorter(needs)
         try:
             sorter.prepare()
         except CycleError as fault:
@@ -143,7 +153,7 @@ class References:
         self.problems.append(problem("T2I111", message, place, *hints))
 
 
-def _mentions(value: Located) -> Iterator[str]:
+def mentions(value: Located) -> Iterator[str]:
     """The names that a value's texts refer to."""
     inner = value.value
     if isinstance(inner, str):
@@ -154,11 +164,11 @@ def _mentions(value: Located) -> Iterator[str]:
             yield from (match["param"] for match in WITHIN.finditer(inner) if match["param"])
     elif isinstance(inner, list):
         for item in inner:
-            yield from _mentions(item)
+            yield from mentions(item)
     elif isinstance(inner, dict):
         for key, item in inner.items():
-            yield from _mentions(Located(key, value.place))
-            yield from _mentions(item)
+            yield from mentions(Located(key, value.place))
+            yield from mentions(item)
 
 
 def _part(place: Place, text: str, match: re.Match[str]) -> Place:

@@ -11,7 +11,8 @@ from t2iflow.nodes.node import Setting, kind_name
 from t2iflow.pipelines.keyframes import Schedule, form, is_keyframes, read_keyframes
 from t2iflow.pipelines.music import is_music, read_music
 from t2iflow.pipelines.problems import Problem, shown
-from t2iflow.pipelines.recipe import Wire
+from t2iflow.pipelines.references import Wire
+from t2iflow.pipelines.references import plain as plain
 from t2iflow.pipelines.source import Located
 
 
@@ -90,16 +91,6 @@ def wires_in(value: Located) -> Iterator[Located]:
     elif isinstance(value.value, list | dict):
         for item in value.value.values() if isinstance(value.value, dict) else value.value:
             yield from wires_in(item)
-
-
-def plain(value: Located) -> Any:
-    """The value without places."""
-    inner = value.value
-    if isinstance(inner, list):
-        return [plain(item) for item in inner]
-    if isinstance(inner, dict):
-        return {key: plain(item) for key, item in inner.items()}
-    return str(inner) if isinstance(inner, Wire) else inner
 
 
 def describe(annotation: Any) -> str:

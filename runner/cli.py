@@ -78,6 +78,9 @@ def run(
     from t2iflow.runner.folder import FolderError
 
     plan = _plan(recipe, settings, preset, seed, draft)
+    if plan.graph.recipe.changed:
+        names = ", ".join(change.name for change in plan.graph.recipe.changed)
+        console.err().say(f"changed by presets: {names}")
     part = _part(frames, plan)
     try:
         outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part)
@@ -121,6 +124,8 @@ def check(recipe: RecipeArgument, settings: Settings = None, preset: Presets = N
     plan = _plan(recipe, settings, preset)
     count = len(plan.graph.recipe.nodes)
     console.out().say(f"{recipe}: nothing wrong ({count} nodes)")
+    for name in [*plan.idle, *plan.graph.recipe.unused]:
+        console.out().say(f"`{name}` is needed by no output")
 
 
 @app.command()
@@ -275,10 +280,12 @@ def _plan(
         if draft:
             smaller = [*drafted(made.graph), *overrides]  # what the person says comes last
             made = compile_recipe(read_anything(where, presets or [], smaller, problems), problems)
-        return made
     except RecipeError as fault:
         console.err().say(render(fault.problems, fault.sources))
         raise typer.Exit(INVALID) from None
+    for note in made.graph.recipe.notes:
+        console.err().say(f"note: {note}")
+    return made
 
 
 def _part(frames: str | None, plan: "Plan") -> "ambient.Part":

@@ -11,11 +11,20 @@ from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.store.content import amount
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.overlays import Change
 from t2iflow.pipelines.plan import Plan, Region
+from t2iflow.pipelines.resolved import flow
+from t2iflow.pipelines.settings import plain
 from t2iflow.runner import device, schedules
 
 BARS, MANY_BARS = 24, 72
 """How many bars a schedule is drawn with, at most."""
+
+WIDEST = 60
+"""Letters of a value that presets change, at most."""
+
+ASKING = ("prompt", "scenes")
+"""Settings that say what is to be painted."""
 
 
 def preview(plan: Plan, wanted: str) -> str:
@@ -24,13 +33,15 @@ def preview(plan: Plan, wanted: str) -> str:
     recipe = plan.graph.recipe
     parts = {
         "": [recipe.title, f"on {where} ({why}), seed {recipe.seed}"],
+        "prompts": _table(_prompts(plan)),
+        "changed by presets": _table((change.name, _changed(change)) for change in recipe.changed),
         "order": str(plan).splitlines(),
         "sizes": _table((node.name, size) for node in _used(plan) for size in _sizes(node)),
         "schedules": _table(schedules.rows(plan, BARS)),
         "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(_read(plan)),
         "files written": _table((file, what) for file, what in _written(plan)),
-        "needed by no output": [name for name in plan.graph.nodes if name not in {node.name for node in _used(plan)}],
+        "needed by no output": [*plan.idle, *recipe.unused],
     }
     return "\n".join(
         "\n".join([f"\n{title}:", *_indented(rows)] if title else rows) for title, rows in parts.items() if rows
@@ -46,6 +57,22 @@ def _used(plan: Plan) -> list[Node]:
     """The nodes that run, in the order of the recipe."""
     names = {name for item in plan.items for name in (item.members if isinstance(item, Region) else (item,))}
     return [node for name, node in plan.graph.nodes.items() if name in names]
+
+
+def _prompts(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What nodes that run are asked for."""
+    for name, text in plan.graph.recipe.nodes.items():
+        if name not in plan.idle:
+            yield from ((name, flow(plain(value))) for key, value in text.values.items() if key in ASKING)
+
+
+def _changed(change: Change) -> str:
+    before, after = (_cut(flow(plain(value))) if value else "" for value in (change.before, change.after))
+    return f"{after}, not {before}" if after else f"removed; it was {before}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
 
 
 def _sizes(node: Node) -> Iterator[str]:

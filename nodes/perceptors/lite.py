@@ -57,6 +57,10 @@ class Lite:
         """What stands side by side in a text, each to be encoded by itself."""
         return self._subjects.things(text)
 
+    def classes(self, embeddings: Tensor) -> Tensor:
+        """The share of each of ImageNet's classes, (k, 1000)."""
+        return embeddings[:, : len(self._subjects.names)]
+
     def look(self, pixels: Tensor) -> Seen:
         """Embeddings of crops (n, 3, s, s), of 0..1 and of any size of 64 or more."""
         glance = self._network(normalised(pixels))

@@ -27,6 +27,7 @@ from t2iflow.nodes.generators.biggan_checkpoint import Layout, Stored
 from t2iflow.nodes.perceptor import Seen, Wanted
 from t2iflow.nodes.store.obtaining import obtain
 from t2iflow.nodes.types import Image, Latent
+from tests.nodes.conftest import Heard
 from tests.weights.biggan import LAYERS, layout, make
 
 CPU = torch.device("cpu")
@@ -257,6 +258,29 @@ def test_it_starts_from_classes_by_name_or_number(
     others = both.clone()
     others[[352, 997]] = 0
     assert others.sum() < 0.1
+
+
+class Sorting:
+    """A perceptor whose embeddings are shares of ImageNet's classes; enough of it to be asked for them."""
+
+    name = "sorting"
+
+    def classes(self, embeddings: Tensor) -> Tensor:
+        return embeddings
+
+
+def test_it_starts_from_the_classes_that_prompts_are_about(canvas: Callable[..., biggan.Canvas], notes: Heard) -> None:
+    rows = F.one_hot(torch.tensor([1, 997, 352]), 1000).float()
+    asked = Wanted(rows, torch.tensor([1.0, 2.0, -1.0]), torch.full((3,), -math.inf))
+    both = canvas(clip=Sorting(), wanted=asked)().classes.mean(0)
+    assert sorted(both.topk(2).indices.tolist()) == [1, 997]
+    one = canvas(clip=Sorting(), wanted=asked, max_classes=1)().classes
+    assert (one.argmax(1) == 997).all()
+    named = canvas(clip=Sorting(), wanted=asked, classes=[7])().classes
+    assert (named.argmax(1) == 7).all()
+    anything = canvas(clip=SimpleNamespace(name="ViT-B/32"), wanted=asked)().classes
+    assert anything.max() < 0.2
+    assert any("doesn't know ImageNet's classes" in text for text in notes.said)
 
 
 def test_classes_that_there_are_not_or_too_many_are_refused_before_anything_runs() -> None:

@@ -68,3 +68,15 @@ def test_a_device_that_is_not_there_is_a_wrong_command(command: Command) -> None
 def test_the_weight_of_a_loss_is_named_by_its_term(command: Command) -> None:
     told = command("plan", COPY.replace("$same,", "[{of: $same, weight: 2}, {of: $same, weight: {0: 1, 5: 0}}],"))
     assert ["fit: weight of same", "▇▅▃▂▁ 1 to 0, over steps"][0] in "\n".join(lines(told.out))
+
+
+def test_a_plan_shows_prompts_what_presets_change_and_what_no_output_needs(command: Command) -> None:
+    own = "t2iflow: 1\nextends: vqgan-clip\nparams: {prompt: a whale, size: [64, 96]}\nnodes:\n"
+    own += "  start: {use: images.noise, size: $size}\n  canvas: {init: $start}\n"
+    told = command("plan", own, "--preset", "lite")
+    assert told.code == 0
+    assert "words  a whale" in told.out
+    assert "64 x 96 pixels" in told.out
+    assert "model       lite, not ViT-B/32" in told.out
+    assert told.out.rstrip().endswith("needed by no output:\n  grey")
+    assert "`grey` is needed by no output" in command("check", own, "--preset", "lite").out

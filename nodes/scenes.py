@@ -80,6 +80,11 @@ class Timetable:
         part = min((into - hold + 1) / (fade + 1), 1.0) if into >= hold else 0.0
         return number % self.count, (number + 1) % self.count, part * part * (3 - 2 * part)
 
+    def begins(self, length: int) -> list[float]:
+        """The times, of `length`, from which each scene is held, the first time round."""
+        hold, fade = self._times(length)
+        return [number * (hold + fade) for number in range(self.count)]
+
     @property
     def _fades(self) -> int:
         return self.count if self.loop else self.count - 1

@@ -1,173 +1,195 @@
-"""The report as a page: one file, nothing fetched from elsewhere, everything from a recipe escaped."""
+"""The report as a page: one file, nothing fetched from elsewhere, everything from a recipe escaped.
 
-import base64
-import contextlib
+Each part of it is a function: the head, how the run stands, its pictures, its losses, its snapshots, the graph, the
+recipe, the facts.
+"""
+
 import importlib.resources
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Any
 
-import PIL.Image
 import yaml
 
-from t2iflow.nodes.pictures import FORMATS
-from t2iflow.pipelines import draw
 from t2iflow.pipelines.plan import Plan
+from t2iflow.runner.asked import Asked, asked
 from t2iflow.runner.curve import curve
 from t2iflow.runner.events import Ended, Noted, Started
-
-PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
-FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".apng": "image/apng"}
-MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000)}
-"""Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together."""
+from t2iflow.runner.exhibits import data, exhibits, link
+from t2iflow.runner.losses import TOTAL, Curves
+from t2iflow.runner.pace import duration
+from t2iflow.runner.snapshots import Snapshot
 
 HOW = {"part": "A part of the film.", "interrupted": "This run was interrupted.", "failed": "This run failed."}
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A small picture of a step or of a frame of a film, as the bytes of a PNG."""
+class Running:
+    """A run that goes on: what it is `doing`, which `part` of that is done, from 0 to 1, if that is known, and when this
+    was written, in seconds since the epoch."""
 
-    node: str
-    what: Literal["step", "frame"]
-    number: int
-    png: bytes
+    doing: str
+    part: float | None
+    written: float
 
 
 @dataclass(frozen=True)
 class Told:
-    """All that a page tells of a run; `losses` are by optimiser and step, `steps` how many each was to take."""
+    """All that a page tells of a run; `graph` is its drawing, `losses` are by optimiser, and so are `steps`, how many
+    each was to take."""
 
     plan: Plan
     recipe: str
     folder: Path
+    graph: str
     started: Started | None
-    ended: Ended
-    losses: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    state: Ended | Running
+    losses: Mapping[str, Curves] = field(default_factory=dict)
     steps: Mapping[str, int] = field(default_factory=dict)
     snapshots: Sequence[Snapshot] = ()
     notes: Sequence[Noted] = ()
     files: Sequence[Path] = ()
 
+    @property
+    def running(self) -> bool:
+        """Whether the run goes on."""
+        return isinstance(self.state, Running)
+
 
 def page(told: Told) -> str:
     """The whole page."""
     template = Template((importlib.resources.files(__package__) / "report.html").read_text("utf-8"))
-    return template.substitute(title=escape(told.plan.graph.recipe.title), body="\n".join(_body(told)))
+    parts = (head, state, pictures, losses, snapshots, graph, recipe, facts)
+    body = "\n".join(line for part in parts for line in part(told))
+    again = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if told.running else ""
+    return template.substitute(title=escape(told.plan.graph.recipe.title), again=again, body=body)
 
 
-def _body(told: Told) -> Iterator[str]:
-    yield from _head(told)
-    yield from _pictures(told)
-    if any(told.losses.values()):
-        yield "<h2>Loss</h2>"
-        for node, points in told.losses.items():
-            name = f"<h3>{escape(node)}</h3>" if len(told.losses) > 1 else ""
-            drawn = curve(points, told.steps.get(node, max(points) + 1), f"Loss of {node}")
-            yield f'{name}<div class="scroll">{drawn}</div>'
-    for title, what in (("How it came about", "step"), ("Frames", "frame")):
-        shown = [shot for shot in told.snapshots if shot.what == what]
-        if shown:
-            yield f"<h2>{title}</h2>"
-            yield from _strip(shown)
-    yield f'<h2>Nodes and wires</h2><div class="scroll">{draw.svg(told.plan)}</div>'
-    yield '<h2>Recipe</h2><div class="recipe"><button hidden data-copies="recipe">copy</button>'
-    yield f'<div class="scroll"><pre id="recipe">{escape(told.recipe)}</pre></div></div>'
-    yield f"<h2>Run</h2>{_facts(told)}"
-
-
-def _head(told: Told) -> Iterator[str]:
-    recipe = told.plan.graph.recipe
-    yield f"<h1>{escape(recipe.title)}</h1>"
-    if recipe.about:
-        about = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(recipe.about))
+def head(told: Told) -> Iterator[str]:
+    """What the recipe is, and what it asks for."""
+    written = told.plan.graph.recipe
+    yield f"<h1>{escape(written.title)}</h1>"
+    if written.about:
+        about = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(written.about))
         yield f'<p class="about">{about}</p>'
-    yield from (f'<p class="prompt">{prompt}</p>' for prompt in _prompts(told.plan))
-    if told.ended.how != "finished":
-        message = f"\n{told.ended.message}" if told.ended.message else ""
-        how = HOW[told.ended.how]
-        yield f'<div class="how {"warn" if told.ended.how == "part" else "bad"}"><b>{how}</b>{escape(message)}</div>'
+    yield from (f'<p class="prompt">{_prompt(one)}</p>' for one in asked(told.plan))
+
+
+def _prompt(one: Asked) -> str:
+    weight = "" if one.weight is None else f" <b>&times; {one.weight:g}</b>"
+    when = f" <small>{escape(one.when)}</small>" if one.when else ""
+    return escape(one.text) + weight + when
+
+
+def state(told: Told) -> Iterator[str]:
+    """How the run stands, and what its nodes warn of."""
+    if isinstance(told.state, Running):
+        yield _live(told.state, told.folder)
+    elif told.state.how != "finished":
+        message = f"\n{told.state.message}" if told.state.message else ""
+        kind = "warn" if told.state.how == "part" else "bad"
+        yield f'<div class="how {kind}"><b>{HOW[told.state.how]}</b>{escape(message)}</div>'
     warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")
     yield from (f'<div class="how warn">{escape(warning)}</div>' for warning in warnings)
 
 
-def _prompts(plan: Plan) -> Iterator[str]:
-    """What was asked for, each once, with weights where there are any."""
-    asked = [node.settings["prompt"] for node in plan.graph.nodes.values() if node.settings.get("prompt")]
-    weighted: dict[tuple[str, float | None], None] = {}
-    for prompt in asked:
-        if isinstance(prompt, dict):
-            weighted |= {(str(text), weight): None for text, weight in prompt.items()}
-        else:
-            texts = prompt if isinstance(prompt, list) else [prompt]
-            weighted |= {(str(text), None): None for text in texts}
-    for text, weight in weighted:
-        yield escape(text) + ("" if weight is None else f" <b>&times; {weight:g}</b>")
+def _live(now: Running, folder: Path) -> str:
+    """A run that goes on, as far as this page knows: it may have been killed since."""
+    clock = time.strftime("%H:%M:%S", time.localtime(now.written))
+    bar = "" if now.part is None else f'<progress value="{now.part:.4f}"></progress>'
+    resume = f"<code>t2iflow resume {escape(str(folder))}</code>"
+    return (
+        f'<div class="how live" data-written="{now.written:.0f}">'
+        f"<b>Running, as of {clock}:</b> {escape(now.doing)}{bar}</div>"
+        f'<div class="how warn" hidden>Nothing new since {clock}. If the run was stopped, {resume} resumes it.</div>'
+    )
 
 
-def _pictures(told: Told) -> Iterator[str]:
-    shown = [path for path in told.files if path.suffix.lower() in MOST and path.is_file()]
-    if not shown:
+def pictures(told: Told) -> Iterator[str]:
+    """The films and pictures; while the run goes on or where it stopped, the picture as it is."""
+    shown = exhibits(told.plan, told.folder, told.files, told.running, getattr(told.state, "how", "") == "finished")
+    if shown:
+        yield f'<div class="pictures">{"".join(shown)}</div>'
+
+
+def losses(told: Told) -> Iterator[str]:
+    """The losses of each optimiser: their sum, and small beside each other what adds up to it."""
+    if not told.losses:
         return
-    left = sum(MOST.values())
-    yield '<div class="pictures">'
-    for path in sorted(shown, key=lambda path: path.suffix.lower() in FILMS):
-        kind, size = path.suffix.lower(), path.stat().st_size
-        source, embedded = _link(path, told.folder), size <= min(MOST[kind], left)
-        if embedded:
-            left -= size
-            source = _data({**PICTURES, **FILMS}[kind], path.read_bytes())
-        name = escape(path.name)
-        shape = f'<img src="{source}" alt="{name}"{_width(path)}>'
-        if kind in (".mp4", ".webm"):
-            shape = f'<video src="{source}" controls loop muted playsinline preload="metadata"></video>'
-        elsewhere = "" if embedded else " (beside this page)"
-        yield f"<figure>{shape}<figcaption>{name}{elsewhere}</figcaption></figure>"
-    yield "</div>"
+    yield "<h2>Loss</h2>"
+    for node, curves in told.losses.items():
+        steps = told.steps.get(node, max(curves[TOTAL]) + 1)
+        if len(told.losses) > 1:
+            yield f"<h3>{escape(node)}</h3>"
+        yield f'<div class="chart">{curve(curves[TOTAL], steps, f"Loss of {node}")}</div>'
+        terms = {name: points for name, points in curves.items() if name != TOTAL}
+        if terms:
+            small = (_term(node, name, points, steps) for name, points in terms.items())
+            yield f'<div class="terms">{"".join(small)}</div>'
 
 
-def _width(path: Path) -> str:
-    """A small picture is enlarged, but not beyond recognition."""
-    if path.suffix.lower() == ".gif":
-        return ""
-    with contextlib.suppress(OSError, ValueError), PIL.Image.open(path, formats=FORMATS) as picture:
-        return f' style="max-width:{3 * picture.width}px"'
-    return ""
+def _term(node: str, name: str, points: Mapping[int, float], steps: int) -> str:
+    last = f"{points[max(points)]:.4g}"
+    drawn = curve(points, steps, f"{name} in the loss of {node}", marks=3)
+    return f'<figure><figcaption><b>{escape(name)}</b> {last}</figcaption><div class="chart">{drawn}</div></figure>'
 
 
-def _strip(snapshots: Sequence[Snapshot]) -> Iterator[str]:
-    several = len({shot.node for shot in snapshots}) > 1
-    yield '<div class="strip">'
-    for shot in snapshots:
+def snapshots(told: Told) -> Iterator[str]:
+    """How the picture came about, and frames of the film."""
+    for title, what in (("How it came about", "step"), ("Frames", "frame")):
+        shown = [shot for shot in told.snapshots if shot.what == what]
+        if shown:
+            yield f'<h2>{title}</h2><div class="strip">{"".join(_strip(shown))}</div>'
+
+
+def _strip(shown: Sequence[Snapshot]) -> Iterator[str]:
+    several = len({shot.node for shot in shown}) > 1
+    for shot in shown:
         name = escape(f"{shot.node} {shot.number}" if several else str(shot.number))
-        source = _data("image/png", shot.png)
+        source = data("image/png", shot.png)
         yield f'<figure><img src="{source}" alt="{shot.what} {name}"><figcaption>{name}</figcaption></figure>'
-    yield "</div>"
 
 
-def _facts(told: Told) -> str:
-    facts: dict[str, Any] = {}
+def graph(told: Told) -> Iterator[str]:
+    """The nodes and wires."""
+    yield f'<h2>Nodes and wires</h2><div class="scroll graph" tabindex="0">{told.graph}</div>'
+
+
+def recipe(told: Told) -> Iterator[str]:
+    """The resolved recipe, to copy."""
+    yield '<h2>Recipe</h2><div class="recipe"><button hidden data-copies="recipe">copy</button>'
+    yield f'<div class="scroll" tabindex="0"><pre id="recipe">{escape(told.recipe)}</pre></div></div>'
+
+
+def facts(told: Told) -> Iterator[str]:
+    """Where and how it ran, what it wrote, and what its nodes say."""
+    found: dict[str, Any] = {}
     if told.started:
-        facts["device"] = f"{told.started.device} ({told.started.why})"
-        again = ", since it was taken up again" if told.started.resumed else ""
-        facts["time"] = f"{_time(told.ended.seconds)}{again}"
+        found["device"] = f"{told.started.device} ({told.started.why})"
+    if isinstance(told.state, Ended):
+        again = ", since it was resumed" if told.started and told.started.resumed else ""
+        found["time"] = f"{duration(told.state.seconds)}{again}"
     for node, steps in told.steps.items():
-        taken = max(told.losses.get(node, {}), default=-1) + 1
-        facts[f"steps of {node}"] = str(steps) if taken == steps else f"{taken} of {steps}"
-    facts["seed"] = told.plan.graph.recipe.seed
-    facts |= _lock(told.folder)
-    facts["run again"] = f"t2iflow run {told.folder / 'recipe.yaml'}"
+        taken = max(told.losses[node][TOTAL]) + 1 if node in told.losses else 0
+        found[f"steps of {node}"] = str(steps) if taken == steps else f"{taken} of {steps}"
+    found["seed"] = told.plan.graph.recipe.seed
+    found |= _lock(told.folder)
+    found["run again"] = f"t2iflow run {told.folder / 'recipe.yaml'}"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
-    rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items()]
-    links = [(path.name, _link(path, told.folder)) for path in told.files]
-    rows += [f'<dt>file</dt><dd><a href="{link}">{escape(name)}</a></dd>' for name, link in links]
+    rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
+    links = [(path.name, link(path, told.folder)) for path in (*told.files, *_tables(told.folder))]
+    rows += [f'<dt>file</dt><dd><a href="{href}">{escape(name)}</a></dd>' for name, href in links]
     rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]
-    return f"<dl>{''.join(rows)}</dl>"
+    yield f"<h2>Run</h2><dl>{''.join(rows)}</dl>"
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [path for path in (folder / "losses.csv", folder / "events.jsonl") if path.is_file()]
 
 
 def _lock(folder: Path) -> dict[str, str]:
@@ -177,19 +199,3 @@ def _lock(folder: Path) -> dict[str, str]:
         return {"python": lock["python"], "platform": lock["platform"], **lock["packages"]}
     except (OSError, yaml.YAMLError, TypeError, KeyError):  # it may have been edited
         return {}
-
-
-def _link(path: Path, folder: Path) -> str:
-    return quote(path.resolve().relative_to(folder.resolve()).as_posix())
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

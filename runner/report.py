@@ -1,123 +1,174 @@
-"""Listens to a run and leaves a page about it, `report.html`, however the run ends."""
+"""Listens to a run and keeps a page about it, `report.html`, and its picture as it is, `now.png`, while it goes on."""
 
 import contextlib
-import io
 import json
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.pictures import from_tensor
+from t2iflow.nodes import pictures
+from t2iflow.nodes.types import Image
+from t2iflow.pipelines import draw
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner import folder as run_folder
-from t2iflow.runner.events import Ended, Event, Filmed, Fitting, Noted, Started, Stepped, Wrote
-from t2iflow.runner.page import Snapshot, Told, page
+from t2iflow.runner import losses
+from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
+from t2iflow.runner.exhibits import NOW
+from t2iflow.runner.losses import Losses
+from t2iflow.runner.pace import Budget, Pace
+from t2iflow.runner.page import Running, Told, page
+from t2iflow.runner.snapshots import Snapshots, png, replace, small
 
 NAME = "report.html"
-POINTS, SHOTS = 200, 8
-"""How many losses and how many snapshots of each optimiser are kept, about."""
-SIDE = 160
-"""Pixels of a snapshot's longer side."""
+SIDE = 1024
+"""Pixels of the longer side of the picture as it is."""
 
 
 class Report:
-    """Gathers what a run tells. Losses stay where they are until the end, so that no step waits for them."""
+    """Gathers what a run tells. What is on the device stays there until it is time to write, so that no step waits."""
 
     def __init__(self, plan: Plan, recipe: str, folder: Path) -> None:
         """`recipe` is the resolved recipe as YAML."""
         self._plan, self._recipe, self._folder = plan, recipe, folder
+        self._budget = Budget()
+        self._pace = Pace(plan)
+        self._losses = Losses(folder / losses.NAME)
+        self._snapshots = Snapshots(folder, plan)
         self._started: Started | None = None
         self._steps: dict[str, int] = {}
-        self._losses: dict[str, dict[int, Tensor | float]] = {}
-        self._shots: dict[tuple[str, Literal["step", "frame"], int], Tensor] = {}
-        self._wanted: set[int] = set()
-        self._last: Stepped | None = None
-        self._notes: list[Noted] = []
+        self._home = folder
+        self._image: Tensor | None = None
+        self._notes: dict[Noted, None] = {}
         self._files: dict[Path, None] = {}
+        self._hears: dict[type, Callable[[Any], None]] = {
+            Started: self._start,
+            Fitting: self._fitting,
+            Stepped: self._stepped,
+            Filmed: self._filmed,
+            Fitted: self._fitted,
+            Noted: self._noted,
+            Wrote: self._wrote,
+        }
 
     def __call__(self, event: Event) -> None:
-        """Take note; at the end, write the page."""
-        if isinstance(event, Stepped):
-            self._stepped(event)
-        elif isinstance(event, Filmed):
-            self._filmed(event)
-        elif isinstance(event, Fitting):
-            self._fitting(event)
-        elif isinstance(event, Started):
-            self._started = event
-            if event.resumed:
-                self._remember()
-        elif isinstance(event, Noted):
-            self._notes.append(event)
-        elif isinstance(event, Wrote):
-            self._files[event.path] = None
-        elif isinstance(event, Ended):
-            with contextlib.suppress(OSError):  # a full disk must not turn a finished run into a failed one
-                self._write(event)
+        """Take note; write the page when it is time to, and at the end."""
+        if hear := self._hears.get(type(event)):
+            hear(event)
+        self._pace(event)
+        if isinstance(event, Ended):
+            self._end(event)
+        elif isinstance(event, Started) or self._budget.allows():
+            self._refresh()
 
-    def _remember(self) -> None:
-        """Take the losses that were told before the run was stopped."""
-        for told in _told_before(self._folder / run_folder.EVENTS):
-            with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
-                if told["type"] == "fitting":
-                    self._take_up(str(told["node"]), int(told["first"]), int(told["steps"]))
-                elif told["type"] == "stepped" and told["step"] % _every(told["steps"]) == 0:
-                    self._losses[told["node"]][told["step"]] = float(told["loss"])
+    def keep(self) -> None:
+        """Bring to the disk what a checkpoint that is about to be written will not have made again."""
+        for part in (self._losses, self._snapshots):
+            with contextlib.suppress(OSError):  # it stays here, and is tried again
+                part.keep()
 
-    def _take_up(self, node: str, first: int, steps: int) -> None:
-        """An optimiser begins at `first`; what was told of later steps is void."""
-        self._steps[node] = steps
-        self._losses[node] = {step: loss for step, loss in self._losses.get(node, {}).items() if step < first}
+    def _start(self, event: Started) -> None:
+        self._started = event
+        if event.resumed:
+            self._losses.remember()
+            self._snapshots.remember()
+            for told in _told_before(self._folder / run_folder.EVENTS):
+                with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
+                    self._remember(told)
+
+    def _remember(self, told: dict[str, Any]) -> None:
+        if told["type"] == "fitting":
+            self._steps[str(told["node"])] = int(told["steps"])
+        elif told["type"] == "noted" and told["level"] in ("say", "warn"):
+            self._noted(Noted(str(told["node"]), told["level"], str(told["text"])))
+        elif told["type"] == "started":
+            self._home = Path(told["folder"])
+        elif told["type"] == "wrote":
+            path = self._folder / Path(told["path"]).relative_to(self._home)  # the folder may have been moved
+            if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
+                self._files[path] = None
 
     def _fitting(self, event: Fitting) -> None:
-        self._take_up(event.node, event.first, event.steps)
-        region = next(region for region in self._plan.regions if region.optimizer == event.node)
-        steps = region.steps if region.shot else event.steps
-        # Squares, because a picture changes most at first.
-        self._wanted = {round((number / (SHOTS - 1)) ** 2 * (steps - 1)) for number in range(SHOTS)}
+        self._steps[event.node] = event.steps
+        self._losses.begin(event.node, event.first)
+        self._snapshots.begin(event)
 
     def _stepped(self, event: Stepped) -> None:
-        self._last = event
-        if event.step % _every(event.steps) == 0 or event.step == event.steps - 1:
-            self._losses[event.node][event.step] = event.loss.detach()
-        if event.step in self._wanted:
-            self._shoot(event)
-
-    def _shoot(self, event: Stepped) -> None:
-        self._shots[event.node, "step", event.step] = _small(event.image)
+        self._image = event.image
+        self._losses.add(event)
+        self._snapshots.step(event)
 
     def _filmed(self, event: Filmed) -> None:
-        if event.frame in {round(number / (SHOTS - 1) * (event.frames - 1)) for number in range(SHOTS)}:
-            self._shots[event.node, "frame", event.frame] = _small(event.image)
+        self._image = event.image
+        self._snapshots.frame(event)
 
-    def _write(self, ended: Ended) -> None:
+    def _fitted(self, event: Fitted) -> None:
+        self._image = event.image
+
+    def _noted(self, event: Noted) -> None:
+        self._notes[event] = None
+
+    def _wrote(self, event: Wrote) -> None:
+        self._files[event.path] = None
+
+    def _refresh(self) -> None:
+        """Write the picture and the page as they are now; a disk that takes no more is no reason for a run to fail."""
+        seen = self._seen()
+        with self._budget.spending(), contextlib.suppress(OSError):
+            self.keep()
+            self._show(seen)
+            self._write(Running(str(self._pace), self._pace.part, time.time()))
+
+    def _end(self, ended: Ended) -> None:
+        finished = ended.how == "finished"
+        self.keep()
+        with contextlib.suppress(OSError):
+            self._show(None if finished else self._seen())
+        with contextlib.suppress(OSError):
+            try:
+                self._write(ended)
+            except OSError:  # a page that says for ever that the run goes on is worse than none, and takes up room
+                (self._folder / NAME).unlink(missing_ok=True)
+                self._write(ended)
+        if finished:
+            self._snapshots.tidy()
+            with contextlib.suppress(OSError):
+                (self._folder / NOW).unlink(missing_ok=True)
+
+    def _seen(self) -> Tensor | None:
+        """The last picture, on the CPU; waits for the device, which is no cost of the page's."""
         with contextlib.suppress(RuntimeError):  # a device that failed may give nothing back
-            if self._last and ended.how != "finished":
-                self._losses[self._last.node][self._last.step] = self._last.loss
-                self._shoot(self._last)
+            if self._image is not None:
+                return small(self._image, SIDE // math.ceil(math.sqrt(len(self._image))))
+        return None
+
+    def _show(self, seen: Tensor | None) -> None:
+        if seen is not None:
+            replace(self._folder / NOW, png(pictures.frame(Image(seen))))
+
+    def _write(self, state: Ended | Running) -> None:
         told = Told(
             self._plan,
             self._recipe,
             self._folder,
+            self._drawn,
             self._started,
-            ended,
-            {node: _read(losses) for node, losses in self._losses.items() if losses},
+            state,
+            self._losses.curves(),
             self._steps,
-            [Snapshot(*key, _png(image)) for key, image in self._shots.items()],
-            self._notes,
+            list(self._snapshots.all()),
+            list(self._notes),
             list(self._files),
         )
-        fresh = self._folder / f".{NAME}"
-        fresh.write_text(page(told), encoding="utf-8", errors="replace")  # a folder's name may be no text
-        fresh.replace(self._folder / NAME)
+        replace(self._folder / NAME, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
 
-
-def _every(steps: int) -> int:
-    return max(1, -(-steps // POINTS))
+    @cached_property
+    def _drawn(self) -> str:
+        return draw.svg(self._plan)
 
 
 def _told_before(log: Path) -> Iterator[dict[str, Any]]:
@@ -128,28 +179,3 @@ def _told_before(log: Path) -> Iterator[dict[str, Any]]:
                 told = json.loads(line)
                 if isinstance(told, dict) and "type" in told:
                     yield told
-
-
-def _read(losses: dict[int, Tensor | float]) -> dict[int, float]:
-    """The losses as numbers, read from the device at once."""
-    there = {step: loss for step, loss in losses.items() if isinstance(loss, Tensor)}
-    known = {step: loss for step, loss in losses.items() if not isinstance(loss, Tensor)}
-    with contextlib.suppress(RuntimeError):  # a device that failed gives nothing back
-        if there:
-            known |= dict(zip(there, torch.stack(list(there.values())).tolist(), strict=True))
-    return dict(sorted(known.items()))
-
-
-@torch.no_grad()
-def _small(image: Tensor) -> Tensor:
-    """The first picture of a batch, (3, h, w), no larger than a snapshot, on the CPU."""
-    height, width = image.shape[-2:]
-    scale = min(1.0, SIDE / max(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    return F.interpolate(image[:1].float(), size, mode="bilinear", antialias=True)[0].cpu()
-
-
-def _png(image: Tensor) -> bytes:
-    buffer = io.BytesIO()
-    from_tensor(image).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -1,0 +1,89 @@
+"""How far a run is, in words, and how often there is time to say so."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from t2iflow.pipelines.plan import Plan
+from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Stepped, Wrote
+
+EVERY = 2.0
+"""Seconds between two writings, at least."""
+SHARE = 0.01
+"""How much of a run's time may be spent on writing."""
+
+
+class Budget:
+    """Says when it is time to write: seldom enough that writing takes no more than its share of the time."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def allows(self) -> bool:
+        """Whether it is time."""
+        return time.monotonic() >= self._next
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Measure what is done inside."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            ended = time.monotonic()
+            self._next = ended + max(EVERY, (ended - began) / SHARE)
+
+
+class Pace:
+    """Listens to where a run is; as text, what a person wants to know of it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._stages = [region.optimizer for region in plan.regions]
+        self._doing = "starting"
+        self._frame = ""
+        self._began = (0, 0.0)
+        self._steps = (0, 0)
+
+    def __call__(self, event: Event) -> None:
+        """Take note."""
+        if isinstance(event, Stepped):
+            self._steps = (event.step + 1, event.steps)
+            self._doing = event.node
+        elif isinstance(event, Fitting):
+            self._began = (event.first, time.monotonic())
+            self._steps, self._frame, self._doing = (event.first, event.steps), "", event.node
+        elif isinstance(event, Filmed):
+            self._frame = f"frame {event.frame + 1} of {event.frames}, "
+        elif isinstance(event, Computing):
+            self._doing, self._steps = f"computing {event.node}", (0, 0)
+        elif isinstance(event, Fitted):
+            self._doing, self._steps = f"{event.node} is done", (0, 0)
+        elif isinstance(event, Wrote):
+            self._doing = f"{event.path.name} is written"
+
+    @property
+    def part(self) -> float | None:
+        """How much of an optimiser's steps is taken, from 0 to 1; None where none is working."""
+        done, steps = self._steps
+        return done / steps if steps else None
+
+    def __str__(self) -> str:
+        done, steps = self._steps
+        if not steps:
+            return self._doing
+        first, began = self._began
+        said = f"{self._doing}: {self._frame}step {done} of {steps}"
+        if done == first:
+            return said
+        rate = (done - first) / max(time.monotonic() - began, 1e-9)
+        more = "" if self._doing == self._stages[-1] else f" of {self._doing}"
+        return f"{said}, {rate:.2g} steps/s, about {duration((steps - done) / rate)}{more} left"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

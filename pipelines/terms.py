@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from t2iflow.nodes import losses
 from t2iflow.pipelines.graph import Node, Source
@@ -15,7 +16,7 @@ class Term:
     total: str = ""
     place: int = 0
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What the recipe wires: `score`, or `pair.near` for one of several outputs."""
         return ".".join(filter(None, (self.source.node, self.source.output)))

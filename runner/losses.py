@@ -5,6 +5,7 @@ import csv
 import io
 import math
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from t2iflow.runner.events import Stepped
+from t2iflow.runner.events import Fitting, Stepped
 
 NAME = "losses.csv"
 ROWS, POINTS = 10_000, 200
-"""How many steps of an optimiser are written down, and how many are drawn, about: all of them, or every so manieth."""
+"""How many steps of an optimiser are written down at most, and how many are drawn, about."""
+MANY, SHARE = 100, 0.003
+"""How many steps it takes to see how long writing them down takes, and how much of their time it may: of quicker ones
+only every so manieth is written."""
 OPTIMIZER, STEP, TOTAL = FIXED = ("optimizer", "step", "loss")
 
 Points = Mapping[int, float]
@@ -56,25 +60,29 @@ class Losses:
         self._unread: list[_Unread] = []
         self._written = -1  # lines that are on the disk; less than none, and the file is written anew
         self._columns: dict[str, None] = {}
+        self._every = 1
+        self._kept = 0.0
 
     def remember(self) -> None:
         """Take the rows that were written before the run was stopped."""
         with contextlib.suppress(OSError, csv.Error):
             self._rows = list(_parsed(self._path.read_text("utf-8", errors="replace")))
 
-    def begin(self, optimizer: str, first: int) -> None:
-        """An optimiser begins at `first`; what was written of its later steps is void."""
-        kept = [row for row in self._rows if row.optimizer != optimizer or row.step < first]
+    def begin(self, event: Fitting) -> None:
+        """An optimiser begins; what was written of its later steps is void."""
+        self._every, self._kept = -(-event.steps // ROWS), event.at
+        kept = [row for row in self._rows if row.optimizer != event.node or row.step < event.first]
         if len(kept) < len(self._rows):
             self._rows, self._written = kept, -1
 
     def add(self, event: Stepped) -> None:
         """Take a step down, if it is one of those that are."""
-        if event.step % -(-event.steps // ROWS) == 0 or event.step + 1 == event.steps:
+        if event.step % self._every == 0 or event.step + 1 == event.steps:
             self._unread.append(_Unread(event.node, event.step, event.loss, event.terms))
 
     def keep(self) -> None:
         """Read what was gathered and bring it to the disk; OSError if that takes no more, and then it waits here."""
+        began = time.monotonic()
         self.read()
         fresh, written = self._rows[max(self._written, 0) :], self._written
         if not fresh:
@@ -85,6 +93,10 @@ class Losses:
         else:
             self._append(fresh)
         self._written = len(self._rows)
+        ended = time.monotonic()
+        if len(fresh) >= MANY:
+            self._every = math.ceil(self._every * max(1.0, (ended - began) / SHARE / max(began - self._kept, 0.001)))
+        self._kept = ended
 
     def read(self) -> None:
         """Read what was gathered from the device."""

@@ -1,7 +1,8 @@
 """How far a run is, in words, and how often there is time to say so."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from t2iflow.pipelines.plan import Plan
@@ -9,28 +10,29 @@ from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Ste
 
 EVERY = 2.0
 """Seconds between two writings, at least."""
-SHARE = 0.01
+SHARE = 0.007
 """How much of a run's time may be spent on writing."""
 
 
 class Budget:
     """Says when it is time to write: seldom enough that writing takes no more than its share of the time."""
 
-    def __init__(self) -> None:
-        self._next = 0.0
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = -math.inf
 
     def allows(self) -> bool:
         """Whether it is time."""
-        return time.monotonic() >= self._next
+        return self._clock() >= self._next
 
     @contextmanager
     def spending(self) -> Iterator[None]:
         """Measure what is done inside."""
-        began = time.monotonic()
+        began = self._clock()
         try:
             yield
         finally:
-            ended = time.monotonic()
+            ended = self._clock()
             self._next = ended + max(EVERY, (ended - began) / SHARE)
 
 
@@ -43,14 +45,14 @@ class Pace:
         self._frame = ""
         self._began = (0, 0.0)
         self._steps = (0, 0)
+        self._now = 0.0
 
     def __call__(self, event: Event) -> None:
         """Take note."""
         if isinstance(event, Stepped):
-            self._steps = (event.step + 1, event.steps)
-            self._doing = event.node
+            self._steps, self._doing, self._now = (event.step + 1, event.steps), event.node, event.at
         elif isinstance(event, Fitting):
-            self._began = (event.first, time.monotonic())
+            self._began = (event.first, event.at)
             self._steps, self._frame, self._doing = (event.first, event.steps), "", event.node
         elif isinstance(event, Filmed):
             self._frame = f"frame {event.frame + 1} of {event.frames}, "
@@ -75,7 +77,7 @@ class Pace:
         said = f"{self._doing}: {self._frame}step {done} of {steps}"
         if done == first:
             return said
-        rate = (done - first) / max(time.monotonic() - began, 1e-9)
+        rate = (done - first) / max(self._now - began, 1e-9)
         more = "" if self._doing == self._stages[-1] else f" of {self._doing}"
         return f"{said}, {rate:.2g} steps/s, about {duration((steps - done) / rate)}{more} left"
 

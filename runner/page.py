@@ -6,6 +6,7 @@ recipe, the facts.
 
 import importlib.resources
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ def _live(now: Running, folder: Path) -> str:
     """A run that goes on, as far as this page knows: it may have been killed since."""
     clock = time.strftime("%H:%M:%S", time.localtime(now.written))
     bar = "" if now.part is None else f'<progress value="{now.part:.4f}"></progress>'
-    resume = f"<code>t2iflow resume {escape(str(folder))}</code>"
+    resume = f"<code>t2iflow resume {escape(shlex.quote(str(folder)))}</code>"
     return (
         f'<div class="how live" data-written="{now.written:.0f}">'
         f"<b>Running, as of {clock}:</b> {escape(now.doing)}{bar}</div>"
@@ -179,7 +180,7 @@ def facts(told: Told) -> Iterator[str]:
         found[f"steps of {node}"] = str(steps) if taken == steps else f"{taken} of {steps}"
     found["seed"] = told.plan.graph.recipe.seed
     found |= _lock(told.folder)
-    found["run again"] = f"t2iflow run {told.folder / 'recipe.yaml'}"
+    found["run again"] = f"t2iflow run {shlex.quote(str(told.folder / 'recipe.yaml'))}"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
     links = [(path.name, link(path, told.folder)) for path in (*told.files, *_tables(told.folder))]

@@ -94,7 +94,7 @@ class Report:
 
     def _fitting(self, event: Fitting) -> None:
         self._steps[event.node] = event.steps
-        self._losses.begin(event.node, event.first)
+        self._losses.begin(event)
         self._snapshots.begin(event)
 
     def _stepped(self, event: Stepped) -> None:

@@ -21,6 +21,7 @@ from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.resolved import resolved
 from t2iflow.pipelines.settings import plain
 from t2iflow.runner import checkpoint, device, folder
+from t2iflow.runner.checkpoint import Checkpoint
 from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
 from t2iflow.runner.link import NodeError, Surroundings
 from t2iflow.runner.loop import Cut, Loop, Stopped, out_of_memory
@@ -85,10 +86,12 @@ class _Session:
     stopped_by: int = 0
     began: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self.report = Report(self.plan, self.recipe, self.path)
+
     def run(self, going_on: bool) -> Outcome:
-        report = Report(self.plan, self.recipe, self.path)
         with folder.event_log(self.path) as log, self._signals():
-            self.listeners += [folder.EventLog(log.write), report]
+            self.listeners += [folder.EventLog(log.write), self.report]
             self._tell(self._started(going_on))
             outcome = self._attempt(going_on)
             how: Literal["finished", "part", "interrupted", "failed"] = "failed"
@@ -128,7 +131,7 @@ class _Session:
                 self.plan,
                 around,
                 self._tell,
-                save=lambda state: state.save(self.path),
+                save=self._save,
                 save_every=self.save_every,
                 stopping=lambda: self.stopped_by > 0,
                 until=math.inf if self.part.last is None else self.part.last,
@@ -149,6 +152,10 @@ class _Session:
     def _resuming(self) -> str:
         """The command, on a line of its own, where a terminal does not break it and it can be copied whole."""
         return f"  t2iflow resume {shlex.quote(str(self.path))}"
+
+    def _save(self, state: Checkpoint) -> None:
+        self.report.keep()
+        state.save(self.path)
 
     def _explain(self, fault: BaseException) -> str:
         if out_of_memory(fault):

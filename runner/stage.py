@@ -199,7 +199,8 @@ class Stage:
         found: dict[str, Tensor] = {}
         for term, values in zip(self._terms, zip(*parts, strict=True), strict=True):
             weights = self._links[term.total].setting("weights", tick) if term.total else None
-            value = torch.stack(values).mean() * (1.0 if weights is None else weights[term.place])
+            mean = torch.stack(values).mean() if len(values) > 1 else values[0]
+            value = mean * (1.0 if weights is None else weights[term.place])
             found[term.name] = found[term.name] + value if term.name in found else value
         if pulled is not None and self.region.shot is not None:
             found[self.region.shot.camera] = pulled

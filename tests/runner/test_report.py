@@ -17,7 +17,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.recipe import read_text
 from t2iflow.runner.curve import curve
 from t2iflow.runner.events import Ended, Fitting, Noted, Started, Stepped, Wrote
-from t2iflow.runner.page import MOST
+from t2iflow.runner.exhibits import MOST
 from t2iflow.runner.report import Report
 from tests.runner.conftest import COPY, Command
 
@@ -57,8 +57,9 @@ def report(tmp_path: Path) -> Callable[..., Report]:
     return begin
 
 
-def stepped(step: int, steps: int, loss: float | Tensor = 0.5) -> Stepped:
-    return Stepped("fit", step, steps, torch.as_tensor(loss), torch.full((1, 3, 4, 6), step / steps))
+def stepped(step: int, steps: int, loss: float | Tensor = 0.5, **terms: Tensor) -> Stepped:
+    image = torch.full((1, 3, 4, 6), step / steps)
+    return Stepped("fit", step, steps, torch.as_tensor(loss), image, terms=lambda: dict(terms))
 
 
 def ended(report: Report, folder: Path, how: str = "finished", message: str = "") -> Page:
@@ -68,7 +69,7 @@ def ended(report: Report, folder: Path, how: str = "finished", message: str = ""
 
 def points(page: Page) -> int:
     """How many points the drawn curve has."""
-    return sum(len(re.findall("[ML]", path["d"] or "")) for path in page.all("path", "line"))
+    return sum(len(re.findall("[ML]", path["d"] or "")) for path in page.all("path"))
 
 
 def shots(page: Page) -> list[PIL.Image.Image]:
@@ -85,17 +86,17 @@ def test_a_run_leaves_one_page_with_everything_on_it(command: Command) -> None:
     assert told.code == 0, told.err
     assert told.folder
     page = Page((told.folder / "report.html").read_text(encoding="utf-8"))
-    sources = [image["src"] for image in page.all("img")]
-    assert (
-        sources[0] == "data:image/png;base64," + base64.b64encode((told.folder / "picture.png").read_bytes()).decode()
-    )
-    assert (page.all("video")[0]["src"] or "").startswith("data:video/mp4;base64,")
+    (film,) = page.all("video")
+    (picture,) = [image for image in page.all("img") if image["alt"] == "picture.png"]
+    assert picture["src"] == f"data:image/png;base64,{base64.b64encode((told.folder / 'picture.png').read_bytes()).decode()}"
+    assert (film["src"] or "").startswith("data:video/mp4;base64,")
+    assert "muted" not in film
     assert points(page) == 6
     assert len(shots(page)) >= 4
     assert (told.folder / "recipe.yaml").read_text(encoding="utf-8") in page.words
     for words in ("<b>Copy", "In six steps & more.", "losses.reference", "cpu (", "torch", "seed7"):
         assert words in page.words
-    assert not list(told.folder.glob(".report*"))
+    assert not {path.name for path in told.folder.iterdir() if path.name.startswith((".", "now"))}
 
 
 def test_a_page_fetches_nothing(report: Callable[..., Report], tmp_path: Path) -> None:
@@ -137,7 +138,8 @@ def test_a_run_that_did_not_finish_says_so_and_shows_where_it_stopped(
     page = ended(made, tmp_path, how, "out of something")
     assert words in page.words
     assert "out of something" in page.words
-    assert [image["alt"] for image in page.all("img")] == ["step 0", "step 7"]
+    assert [image["alt"] for image in page.all("img")] == ["as it is now", "step 0"]
+    assert decoded(page.all("img")[0]["src"]).getpixel((0, 0)) == (2, 2, 2)  # 7 of 1000
     assert "8 of 1000" in page.words
 
 
@@ -168,22 +170,34 @@ def test_no_step_waits_for_the_loss(report: Callable[..., Report], tmp_path: Pat
     for step in range(300):
         made(stepped(step, 300, torch.empty((), device="meta")))  # whose value can't be read at all
     page = ended(made, tmp_path)
-    assert not page.all("path", "line")
+    assert not points(page)
     assert len(shots(page)) == 8
 
 
-def test_a_resumed_run_has_its_whole_curve(report: Callable[..., Report], tmp_path: Path) -> None:
-    before = [{"type": "fitting", "node": "fit", "first": 0, "steps": 100}]
-    before += [{"type": "stepped", "node": "fit", "step": step, "steps": 100, "loss": 1.0} for step in range(60)]
-    before += [{"type": "stepped"}, {"type": "fitting", "steps": "many"}]
-    lines = [json.dumps(event) for event in before] + ["[1]", '{"type": "step']
+def test_a_resumed_run_has_its_whole_curve_its_pictures_and_its_notes(
+    report: Callable[..., Report], tmp_path: Path
+) -> None:
+    stopped = report(100)
+    for step in range(60):
+        stopped(stepped(step, 100))
+        if step == 49:
+            stopped.keep()  # as a checkpoint does; then it is killed
+    (tmp_path / "first.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    told: list[object] = [{"type": "started", "folder": "runs/elsewhere"}]
+    told += [{"type": "wrote", "path": "runs/elsewhere/first.png"}, {"type": "wrote", "path": "runs/elsewhere/../x.png"}]
+    told += [{"type": "noted", "node": "words", "level": "warn", "text": "think twice"}, {"type": "noted"}, [1]]
+    lines = [json.dumps(event) for event in told] + ['{"type": "step']
     (tmp_path / "events.jsonl").write_text("\n".join(lines), encoding="utf-8")
     made = report(100, first=50, resumed=True)
     for step in range(50, 100):
         made(stepped(step, 100))
     page = ended(made, tmp_path)
     assert points(page) == 100
-    assert "since it was taken up again" in page.words
+    assert [image["alt"] for image in page.all("img")][:3] == ["first.png", "step 0", "step 2"]
+    assert len(shots(page)) == 8
+    assert "since it was resumed" in page.words
+    assert "think twice" in page.words
+    assert "x.png" not in page.words
 
 
 def test_a_large_film_lies_beside_the_page(
@@ -204,21 +218,22 @@ def test_a_full_disk_does_not_turn_a_finished_run_into_a_failed_one(
     def full(*arguments: object, **settings: object) -> int:
         raise OSError(28, "No space left on device")
 
-    made = report(1)
-    monkeypatch.setattr(Path, "write_text", full)
+    made = report(2)
+    monkeypatch.setattr("t2iflow.runner.report.replace", full)
+    made(stepped(0, 2))
     made(Ended("finished", 1.0))
-    assert not (tmp_path / "report.html").exists()
+    assert not (tmp_path / "report.html").exists()  # or it would say for ever that the run goes on
 
 
 @pytest.mark.parametrize(
-    "values", [[], [1.0], [2.0, 2.0], [float("nan"), 1.0, float("inf"), 3.0], [1e-9, -1e12], [0.0]]
+    "values", [[], [1.0], [2.0, 2.0], [float("nan"), 1.0, float("inf"), 3.0], [1e-9, -1e12], [0.0], [1.0, 1e308], [5e-324, 0.0]]
 )
 def test_any_losses_can_be_drawn(values: list[float]) -> None:
     drawn = curve(dict(enumerate(values)), 10, "Loss <of> fit")
     assert not re.search(r"nan|inf|<of>", drawn)
     places = [
         tuple(map(float, place.split()))
-        for line in re.findall(r'class="line" d="M([^"]*)"', drawn)
+        for line in re.findall(r' d="M([^"]*)"', drawn)
         for place in line.split("L")
     ]
-    assert all(0 <= x <= 720 and 0 <= y <= 240 for x, y in places)
+    assert all(0 <= x <= 100 and 0 <= y <= 100 for x, y in places)

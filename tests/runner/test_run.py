@@ -16,7 +16,7 @@ def test_a_run_leaves_its_picture_film_recipe_lock_events_and_report(command: Co
     assert told.code == 0, told.err
     assert told.folder is not None
     names = {path.name for path in told.folder.iterdir()}
-    assert names == {"picture.png", "film.mp4", "recipe.yaml", "lock.yaml", "events.jsonl", "report.html"}
+    assert names == {"picture.png", "film.mp4", "recipe.yaml", "lock.yaml", "events.jsonl", "losses.csv", "report.html"}
 
 
 def test_a_canvas_comes_nearer_to_what_its_loss_wants(command: Command) -> None:

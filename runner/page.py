@@ -31,7 +31,7 @@ HOW = {"part": "A part of the film.", "interrupted": "This run was interrupted."
 
 @dataclass(frozen=True)
 class Running:
-    """A run that goes on: what it is `doing`, which `part` of that is done, from 0 to 1, if that is known, and when this
+    """A run that goes on: what it is `doing`, which `part` of that is done, from 0 to 1, if known, and when this
     was written, in seconds since the epoch."""
 
     doing: str

@@ -88,7 +88,10 @@ def test_a_run_leaves_one_page_with_everything_on_it(command: Command) -> None:
     page = Page((told.folder / "report.html").read_text(encoding="utf-8"))
     (film,) = page.all("video")
     (picture,) = [image for image in page.all("img") if image["alt"] == "picture.png"]
-    assert picture["src"] == f"data:image/png;base64,{base64.b64encode((told.folder / 'picture.png').read_bytes()).decode()}"
+    assert (
+        picture["src"]
+        == f"data:image/png;base64,{base64.b64encode((told.folder / 'picture.png').read_bytes()).decode()}"
+    )
     assert (film["src"] or "").startswith("data:video/mp4;base64,")
     assert "muted" not in film
     assert points(page) == 6
@@ -184,7 +187,10 @@ def test_a_resumed_run_has_its_whole_curve_its_pictures_and_its_notes(
             stopped.keep()  # as a checkpoint does; then it is killed
     (tmp_path / "first.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     told: list[object] = [{"type": "started", "folder": "runs/elsewhere"}]
-    told += [{"type": "wrote", "path": "runs/elsewhere/first.png"}, {"type": "wrote", "path": "runs/elsewhere/../x.png"}]
+    told += [
+        {"type": "wrote", "path": "runs/elsewhere/first.png"},
+        {"type": "wrote", "path": "runs/elsewhere/../x.png"},
+    ]
     told += [{"type": "noted", "node": "words", "level": "warn", "text": "think twice"}, {"type": "noted"}, [1]]
     lines = [json.dumps(event) for event in told] + ['{"type": "step']
     (tmp_path / "events.jsonl").write_text("\n".join(lines), encoding="utf-8")
@@ -226,14 +232,13 @@ def test_a_full_disk_does_not_turn_a_finished_run_into_a_failed_one(
 
 
 @pytest.mark.parametrize(
-    "values", [[], [1.0], [2.0, 2.0], [float("nan"), 1.0, float("inf"), 3.0], [1e-9, -1e12], [0.0], [1.0, 1e308], [5e-324, 0.0]]
+    "values",
+    [[], [1.0], [2.0, 2.0], [float("nan"), 1.0, float("inf"), 3.0], [1e-9, -1e12], [0.0], [1.0, 1e308], [5e-324, 0.0]],
 )
 def test_any_losses_can_be_drawn(values: list[float]) -> None:
     drawn = curve(dict(enumerate(values)), 10, "Loss <of> fit")
     assert not re.search(r"nan|inf|<of>", drawn)
     places = [
-        tuple(map(float, place.split()))
-        for line in re.findall(r' d="M([^"]*)"', drawn)
-        for place in line.split("L")
+        tuple(map(float, place.split())) for line in re.findall(r' d="M([^"]*)"', drawn) for place in line.split("L")
     ]
     assert all(0 <= x <= 100 and 0 <= y <= 100 for x, y in places)

@@ -18,6 +18,7 @@ from t2iflow.runner.pace import Budget
 from t2iflow.runner.report import Report
 from tests.runner.conftest import COPY
 
+
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let there be time to write at every step."""

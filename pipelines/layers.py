@@ -15,6 +15,9 @@ from t2iflow.pipelines.structure import check_structure
 NULL = "null"
 """What an override writes for nothing, even where a text stands."""
 
+SEED = ("seed",)
+"""The one thing to override that is neither a param nor of a node."""
+
 Shipped = Callable[[str], Path | None]
 """Finds a recipe that ships by its name."""
 
@@ -105,7 +108,7 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
         if path is None:
             continue
         source = " " * begin + written.lstrip()
-        if written.strip() != NULL and _is_text(_present(document, path), document):
+        if path != SEED and written.strip() != NULL and _is_text(_present(document, path), document):
             place = Place(file, 1, begin + 1, max(1, len(written.strip())))
             value = _in_brackets(source, file)
             value = value or Located(readable(written.replace("$", "$$"), place, problems), place)
@@ -123,7 +126,7 @@ def _target(target: str, document: Located, at: Place, problems: list[Problem]) 
     params, nodes = (section_of(document, name).value for name in ("params", "nodes"))
     name, dot, setting = target.partition(".")
     if target == "seed":
-        return ("seed",)
+        return SEED
     if not dot and target in params:
         return ("params", target)
     if dot and name in nodes and re.fullmatch(NAME, setting):

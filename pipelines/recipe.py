@@ -11,6 +11,7 @@ from t2iflow.pipelines.overlays import Change, carried, changes, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, printable, problem, shown, suggest
 from t2iflow.pipelines.references import References, mentions
 from t2iflow.pipelines.references import Wire as Wire
+from t2iflow.pipelines.seed import is_drawn, read_seed
 from t2iflow.pipelines.source import Located, load, parse
 
 RESERVED = ("use", "every")
@@ -136,6 +137,10 @@ def read_text(
     nodes = _nodes(document, references, found)
     used = {*references.used, *mentions(preset)}  # an override may take the place of what used a param
     changed = tuple(changes(unset, preset))
+    seed = read_seed(document.value.get("seed"), found)
+    notes = (
+        [f"the seed {seed} was drawn; `--seed {seed}` takes it again"] if is_drawn(document.value.get("seed")) else []
+    )
     recipe = Recipe(
         name=printable(name or Path(file).stem),
         title=_words(document, "title", found) or printable(name or Path(file).stem),
@@ -143,12 +148,13 @@ def read_text(
         params=references.params,
         presets=tuple(preset_names(layers)),
         nodes={name: replace(node, carried=carried(name, unset, preset)) for name, node in nodes.items()},
-        seed=_seed(document, found),
+        seed=seed,
         sources=sources,
         folder=folder,
         overrides=(*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides)),
         changed=changed,
         unused=tuple(param for param in references.params if param not in used),
+        notes=tuple(notes),
     )
     own = section_of(layers[0], "params").value.keys()
     _check_names(document, own, recipe.unused, found)
@@ -207,14 +213,3 @@ def _words(document: Located, key: str, problems: list[Problem]) -> str:
     if not isinstance(value.value, str):
         problems.append(problem("T2I105", f"`{key}` must be a text", value.place, "put quotes around it"))
     return str(value.value)
-
-
-def _seed(document: Located, problems: list[Problem]) -> int:
-    value = document.value.get("seed")
-    if value is None or value.value is None:
-        return 0
-    seed = value.value
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        problems.append(Problem("T2I204", "`seed` must be a whole number, from 0 to 2^63 - 1", value.place))
-        return 0
-    return seed

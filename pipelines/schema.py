@@ -16,6 +16,7 @@ from t2iflow.pipelines.keyframes import Ease, Over
 from t2iflow.pipelines.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.reference import keyframable
 from t2iflow.pipelines.references import NAME
+from t2iflow.pipelines.seed import DRAWN, END
 from t2iflow.pipelines.structure import FORMAT
 
 Schema = dict[str, Any]
@@ -28,7 +29,7 @@ def recipe_schema() -> Schema:
     """The schema of a recipe file."""
     specs = list(catalog.every_node())
     texts = {"title": {"type": "string"}, "about": {"type": "string"}}
-    seed = {"type": "integer", "minimum": 0, "exclusiveMaximum": 2**63}
+    seed = {"anyOf": [{"type": "integer", "minimum": 0, "exclusiveMaximum": END}, {"enum": list(DRAWN)}]}
     overlay = {"seed": seed, "params": {"type": "object"}, "nodes": _named("#/$defs/overlay", nullable=True)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

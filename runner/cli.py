@@ -39,7 +39,10 @@ Presets = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--preset", metavar="NAME", help="Apply one of the recipe's presets. Repeatable."),
 ]
-Seed = Annotated[Optional[int], typer.Option("--seed", help="Another seed, another picture.")]  # noqa: UP045
+Seed = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--seed", metavar="NUMBER", help="Another seed, another picture; `random` draws one."),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Draft = Annotated[bool, typer.Option("--draft", help="Try a film: half the size, few steps, every fifth frame.")]
 Frames = Annotated[
@@ -263,7 +266,7 @@ def _plan(
     where: str,
     settings: list[str] | None = None,
     presets: list[str] | None = None,
-    seed: int | None = None,
+    seed: str | None = None,
     draft: bool = False,
 ) -> "Plan":
     """Read and compile a recipe; ends the program with all its mistakes."""

@@ -165,7 +165,7 @@ def test_params_and_nodes_share_their_names(faults: Faults) -> None:
         ("title: x\n", ["T2I405"]),
         ("nodes: {a: {use: x.y}}\ntitel: x\n", ["T2I105"]),
         ("nodes: {a: {use: x.y}}\ntitle: 5\n", ["T2I105"]),
-        ("nodes: {a: {use: x.y}}\nseed: -1\n", ["T2I204"]),
+        ("nodes: {a: {use: x.y}}\nseed: -2\n", ["T2I204"]),
         ("nodes: {a: {use: x.y}}\nseed: true\n", ["T2I204"]),
         ("nodes: {a: {use: x.y}}\npresets: {p: 5, q: {sizes: 1}}\n", ["T2I105", "T2I105"]),
     ],

@@ -1,9 +1,11 @@
 """A run from recipe to run folder."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
 
@@ -131,6 +133,7 @@ def test_outputs_stay_inside_the_run_folder(command: Command, tmp_path: Path) ->
 
 
 FAULTY = '''
+import pytest
 import torch
 from annotated_types import Ge
 from typing import Annotated
@@ -186,3 +189,15 @@ nodes:
   finish: {use: optimizers.adam, image: $second, loss: $near, rate: 0.01, steps: 3}
   still:  {use: output.image, image: $finish}
 """
+
+
+@pytest.mark.parametrize("asked", ["random", "-1"])
+def test_a_run_with_a_drawn_seed_says_which_and_is_made_again_by_it(command: Command, asked: str) -> None:
+    one = command("run", COPY, "--seed", asked)
+    assert one.code == 0, one.err
+    assert one.folder is not None
+    seed = re.search(r"the seed (\d+) was drawn", one.err)
+    assert seed is not None
+    other = command("run", COPY, "--seed", seed[1])
+    assert other.folder is not None
+    assert (one.folder / "picture.png").read_bytes() == (other.folder / "picture.png").read_bytes()

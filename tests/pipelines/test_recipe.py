@@ -373,7 +373,7 @@ def test_overrides_come_last_and_in_order(made: Made) -> None:
         ("prompt", "T2I110", "write `--set param=value` or `--set node.setting=value`"),
         ("fit.rate=[1,", "T2I101", None),
         ("fit.rate=!!python/name:os.system", "T2I103", "put quotes around a text that starts with `!`"),
-        ("seed=x", "T2I204", None),
+        ("seed=x", "T2I204", "`seed: random` draws one"),
     ],
 )
 def test_a_wrong_override_is_told(faults: Faults, text: str, code: str, hint: str | None) -> None:

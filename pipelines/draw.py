@@ -154,9 +154,9 @@ def _quoted(*texts: str) -> str:
 
 
 STYLE = """
-.flow { --ink: #24292f; --soft: #656d76; --line: #9aa2ab; --card: #ffffff; --band: #8080801a; --edge: #80808059; }
+.flow { --ink: #24292f; --soft: #656d76; --line: #9aa2ab; --card: #ffffff; --band: #f2f2f1; --edge: #80808059; }
 @media (prefers-color-scheme: dark) {
-  .flow { --ink: #e6e6e6; --soft: #9aa2ab; --line: #767e87; --card: #25282c; }
+  .flow { --ink: #e6e6e6; --soft: #9aa2ab; --line: #8a929b; --card: #34363b; --band: #26272b; }
 }
 .flow text { font-family: system-ui, sans-serif; font-size: 12px; fill: var(--soft); }
 .flow .name { font-size: 13px; font-weight: 600; fill: var(--ink); }
@@ -165,40 +165,50 @@ STYLE = """
 .flow .wire { fill: none; stroke: var(--line); stroke-width: 1.4; }
 .flow .once { stroke-dasharray: 4 3; }
 .flow .tip { fill: var(--line); }
-.flow .label { paint-order: stroke; stroke: var(--card); stroke-width: 4px; font-size: 11px; }
+.flow .label, .flow .head { paint-order: stroke; stroke: var(--band); stroke-width: 4px; }
+.flow .label { font-size: 11px; }
 .flow .canvas { fill: #3b82c4; } .flow .optimizer { fill: #d97706; } .flow .sink { fill: #2f9e61; }
+.flow .camera { fill: #8b5fd0; }
 .flow .function, .flow .memory { fill: var(--edge); }
 """
 
 
 def svg(plan: Plan) -> str:
     """An SVG picture that follows light and dark, for a page or a file of its own."""
-    nodes, found = plan.graph.nodes, groups(plan)
+    nodes, found, wires = plan.graph.nodes, groups(plan), lines(plan)
     widths = {name: 34 + max(8.0 * len(name), 6.8 * len(node.spec.name)) for name, node in nodes.items()}
-    layout = arrange([group.nodes for group in found], [(line.start, line.end) for line in lines(plan)], widths)
-    heading = 28 + max([7.0 * len(text) for group in found for text in (group.stage, group.part)], default=0.0)
-    width, height = heading + layout.width, layout.height
+    labels = [10 + 6.6 * len(line.label) if line.label else 0.0 for line in wires]
+    layout = arrange([group.nodes for group in found], [(line.start, line.end) for line in wires], widths, labels)
+    width = max([layout.width, *(28 + 7.6 * len(group.title) for group in found)])
+    height = layout.height
     title = escape(f"The nodes and wires of {plan.graph.recipe.title}")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="flow" role="img" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}"><title>{title}</title><style>{STYLE}</style>',
-        *_bands(found, layout, width),
-        f'<g transform="translate({heading:g} 0)">',
-        *_wires(lines(plan), layout),
+        *_bands(layout, width),
+        f'<g transform="translate({(width - layout.width) / 2:g} 0)">',
+        *_wires(wires, layout),
         *_cards(nodes, layout),
-        "</g></svg>",
+        "</g>",
+        *_headings(found, layout),
+        "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _bands(found: list[Group], layout: Layout, width: float) -> Iterator[str]:
-    stage = ""
-    for group, (top, bottom) in zip(found, layout.bands, strict=True):
+def _bands(layout: Layout, width: float) -> Iterator[str]:
+    for top, bottom in layout.bands:
         yield f'<rect class="band" y="{top:g}" width="{width:g}" height="{bottom - top:g}" rx="8"/>'
+
+
+def _headings(found: list[Group], layout: Layout) -> Iterator[str]:
+    """When each band runs, above its cards; a stage is named at its first band."""
+    stage = ""
+    for group, (top, _) in zip(found, layout.bands, strict=True):
         again = group.part and group.stage == stage
-        told = [("", group.part)] if again else [("name", group.stage), ("", group.part)]
-        for number, (kind, text) in enumerate(told):
-            yield f'<text class="{kind}" x="14" y="{top + 26 + 17 * number:g}">{escape(text)}</text>'
+        part = f" {escape(group.part)}" if group.part else ""
+        text = part.strip() if again else f'<tspan class="name">{escape(group.stage)}</tspan>{part}'
+        yield f'<text class="head" x="14" y="{top + 22:g}">{text}</text>'
         stage = group.stage
 
 

@@ -13,8 +13,8 @@ Pair = tuple[str, str]
 
 CARD, ROW, GAP = 44.0, 74.0, 20.0
 """Pixels: a card's height, from row to row, and between cards."""
-PAD, BETWEEN, SIDE = 14.0, 8.0, 20.0
-"""Pixels: above and below the cards of a band, between bands, and at the sides."""
+PAD, HEAD, BETWEEN, SIDE = 14.0, 28.0, 8.0, 20.0
+"""Pixels: above and below the cards of a band, for its heading, between bands, and at the sides."""
 SWEEPS = 12
 
 
@@ -42,10 +42,16 @@ class _Spot:
     below: "list[_Spot]" = field(default_factory=list)
 
 
-def arrange(groups: Sequence[Sequence[str]], wires: Sequence[Pair], widths: Mapping[str, float]) -> Layout:
-    """Place the nodes, each group in a band below the one before; `widths` are those of the cards."""
+def arrange(
+    groups: Sequence[Sequence[str]], wires: Sequence[Pair], widths: Mapping[str, float], labels: Sequence[float]
+) -> Layout:
+    """Place the nodes, each group in a band below the one before; `widths` are those of the cards, at least, `labels`
+    how much room each wire needs to the right of its end."""
     starts, of = _rows(groups, wires)
-    spots = {name: _Spot(row, widths[name]) for name, row in of.items()}
+    room = dict.fromkeys(of, 0.0)
+    for (_, end), label in zip(wires, labels, strict=True):
+        room[end] += label
+    spots = {name: _Spot(row, max(widths[name], room[name])) for name, row in of.items()}
     rows: list[list[_Spot]] = [[] for _ in range(starts[-1])]
     for spot in spots.values():
         rows[spot.row].append(spot)
@@ -59,7 +65,7 @@ def arrange(groups: Sequence[Sequence[str]], wires: Sequence[Pair], widths: Mapp
     width = max((spot.x + spot.width / 2 for row in rows for spot in row), default=0.0) + SIDE
     tops, bands = _heights(starts)
     boxes = {name: (spot.x - spot.width / 2, tops[spot.row], spot.width) for name, spot in spots.items()}
-    return Layout(width, bands[-1][1] if bands else 0.0, bands, boxes, _routes(chains, tops))
+    return Layout(width, bands[-1][1] if bands else 0.0, bands, boxes, _routes(chains, labels, tops))
 
 
 def _rows(groups: Sequence[Sequence[str]], wires: Sequence[Pair]) -> tuple[list[int], dict[str, int]]:
@@ -146,21 +152,25 @@ def _heights(starts: list[int]) -> tuple[list[float], list[Point]]:
     bands: list[Point] = []
     for first, after in pairwise(starts):
         top = bands[-1][1] + BETWEEN if bands else 0.0
-        tops += [top + PAD + ROW * number for number in range(after - first)]
+        tops += [top + HEAD + PAD + ROW * number for number in range(after - first)]
         bands.append((top, tops[-1] + CARD + PAD))
     return tops, bands
 
 
-def _routes(chains: list[list[_Spot]], tops: list[float]) -> list[list[Point]]:
-    """The ways of the wires; those that enter one card do so side by side, in the order that they come from."""
-    entering: dict[int, list[list[_Spot]]] = {}
-    for chain in chains:
-        entering.setdefault(id(chain[-1]), []).append(chain)
+def _routes(chains: list[list[_Spot]], labels: Sequence[float], tops: list[float]) -> list[list[Point]]:
+    """The ways of the wires; those that enter one card do so side by side, in the order that they come from, each with
+    room for its label."""
+    entering: dict[int, list[tuple[list[_Spot], float]]] = {}
+    for chain, label in zip(chains, labels, strict=True):
+        entering.setdefault(id(chain[-1]), []).append((chain, label))
     ends: dict[int, float] = {}
     for some in entering.values():
-        card = some[0][-1]
-        for number, chain in enumerate(sorted(some, key=lambda chain: chain[-2].x), 1):
-            ends[id(chain)] = card.x - card.width / 2 + card.width * number / (len(some) + 1)
+        card = some[0][0][-1]
+        between = (card.width - sum(label for _, label in some)) / (len(some) + 1)
+        x = card.x - card.width / 2
+        for chain, label in sorted(some, key=lambda one: one[0][-2].x):
+            ends[id(chain)] = x + between
+            x += between + label
     routes = []
     for chain in chains:
         passing = [(spot.x, tops[spot.row] + down) for spot in chain[1:-1] for down in (0.0, CARD)]

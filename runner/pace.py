@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from t2iflow.pipelines.plan import Plan
+from t2iflow.runner.duration import duration
 from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Stepped, Wrote
 
 EVERY = 2.0
@@ -40,7 +41,8 @@ class Pace:
     """Listens to where a run is; as text, what a person wants to know of it."""
 
     def __init__(self, plan: Plan) -> None:
-        self._stages = [region.optimizer for region in plan.regions]
+        totals = [region.total for region in plan.regions]
+        self._later = {region.optimizer: sum(totals[place:]) for place, region in enumerate(plan.regions, 1)}
         self._doing = "starting"
         self._frame = ""
         self._began = (0, 0.0)
@@ -78,14 +80,5 @@ class Pace:
         if done == first:
             return said
         rate = (done - first) / max(self._now - began, 1e-9)
-        more = "" if self._doing == self._stages[-1] else f" of {self._doing}"
-        return f"{said}, {rate:.2g} steps/s, about {duration((steps - done) / rate)}{more} left"
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+        # Later optimisers are taken to be as quick as this one.
+        return f"{said}, about {duration((steps - done + self._later[self._doing]) / rate)} left"

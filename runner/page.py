@@ -20,10 +20,10 @@ import yaml
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner.asked import Asked, asked
 from t2iflow.runner.curve import curve
+from t2iflow.runner.duration import duration
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.exhibits import data, exhibits, link
 from t2iflow.runner.losses import TOTAL, Curves
-from t2iflow.runner.pace import duration
 from t2iflow.runner.snapshots import Snapshot
 
 HOW = {"part": "A part of the film.", "interrupted": "This run was interrupted.", "failed": "This run failed."}

@@ -3,7 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -78,7 +78,7 @@ def test_wires_run_downwards_between_cards_that_do_not_touch(name: str) -> None:
     plan = compile_recipe(read(name), [])
     groups = [group.nodes for group in draw.groups(plan)]
     wires = [(line.start, line.end) for line in draw.lines(plan)]
-    layout = arrange(groups, wires, dict.fromkeys(plan.graph.nodes, 120.0))
+    layout = arrange(groups, wires, dict.fromkeys(plan.graph.nodes, 120.0), [0.0] * len(wires))
     for route in layout.routes:
         assert all(upper[1] < lower[1] for upper, lower in pairwise(route))
     rows: dict[float, list[float]] = {}
@@ -86,6 +86,20 @@ def test_wires_run_downwards_between_cards_that_do_not_touch(name: str) -> None:
         rows.setdefault(top, []).append(left)
     for lefts in rows.values():
         assert all(right - left >= 120 + GAP - 1e-6 for left, right in pairwise(sorted(lefts)))
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_no_text_lies_on_another(name: str) -> None:
+    root = ET.fromstring(draw.svg(compile_recipe(read(name), [])))
+    shift = next(float((group.get("transform") or "")[10:].split()[0]) for group in root if group.get("transform"))
+    boxes = []
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        words, head = "".join(text.itertext()), text.get("class") == "head"
+        left, bottom = float(text.get("x", "")) + (0 if head else shift), float(text.get("y", ""))
+        boxes.append((left, left + (7 if head else 6) * len(words), bottom - 8, bottom, words))
+        assert boxes[-1][1] <= float(root.get("width", ""))
+    for one, other in combinations(boxes, 2):
+        assert one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] or other[3] <= one[2], (one, other)
 
 
 def test_an_svg_is_well_formed_and_escapes_the_recipe(plan: Plan) -> None:

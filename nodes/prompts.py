@@ -115,14 +115,19 @@ def quoted(text: str) -> str:
     return repr(shortened(text))
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = SHOWN) -> str:
     """A text cut to what a message has room for."""
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _listed(phrases: Sequence[Phrase]) -> str:
     more = [f"and {len(phrases) - LISTED} more"] * (len(phrases) > LISTED)
     return ", ".join([*map(str, phrases[:LISTED]), *more])
+
+
+def ending(text: str) -> str:
+    """The end of a text, as much as a message has room for."""
+    return text if len(text) <= SHOWN else "..." + text[3 - SHOWN :]
 
 
 def words(text: str) -> str:

@@ -4,8 +4,8 @@ The text tower finds which of ImageNet's classes a prompt is about (`subjects`; 
 image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`):
 those of what the network takes for the subject, and those around it.
 
-It knows those subjects, their colours, and the colour of a scene; everything else in a prompt passes it by, and it says
-so.
+It knows those subjects, their colours, and the colour of a scene; whatever else a prompt asks for, it can't read, and
+says so.
 """
 
 import torch
@@ -14,13 +14,18 @@ from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.perceptor import Seen
-from t2iflow.nodes.perceptors import colours, efficientnet
+from t2iflow.nodes.perceptors import colours, efficientnet, languages, parts
 from t2iflow.nodes.perceptors.efficientnet import Glance
-from t2iflow.nodes.perceptors.subjects import Reading, Subjects
+from t2iflow.nodes.perceptors.subjects import Reading, Subject, Subjects
 from t2iflow.nodes.precision import dtype_of
+from t2iflow.nodes.prompts import quoted, shortened
 
-KNOWN = 0.75
-"""Below this nearness of names (a cosine) a subject is a guess."""
+KNOWS = (
+    "lite knows 1000 subjects and 12 colours, but no styles, artists, moods or actions: what it can't read changes "
+    "nothing in the picture. (1.00) is how near the words are to a subject's name: 1 is the same, below 0.75 a guess"
+)
+BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
+MANY = f"A CLIP that reads a hundred: t2iflow run RECIPE --set model={languages.MANY}"
 
 COLOURFUL = 0.5
 """How much a colour that a prompt names counts beside its subject, as a length."""
@@ -48,9 +53,10 @@ class Lite:
         self._network = efficientnet.load("lite0", dtype).to(device)
         self._subjects = Subjects()
         self._device = device
+        self._said: set[str] = set()
 
     def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:
-        """Embeddings of texts, (k, 1024); tells which subjects were found, and warns of guesses."""
+        """Embeddings of texts, (k, 1024); says how each was read, and warns of guesses; each once."""
         return torch.stack([self._encode(text, notes) for text in texts]).to(self._device)
 
     def things(self, text: str) -> list[str]:
@@ -76,25 +82,36 @@ class Lite:
 
     def _encode(self, text: str, notes: Notes) -> Tensor:
         reading = self._subjects.read(text)
-        pieces = " ".join(one.piece for one in reading.subjects)
+        pieces = " ".join(one.piece.text for one in reading.subjects)
         names = " ".join(one.names for one in reading.subjects)
         subject = colours.named_in(pieces, colours.WORDS, beside=names)
         around = colours.named_in(text, colours.WORDS | colours.SCENES, beside=f"{pieces} {names}")
-        self._tell(text, reading, subject, around, notes)
+        self._report(text, reading, subject, around, notes)
         blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
         return F.normalize(torch.cat(blocks), dim=-1)
 
-    def _tell(self, text: str, reading: Reading, subject: list[str], around: list[str], notes: Notes) -> None:
-        if max(one.near for one in reading.subjects) < KNOWN:
-            nearest = ", ".join(f"{one.name} ({one.near:.2f})" for one in self._subjects.nearest(text, 3))
-            notes.warn(
-                f"lite doesn't know {text!r}; the nearest of its 1000 subjects: {nearest}. "
-                "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
-            )
+    def _report(self, text: str, reading: Reading, subject: list[str], around: list[str], notes: Notes) -> None:
+        if text in self._said:
             return
-        found = " and ".join(f"{one.name} ({one.near:.2f})" for one in reading.subjects)
-        extras = [f"in {' and '.join(subject)}"] * bool(subject) + [f"amid {' and '.join(around)}"] * bool(around)
-        notes.say(f"lite reads {text!r} as {' '.join((found, *extras))}")
+        self._said.add(text)
+        if language := languages.foreign(text):
+            notes.warn(f"lite reads English, but {quoted(text)} seems to be {language}; it {_guess(reading)}")
+            self._once(MANY, notes)
+        elif reading.known:
+            passed = _passed(text, reading)
+            notes.say(f"lite reads {quoted(text)} as {_found(reading, subject, around)}{passed}")
+            self._once(KNOWS, notes)
+            if passed:
+                self._once(BETTER, notes)
+        else:
+            notes.warn(f"lite doesn't know {quoted(text)} and {_guess(reading)}")
+            self._once(BETTER, notes)
+
+    def _once(self, text: str, notes: Notes) -> None:
+        """Say what explains others' notes, the first time."""
+        if text not in self._said:
+            self._said.add(text)
+            notes.say(text)
 
     @torch.no_grad()
     def _attention(self, glance: Glance) -> Tensor:
@@ -102,6 +119,29 @@ class Lite:
         direction = torch.softmax(glance.logits, -1) @ self._network.classes  # (n, 1280)
         evidence = torch.einsum("nchw,nc->nhw", glance.features, direction).clamp(min=0)[:, None]
         return evidence / evidence.amax((2, 3), keepdim=True).clamp(min=1e-6) * 0.98 + 0.01
+
+
+def _found(reading: Reading, subject: list[str], around: list[str]) -> str:
+    """What a prompt was read as."""
+    found = _listed(" and ", reading.subjects)
+    others = [f"with {_listed(', ', reading.others)}"] * bool(reading.others)
+    colour = [f"in {' and '.join(subject)}"] * bool(subject) + [f"amid {' and '.join(around)}"] * bool(around)
+    return " ".join((found, *others, *colour))
+
+
+def _passed(text: str, reading: Reading) -> str:
+    """What of a prompt could not be read."""
+    known = reading.understood | parts.stems(" ".join(colours.WORDS | colours.SCENES))
+    passed = shortened(", ".join(parts.unread(parts.spelled(text), known)))
+    return f"; it can't read: {passed}" * bool(passed)
+
+
+def _guess(reading: Reading) -> str:
+    return f"takes it for the nearest of its 1000 subjects: {_listed(', ', reading.nearest)}"
+
+
+def _listed(joint: str, subjects: tuple[Subject, ...]) -> str:
+    return shortened(joint.join(dict.fromkeys(f"{one.name} ({one.near:.2f})" for one in subjects)), most=120)
 
 
 def normalised(pixels: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.perceptor import Layer, Seen
+from t2iflow.nodes.perceptors.languages import MANY, foreign
+from t2iflow.nodes.prompts import ending, quoted
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
@@ -28,6 +30,7 @@ class OpenClip:
         self._network = network.eval().requires_grad_(False)
         self._dtype = next(tensor.dtype for tensor in network.visual.parameters() if tensor.ndim > 2)
         self._tokenizer = tokenizer
+        self._english = type(tokenizer).__name__ == "SimpleTokenizer"  # that of OpenAI's, made of English texts
         self._mean, self._std = (torch.tensor(three, device=device).view(3, 1, 1) for three in (mean, std))
         self._layers: list[Layer] = []
         for module in network.visual.modules():
@@ -36,9 +39,10 @@ class OpenClip:
 
     @torch.no_grad()
     def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:
-        """Embeddings of texts, (k, d); warns where a text is cut."""
+        """Embeddings of texts, (k, d); warns where a text is cut, or not in a language that is read."""
         for text in texts:
             self._check_length(text, notes)
+            self._check_language(text, notes)
         tokens = self._tokenizer(texts).to(self._mean.device)
         return F.normalize(self._network.encode_text(tokens).float(), dim=-1)
 
@@ -76,4 +80,9 @@ class OpenClip:
             low, high = (low, middle) if same else (middle + 1, high)
         if text[low:].strip():
             most = f"{self.name} reads {tokens.shape[1]} tokens, the two that frame a text among them"
-            notes.warn(f"{most}. It reads {text[:low]!r}, but no more of {text[low:]!r}")
+            notes.warn(f"{most}. It reads {ending(text[:low])!r}, but no more of {quoted(text[low:])}")
+
+    def _check_language(self, text: str, notes: Notes) -> None:
+        if self._english and (language := foreign(text)):
+            advice = f"one that reads a hundred languages is {MANY}"
+            notes.warn(f"{self.name} reads English best, but {quoted(text)} seems to be {language}; {advice}")

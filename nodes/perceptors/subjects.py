@@ -1,8 +1,6 @@
 """Which of ImageNet's classes a prompt is about, by the nearness of names.
 
-A prompt is taken apart into what it joins ("a lighthouse and a castle") and each part into a head and what that is
-placed by ("a fox", "in", "a meadow"). Every piece is read as it stands and without its colours, and a class takes the
-nearest of its names to any of those.
+A class takes the nearest of its names to any piece of a prompt (`parts`).
 """
 
 import hashlib
@@ -10,9 +8,11 @@ import importlib.resources
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from platformdirs import user_cache_path
@@ -20,35 +20,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from t2iflow.nodes.perceptors import minilm
-from t2iflow.nodes.perceptors.colours import WORDS
+from t2iflow.nodes.perceptors import minilm, parts
 from t2iflow.nodes.perceptors.minilm import MiniLM
+from t2iflow.nodes.perceptors.parts import Piece
 
-SURE = 0.75
-"""From this nearness on (a cosine), a further part of a prompt is a subject of its own."""
+KNOWN = 0.75
+"""Below this nearness of names (a cosine) a subject is a guess."""
+
+SURE = 0.8
+"""From this nearness on, what stands beside a subject is one of its own."""
 
 KEPT = 5
 """Classes that a part spreads over, at most."""
 
 SHARPNESS = 0.05
 """Nearness over which a class's share falls by e."""
-
-BEHIND = 0.9
-"""What nearness counts for in the pieces that come after the head: a cat on a sofa is a cat."""
-
-BESIDE = re.compile(r"\s*(?:[&+]|,\s+(?=an?\s)|,?\s*\b(?:and|beside|near|next to)\b)\s*")
-"""What stands between things that are side by side; commas and "with" add to one thing as often."""
-JOINED = re.compile(r"\s*(?:[,;&+]|\b(?:and|with|beside|near|next to)\b)\s*")
-PLACED = re.compile(r"\s*\b(?:in|on|at|of|under|over|above|by|for|from|into|crossing|riding|playing|like)\b\s*")
-FORM = re.compile(
-    r"^(?:(?:an?|the)\s+)?(?:[\w-]+\s+){0,2}"
-    r"(?:photo|photograph|picture|image|painting|watercolou?r|drawing|sketch|portrait|illustration|render|rendering)s?"
-    r"\s+of\s+",
-    re.IGNORECASE,
-)
-"""What a prompt may say of the picture before it comes to the subject."""
-STYLE = re.compile(r"\b(?:in the style of|trending on|by [A-Z]).*", re.DOTALL)
-ARTICLE = re.compile(r"^(?:an?|the|some|two|three|many)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,15 +44,49 @@ class Subject:
     name: str
     names: str  # all of them, in one text
     near: float
-    piece: str = ""
+    piece: Piece
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was made of a prompt: a share of each class, (1000,), unit length, and the nearest class of each part."""
+    """What was made of a prompt: a share of each class, (1000,), unit length, and the nearest class of each part.
+
+    `others` are classes that further pieces of those parts name; `nearest` those nearest to any piece, for a guess.
+    """
 
     classes: Tensor
     subjects: tuple[Subject, ...]
+    others: tuple[Subject, ...]
+    nearest: tuple[Subject, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether a subject is more than a guess."""
+        return any(subject.near >= KNOWN for subject in self.subjects)
+
+    @property
+    def understood(self) -> set[str]:
+        """The words that its classes were found by, as `parts.stems` has them."""
+        found = (*self.subjects, *self.others)
+        named = [parts.stems(one.piece.read) & parts.stems(one.names) for one in found]
+        return set().union(*(words or parts.stems(one.piece.text) for words, one in zip(named, found, strict=True)))
+
+
+class Scored(NamedTuple):
+    """A part of a prompt, and how near each of its pieces is to each class, (pieces, classes)."""
+
+    pieces: list[Piece]
+    near: Tensor
+
+    @property
+    def best(self) -> float:
+        """The nearness of its nearest class."""
+        return float(self.near.max())
+
+    @property
+    def is_style(self) -> bool:
+        """Whether it is about the picture rather than what is in it."""
+        return parts.MEDIUM.search(self.pieces[0].read) is not None
 
 
 class Subjects:
@@ -85,44 +105,56 @@ class Subjects:
 
     def read(self, prompt: str) -> Reading:
         """Find what the prompt is about."""
-        parts = [_pieces(part) for part in _parts(prompt)]
-        near = [self._near([text for _, text, _ in part]) for part in parts]
-        scores = [
-            self._by_class(one * torch.tensor([[worth] for _, _, worth in part]))
-            for one, part in zip(near, parts, strict=True)
-        ]
-        best = torch.stack([score.amax() for score in scores])  # the parts have different numbers of pieces
+        prompt = parts.cut(parts.spelled(prompt))
+        scored = [self._scored(part) for part in parts.parts(prompt)]
+        if max(part.best for part in scored) < KNOWN and (words := parts.words(prompt)):
+            scored.append(self._scored(words))
+        best = max(part.best for part in scored)
         shares = torch.zeros(len(self.names))
-        subjects = []
-        for part, score, sure in zip(parts, scores, (best >= SURE) | (best == best.max()), strict=True):
-            if sure:
-                top = score.amax(0).topk(min(KEPT, len(self.names)))
+        subjects: list[Subject] = []
+        others: list[Subject] = []
+        for part in scored:
+            if part.best == best or (part.best >= SURE and not part.is_style):
+                top = part.near.amax(0).topk(min(KEPT, len(self.names)))
                 weights = torch.softmax(top.values / SHARPNESS, 0)
                 shares[top.indices] += weights / weights.norm()
-                first = int(top.indices[0])
-                subjects.append(self._subject(first, float(top.values[0]), part[int(score[:, first].argmax())][0]))
-        return Reading(shares / shares.norm(), tuple(subjects))
+                first, *further = top.indices.tolist()
+                subjects.append(self._subject(part, first))
+                others += [self._subject(part, number) for number in further if number in part.near.argmax(1)]
+        return Reading(
+            shares / shares.norm(),
+            tuple(subjects),
+            tuple(one for one in others if one.near >= SURE),
+            tuple(self._nearest(scored, 3)),
+        )
 
     def things(self, prompt: str) -> list[str]:
         """The parts of a prompt that stand side by side, if each surely is a thing of its own; else the prompt."""
-        parts = [part for part in BESIDE.split(FORM.sub("", STYLE.sub("", prompt))) if part]
-        if len(parts) < 2:
+        found = parts.things(prompt)
+        if len(found) < 2:
             return [prompt]
-        found = [max(self.read(part).subjects, key=lambda subject: subject.near) for part in parts]
-        several = all(one.near >= SURE for one in found) and len({one.name for one in found}) == len(parts)
-        return parts if several else [prompt]
-
-    def nearest(self, text: str, count: int) -> list[Subject]:
-        """The classes whose names are nearest to a text, the nearest first."""
-        top = self.likeness([ARTICLE.sub("", text)])[0].topk(count)
-        return [self._subject(int(i), float(near)) for near, i in zip(top.values, top.indices, strict=True)]
+        nearest = [max(self.read(part).subjects, key=lambda subject: subject.near) for part in found]
+        several = all(one.near >= SURE for one in nearest) and len({one.name for one in nearest}) == len(found)
+        return found if several else [prompt]
 
     def likeness(self, texts: list[str]) -> Tensor:
         """How near each text is to each class, a cosine, (texts, classes)."""
         return self._by_class(self._near(texts))
 
-    def _subject(self, number: int, near: float, piece: str = "") -> Subject:
-        return Subject(self.names[number][0], " ".join(self.names[number]), near, piece)
+    def _scored(self, pieces: list[Piece]) -> Scored:
+        worth = torch.tensor([[piece.worth] for piece in pieces])
+        return Scored(pieces, self._by_class(self._near([piece.read for piece in pieces]) * worth))
+
+    def _subject(self, part: Scored, number: int) -> Subject:
+        """A class, and the piece of a part that is nearest to it."""
+        near, piece = part.near[:, number].max(0)
+        return Subject(self.names[number][0], " ".join(self.names[number]), float(near), part.pieces[int(piece)])
+
+    def _nearest(self, scored: list[Scored], count: int) -> Iterator[Subject]:
+        """The classes that are nearest to any part, the nearest first."""
+        near = torch.stack([part.near.amax(0) for part in scored])
+        for number in near.amax(0).topk(min(count, len(self.names))).indices.tolist():
+            yield self._subject(scored[int(near[:, number].argmax())], number)
 
     def _near(self, texts: list[str]) -> Tensor:
         """How near each text is to each name, (texts, names)."""
@@ -165,22 +197,3 @@ def _keep(tensors: dict[str, Tensor], file: Path) -> None:
             os.replace(draft, file)
     except OSError:
         pass
-
-
-def _parts(prompt: str) -> list[str]:
-    """What a prompt joins, without words of form and style and the articles; never nothing."""
-    parts = (ARTICLE.sub("", part.strip(" .!?")) for part in JOINED.split(FORM.sub("", STYLE.sub("", prompt))))
-    return [part for part in parts if part] or [prompt]
-
-
-def _pieces(part: str) -> list[tuple[str, str, float]]:
-    """The pieces of a part: each as it stands, as it is read, and what that counts for."""
-    head, *others = (ARTICLE.sub("", piece) for piece in PLACED.split(part))
-    whole = [(head, part, 1.0), (head, head, 1.0), *((piece, piece, BEHIND) for piece in others)]
-    plain = [(piece, _colourless(text), worth) for piece, text, worth in whole]
-    pieces = list(dict.fromkeys(piece for piece in (*whole, *plain) if piece[1]))
-    return pieces or [(part, part, 1.0)]
-
-
-def _colourless(text: str) -> str:
-    return " ".join(word for word in text.split() if word.lower() not in WORDS)

@@ -382,7 +382,15 @@ def test_a_long_text_is_cut_where_the_warning_says(tiny: Callable[..., Clip], no
     (warning,) = notes.warned
     assert "77 tokens" in warning
     assert warning.endswith("Word', but no more of ' lost Words'")
+    assert len(warning) < 250
     assert torch.equal(first.embeddings, nodes.text(clip, notes, prompt="word " * 75).embeddings)
+
+
+def test_a_prompt_in_another_language_is_warned_of(tiny: Callable[..., Clip], notes: Heard) -> None:
+    tiny().encode_texts(["замок на холме", "a castle on a hill"], notes)
+    (warning,) = notes.warned
+    assert "Cyrillic" in warning
+    assert "xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k" in warning
 
 
 def test_a_picture_wants_pictures_like_itself(tiny: Callable[..., Clip]) -> None:

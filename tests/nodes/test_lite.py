@@ -1,5 +1,7 @@
 import contextlib
+import importlib.util
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from torch import Tensor
 from t2iflow.nodes import clip
 from t2iflow.nodes.perceptor import Clip, Seen
 from t2iflow.nodes.perceptors import colours, efficientnet, subjects
+from t2iflow.nodes.perceptors.languages import MANY, foreign
 from t2iflow.nodes.perceptors.lite import Lite
 from t2iflow.nodes.perceptors.minilm import MiniLM, model_folder
 from t2iflow.nodes.perceptors.subjects import Subjects
@@ -174,12 +177,90 @@ def test_lite_says_what_it_found_and_how_near(lite: Lite) -> None:
     assert "castle (1.00) in blue amid black and blue" in notes.said[0]
 
 
-@pytest.mark.parametrize("prompt", ["a robot", "sad woman", "happiness", ""])
-def test_lite_warns_of_what_it_does_not_know_with_a_way_out(lite: Lite, prompt: str) -> None:
+def test_lite_says_what_it_could_not_read_and_explains_that_once() -> None:
+    notes = Heard()
+    lite = Lite(torch.device("cpu"), "float32")
+    prompts = ["a castle on a hill, by Claude Monet, oil painting", "an owl, trending on artstation", "a fox"]
+    lite.encode_texts([*prompts, *prompts], notes)
+    readings = [said for said in notes.said if said.startswith("lite reads")]
+    assert [reading.partition("can't read: ")[2] for reading in readings] == [
+        "hill, Claude Monet, oil painting",
+        "trending on artstation",
+        "",
+    ]
+    explained = [said for said in notes.said if said not in readings]
+    assert len(explained) == 2
+    assert "(1.00) is" in explained[0]
+    assert "--set model=ViT-B/32" in explained[1]
+
+
+def test_lite_warns_of_what_it_does_not_know_with_a_way_out() -> None:
+    notes = Heard()
+    lite = Lite(torch.device("cpu"), "float32")
+    prompts = ["a robot", "sad woman", "happiness", ""]
+    lite.encode_texts(prompts, notes)
+    assert all(repr(prompt) in warning for prompt, warning in zip(prompts, notes.warned, strict=True))
+    assert notes.said == ["A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"]
+
+
+def test_no_note_repeats_a_long_prompt(lite: Lite) -> None:
+    for prompt in ("a fox, " * 500 + "very " * 5000, "ein Fuchs und " * 3000, "\N{FOX FACE}" * 3000):
+        notes = Heard()
+        clip.text(lite, notes, prompt=prompt)
+        assert max(map(len, notes.said + notes.warned)) < 400
+
+
+@pytest.mark.parametrize(
+    ("prompt", "language"),
+    [
+        ("눈 속의 여우", "Korean"),
+        ("海辺の灯台", "Japanese"),
+        ("雪地里的狐狸", "Chinese"),
+        ("замок на холме", "Cyrillic"),
+        ("قلعة على تل", "Arabic"),
+        ("ein Tiger im Schnee", "German"),
+        ("un château sur une colline", "French"),
+        ("un zorro en la nieve", "Spanish"),
+        ("una volpe", "another language"),
+        ("bir tilki", "Turkish"),
+    ],
+)
+def test_a_prompt_in_another_language_is_warned_of(lite: Lite, prompt: str, language: str) -> None:
     notes = Heard()
     lite.encode_texts([prompt], notes)
-    assert "t2iflow run RECIPE --set model=ViT-B/32" in notes.warned[0]
-    assert repr(prompt) in notes.warned[0]
+    assert "reads English" in notes.warned[0]
+    assert language in notes.warned[0]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *("La La Land", "El Capitan", "Las Vegas", "crème de la crème", "Uma Thurman", "UN headquarters", "Das Boot"),
+        *("Rio de Janeiro at night", "Day of the Dead, día de los muertos", "Zdzisław Beksiński", "Björk", "Ω watch"),
+        *(
+            "a sign that says 東京",
+            "Y2K aesthetic en vogue",
+            "as good as it gets, no filter",
+            "",
+            "1984",
+            "\N{FOX FACE}",
+        ),
+    ],
+)
+def test_names_from_elsewhere_do_not_make_a_prompt_foreign(prompt: str) -> None:
+    assert foreign(prompt) is None
+
+
+def test_open_clip_knows_the_perceptor_that_is_advised_for_other_languages() -> None:
+    found = importlib.util.find_spec("open_clip")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("open_clip is not installed")
+    folder, (architecture, tag) = Path(found.submodule_search_locations[0]), MANY.split(":")
+    assert (folder / "model_configs" / f"{architecture}.json").is_file()
+    published = (folder / "pretrained.py").read_text("utf-8")
+    table = re.search(rf'"{architecture}": (\w+)', published)
+    assert table is not None
+    assert re.search(rf"^{table[1]} = dict\(\s+{tag}=", published, re.MULTILINE)
 
 
 FEW = ["red fox | fox", "lighthouse"]

@@ -22,6 +22,7 @@ from t2iflow.nodes.scenes import Timetable, read_scenes
 from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath, Words
 
 WeightsPath = Annotated[str, Reads("weights")]
+PerceptorName = Annotated[str, Reads("perceptor")]
 
 
 def _named(settings: Mapping[str, Any]) -> None:
@@ -35,7 +36,7 @@ def model(
     device: torch.device,
     notes: Notes,
     *,
-    name: str = "lite",
+    name: PerceptorName = "lite",
     precision: Precision = "auto",
     weights: WeightsPath | None = None,
 ) -> Clip:

@@ -10,6 +10,7 @@ from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.perceptor import Seen, Wanted
 from t2iflow.pipelines.graph import Graph, Node, Source
 from t2iflow.pipelines.keyframes import least
+from t2iflow.pipelines.limits import immoderate
 from t2iflow.pipelines.problems import Problem
 from t2iflow.pipelines.scopes import cameras, filmed, optimizers, scopes, upstream
 
@@ -18,6 +19,7 @@ def check(graph: Graph) -> Iterator[Problem]:
     """All that is wrong with the whole."""
     yield from _makes_nothing(graph)
     yield from _same_files(graph)
+    yield from immoderate(graph)
     loops = list(_cycles(graph))
     yield from loops
     yield from _unreachable_losses(graph)

@@ -6,10 +6,11 @@ All show the same: nodes in groups by when they run, and the wires between them.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from t2iflow.pipelines.graph import Node
+from t2iflow.pipelines.graph import Graph, Node
 from t2iflow.pipelines.layout import CARD, Layout, arrange
 from t2iflow.pipelines.plan import Plan, Region, watching
 
@@ -188,7 +189,7 @@ def svg(plan: Plan) -> str:
         *_bands(layout, width),
         f'<g transform="translate({(width - layout.width) / 2:g} 0)">',
         *_wires(wires, layout),
-        *_cards(nodes, layout),
+        *_cards(plan.graph, layout),
         "</g>",
         *_headings(found, layout),
         "</svg>",
@@ -228,21 +229,23 @@ def _wires(wires: list[Line], layout: Layout) -> Iterator[str]:
     yield from labels
 
 
-def _cards(nodes: Mapping[str, Node], layout: Layout) -> Iterator[str]:
+def _cards(graph: Graph, layout: Layout) -> Iterator[str]:
     for name, (left, top, width) in layout.boxes.items():
-        node = nodes[name]
+        node = graph.nodes[name]
         yield (
-            f'<g><title>{escape(_told(node))}</title><rect class="card" x="{left:g}" y="{top:g}" width="{width:g}" '
+            f'<g><title>{escape(_told(node, graph.shared))}</title>'
+            f'<rect class="card" x="{left:g}" y="{top:g}" width="{width:g}" '
             f'height="{CARD:g}" rx="6"/><rect class="{node.spec.role}" x="{left + 6:g}" y="{top + 8:g}" width="3" '
             f'height="{CARD - 16:g}" rx="1.5"/><text class="name" x="{left + 16:g}" y="{top + 18:g}">'
             f'{escape(name)}</text><text x="{left + 16:g}" y="{top + 34:g}">{escape(node.spec.name)}</text></g>'
         )
 
 
-def _told(node: Node) -> str:
-    """A node with its settings, shown when it is pointed at."""
+def _told(node: Node, shared: Mapping[str, str]) -> str:
+    """A node with its settings, shown when it is pointed at; of files only the names that are `shared`."""
     settings = (f"{name}: {getattr(value, 'plain', lambda v=value: v)()}" for name, value in node.settings.items())
-    return "\n".join([f"{node.name} ({node.spec.name})", *settings])
+    text = "\n".join([f"{node.name} ({node.spec.name})", *settings])
+    return reduce(lambda said, path: said.replace(*path), shared.items(), text)
 
 
 FORMATS: dict[str, Callable[[Plan], str]] = {"term": term, "mermaid": mermaid, "dot": dot, "svg": svg}

@@ -1,21 +1,50 @@
 """The wired recipe: every node with its spec, its settings checked, its ports joined."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
+from os.path import isabs
 from pathlib import PurePath
 from typing import Any
 
 import networkx as nx
 
 from t2iflow.nodes.node import Spec
-from t2iflow.pipelines.keyframes import changes, schedules
-from t2iflow.pipelines.music import Music
+from t2iflow.pipelines.keyframes import changes
+from t2iflow.pipelines.origin import INPUTS
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.recipe import Recipe
 
 COPIED = ("picture", "film", "sound", "text")
 """Files of these kinds are copied into the run folder; others are weights, which are large and found again."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file or weights that a setting names, by whole path or known name: of what kind, where that is said, and what
+    `--set` gives another by; `missing` if it did not come along with a picture's recipe."""
+
+    name: str
+    kind: str
+    place: Place
+    param: str
+    missing: bool = False
+
+    @property
+    def path(self) -> str:
+        """The file's path, for a perceptor without its architecture."""
+        return self.name.rpartition(":")[2] if self.kind == "perceptor" else self.name
+
+    @property
+    def short(self) -> str:
+        """The file's name alone."""
+        return PurePath(self.path).name
+
+    @property
+    def given(self) -> str:
+        """How to give another."""
+        return f"`--set {self.param}=PATH`"
 
 
 @dataclass(frozen=True)
@@ -48,18 +77,36 @@ class Node:
 class Graph:
     """All nodes, in the order of the recipe, and the net of their wires.
 
-    `torn` names the nodes with a mistake that hides wires: what they would reach is not known.
+    `torn` names the nodes with a mistake that hides wires: what they would reach is not known. `named` are the files
+    and weights that settings name.
     """
 
     recipe: Recipe
     nodes: Mapping[str, Node]
     torn: frozenset[str] = frozenset()
+    named: tuple[Named, ...] = ()
 
     @property
     def files(self) -> dict[str, str]:
-        """What nodes read, weights aside, by whole path, with names that tell them apart within one folder."""
-        paths = [path for node in self.nodes.values() for path in _files(node)]
-        return {path: f"inputs/{number}-{PurePath(path).name}" for number, path in enumerate(dict.fromkeys(paths), 1)}
+        """What nodes read, weights aside, by whole path, with names that tell them apart within one folder.
+
+        Copies that are copied again keep their names, so that a recipe made again is the same text.
+        """
+        copies: dict[str, str] = {}
+        for path in dict.fromkeys(named.name for named in self.named if named.kind in COPIED):
+            copies[path] = _free(PurePath(path), {copy.lower() for copy in copies.values()})
+        return copies
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """What others are told of whole paths: inputs by the names of their copies, weights by their own alone."""
+        paths = {named.path: named.short for named in self.named if isabs(named.path)} | self.files
+        return dict(sorted(paths.items(), key=lambda pair: -len(pair[0])))
+
+    def spec_of(self, name: str) -> Spec:
+        """The spec of a node as the recipe has it; one that was unfolded is now another's."""
+        node = self.nodes[name]
+        return self.nodes[f"{name}.0"].spec if node.implicit else node.spec
 
     @cached_property
     def net(self) -> "nx.MultiDiGraph[str]":
@@ -73,8 +120,8 @@ class Graph:
         return net
 
 
-def _files(node: Node) -> Iterator[str]:
-    for name, value in node.settings.items():
-        if node.spec.settings[name].reads in COPIED and value:
-            yield value
-        yield from (one.file for one in schedules(value) if isinstance(one, Music))
+def _free(path: PurePath, taken: set[str]) -> str:
+    """A name in the folder of copies that is not taken, whether or not letters' case counts there."""
+    stem = path.stem[:200]
+    names = chain([path.name], (f"{stem}-{number}{path.suffix[:40]}" for number in count(2)))
+    return next(copy for name in names if (copy := f"{INPUTS}/{name}").lower() not in taken)

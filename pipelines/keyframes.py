@@ -143,6 +143,11 @@ def least(value: Any) -> Any:
     return min(value.values) if isinstance(value, Schedule) else value
 
 
+def most(value: Any) -> Any:
+    """The highest that a setting ever is."""
+    return max(value.values) if isinstance(value, Schedule) else value
+
+
 def is_keyframes(value: Located) -> bool:
     """Whether a value is meant as keyframes: a mapping with a number, a percentage or seconds among its keys.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from t2iflow.nodes import paths
+from t2iflow.pipelines.origin import Origin, of_file
 from t2iflow.pipelines.overlays import merge, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import NAME, WHOLE
@@ -23,9 +24,17 @@ Shipped = Callable[[str], Path | None]
 
 
 def read_layers(
-    text: str, file: str, folder: Path, shipped: Shipped, problems: list[Problem], sources: dict[str, str]
+    text: str,
+    file: str,
+    origins: dict[str, Origin],
+    shipped: Shipped,
+    problems: list[Problem],
+    sources: dict[str, str],
 ) -> list[Located]:
-    """The recipe and those that it extends, the first of them first; RecipeError where one can't be read."""
+    """The recipe and those that it extends, the first of them first; RecipeError where one can't be read.
+
+    `origins` has that of the recipe, and gets those of the others.
+    """
     layers: list[Located] = []
     seen = {paths.whole(file)}
     while True:
@@ -35,22 +44,29 @@ def read_layers(
         base = layers[0].value.get("extends")
         if base is None or base.value is None:
             return layers
-        path = _base(base, folder, shipped, problems)
+        path, whose = _base(base, origins[file], shipped, problems)
         if paths.whole(path) in seen:
             problems.append(Problem("T2I108", f"`{base.value}` leads back to itself", base.place))
             raise RecipeError(problems, sources)
         seen.add(paths.whole(path))
-        text, file, folder = load(path), str(path), path.parent
+        text, file = load(path), str(path)
+        origins[file] = whose
 
 
-def _base(base: Located, folder: Path, shipped: Shipped, problems: list[Problem]) -> Path:
+def _base(base: Located, whose: Origin, shipped: Shipped, problems: list[Problem]) -> tuple[Path, Origin]:
+    """The recipe that is extended, and whose it is: what a foreign one extends is foreign too, unless it ships."""
     message = f"there is no recipe {shown(base.value)} beside this one, nor among those that ship"
     if isinstance(base.value, str):
-        beside = paths.given(base.value, folder)
-        why = paths.no_file(beside)
-        path = shipped(base.value) if why else beside
-        if path is not None:
-            return path
+        beside = paths.given(base.value, whose.folder)
+        why = paths.no_file(beside) if whose.admits(beside) else None
+        if whose.admits(beside) and not why:
+            return beside, replace(whose, folder=beside.parent) if whose.fence else of_file(beside)
+        if (path := shipped(base.value)) is not None:
+            return path, Origin(path.parent)
+        if not whose.admits(beside):  # so that not even whether it is there is known
+            what = f"this recipe is foreign, and may not extend {shown(base.value)}"
+            problems.append(problem("T2I503", what, base.place, whose.rule, "it may extend those that ship"))
+            raise RecipeError(problems, {})
         if why != paths.MISSING:
             message = f"the recipe {shown(base.value)} {why}"
     problems.append(problem("T2I108", message, base.place, "`t2iflow recipes` lists those that ship"))

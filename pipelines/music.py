@@ -9,7 +9,7 @@ PyTTI's filters of a band (`input_audio_filters`) are in hertz and hand their va
 name, and the value is spread from quiet to loud places of the song itself (nodes/sound.py).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -77,15 +77,6 @@ def is_music(value: Located) -> bool:
     """Whether a value is meant as music: a mapping with a key `music`, unless that has a weight, as prompts have."""
     inner = value.value
     return isinstance(inner, dict) and "music" in inner and not isinstance(inner["music"].value, int | float)
-
-
-def songs(value: Located) -> Iterator[Located]:
-    """The names of the songs in a value, at any depth."""
-    if is_music(value):
-        yield value.value["music"]
-    elif isinstance(value.value, list | dict):
-        for item in value.value.values() if isinstance(value.value, dict) else value.value:
-            yield from songs(item)
 
 
 def read_music(value: Located, problems: list[Problem]) -> Music | None:

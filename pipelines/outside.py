@@ -1,38 +1,47 @@
-"""What settings name outside of the recipe: files to read, and weights of generators."""
+"""What settings name outside of the recipe: files to read, weights of generators, and perceptors."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from t2iflow.nodes import containers, paths
 from t2iflow.nodes.node import Setting
+from t2iflow.nodes.perceptors import sources
 from t2iflow.nodes.pictures import looks_like_picture
 from t2iflow.nodes.scenes import looks_like_text
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.weights import ROLES, called
-from t2iflow.pipelines.problems import Place, Problem, suggest
+from t2iflow.pipelines.graph import COPIED, Graph, Named
+from t2iflow.pipelines.origin import INPUTS, Origin
+from t2iflow.pipelines.problems import Place, Problem, problem, suggest
 from t2iflow.pipelines.source import LONE
 
 Report = Callable[..., None]
 
 
-def found(name: str, setting: Setting, folder: Path, place: Place, problems: list[Problem]) -> str | None:
-    """The whole path of what a setting names, relative paths from the folder on; known weights keep their name.
+def found(
+    name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: list[Problem]
+) -> Named | None:
+    """What a setting names, by its whole path, relative paths from the origin's folder on; known names are kept.
 
-    None for a file that is not there, or of another kind.
+    None for a file that is not there, is of another kind, or is none that a foreign recipe may read. What a picture's
+    recipe may have lost on its way is not looked for: see `missing`. `param` is what `--set` gives another by.
     """
-
-    def report(code: str, message: str, *hints: str | None) -> None:
-        problems.append(Problem(code, message, place, hints=tuple(hint for hint in hints if hint)))
-
-    if setting.loads:
-        path = _weights(name, setting.loads, paths.whole(folder), report)
-    else:
-        path = _file(name, setting.reads, paths.whole(folder), report)
-    if path and LONE.search(path):  # no recipe could hold it
-        report("T2I502", f"the way to `{name}` has bytes that are not UTF-8", "give its folders and it other names")
+    named = _Finding(name, setting, origin, place, param, problems).found()
+    if named and LONE.search(named.name):  # no recipe could hold it
+        what = f"the way to `{name}` has bytes that are not UTF-8"
+        problems.append(problem("T2I502", what, place, "give its folders and it other names"))
         return None
-    return path
+    return named
+
+
+def missing(graph: Graph) -> Iterator[Problem]:
+    """What a picture's recipe was made with and is not here, which only a run needs."""
+    for named in graph.named:
+        if named.missing:
+            beside = f"or put it into a folder `{INPUTS}` beside the picture" if named.kind in COPIED else None
+            what = f"the {named.kind} `{Path(named.name).name}`, from which this was made, can't be found"
+            yield problem("T2I502", what, named.place, f"give it, or another: {named.given}", beside)
 
 
 @dataclass(frozen=True)
@@ -52,47 +61,113 @@ KINDS = {
 }
 
 
-def _file(name: str, what: str | None, folder: Path, report: Report) -> str | None:
-    path = paths.whole(name, folder)
-    if why := paths.no_content(path):
-        start = f"relative paths start at `{folder}`" if why == paths.MISSING else None
-        report("T2I502", f"the file `{name}` {why}", start)
-        return None
-    kind = KINDS.get(what or "")
-    try:
-        if kind and not kind.is_one(path):
-            instead = kind.instead and kind.instead.format(name=path.name, stem=path.stem)
-            report("T2I502", f"the file `{name}` is no {kind.what}", instead)
+@dataclass
+class _Finding:
+    name: str
+    setting: Setting
+    origin: Origin
+    place: Place
+    param: str
+    problems: list[Problem]
+
+    def found(self) -> Named | None:
+        """What the name means."""
+        if self.setting.loads:
+            return self._weights(self.setting.loads)
+        if self.setting.reads == "perceptor":
+            return self._perceptor()
+        if self.setting.reads not in COPIED and not self._takes_weights():
+            return self._lost()
+        return self._file(self.name)
+
+    def _weights(self, family: str) -> Named | None:
+        record = places.find(self.name)
+        if record is not None:
+            if record.family != family:
+                what = f"`{self.name}` are weights of the family {record.family}, not of {family}"
+                self._report("T2I411", what, _known(family))
+            return self._named(self.name)
+        near = suggest(self.name, (known.name for known in places.every() if known.family == family))
+        if not self._takes_weights(near, _known(family)):
+            return self._lost()
+        path = self._path(self.name)
+        why = paths.nothing(path)
+        if why == paths.MISSING:
+            start = f"or a folder or file; {self._start}"
+            self._report("T2I411", f"unknown weights `{self.name}`", near, _known(family), start)
+            return self._named(self.name)
+        if why:
+            self._report("T2I411", f"the weights `{self.name}` {why}")
+            return self._named(self.name)
+        try:
+            if not finding.beside(path, family, ROLES[family]):
+                what = f"there are no {family} weights in `{self.name}`"
+                self._report("T2I411", what, f"they are called: {called(family)}")
+        except ValueError as fault:
+            self._report("T2I411", str(fault))
+        return self._named(str(path))
+
+    def _perceptor(self) -> Named | None:
+        """A perceptor by name, or a file, alone or as `architecture:file`."""
+        if not self.name.endswith(sources.FILES):
+            return self._named(self.name)
+        if not self._takes_weights():
+            return self._lost()
+        architecture, _, file = self.name.rpartition(":")
+        if not architecture or self._path(self.name).is_file():
+            return self._file(self.name)
+        named = self._file(file)
+        return named and replace(named, name=f"{architecture}:{named.name}")
+
+    def _takes_weights(self, *hints: str | None) -> bool:
+        """Whether weights may be named by a file; that a picture's recipe may not is said when it runs."""
+        if self.origin.fence and not self.origin.carried:
+            self._refuse(f"this recipe is foreign, and `{self.name}` is no known name of weights", *hints)
+        return self.origin.fence is None
+
+    def _lost(self) -> Named | None:
+        """What a picture's recipe names without having it."""
+        return replace(self._named(self.name), missing=True) if self.origin.carried else None
+
+    def _file(self, name: str) -> Named | None:
+        path = self._path(name)
+        if not self.origin.admits(path):
+            self._refuse(f"this recipe is foreign, and may not read `{name}`", self.origin.rule)
             return None
-    except OSError as fault:
-        report("T2I502", f"the file `{name}` {paths.reason(fault)}")
-        return None
-    return str(path)
+        why = paths.no_content(path)
+        if self.origin.carried and why == paths.MISSING:
+            return replace(self._named(str(path)), missing=True)
+        if why:
+            self._report("T2I502", f"the file `{name}` {why}", self._start if why == paths.MISSING else None)
+            return None
+        kind = KINDS.get(self.setting.reads or "")
+        try:
+            if kind and not kind.is_one(path):
+                instead = kind.instead and kind.instead.format(name=path.name, stem=path.stem)
+                self._report("T2I502", f"the file `{name}` is no {kind.what}", instead)
+                return None
+        except OSError as fault:
+            self._report("T2I502", f"the file `{name}` {paths.reason(fault)}")
+            return None
+        return self._named(str(path))
 
+    def _path(self, name: str) -> Path:
+        return paths.whole(name, paths.whole(self.origin.folder))
 
-def _weights(name: str, family: str, folder: Path, report: Report) -> str | None:
-    record = places.find(name)
-    if record is not None:
-        if record.family != family:
-            what = f"`{name}` are weights of the family {record.family}, not of {family}"
-            report("T2I411", what, _known(family))
-        return name
-    path = paths.whole(name, folder)
-    why = paths.nothing(path)
-    if why == paths.MISSING:
-        near = suggest(name, (known.name for known in places.every() if known.family == family))
-        start = f"or a folder or file; relative paths start at `{folder}`"
-        report("T2I411", f"unknown weights `{name}`", near, _known(family), start)
-        return name
-    if why:
-        report("T2I411", f"the weights `{name}` {why}")
-        return name
-    try:
-        if not finding.beside(path, family, ROLES[family]):
-            report("T2I411", f"there are no {family} weights in `{name}`", f"they are called: {called(family)}")
-    except ValueError as fault:
-        report("T2I411", str(fault))
-    return str(path)
+    @property
+    def _start(self) -> str:
+        return f"relative paths start at `{paths.whole(self.origin.folder)}`"
+
+    def _named(self, name: str) -> Named:
+        return Named(name, self.setting.reads or "weights", self.place, self.param)
+
+    def _refuse(self, message: str, *hints: str | None) -> None:
+        self._report(
+            "T2I503", message, *hints, f"say so yourself if you want it: `--set {self.param}=PATH`", self.origin.remedy
+        )
+
+    def _report(self, code: str, message: str, *hints: str | None) -> None:
+        self.problems.append(problem(code, message, self.place, *hints))
 
 
 def _known(family: str) -> str:

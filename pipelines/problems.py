@@ -55,6 +55,7 @@ CODES: Mapping[str, str] = {
     # Packages and files
     "T2I501": "a package that offers nodes can't be imported",
     "T2I502": "a file is missing",
+    "T2I503": "a recipe from elsewhere names files, weights or sizes that only one of your own may",
 }
 """Each code and what it means."""
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from t2iflow.nodes import paths
+from t2iflow.pipelines import origin
 from t2iflow.pipelines.layers import Shipped, override, preset_names, read_layers, stack
 from t2iflow.pipelines.overlays import Change, carried, changes, section_of
+from t2iflow.pipelines.origin import HERE, Origin
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, printable, problem, shown, suggest
 from t2iflow.pipelines.references import References, mentions
 from t2iflow.pipelines.references import Wire as Wire
@@ -38,8 +40,8 @@ class NodeText:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The recipe. `params` are as written; `sources` are the texts of its files, its own first, which lies in
-    `folder`; `overrides` are the options that changed it, such as `--preset lite`. `changed` is what presets put in
+    """The recipe. `params` are as written; `sources` are the texts of its files, its own first, and `origins` say whose
+    those are; `overrides` are the options that changed it, such as `--preset lite`. `changed` is what presets put in
     place of what it says; `unused` are params that nothing refers to; `notes` are for whoever runs it."""
 
     name: str
@@ -50,18 +52,19 @@ class Recipe:
     nodes: Mapping[str, NodeText]
     seed: int
     sources: Mapping[str, str]
-    folder: Path
+    origins: Mapping[str, Origin]
     overrides: tuple[str, ...] = ()
     changed: tuple[Change, ...] = ()
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def folder_of(self, place: Place) -> Path:
-        """Where a relative path starts that is written there: beside the recipe that says it, or where the command was
-        given."""
-        if place.file == next(iter(self.sources), None):
-            return self.folder
-        return Path() if self.sources.get(place.file) == place.file else Path(place.file).parent
+    def origin_of(self, place: Place) -> Origin:
+        """Whose word is written there: that of a recipe's file, or of the person who gave the command."""
+        return self.origins.get(place.file, HERE)
+
+    def param_at(self, place: Place) -> str | None:
+        """The param whose value stands there, if one does."""
+        return next((name for name, value in self.params.items() if value.place == place), None)
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -104,19 +107,20 @@ def read(
             found.append(problem("T2I107", message, None, near, offer))
             raise RecipeError(found, {})
         path = named or path
+        whose = Origin(path.parent)
+    else:
+        whose = origin.of_file(path)
     try:
         text = load(path)
     except RecipeError as fault:
         raise RecipeError([*found, *fault.problems], fault.sources) from None
-    return read_text(
-        text, str(path), path.parent, presets=presets, overrides=overrides, shipped=shipped, problems=problems
-    )
+    return read_text(text, str(path), whose, presets=presets, overrides=overrides, shipped=shipped, problems=problems)
 
 
 def read_text(
     text: str,
     file: str,
-    folder: Path,
+    whose: Origin | Path,
     *,
     name: str = "",
     presets: Sequence[str] = (),
@@ -124,11 +128,13 @@ def read_text(
     shipped: Shipped = shipped_recipe,
     problems: list[Problem] | None = None,
 ) -> Recipe:
-    """Read a recipe's text; `file` is what messages call it, `folder` is where relative paths start. See `read`."""
+    """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, of one's own, the folder where
+    relative paths start. See `read`."""
     found: list[Problem] = [] if problems is None else problems
     sources: dict[str, str] = {}
+    origins = {file: Origin(whose) if isinstance(whose, Path) else whose}
     try:
-        layers = read_layers(text, file, folder, shipped, found, sources)
+        layers = read_layers(text, file, origins, shipped, found, sources)
     except RecipeError as fault:
         raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
     unset, preset = stack(layers, presets, found)
@@ -150,7 +156,7 @@ def read_text(
         nodes={name: replace(node, carried=carried(name, unset, preset)) for name, node in nodes.items()},
         seed=seed,
         sources=sources,
-        folder=folder,
+        origins=origins,
         overrides=(*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides)),
         changed=changed,
         unused=tuple(param for param in references.params if param not in used),

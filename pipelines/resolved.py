@@ -7,17 +7,12 @@ it can be run again with another prompt.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from os.path import isabs
 from typing import Any
 
-from t2iflow.nodes import paths
-from t2iflow.nodes.node import Spec
-from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.music import is_music, songs
-from t2iflow.pipelines.recipe import NodeText, Recipe
+from t2iflow.pipelines.copies import Copies
+from t2iflow.pipelines.graph import Graph
+from t2iflow.pipelines.recipe import NodeText
 from t2iflow.pipelines.settings import plain
-from t2iflow.pipelines.source import Located
 
 SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./-]*[A-Za-z0-9_.]|[A-Za-z_]")
 """Texts that YAML reads as texts without quotes, whatever follows them."""
@@ -28,73 +23,76 @@ FOLDED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 def resolved(graph: Graph, files: Mapping[str, str] | None = None) -> str:
-    """The recipe of a graph as YAML text; `files` says where the pictures that it reads are now, by whole path."""
-    return "\n".join(_lines(graph.recipe, graph, files)) + "\n"
+    """The recipe of a graph as YAML text; `files` says where what it reads is now, by whole path."""
+    return "\n".join(_lines(graph, None if files is None else Copies(graph, files))) + "\n"
 
 
-def _lines(recipe: Recipe, graph: Graph, files: Mapping[str, str] | None) -> Iterator[str]:
+def shareable(recipe: str, graph: Graph) -> str:
+    """A graph's resolved recipe as pictures and films carry it: weights that are files by no more than their names."""
+    for path, name in graph.shared.items():
+        within = [json.dumps(_escaped(text), ensure_ascii=False)[1:-1] for text in (path, name)]
+        recipe = re.sub(f'(?<=[":]){re.escape(within[0])}(?=")', lambda _, short=within[1]: short, recipe)
+    return recipe
+
+
+def params(graph: Graph) -> dict[str, Any]:
+    """The params of a graph's recipe as others are told them, without whole paths."""
+    return {name: plain(value) for name, value in Copies(graph, graph.shared).params.items()}
+
+
+def overrides(graph: Graph) -> tuple[str, ...]:
+    """The options that changed the recipe, told likewise; those left out that only led to a file."""
+    copies, recipe = Copies(graph, graph.shared), graph.recipe
+    known = {name: (value, copies.params.get(name)) for name, value in recipe.params.items()}
+    known |= {
+        f"{text.name}.{key}": (value, copies.inputs[text.name, key])
+        for text in recipe.nodes.values()
+        for key, value in text.written.items()
+    }
+    told = []
+    for option in recipe.overrides:
+        target = option.removeprefix("--set ").partition("=")[0].strip()
+        before, after = known.get(target, (None, None))
+        if after is before:
+            told.append(option)
+        elif after is not None:
+            told.append(f"--set {target}={flow(plain(after))}")
+    return tuple(told)
+
+
+def _lines(graph: Graph, copies: Copies | None) -> Iterator[str]:
+    recipe = graph.recipe
     yield "t2iflow: 1"
     yield f"title: {scalar(recipe.title)}"
     if recipe.about:
         yield f"about: {scalar(recipe.about)}"
     yield f"seed: {recipe.seed}"
-    if recipe.params:
+    params = recipe.params if copies is None else copies.params
+    if params:
         yield "params:"
-        for name, value in recipe.params.items():
+        for name, value in params.items():
             yield f"  {name}: {flow(plain(value))}"
     yield "nodes:"
     for text in recipe.nodes.values():
         yield f"  {text.name}:"
         yield f"    use: {text.use.value}"
-        for key, value in _inputs(text, graph, files):
+        for key, value in _inputs(text, graph, copies):
             yield f"    {key}: {flow(value)}"
 
 
-def _inputs(text: NodeText, graph: Graph, files: Mapping[str, str] | None) -> Iterator[tuple[str, Any]]:
+def _inputs(text: NodeText, graph: Graph, copies: Copies | None) -> Iterator[tuple[str, Any]]:
     """Ports and settings as written, then the settings that were left to their defaults."""
     if text.every is not None:
         yield "every", text.every.value
-    node = graph.nodes[text.name]
-    spec = graph.nodes[f"{text.name}.0"].spec if node.implicit else node.spec
     for key, value in text.written.items():
-        path = _path(spec, node, key)
-        if files is None or (path is None and not any(songs(text.values[key]))):
-            yield key, plain(value)
-        elif path is None:
-            yield key, _heard(value, text.values[key], graph.recipe, files)
-        else:
-            yield key, files.get(path, path).replace("$", "$$")
-    for key, setting in spec.settings.items():
+        yield key, plain(value if copies is None else copies.inputs[text.name, key])
+    for key, setting in graph.spec_of(text.name).settings.items():
         if key not in text.written:
             yield key, _escaped(setting.default)
 
 
-def _path(spec: Spec, node: Node, key: str) -> str | None:
-    """The file or folder that a setting names, if it names one and not weights that have a name."""
-    setting, value = spec.settings.get(key), node.settings.get(key)
-    named = setting is not None and (setting.reads or (setting.loads and isabs(value or "")))
-    return value if named and value else None
-
-
-def _heard(written: Located, filled: Located, recipe: Recipe, files: Mapping[str, str]) -> Any:
-    """A value as written, but for where the songs in it are now; music that a param stands for is written out."""
-    if not any(songs(filled)):
-        return plain(written)
-    if isinstance(written.value, str) or written.keys.keys() != filled.keys.keys():
-        written = _escaped(filled)
-    if isinstance(filled.value, list):
-        return [_heard(*pair, recipe, files) for pair in zip(written.value, filled.value, strict=True)]
-    if is_music(filled):
-        song = filled.value["music"]
-        path = str(paths.whole(song.value, recipe.folder_of(song.place)))
-        return {**plain(written), "music": files.get(path, path).replace("$", "$$")}
-    return {key: _heard(written.value[key], item, recipe, files) for key, item in filled.value.items()}
-
-
 def _escaped(value: Any) -> Any:
     """A value as a recipe would write it."""
-    if isinstance(value, Located):
-        return replace(value, value=_escaped(value.value))
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, list | tuple):

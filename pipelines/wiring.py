@@ -14,7 +14,7 @@ from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.perceptor import Wanted
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines import outside
-from t2iflow.pipelines.graph import Graph, Node, Source
+from t2iflow.pipelines.graph import Graph, Named, Node, Source
 from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
@@ -27,7 +27,7 @@ def wire(recipe: Recipe, problems: list[Problem]) -> Graph:
     """Find the specs, check the settings and join the ports; what is wrong is added to `problems`."""
     wiring = _Wiring(recipe, problems)
     nodes = wiring.nodes()
-    return Graph(recipe, nodes, frozenset(wiring.torn))
+    return Graph(recipe, nodes, frozenset(wiring.torn), tuple(wiring.named))
 
 
 @dataclass
@@ -36,6 +36,7 @@ class _Wiring:
     problems: list[Problem]
     specs: dict[str, Spec | None] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
+    named: list[Named] = field(default_factory=list)
 
     def nodes(self) -> dict[str, Node]:
         for text in self.recipe.nodes.values():
@@ -77,7 +78,7 @@ class _Wiring:
             yield from self._node(text, spec)
             return
         value = text.values[keyframed]
-        schedule = self._outside(read_schedule(value, self.problems), spec.settings[keyframed], value)
+        schedule = self._outside(read_schedule(value, self.problems), text, spec.settings[keyframed], value)
         if schedule is None:
             return
         copies = []
@@ -113,7 +114,7 @@ class _Wiring:
                     continue
                 setting = spec.settings[key]
                 read = read_setting(text.name, setting, value, self.problems)
-                settings[key] = self._outside(read, setting, value)
+                settings[key] = self._outside(read, text, setting, value)
             elif key in spec.ports:
                 yield from self._port(text, spec.ports[key], value, wires)
             else:
@@ -141,23 +142,29 @@ class _Wiring:
         ordered = {name: settings[name] for name in spec.settings if name in settings}
         yield Node(text.name, spec, text.place, ordered, wires, every)
 
-    def _outside(self, read: Any, setting: Setting, value: Located) -> Any:
+    def _outside(self, read: Any, text: NodeText, setting: Setting, value: Located) -> Any:
         """What was read, with whole paths for the files that it names."""
         if isinstance(read, list) and changes(read):
-            return [self._outside(one, setting, item) for one, item in zip(read, value.value, strict=True)]
+            return [self._outside(one, text, setting, item) for one, item in zip(read, value.value, strict=True)]
         if isinstance(read, Music):
-            file = self._file(read.file, SONG, value.value["music"].place)
+            file = self._file(read.file, text, setting, SONG, value.value["music"].place)
             return replace(read, file=file) if file else None
         names = isinstance(read, str) and (setting.reads or setting.loads)
-        return self._file(read, setting, value.place) if names else read
+        return self._file(read, text, setting, setting, value.place) if names else read
 
-    def _file(self, name: str, setting: Setting, place: Place) -> str | None:
-        return outside.found(name, setting, self.recipe.folder_of(place), place, self.problems)
+    def _file(self, name: str, text: NodeText, written: Setting, setting: Setting, place: Place) -> str | None:
+        """The whole path of a file that is named at a place in what was `written`."""
+        param = self.recipe.param_at(place) or f"{text.name.partition('.')[0]}.{written.name}"
+        named = outside.found(name, setting, self.recipe.origin_of(place), place, param, self.problems)
+        if named is not None:
+            self.named.append(named)
+        return named and named.name
 
     def _together(self, text: NodeText, spec: Spec, settings: dict[str, Any]) -> None:
         """Whether the settings go together, where each for itself is right."""
         written = {key: value for key, value in text.values.items() if key in spec.settings}
         wrong = any(settings.get(key) is None for key, value in written.items() if value.value is not None)
+        wrong = wrong or any(named.missing and named.name in settings.values() for named in self.named)
         try:
             if not wrong and settings.keys() == spec.settings.keys():
                 spec.check(settings)

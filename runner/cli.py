@@ -80,7 +80,7 @@ def run(
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.folder import FolderError
 
-    plan = _plan(recipe, settings, preset, seed, draft)
+    plan = _plan(recipe, settings, preset, seed, draft, lacking=False)
     if plan.graph.recipe.changed:
         names = ", ".join(change.name for change in plan.graph.recipe.changed)
         console.err().say(f"changed by presets: {names}")
@@ -219,14 +219,21 @@ def recipes(name: Annotated[Optional[str], typer.Argument(help="A shipped recipe
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="The shipped recipe to start from.")],
+    name: Annotated[str, typer.Argument(help="A shipped recipe, or a picture or film whose recipe to start from.")],
     file: Annotated[Optional[Path], typer.Argument(help="Where to; NAME.yaml if left out.")] = None,  # noqa: UP045
 ) -> None:
-    """Copy a shipped recipe to edit."""
-    from t2iflow.runner.session import FAILED
+    """Copy a shipped recipe, or that of a picture, to edit."""
+    from t2iflow.pipelines.problems import RecipeError, render
+    from t2iflow.runner.opening import carried_text, carries, lacking
+    from t2iflow.runner.session import FAILED, INVALID
 
-    target = paths.given(file or f"{name}.yaml")
-    text = _shipped(name).read_text(encoding="utf-8")
+    picture = paths.given(name)
+    target = paths.given(file or f"{picture.stem}.yaml")
+    try:
+        text = carried_text(picture) if carries(picture) else _shipped(name).read_text(encoding="utf-8")
+    except RecipeError as fault:
+        console.err().say(render(fault.problems, fault.sources))
+        raise typer.Exit(INVALID) from None
     try:
         with target.open("x", encoding="utf-8") as fresh:
             fresh.write(text)
@@ -235,6 +242,8 @@ def new(
     except OSError as fault:
         _fail(f"can't write `{target}`: {fault.strerror}", FAILED)
     console.out().say(f"wrote {target}; try `t2iflow run {target}`")
+    for lost in lacking(text, target) if carries(picture) else ():
+        console.out().say(f"{Path(lost.name).name}, which that was made from, is missing: give it by {lost.given}")
 
 
 @app.command()
@@ -268,10 +277,15 @@ def _plan(
     presets: list[str] | None = None,
     seed: str | None = None,
     draft: bool = False,
+    lacking: bool = True,
 ) -> "Plan":
-    """Read and compile a recipe; ends the program with all its mistakes."""
+    """Read and compile a recipe; ends the program with all its mistakes.
+
+    One that comes out of a picture may be `lacking` what it reads, unless it is to run.
+    """
     from t2iflow.pipelines.compiling import compile_recipe
     from t2iflow.pipelines.draft import overrides as drafted
+    from t2iflow.pipelines.outside import missing
     from t2iflow.pipelines.problems import Problem, RecipeError, render
     from t2iflow.runner.opening import read_anything
     from t2iflow.runner.session import INVALID
@@ -283,6 +297,9 @@ def _plan(
         if draft:
             smaller = [*drafted(made.graph), *overrides]  # what the person says comes last
             made = compile_recipe(read_anything(where, presets or [], smaller, problems), problems)
+        lost = [] if lacking else list(missing(made.graph))
+        if lost:
+            raise RecipeError(lost, made.graph.recipe.sources)
     except RecipeError as fault:
         console.err().say(render(fault.problems, fault.sources))
         raise typer.Exit(INVALID) from None

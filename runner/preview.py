@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from t2iflow.nodes import video
@@ -40,6 +41,7 @@ def preview(plan: Plan, wanted: str) -> str:
         "schedules": _table(schedules.rows(plan, BARS)),
         "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(_read(plan)),
+        "missing": [f"{Path(one.name).name}: give it by {one.given}" for one in plan.graph.named if one.missing],
         "files written": _table((file, what) for file, what in _written(plan)),
         "needed by no output": [*plan.idle, *recipe.unused],
     }
@@ -139,8 +141,10 @@ def _read(plan: Plan) -> Iterator[str]:
         for name, setting in node.spec.settings.items()
         if setting.reads == "film"
     }
+    lost = {named.name for named in plan.graph.named if named.missing}
     for path in plan.graph.files:
-        yield f"{path}, {_film(path)}" if path in films else path
+        if path not in lost:
+            yield f"{path}, {_film(path)}" if path in films else path
 
 
 def _film(path: str) -> str:

@@ -18,8 +18,7 @@ from t2iflow.nodes.ambient import WHOLE, Part
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.store import pins, places
 from t2iflow.pipelines.plan import Plan
-from t2iflow.pipelines.resolved import resolved
-from t2iflow.pipelines.settings import plain
+from t2iflow.pipelines.resolved import overrides, params, resolved, shareable
 from t2iflow.runner import checkpoint, device, folder
 from t2iflow.runner.checkpoint import Checkpoint
 from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
@@ -87,7 +86,8 @@ class _Session:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.report = Report(self.plan, self.recipe, self.path)
+        self.shared = shareable(self.recipe, self.plan.graph)
+        self.report = Report(self.plan, self.shared, self.path)
 
     def run(self, going_on: bool) -> Outcome:
         with folder.event_log(self.path) as log, self._signals():
@@ -114,15 +114,15 @@ class _Session:
             steps=sum(region.total for region in self.plan.regions),
             resumed=going_on,
             seed=recipe.seed,
-            params={name: plain(value) for name, value in recipe.params.items()},
-            overrides=recipe.overrides,
+            params=params(self.plan.graph),
+            overrides=overrides(self.plan.graph),
             optimizers=tuple((region.optimizer, region.total) for region in self.plan.regions),
             threads=torch.get_num_threads(),
             date=datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
     def _attempt(self, going_on: bool) -> Outcome:
-        run_folder = folder.RunFolder(self.path, self.recipe, self._tell)
+        run_folder = folder.RunFolder(self.path, self.shared, self._tell)
         around = Surroundings(
             self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._tell), self.part
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from t2iflow.nodes import catalog
+from t2iflow.pipelines import origin
 from tests.mirror import Mirror
 from tests.weights import make
 
@@ -72,3 +73,10 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
         return places[family]
 
     return place
+
+
+@pytest.fixture(autouse=True)
+def _own_ground(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests write is the user's own, wherever temporary files are."""
+    grounds, ours = origin.grounds, tmp_path_factory.getbasetemp().resolve()
+    monkeypatch.setattr(origin, "grounds", lambda: [*grounds(), ours])

@@ -295,9 +295,10 @@ def test_songs_are_copied_with_a_run_and_found_again(compiled: Compiled, tmp_pat
     recipe = resolved(graph, graph.files)
     copies = {Path(source).name: copy for source, copy in graph.files.items()}
     assert sorted(copies) == ["clicks.wav", "swell.wav"]
-    assert f"    scale: {{music: {copies['swell.wav']}, low: 1, high: 1.1}}\n" in recipe
+    assert f"  song: {copies['swell.wav']}\n" in recipe
+    assert "    scale: {music: $song, low: 1, high: 1.1}\n" in recipe
     assert f"    prompt: {{music: {copies['swell.wav']}, low: a sea, high: " in recipe
-    assert f"weight: {{music: {copies['clicks.wav']}, follow: onsets, high: 0.5}}" in recipe
+    assert f"  beat: {{music: {copies['clicks.wav']}, follow: onsets, high: 0.5}}\n" in recipe
     shared = tmp_path / "shared"
     (shared / "inputs").mkdir(parents=True)
     for source, copy in graph.files.items():

@@ -78,21 +78,21 @@ def told(compiled: Compiled, files: Path) -> Callable[..., str]:
 def test_films_and_texts_are_copied_with_a_run(compiled: Compiled, files: Path) -> None:
     graph = compiled().graph
     assert graph.files == {
-        str(files.resolve() / "film.gif"): "inputs/1-film.gif",
-        str(files.resolve() / "story.txt"): "inputs/2-story.txt",
+        str(files.resolve() / "film.gif"): "inputs/film.gif",
+        str(files.resolve() / "story.txt"): "inputs/story.txt",
     }
 
 
 def test_the_resolved_recipe_names_the_copies(compiled: Compiled, files: Path) -> None:
     graph = compiled().graph
     recipe = resolved(graph, graph.files)
-    assert "    file: inputs/1-film.gif\n" in recipe
-    assert "    file: inputs/2-story.txt\n" in recipe
+    assert "    file: inputs/film.gif\n" in recipe
+    assert "    file: inputs/story.txt\n" in recipe
     (files / "inputs").mkdir()
     for source, copy in graph.files.items():
         (files / copy).write_bytes(Path(source).read_bytes())
     again = compile_recipe(read_text(recipe, "again.yaml", files), [])
-    assert list(again.graph.files.values()) == ["inputs/1-1-film.gif", "inputs/2-2-story.txt"]
+    assert list(again.graph.files.values()) == ["inputs/film.gif", "inputs/story.txt"]
 
 
 def test_weights_are_not_copied(files: Path) -> None:

@@ -241,7 +241,7 @@ def test_every_value_remembers_its_file(made: Made, tmp_path: Path) -> None:
     assert Path(values["steps"].place.file).name == "mine.yaml"
     assert Path(values["rate"].place.file).name == "base.yaml"
     assert [Path(file).name for file in recipe.sources] == ["mine.yaml", "base.yaml"]
-    assert recipe.folder == tmp_path
+    assert recipe.origin_of(recipe.nodes["fit"].place).folder == tmp_path
 
 
 def test_a_recipe_may_extend_one_that_ships(made: Made, tmp_path: Path) -> None:
@@ -429,7 +429,7 @@ def test_a_folder_of_the_name_does_not_hide_a_shipped_recipe(tmp_path: Path, mon
 
 def test_text_from_elsewhere_has_its_own_name(tmp_path: Path) -> None:
     recipe = read_text("t2iflow: 1\n" + ZOOM, "recipe in a.png", tmp_path, name="a", overrides=["count=2"])
-    assert (recipe.name, recipe.folder, recipe.seed) == ("a", tmp_path, 0)
+    assert (recipe.name, recipe.origins["recipe in a.png"].folder, recipe.seed) == ("a", tmp_path, 0)
 
 
 def test_a_relative_path_starts_where_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

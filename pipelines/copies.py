@@ -1,6 +1,6 @@
 """A recipe's files under the names of their copies in a run folder.
 
-A param that names a file goes on doing so, now by the name of the copy, so that the recipe can be run again with another.
+A param that names a file goes on doing so, now by the name of the copy, so that it can be run again with another file.
 Only one that says something else too, as in a prompt, stays as it is; then the file's own setting names the copy.
 """
 

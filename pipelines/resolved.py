@@ -30,8 +30,8 @@ def resolved(graph: Graph, files: Mapping[str, str] | None = None) -> str:
 def shareable(recipe: str, graph: Graph) -> str:
     """A graph's resolved recipe as pictures and films carry it: weights that are files by no more than their names."""
     for path, name in graph.shared.items():
-        within = [json.dumps(_escaped(text), ensure_ascii=False)[1:-1] for text in (path, name)]
-        recipe = re.sub(f'(?<=[":]){re.escape(within[0])}(?=")', lambda _, short=within[1]: short, recipe)
+        whole, short = (json.dumps(_escaped(text), ensure_ascii=False)[1:] for text in (path, name))  # up to a quote
+        recipe = recipe.replace(f'"{whole}', f'"{short}').replace(f":{whole}", f":{short}")
     return recipe
 
 

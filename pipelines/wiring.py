@@ -156,9 +156,10 @@ class _Wiring:
         """The whole path of a file that is named at a place in what was `written`."""
         param = self.recipe.param_at(place) or f"{text.name.partition('.')[0]}.{written.name}"
         named = outside.found(name, setting, self.recipe.origin_of(place), place, param, self.problems)
-        if named is not None:
-            self.named.append(named)
-        return named and named.name
+        if named is None:
+            return None
+        self.named.append(named)
+        return named.name
 
     def _together(self, text: NodeText, spec: Spec, settings: dict[str, Any]) -> None:
         """Whether the settings go together, where each for itself is right."""

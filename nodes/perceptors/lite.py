@@ -86,25 +86,25 @@ class Lite:
         names = " ".join(one.names for one in reading.subjects)
         subject = colours.named_in(pieces, colours.WORDS, beside=names)
         around = colours.named_in(text, colours.WORDS | colours.SCENES, beside=f"{pieces} {names}")
-        self._report(text, reading, subject, around, notes)
+        self._report(text, reading, _coloured(subject, around), notes)
         blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
         return F.normalize(torch.cat(blocks), dim=-1)
 
-    def _report(self, text: str, reading: Reading, subject: list[str], around: list[str], notes: Notes) -> None:
+    def _report(self, text: str, reading: Reading, colour: str, notes: Notes) -> None:
         if text in self._said:
             return
         self._said.add(text)
         if language := languages.foreign(text):
-            notes.warn(f"lite reads English, but {quoted(text)} seems to be {language}; it {_guess(reading)}")
+            notes.warn(f"lite reads English, but {quoted(text)} seems to be {language}; it {_guess(reading)}{colour}")
             self._once(MANY, notes)
         elif reading.known:
             passed = _passed(text, reading)
-            notes.say(f"lite reads {quoted(text)} as {_found(reading, subject, around)}{passed}")
+            notes.say(f"lite reads {quoted(text)} as {_found(reading)}{colour}{passed}")
             self._once(KNOWS, notes)
             if passed:
                 self._once(BETTER, notes)
         else:
-            notes.warn(f"lite doesn't know {quoted(text)} and {_guess(reading)}")
+            notes.warn(f"lite doesn't know {quoted(text)} and {_guess(reading)}{colour}")
             self._once(BETTER, notes)
 
     def _once(self, text: str, notes: Notes) -> None:
@@ -121,12 +121,15 @@ class Lite:
         return evidence / evidence.amax((2, 3), keepdim=True).clamp(min=1e-6) * 0.98 + 0.01
 
 
-def _found(reading: Reading, subject: list[str], around: list[str]) -> str:
+def _found(reading: Reading) -> str:
     """What a prompt was read as."""
-    found = _listed(" and ", reading.subjects)
-    others = [f"with {_listed(', ', reading.others)}"] * bool(reading.others)
-    colour = [f"in {' and '.join(subject)}"] * bool(subject) + [f"amid {' and '.join(around)}"] * bool(around)
-    return " ".join((found, *others, *colour))
+    others = f" with {_listed(', ', reading.others)}" if reading.others else ""
+    return _listed(" and ", reading.subjects) + others
+
+
+def _coloured(subject: list[str], around: list[str]) -> str:
+    """The colours of a subject, and those around it."""
+    return f" in {' and '.join(subject)}" * bool(subject) + f" amid {' and '.join(around)}" * bool(around)
 
 
 def _passed(text: str, reading: Reading) -> str:

@@ -1,0 +1,61 @@
+"""A hundred prompts as people write them: none fails, and a run says of each how it was read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from t2iflow.nodes import clip
+from t2iflow.nodes.perceptors.lite import Lite
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.recipe import read
+from tests.nodes.conftest import Heard
+from tests.runner.conftest import Command
+
+
+class Told(NamedTuple):
+    prompt: str
+    said: list[str]
+    painted: bool
+
+
+def told() -> Iterator[Told]:
+    for line in Path(__file__).with_name("hundred_prompts.txt").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            prompt, _, said = line.removeprefix("* ").partition(" -> ")
+            yield Told(prompt, said.split(" & "), line.startswith("*"))
+
+
+HUNDRED = list(told())
+PAINTED = [one.prompt for one in HUNDRED if one.painted]
+SMALL = ("sketch-steps=1", "steps=1", "size=[64,64]", "cuts.size=64", "sketch-cuts.size=64", "cuts.count=1")
+
+
+def test_there_are_a_hundred_and_twenty_are_painted() -> None:
+    assert len(HUNDRED) >= 100
+    assert len(PAINTED) >= 20
+
+
+def test_each_says_how_it_was_read() -> None:
+    device = torch.device("cpu")
+    network = Lite(device, "float32")
+    wrong = {}
+    for prompt, said, _ in HUNDRED:
+        plan = compile_recipe(read("hello", overrides=[f"prompt={prompt}"]), [])
+        heard = Heard()
+        clip.text(network, heard, **plan.graph.nodes["words"].settings)
+        missing = [one for one in said if not any(one in note for note in heard.said + heard.warned)]
+        if missing:
+            wrong[prompt] = (missing, heard.said + heard.warned)
+    assert not wrong
+
+
+@pytest.mark.parametrize("prompt", PAINTED)
+def test_twenty_become_pictures(prompt: str, command: Command) -> None:
+    told = command("run", "hello", f"--set=prompt={prompt}", *(f"--set={one}" for one in SMALL))
+    assert told.code == 0, told.err
+    assert told.folder is not None
+    assert (told.folder / "picture.png").is_file()
+    assert "lite" in told.err

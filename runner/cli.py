@@ -208,11 +208,13 @@ def nodes(name: Annotated[Optional[str], typer.Argument(help="A node, or a famil
 @app.command()
 def recipes(name: Annotated[Optional[str], typer.Argument(help="A shipped recipe.")] = None) -> None:  # noqa: UP045
     """List the recipes that ship, or print one."""
-    from t2iflow.pipelines.recipe import headline, shipped_recipes
+    from t2iflow.pipelines.needs import offer
+    from t2iflow.pipelines.recipe import shipped_recipes
 
     if name is None:
-        for known, path in shipped_recipes().items():
-            console.out().say((f"{known:24}", "bold"), f" {headline(path)}")
+        for known in shipped_recipes():
+            title, lines = offer(known)
+            console.out().say((f"{known:24}", "bold"), "\n  ".join([f" {title}", *lines]))
     else:
         console.write(_shipped(name).read_text(encoding="utf-8"))
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from t2iflow.nodes import video
 from t2iflow.nodes.perceptors import sources
 from t2iflow.nodes.perceptors.missing import MissingPackageError
+from t2iflow.nodes.perceptors.sizes import size
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.store.content import amount
 from t2iflow.pipelines.graph import Node
@@ -129,7 +130,7 @@ def _perceptor(node: Node) -> str:
     return (
         f"{name}, from {here}"
         if here
-        else f"{name}, to be fetched from {(record.get('hf_hub') or record.get('url', '')).rstrip('/')}"
+        else f"{name}, {size(name)} to be fetched from {(record.get('hf_hub') or record.get('url', '')).rstrip('/')}"
     )
 
 

@@ -1,7 +1,7 @@
 """How large OpenAI's CLIPs are, in bytes: their own files, mostly in half precision, and copies in single precision.
 
-Of their own files the publisher's sizes, or those of the tensors in them; of the copies on Hugging Face, which open_clip
-fetches, four bytes for each parameter.
+Of their own files the sizes are those published, or those of the tensors in them; of the copies on Hugging Face, which
+open_clip fetches, four bytes for each parameter.
 """
 
 from collections.abc import Mapping

@@ -195,7 +195,10 @@ def _number(text: str) -> float:
 def _weight(text: str, weight: object) -> float:
     """A weight of a mapping; ValueError where it is no number."""
     if weight is None:
-        raise ValueError(f"the weight of {quoted(text)} is missing; write {{{shortened(text)}: 1}}")
+        meant = _weighted(text)  # {a fox:2} is a text without a weight to YAML, which wants a space
+        raise ValueError(
+            f"the weight of {quoted(text)} is missing; write {{{shortened(meant.text)}: {meant.weight:g}}}"
+        )
     if isinstance(weight, Mapping):
         raise ValueError(
             f"the weight of {quoted(text)} is a mapping; keyframes hold whole prompts: {{0: {{a fox: 1}}}}"

@@ -104,8 +104,10 @@ TextPath: TypeAlias = Annotated[str, Reads("text")]
 _WEIGHTED = {"type": "object", "additionalProperties": {"type": "number"}}
 _TEXTS = {"type": "array", "items": {"anyOf": [{"type": "string"}, _WEIGHTED]}}
 
+_Item: TypeAlias = Annotated[str | dict[str, float], BeforeValidator(prompts.checked)]
+
 Prompt: TypeAlias = Annotated[
-    str | list[str | dict[str, float]] | dict[str, float],
+    str | list[_Item] | dict[str, float],
     BeforeValidator(prompts.checked),
     WithJsonSchema({"title": "a prompt", "anyOf": [{"type": "string"}, _TEXTS, _WEIGHTED]}),
 ]

@@ -79,7 +79,9 @@ class _Wiring:
             return
         value = text.values[keyframed]
         schedule = self._outside(read_schedule(value, self.problems), text, spec.settings[keyframed], value)
-        if schedule is None:
+        if schedule is None:  # which is reported; others may be wired to it
+            self.torn.add(text.name)
+            yield Node(text.name, spec, text.place, {}, {})
             return
         copies = []
         for index, item in enumerate(schedule.values):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from t2iflow.nodes.prompts import MOST, Phrase, doubt, read_prompt, reading, single
+from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.recipe import read, read_text
 from t2iflow.pipelines.wiring import wire
 
 
@@ -106,6 +107,7 @@ def test_the_notation_of_other_tools_is_warned_of(text: str, warning: str | None
         ({"a fox": True}, "true, not a number"),
         ({"a fox": "much"}, "'much', not a number"),
         ({"a fox": None}, "write {a fox: 1}"),
+        ({"a fox:2": None}, "write {a fox: 2}"),
         ({"a fox": {"0": 1}}, "keyframes hold whole prompts"),
         ("a fox \ud800", "not UTF-8"),
         (" | ".join(map(str, range(MOST + 1))), f"at most {MOST}"),
@@ -178,6 +180,7 @@ def test_set_takes_prompts_in_all_their_forms(override: str, read: list[str]) ->
         ("prompt={a fox: .nan}", "not a number"),
         ("prompt={a fox: 0}", "weight 0"),
         ("prompt={0: a fox, 100%: ''}", "needs words"),
+        ("prompt=[a fox, {0: rain, 100%: ''}]", "needs words"),
     ],
 )
 def test_a_prompt_that_asks_for_nothing_is_refused_before_anything_runs(override: str, reason: str) -> None:
@@ -188,3 +191,10 @@ def test_a_prompt_that_asks_for_nothing_is_refused_before_anything_runs(override
     assert reason in problem.message
     assert problem.place is not None
     assert problem.place.file == f"--set {override}"
+
+
+def test_a_prompt_that_follows_a_song_that_is_missing_is_refused() -> None:
+    recipe = read("hello", overrides=["prompt={music: nowhere.wav, low: a calm sea, high: a storm}"])
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(recipe, [])
+    assert [problem.code for problem in caught.value.problems] == ["T2I502"]

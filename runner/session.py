@@ -4,7 +4,7 @@ import math
 import shlex
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -84,6 +84,7 @@ class _Session:
     part: Part
     stopped_by: int = 0
     began: float = field(default_factory=time.monotonic)
+    noted: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.shared = shareable(self.recipe, self.plan.graph)
@@ -103,6 +104,12 @@ class _Session:
             folder.tidy(self.path, ended)
             self._tell(ended)
         return outcome
+
+    def _note(self, note: Noted) -> None:
+        """Pass on what a node says, but not again what it said in an earlier step."""
+        if (note.node, note.text) not in self.noted:
+            self.noted.add((note.node, note.text))
+            self._tell(note)
 
     def _started(self, going_on: bool) -> Started:
         recipe = self.plan.graph.recipe
@@ -124,7 +131,7 @@ class _Session:
     def _attempt(self, going_on: bool) -> Outcome:
         run_folder = folder.RunFolder(self.path, self.shared, self._tell)
         around = Surroundings(
-            self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._tell), self.part
+            self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._note), self.part
         )
         try:
             loop = Loop(
@@ -200,13 +207,13 @@ class _Voice:
     """The `Notes` of one node."""
 
     node: str
-    tell: Listener
+    note: Callable[[Noted], None]
 
     def say(self, text: str) -> None:
-        self.tell(Noted(self.node, "say", text))
+        self.note(Noted(self.node, "say", text))
 
     def warn(self, text: str) -> None:
-        self.tell(Noted(self.node, "warn", text))
+        self.note(Noted(self.node, "warn", text))
 
 
 def _weights(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -59,3 +59,25 @@ def test_twenty_become_pictures(prompt: str, command: Command) -> None:
     assert told.folder is not None
     assert (told.folder / "picture.png").is_file()
     assert "lite" in told.err
+
+
+def test_a_note_is_made_once_though_a_prompt_changes_in_every_step(command: Command) -> None:
+    told = command("run", CHANGING)
+    assert told.code == 0, told.err
+    lines = [line for line in told.err.splitlines() if line.startswith(("words:", "warning:"))]
+    assert sum("read as" in line for line in lines) == 2
+    assert len(lines) == len(set(lines))
+
+
+CHANGING = """
+t2iflow: 1
+nodes:
+  clip:   {use: clip.model}
+  words:  {use: clip.text, clip: $clip, prompt: [a fox, {0: rain, 2: snow}]}
+  canvas: {use: canvas.pixels, size: [32, 32]}
+  cuts:   {use: cutouts.square, image: $canvas, count: 1, size: 64}
+  seen:   {use: clip.look, crops: $cuts, clip: $clip}
+  score:  {use: losses.spherical, seen: $seen, wanted: $words}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $score, steps: 5}
+  still:  {use: output.image, image: $fit}
+"""

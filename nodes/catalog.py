@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 import t2iflow.nodes as package
+from t2iflow.nodes.blame import blamed
 from t2iflow.nodes.node import Spec, is_node, read_spec
 
 GROUP = "t2iflow.nodes"
@@ -71,7 +72,8 @@ def _family(family: str) -> tuple[Spec, ...]:
     try:
         return tuple(_nodes(point.load(), family))
     except Exception as fault:  # whatever a stranger's module does when it is imported
-        raise BrokenPackageError(f"{point.dist.name if point.dist else point.value}: {fault!r}") from fault
+        where = f", at {place}" if (place := blamed(fault)) else ""
+        raise BrokenPackageError(f"{point.dist.name if point.dist else point.value}: {fault!r}{where}") from fault
 
 
 def _nodes(module: ModuleType, family: str) -> Iterator[Spec]:

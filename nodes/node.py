@@ -6,7 +6,6 @@ Positional parameters are ports, keyword-only parameters are settings, the retur
 """
 
 import inspect
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from t2iflow.nodes.ambient import AMBIENT
 from t2iflow.nodes.motion import Motion
+from t2iflow.nodes.names import node_name
 from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.types import Image, Loads, Reads, Size
 
@@ -221,11 +221,6 @@ def is_node(thing: object) -> bool:
     return "__node__" in getattr(thing, "__dict__", {})
 
 
-def node_name(target: Any) -> str:
-    """The name a recipe uses within the family: `random_squares`, and `Fourier` as `fourier`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", target.__name__).lower().rstrip("_")
-
-
 def kind_name(kind: Any) -> str:
     """How a kind is called in messages and docs."""
     return getattr(kind, "__name__", str(kind))
@@ -234,7 +229,7 @@ def kind_name(kind: Any) -> str:
 @cache
 def read_spec(target: Any, family: str) -> Spec:
     """Read a marked function or class; TypeError, with its name, when its signature says too little."""
-    name = f"{family}.{node_name(target)}"
+    name = f"{family}.{node_name(target.__name__)}"
     ports: dict[str, Port] = {}
     settings: dict[str, Setting] = {}
     ambient: dict[str, type] = {}

@@ -97,7 +97,7 @@ class Wanted:
 
 @runtime_checkable
 class Clip(Protocol):
-    """A perceptor."""
+    """A perceptor: judges pictures by words, both in one space."""
 
     name: str
     size: int

@@ -4,9 +4,11 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
+from t2iflow.pipelines.kinds import every_kind, fields, makers, said_of, takers
 from t2iflow.pipelines.problems import suggest
 from t2iflow.pipelines.resolved import flow
 from t2iflow.pipelines.settings import describe
@@ -19,12 +21,16 @@ def listing() -> str:
     """All nodes, by family, with what each does; and packages whose nodes can't be had."""
     parts = [_family(family, specs) for family, specs in _families().items()]
     parts += [f"{family}: broken: {fault}\n" for family, fault in catalog.broken().items()]
-    return "\n".join([*parts, "`t2iflow nodes NAME` tells all about one of them.\n"])
+    kinds = [(kind_name(kind), said_of(kind)) for kind in every_kind(catalog.every_node())]
+    return "\n".join([*parts, _lines("kinds", "what flows along wires.", kinds), "`t2iflow nodes NAME` shows one.\n"])
 
 
 def about(name: str) -> str:
-    """All about a node, or the nodes of a family; LookupError, with a hint, if there is none of this name."""
+    """All about a node, a kind, or the nodes of a family; LookupError, with a hint, if there is none of this name."""
     families = _families()
+    kinds = {kind_name(kind): kind for kind in every_kind(catalog.every_node())}
+    if name in kinds:
+        return _kind(kinds[name])
     if name in families:
         return _family(name, families[name])
     for spec in catalog.every_node():
@@ -33,8 +39,8 @@ def about(name: str) -> str:
     broken = catalog.broken().get(name.partition(".")[0])
     if broken:
         raise LookupError(f"`{name}` belongs to a package that can't be imported: {broken}")
-    near = suggest(name, [*(spec.name for spec in catalog.every_node()), *families])
-    raise LookupError(f"there is no node or family `{name}`; {near or '`t2iflow nodes` lists all of them'}")
+    near = suggest(name, [*(spec.name for spec in catalog.every_node()), *families, *kinds])
+    raise LookupError(f"there is no node, family or kind `{name}`; {near or '`t2iflow nodes` lists all of them'}")
 
 
 def markdown() -> str:
@@ -44,7 +50,9 @@ def markdown() -> str:
         "# Nodes\n\nMade from the code by `make docs`. A port takes a wire (`$name` of a node), a setting a value; a"
         " setting marked ~ may be [keyframed](recipes.md#keyframes). A port or setting without a default is required.\n"
     ]
-    parts.append("\n".join(f"- [{name}](#{name}): {_module_about(specs[0])}" for name, specs in own.items()) + "\n")
+    parts.append("\n".join(f"- [{name}](#{name}): {_module_about(specs[0])}" for name, specs in own.items()))
+    parts.append("- [kinds](#kinds): what flows along wires\n")
+    parts.append(_kinds([spec for specs in own.values() for spec in specs]))
     for name, specs in own.items():
         parts.append(f"## {name}\n\n{_module_doc(specs[0])}\n")
         parts += [_section(spec) for spec in specs]
@@ -59,12 +67,28 @@ def _families() -> dict[str, list[Spec]]:
 
 
 def _family(name: str, specs: list[Spec]) -> str:
-    width = 2 + max(len(spec.name) for spec in specs)
-    written = textwrap.wrap(_module_about(specs[0]), WIDTH, initial_indent=f"{name}: ", subsequent_indent="  ")
-    for spec in specs:
+    return _lines(name, _module_about(specs[0]), [(spec.name, spec.about) for spec in specs])
+
+
+def _lines(title: str, about: str, rows: list[tuple[str, str]]) -> str:
+    """A title with a sentence, and below it names with a sentence each."""
+    width = 2 + max(len(name) for name, _ in rows)
+    written = textwrap.wrap(about, WIDTH, initial_indent=f"{title}: ", subsequent_indent="  ")
+    for name, said in rows:
         indent = " " * (width + 2)
-        written += textwrap.wrap(f"  {spec.name.ljust(width)}{spec.about}", WIDTH, subsequent_indent=indent)
+        written += textwrap.wrap(f"  {name.ljust(width)}{said}", WIDTH, subsequent_indent=indent)
     return "\n".join(written) + "\n"
+
+
+def _kind(kind: Any) -> str:
+    specs = list(catalog.every_node())
+    parts = [kind_name(kind), "\n".join(textwrap.wrap(said_of(kind), WIDTH))]
+    if rows := [(name, said, "") for name, said in fields(kind)]:
+        parts.append("\n".join(["fields:", *_table(rows)]))
+    for title, names in (("made by", makers(kind, specs)), ("taken by", takers(kind, specs))):
+        if listed := ", ".join(names):
+            parts.append("\n".join(textwrap.wrap(listed, WIDTH, initial_indent=f"{title}: ", subsequent_indent="  ")))
+    return "\n\n".join(parts) + "\n"
 
 
 def _told(spec: Spec) -> str:
@@ -99,6 +123,18 @@ def _setting_marks(setting: Setting) -> str:
 def keyframable(setting: Setting) -> bool:
     """Whether the setting may change over time."""
     return not setting.once and not setting.reads and not setting.loads
+
+
+def _kinds(specs: list[Spec]) -> str:
+    """A table of kinds; of those that are more than one tensor, their fields as nodes of one's own meet them."""
+    rows = []
+    for kind in every_kind(specs):
+        parts = "; ".join(f"`{name}`" + (f" {said}" if said else "") for name, said in fields(kind))
+        rows.append(
+            f"| {kind_name(kind)} | {_cell(said_of(kind))}" + (f" Fields: {_cell(parts)}." * bool(parts)) + " |"
+        )
+    about = "What flows along wires; a wire joins an output and a port of the same kind. Shapes are of tensors."
+    return "\n".join([f"## kinds\n\n{about}\n", "| kind | what it is |", "|---|---|", *rows]) + "\n"
 
 
 def _section(spec: Spec) -> str:

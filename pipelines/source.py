@@ -75,8 +75,13 @@ def load(path: Path) -> str:
         why = paths.reason(fault)
     if why:
         raise RecipeError([problem("T2I107", f"`{file}` {why.replace('not a file', 'not a recipe')}", start)], {})
+    return decoded(content, file)
+
+
+def decoded(content: bytes, file: str) -> str:
+    """The text of what a file holds, of which no more than MAX_BYTES + 1 were read; RecipeError as of `load`."""
     if len(content) > MAX_BYTES:
-        raise RecipeError([problem("T2I104", f"`{file}` is larger than {MAX_BYTES:,} bytes", start)], {})
+        raise RecipeError([problem("T2I104", f"`{file}` is larger than {MAX_BYTES:,} bytes", Place(file, 1, 1))], {})
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from t2iflow.nodes import catalog
+from t2iflow.nodes.blame import blamed
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.perceptor import Wanted
 from t2iflow.nodes.types import Loss
@@ -171,9 +172,10 @@ class _Wiring:
         try:
             if not wrong and settings.keys() == spec.settings.keys():
                 spec.check(settings)
-        except ValueError as fault:
-            what = f"node `{text.name}` ({spec.name}) can't be so: {fault}"
-            self._report("T2I204", what, text.place, *self._elsewhere(text.place, written))
+        except Exception as fault:  # somebody else's check may raise anything
+            kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
+            what = f"node `{text.name}` ({spec.name}) can't be so: {kind}{fault}"
+            self._report("T2I204", what, text.place, *self._elsewhere(text.place, written), blamed(fault, spec.target))
 
     def _elsewhere(self, place: Place, written: Mapping[str, Located]) -> Iterator[str]:
         """Where settings were given, as far as that was not in the file of the node."""

@@ -3,18 +3,23 @@
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
 from t2iflow.nodes import paths
-from t2iflow.runner import console, weights
+from t2iflow.runner import completion, console, weights
+from t2iflow.runner.arguments import RecipeCommand, UsageError, sort_out, the_recipe
+from t2iflow.runner.exits import FAILED, INTERRUPTED, INVALID, OK, TERMINATED, USAGE
+from t2iflow.runner.options import LOOSE, Debug, Device, Draft, Frames, Json, Presets, SaveEvery, Seed, Settings, Words
 
 if TYPE_CHECKING:
     from t2iflow.nodes import ambient
     from t2iflow.pipelines.plan import Plan
     from t2iflow.runner.events import Listener
+    from t2iflow.runner.request import Request
     from t2iflow.runner.session import Outcome
 
 app = typer.Typer(
@@ -28,29 +33,21 @@ app = typer.Typer(
 
 app.add_typer(weights.app)
 
-RecipeArgument = Annotated[
-    str, typer.Argument(help="A recipe file, a shipped recipe's name, or a picture or film made here.")
-]
-Settings = Annotated[
-    Optional[list[str]],  # noqa: UP045 (typer reads annotations at run time, also on Python 3.10)
-    typer.Option("--set", metavar="NAME=VALUE", help="Change a param, or a setting as NODE.SETTING. Repeatable."),
-]
-Presets = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option("--preset", metavar="NAME", help="Apply one of the recipe's presets. Repeatable."),
-]
-Seed = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--seed", metavar="NUMBER", help="Another seed, another picture; `random` draws one."),
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
-Draft = Annotated[bool, typer.Option("--draft", help="Try a film: half the size, few steps, every fifth frame.")]
-Frames = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--frames", metavar="A..B", help="Make only a part of the film, such as 10..20; then `resume` it."),
-]
-SaveEvery = Annotated[float, typer.Option("--checkpoint", min=0, help="Seconds between checkpoints.")]
-Json = Annotated[bool, typer.Option("--json", help="Tell events as JSON lines on standard output.")]
+
+def _version(wanted: bool) -> None:
+    from importlib.metadata import version
+
+    if wanted:
+        console.write(f"t2iflow {version('t2iflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
 
 
 def main() -> None:
@@ -62,9 +59,10 @@ def main() -> None:
     app()
 
 
-@app.command()
+@app.command(cls=RecipeCommand, context_settings=LOOSE)
 def run(
-    recipe: RecipeArgument,
+    context: typer.Context,
+    words: Words = None,
     settings: Settings = None,
     preset: Presets = None,
     seed: Seed = None,
@@ -74,13 +72,14 @@ def run(
     frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
     json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Make what a recipe describes."""
     from t2iflow.runner import session
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.folder import FolderError
 
-    plan = _plan(recipe, settings, preset, seed, draft, lacking=False)
+    plan = _plan(_request(context, words, settings, preset, seed), draft, lacking=False)
     if plan.graph.recipe.changed:
         names = ", ".join(change.name for change in plan.graph.recipe.changed)
         console.err().say(f"changed by presets: {names}")
@@ -88,10 +87,10 @@ def run(
     try:
         outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part)
     except NoDeviceError as fault:
-        _fail(str(fault), session.USAGE)
+        _fail(str(fault), USAGE)
     except FolderError as fault:
-        _fail(str(fault), session.FAILED)
-    _finish(outcome)
+        _fail(str(fault), FAILED)
+    _finish(outcome, debug)
 
 
 @app.command()
@@ -101,41 +100,59 @@ def resume(
     frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
     json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Go on with a stopped run; it ends with the same bytes as if it had not been stopped."""
     from t2iflow.runner import session
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.folder import RECIPE, has_finished
+    from t2iflow.runner.request import Request
 
     folder = paths.given(folder)
     if why := paths.no_file(folder / RECIPE):
-        _fail(f"`{folder}` is not a run folder: its {RECIPE} {why}", session.USAGE)
+        _fail(f"`{folder}` is not a run folder: its {RECIPE} {why}", USAGE)
     if has_finished(folder):
-        _fail(f"the run in `{folder}` is finished; run it anew with `t2iflow run {folder / RECIPE}`", session.USAGE)
-    plan = _plan(str(folder / RECIPE))
+        _fail(f"the run in `{folder}` is finished; run it anew with `t2iflow run {folder / RECIPE}`", USAGE)
+    plan = _plan(Request(str(folder / RECIPE)))
     part = _part(frames, plan)
     try:
         outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, part)
     except NoDeviceError as fault:
-        _fail(str(fault), session.USAGE)
-    _finish(outcome)
+        _fail(str(fault), USAGE)
+    _finish(outcome, debug)
 
 
-@app.command()
-def check(recipe: RecipeArgument, settings: Settings = None, preset: Presets = None) -> None:
-    """Look for all mistakes in a recipe, without running it."""
-    plan = _plan(recipe, settings, preset)
-    count = len(plan.graph.recipe.nodes)
-    console.out().say(f"{recipe}: nothing wrong ({count} nodes)")
-    for name in [*plan.idle, *plan.graph.recipe.unused]:
-        console.out().say(f"`{name}` is needed by no output")
-
-
-@app.command()
-def plan(
-    recipe: RecipeArgument,
+@app.command(cls=RecipeCommand, context_settings=LOOSE)
+def check(
+    context: typer.Context,
+    words: Words = None,
     settings: Settings = None,
     preset: Presets = None,
+    seed: Seed = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the mistakes as JSON on standard output.")] = False,
+) -> None:
+    """Look for all mistakes in recipes, without running them."""
+    from t2iflow.runner import checking
+
+    try:
+        found = [checking.check(request) for request in _requests(context, words, settings, preset, seed)]
+    except UsageError as fault:
+        _fail(str(fault), USAGE)
+    if json:
+        console.write(checking.as_json(found))
+    else:
+        for one in found:
+            (console.err() if one.problems else console.out()).say(str(one))
+    raise typer.Exit(INVALID if any(one.problems for one in found) else OK)
+
+
+@app.command(cls=RecipeCommand, context_settings=LOOSE)
+def plan(
+    context: typer.Context,
+    words: Words = None,
+    settings: Settings = None,
+    preset: Presets = None,
+    seed: Seed = None,
     device: Device = "auto",
     draft: Draft = False,
     schedules: Annotated[bool, typer.Option("--schedules", help="Only draw what changes over time, larger.")] = False,
@@ -143,9 +160,8 @@ def plan(
     """Tell what would run, how often, on what, and which files it would write."""
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.preview import changing, preview
-    from t2iflow.runner.session import USAGE
 
-    made = _plan(recipe, settings, preset, draft=draft)
+    made = _plan(_request(context, words, settings, preset, seed), draft)
     try:
         text = changing(made) if schedules else preview(made, device)
     except NoDeviceError as fault:
@@ -153,19 +169,20 @@ def plan(
     console.out().say(text)
 
 
-@app.command()
+@app.command(cls=RecipeCommand, context_settings=LOOSE)
 def show(
-    recipe: RecipeArgument,
+    context: typer.Context,
+    words: Words = None,
     stage: Annotated[str, typer.Option(help="recipe, resolved, graph or plan.")] = "resolved",
     settings: Settings = None,
     preset: Presets = None,
+    seed: Seed = None,
 ) -> None:
     """Print a stage of the compilation."""
     from t2iflow.pipelines import draw
     from t2iflow.pipelines.resolved import resolved
-    from t2iflow.runner.session import USAGE
 
-    made = _plan(recipe, settings, preset)
+    made = _plan(_request(context, words, settings, preset, seed))
     stages = {
         "recipe": lambda: next(iter(made.graph.recipe.sources.values())),
         "resolved": lambda: resolved(made.graph),
@@ -177,27 +194,31 @@ def show(
     console.write(stages[stage]())
 
 
-@app.command()
+@app.command(cls=RecipeCommand, context_settings=LOOSE)
 def graph(
-    recipe: RecipeArgument,
+    context: typer.Context,
+    words: Words = None,
     form: Annotated[str, typer.Option("--format", help="term, mermaid, dot or svg.")] = "term",
     settings: Settings = None,
     preset: Presets = None,
+    seed: Seed = None,
 ) -> None:
     """Draw a recipe's nodes and wires."""
     from t2iflow.pipelines import draw
-    from t2iflow.runner.session import USAGE
 
     if form not in draw.FORMATS:
         _fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
-    console.write(draw.FORMATS[form](_plan(recipe, settings, preset)))
+    console.write(draw.FORMATS[form](_plan(_request(context, words, settings, preset, seed))))
 
 
 @app.command()
-def nodes(name: Annotated[Optional[str], typer.Argument(help="A node, or a family of nodes.")] = None) -> None:  # noqa: UP045
+def nodes(
+    name: Annotated[
+        str | None, typer.Argument(help="A node, a family of nodes, or a kind.", autocompletion=completion.nodes)
+    ] = None,
+) -> None:
     """List the nodes, or tell all about one."""
     from t2iflow.pipelines import reference
-    from t2iflow.runner.session import USAGE
 
     try:
         console.write(reference.about(name) if name else reference.listing())
@@ -206,7 +227,9 @@ def nodes(name: Annotated[Optional[str], typer.Argument(help="A node, or a famil
 
 
 @app.command()
-def recipes(name: Annotated[Optional[str], typer.Argument(help="A shipped recipe.")] = None) -> None:  # noqa: UP045
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="A shipped recipe.", autocompletion=completion.shipped)] = None,
+) -> None:
     """List the recipes that ship, or print one."""
     from t2iflow.pipelines.needs import offer
     from t2iflow.pipelines.recipe import shipped_recipes
@@ -221,13 +244,17 @@ def recipes(name: Annotated[Optional[str], typer.Argument(help="A shipped recipe
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="A shipped recipe, or a picture or film whose recipe to start from.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped recipe, or a picture or film whose recipe to start from.", autocompletion=completion.shipped
+        ),
+    ],
     file: Annotated[Optional[Path], typer.Argument(help="Where to; NAME.yaml if left out.")] = None,  # noqa: UP045
 ) -> None:
     """Copy a shipped recipe, or that of a picture, to edit."""
     from t2iflow.pipelines.problems import RecipeError, render
     from t2iflow.runner.opening import carried_text, carries, lacking
-    from t2iflow.runner.session import FAILED, INVALID
 
     picture = paths.given(name)
     target = paths.given(file or f"{picture.stem}.yaml")
@@ -262,7 +289,6 @@ def schema() -> None:
 def doctor() -> None:
     """Look at versions, devices, packages and weights, and say what is broken and what mends it."""
     from t2iflow.runner.doctor import examine
-    from t2iflow.runner.session import FAILED
 
     healthy = True
     for finding in examine():
@@ -273,35 +299,46 @@ def doctor() -> None:
     raise typer.Exit(0 if healthy else FAILED)
 
 
-def _plan(
-    where: str,
-    settings: list[str] | None = None,
-    presets: list[str] | None = None,
-    seed: str | None = None,
-    draft: bool = False,
-    lacking: bool = True,
-) -> "Plan":
-    """Read and compile a recipe; ends the program with all its mistakes.
+def _requests(
+    context: typer.Context,
+    words: list[str] | None,
+    settings: list[str] | None,
+    presets: list[str] | None,
+    seed: str | None,
+    many: bool = True,
+) -> list["Request"]:
+    """The recipes that the command names, with all that is changed in them."""
+    from t2iflow.runner.request import Request
 
-    One that comes out of a picture may be `lacking` what it reads, unless it is to run.
-    """
-    from t2iflow.pipelines.compiling import compile_recipe
-    from t2iflow.pipelines.draft import overrides as drafted
-    from t2iflow.pipelines.outside import missing
-    from t2iflow.pipelines.problems import Problem, RecipeError, render
-    from t2iflow.runner.opening import read_anything
-    from t2iflow.runner.session import INVALID
-
-    overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
-    problems: list[Problem] = []
     try:
-        made = compile_recipe(read_anything(where, presets or [], overrides, problems), problems)
-        if draft:
-            smaller = [*drafted(made.graph), *overrides]  # what the person says comes last
-            made = compile_recipe(read_anything(where, presets or [], smaller, problems), problems)
-        lost = [] if lacking else list(missing(made.graph))
-        if lost:
-            raise RecipeError(lost, made.graph.recipe.sources)
+        recipes, options = sort_out(words or ())
+        recipes = recipes if many and recipes else [the_recipe(recipes, options, context.info_name or "")]
+    except UsageError as fault:
+        _fail(str(fault), USAGE)
+    overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
+    known = [option.removeprefix("--") for param in context.command.params for option in param.opts]
+    return [Request(where, presets or (), overrides, options, known) for where in recipes]
+
+
+def _request(
+    context: typer.Context,
+    words: list[str] | None,
+    settings: list[str] | None,
+    presets: list[str] | None,
+    seed: str | None,
+) -> "Request":
+    """The one recipe that the command names."""
+    return _requests(context, words, settings, presets, seed, many=False)[0]
+
+
+def _plan(request: "Request", draft: bool = False, lacking: bool = True) -> "Plan":
+    """Read and compile a recipe; ends the program with all its mistakes."""
+    from t2iflow.pipelines.problems import RecipeError, render
+
+    try:
+        made = request.plan(draft, lacking)
+    except UsageError as fault:
+        _fail(str(fault), USAGE)
     except RecipeError as fault:
         console.err().say(render(fault.problems, fault.sources))
         raise typer.Exit(INVALID) from None
@@ -313,7 +350,6 @@ def _plan(
 def _part(frames: str | None, plan: "Plan") -> "ambient.Part":
     """The part of the plan's film that `--frames` names."""
     from t2iflow.nodes.ambient import Part
-    from t2iflow.runner.session import USAGE
 
     if frames is None:
         return Part()
@@ -324,6 +360,8 @@ def _part(frames: str | None, plan: "Plan") -> "ambient.Part":
     longest = max((region.shot.frames for region in plan.regions if region.shot), default=0)
     if not longest:
         _fail("there is no camera in this recipe, and so no film that `--frames` could name a part of", USAGE)
+    if said and said[3] and "frames" in plan.graph.recipe.params:
+        console.err().say(f"note: this makes frame {said[3]} alone; a film of {said[3]} is `--set frames={said[3]}`")
     if int(first) >= longest:
         _fail(f"`--frames {frames}` begins after the film: its frames are 0 to {longest - 1}", USAGE)
     return Part(int(first), int(last) if last else None)
@@ -343,10 +381,11 @@ def _listeners(json: bool) -> list["Listener"]:
     return [EventLog(write)]
 
 
-def _finish(outcome: "Outcome") -> NoReturn:
+def _finish(outcome: "Outcome", debug: bool) -> NoReturn:
     from t2iflow.runner.report import NAME
-    from t2iflow.runner.session import INTERRUPTED, OK, TERMINATED
 
+    if outcome.fault and debug:
+        console.err().say("".join(traceback.format_exception(outcome.fault)))
     if outcome.message:
         console.err().say(*([] if outcome.code in (OK, INTERRUPTED, TERMINATED) else ["error: "]), outcome.message)
     if (outcome.folder / NAME).exists():
@@ -357,7 +396,6 @@ def _finish(outcome: "Outcome") -> NoReturn:
 def _shipped(name: str) -> Path:
     from t2iflow.pipelines.problems import suggest
     from t2iflow.pipelines.recipe import shipped_recipes
-    from t2iflow.runner.session import USAGE
 
     known = shipped_recipes()
     if name not in known:

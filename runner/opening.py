@@ -1,26 +1,45 @@
-"""What `t2iflow run` accepts: a recipe file, a shipped recipe's name, or a picture or film that carries its recipe."""
+"""What commands take as a recipe: a file, a shipped recipe's name, a picture or film that carries one, or `-`."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from t2iflow.nodes import paths
 from t2iflow.nodes.metadata import read_recipe
 from t2iflow.pipelines.graph import Named
-from t2iflow.pipelines.origin import of_picture
-from t2iflow.pipelines.problems import Place, Problem, RecipeError
+from t2iflow.pipelines.origin import Origin, of_picture
+from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem
 from t2iflow.pipelines.recipe import Recipe, read, read_text
+from t2iflow.pipelines.source import MAX_BYTES, decoded
 from t2iflow.pipelines.wiring import wire
 
 CARRIERS = {".png", ".jpg", ".jpeg", ".webp", ".mp4", ".mov", ".webm", ".gif", ".apng"}
+STANDARD_INPUT = "-"
+OFFERED = 3
+"""How many recipes in a folder a message names."""
+
+Reader: TypeAlias = Callable[[Sequence[str], Sequence[str], list[Problem]], Recipe]
+"""Reads the recipe with these presets and overrides, adding its mistakes; RecipeError if none can be made of it."""
+
+
+def opened(where: str) -> Reader:
+    """The reader of a recipe, which may be called several times; RecipeError if there is none to be read."""
+    path = paths.given(where)
+    if where == STANDARD_INPUT:
+        file = "standard input"
+        text = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file)
+        return _reader(text, file, Origin(Path(), fence=paths.whole(".")), "recipe")  # it may come from anybody
+    if path.is_dir():
+        raise RecipeError([problem("T2I107", f"`{where}` is a folder, not a recipe", None, *_in_folder(path))], {})
+    if carries(path):
+        return _reader(carried_text(path), f"recipe in {path.name}", of_picture(path), path.stem)
+    return lambda presets, overrides, problems: read(where, presets=presets, overrides=overrides, problems=problems)
 
 
 def read_anything(where: str, presets: Sequence[str], overrides: Sequence[str], problems: list[Problem]) -> Recipe:
     """Read the recipe, adding its mistakes to `problems`; RecipeError if none can be made of it."""
-    path = paths.given(where)
-    if not carries(path):
-        return read(where, presets=presets, overrides=overrides, problems=problems)
-    text, name, whose = carried_text(path), f"recipe in {path.name}", of_picture(path)
-    return read_text(text, name, whose, name=path.stem, presets=presets, overrides=overrides, problems=problems)
+    return opened(where)(presets, overrides, problems)
 
 
 def lacking(text: str, place: Path) -> list[Named]:
@@ -48,3 +67,21 @@ def carried_text(path: Path) -> str:
         refusal = Problem("T2I107", f"can't read a recipe from `{path}`: {reason}", Place(str(path), 1, 1))
         raise RecipeError([refusal], {})
     return text
+
+
+def _reader(text: str, file: str, whose: Origin, name: str) -> Reader:
+    return lambda presets, overrides, problems: read_text(
+        text, file, whose, name=name, presets=presets, overrides=overrides, problems=problems
+    )
+
+
+def _in_folder(folder: Path) -> list[str]:
+    """What a person may have meant who named a folder."""
+    if (folder / "recipe.yaml").is_file():
+        return [f"its recipe is `{folder / 'recipe.yaml'}`", f"`t2iflow resume {folder}` goes on with a stopped run"]
+    try:
+        found = sorted(str(path) for path in folder.glob("*.yaml"))
+    except OSError:
+        return []
+    more = f" and {len(found) - OFFERED} more" if len(found) > OFFERED else ""
+    return [f"recipes in it: {', '.join(found[:OFFERED])}{more}"] if found else ["there are no .yaml files in it"]

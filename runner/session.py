@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 
 from t2iflow.nodes.ambient import WHOLE, Part
+from t2iflow.nodes.blame import blamed
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.store import pins, places
 from t2iflow.pipelines.plan import Plan
@@ -22,24 +23,25 @@ from t2iflow.pipelines.resolved import overrides, params, resolved, shareable
 from t2iflow.runner import checkpoint, device, folder
 from t2iflow.runner.checkpoint import Checkpoint
 from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
+from t2iflow.runner.exits import FAILED, INTERRUPTED, MEMORY, OK, TERMINATED, WEIGHTS
 from t2iflow.runner.link import NodeError, Surroundings
 from t2iflow.runner.loop import Cut, Loop, Stopped, out_of_memory
 from t2iflow.runner.naming import run_name
 from t2iflow.runner.report import Report
 from t2iflow.runner.stage import NotFiniteError
 
-OK, FAILED, USAGE, INVALID, WEIGHTS, MEMORY, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 130, 143
 SAVE_EVERY = 10.0
 """Seconds between checkpoints."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: an exit code, and words for what went wrong."""
+    """How a run ended: an exit code, words for what went wrong, and for those who look closer what was raised."""
 
     code: int
     folder: Path
     message: str = ""
+    fault: BaseException | None = None
 
 
 def start(
@@ -152,7 +154,7 @@ class _Session:
         except KeyboardInterrupt:
             return Outcome(INTERRUPTED, self.path, "interrupted")
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
-            return Outcome(_code(fault), self.path, self._explain(fault))
+            return Outcome(_code(fault), self.path, self._explain(fault), fault)
         folder.seal(self.path, dict(_weights(self.plan)))
         return Outcome(OK, self.path)
 
@@ -173,10 +175,11 @@ class _Session:
         if isinstance(fault, NodeError):
             place, cause = fault.node.place, fault.cause
             kind = "" if isinstance(cause, ValueError | RuntimeError | OSError) else f"{type(cause).__name__}: "
-            return f"{kind}{cause}\n  --> {place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
+            at = f"{place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
+            return _with_places(f"{kind}{cause}", at, blamed(cause, fault.node.spec.target))
         if isinstance(fault, checkpoint.UnfitError | NotFiniteError | OSError):
             return str(fault)
-        return f"{type(fault).__name__}: {fault}"
+        return _with_places(f"{type(fault).__name__}: {fault} (`--debug` shows the traceback)", blamed(fault))
 
     def _tell(self, event: Event) -> None:
         for listener in self.listeners:
@@ -214,6 +217,10 @@ class _Voice:
 
     def warn(self, text: str) -> None:
         self.note(Noted(self.node, "warn", text))
+
+
+def _with_places(message: str, *places: str | None) -> str:
+    return "\n  --> ".join([message, *filter(None, places)])
 
 
 def _weights(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ import typer
 
 from t2iflow.nodes import paths
 from t2iflow.runner.console import err
+from t2iflow.runner.exits import FAILED, USAGE, WEIGHTS
 
 if TYPE_CHECKING:
     from t2iflow.nodes.store.download import Watch
@@ -23,9 +24,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-FAILED, USAGE, WEIGHTS = 1, 2, 4
-"""Exit codes, as in session.py, whose import would take seconds."""
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names, as `t2iflow weights list` has them.")]
 SomeNames = Annotated[

@@ -1,0 +1,10 @@
+"""How commands end: the codes that scripts may rely on."""
+
+OK = 0
+FAILED = 1
+USAGE = 2
+INVALID = 3
+WEIGHTS = 4
+MEMORY = 5
+INTERRUPTED = 130
+TERMINATED = 143

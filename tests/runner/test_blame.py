@@ -1,0 +1,91 @@
+"""A node of somebody's own that fails is blamed with the line of its Python."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.runner.conftest import COPY, Command
+
+Plugin = Callable[[str], None]
+
+HEAD = """
+import torch
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Image, Loss
+
+"""
+FUNCTION = HEAD + (
+    '@node\ndef tint() -> Image:\n    """Tint."""\n    return helper()\n\n'
+    "def helper() -> Image:\n    return torch.zeros(2) + torch.zeros(3)  # here\n"
+)
+CLASS = HEAD + (
+    '@node\nclass Tint:\n    """Tint."""\n    def __init__(self, *, size: int = 3) -> None:\n'
+    '        self.size = {}["size"]  # here\n\n'
+    "    def __call__(self) -> Image:\n        return torch.zeros(1, 3, 9, 9)\n"
+)
+LIBRARY = HEAD + ('import json\n\n@node\ndef tint() -> Image:\n    """Tint."""\n    return json.loads("{")  # here\n')
+
+
+@pytest.mark.parametrize("source", [FUNCTION, CLASS, LIBRARY], ids=["a helper", "a class", "a library"])
+def test_a_node_that_fails_is_told_with_the_line_of_its_python(command: Command, plugin: Plugin, source: str) -> None:
+    plugin(source)
+    told = command("run", COPY.replace("images.noise, size: [24, 24], kind: fractal", "mine.tint"))
+    assert told.code == 1
+    line = source[: source.index("# here")].count("\n") + 1
+    assert f"mine_module.py:{line}, in " in told.err
+    assert "# here" in told.err
+    assert "mine.yaml:6:3, node `photo`" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_our_own_lines_are_not_blamed(command: Command) -> None:
+    told = command("run", COPY.replace("reference: $photo", "reference: $photo, mask: $away").replace("  same:",
+        "  away: {use: images.region, size: [24, 24], box: [0, 0, 1, 1]}\n  same:"))  # fmt: skip
+    assert "nodes/losses.py" not in told.err
+
+
+def test_a_gradient_that_fails_is_told_with_its_line(command: Command, plugin: Plugin) -> None:
+    plugin(HEAD + (
+        "class Bad(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, image):\n"
+        "        return image.mean()\n"
+        "    @staticmethod\n    def backward(ctx, gradient):\n        raise ValueError('no way back')  # here\n\n"
+        '@node\ndef sad(image: Image) -> Loss:\n    """Fail."""\n    return Bad.apply(image)\n'
+    ))  # fmt: skip
+    told = command(
+        "run", COPY.replace("losses.reference, image: $canvas, reference: $photo", "mine.sad, image: $canvas")
+    )
+    assert told.code == 1
+    assert "no way back" in told.err
+    assert "mine_module.py:12, in backward" in told.err
+
+
+def test_debug_shows_the_traceback(command: Command, plugin: Plugin) -> None:
+    plugin(FUNCTION)
+    recipe = COPY.replace("images.noise, size: [24, 24], kind: fractal", "mine.tint")
+    told = command("run", recipe, "--debug")
+    assert "Traceback (most recent call last)" in told.err
+    assert told.err.index("Traceback") < told.err.index("error: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [("import torch\nimport no_such_module_of_mine\n", 2), ("def broken(:\n", 1), ("\n\n1 / 0\n", 3)],
+)
+def test_a_package_that_cannot_be_imported_is_told_with_its_line(
+    command: Command, plugin: Plugin, source: str, line: int
+) -> None:
+    plugin(source)
+    told = command("check", COPY.replace("images.noise, size: [24, 24], kind: fractal", "mine.tint"))
+    assert told.code == 3
+    assert f"mine_module.py:{line}" in told.err
+
+
+def test_a_check_that_fails_by_itself_is_told_with_its_line(command: Command, plugin: Plugin) -> None:
+    plugin(HEAD + (
+        "def _fits(size: int) -> None:\n    raise KeyError(size)  # here\n\n"
+        '@node(check=_fits)\ndef tint(*, size: int = 3) -> Image:\n'
+        '    """Tint."""\n    return torch.zeros(1, 3, 9, 9)\n'
+    ))  # fmt: skip
+    told = command("check", COPY.replace("images.noise, size: [24, 24], kind: fractal", "mine.tint"))
+    assert told.code == 3
+    assert "mine_module.py:7, in _fits" in told.err

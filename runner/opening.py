@@ -1,5 +1,6 @@
 """What commands take as a recipe: a file, a shipped recipe's name, a picture or film that carries one, or `-`."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ def opened(where: str) -> Reader:
         file = "standard input"
         text = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file)
         return _reader(text, file, Origin(Path(), fence=paths.whole(".")), "recipe")  # it may come from anybody
-    if path.is_dir():
+    if os.path.isdir(path):  # which answers for impossible names too
         raise RecipeError([problem("T2I107", f"`{where}` is a folder, not a recipe", None, *_in_folder(path))], {})
     if carries(path):
         return _reader(carried_text(path), f"recipe in {path.name}", of_picture(path), path.stem)
@@ -77,7 +78,7 @@ def _reader(text: str, file: str, whose: Origin, name: str) -> Reader:
 
 def _in_folder(folder: Path) -> list[str]:
     """What a person may have meant who named a folder."""
-    if (folder / "recipe.yaml").is_file():
+    if os.path.isfile(folder / "recipe.yaml"):
         return [f"its recipe is `{folder / 'recipe.yaml'}`", f"`t2iflow resume {folder}` goes on with a stopped run"]
     try:
         found = sorted(str(path) for path in folder.glob("*.yaml"))

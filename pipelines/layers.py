@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from t2iflow.nodes import paths
+from t2iflow.pipelines.apart import make_room
 from t2iflow.pipelines.origin import Origin, of_file
 from t2iflow.pipelines.overlays import merge, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
@@ -79,7 +80,8 @@ def stack(layers: Sequence[Located], presets: Sequence[str], problems: list[Prob
     _check_presets(presets, layers, problems)
     plain, whole = layers[0], _with_presets(layers[0], layers[0], presets, problems)
     for layer in layers[1:]:
-        whole = _with_presets(merge(whole, layer, problems, plain), layer, presets, problems)
+        over = merge(make_room(whole, layer, plain), layer, problems, plain)
+        whole = _with_presets(over, layer, presets, problems)
         plain = merge(plain, layer, [])
     return plain, whole
 

@@ -109,6 +109,22 @@ def test_presets_of_the_same_name_and_two_at_once_lie_in_the_order_of_the_layers
     assert plan(own, "lite", overrides=["steps=1"]).graph.nodes["fit"].settings["steps"] == 1
 
 
+@pytest.mark.parametrize(
+    ("own", "idle"),
+    [
+        ("params: {near: 0.5}\nnodes: {fit: {rate: $near}}\n", ()),
+        ("nodes: {near: {use: images.noise, size: $size}, canvas: {init: $near}}\n", ("grey",)),
+        ("nodes: {grey: {use: images.noise, size: $size}}\n", ("grey",)),
+    ],
+)
+def test_a_name_that_a_preset_has_chosen_too_is_the_recipes_own(plan: Planned, own: str, idle: tuple[str, ...]) -> None:
+    made = plan(own, "lite")
+    assert set(made.idle) == {"shown", *idle}
+    (total,) = made.graph.nodes["fit"].wires["loss"]
+    judged = [source.node for source in made.graph.nodes[total.node].wires["terms"]]
+    assert [made.graph.nodes[name].spec.name for name in judged] == ["losses.spherical", "losses.total_variation"]
+
+
 def test_a_chain_of_three_lies_in_order(made: Made) -> None:
     middle = "extends: base.yaml\nparams: {steps: 20}\npresets: {lite: {params: {steps: 21, size: [40, 40]}}}\n"
     files = {"base.yaml": BASE, "middle.yaml": middle}

@@ -4,6 +4,7 @@ import re
 import subprocess
 import tempfile
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -47,6 +48,16 @@ def about(file: str) -> About:
     told, frames, _ = _passed(path, "V")
     fps = re.search(r"Video:.*?([\d.]+) fps", told)
     return About((width, height), float(fps[1]) if fps else 0.0, frames, sound=_passed(path, "a")[2])
+
+
+def every_picture(file: str) -> Iterator[Tensor]:
+    """The pictures of a film one after another, (h, w, 3) in 0..255; ValueError where there is none."""
+    reel = _Reel(Path(file))
+    levels: Tensor | None = reel.first()
+    while levels is not None:
+        yield levels
+        levels = reel.read()
+    reel.close()
 
 
 @node

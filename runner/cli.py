@@ -122,6 +122,38 @@ def resume(
     _finish(outcome, debug)
 
 
+@app.command()
+def verify(
+    picture: Annotated[Path, typer.Argument(help="A picture or film made here, or the folder of a run.")],
+    settings: Settings = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Make a picture again from the recipe that it carries, and compare; code 0 if it is the same, 1 if not."""
+    from t2iflow.runner.device import NoDeviceError
+    from t2iflow.runner.folder import RECIPE, FolderError, has_finished
+    from t2iflow.runner.opening import carries
+    from t2iflow.runner.request import Request
+    from t2iflow.runner.verify import verify as verified
+
+    target = paths.given(picture)
+    if target.is_dir() and not has_finished(target):
+        _fail(f"`{target}` is not the folder of a finished run", USAGE)
+    if not target.is_dir() and not carries(target):
+        why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
+        _fail(f"`{target}` {why}", USAGE)
+    request = Request(str(target / RECIPE if target.is_dir() else target), overrides=settings or ())
+    try:
+        verdict = verified(target, _plan(request, lacking=False), device, _listeners(json))
+    except NoDeviceError as fault:
+        _fail(str(fault), USAGE)
+    except FolderError as fault:
+        _fail(str(fault), FAILED)
+    for text in verdict.lines:
+        (console.err() if json else console.out()).say(text)
+    raise typer.Exit(verdict.code)
+
+
 @app.command(cls=RecipeCommand, context_settings=LOOSE)
 def check(
     context: typer.Context,

@@ -27,6 +27,7 @@ from t2iflow.runner.exits import FAILED, INTERRUPTED, MEMORY, OK, TERMINATED, WE
 from t2iflow.runner.link import NodeError, Surroundings
 from t2iflow.runner.loop import Cut, Loop, Stopped, out_of_memory
 from t2iflow.runner.naming import run_name
+from t2iflow.runner.provenance import line
 from t2iflow.runner.report import Report
 from t2iflow.runner.stage import NotFiniteError
 
@@ -131,7 +132,7 @@ class _Session:
         )
 
     def _attempt(self, going_on: bool) -> Outcome:
-        run_folder = folder.RunFolder(self.path, self.shared, self._tell)
+        run_folder = folder.RunFolder(self.path, line(self.device) + self.shared, self._tell)
         around = Surroundings(
             self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._note), self.part
         )

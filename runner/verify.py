@@ -1,0 +1,177 @@
+"""How a picture, a film or a whole run compares with what its recipe makes now, and what may be why."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from glob import escape
+from itertools import zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import PIL.Image
+import PIL.ImageSequence
+import torch
+from torch import Tensor
+
+from t2iflow.nodes import pictures, video
+from t2iflow.nodes.metadata import read_recipe
+from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.settings import plain
+from t2iflow.pipelines.source import load, parse
+from t2iflow.runner import folder, provenance, session
+from t2iflow.runner.events import Event, Listener, Wrote
+from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, TERMINATED
+
+STILL = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg")
+FILMED = (".mp4", ".mov", ".webm")
+"""Endings of files whose pixels can be compared: those that Pillow reads, and those that ffmpeg does."""
+
+UNKNOWN = "no reason is recorded: as far as is known it was made with the same versions, threads, device and weights"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a file is what its recipe makes now, and how far from it, in words."""
+
+    same: bool
+    text: str
+
+
+@dataclass
+class Outputs:
+    """Listens to a run for the files that its outputs write."""
+
+    first: list[Path] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Take note of a file; of a row of numbered ones the first is told."""
+        if isinstance(event, Wrote):
+            self.first.append(event.path)
+
+    @property
+    def files(self) -> list[Path]:
+        """All that were written."""
+        rows = (path.parent.glob(re.sub(r"\d+", "[0-9]*", escape(path.name))) for path in self.first)
+        return list(dict.fromkeys(path for row in rows for path in sorted(row)))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An exit code, and what to tell."""
+
+    code: int
+    lines: tuple[str, ...]
+
+
+def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener]) -> Verdict:
+    """Make a picture, a film or all outputs of a run folder again by their plan, and compare; code 0 if they agree."""
+    outputs = Outputs()
+    with TemporaryDirectory(prefix="t2iflow-verify-") as place:
+        outcome = session.start(plan, Path(place), wanted, [*listeners, outputs])
+        if outcome.code in (INTERRUPTED, TERMINATED):
+            return Verdict(outcome.code, ("interrupted; nothing was compared",))
+        if outcome.code != OK:
+            return Verdict(outcome.code, (outcome.message,))
+        found = list(findings(target, outputs.files))
+        told = [one.text for one in found]
+        if all(one.same for one in found):
+            return Verdict(OK, tuple(told))
+        known = [reason for made in outputs.files for reason in reasons(target, made, outcome.folder)]
+        return Verdict(FAILED, (*told, *(dict.fromkeys(known) or (UNKNOWN,))))
+
+
+def findings(target: Path, made: Iterable[Path]) -> Iterator[Finding]:
+    """Each output of a run folder, or the one picture or film, compared with what was `made` again."""
+    files = list(made)
+    if target.is_dir():
+        for file in files:
+            yield _compared(target / file.name, file)
+        return
+    content = target.read_bytes()
+    alike = [file for file in files if file.suffix.lower() == target.suffix.lower()]
+    same = [file for file in alike if file.read_bytes() == content]
+    named = [file for file in alike if file.name == target.name]
+    yield _compared(target, next(iter([*same, *named, *alike]), None))
+
+
+def reasons(target: Path, made: Path, again: Path) -> list[str]:
+    """What of versions, threads, device and weights is otherwise than when the target was made, as far as is recorded.
+
+    `made` is an output of the run `again`, and the target, or a file of that name in the target, was made like it.
+    """
+    theirs = target / made.name if target.is_dir() else target
+    told = [*provenance.differences(_line(theirs), _line(made))]
+    beside = theirs.parent
+    if (beside / folder.RECIPE).is_file():  # else a lock beside it is another's
+        told += provenance.differences(_lock(beside), _lock(again))
+    return list(dict.fromkeys(told))
+
+
+def _line(path: Path) -> dict[str, str]:
+    try:
+        return provenance.read(read_recipe(path) or "")
+    except (ValueError, OSError):
+        return {}
+
+
+def _lock(path: Path) -> dict[str, Any]:
+    """What a lock says, but for the device, which pictures name better; nothing where it can't be read."""
+    try:
+        lock = plain(parse(load(path / folder.LOCK), folder.LOCK))
+    except RecipeError:
+        return {}
+    return {name: value for name, value in lock.items() if name != "device"} if isinstance(lock, dict) else {}
+
+
+def _compared(target: Path, made: Path | None) -> Finding:
+    name = target.name
+    if made is None:
+        return Finding(False, f"{name}: its recipe writes no file like it")
+    if not target.is_file():
+        return Finding(False, f"{name}: it is missing, and its recipe writes it")
+    if target.read_bytes() == made.read_bytes():
+        return Finding(True, f"{name}: the same, byte for byte")
+    try:
+        return _apart(name, _pictures(target), _pictures(made))
+    except (ValueError, OSError, SyntaxError) as fault:  # as Pillow raises
+        return Finding(False, f"{name}: the files differ, and the pictures can't be compared: {fault}")
+
+
+def _apart(name: str, there: Iterator[Tensor], here: Iterator[Tensor]) -> Finding:
+    """How far pictures are from those made again, in levels of 255."""
+    most, total, count, first = 0.0, 0.0, 0, None
+    for number, (one, other) in enumerate(zip_longest(there, here)):
+        if one is None:
+            return Finding(False, f"{name}: it has {number} pictures, and more when made now")
+        if other is None:
+            return Finding(False, f"{name}: it has more pictures than the {number} made now")
+        if one.shape != other.shape:
+            sizes = [f"{tensor.shape[1]} x {tensor.shape[0]}" for tensor in (one, other)]
+            return Finding(False, f"{name}: it is {sizes[0]} pixels, and {sizes[1]} when made now")
+        apart = (one.float() - other.float()).abs()
+        most, total, count = max(most, float(apart.max())), total + float(apart.mean()), number + 1
+        first = number if first is None and most else first
+    if first is None:
+        return Finding(True, f"{name}: every pixel is the same; the files differ in what else they hold")
+    since = f" from picture {first + 1} of {count} on" if count > 1 else ""
+    return Finding(
+        False, f"{name}: differs{since}, by {total / count:.2g} of 255 levels on average and {most:.0f} at most"
+    )
+
+
+def _pictures(path: Path) -> Iterator[Tensor]:
+    """The pictures in a file, (h, w, channels) in 0..255."""
+    if path.suffix.lower() in FILMED:
+        yield from video.every_picture(str(path))
+        return
+    if path.suffix.lower() not in STILL:
+        raise ValueError("they are no pictures")
+    with PIL.Image.open(path) as opened:
+        if opened.width * opened.height > pictures.MOST:
+            raise ValueError(f"more than {pictures.MOST // 10**6} megapixels are not read")
+        for frame in PIL.ImageSequence.Iterator(opened):
+            levels = frame.convert("RGBA")
+            flat = torch.frombuffer(bytearray(levels.tobytes()), dtype=torch.uint8)
+            yield flat.view(levels.height, levels.width, 4)

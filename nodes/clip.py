@@ -89,7 +89,7 @@ def _report(prompt: Prompt, phrases: list[Phrase], notes: Notes) -> None:
     """Say how a prompt was read, and warn where another tool would read it otherwise."""
     if read := reading(prompt, phrases):
         notes.say(read)
-    if warning := doubt(phrases):
+    if warning := doubt(prompt, phrases):
         notes.warn(warning)
 
 

@@ -30,6 +30,8 @@ WORD = re.compile(r".*[\d:]|.*://\S*|[\[{][^\]}]*")
 
 NOTATION = re.compile(r"[:|]|^\s*[\[{]")
 """What a text may hold that could be read in more than one way."""
+BRACKETS = re.compile(r"[\[{](?:[^\]}]*|.*[\]}])", re.DOTALL)
+"""What is meant as a list or mapping: brackets that are never closed, or closed at the end."""
 SIGNS = re.compile("[,:|]")
 """What makes a text need quotes in a list of phrases."""
 
@@ -97,13 +99,11 @@ def reading(prompt: object, phrases: Sequence[Phrase]) -> str | None:
     return f"read as: {_listed(phrases)}"
 
 
-def doubt(phrases: Sequence[Phrase]) -> str | None:
-    """A warning where a text holds the notation of a tool whose notation is not read here."""
+def doubt(prompt: object, phrases: Sequence[Phrase]) -> str | None:
+    """A warning where a text holds the notation of YAML, or of another tool, that could not be read as such."""
+    if isinstance(prompt, str) and BRACKETS.fullmatch(prompt.strip()):
+        return f"{quoted(prompt)} begins with a bracket, but YAML reads no list or mapping, so it is taken as a text"
     for text, *_ in phrases:
-        if re.match(r"[\[{]", text):
-            return (
-                f"{quoted(text)} starts with a bracket, but is neither a list nor a mapping, so it is taken as a text"
-            )
         for what, form in UNREAD.items():
             if form.search(text):
                 return f"{what} in {quoted(text)}: taken as words; weights are written `a fox:2 | fog:-1`"

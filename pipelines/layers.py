@@ -15,6 +15,8 @@ from t2iflow.pipelines.source import Located, load, parse, readable
 from t2iflow.pipelines.structure import check_structure
 
 NULL = "null"
+BLOCK = re.compile(r"\s*[^\s\[{\"'!&*].*(?::\s| #)")
+"""A text that YAML would take for a mapping without brackets, or cut short at a comment: nobody means either here."""
 """What an override writes for nothing, even where a text stands."""
 
 SEED = ("seed",)
@@ -111,7 +113,7 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
 
     `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or a
-    mapping in YAML's brackets; elsewhere it is read as YAML.
+    mapping in YAML's brackets; elsewhere it is read as YAML, but for a text like `Star Wars: a new hope`.
     """
     for text in overrides:
         file = f"--set {text}"
@@ -126,7 +128,8 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
         if path is None:
             continue
         source = " " * begin + written.lstrip()
-        if path != SEED and written.strip() != NULL and _is_text(_present(document, path), document):
+        is_text = BLOCK.match(written) or _is_text(_present(document, path), document)
+        if path != SEED and written.strip() != NULL and is_text:
             place = Place(file, 1, begin + 1, max(1, len(written.strip())))
             value = _in_brackets(source, file)
             value = value or Located(readable(written.replace("$", "$$"), place, problems), place)

@@ -25,6 +25,8 @@ SCRIPTS = {
 }
 
 ANOTHER = "another language"
+MOST = 1000
+"""Letters that are looked at."""
 
 ENGLISH = re.compile("a|an|the|of|and|with|by|from|for|to|is|are|i|my|your|his|her|its", re.IGNORECASE)
 SMALL = {
@@ -46,6 +48,7 @@ FIRM = re.compile("ein|eine|einen|einem|einer|un|une|una|uno|unos|een|ett|bir|má
 
 def foreign(text: str) -> str | None:
     """The language of a text, if it surely is another than English."""
+    text = text[:MOST]
     letters = [sign for sign in unicodedata.normalize("NFKC", text) if sign.isalpha()]
     scripts = [unicodedata.name(letter, "").replace("-", " ").split(" ")[0] for letter in letters]
     others = set(scripts) - {"LATIN"}

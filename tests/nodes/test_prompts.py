@@ -64,6 +64,7 @@ def test_other_texts_stay_as_they_are_and_say_so_if_in_doubt(text: str) -> None:
 
 
 def test_a_mapping_takes_texts_as_they_are() -> None:
+    assert doubt({"[a fox]": 1}, read_prompt({"[a fox]": 1})) is None
     assert read_prompt({"a fox:2": 1, "fog | rain": -0.5}) == [Phrase("a fox:2"), Phrase("fog | rain", -0.5)]
     assert read_prompt(["a fox:2", {"fog": -1}]) == [Phrase("a fox", 2), Phrase("fog", -1)]
 
@@ -74,12 +75,14 @@ def test_a_mapping_takes_texts_as_they_are() -> None:
         ("(a fox:1.3), snow", "weights in brackets"),
         ("a fox::2 fog::-1", "`::`"),
         ("a fox --ar 16:9", "an option"),
-        ("{a fox: 1", "neither a list nor a mapping"),
+        ("{a fox: 1", "begins with a bracket"),
+        ("{a fox: 1, a fox: 2}", "begins with a bracket"),
+        ("[a fox] in the snow", None),
         ("a fox (at 10:30) -- in snow, 16:9", None),
     ],
 )
 def test_the_notation_of_other_tools_is_warned_of(text: str, warning: str | None) -> None:
-    found = doubt(read_prompt(text))
+    found = doubt(text, read_prompt(text))
     assert (warning in found) if found and warning else found is warning
 
 
@@ -168,6 +171,16 @@ nodes:
 )
 def test_set_takes_prompts_in_all_their_forms(override: str, read: list[str]) -> None:
     assert [str(phrase) for phrase in read_prompt(given(override))] == read
+
+
+@pytest.mark.parametrize(
+    "written", ["Star Wars: a new hope", "a fox:2 | fog:-1", "a room: 1984: x", "a dog #1 and a cat"]
+)
+@pytest.mark.parametrize("stands", ["[a fox, a castle]", "{a fox: 1}", "{0: a fox, 100%: an owl}", "a fox"])
+def test_a_text_by_set_is_one_whatever_it_replaces(written: str, stands: str) -> None:
+    text = ASKING.replace("a lighthouse", stands)
+    recipe = read_text(text, "ask.yaml", Path(), overrides=[f"prompt={written}"])
+    assert wire(recipe, []).nodes["words"].settings["prompt"] == written
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ A kind is a `NewType` over the tensor (or a small class, for the values that are
 `Seen`, `Wanted`). Two kinds never mix silently: a `Mask` is not an `Image`, though both are tensors.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NewType, TypeAlias
@@ -49,10 +50,27 @@ NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
 Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
-Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+Hex: TypeAlias = Annotated[
+    str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])
+]
 """A colour as "#rrggbb"."""
 
-Size: TypeAlias = Annotated[tuple[Pixels, Pixels], "width, height"]
+WRITTEN = re.compile(r"[\[(]?\s*(\d{1,6})(?:\s*px)?(?:\s*(?:[x×*,;]|by|\s)\s*(\d{1,6})(?:\s*px)?)?\s*[\])]?", re.IGNORECASE)
+"""A size as people write it: `512x512`, `512, 512` or `512`."""
+
+
+def _pair(size: object) -> object:
+    """Width and height, where they are written in another way than as a list; one number is both."""
+    if isinstance(size, str) and (written := WRITTEN.fullmatch(size.strip())):
+        return int(written[1]), int(written[2] or written[1])
+    return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+
+
+Size: TypeAlias = Annotated[
+    tuple[Pixels, Pixels],
+    BeforeValidator(_pair, json_schema_input_type=tuple[Pixels, Pixels] | Pixels | str),
+    Field(title="a width and a height in pixels, from 1 to 16384 each", examples=[(512, 512)]),
+]
 """Width and height in pixels, in that order, as people say them."""
 
 Range: TypeAlias = Annotated[tuple[float, float], Len(2, 2), AfterValidator(lambda pair: _ascending(pair))]

@@ -9,7 +9,7 @@ from t2iflow.nodes.ambient import Share
 from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.perceptor import Seen, Wanted
 from t2iflow.pipelines.graph import Graph, Node, Source
-from t2iflow.pipelines.keyframes import least
+from t2iflow.pipelines.keyframes import least, states
 from t2iflow.pipelines.limits import immoderate
 from t2iflow.pipelines.problems import Problem
 from t2iflow.pipelines.scopes import cameras, filmed, optimizers, scopes, upstream
@@ -40,6 +40,7 @@ def _makes_nothing(graph: Graph) -> Iterator[Problem]:
         yield Problem(
             "T2I405",
             "the recipe writes nothing",
+            graph.recipe.start,
             hints=("add an output, such as `still: {use: output.image, image: $fit}`",),
         )
 
@@ -226,11 +227,11 @@ def _tangled_regions(graph: Graph) -> Iterator[Problem]:
 def _unfitting_sizes(graph: Graph) -> Iterator[Problem]:
     for node in graph.nodes.values():
         size = _size(graph, node)
-        settings = node.spec.settings.values()
-        refused = any(node.settings.get(one.name) is None and one.default is not None for one in settings)
+        refused = node.settings.keys() != node.spec.settings.keys()
         if size is not None and node.spec.role == "sink" and not refused:
             try:
-                node.spec.fits(size, node.settings)
+                for state in states(node.settings):
+                    node.spec.fits(size, state)
             except ValueError as fault:
                 yield Problem("T2I408", f"node `{node.name}` ({node.spec.name}): {fault}", node.place)
 

@@ -10,7 +10,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -136,6 +136,24 @@ def schedules(value: Any) -> Iterator[Schedule]:
             yield from schedules(item)
     elif isinstance(value, Schedule):
         yield value
+
+
+def states(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Settings as they are at moments that can be named: at the first, and at each other of the only one that changes.
+
+    Where several change, which of their values meet is known only with the number of steps.
+    """
+    first = {name: _first(value) for name, value in settings.items()}
+    yield first
+    moving = [name for name, value in settings.items() if changes(value)]
+    if len(moving) == 1 and isinstance(schedule := settings[moving[0]], Schedule):
+        yield from ({**first, moving[0]: value} for value in schedule.values[1:])
+
+
+def _first(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_first(item) for item in value]
+    return value.values[0] if isinstance(value, Schedule) else value
 
 
 def least(value: Any) -> Any:

@@ -112,9 +112,19 @@ def suggest(name: object, known: Iterable[object]) -> str | None:
 
 
 def shown(value: object) -> str:
-    """A value as messages name it: texts in quotes, long ones cut."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    """A value as messages name it: as YAML has it, with texts in quotes, and long ones cut."""
+    text = _written(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_written(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, str):
+        return repr(value)
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def render(problems: Sequence[Problem], sources: Mapping[str, str], *, limit: int = 20) -> str:

@@ -41,8 +41,9 @@ class NodeText:
 @dataclass(frozen=True)
 class Recipe:
     """The recipe. `params` are as written; `sources` are the texts of its files, its own first, and `origins` say whose
-    those are; `overrides` are the options that changed it, such as `--preset lite`. `changed` is what presets put in
-    place of what it says; `unused` are params that nothing refers to; `notes` are for whoever runs it."""
+    those are; `start` is where its nodes begin; `overrides` are the options that changed it, such as `--preset lite`.
+    `changed` is what presets put in place of what it says; `unused` are params that nothing refers to; `notes` are for
+    whoever runs it."""
 
     name: str
     title: str
@@ -53,6 +54,7 @@ class Recipe:
     seed: int
     sources: Mapping[str, str]
     origins: Mapping[str, Origin]
+    start: Place
     overrides: tuple[str, ...] = ()
     changed: tuple[Change, ...] = ()
     unused: tuple[str, ...] = ()
@@ -157,6 +159,7 @@ def read_text(
         seed=seed,
         sources=sources,
         origins=origins,
+        start=document.keys.get("nodes", document.place),
         overrides=(*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides)),
         changed=changed,
         unused=tuple(param for param in references.params if param not in used),

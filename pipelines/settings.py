@@ -1,13 +1,14 @@
 """Settings: what a recipe writes, checked against what the signature declares, keyframes and music included."""
 
 import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from t2iflow.nodes.node import Setting, kind_name
+from t2iflow.nodes.node import Setting
+from t2iflow.pipelines.allowed import describe, item_of, refusal
 from t2iflow.pipelines.keyframes import Schedule, form, is_keyframes, read_keyframes
 from t2iflow.pipelines.music import is_music, read_music
 from t2iflow.pipelines.problems import Problem, shown
@@ -35,14 +36,14 @@ class _Reading:
         if wires:
             return None
         if is_schedule(value) and typing.get_origin(self.setting.annotation) is not dict:
-            return self._schedule(value, self.setting.adapter)
+            return self._schedule(value, self.setting)
         if isinstance(value.value, list) and any(is_schedule(item) for item in value.value):
-            element = TypeAdapter(_element(self.setting.annotation))
+            one = replace(self.setting, annotation=item_of(self.setting.annotation), default=None)
             reads = (self._schedule if is_schedule(item) else self._checked for item in value.value)
-            return [read(item, element) for read, item in zip(reads, value.value, strict=True)]
-        return self._checked(value, self.setting.adapter)
+            return [read(item, one) for read, item in zip(reads, value.value, strict=True)]
+        return self._checked(value, self.setting)
 
-    def _schedule(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
+    def _schedule(self, value: Located, setting: Setting) -> Any:
         fixed = self.setting.once or self.setting.reads or self.setting.loads
         if fixed:
             text = f"{self._what} is read once, so it can't change over time"
@@ -53,17 +54,17 @@ class _Reading:
         if is_music(value) and any("number" not in form(item) for item in schedule.values):
             self._report("T2I206", f"{self._what} can't follow music, which leads from number to number", value)
             return None
-        checked = schedule.with_values([self._checked(item, adapter) for item in schedule.values])
+        checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
         return None if fixed else checked
 
-    def _checked(self, value: Located, adapter: TypeAdapter[Any]) -> Any:
+    def _checked(self, value: Located, setting: Setting) -> Any:
+        """The value that a setting, or one that stands for the items of its list, takes."""
         try:
-            return adapter.validate_python(plain(value))
+            return setting.adapter.validate_python(plain(value))
         except ValidationError as fault:
-            first = fault.errors(include_url=False)[0]
-            reason = first["msg"].replace("Input should be", "it should be").replace("Value error, ", "")
-            text = f"{self._what} can't be {shown(first['input'])}: {reason}"
-            self._report("T2I204", text, _inner(value, first["loc"]))
+            found = refusal(fault, setting)
+            text = f"{self._what} can't be {shown(found.value)}: {found.why}"
+            self._report("T2I204", text, _inner(value, found.way), *found.hints)
             return None
 
     @property
@@ -91,56 +92,6 @@ def wires_in(value: Located) -> Iterator[Located]:
     elif isinstance(value.value, list | dict):
         for item in value.value.values() if isinstance(value.value, dict) else value.value:
             yield from wires_in(item)
-
-
-def describe(annotation: Any) -> str:
-    """What a setting takes, in words."""
-    try:
-        return _schema_words(TypeAdapter(annotation).json_schema())
-    except Exception:  # a type without a schema is described by its name
-        return kind_name(annotation)
-
-
-def _schema_words(schema: Mapping[str, Any]) -> str:
-    if "title" in schema:
-        return str(schema["title"])
-    if "enum" in schema:
-        return "one of " + ", ".join(map(str, schema["enum"]))
-    if "const" in schema:
-        return f"{schema['const']!r}"
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_schema_words(option) for option in schema["anyOf"]))
-    words = {
-        "integer": "a whole number",
-        "number": "a number",
-        "string": "a text",
-        "boolean": "true or false",
-        "null": "null",
-        "object": "a mapping",
-    }.get(schema.get("type", ""), schema.get("type", "anything"))
-    if schema.get("type") == "array":
-        inside = schema.get("prefixItems") or [schema.get("items", {})]
-        words = "a list of " + (f"{len(inside)}: " if "prefixItems" in schema else "")
-        words += ", ".join(dict.fromkeys(_schema_words(item) for item in inside))
-    bounds = [
-        f"{phrase} {schema[key]:g}"
-        for key, phrase in (
-            ("minimum", "from"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "to"),
-            ("exclusiveMaximum", "below"),
-        )
-        if key in schema
-    ]
-    return " ".join([words, *bounds])
-
-
-def _element(annotation: Any) -> Any:
-    """The type of a list's items."""
-    if typing.get_origin(annotation) is list:
-        return typing.get_args(annotation)[0]
-    inside = (_element(option) for option in typing.get_args(annotation))
-    return next((element for element in inside if element is not Any), Any)
 
 
 def _inner(value: Located, path: tuple[Any, ...]) -> Located:

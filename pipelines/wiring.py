@@ -15,12 +15,13 @@ from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.perceptor import Wanted
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines import outside
+from t2iflow.pipelines.allowed import describe
 from t2iflow.pipelines.graph import Graph, Named, Node, Source
-from t2iflow.pipelines.keyframes import changes
+from t2iflow.pipelines.keyframes import changes, states
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
 from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
-from t2iflow.pipelines.settings import describe, is_schedule, plain, read_schedule, read_setting, wires_in
+from t2iflow.pipelines.settings import is_schedule, plain, read_schedule, read_setting, wires_in
 from t2iflow.pipelines.source import Located
 
 
@@ -115,9 +116,10 @@ class _Wiring:
                 strays = [wire for wire in wires_in(value) if self._is_unknown(wire)]
                 if strays:
                     continue
-                setting = spec.settings[key]
-                read = read_setting(text.name, setting, value, self.problems)
-                settings[key] = self._outside(read, text, setting, value)
+                setting, before = spec.settings[key], len(self.problems)
+                read = self._outside(read_setting(text.name, setting, value, self.problems), text, setting, value)
+                if len(self.problems) == before:  # what is refused is left out
+                    settings[key] = read
             elif key in spec.ports:
                 yield from self._port(text, spec.ports[key], value, wires)
             else:
@@ -135,7 +137,8 @@ class _Wiring:
             if name not in text.values:
                 if setting.required:
                     self._missing(text, spec, f"setting `{name}` ({describe(setting.annotation)})")
-                settings[name] = setting.default
+                else:
+                    settings[name] = setting.default
         for name, port in spec.ports.items():
             if port.required and name not in text.values:
                 self.torn.add(text.name)
@@ -167,11 +170,12 @@ class _Wiring:
     def _together(self, text: NodeText, spec: Spec, settings: dict[str, Any]) -> None:
         """Whether the settings go together, where each for itself is right."""
         written = {key: value for key, value in text.values.items() if key in spec.settings}
-        wrong = any(settings.get(key) is None for key, value in written.items() if value.value is not None)
-        wrong = wrong or any(named.missing and named.name in settings.values() for named in self.named)
+        lacking = any(named.missing and named.name in settings.values() for named in self.named)
+        if lacking or settings.keys() != spec.settings.keys():
+            return
         try:
-            if not wrong and settings.keys() == spec.settings.keys():
-                spec.check(settings)
+            for state in states(settings):
+                spec.check(state)
         except Exception as fault:  # somebody else's check may raise anything
             kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
             what = f"node `{text.name}` ({spec.name}) can't be so: {kind}{fault}"

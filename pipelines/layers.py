@@ -10,7 +10,7 @@ from t2iflow.pipelines.apart import make_room
 from t2iflow.pipelines.origin import Origin, of_file
 from t2iflow.pipelines.overlays import merge, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
-from t2iflow.pipelines.references import NAME, WHOLE
+from t2iflow.pipelines.references import NAME, WHOLE, plain
 from t2iflow.pipelines.source import Located, load, parse, readable
 from t2iflow.pipelines.structure import check_structure
 
@@ -58,7 +58,7 @@ def read_layers(
 
 def _base(base: Located, whose: Origin, shipped: Shipped, problems: list[Problem]) -> tuple[Path, Origin]:
     """The recipe that is extended, and whose it is: what a foreign one extends is foreign too, unless it ships."""
-    message = f"there is no recipe {shown(base.value)} beside this one, nor among those that ship"
+    message = f"there is no recipe {shown(plain(base))} beside this one, nor among those that ship"
     if isinstance(base.value, str):
         beside = paths.given(base.value, whose.folder)
         why = paths.no_file(beside) if whose.admits(beside) else None

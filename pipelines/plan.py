@@ -137,13 +137,15 @@ def make_plan(graph: Graph) -> Plan:
     """Place every node that an output needs."""
     placing = _Placing(graph)
     regions = {name: placing.region(scope) for name, scope in scopes(graph).items()}
-    group = {name: region.optimizer for region in regions.values() for name in region.members}
     needed = _needed(graph, regions.values())
+    # What changes by itself may be computed in several regions, in each for itself.
+    owners = {name: [fit for fit, region in regions.items() if name in region.members] or [name] for name in needed}
     contracted: nx.DiGraph[str] = nx.DiGraph()
-    contracted.add_nodes_from(dict.fromkeys(group.get(name, name) for name in graph.nodes if name in needed))
+    contracted.add_nodes_from(dict.fromkeys(owner for name in graph.nodes if name in needed for owner in owners[name]))
     for start, end in graph.net.edges():
-        if start in needed and end in needed and group.get(start, start) != group.get(end, end):
-            contracted.add_edge(group.get(start, start), group.get(end, end))
+        if start in needed and end in needed:
+            later = [owner for owner in owners[end] if owner not in owners[start]]
+            contracted.add_edges_from((before, owner) for before in owners[start] for owner in later)
     order = nx.lexicographical_topological_sort(contracted, key=placing.place)
     return Plan(graph, tuple(regions.get(name, name) for name in order))
 

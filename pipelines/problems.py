@@ -5,6 +5,7 @@ and editors may rely on them.
 """
 
 import difflib
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,6 +125,8 @@ def _written(value: object) -> str:
         return "{" + ", ".join(f"{key}: {_written(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, str):
         return repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value).replace("nan", ".nan").replace("inf", ".inf")
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

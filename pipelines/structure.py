@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
-from t2iflow.pipelines.references import NAME
+from t2iflow.pipelines.references import NAME, plain
 from t2iflow.pipelines.source import Located
 
 FORMAT = 1
@@ -23,7 +23,7 @@ def check_structure(document: Located, problems: list[Problem]) -> Located:
         raise RecipeError(problems, {})
     version = document.value.get("t2iflow")
     if version is None or version.value != FORMAT or isinstance(version.value, bool | float):
-        said = "the recipe does not say its format" if version is None else f"format {shown(version.value)} is unknown"
+        said = "the recipe does not say its format" if version is None else f"format {shown(plain(version))} is unknown"
         place = Place(file, 1, 1) if version is None else version.place
         problems.append(problem("T2I106", said, place, f"this program reads `t2iflow: {FORMAT}`"))
     sound = _known(document, WORDS, "a recipe", problems)

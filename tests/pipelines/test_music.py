@@ -188,7 +188,7 @@ def test_music_is_told_from_keyframes_and_weighted_prompts(text: str, answer: bo
         ("{music: 's.wav', follow: base}", 26, "`follow` can't be 'base'", "did you mean `bass`?"),
         ("{music: 's.wav', follow: [bass]}", 26, "`follow` can't be a text", "it is one of loudness, onsets, bass"),
         ("{music: 's.wav', smooth: -1}", 26, "`smooth` can't be -1", "it is a number of seconds from 0 to 10"),
-        ("{music: 's.wav', smooth: .inf}", 26, "`smooth` can't be inf", "it is a number of seconds from 0 to 10"),
+        ("{music: 's.wav', smooth: .inf}", 26, "`smooth` can't be .inf", "it is a number of seconds from 0 to 10"),
         ("{music: 's.wav', start: 30s}", 25, "`start` can't be '30s'", "it is a number of seconds from 0 to 3600"),
         ("{music: }", 8, "`music` can't be nothing", "it names a file, such as song.wav"),
         ("{music: [a, b]}", 9, "`music` can't be a text", "it names a file, such as song.wav"),

@@ -96,3 +96,20 @@ def test_weights_on_losses_become_a_sum() -> None:
     plan = plan_of(PHOTO + CANVAS + LOSS + smooth + fit + STILL)
     assert plan.graph.nodes["fit.loss"].settings["weights"] == [1.0, 0.5]
     assert plan.regions[0].judge == ("same", "smooth", "fit.loss")
+
+
+def test_what_changes_by_itself_may_be_judged_by_two_optimizers() -> None:
+    plan = plan_of(
+        """\
+  noise: {use: images.noise, size: [8, 8], octaves: {0: 1, 100%: 8}}
+  first: {use: canvas.pixels, size: [8, 8]}
+  near:  {use: losses.reference, image: $first, reference: $noise}
+  fit:   {use: optimizers.adam, image: $first, loss: $near, steps: 2}
+  other: {use: canvas.pixels, size: [8, 8], init: $fit}
+  far:   {use: losses.reference, image: $other, reference: $noise}
+  end:   {use: optimizers.adam, image: $other, loss: $far, steps: 3}
+  still: {use: output.image, image: $end}
+"""
+    )
+    assert [region.optimizer for region in plan.regions] == ["fit", "end"]
+    assert all("noise" in region.judge for region in plan.regions)

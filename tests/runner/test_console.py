@@ -37,3 +37,12 @@ def test_a_file_whose_name_moves_the_cursor_moves_nothing(verb: str, command: Co
     told = command(verb, f"{MOVES}.yaml")
     assert told.code == 0
     assert not set(MOVES[:1] + MOVES[-2:]) & set(told.out + told.err)
+
+
+def test_a_run_in_a_folder_whose_name_is_not_utf8_ends_well(command: Command, tmp_path: Path) -> None:
+    odd = tmp_path / "caf\udce9"
+    odd.mkdir()
+    (odd / "caf\udce9.yaml").write_text(COPY.replace("title: Copy a picture\n", ""), "utf-8")
+    told = command("run", "caf\udce9/caf\udce9.yaml", "--out", str(odd / "runs"), "--set", "steps=1")
+    assert told.code == 0
+    assert len(list(odd.glob("runs/*/report.html"))) == 1

@@ -50,12 +50,12 @@ NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
 Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
-Hex: TypeAlias = Annotated[
-    str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])
-]
+Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])]
 """A colour as "#rrggbb"."""
 
-WRITTEN = re.compile(r"[\[(]?\s*(\d{1,6})(?:\s*px)?(?:\s*(?:[x×*,;]|by|\s)\s*(\d{1,6})(?:\s*px)?)?\s*[\])]?", re.IGNORECASE)
+WRITTEN = re.compile(
+    r"[\[(]?\s*(\d{1,6})(?:\s*px)?(?:\s*(?:[x×*,;]|by|\s)\s*(\d{1,6})(?:\s*px)?)?\s*[\])]?", re.IGNORECASE
+)
 """A size as people write it: `512x512`, `512, 512` or `512`."""
 
 

@@ -72,7 +72,9 @@ def overrides(text: str, draw: Random) -> list[str]:
     if draw.random() < 0.7:
         return []
     names = [name for name, _ in _places(_tree(text))] or ["a"]
-    target = draw.choice([".".join(map(str, draw.choice(names)[-2:])), str(draw.choice(names)[-1]), "seed", "", "a.b.c"])
+    target = draw.choice(
+        [".".join(map(str, draw.choice(names)[-2:])), str(draw.choice(names)[-1]), "seed", "", "a.b.c"]
+    )
     value = draw.choice([str(draw.choice(VALUES)), _flow(draw.choice(VALUES)), "=", "{", "", "-"])
     return [draw.choice([f"{target}={value}", target])]
 

@@ -25,9 +25,9 @@ WRONG: tuple[Any, ...] = (
 )  # fmt: skip
 KINDS = {
     "int_type", "int_parsing", "int_from_float", "float_type", "float_parsing", "finite_number", "bool_type",
-    "bool_parsing", "string_type", "string_pattern_mismatch", "literal_error", "list_type", "tuple_type", "int_parsing_size",
+    "bool_parsing", "string_type", "string_pattern_mismatch", "literal_error", "list_type", "tuple_type",
     "too_short", "too_long", "missing", "greater_than", "greater_than_equal", "less_than", "less_than_equal",
-    "value_error",
+    "value_error", "int_parsing_size",
 }  # fmt: skip
 """All kinds of errors that pydantic raises for our settings."""
 PYTHON = re.compile(
@@ -82,7 +82,18 @@ def told(recipe: str, *overrides: str) -> str:
     return ""
 
 
-SIZES = ["[64, 48]", "64x48", "64 x 48", '"64 48"', '"64, 48"', "64×48", '"64*48"', '"(64, 48)"', '"[64, 48]"', "64px x 48px"]
+SIZES = [
+    "[64, 48]",
+    "64x48",
+    "64 x 48",
+    '"64 48"',
+    '"64, 48"',
+    "64×48",
+    '"64*48"',
+    '"(64, 48)"',
+    '"[64, 48]"',
+    "64px x 48px",
+]
 SQUARES = ["[64, 64]", "64", '"64"', "64px", "64x64"]
 
 
@@ -95,7 +106,9 @@ def test_a_size_is_read_as_people_write_it(size: str) -> None:
         assert plan.graph.nodes["canvas"].settings["size"] == (64, 48 if size in SIZES else 64)
 
 
-@pytest.mark.parametrize("size", ["16:9", "0x0", "large", "[512]", "[1, 2, 3]", "1.5x2", "99999", "null", "true", "64x", "-64"])
+@pytest.mark.parametrize(
+    "size", ["16:9", "0x0", "large", "[512]", "[1, 2, 3]", "1.5x2", "99999", "null", "true", "64x", "-64"]
+)
 def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
     text = told(COPY.replace("canvas.pixels, size: [24, 24]", f"canvas.pixels, size: {size}"))
     assert "a width and a height in pixels" in text

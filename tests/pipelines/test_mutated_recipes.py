@@ -19,7 +19,9 @@ from tests.runner.conftest import COPY
 EACH, SEEDS = 300, range(10)
 OPTIONS = ("T2I107", "T2I109")
 """Codes of what is wrong with the command rather than with a line."""
-PYTHON = re.compile(r"Input should|\w+Error:|\btuple\b|NoneType|Traceback|<class|\bdict\b|\bstr\b|\bNone\b|unable to parse|Located")
+PYTHON = re.compile(
+    r"Input should|\w+Error:|\btuple\b|NoneType|Traceback|<class|\bdict\b|\bstr\b|\bNone\b|unable to parse|Located"
+)
 
 FOLDER = next(iter(shipped_recipes().values())).parent
 SOUND = [*(path.read_text("utf-8") for path in shipped_recipes().values()), *[COPY] * 10, *WRONG.values()]

@@ -129,7 +129,7 @@ def _number(schema: Mapping[str, Any]) -> int | float:
     """A number well within its bounds."""
     least = schema.get("minimum", schema.get("exclusiveMinimum", 0))
     most = schema.get("maximum", schema.get("exclusiveMaximum", least + 2))
-    middle = (least + most) / 2
+    middle: float = (least + most) / 2
     return round(middle) if schema["type"] == "integer" else middle
 
 

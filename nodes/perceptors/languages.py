@@ -42,7 +42,7 @@ SMALL = {
     "Vietnamese": "một con trong và trên với của",
 }
 """Words that stand in most prompts of a language and seldom in English ones."""
-FIRM = re.compile("ein|eine|einen|einem|einer|un|une|una|uno|unos|een|ett|bir|một")
+FIRM = re.compile("[Ee]ine?|einen|einem|einer|[Uu]ne?|[Uu]na|[Ee]en|[Ee]tt|[Bb]ir|[Mm]ột")
 """Articles with which names do not begin, as they do with `la`, `el` or `der`."""
 
 

@@ -25,7 +25,7 @@ KNOWS = (
     "nothing in the picture. (1.00) is how near the words are to a subject's name: 1 is the same, below 0.75 a guess"
 )
 BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
-MANY = f"A CLIP that reads a hundred: t2iflow run RECIPE --set model={languages.MANY}"
+MANY = f"A CLIP that reads a hundred languages: t2iflow run RECIPE --set model={languages.MANY}"
 
 COLOURFUL = 0.5
 """How much a colour that a prompt names counts beside its subject, as a length."""
@@ -85,7 +85,10 @@ class Lite:
         pieces = " ".join(one.piece.text for one in reading.subjects)
         names = " ".join(one.names for one in reading.subjects)
         subject = colours.named_in(pieces, colours.WORDS, beside=names)
-        around = colours.named_in(text, colours.WORDS | colours.SCENES, beside=f"{pieces} {names}")
+        # A sunset has its colours though it is no subject.
+        scene = colours.named_in(text, colours.SCENES, beside=f"{pieces} {names}" if reading.known else names)
+        about = colours.named_in(text, colours.WORDS, beside=f"{pieces} {names}")
+        around = [name for name in colours.COLOURS if name in scene or name in about]
         self._report(text, reading, _coloured(subject, around), notes)
         blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
         return F.normalize(torch.cat(blocks), dim=-1)
@@ -95,7 +98,8 @@ class Lite:
             return
         self._said.add(text)
         if language := languages.foreign(text):
-            notes.warn(f"lite reads English, but {quoted(text)} seems to be {language}; it {_guess(reading)}{colour}")
+            taken = f"is taken for {_guess(reading)}{colour}"
+            notes.warn(f"lite reads English; {quoted(text)} seems to be {language}, and {taken}")
             self._once(MANY, notes)
         elif reading.known:
             passed = _passed(text, reading)
@@ -104,7 +108,7 @@ class Lite:
             if passed:
                 self._once(BETTER, notes)
         else:
-            notes.warn(f"lite doesn't know {quoted(text)} and {_guess(reading)}{colour}")
+            notes.warn(f"lite doesn't know {quoted(text)} and takes it for {_guess(reading)}{colour}")
             self._once(BETTER, notes)
 
     def _once(self, text: str, notes: Notes) -> None:
@@ -140,7 +144,7 @@ def _passed(text: str, reading: Reading) -> str:
 
 
 def _guess(reading: Reading) -> str:
-    return f"takes it for the nearest of its 1000 subjects: {_listed(', ', reading.nearest)}"
+    return f"the nearest of its 1000 subjects: {_listed(', ', reading.nearest)}"
 
 
 def _listed(joint: str, subjects: tuple[Subject, ...]) -> str:

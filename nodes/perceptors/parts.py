@@ -19,13 +19,14 @@ MOST_BESIDE = 8
 BEHIND = 0.9
 """What nearness counts for in the pieces that come after the head: a cat on a sofa is a cat."""
 
-BESIDE = re.compile(r"\s*(?:[&+]|,\s+(?=an?\s)|,?\s*\b(?:and|beside|near|next to)\b)\s*")
+BESIDE = re.compile(r"\s*(?:[&+]|,\s+(?=an?\s)|,?\s*\b(?:and|beside|near|next to)\b)\s*", re.IGNORECASE)
 """What stands between things that are side by side; commas and "with" add to one thing as often."""
-JOINED = re.compile(r"\s*(?:[,;&+]|\b(?:and|with|beside|near|next to)\b)\s*")
+JOINED = re.compile(r"\s*(?:[,;&+]|\b(?:and|with|beside|near|next to)\b)\s*", re.IGNORECASE)
 PLACED = re.compile(
     r"\s*\b(?:in|on|at|of|under|over|above|by|for|from|to|into|inside|behind|through|against|as|like|that|who|made"
     r"|shaped|covered|overgrown|crossing|riding|playing|wearing|holding|eating|breathing|floating|flying|sitting"
-    r"|standing|running|swimming|sleeping|looking|howling)\b\s*"
+    r"|standing|running|swimming|sleeping|looking|howling)\b\s*",
+    re.IGNORECASE,
 )
 """What stands between a thing and what it does, is made of, or where it is."""
 FORM = re.compile(

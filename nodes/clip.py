@@ -45,9 +45,11 @@ def model(
     `name`: `lite`, which needs no download; one of OpenAI's (`ViT-B/32`, `ViT-B/16`, `ViT-L/14`, `ViT-L/14@336px`,
     `RN50`, `RN101`, `RN50x4`, `RN50x16`, `RN50x64`); any of open_clip's as `architecture:weights`, such as
     `ViT-B-32:laion2b_s34b_b79k`; or a file, alone or as `architecture:file`. `weights`: a file to take in place of the
-    published ones; where no architecture is named, its tensors tell. Prompts in other languages than English are read by
-    `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, for one, which needs the package transformers. `precision`: `auto` is float32 on a CPU, and on a
+    published ones; where no architecture is named, its tensors tell. `precision`: `auto` is float32 on a CPU, and on a
     GPU bfloat16 or, where it has none, float16. Layer norms always compute in float32.
+
+    Prompts in other languages than English are read by `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, for one, which
+    needs the package transformers.
     """
     if name == "lite" and weights is None:
         from t2iflow.nodes.perceptors.lite import Lite

@@ -30,7 +30,8 @@ class Camera:
     """What all cameras are: frames in turn, each from the moved last one, and what keeps them steady.
 
     The runner asks at each turn of the region for `passed` and calls the camera for those frames; takes `steps` with
-    the canvases moved, at `rate` if there is one, the picture held by `pull`; and shows what `develop` gives.
+    the canvases moved, at `rate` if there is one, the picture held by `pull`; and shows what `develop` gives. A run
+    resumed amid these steps calls it for the last of those frames again, and then gives it back what it remembered.
     """
 
     def __init__(
@@ -161,9 +162,8 @@ class Camera:
         return Loss(total)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the present frame is held to, and pictures that wait for the end."""
-        kept = {"target": self._target, "inside": self._inside, "kept": self._kept, "shown": self.shown}
-        return {**kept, "rate": self.rate, "hold": self._hold, "resemble": self._resemble}
+        """What the present frame is held to, and pictures that wait for the end; all else comes by wires again."""
+        return {"target": self._target, "inside": self._inside, "kept": self._kept, "shown": self.shown}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back."""
@@ -172,7 +172,6 @@ class Camera:
         )
         self._note(inside)
         self._kept, self.shown = [kept.to(self._device) for kept in state["kept"]], state["shown"]
-        self.rate, self._hold, self._resemble = state["rate"], state["hold"], state["resemble"]
 
     @staticmethod
     def _shots(frames: int, every: int) -> int:

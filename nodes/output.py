@@ -4,6 +4,7 @@ Each file carries the recipe that made it, and no time or machine's name: the sa
 """
 
 import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from t2iflow.nodes import films, metadata, pictures
 from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part
 from t2iflow.nodes.node import node
 from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, SoundPath
+from t2iflow.nodes.whole import whole
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
 Loss = Annotated[int, Interval(ge=0, le=51)]
@@ -69,12 +71,15 @@ def table(labels: Labels, folder: Folder, notes: Notes, *, file: TableName = "la
     path = folder.path(file)
     if file.lower().endswith(".json"):
         ranked = [dict(sorted(row.items(), key=lambda item: -item[1])) for row in rows]
-        path.write_text(json.dumps(ranked, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(ranked, indent=1, ensure_ascii=False) + "\n"
     else:
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, labels.names)
-            writer.writeheader()
-            writer.writerows(rows)
+        stream = io.StringIO(newline="")
+        writer = csv.DictWriter(stream, labels.names)
+        writer.writeheader()
+        writer.writerows(rows)
+        text = stream.getvalue()
+    with whole(path) as fresh:
+        fresh.write_text(text, encoding="utf-8", newline="")
     for number, row in enumerate(rows, 1):
         first = sorted(row.items(), key=lambda item: -item[1])[:3]
         which = f"picture {number}: " if len(rows) > 1 else ""
@@ -92,12 +97,12 @@ class _Gathered:
         self._frames = pictures.Frames(folder, file)
 
     def state_dict(self) -> dict[str, Any]:
-        """How many pictures there are; they themselves lie in the run folder."""
-        return {"frames": self._frames.count}
+        """Which pictures there are; they themselves lie in the run folder."""
+        return {"frames": self._frames.remember()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on after the same picture."""
-        self._frames.count = state["frames"]
+        self._frames.recall(state["frames"])
 
 
 @node(

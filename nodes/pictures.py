@@ -1,7 +1,8 @@
 """Pictures between files and tensors: reading strangers' files with care, writing ours the same way every time."""
 
+import hashlib
+import io
 import math
-import os
 import warnings
 import zlib
 from pathlib import Path
@@ -14,6 +15,10 @@ from torch import Tensor
 from t2iflow.nodes import metadata, paths
 from t2iflow.nodes.ambient import Folder
 from t2iflow.nodes.types import Image
+from t2iflow.nodes.whole import sync, whole
+
+DIGITS = 32
+"""Of the digest of a frame."""
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MOST = 100_000_000
@@ -86,14 +91,13 @@ def from_tensor(image: Tensor) -> PIL.Image.Image:
 
 def write(picture: PIL.Image.Image, path: Path, recipe: str, quality: int = 95) -> None:
     """Write a picture that carries its recipe, whole or not at all; the suffix says the format."""
-    fresh = path.with_name(f".{path.name}")
-    if path.suffix.lower() == ".png":
-        picture.save(fresh, "PNG", pnginfo=metadata.in_png(recipe))
-    elif path.suffix.lower() == ".webp":
-        picture.save(fresh, "WEBP", quality=quality, method=4, exif=metadata.in_exif(recipe))
-    else:
-        picture.save(fresh, "JPEG", quality=quality, subsampling=0, exif=metadata.in_exif(recipe))
-    os.replace(fresh, path)
+    with whole(path) as fresh:
+        if path.suffix.lower() == ".png":
+            picture.save(fresh, "PNG", pnginfo=metadata.in_png(recipe))
+        elif path.suffix.lower() == ".webp":
+            picture.save(fresh, "WEBP", quality=quality, method=4, exif=metadata.in_exif(recipe))
+        else:
+            picture.save(fresh, "JPEG", quality=quality, subsampling=0, exif=metadata.in_exif(recipe))
 
 
 def sheet(pictures: list[PIL.Image.Image], columns: int) -> PIL.Image.Image:
@@ -112,24 +116,60 @@ def frame(image: Image) -> PIL.Image.Image:
     return sheet(shown, math.ceil(math.sqrt(len(image)))) if len(shown) > 1 else shown[0]
 
 
+class LostFrameError(ValueError):
+    """A frame that waits in the run folder is gone, or not as it was written."""
+
+
 class Frames:
     """Pictures that wait in the run folder, without loss, for a sink to make one file of them.
 
-    They survive a killed run: `count` is all that a checkpoint must keep, and frames beyond it are overwritten.
+    They survive a killed run: their digests are all that a checkpoint must keep, and frames beyond them are
+    overwritten.
     """
 
     def __init__(self, folder: Folder, name: str) -> None:
-        self.count = 0
-        self._folder = folder.path(f".frames/{name}")
+        self.digests: list[str] = []
+        self._name, self._folder = name, folder.path(f".frames/{name}")
         self._size: tuple[int, int] | None = None
+        self._unsynced: list[Path] = []
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.digests)
 
     def add(self, frame: PIL.Image.Image) -> None:
         """Store a picture, which must be of the same size as the others."""
         self._check(frame)
         self._folder.mkdir(parents=True, exist_ok=True)
+        packed = io.BytesIO()
         # What PNG's filters leave has no repetitions worth a search but runs: a third faster so, and no larger.
-        frame.save(self._path(self.count), "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-        self.count += 1
+        frame.save(packed, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+        path = self._path(self.count)
+        path.unlink(missing_ok=True)  # somebody's link there would be written through
+        path.write_bytes(packed.getbuffer())
+        self._unsynced.append(path)
+        self.digests.append(_digest(packed.getbuffer()))
+
+    def remember(self) -> str:
+        """The digests in one text, once all frames are safe from a power cut."""
+        for path in self._unsynced:
+            sync(path)
+        if self._unsynced:
+            sync(self._folder)
+        self._unsynced.clear()
+        return "".join(self.digests)
+
+    def recall(self, digests: str) -> None:
+        """Go on after these frames; LostFrameError where one of them is not as it was."""
+        found = [digests[start : start + DIGITS] for start in range(0, len(digests), DIGITS)]
+        for number, digest in enumerate(found):
+            path = self._path(number)
+            if path.is_symlink() or not path.is_file():
+                raise LostFrameError(f"frame {number + 1} of `{self._name}` is missing: there is no file {path.name}")
+            if _digest(path.read_bytes()) != digest:
+                raise LostFrameError(f"frame {number + 1} of `{self._name}` is damaged: {path.name} has changed")
+        self.digests = found
 
     def read(self) -> list[PIL.Image.Image]:
         """The pictures, in order."""
@@ -149,3 +189,7 @@ class Frames:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number + 1:06d}.png"
+
+
+def _digest(packed: bytes | memoryview) -> str:
+    return hashlib.blake2b(packed, digest_size=DIGITS // 2).hexdigest()

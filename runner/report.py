@@ -15,8 +15,7 @@ from t2iflow.nodes import pictures
 from t2iflow.nodes.types import Image
 from t2iflow.pipelines import draw
 from t2iflow.pipelines.plan import Plan
-from t2iflow.runner import folder as run_folder
-from t2iflow.runner import losses
+from t2iflow.runner import log, losses
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.exhibits import NOW
 from t2iflow.runner.losses import Losses
@@ -76,7 +75,7 @@ class Report:
         if event.resumed:
             self._losses.remember()
             self._snapshots.remember()
-            for told in _told_before(self._folder / run_folder.EVENTS):
+            for told in _told_before(self._folder / log.NAME):
                 with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
                     self._remember(told)
 
@@ -128,16 +127,17 @@ class Report:
         self.keep()
         with contextlib.suppress(OSError):
             self._show(None if finished else self._seen())
+        try:
+            self._write(ended)
+        except OSError:  # a page that says for ever that the run goes on is worse than none, and takes up room
+            (self._folder / NAME).unlink(missing_ok=True)
+            self._write(ended)
+
+    def tidy(self) -> None:
+        """Remove what only a run that is not finished needs."""
+        self._snapshots.tidy()
         with contextlib.suppress(OSError):
-            try:
-                self._write(ended)
-            except OSError:  # a page that says for ever that the run goes on is worse than none, and takes up room
-                (self._folder / NAME).unlink(missing_ok=True)
-                self._write(ended)
-        if finished:
-            self._snapshots.tidy()
-            with contextlib.suppress(OSError):
-                (self._folder / NOW).unlink(missing_ok=True)
+            (self._folder / NOW).unlink(missing_ok=True)
 
     def _seen(self) -> Tensor | None:
         """The last picture, on the CPU; waits for the device, which is no cost of the page's."""

@@ -5,9 +5,10 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -15,22 +16,24 @@ from typing import Literal
 import torch
 
 from t2iflow.nodes.ambient import WHOLE, Part
-from t2iflow.nodes.blame import blamed
-from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.store import pins, places
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.resolved import overrides, params, resolved, shareable
-from t2iflow.runner import checkpoint, device, folder
-from t2iflow.runner.checkpoint import Checkpoint
-from t2iflow.runner.events import Ended, Event, Listener, Noted, Started
-from t2iflow.runner.exits import FAILED, INTERRUPTED, MEMORY, OK, TERMINATED, WEIGHTS
-from t2iflow.runner.link import NodeError, Surroundings
-from t2iflow.runner.loop import Cut, Loop, Stopped, out_of_memory
+from t2iflow.runner import checkpoint, device, faults, lock
+from t2iflow.runner import folder as run_folder
+from t2iflow.runner.audience import Audience
+from t2iflow.runner.checkpoint import Checkpoint, DamagedError
+from t2iflow.runner.claim import FolderError, claim
+from t2iflow.runner.events import Ended, Listener, Noted, Started
+from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
+from t2iflow.runner.link import Surroundings
+from t2iflow.runner.log import EventLog, LogFile
+from t2iflow.runner.loop import Cut, Loop, Stopped
 from t2iflow.runner.naming import run_name
 from t2iflow.runner.provenance import line
 from t2iflow.runner.report import Report
-from t2iflow.runner.stage import NotFiniteError
 
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 SAVE_EVERY = 10.0
 """Seconds between checkpoints."""
 
@@ -52,13 +55,17 @@ def start(
     listeners: Sequence[Listener],
     save_every: float = SAVE_EVERY,
     part: Part = WHOLE,
+    *,
+    folder: Path | None = None,
 ) -> Outcome:
-    """Run a plan on the wanted device in a new run folder under `parent`, with a checkpoint every so many seconds; of a
-    film only up to the end of a part."""
+    """Run a plan on the wanted device in a new run folder under `parent`, or in just this `folder`, with a checkpoint
+    every so many seconds; of a film only up to the end of a part."""
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
-    path = folder.create(parent, run_name(plan.graph), recipe, f"{where}: {why}", plan.graph.files)
-    return _Session(plan, path, recipe, where, why, list(listeners), save_every, part).run(going_on=False)
+    path = run_folder.named(parent, run_name(plan.graph)) if folder is None else folder
+    run_folder.create(path, recipe, (str(where), why), plan.graph.files)
+    with claim(path):
+        return _Session(plan, path, recipe, where, why, save_every, part).run(listeners, resumed=False)
 
 
 def resume(
@@ -69,10 +76,18 @@ def resume(
     save_every: float = SAVE_EVERY,
     part: Part = WHOLE,
 ) -> Outcome:
-    """Go on with a run from its checkpoint (or from the start, if it was stopped before the first)."""
+    """Go on with a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where
+    that is not possible."""
     where, why = device.choose(wanted)
-    recipe = (path / folder.RECIPE).read_text(encoding="utf-8")
-    return _Session(plan, path, recipe, where, why, list(listeners), save_every, part).run(going_on=True)
+    run_folder.check_resumable(path)
+    with claim(path):
+        run_folder.check_unfinished(path)
+        recipe = (path / run_folder.RECIPE).read_text(encoding="utf-8")
+        return _Session(plan, path, recipe, where, why, save_every, part).run(listeners, resumed=True)
+
+
+class ChangedError(FolderError):
+    """What a run depends on is not what it was when it began."""
 
 
 @dataclass
@@ -82,30 +97,47 @@ class _Session:
     recipe: str
     device: torch.device
     why: str
-    listeners: list[Listener]
     save_every: float
     part: Part
     stopped_by: int = 0
+    progress: str = ""
     began: float = field(default_factory=time.monotonic)
     noted: set[tuple[str, str]] = field(default_factory=set)
+    _tell: Audience = field(init=False)
 
     def __post_init__(self) -> None:
         self.shared = shareable(self.recipe, self.plan.graph)
         self.report = Report(self.plan, self.shared, self.path)
 
-    def run(self, going_on: bool) -> Outcome:
-        with folder.event_log(self.path) as log, self._signals():
-            self.listeners += [folder.EventLog(log.write), self.report]
-            self._tell(self._started(going_on))
-            outcome = self._attempt(going_on)
-            how: Literal["finished", "part", "interrupted", "failed"] = "failed"
-            if outcome.code == OK:
-                how = "part" if outcome.message else "finished"
-            elif outcome.code in (INTERRUPTED, TERMINATED):
-                how = "interrupted"
-            ended = Ended(how, time.monotonic() - self.began, outcome.message)
-            folder.tidy(self.path, ended)
+    def run(self, listeners: Sequence[Listener], resumed: bool) -> Outcome:
+        with closing(LogFile(self.path)) as log, self._signals(), self._threads(resumed) as notes:
+            self._tell = Audience([self.report, EventLog(log.write)], listeners)
+            self._tell(self._started(resumed))
+            for note in notes:
+                self._tell(Noted("run", "warn", note))
+            try:
+                return self._ended(self._attempt(resumed))
+            except KeyboardInterrupt:  # a second one, while the end was written down
+                return Outcome(INTERRUPTED, self.path, self._interrupted)
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        """Write the end down, then remove what only a resumed run would need."""
+        how: Literal["finished", "part", "interrupted", "failed"] = "failed"
+        if outcome.code == OK:
+            how = "part" if outcome.message else "finished"
+        elif outcome.code > 128:
+            how = "interrupted"
+        ended = Ended(how, time.monotonic() - self.began, outcome.message)
+        try:
+            self._tell.end(ended)
+        except Exception as fault:
+            if outcome.code == OK:  # or it would pass for finished, without its report
+                outcome = Outcome(FAILED, self.path, faults.explain(fault), fault)
+                ended = replace(ended, how="failed", message=outcome.message)
             self._tell(ended)
+        if ended.how == "finished":
+            self.report.tidy()
+            run_folder.tidy(self.path)
         return outcome
 
     def _note(self, note: Noted) -> None:
@@ -114,7 +146,7 @@ class _Session:
             self.noted.add((note.node, note.text))
             self._tell(note)
 
-    def _started(self, going_on: bool) -> Started:
+    def _started(self, resumed: bool) -> Started:
         recipe = self.plan.graph.recipe
         return Started(
             recipe.name,
@@ -122,7 +154,7 @@ class _Session:
             str(self.device),
             self.why,
             steps=sum(region.total for region in self.plan.regions),
-            resumed=going_on,
+            resumed=resumed,
             seed=recipe.seed,
             params=params(self.plan.graph),
             overrides=overrides(self.plan.graph),
@@ -131,60 +163,83 @@ class _Session:
             date=datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
-    def _attempt(self, going_on: bool) -> Outcome:
-        run_folder = folder.RunFolder(self.path, line(self.device) + self.shared, self._tell)
-        around = Surroundings(
-            self.plan.graph.recipe.seed, self.device, run_folder, lambda node: _Voice(node, self._note), self.part
-        )
+    def _attempt(self, resumed: bool) -> Outcome:
         try:
-            loop = Loop(
-                self.plan,
-                around,
-                self._tell,
-                save=self._save,
-                save_every=self.save_every,
-                stopping=lambda: self.stopped_by > 0,
-                until=math.inf if self.part.last is None else self.part.last,
-            )
-            loop.run(checkpoint.load(self.path) if going_on else None)
+            self._run(resumed)
+            lock.seal(self.path, dict(_weights(self.plan)))
         except Stopped:
-            code = TERMINATED if self.stopped_by == signal.SIGTERM else INTERRUPTED
-            return Outcome(code, self.path, f"interrupted; to go on:\n{self._resuming()}")
+            return Outcome(128 + self.stopped_by, self.path, self._interrupted)
         except Cut:
-            return Outcome(OK, self.path, f"this part is done; to make the rest:\n{self._resuming()}")
+            return Outcome(OK, self.path, f"this part is done; to make the rest:\n{self._resuming}")
         except KeyboardInterrupt:
-            return Outcome(INTERRUPTED, self.path, "interrupted")
+            return Outcome(INTERRUPTED, self.path, self._interrupted)
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
-            return Outcome(_code(fault), self.path, self._explain(fault), fault)
-        folder.seal(self.path, dict(_weights(self.plan)))
+            return Outcome(faults.code(fault), self.path, faults.explain(fault), fault)
         return Outcome(OK, self.path)
 
+    @property
+    def _interrupted(self) -> str:
+        reached = f" after {self.progress}; pictures and films show what there is so far" if self.progress else ""
+        return f"interrupted{reached}; to go on:\n{self._resuming}"
+
+    @property
     def _resuming(self) -> str:
         """The command, on a line of its own, where a terminal does not break it and it can be copied whole."""
         return f"  t2iflow resume {shlex.quote(str(self.path))}"
 
-    def _save(self, state: Checkpoint) -> None:
-        self.report.keep()
-        state.save(self.path)
+    def _run(self, resumed: bool) -> None:
+        """Run from the last checkpoint that is whole; from the start, where there is none."""
+        for name in lock.changed_inputs(self.path) if resumed else ():
+            raise ChangedError(f"`{self.path / name}` is not what the run began with; put that back, or run it anew")
+        for path, read in checkpoint.kept(self.path) if resumed else ():
+            try:
+                saved = read()
+                if saved.recipe != self.recipe:
+                    raise ChangedError(_change(saved.recipe, self.recipe, self.path))
+                self._loop().run(saved)
+                return
+            except DamagedError as fault:
+                path.unlink(missing_ok=True)
+                self._tell(Noted("run", "warn", f"{fault}; continuing from before that"))
+        self._loop().run()
 
-    def _explain(self, fault: BaseException) -> str:
-        if out_of_memory(fault):
-            return (
-                "out of memory. What helps most, in this order: a smaller `size` of the canvas, a smaller `count` of"
-                " the crops, a higher `accumulate` of the optimiser"
-            )
-        if isinstance(fault, NodeError):
-            place, cause = fault.node.place, fault.cause
-            kind = "" if isinstance(cause, ValueError | RuntimeError | OSError) else f"{type(cause).__name__}: "
-            at = f"{place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
-            return _with_places(f"{kind}{cause}", at, blamed(cause, fault.node.spec.target))
-        if isinstance(fault, checkpoint.UnfitError | NotFiniteError | OSError):
-            return str(fault)
-        return _with_places(f"{type(fault).__name__}: {fault} (`--debug` shows the traceback)", blamed(fault))
+    def _loop(self) -> Loop:
+        made = line(self.device)
+        folder = run_folder.RunFolder(self.path, made + self.shared, self._tell)
 
-    def _tell(self, event: Event) -> None:
-        for listener in self.listeners:
-            listener(event)
+        def save(state: Checkpoint) -> None:
+            self.report.keep()
+            replace(state, recipe=self.recipe).save(self.path)
+
+        def unfinished(progress: str) -> None:
+            self.progress = progress
+            folder.recipe = f"{made}# unfinished: {progress}\n{self.shared}"
+
+        return Loop(
+            self.plan,
+            Surroundings(
+                self.plan.graph.recipe.seed, self.device, folder, lambda node: _Voice(node, self._note), self.part
+            ),
+            self._tell,
+            save=save,
+            save_every=self.save_every,
+            stopping=lambda: self.stopped_by > 0,
+            until=math.inf if self.part.last is None else self.part.last,
+            unfinished=unfinished,
+        )
+
+    @contextmanager
+    def _threads(self, resumed: bool) -> Iterator[list[str]]:
+        """Take as many threads as the run began with, for others give other bytes; what differs nevertheless."""
+        now = torch.get_num_threads()
+        began = (lock.threads(self.path) if resumed else None) or now
+        torch.set_num_threads(began)
+        try:
+            notes = list(lock.differences(self.path, str(self.device))) if resumed else []
+            notes = [f"{note}: the result may differ from an unbroken run's" for note in notes]
+            yield [*notes, *([f"computing with {began} threads, as the run began"] if began != now else [])]
+        finally:
+            torch.set_num_threads(now)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -195,15 +250,29 @@ class _Session:
                 raise KeyboardInterrupt
             self.stopped_by = number
 
-        try:
-            kept = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not the main thread, which alone hears signals
-            kept = {}
+        kept = {}
+        for number in SIGNALS:
+            with suppress(ValueError):  # not the main thread, which alone hears signals
+                if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGINT:
+                    continue  # `nohup` says so
+                kept[number] = signal.signal(number, ask)
         try:
             yield
         finally:
             for number, handler in kept.items():
                 signal.signal(number, handler)
+
+
+def _change(before: str, now: str, path: Path) -> str:
+    """Where a recipe was changed since the run began, and what to do."""
+    pairs = enumerate(zip_longest(before.splitlines(), now.splitlines(), fillvalue=""), 1)
+    line, old, new = next(((line, old, new) for line, (old, new) in pairs if old != new), (1, "", ""))
+    recipe = path / run_folder.RECIPE
+    return (
+        f"`{recipe}` was changed after the run began, and what is painted so far follows the old recipe; line {line}"
+        f" was\n    {old.strip()}\nand is\n    {new.strip()}\nChange it back to resume the run, or start a new one:"
+        f" `t2iflow run {recipe}`"
+    )
 
 
 @dataclass(frozen=True)
@@ -220,20 +289,9 @@ class _Voice:
         self.note(Noted(self.node, "warn", text))
 
 
-def _with_places(message: str, *places: str | None) -> str:
-    return "\n  --> ".join([message, *filter(None, places)])
-
-
 def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
     """The digests of the files of weights that nodes name."""
     for node in plan.graph.nodes.values():
         for name, setting in node.spec.settings.items():
             if setting.loads and (record := places.find(node.settings[name] or "")):
                 yield from pins.digests(record).items()
-
-
-def _code(fault: BaseException) -> int:
-    if out_of_memory(fault):
-        return MEMORY
-    cause = fault.cause if isinstance(fault, NodeError) else fault
-    return WEIGHTS if isinstance(cause, MissingWeightsError | MissingPackageError | ModuleNotFoundError) else FAILED

@@ -17,12 +17,9 @@ from torch import Tensor
 from t2iflow.nodes import pictures, video
 from t2iflow.nodes.metadata import read_recipe
 from t2iflow.pipelines.plan import Plan
-from t2iflow.pipelines.problems import RecipeError
-from t2iflow.pipelines.settings import plain
-from t2iflow.pipelines.source import load, parse
-from t2iflow.runner import folder, provenance, session
+from t2iflow.runner import folder, lock, provenance, session
 from t2iflow.runner.events import Event, Listener, Wrote
-from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, TERMINATED
+from t2iflow.runner.exits import FAILED, HUNG_UP, OK
 
 STILL = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg")
 FILMED = (".mp4", ".mov", ".webm")
@@ -70,7 +67,7 @@ def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener])
     outputs = Outputs()
     with TemporaryDirectory(prefix="t2iflow-verify-") as place:
         outcome = session.start(plan, Path(place), wanted, [*listeners, outputs])
-        if outcome.code in (INTERRUPTED, TERMINATED):
+        if outcome.code >= HUNG_UP:
             return Verdict(outcome.code, ("interrupted; nothing was compared",))
         if outcome.code != OK:
             return Verdict(outcome.code, (outcome.message,))
@@ -118,11 +115,7 @@ def _line(path: Path) -> dict[str, str]:
 
 def _lock(path: Path) -> dict[str, Any]:
     """What a lock says, but for the device, which pictures name better; nothing where it can't be read."""
-    try:
-        lock = plain(parse(load(path / folder.LOCK), folder.LOCK))
-    except RecipeError:
-        return {}
-    return {name: value for name, value in lock.items() if name != "device"} if isinstance(lock, dict) else {}
+    return {name: value for name, value in lock.read(path).items() if name != "device"}
 
 
 def _compared(target: Path, made: Path | None) -> Finding:

@@ -218,7 +218,7 @@ def test_a_large_film_lies_beside_the_page(
     assert "beside this page" in page.words
 
 
-def test_a_full_disk_does_not_turn_a_finished_run_into_a_failed_one(
+def test_a_report_that_finds_no_room_at_the_end_says_so_and_leaves_no_page_that_says_that_the_run_goes_on(
     report: Callable[..., Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: object, **settings: object) -> int:
@@ -227,8 +227,9 @@ def test_a_full_disk_does_not_turn_a_finished_run_into_a_failed_one(
     made = report(2)
     monkeypatch.setattr("t2iflow.runner.report.replace", full)
     made(stepped(0, 2))
-    made(Ended("finished", 1.0))
-    assert not (tmp_path / "report.html").exists()  # or it would say for ever that the run goes on
+    with pytest.raises(OSError, match="No space left"):
+        made(Ended("finished", 1.0))
+    assert not (tmp_path / "report.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""Who is told of a run: what its folder keeps, and listeners who may leave."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from t2iflow.runner.events import Ended, Event, Listener, Noted
+
+
+class Audience:
+    """Hands events on. A listener that fails is told no more; a keeper, whose file may have had no room, is tried again
+    at the next event, and must not fail at the end."""
+
+    def __init__(self, keepers: Iterable[Listener], listeners: Iterable[Listener]) -> None:
+        self._keepers, self._listeners = list(keepers), list(listeners)
+
+    def __call__(self, event: Event) -> None:
+        """Tell everybody."""
+        for keeper in self._keepers:
+            with contextlib.suppress(Exception):
+                keeper(event)
+        self._tell_listeners(event)
+
+    def end(self, event: Ended) -> None:
+        """Have the end of the run kept, which raises what goes wrong in that, and only then tell the others."""
+        for keeper in self._keepers:
+            keeper(event)
+        self._tell_listeners(event)
+
+    def _tell_listeners(self, event: Event) -> None:
+        for listener in list(self._listeners):
+            fault = leaving(lambda listener=listener: listener(event))  # type: ignore[misc]
+            if fault is not None:
+                self._listeners.remove(listener)
+                self(Noted("run", "warn", f"nobody reads what is printed any more; the run continues ({fault})"))
+
+
+def leaving(act: Callable[[], Any]) -> str | None:
+    """Do what prints; gives the reason if its reader is gone, and lets Python not fail at its end for that, too."""
+    try:
+        act()
+        return None
+    except (Exception, SystemExit) as fault:  # rich ends the program for a closed pipe
+        for stream in (sys.stdout, sys.stderr):
+            _silence(stream)
+        return f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+
+
+def _silence(stream: Any) -> None:
+    """Point a stream to nowhere if nothing can be written to it."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

@@ -1,49 +1,106 @@
-"""What films and sounds are kept in: told from how a file begins, and read by ffmpeg as that alone.
+"""What films and sounds are kept in: known by how a file begins, and read by ffmpeg as that alone.
 
 Naming the format keeps ffmpeg from taking a stranger's file for a playlist that names other files.
 """
 
+import re
+import subprocess
+from functools import lru_cache
 from pathlib import Path
 
-from t2iflow.nodes import metadata
+from t2iflow.nodes import decoder, metadata
 
-FILMS = "MP4, MOV, MKV, WebM, AVI or GIF"
-SOUNDS = "WAV, MP3, FLAC or OGG, or a film"
+FILMS = "MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV"
+SOUNDS = "WAV, AIFF, MP3, AAC, FLAC or OGG, or a film"
+
+BEGINNINGS = {
+    "gif": rb"GIF8[79]a",
+    "avi": rb"RIFF....AVI ",
+    "mov": rb"....(ftyp|moov|mdat|wide)",  # QuickTime of old begins with any of them
+    "matroska": rb"\x1a\x45\xdf\xa3",
+    "asf": rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    "flv": rb"FLV\x01",
+    "mpeg": rb"\x00\x00\x01\xba",
+    "mpegts": rb"(.{4})?\x47.{187}(.{4})?\x47",
+    "apng": rb"\x89PNG\r\n\x1a\n.{25}(.*)acTL",
+    "wav": rb"(RIFF|RIFX|RF64|BW64)....WAVE",
+    "aiff": rb"FORM....AIF[FC]",
+    "flac": rb"fLaC",
+    "ogg": rb"OggS",
+    # Without a tag before it, sound begins with a frame: 12 bits set, the version, and a layer, which is 0 for AAC.
+    "aac": rb"\xff[\xf0\xf1\xf8\xf9]",
+    "mp3": rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]",
+}
+"""How files of each format begin, by ffmpeg's name for it."""
+HEARD = ("wav", "aiff", "flac", "ogg", "aac", "mp3")
+
+LONGEST = 1_100_000
+"""Bytes of a beginning that are looked at: in an APNG a recipe may come before what says that it moves."""
+PATIENCE = 600
+"""Seconds to wait for ffmpeg."""
 
 
 def film(path: Path) -> str | None:
     """ffmpeg's name for the format of a film; None if the file begins as none does."""
-    head = _head(path)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):  # QuickTime of old begins with any of them
-        return "mov"
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return "matroska"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    return "avi" if head[:4] == b"RIFF" and head[8:12] == b"AVI " else None
+    format = _format(path)
+    return None if format in HEARD else format
 
 
 def sound(path: Path) -> str | None:
     """ffmpeg's name for the format of a sound, or of a film that may have one; None if the file begins as none does."""
-    head = _head(path)
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        return "wav"
-    if head.startswith(b"fLaC"):
-        return "flac"
-    if head.startswith(b"OggS"):
-        return "ogg"
-    # Without a tag before it, an MP3 begins with a frame: 11 bits set, then a version and a layer that is not 0.
-    if head.startswith(b"ID3") or (head[:1] == b"\xff" and head[1] & 0xE0 == 0xE0 and head[1] & 0x06):
-        return "mp3"
-    return film(path)
+    return _format(path)
 
 
 def reading(path: Path, format: str, *options: str) -> list[str]:
     """The beginning of an ffmpeg command that reads the file; `options` are for reading it, such as where to start."""
     start = [metadata.ffmpeg(), "-nostdin", "-protocol_whitelist", "file,pipe", *options]
-    return [*start, "-f", format, "-i", f"file:{path}"]
+    url = f"file:{path}"
+    if skipped := _tag(path):
+        url, start[3] = f"subfile,,start,{skipped},end,0,,:{url}", "subfile,file,pipe"
+    return [*start, "-max_pixels", str(decoder.MOST), "-f", format, "-i", url]
+
+
+def described(path: Path, format: str) -> str:
+    """What ffmpeg says of the file and its streams."""
+    about = path.stat()
+    return _described(path, format, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=64)
+def _described(path: Path, format: str, changed: int, length: int) -> str:
+    command = reading(path, format, "-hide_banner")
+    return run(command).stderr.decode(errors="replace")
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """Let ffmpeg end by itself; ValueError where it doesn't."""
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{command[command.index('-i') + 1]} takes more than {PATIENCE} s to read") from None
+
+
+def _format(path: Path) -> str | None:
+    head = _head(path)
+    found = (format for format, begins in BEGINNINGS.items() if re.match(begins, head, re.DOTALL))
+    # Behind a tag, what begins as nothing else is an MP3, which finds its first frame by itself.
+    return next(found, "mp3" if _tag(path) else None)
 
 
 def _head(path: Path) -> bytes:
+    """How the file begins, behind any ID3 tags."""
     with path.open("rb") as file:
-        return file.read(12).ljust(12, b"\0")
+        file.seek(_tag(path))
+        head = file.read(512)
+        return head + file.read(LONGEST) if head.startswith(b"\x89PNG") else head
+
+
+def _tag(path: Path) -> int:
+    """The bytes that ID3 tags take at the beginning of a file, of whatever format it is."""
+    whole = 0
+    with path.open("rb") as file:
+        while (head := file.read(10)).startswith(b"ID3") and len(head) == 10:
+            size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+            whole += size + (20 if head[5] & 0x10 else 10)  # the bit of a footer
+            file.seek(whole)
+    return whole

@@ -10,11 +10,12 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import IO, Literal, cast
 
-from t2iflow.nodes import containers, metadata
-from t2iflow.nodes.types import Size
+from t2iflow.nodes import metadata, sound
+from t2iflow.nodes.types import Size, exact
 
 Codec = Literal["h264", "h265"]
 Order = Literal["forward", "reverse", "boomerang"]
@@ -31,6 +32,8 @@ BETWEEN = (
     f"scale=out_color_matrix=bt709:out_range=pc:{EXACT},format=yuv444p,tpad=stop_mode=clone:stop=2,"  # it ends 2 early
     "minterpolate=fps={rate}:mi_mode=mci:mc_mode=aobmc:me_mode=bilat:mb_size=8:vsbmc=1"
 )
+MOST_BETWEEN = 60
+"""Frames that one may become: each takes as long as many others that are coded."""
 MOVABLE = 16
 """Pixels that a side must have for ffmpeg to find out how blocks move."""
 
@@ -98,10 +101,10 @@ class Film:
 
     file: str
     codec: Codec
-    fps: int
+    fps: float
     loss: int
     order: Order
-    interpolate: int | None
+    interpolate: float | None
     sound: str | None
     sound_start: float
 
@@ -116,9 +119,9 @@ class Film:
         return FORMATS[self.codec if self.ending == ".mp4" else self.ending]
 
     @property
-    def rate(self) -> int:
+    def rate(self) -> Fraction:
         """Frames that are shown a second."""
-        return self.interpolate or self.fps
+        return exact(self.interpolate or self.fps)
 
     def check(self) -> None:
         """Refuse wishes that do not go together."""
@@ -128,9 +131,12 @@ class Film:
         if self.sound is not None and not self.format.sound:
             raise ValueError(f"{name} has no sound; take MP4, MOV or WebM, or leave `sound` out")
         if self.interpolate is not None and self.interpolate <= self.fps:
-            raise ValueError(f"`interpolate`, the rate after it, must be above `fps`, which is {self.fps}")
+            raise ValueError(f"`interpolate`, the rate after it, must be above `fps`, which is {self.fps:g}")
+        if self.interpolate is not None and self.interpolate > MOST_BETWEEN * self.fps:
+            most = f"at most {MOST_BETWEEN * self.fps:g} where `fps` is {self.fps:g}"
+            raise ValueError(f"`interpolate` makes at most {MOST_BETWEEN} frames of one: {most}")
         if fastest is not None and self.rate > fastest:
-            raise ValueError(f"{name} shows at most {fastest} frames a second, not {self.rate}")
+            raise ValueError(f"{name} shows at most {fastest} frames a second, not {float(self.rate):g}")
 
     def fits(self, size: Size) -> None:
         """Refuse a size that can't be coded, with the nearest that can."""
@@ -144,15 +150,13 @@ class Film:
             near = " or ".join(dict.fromkeys("{} x {}".format(*sides) for sides in (above, below)))
             raise ValueError("{} can't be {} x {}: sides must be {}; take {}".format(name, *size, rule, near))
 
-    def listen(self) -> None:
-        """Refuse a sound of which nothing can be heard from where it is to start."""
-        if self.sound is None:
-            return
-        heard = ["-map", "0:a:0?", "-af", _cut(self.sound_start, 0.1), "-f", "s16le", "-"]
-        command = [metadata.ffmpeg(), *_reading(self.sound), *heard]
-        if not subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).stdout:
-            name, start = Path(self.sound).name, f" at {self.sound_start:g} s" if self.sound_start else ""
-            raise ValueError(f"nothing can be heard in `{name}`{start}: it has no sound, is shorter, or is damaged")
+    def listen(self) -> bool:
+        """Whether there is a sound to be heard; ValueError for one that ends before it is to start."""
+        if self.sound is None or not sound.hears(path := Path(self.sound)):
+            return False
+        if not sound.hears(path, self.sound_start):
+            raise ValueError(f"`{path.name}` ends before `sound_start`, {self.sound_start:g} s: nothing would be heard")
+        return True
 
     def make(self, frames: Sequence[Path], path: Path, recipe: str, first: int = 0) -> Path:
         """Make the film of these PNGs, whole or not at all; gives its file, or the first of a row of pictures.
@@ -160,7 +164,7 @@ class Film:
         `first`: the number of the first frame, if these are a part; the sound and the pictures' numbers go on from it.
         """
         shown = _ordered(frames, self.order)
-        count = math.ceil(len(shown) * self.rate / self.fps)  # so many that the last frame is among them
+        count = math.ceil(len(shown) * self.rate / exact(self.fps))  # so many that the last frame is among them
         numbers = range(first, first + count) if self.ending == ".png" else ()
         targets = [path.with_name(path.name % number) for number in numbers] or [path]
         # In a folder of its own: when a killed run is taken up again, that one's ffmpeg may still be writing.
@@ -179,30 +183,43 @@ class Film:
     @property
     def _filter(self) -> str:
         """From the frames to what is coded."""
-        between = f"{BETWEEN.format(rate=self.interpolate)}," if self.interpolate else ""
+        between = f"{BETWEEN.format(rate=self.rate)}," if self.interpolate else ""
         return f"[0:v]{between}{self.format.pixels}"
 
     def _coding(self, count: int, first: int) -> list[str]:
         """What ffmpeg is told beside the frames: what else to read, and what to make of it."""
-        inputs, graph, sound = ["-f", "ffmetadata", "-i", ABOUT], self._filter, ["-an"]
+        inputs, graph, heard = ["-f", "ffmetadata", "-i", ABOUT], self._filter, ["-an"]
         if self.ending == ".gif":
             inputs, graph = [*inputs, "-i", PALETTE], f"{graph}[frames];[frames][2:v]paletteuse"
         if self.sound is not None:
-            start = self.sound_start + (first / self.fps if self.order == "forward" else 0)
-            inputs = [*inputs, *_reading(self.sound)]
-            sound = ["-map", "2:a:0", "-af", _cut(start, count / self.rate), *self.format.sound.split()]
+            start = self.sound_start + (first / exact(self.fps) if self.order == "forward" else 0)
+            path = Path(self.sound)
+            inputs = [*inputs, *sound.reading(path)[1:]]  # without the program
+            cut = sound.cleaned(path) + _cut(float(start), float(count / self.rate))
+            heard = ["-map", "2:a:0", "-af", cut, *self.format.sound.split()]
         tags = ["-map_metadata", "1", "-map_metadata:s:a", "-1", "-map_chapters", "-1"]
         # x264 takes 0 for a lossless form that few players know.
         picture = self.format.picture.format(loss=max(self.loss, 1)).split()
         # A fixed number of threads and no names of versions: the same bytes on any load of the machine.
-        exact = ["-threads", "4", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]
+        same = ["-threads", "4", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]
         name = f"film{'%08d' if self.ending == '.png' else ''}{self.ending}"
-        coded = ["-map", "[film]", "-frames:v", str(count), *picture, *sound, *tags, *exact, name]
+        coded = ["-map", "[film]", "-frames:v", str(count), *picture, *heard, *tags, *same, name]
         return [*inputs, "-filter_complex", f"{graph}[film]", *coded]
 
     def _run(self, frames: Sequence[Path], place: Path, options: Sequence[str]) -> None:
         """Let ffmpeg work in a folder, on frames that are handed to it one after another."""
-        command = [metadata.ffmpeg(), "-v", "error", "-f", "png_pipe", "-framerate", str(self.fps), "-i", "-", *options]
+        command = [
+            metadata.ffmpeg(),
+            "-v",
+            "error",
+            "-f",
+            "png_pipe",
+            "-framerate",
+            str(exact(self.fps)),
+            "-i",
+            "-",
+            *options,
+        ]
         with (
             tempfile.TemporaryFile() as faults,  # a pipe that nobody reads would fill
             # In a session of its own, or Ctrl-C would end it together with the run that waits for it.
@@ -225,15 +242,6 @@ class Film:
 def _ordered(frames: Sequence[Path], order: Order) -> Sequence[Path]:
     """The frames as they are shown; back and forth, the ends are not shown twice."""
     return {"forward": frames, "reverse": frames[::-1], "boomerang": [*frames, *frames[-2:0:-1]]}[order]
-
-
-def _reading(sound: str) -> list[str]:
-    """How ffmpeg is told to read a sound."""
-    path = Path(sound)
-    format = containers.sound(path)
-    if format is None:
-        raise ValueError(f"`{path.name}` is no sound; {containers.SOUNDS} can be read")
-    return containers.reading(path, format)[1:]  # without the program
 
 
 def _cut(start: float, length: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
+import PIL.Image
 import torch
 import torch.nn.functional as F
 from annotated_types import Interval
@@ -30,12 +31,15 @@ def load(
     fit: Fit = "fill",
     backdrop: Literal["white", "grey", "black"] = "white",
 ) -> Image:
-    """Read a picture from a file: PNG, JPEG or WebP of 8 bits a channel and at most 100 megapixels.
+    """Read a picture from a file: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO, PPM or TGA, at most 100 megapixels.
 
-    A photograph is turned upright as its EXIF says; what is transparent is laid over `backdrop`; colour profiles are
-    not heeded. `size` in pixels, as `resize` makes it; without it, the picture's own.
+    A photograph is turned upright as its EXIF says; what is transparent is laid over `backdrop`; of several pictures in
+    a file the first is taken; colour profiles are not heeded. Grey may have 16 bits, or be floats in 0..1. `size` in
+    pixels, as `resize` makes it, first averaging whole blocks where the picture is far larger; without it, the
+    picture's own.
     """
-    image = Image(pictures.to_tensor(pictures.over(pictures.read(file), backdrop)).to(device))
+    levels = pictures.to_tensor(pictures.over(pictures.read(file, size), backdrop)).to(device)
+    image = Image(levels.expand(-1, 3, -1, -1))
     return image if size is None else resize(image, size=size, fit=fit)
 
 
@@ -52,16 +56,21 @@ def mask(
     """Read a mask from a picture: its opacity where it is transparent anywhere, else its brightness.
 
     White (or opaque) holds fully; `invert` turns that round. `feather` softens edges by a Gaussian of that many pixels,
-    after resizing.
+    after resizing. What can be read: as by `load`; depth of 16 bits keeps them.
     """
-    picture = pictures.read(file)
-    clear = picture.has_transparency_data
-    grey = pictures.to_tensor(picture.convert("RGBA").getchannel("A") if clear else picture.convert("L")).to(device)
+    grey = pictures.to_tensor(_held(pictures.read(file, size))).to(device)
     if size is not None:
         grey = _resized(grey, size, fit)
     if invert:
         grey = 1 - grey
     return Mask(_feathered(grey, feather) if feather else grey)
+
+
+def _held(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """The opacity of a picture that is transparent anywhere, else its brightness."""
+    if picture.has_transparency_data and picture.getchannel("A").getextrema() != (255, 255):
+        return picture.getchannel("A")
+    return picture if picture.mode == "F" else picture.convert("L")
 
 
 Part = Annotated[tuple[Fraction, Fraction, Fraction, Fraction], "left, top, right, bottom"]

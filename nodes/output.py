@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from pydantic import AfterValidator
 from t2iflow.nodes import films, metadata, pictures
 from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, SoundPath
+from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, Rate, SoundPath
 from t2iflow.nodes.whole import whole
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
@@ -105,9 +106,15 @@ class _Gathered:
         self._frames.recall(state["frames"])
 
 
+def _check(film: films.Film) -> None:
+    film.check()
+    if film.sound and Path(film.sound).is_file():  # a picture's recipe may have come without it
+        film.listen()
+
+
 @node(
     role="sink",
-    check=lambda settings: films.Film(**settings).check(),
+    check=lambda settings: _check(films.Film(**settings)),
     fits=lambda size, settings: films.Film(**settings).fits(size),
 )
 class Video(_Gathered):
@@ -117,8 +124,9 @@ class Video(_Gathered):
     pictures in a row, numbered from 0 where the name says so: `film-%04d.png`. H.264 and H.265 need even sides, and
     H.265 at least 32 pixels; a GIF shows at most 50 frames a second. Of a batch the pictures are shown side by side.
 
-    `fps`: frames a second. `loss`: what the coder may lose, from 0 (next to nothing) over 17 (nothing that is seen) to
-    51; it is the CRF of H.264, H.265 and VP9, and the others ignore it.
+    `fps`: frames a second, as a number or as 30000/1001; 23.976, 29.97 and 59.94 mean 24000/1001 and so on. `loss`:
+    what the coder may lose, from 0 (next to nothing) over 17 (nothing that is seen) to 51; it is the CRF of H.264,
+    H.265 and VP9, and the others ignore it.
 
     `order`: `reverse` shows the last frame first, so that a zoom in becomes one out; `boomerang` goes forward and back,
     the ends shown once, which makes a loop. `interpolate`: frames a second to come to, by frames in between whose
@@ -126,29 +134,33 @@ class Video(_Gathered):
     there stay, and the film takes as long as before.
 
     `sound`: what is heard, from `sound_start` seconds on, until the film or it ends; in MP4 and MOV as AAC, in WebM as
-    Opus, in stereo.
+    Opus, in stereo. A film without sound is none to be heard: then this is silent too.
     """
 
     def __init__(
         self,
         folder: Folder,
+        notes: Notes,
         part: Part = WHOLE,
         *,
         file: FilmName = "film.mp4",
         codec: films.Codec = "h264",
-        fps: Count = 30,
+        fps: Rate = 30,
         loss: Loss = 17,
         order: films.Order = "forward",
-        interpolate: Count | None = None,
+        interpolate: Rate | None = None,
         sound: SoundPath | None = None,
         sound_start: NonNegative = 0.0,
     ) -> None:
         super().__init__(folder, file)
         self._part = part
-        self._film = films.Film(file, codec, fps, loss, order, interpolate, sound, sound_start)
-        self._film.check()
+        film = films.Film(file, codec, fps, loss, order, interpolate, sound, sound_start)
         metadata.ffmpeg()  # that it is missing, or a sound, is better known now than at the end
-        self._film.listen()
+        film.check()
+        heard = film.listen()
+        if sound is not None and not heard:
+            notes.say(f"`{Path(sound).name}` has no sound, so `{file}` has none either")
+        self._film = film if heard else replace(film, sound=None)
 
     def __call__(self, image: Image) -> None:
         """Add a frame."""

@@ -3,84 +3,90 @@
 import hashlib
 import io
 import math
-import warnings
+import subprocess
+import sys
 import zlib
+from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import PIL.Image
-import PIL.ImageOps
 import torch
 from torch import Tensor
 
-from t2iflow.nodes import metadata, paths
+from t2iflow.nodes import decoder, metadata, paths
 from t2iflow.nodes.ambient import Folder
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.types import Image, Size
 from t2iflow.nodes.whole import sync, whole
 
 DIGITS = 32
 """Of the digest of a frame."""
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-MOST = 100_000_000
-"""Pixels that a picture may have; more is refused before it is decoded."""
+"""What is written, by Pillow's names."""
+PATIENCE = 120
+"""Seconds to wait for a picture to be decoded, on however busy a machine."""
+BAND = 512
+"""Rows that are made a tensor at once."""
 
 
-def looks_like_picture(path: Path) -> bool:
-    """Whether a file begins as a PNG, JPEG or WebP does."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+def read(file: str, size: Size | None = None) -> PIL.Image.Image:
+    """A stranger's picture, upright: L, LA, RGB or RGBA of 8 bits a channel, or F for finer grey, in 0..1.
 
-
-def read(file: str) -> PIL.Image.Image:
-    """A picture as Pillow has it, upright, in 8 bits a channel; ValueError for whatever is none."""
+    Where `size` is what is wanted of it, a far larger one is shrunk while it is read. ValueError for whatever is none.
+    """
     path = paths.given(file)
     if why := paths.no_content(path):
         raise ValueError(f"the file `{file}` {why}")
+    command = [sys.executable, "-I", decoder.__file__, str(path.absolute()), str(max(size or (0,)))]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # the limit here is our own
-            with PIL.Image.open(path, formats=FORMATS) as opened:
-                _check(opened, path)
-                opened.load()
-                upright = PIL.ImageOps.exif_transpose(opened)
-                return upright if upright is not opened else opened.copy()
-    except PIL.UnidentifiedImageError:
-        raise ValueError(f"`{file}` is not a picture; PNG, JPEG and WebP can be read") from None
-    except _Refused as fault:
-        raise ValueError(f"`{file}` {fault}") from None
-    except PIL.Image.DecompressionBombError:
-        raise ValueError(f"`{file}` says that it has more than {MOST // 10**6} megapixels; it was not read") from None
-    except (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError) as fault:  # all are Pillow's
-        raise ValueError(f"`{file}` is damaged or cut short: {fault}") from fault
+        # In a session of its own, or Ctrl-C would end it with a message of its own.
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, start_new_session=True
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"`{path.name}` takes too long to decode; it was not read") from None
+    if done.returncode == decoder.REFUSED:
+        raise ValueError(f"`{path.name}` {done.stdout.decode()}")
+    if done.returncode:
+        fault = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        why = f": {fault}" if fault else ""
+        raise ValueError(f"`{path.name}` takes too long or too much memory to decode, or is damaged{why}")
+    head = done.stdout.index(b"\n") + 1
+    mode, width, height = done.stdout[:head].decode().split()
+    levels = cast("bytes", memoryview(done.stdout)[head:])  # not copied: they may be many
+    return PIL.Image.frombuffer(mode, (int(width), int(height)), levels, "raw", mode, 0, 1)
 
 
-class _Refused(Exception):
-    """Why a picture is not read."""
+@lru_cache(maxsize=64)
+def _looked_at(file: str, changed: int, length: int) -> None:
+    read(file, (1, 1))
 
 
-def _check(opened: PIL.Image.Image, path: Path) -> None:
-    width, height = opened.size
-    if width * height > MOST:
-        raise _Refused(f"says that it is {width} x {height}; more than {MOST // 10**6} megapixels are not read")
-    with path.open("rb") as file:
-        head = file.read(25)
-    if opened.mode.startswith(("I", "F")) or (opened.format == "PNG" and head[24] == 16):
-        raise _Refused("has more than 8 bits a channel; save it with 8")
+def look(path: Path) -> None:
+    """Refuse a file that is no picture, or a damaged one; a file that has not changed is decoded once."""
+    about = path.stat()
+    _looked_at(str(path), about.st_mtime_ns, about.st_size)
 
 
 def over(picture: PIL.Image.Image, backdrop: str) -> PIL.Image.Image:
-    """The picture in red-green-blue, what is transparent in it laid over a colour."""
+    """The picture in red-green-blue, what is transparent in it laid over a colour; finer grey as it is."""
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
+        return picture if picture.mode == "F" else picture.convert("RGB")
     ground = PIL.Image.new("RGBA", picture.size, backdrop)
     return PIL.Image.alpha_composite(ground, picture.convert("RGBA")).convert("RGB")
 
 
 def to_tensor(picture: PIL.Image.Image) -> Tensor:
     """(1, channels, h, w) in 0..1."""
-    levels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    return (levels.view(picture.height, picture.width, -1).permute(2, 0, 1)[None].float() / 255).contiguous()
+    width, height = picture.size
+    whole = torch.empty(1, len(picture.getbands()), height, width)
+    for top in range(0, height, BAND):  # a large picture would be there several times over
+        band = picture.crop((0, top, width, min(top + BAND, height)))
+        kind = torch.float32 if band.mode == "F" else torch.uint8
+        levels = torch.frombuffer(bytearray(band.tobytes()), dtype=kind).view(band.height, width, -1)
+        whole[0, :, top : top + BAND] = levels.permute(2, 0, 1)
+    return whole if picture.mode == "F" else whole.div_(255)
 
 
 def from_tensor(image: Tensor) -> PIL.Image.Image:
@@ -118,6 +124,12 @@ def frame(image: Image) -> PIL.Image.Image:
 
 class LostFrameError(ValueError):
     """A frame that waits in the run folder is gone, or not as it was written."""
+
+
+def _own(path: Path) -> PIL.Image.Image:
+    with PIL.Image.open(path, formats=FORMATS[:1]) as opened:
+        picture: PIL.Image.Image = opened.copy()
+    return picture
 
 
 class Frames:
@@ -173,7 +185,7 @@ class Frames:
 
     def read(self) -> list[PIL.Image.Image]:
         """The pictures, in order."""
-        return [read(str(path)) for path in self.paths]
+        return [_own(path) for path in self.paths]
 
     @property
     def paths(self) -> list[Path]:
@@ -182,7 +194,7 @@ class Frames:
 
     def _check(self, frame: PIL.Image.Image) -> None:
         if self._size is None:
-            self._size = read(str(self._path(0))).size if self.count else frame.size
+            self._size = _own(self._path(0)).size if self.count else frame.size
         if frame.size != self._size:
             had, has = ("{} x {}".format(*size) for size in (self._size, frame.size))
             raise ValueError(f"frame {self.count + 1} is {has}, but those before it are {had}")

@@ -7,7 +7,7 @@ of what is heard in a band by itself, its power to 0.23 above a threshold (Zwick
 hi-hat strikes beside a drum.
 """
 
-import subprocess
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +43,9 @@ range that has nothing in it, would fill the whole of 0..1."""
 
 LONGEST = 3600
 """Seconds of a song that are heard."""
+
+CLEAN = "aeval=if(isnan(val(ch))\\,0\\,clip(val(ch)\\,-8\\,8)):c=same,"
+"""ffmpeg's filter for floats: no sample that is infinite or not a number, which coders refuse at the end of a film."""
 
 
 @lru_cache(maxsize=16)
@@ -125,14 +128,43 @@ def bands(file: str) -> Curve:
     return np.pad(np.concatenate(heard), ((WINDOW // 2 // HOP,) * 2, (0, 0)), mode="edge")
 
 
-def _samples(path: Path) -> NDArray[Any]:
-    """The sound as one voice, in -1..1."""
+def look(path: Path) -> None:
+    """Refuse a file that is no sound, or one of which nothing can be heard; a silent film is taken."""
+    if not hears(path) and containers.film(path) is None:
+        raise ValueError(f"nothing can be heard in `{path.name}`: it is empty or damaged")
+
+
+def hears(path: Path, start: float = 0.0) -> bool:
+    """Whether a sound, or that of a film, lasts beyond so many seconds; ValueError for what is neither."""
+    about = path.stat()
+    return _hears(path, start, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=64)
+def _hears(path: Path, start: float, changed: int, length: int) -> bool:
+    heard = ["-map", "0:a:0?", "-af", f"atrim=start={start:f}:end={start + 0.1:f}", "-f", "s16le", "-"]
+    return bool(containers.run([*reading(path, "-v", "error"), *heard]).stdout)
+
+
+def reading(path: Path, *options: str) -> list[str]:
+    """The beginning of an ffmpeg command that reads a sound."""
     format = containers.sound(path)
     if format is None:
         raise ValueError(f"`{path.name}` is no sound; {containers.SOUNDS} can be read")
+    return containers.reading(path, format, *options)
+
+
+def cleaned(path: Path) -> str:
+    """The beginning of an ffmpeg filter for a sound: samples that are not numbers, as floats may be, are silent."""
+    format = containers.sound(path)
+    floats = format is not None and re.search(r"Audio: pcm_f\d", containers.described(path, format))
+    return CLEAN if floats else ""
+
+
+def _samples(path: Path) -> NDArray[Any]:
+    """The sound as one voice, in -1..1."""
     given = ["-map", "0:a:0", "-t", str(LONGEST), "-ac", "1", "-ar", str(RATE), "-f", "s16le", "-"]
-    command = [*containers.reading(path, format, "-v", "error"), *given]
-    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    told = containers.run([*reading(path, "-v", "error"), "-af", f"{cleaned(path)}anull", *given])
     samples = np.frombuffer(told.stdout[: len(told.stdout) // 2 * 2], "<i2").astype(np.float32) / 2**15
     if not len(samples):
         fault = told.stderr.decode(errors="replace").strip().partition("\n")[0]

@@ -6,11 +6,12 @@ A kind is a `NewType` over the tensor (or a small class, for the values that are
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction as Ratio
 from pathlib import Path
 from typing import Annotated, NewType, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Len
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field
 from torch import Tensor
 
 from t2iflow.nodes import prompts
@@ -50,6 +51,30 @@ NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
 Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
+
+
+def _divided(said: object) -> object:
+    """The number that a text such as 30000/1001 means."""
+    parts = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", said) if isinstance(said, str) else None
+    return int(parts[1]) / int(parts[2]) if parts and int(parts[2]) else said
+
+
+SLOWEST, FASTEST = 0.01, 1000
+Rate: TypeAlias = Annotated[
+    float,
+    Interval(ge=SLOWEST, le=FASTEST),
+    BeforeValidator(_divided, json_schema_input_type=float | str),
+    Field(title=f"frames a second, from {SLOWEST} to {FASTEST}", examples=[24, "30000/1001"]),
+]
+"""Frames a second: a number, or two with a stroke between them."""
+
+
+def exact(rate: float) -> Ratio:
+    """The ratio that a rate stands for: 29.97 and its like for NTSC's, which are 1000/1001 of a whole number."""
+    whole = round(rate * 1.001)
+    return Ratio(whole * 1000, 1001) if abs(rate * 1.001 - whole) < 1e-3 else Ratio(rate).limit_denominator(100_000)
+
+
 Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])]
 """A colour as "#rrggbb"."""
 
@@ -108,13 +133,13 @@ class Loads:
 
 
 PicturePath: TypeAlias = Annotated[str, Reads("picture")]
-"""A picture to read: PNG, JPEG or WebP."""
+"""A picture to read: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO, PPM or TGA."""
 
 FilmPath: TypeAlias = Annotated[str, Reads("film")]
-"""A film to read: MP4, MOV, MKV, WebM, AVI or GIF."""
+"""A film to read: MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV."""
 
 SoundPath: TypeAlias = Annotated[str, Reads("sound")]
-"""A sound to read: WAV, MP3, FLAC or OGG, or that of a film."""
+"""A sound to read: WAV, AIFF, MP3, AAC, FLAC or OGG, or that of a film."""
 
 TextPath: TypeAlias = Annotated[str, Reads("text")]
 """A text to read: UTF-8, at most 1 MB."""

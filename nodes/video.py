@@ -6,20 +6,29 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from threading import Timer
 from typing import IO
 
 import torch
 from torch import Tensor
 
-from t2iflow.nodes import containers, pictures
+from t2iflow.nodes import containers
 from t2iflow.nodes.ambient import Notes, Tick
 from t2iflow.nodes.images import Fit, resize
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import FilmPath, Image, NonNegative, Positive, Size
+from t2iflow.nodes.types import FilmPath, Image, NonNegative, Rate, Size, exact
 
 TIE = 1e-3
 """Seconds by which a picture may be late and still in time: Matroska keeps times in thousandths."""
+
+STREAM = re.compile(r"Video: .*?, (?P<form>[a-z0-9]+)(\((?P<tags>[^)]*)\))?, (?P<w>\d+)x(?P<h>\d+)")
+"""How ffmpeg describes the pictures of a film: their form in memory, what it says of colours, and their size."""
+MATRICES = {"bt709", "bt470bg", "smpte170m", "smpte240m", "fcc", "bt2020nc", "bt2020c", "ycgco", "ictcp"}
+
+PATIENCE = 60
+"""Seconds to wait for the first picture."""
 
 LONGEST = 2000
 """Bytes of a complaint that are read."""
@@ -64,10 +73,13 @@ def every_picture(file: str) -> Iterator[Tensor]:
 class Frames:
     """The pictures of a film: at each frame of a camera the one that comes next, the first without a camera.
 
-    `file`: MP4, MOV, MKV, WebM, AVI or GIF. Without `fps` each of its frames comes in turn, however fast they follow
-    each other; with it, what the film shows at each 1/`fps` of a second. `start`: seconds of the film to leave out.
-    After its end its last picture stays. `size` and `fit` as in `images.resize`; without a size the film's own, turned
-    upright as a phone says that it was held.
+    `file`: MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV, of any depth of colour. Without `fps` each of its
+    frames comes in turn, however fast they follow each other; with it, what the film shows at each 1/`fps` of a second.
+    `start`: seconds of the film to leave out. After its end its last picture stays. `size` and `fit` as in
+    `images.resize`; without a size the film's own, turned upright as a phone says that it was held.
+
+    Colours are read as the film says; where it says nothing, as BT.709 in high definition, else as BT.601. A film in
+    high dynamic range isn't toned down.
 
     The film is read forwards, and no more of it than a picture is kept.
     """
@@ -79,7 +91,7 @@ class Frames:
         *,
         file: FilmPath,
         size: Size | None = None,
-        fps: Positive | None = None,
+        fps: Rate | None = None,
         start: NonNegative = 0.0,
         fit: Fit = "fill",
     ) -> None:
@@ -124,17 +136,30 @@ class Frames:
             self._notes.say(f"`{name}` ends after {count} pictures; the last stays")
 
 
+def look(path: Path) -> None:
+    """Refuse a file that is no film, or of which no picture can be read."""
+    changed = path.stat()
+    _looked_at(path, changed.st_mtime_ns, changed.st_size)
+
+
+@lru_cache(maxsize=64)
+def _looked_at(path: Path, changed: int, length: int) -> None:
+    reel = _Reel(path)
+    reel.first()
+    reel.close()
+
+
 class _Reel:
     """The pictures of a film, read by ffmpeg one after another."""
 
     def __init__(self, path: Path, start: float = 0.0, fps: float | None = None) -> None:
         # As PPM, each with its size: that of a film that was held upright is known only when it is turned.
-        given = ["-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"]
+        given = ["-fps_mode", "passthrough", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"]
         # To the last picture before `start` that can be read by itself, and from there on by the film's own clock.
         skip = ["-noaccurate_seek", "-ss", f"{start:f}"] if start else []
         options = ["-v", "error", "-copyts", "-start_at_zero", *skip]
         # V: pictures that move, not the cover of a song.
-        command = [*_reading(path, *options), "-map", "0:V:0", "-vf", _chosen(start, fps), *given]
+        command = [*_reading(path, *options), "-map", "0:V:0", "-vf", _chosen(start, fps) + _coloured(path), *given]
         self._name = path.name
         self._faults = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill)
         # In a session of its own, or Ctrl-C would end it before the run that reads from it.
@@ -145,7 +170,10 @@ class _Reel:
 
     def first(self) -> Tensor:
         """The first picture, of which there must be one."""
+        watch = Timer(PATIENCE, self._process.kill)
+        watch.start()
         levels = self.read()
+        watch.cancel()
         if levels is None:
             fault = self.fault
             self.close()
@@ -158,14 +186,12 @@ class _Reel:
     def read(self) -> Tensor | None:
         """The next picture, (h, w, 3) in 0..255; None at the end."""
         pipe = self._process.stdout
-        if pipe is None or not pipe.readline():
+        head = [pipe.readline() for _ in range(3)] if pipe else []
+        if pipe is None or not head[2]:
             return None
-        width, height = map(int, pipe.readline().split())
-        if width * height > pictures.MOST:
-            raise ValueError(
-                f"`{self._name}` is {width} x {height}; more than {pictures.MOST // 10**6} megapixels are not read"
-            )
-        pipe.readline()  # the highest level, 255
+        if head[0] != b"P6\n" or head[2] != b"255\n":
+            raise RuntimeError(f"ffmpeg gave no pictures of 8 bits of `{self._name}`")
+        width, height = map(int, head[1].split())
         levels = bytearray(pipe.read(height * width * 3))
         if len(levels) < height * width * 3:
             return None
@@ -185,7 +211,21 @@ def _chosen(start: float, fps: float | None) -> str:
     if fps is None:
         return f"select=gte(t\\,{start - TIE:f})"
     # With times rounded up, a picture is given for the first moment at or after its own, and until the next is due.
-    return f"settb=AVTB,setpts=PTS-{start + TIE:f}/TB,fps={fps:f}:start_time=0:round=up"
+    return f"settb=AVTB,setpts=PTS-{start + TIE:f}/TB,fps={exact(fps)}:start_time=0:round=up"
+
+
+def _coloured(path: Path) -> str:
+    """ffmpeg's filter for the colours of a film in high definition that doesn't say what they mean.
+
+    They are those of BT.709, as other players take them; ffmpeg would take all for BT.601.
+    """
+    said = STREAM.search(containers.described(path, containers.film(path) or ""))
+    if said is None or not said["form"].startswith(("yuv", "nv", "p0")):
+        return ""
+    tags = re.split("[, ]+", said["tags"] or "")
+    matrix = next((tag.partition("/")[0] for tag in tags if "/" in tag or tag in MATRICES), "unknown")
+    large = int(said["w"]) >= 1280 or int(said["h"]) > 576
+    return ",scale=in_color_matrix=bt709" if large and matrix == "unknown" else ""
 
 
 def _stop(process: subprocess.Popen[bytes], faults: IO[bytes]) -> None:

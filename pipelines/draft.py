@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2iflow.nodes.node import Spec
+from t2iflow.nodes.types import exact
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import changes
 
 EVERY = 5
 LEAST = 64
@@ -31,8 +31,8 @@ def _changes(node: Node) -> Iterator[str]:
     elif node.spec.role == "camera" and steps:
         yield f"steps={math.ceil(steps / 2)}"
         yield f"every={node.every * EVERY}"
-    elif node.spec.role == "sink" and isinstance(fps, int) and not changes(fps):
-        yield f"fps={max(1, round(fps / EVERY))}"
+    elif node.spec.role == "sink" and isinstance(fps, int | float):
+        yield f"fps={exact(fps) / EVERY}"  # as a ratio, or it would not keep to its song
 
 
 def _halved(spec: Spec, settings: Mapping[str, Any], size: tuple[int, int]) -> tuple[int, ...] | None:

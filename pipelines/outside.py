@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
-from t2iflow.nodes import containers, paths
+from t2iflow.nodes import paths, pictures, scenes, sound, video
 from t2iflow.nodes.node import Setting
 from t2iflow.nodes.perceptors import sources
-from t2iflow.nodes.pictures import looks_like_picture
-from t2iflow.nodes.scenes import looks_like_text
+from t2iflow.nodes.perceptors.missing import MissingPackageError
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.weights import ROLES, called
 from t2iflow.pipelines.graph import COPIED, Graph, Named
@@ -46,18 +46,24 @@ def missing(graph: Graph) -> Iterator[Problem]:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file: what it is, how one is known, and what to do about another."""
+    """A kind of file: what refuses another with ValueError, and what to do about it."""
 
-    what: str
-    is_one: Callable[[Path], object]
-    instead: str | None = None
+    look: Callable[[Path], object]
+    make: str
+    ending: str = ""
+
+    def instead(self, path: Path) -> str:
+        """What to do about a file that is refused."""
+        fresh = path.stem + self.ending
+        fresh = f"{path.stem}-new{self.ending}" if fresh.lower() == path.name.lower() else fresh
+        return self.make.format(quote(path.name), quote(fresh))
 
 
 KINDS = {
-    "picture": Kind("picture (PNG, JPEG or WebP)", looks_like_picture),
-    "film": Kind(f"film ({containers.FILMS})", containers.film, "make it one: `ffmpeg -i {name} {stem}.mp4`"),
-    "sound": Kind(f"sound ({containers.SOUNDS})", containers.sound, "make it one: `ffmpeg -i {name} {stem}.wav`"),
-    "text": Kind("text (UTF-8, at most 1 MB)", looks_like_text, "save it as plain text"),
+    "picture": Kind(pictures.look, "make it one that can be read: `magick {} {}`", ".png"),
+    "film": Kind(video.look, "make it one that can be read: `ffmpeg -i {} {}`", ".mp4"),
+    "sound": Kind(sound.look, "make it one that can be read: `ffmpeg -i {} {}`", ".wav"),
+    "text": Kind(scenes.look, "save it as plain text in UTF-8"),
 }
 
 
@@ -142,12 +148,16 @@ class _Finding:
             return None
         kind = KINDS.get(self.setting.reads or "")
         try:
-            if kind and not kind.is_one(path):
-                instead = kind.instead and kind.instead.format(name=path.name, stem=path.stem)
-                self._report("T2I502", f"the file `{name}` is no {kind.what}", instead)
-                return None
+            if kind:
+                kind.look(path)
+        except MissingPackageError as fault:
+            self._report("T2I502", f"the file `{name}` can't be read: {fault}")
+            return None
         except OSError as fault:
             self._report("T2I502", f"the file `{name}` {paths.reason(fault)}")
+            return None
+        except ValueError as fault:
+            self._report("T2I502", str(fault), kind and kind.instead(path))
             return None
         return self._named(str(path))
 

@@ -7,6 +7,7 @@ there are texts.
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes import catalog
@@ -153,8 +154,9 @@ class _Wiring:
         if isinstance(read, list) and changes(read):
             return [self._outside(one, text, setting, item) for one, item in zip(read, value.value, strict=True)]
         if isinstance(read, Music):
-            file = self._file(read.file, text, setting, SONG, value.value["music"].place)
-            return replace(read, file=file) if file else None
+            place = value.value["music"].place
+            file = self._file(read.file, text, setting, SONG, place)
+            return self._heard(replace(read, file=file), place) if file else None
         names = isinstance(read, str) and (setting.reads or setting.loads)
         return self._file(read, text, setting, setting, value.place) if names else read
 
@@ -166,6 +168,15 @@ class _Wiring:
             return None
         self.named.append(named)
         return named.name
+
+    def _heard(self, music: Music, place: Place) -> Music | None:
+        try:
+            if Path(music.file).is_file():  # a picture's recipe may have come without it
+                music.listen()
+        except ValueError as fault:
+            self._report("T2I502", str(fault), place)
+            return None
+        return music
 
     def _together(self, text: NodeText, spec: Spec, settings: dict[str, Any]) -> None:
         """Whether the settings go together, where each for itself is right."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from t2iflow.nodes.perceptors.missing import MissingPackageError
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.keyframes import Keyframes, Schedule, schedules
 from t2iflow.pipelines.music import Music
@@ -20,10 +19,7 @@ def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
     for region in plan.regions:
         for name in region.members:
             for label, value in _changing(plan.graph.nodes[name], region):
-                try:
-                    yield from _drawn(label, value, region, width)
-                except (ValueError, MissingPackageError) as fault:
-                    yield label, str(fault)
+                yield from _drawn(label, value, region, width)
 
 
 def _changing(node: Node, region: Region) -> Iterator[tuple[str, Schedule]]:

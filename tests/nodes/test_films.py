@@ -26,7 +26,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.recipe import read_text
 from t2iflow.runner.opening import CARRIERS
-from tests.nodes.conftest import RunFolder
+from tests.nodes.conftest import Heard, RunFolder
 
 RECIPE = 't2iflow: 1\ntitle: Ein Fuchs = 狐; #1 \\ "x"\n\nnodes:\n  a: {use: x.y}\n'
 SPEC = read_spec(output.Video, "output")
@@ -98,7 +98,7 @@ def made(
     place.mkdir()
     folder = RunFolder(place)
     folder.recipe = RECIPE
-    video = output.Video(folder, *([part] if part else []), **settings)
+    video = output.Video(folder, Heard(), *([part] if part else []), **settings)
     for number in range(count):
         video(paint(number))
     video.close()
@@ -160,7 +160,7 @@ def test_every_kind_of_film_carries_its_recipe(kind: str, tmp_path: Path) -> Non
 @every_kind
 def test_a_recipe_may_be_long(kind: str, folder: RunFolder) -> None:
     folder.recipe = "t2iflow: 1\n# " + "long " * 20_000
-    video = output.Video(folder, **FILMS[kind])
+    video = output.Video(folder, Heard(), **FILMS[kind])
     video(levels(0))
     video.close()
     assert metadata.read_recipe(folder.written[0]) == folder.recipe
@@ -264,7 +264,7 @@ def test_each_size_that_is_not_refused_can_be_coded(kind: str, more: dict[str, A
     for number, (width, height) in enumerate([(1, 1), (2, 2), (16, 18), (17, 31), (32, 34), (33, 32)]):
         place = tmp_path / str(number)
         place.mkdir()
-        video = output.Video(RunFolder(place), **settings)
+        video = output.Video(RunFolder(place), Heard(), **settings)
         try:
             SPEC.fits((width, height), DEFAULTS | settings)
         except ValueError as fault:
@@ -297,18 +297,18 @@ nodes:
 
 
 def test_frames_of_another_size_are_refused(folder: RunFolder) -> None:
-    video = output.Video(folder)
+    video = output.Video(folder, Heard())
     video(levels(0))
     with pytest.raises(ValueError, match="frame 2 is 64 x 48, but those before it are 32 x 32"):
         video(levels(1, 64, 48))
-    again = output.Video(folder)
+    again = output.Video(folder, Heard())
     again.load_state_dict({"frames": 1})
     with pytest.raises(ValueError, match="frame 2 is 64 x 48"):
         again(levels(1, 64, 48))
 
 
 def test_of_a_batch_the_pictures_are_side_by_side(folder: RunFolder) -> None:
-    video = output.Video(folder)
+    video = output.Video(folder, Heard())
     video(Image(torch.cat([levels(number) for number in range(3)])))
     video.close()
     assert played(folder.written[0]).pictures[0].shape == (64, 64, 3)
@@ -355,7 +355,7 @@ def test_what_moves_is_half_way_in_a_frame_in_between(folder: RunFolder) -> None
     chance = torch.Generator().manual_seed(3)
     wall = torch.nn.functional.interpolate(torch.rand(1, 3, 6, 10, generator=chance), (96, 160), mode="bicubic")
     moved = [Image(wall[..., 16:80, start : start + 64].clamp(0, 1)) for start in range(40, 64, 3)]
-    video = output.Video(folder, file="film-%03d.png", fps=10, interpolate=20)
+    video = output.Video(folder, Heard(), file="film-%03d.png", fps=10, interpolate=20)
     for one in moved[::2]:
         video(one)
     video.close()
@@ -368,7 +368,7 @@ def test_what_moves_is_half_way_in_a_frame_in_between(folder: RunFolder) -> None
 
 
 def test_a_cut_stays_a_cut(folder: RunFolder) -> None:
-    video = output.Video(folder, file="film-%03d.png", fps=10, interpolate=50)
+    video = output.Video(folder, Heard(), file="film-%03d.png", fps=10, interpolate=50)
     for level in (0.1, 0.1, 0.1, 0.9, 0.9, 0.9):
         video(Image(torch.full((1, 3, 32, 32), level)))
     video.close()
@@ -389,13 +389,13 @@ def test_the_pictures_of_a_part_are_numbered_as_in_the_whole(tmp_path: Path) -> 
 
 
 def test_the_whole_can_be_made_after_a_part(folder: RunFolder, tmp_path: Path) -> None:
-    part = output.Video(folder, Part(1, 2))
+    part = output.Video(folder, Heard(), Part(1, 2))
     for number in range(4):
         part(levels(number))
     state = part.state_dict()
     part.close()
     assert order(folder.path("film.mp4")) == [1, 2]
-    whole = output.Video(folder)
+    whole = output.Video(folder, Heard())
     whole.load_state_dict(state)
     whole(levels(4))
     whole.close()
@@ -456,20 +456,27 @@ def test_the_same_sound_gives_the_same_bytes(kind: str, songs: Path, tmp_path: P
     assert digest(one) == digest(other)
 
 
-@pytest.mark.parametrize("start", [0.0, 2.5])
-def test_a_file_without_sound_is_refused_before_the_first_frame(start: float, folder: RunFolder, songs: Path) -> None:
+def test_a_film_of_a_silent_film_is_silent_and_that_is_said(folder: RunFolder, notes: Heard) -> None:
     silent = folder.place / "silent.mp4"
     source = ["-f", "lavfi", "-i", "color=red:s=32x32:d=3", str(silent)]
     subprocess.run([metadata.ffmpeg(), "-v", "error", *source], check=True)
-    for path in [silent, *([songs / "song.ogg"] if start else [])]:
-        with pytest.raises(ValueError, match=rf"nothing can be heard in `{path.name}`"):
-            output.Video(folder, sound=str(path), sound_start=start)
+    video = output.Video(folder, notes, sound=str(silent), sound_start=2.5)
+    assert notes.said == ["`silent.mp4` has no sound, so `film.mp4` has none either"]
+    video(levels(0))
+    video.close()
+    film = played(*folder.written)
+    assert (len(film.pictures), len(film.sound)) == (1, 0)
+
+
+def test_a_start_after_the_sound_is_refused_before_the_first_frame(folder: RunFolder, songs: Path) -> None:
+    with pytest.raises(ValueError, match=r"`song.ogg` ends before `sound_start`, 2.5 s"):
+        output.Video(folder, Heard(), sound=str(songs / "song.ogg"), sound_start=2.5)
 
 
 def test_what_is_no_sound_is_refused(folder: RunFolder) -> None:
     (folder.place / "list.mp3").write_text("ffconcat version 1.0\nfile song.mp3\n")
-    with pytest.raises(ValueError, match=r"`list.mp3` is no sound; WAV, MP3, FLAC or OGG, or a film"):
-        output.Video(folder, sound=str(folder.place / "list.mp3"))
+    with pytest.raises(ValueError, match=r"`list.mp3` is no sound; WAV, AIFF, MP3, AAC, FLAC or OGG, or a film"):
+        output.Video(folder, Heard(), sound=str(folder.place / "list.mp3"))
 
 
 @pytest.mark.parametrize(
@@ -507,7 +514,7 @@ def test_a_kill_while_the_film_is_written_leaves_nothing_half_and_it_can_be_made
     place.mkdir()
     folder = RunFolder(place)
     folder.recipe = RECIPE
-    first = output.Video(folder, **FILMS[kind])
+    first = output.Video(folder, Heard(), **FILMS[kind])
     for number in range(12):
         first(noise(number))
     state = first.state_dict()
@@ -516,7 +523,7 @@ def test_a_kill_while_the_film_is_written_leaves_nothing_half_and_it_can_be_made
         with pytest.raises(RuntimeError, match="ffmpeg could not make film"):
             first.close()
     assert [one.name for one in place.iterdir()] == [".frames"]
-    again = output.Video(folder, **FILMS[kind])
+    again = output.Video(folder, Heard(), **FILMS[kind])
     again.load_state_dict(state)
     again.close()
     (path,) = folder.written
@@ -527,7 +534,7 @@ def test_a_kill_while_the_film_is_written_leaves_nothing_half_and_it_can_be_made
 def test_a_film_that_is_there_stays_when_its_successor_fails(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    video = output.Video(folder)
+    video = output.Video(folder, Heard())
     video(levels(0))
     video.close()
     before = digest(folder.written[0])
@@ -539,7 +546,7 @@ def test_a_film_that_is_there_stays_when_its_successor_fails(
 
 
 def test_a_new_film_takes_the_place_of_the_old_one_at_once(folder: RunFolder) -> None:
-    video = output.Video(folder)
+    video = output.Video(folder, Heard())
     video(levels(0))
     video.close()
     before = digest(folder.written[0])
@@ -554,7 +561,7 @@ def test_no_program_is_waited_for_when_a_film_is_broken_off(folder: RunFolder, m
     slow = folder.path("ffmpeg")
     slow.write_text("#!/bin/sh\nexec sleep 15\n")
     slow.chmod(0o755)
-    video = output.Video(folder)
+    video = output.Video(folder, Heard())
     video(levels(0))
 
     def broken_off(path: Path) -> bytes:
@@ -570,10 +577,10 @@ def test_no_program_is_waited_for_when_a_film_is_broken_off(folder: RunFolder, m
 
 
 def test_an_interrupted_film_plays_as_far_as_it_came(folder: RunFolder, tmp_path: Path) -> None:
-    long = output.Video(folder)
+    long = output.Video(folder, Heard())
     for number in range(5):
         long(levels(number))
-    short = output.Video(folder)
+    short = output.Video(folder, Heard())
     short.load_state_dict({"frames": 2})
     short.close()
     assert order(folder.path("film.mp4")) == [0, 1]
@@ -581,13 +588,13 @@ def test_an_interrupted_film_plays_as_far_as_it_came(folder: RunFolder, tmp_path
 
 
 def test_a_killed_run_taken_up_again_ends_with_the_same_bytes(folder: RunFolder, tmp_path: Path) -> None:
-    first = output.Video(folder)
+    first = output.Video(folder, Heard())
     for number in range(3):
         first(levels(number))
     state = first.state_dict()
     first(levels(9))  # after the checkpoint, and not again
     first.close()  # interrupted
-    second = output.Video(folder)
+    second = output.Video(folder, Heard())
     second.load_state_dict(state)
     for number in range(3, 6):
         second(levels(number))
@@ -597,7 +604,7 @@ def test_a_killed_run_taken_up_again_ends_with_the_same_bytes(folder: RunFolder,
 
 @pytest.mark.parametrize("part", [Part(), Part(3, 5)])
 def test_a_film_without_frames_is_not_written(part: Part, folder: RunFolder) -> None:
-    output.Video(folder, part).close()
+    output.Video(folder, Heard(), part).close()
     assert folder.written == []
 
 

@@ -82,27 +82,20 @@ def _whole_png() -> bytes:
     ("data", "reason"),
     [
         (b"", "is empty"),
-        (b"not a picture at all", "not a picture"),
-        (b"GIF89a" + bytes(30), "not a picture"),
-        (_png(20000, 20000), "megapixels"),
+        (b"not a picture at all", "is no picture; PNG, JPEG"),
+        (b"GIF89a" + bytes(30), "is no picture"),
+        (_png(20000, 20000), "more memory than a picture may take"),
         (_png(10001, 10001), "10001 x 10001.*100 megapixels"),
-        (_png(1, 1, 16), "more than 8 bits"),
         (_whole_png()[:700], "damaged or cut short"),
         (_whole_png()[:60] + b"garbage" + _whole_png()[67:], "damaged or cut short"),
     ],
-    ids=["empty", "text", "gif", "bomb", "large", "16 bits", "short", "scrambled"],
+    ids=["empty", "text", "gif", "bomb", "large", "short", "scrambled"],
 )
 def test_a_file_that_is_no_sound_picture_is_refused(data: bytes, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(data)
     with pytest.raises(ValueError, match=rf"a\.png.*{reason}"):
         images.load(CPU, file=str(file))
-
-
-def test_16_bits_of_grey_are_refused(tmp_path: Path) -> None:
-    PIL.Image.new("I;16", (4, 4)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="more than 8 bits"):
-        images.load(CPU, file=str(tmp_path / "a.png"))
 
 
 def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:

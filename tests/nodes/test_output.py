@@ -29,7 +29,7 @@ def image(number: int = 1, height: int = 24, width: int = 32, seed: int = 0) -> 
 
 
 def film(folder: RunFolder, frames: int, name: str = "film.mp4", **settings: Any) -> Path:
-    video = output.Video(folder, file=name, **settings)
+    video = output.Video(folder, Heard(), file=name, **settings)
     for number in range(frames):
         video(image(seed=number))
     video.close()

@@ -109,8 +109,11 @@ def test_weights_are_not_copied(files: Path) -> None:
     [
         ("nowhere.mp4", "the file `nowhere.mp4` is not there"),
         ("folder", "the file `folder` is a folder, not a file"),
-        ("picture.png", "the file `picture.png` is no film (MP4, MOV, MKV, WebM, AVI or GIF)"),
-        ("song.wav", "the file `song.wav` is no film (MP4, MOV, MKV, WebM, AVI or GIF)"),
+        (
+            "picture.png",
+            "`picture.png` is no film; MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
+        ),
+        ("song.wav", "`song.wav` is no film; MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read"),
     ],
 )
 def test_a_file_that_is_no_film_is_told(film: str, what: str, told: Callable[..., str]) -> None:
@@ -121,11 +124,15 @@ def test_what_to_do_about_another_film_is_told(told: Callable[..., str]) -> None
     assert "`ffmpeg -i picture.png picture.mp4`" in told(film="picture.png")
 
 
-@pytest.mark.parametrize("story", ["film.gif", "other.txt", "long.txt"])
-def test_a_story_is_a_text_in_utf_8_that_is_not_too_long(story: str, told: Callable[..., str]) -> None:
+@pytest.mark.parametrize(
+    ("story", "why"),
+    [("film.gif", "is no text"), ("other.txt", "is no text in UTF-8"), ("long.txt", "is longer than 1 MB")],
+)
+def test_a_story_is_a_text_in_utf_8_that_is_not_too_long(story: str, why: str, told: Callable[..., str]) -> None:
     text = told(story=STORY.format(story))
     assert "T2I502" in text
-    assert f"the file `{story}` is no text (UTF-8, at most 1 MB)" in text
+    assert f"`{story}` {why}\n" in text
+    assert "save it as plain text in UTF-8" in text
 
 
 @pytest.mark.parametrize(
@@ -160,11 +167,25 @@ SIGNS = {
     "matroska": (b"\x1a\x45\xdf\xa3\x9fB\x86\x81",),
     "avi": (b"RIFF\x10\x27\0\0AVI LIST",),
     "gif": (b"GIF89a\x10\0", b"GIF87a\x10\0"),
-    "wav": (b"RIFF\x10\x27\0\0WAVEfmt ",),
+    "wav": (b"RIFF\x10\x27\0\0WAVEfmt ", b"RF64\xff\xff\xff\xffWAVEds64"),
     "flac": (b"fLaC\0\0\0\x22",),
     "ogg": (b"OggS\0\x02",),
-    "mp3": (b"ID3\x04\0", b"\xff\xfb\x90\x64"),
-    None: (b"", b"\xff", b"\xff\xf1\x50\x80", b"RIFF\x10\x27\0\0WEBPVP8 ", b"#EXTM3U\n", b"ffconcat version 1.0\n"),
+    "mp3": (b"ID3\x04\0\0\0\0\0\x01\0", b"\xff\xfb\x90\x64"),
+    "aac": (b"\xff\xf1\x50\x80",),
+    "aiff": (b"FORM\0\0\x10\0AIFFCOMM", b"FORM\0\0\x10\0AIFCFVER"),
+    "asf": (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),),
+    "flv": (b"FLV\x01\x05",),
+    "mpeg": (b"\0\0\x01\xbaD",),
+    "mpegts": (b"G@\0\x10".ljust(188, b"\0") + b"G", (bytes(4) + b"G").ljust(196, b"\0") + b"G"),
+    "apng": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17) + b"\0\0\0\x08acTL",),
+    None: (
+        b"",
+        b"\xff",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(60),
+        b"RIFF\x10\x27\0\0WEBPVP8 ",
+        b"#EXTM3U\n",
+        b"ffconcat version 1.0\n",
+    ),
 }
 
 
@@ -173,4 +194,4 @@ def test_films_and_sounds_are_known_by_how_they_begin(format: str | None, tmp_pa
     for head in SIGNS[format]:
         (tmp_path / "file").write_bytes(head)
         assert containers.sound(tmp_path / "file") == format
-        assert containers.film(tmp_path / "file") == (format if format in ("mov", "matroska", "avi", "gif") else None)
+        assert containers.film(tmp_path / "file") == (None if format in containers.HEARD else format)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
@@ -435,7 +436,7 @@ def test_text_from_elsewhere_has_its_own_name(tmp_path: Path) -> None:
 def test_a_relative_path_starts_where_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in ("base", "own", "here"):
         (tmp_path / place).mkdir()
-        (tmp_path / place / f"{place}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        PIL.Image.new("RGB", (4, 4)).save(tmp_path / place / f"{place}.png")
     node = "  {0}: {{use: images.load, file: {0}.png}}\n"
     base = "t2iflow: 1\ntitle: Base\nparams: {given: own.png}\nnodes:\n" + node.format("base")
     base += "  asked: {use: images.load, file: $given}\n"

@@ -157,7 +157,7 @@ class _Finding:
             self._report("T2I502", f"the file `{name}` {paths.reason(fault)}")
             return None
         except ValueError as fault:
-            self._report("T2I502", str(fault), kind and kind.instead(path))
+            self._report("T2I502", str(fault), kind.instead(path) if kind else None)
             return None
         return self._named(str(path))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, NewType, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Len
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from torch import Tensor
 
 from t2iflow.nodes import prompts

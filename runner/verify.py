@@ -14,7 +14,7 @@ import PIL.ImageSequence
 import torch
 from torch import Tensor
 
-from t2iflow.nodes import pictures, video
+from t2iflow.nodes import decoder, video
 from t2iflow.nodes.metadata import read_recipe
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner import folder, lock, provenance, session
@@ -162,8 +162,8 @@ def _pictures(path: Path) -> Iterator[Tensor]:
     if path.suffix.lower() not in STILL:
         raise ValueError("they are no pictures")
     with PIL.Image.open(path) as opened:
-        if opened.width * opened.height > pictures.MOST:
-            raise ValueError(f"more than {pictures.MOST // 10**6} megapixels are not read")
+        if opened.width * opened.height > decoder.MOST:
+            raise ValueError(f"more than {decoder.MOST // 10**6} megapixels are not read")
         for frame in PIL.ImageSequence.Iterator(opened):
             levels = frame.convert("RGBA")
             flat = torch.frombuffer(bytearray(levels.tobytes()), dtype=torch.uint8)

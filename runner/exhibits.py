@@ -30,25 +30,27 @@ def exhibits(plan: Plan, folder: Path, files: Sequence[Path], running: bool, fin
     rows = [path for path in files if path.suffix.lower() in PICTURES and path.name in strips]
     now = [folder / NOW] if running or not (finished or stills) else []
     shown = [path for path in (*films, *now, *stills, *rows) if path.is_file()]
-    return list(_figures(shown, folder, 0 if running else sum(MOST.values())))
+    return list(_figures(shown, folder, running))
 
 
-def _figures(shown: Sequence[Path], folder: Path, room: int) -> Iterator[str]:
+def _figures(shown: Sequence[Path], folder: Path, running: bool) -> Iterator[str]:
+    room = 0 if running else sum(MOST.values())
     for path in shown:
         kind, size = path.suffix.lower(), path.stat().st_size
         embedded = size <= min(MOST[kind], room)
         room -= size if embedded else 0
         source = data({**PICTURES, **FILMS}[kind], path.read_bytes()) if embedded else _dated(path, folder)
-        yield _figure(path, source, "" if embedded or path.name == NOW else " (beside this page)")
+        name = path.name if path.name != NOW else "as it is now" if running else "as it was when the run stopped"
+        yield _figure(path, source, name + ("" if embedded or path.name == NOW else " (beside this page)"))
 
 
-def _figure(path: Path, source: str, where: str) -> str:
-    name = escape("as it is now" if path.name == NOW else path.name)
+def _figure(path: Path, source: str, caption: str) -> str:
+    caption = escape(caption)
     if path.suffix.lower() in (".mp4", ".webm"):
         shape = f'<video src="{source}" controls loop playsinline preload="metadata"></video>'
     else:
-        shape = f'<img src="{source}" alt="{name}"{_width(path)}>'
-    return f"<figure>{shape}<figcaption>{name}{where}</figcaption></figure>"
+        shape = f'<img src="{source}" alt="{caption}"{_width(path)}>'
+    return f"<figure>{shape}<figcaption>{caption}</figcaption></figure>"
 
 
 def _width(path: Path) -> str:

@@ -11,8 +11,8 @@ from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Ste
 
 EVERY = 2.0
 """Seconds between two writings, at least."""
-SHARE = 0.007
-"""How much of a run's time may be spent on writing."""
+SHARE, ADVANCE = 0.005, 0.2
+"""How much of a run's time may be spent on writing, and how many seconds of it in advance: at first people look most."""
 
 
 class Budget:
@@ -20,6 +20,8 @@ class Budget:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._began = clock()
+        self._spent = 0.0
         self._next = -math.inf
 
     def allows(self) -> bool:
@@ -34,7 +36,8 @@ class Budget:
             yield
         finally:
             ended = self._clock()
-            self._next = ended + max(EVERY, (ended - began) / SHARE)
+            self._spent += ended - began
+            self._next = max(ended + EVERY, self._began + (self._spent - ADVANCE) / SHARE)
 
 
 class Pace:

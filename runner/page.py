@@ -41,13 +41,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Told:
-    """All that a page tells of a run; `graph` is its drawing, `losses` are by optimiser, and so are `steps`, how many
-    each was to take."""
+    """All that a page shows of a run; `graph` is its drawing, `versions` are what it ran on, `losses` are by optimiser,
+    and so are `steps`, how many each was to take."""
 
     plan: Plan
     recipe: str
     folder: Path
     graph: str
+    versions: Mapping[str, str]
     started: Started | None
     state: Ended | Running
     losses: Mapping[str, Curves] = field(default_factory=dict)
@@ -92,7 +93,8 @@ def state(told: Told) -> Iterator[str]:
     if isinstance(told.state, Running):
         yield _live(told.state, told.folder)
     elif told.state.how != "finished":
-        message = f"\n{told.state.message}" if told.state.message else ""
+        message = told.state.message.removeprefix("interrupted; ")
+        message = f"\n{message[:1].upper()}{message[1:]}" if message else ""
         kind = "warn" if told.state.how == "part" else "bad"
         yield f'<div class="how {kind}"><b>{HOW[told.state.how]}</b>{escape(message)}</div>'
     warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")
@@ -179,7 +181,7 @@ def facts(told: Told) -> Iterator[str]:
         taken = max(told.losses[node][TOTAL]) + 1 if node in told.losses else 0
         found[f"steps of {node}"] = str(steps) if taken == steps else f"{taken} of {steps}"
     found["seed"] = told.plan.graph.recipe.seed
-    found |= _lock(told.folder)
+    found |= told.versions
     found["run again"] = f"t2iflow run {shlex.quote(str(told.folder / 'recipe.yaml'))}"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
@@ -193,10 +195,11 @@ def _tables(folder: Path) -> list[Path]:
     return [path for path in (folder / "losses.csv", folder / "events.jsonl") if path.is_file()]
 
 
-def _lock(folder: Path) -> dict[str, str]:
-    """Versions, as the lock of the run has them."""
+def versions(folder: Path) -> dict[str, str]:
+    """What a run ran on, as its lock has it."""
     try:
         lock = yaml.safe_load((folder / "lock.yaml").read_text("utf-8"))
-        return {"python": lock["python"], "platform": lock["platform"], **lock["packages"]}
-    except (OSError, yaml.YAMLError, TypeError, KeyError):  # it may have been edited
+        packages = ", ".join(f"{name} {version}" for name, version in lock["packages"].items())
+        return {"python": lock["python"], "platform": lock["platform"], "packages": packages}
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):  # it may have been edited
         return {}

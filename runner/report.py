@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, 
 from t2iflow.runner.exhibits import NOW
 from t2iflow.runner.losses import Losses
 from t2iflow.runner.pace import Budget, Pace
-from t2iflow.runner.page import Running, Told, page
+from t2iflow.runner.page import Running, Told, page, versions
 from t2iflow.runner.snapshots import Snapshots, png, replace, small
 
 NAME = "report.html"
@@ -61,7 +61,7 @@ class Report:
         self._pace(event)
         if isinstance(event, Ended):
             self._end(event)
-        elif isinstance(event, Started) or self._budget.allows():
+        elif self._budget.allows():
             self._refresh()
 
     def keep(self) -> None:
@@ -156,6 +156,7 @@ class Report:
             self._recipe,
             self._folder,
             self._drawn,
+            self._versions,
             self._started,
             state,
             self._losses.curves(),
@@ -165,6 +166,10 @@ class Report:
             list(self._files),
         )
         replace(self._folder / NAME, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
+
+    @cached_property
+    def _versions(self) -> Mapping[str, str]:
+        return versions(self._folder)
 
     @cached_property
     def _drawn(self) -> str:

@@ -141,7 +141,7 @@ def test_a_run_that_did_not_finish_says_so_and_shows_where_it_stopped(
     page = ended(made, tmp_path, how, "out of something")
     assert words in page.words
     assert "out of something" in page.words
-    assert [image["alt"] for image in page.all("img")] == ["as it is now", "step 0"]
+    assert [image["alt"] for image in page.all("img")] == ["as it was when the run stopped", "step 0"]
     assert decoded(page.all("img")[0]["src"]).getpixel((0, 0)) == (2, 2, 2)  # 7 of 1000
     assert "8 of 1000" in page.words
 

@@ -94,7 +94,7 @@ def state(told: Told) -> Iterator[str]:
         yield _live(told.state, told.folder)
     elif told.state.how != "finished":
         message = told.state.message.removeprefix("interrupted; ")
-        message = f"\n{message[:1].upper()}{message[1:]}" if message else ""
+        message = f"\n{message}" if message else ""
         kind = "warn" if told.state.how == "part" else "bad"
         yield f'<div class="how {kind}"><b>{HOW[told.state.how]}</b>{escape(message)}</div>'
     warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")

@@ -196,6 +196,6 @@ class Strip(_Gathered):
         """Write the picture."""
         if self._frames.count:
             path = self._folder.path(self._file)
-            whole = pictures.sheet(self._frames.read(), self._columns)
+            whole = pictures.sheet(self._frames.read(), self._columns, clear=True)
             pictures.write(whole, path, self._folder.recipe, self._quality)
             self._folder.wrote(path)

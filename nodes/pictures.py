@@ -103,14 +103,15 @@ def write(picture: PIL.Image.Image, path: Path, recipe: str, quality: int = 95) 
         elif path.suffix.lower() == ".webp":
             picture.save(fresh, "WEBP", quality=quality, method=4, exif=metadata.in_exif(recipe))
         else:
-            picture.save(fresh, "JPEG", quality=quality, subsampling=0, exif=metadata.in_exif(recipe))
+            over(picture, "white").save(fresh, "JPEG", quality=quality, subsampling=0, exif=metadata.in_exif(recipe))
 
 
-def sheet(pictures: list[PIL.Image.Image], columns: int) -> PIL.Image.Image:
-    """Pictures of one size side by side, row by row."""
+def sheet(pictures: list[PIL.Image.Image], columns: int, clear: bool = False) -> PIL.Image.Image:
+    """Pictures of one size side by side, row by row; what the last row lacks is black, or transparent if `clear`."""
     width, height = pictures[0].size
     columns = min(columns, len(pictures))
-    whole = PIL.Image.new("RGB", (columns * width, math.ceil(len(pictures) / columns) * height))
+    mode = "RGBA" if clear and len(pictures) % columns else "RGB"
+    whole = PIL.Image.new(mode, (columns * width, math.ceil(len(pictures) / columns) * height))
     for number, picture in enumerate(pictures):
         whole.paste(picture, (number % columns * width, number // columns * height))
     return whole

@@ -12,7 +12,7 @@ from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Ste
 EVERY = 2.0
 """Seconds between two writings, at least."""
 SHARE, ADVANCE = 0.005, 0.2
-"""How much of a run's time may be spent on writing, and how many seconds of it in advance: at first people look most."""
+"""How much of a run's time may be spent on writing, and how many seconds in advance: at first people look most."""
 
 
 class Budget:

@@ -137,20 +137,22 @@ def test_a_strip_without_snapshots_is_not_written(folder: RunFolder) -> None:
     assert folder.written == []
 
 
-def test_a_strip_shows_snapshots_row_by_row(folder: RunFolder) -> None:
-    strip = output.Strip(folder, columns=2)
+@pytest.mark.parametrize(("name", "rest"), [("strip.png", 0), ("strip.webp", 0), ("strip.jpg", 255)])
+def test_a_strip_shows_snapshots_row_by_row_and_nothing_where_there_are_none(
+    name: str, rest: int, folder: RunFolder
+) -> None:
+    strip = output.Strip(folder, file=name, columns=2)
     for level in (0.0, 0.4, 1.0):
         strip(Image(torch.full((1, 3, 4, 6), level)))
     strip.close()
-    with PIL.Image.open(folder.path("strip.png")) as sheet:
+    with PIL.Image.open(folder.path(name)) as sheet:
         assert sheet.size == (12, 8)
-        assert [sheet.getpixel(place) for place in ((5, 3), (6, 0), (0, 4), (11, 7))] == [
-            (0, 0, 0),
-            (102, 102, 102),
-            (255, 255, 255),
-            (0, 0, 0),
-        ]
-    assert metadata.read_recipe(folder.path("strip.png")) == RECIPE
+        seen = [sheet.convert("RGBA").getpixel(place) for place in ((2, 1), (9, 1), (2, 6), (9, 6))]
+    levels = [pixel[0] for pixel in seen[:3]]
+    assert levels == pytest.approx([0, 102, 255], abs=9)
+    assert seen[3][3] == rest
+    assert rest == 0 or min(seen[3]) > 245
+    assert metadata.read_recipe(folder.path(name)) == RECIPE
 
 
 # What others' files carry

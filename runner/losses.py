@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from t2iflow.nodes.whole import whole
 from t2iflow.runner.events import Fitting, Stepped
 
 NAME = "losses.csv"
@@ -113,11 +114,9 @@ class Losses:
 
     def _write_anew(self) -> None:
         columns = dict.fromkeys(term for row in self._rows for term in row.terms)
-        fresh = self._path.with_name(f".{self._path.name}")
-        fresh.unlink(missing_ok=True)
-        with fresh.open("x", encoding="utf-8", newline="") as file:
-            file.write(_lines([[*FIXED, *map(_column, columns)], *(_cells(row, columns) for row in self._rows)]))
-        fresh.replace(self._path)
+        lines = _lines([[*FIXED, *map(_column, columns)], *(_cells(row, columns) for row in self._rows)])
+        with whole(self._path) as fresh:
+            fresh.write_text(lines, encoding="utf-8", newline="")
         self._columns = columns
 
     def _append(self, rows: Iterable[Row]) -> None:

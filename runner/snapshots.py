@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.pictures import from_tensor
+from t2iflow.nodes.whole import whole
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner.events import Filmed, Fitting, Stepped
 
@@ -119,9 +120,6 @@ def png(picture: PIL.Image.Image) -> bytes:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and through no link."""
-    fresh = path.with_name(f".{path.name}")
-    fresh.unlink(missing_ok=True)
-    with fresh.open("xb") as file:
-        file.write(data)
-    fresh.replace(path)
+    """Write a file whole or not at all."""
+    with whole(path) as fresh:
+        fresh.write_bytes(data)

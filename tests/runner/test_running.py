@@ -1,6 +1,7 @@
 """While a run goes on there is a picture and a page to look at, which cost it next to nothing and claim no more than
 they know."""
 
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -102,17 +103,19 @@ def test_the_picture_stays_when_a_run_is_interrupted_and_goes_when_it_is_resumed
 def test_a_page_that_cannot_be_written_is_no_reason_to_fail(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = Path.replace
+    rename, refused = os.replace, []
 
-    def full(path: Path, target: Path) -> Path:
+    def full(path: Path, target: Path) -> None:
         if name in str(target):
+            refused.append(target)
             raise OSError(28, "No space left on device")
-        return rename(path, target)
+        rename(path, target)
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     outcome = run(tmp_path, lambda event: None)
     assert outcome.code == 0, outcome.message
     assert (outcome.folder / "picture.png").is_file()
+    assert refused
 
 
 @pytest.mark.usefixtures("always")

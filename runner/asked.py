@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from t2iflow.nodes.prompts import read_prompt
 from t2iflow.nodes.scenes import Timetable, read_scenes
 from t2iflow.pipelines.graph import Node
-from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.keyframes import Keyframes, Moment
 from t2iflow.pipelines.plan import Plan
 
 
@@ -29,7 +30,8 @@ def asked(plan: Plan) -> list[Asked]:
 
 
 def _texts(node: Node, plan: Plan) -> Iterator[Asked]:
-    yield from _weighted(node.settings.get("prompt") or (), _keyframe(node, plan))
+    if prompt := node.settings.get("prompt"):
+        yield from _weighted(prompt, _keyframe(node, plan))
 
 
 def _scenes(node: Node, plan: Plan) -> Iterator[Asked]:
@@ -46,10 +48,18 @@ def _scenes(node: Node, plan: Plan) -> Iterator[Asked]:
 
 
 def _weighted(prompt: Any, when: str) -> Iterator[Asked]:
-    if isinstance(prompt, dict):
-        yield from (Asked(str(text), float(weight), when) for text, weight in prompt.items())
-    else:
-        yield from (Asked(str(text), None, when) for text in ([prompt] if isinstance(prompt, str) else prompt))
+    """The texts of a prompt; a list may hold texts that change over time."""
+    changing = [one for one in prompt if isinstance(one, Keyframes)] if isinstance(prompt, list) else []
+    for one in changing:
+        for moment, text in one.points:
+            yield from _weighted(text, _at(moment, one.over or "step"))
+    if steady := [one for one in prompt if one not in changing] if changing else prompt:
+        for text, weight, _ in read_prompt(steady):
+            yield Asked(text, weight if weight != 1 or isinstance(prompt, dict) else None, when)
+
+
+def _at(moment: Moment, clock: str) -> str:
+    return f"at {moment}" if moment.unit else f"at {clock} {moment}"
 
 
 def _keyframe(node: Node, plan: Plan) -> str:
@@ -60,7 +70,7 @@ def _keyframe(node: Node, plan: Plan) -> str:
         return ""
     moment, _ = position.points[int(node.name.rpartition(".")[2])]
     clock = position.over or _length(node, plan)[1]
-    return f"at {moment}" if moment.unit else f"at {clock} {moment}"
+    return _at(moment, clock)
 
 
 def _length(node: Node, plan: Plan) -> tuple[int, str]:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
+from t2iflow.nodes.prompts import read_prompt
 from t2iflow.pipelines.graph import Graph
 
 LENGTH = 32
@@ -28,9 +29,10 @@ def _prompt(graph: Graph) -> str:
 
 
 def _first(prompt: Any) -> str:
-    if isinstance(prompt, list | dict):
-        prompt = next(iter(prompt), "")
-    return prompt if isinstance(prompt, str) else ""
+    try:
+        return read_prompt(prompt)[0].text
+    except ValueError:  # none, or one that changes over time
+        return ""
 
 
 def _slug(text: str) -> str:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from t2iflow.nodes import video
 from t2iflow.nodes.perceptors import sources
 from t2iflow.nodes.perceptors.missing import MissingPackageError
 from t2iflow.nodes.perceptors.sizes import size
+from t2iflow.nodes.prompts import read_prompt, reading
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.store.content import amount
 from t2iflow.pipelines.graph import Node
@@ -66,7 +68,15 @@ def _prompts(plan: Plan) -> Iterator[tuple[str, str]]:
     """What nodes that run are asked for."""
     for name, text in plan.graph.recipe.nodes.items():
         if name not in plan.idle:
-            yield from ((name, flow(plain(value))) for key, value in text.values.items() if key in ASKING)
+            for key, value in text.values.items():
+                if key in ASKING:
+                    yield name, flow(plain(value)) + _reading(plan.graph.nodes[name].settings.get(key))
+
+
+def _reading(prompt: Any) -> str:
+    """How a text is read that has weights in it, or might have."""
+    read = reading(prompt, read_prompt(prompt)) if isinstance(prompt, str) else None
+    return f", {read}" if read else ""
 
 
 def _changed(change: Change) -> str:

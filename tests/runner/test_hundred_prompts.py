@@ -67,6 +67,15 @@ def test_a_note_is_made_once_though_a_prompt_changes_in_every_step(command: Comm
     lines = [line for line in told.err.splitlines() if line.startswith(("words:", "warning:"))]
     assert sum("read as" in line for line in lines) == 2
     assert len(lines) == len(set(lines))
+    assert told.folder is not None
+    page = (told.folder / "report.html").read_text("utf-8")
+    assert all(text in page for text in ("a fox", "rain", "at step 0", "snow", "at step 2"))
+
+
+def test_plan_says_how_a_text_with_weights_is_read(command: Command) -> None:
+    told = command("plan", CHANGING, "--set=words.prompt=a fox:2 | fog:-1")
+    assert '"a fox:2 | fog:-1", read as: a fox x 2, fog x -1' in told.out
+    assert "read as" not in command("plan", CHANGING, "--set=words.prompt=a fox").out
 
 
 CHANGING = """

@@ -128,8 +128,9 @@ def _aimless_cameras(graph: Graph) -> Iterator[Problem]:
                 camera.place,
                 hints=("join their motions in one: `camera.path` takes several, and goes from one to the next",),
             )
+    lent = {source.node for node in graph.nodes.values() for source in _motions(node)}
     for node in graph.nodes.values():
-        lends = any(source.node == node.name for other in graph.nodes.values() for source in _motions(other))
+        lends = node.name in lent
         if node.spec.role == "camera" and not node.wires.get("image") and not lends and node.name not in graph.torn:
             yield Problem(
                 "T2I412",
@@ -147,39 +148,36 @@ def _motions(node: Node) -> Iterator[Source]:
 
 
 def _mixed_perceptors(graph: Graph) -> Iterator[Problem]:
-    judges: dict[str, str | None] = {}
-
-    def judge(name: str) -> str | None:
-        """The perceptor that an embedding comes from."""
-        if name not in judges:
-            node = graph.nodes[name]
-            clips = {source.node for port, wires in node.wires.items() if port == "clip" for source in wires}
-            embeddings = [
-                source.node
-                for port, wires in node.wires.items()
-                if node.spec.ports[port].kind in (Seen, Wanted)
-                for source in wires
-            ]
-            found = clips or {one for other in embeddings if (one := judge(other))}
-            judges[name] = found.pop() if len(found) == 1 else None
-        return judges[name]
-
+    judges = _judges(graph)
     for node in graph.nodes.values():
-        ends = {
-            port: source.node
-            for port, wires in node.wires.items()
-            for source in wires
-            if node.spec.ports[port].kind in (Seen, Wanted)
-        }
-        perceptors = {name for end in ends.values() if (name := judge(end))}
+        ends = dict(_embeddings(node))
+        perceptors = {name for end in ends.values() if (name := judges.get(end))}
         if len(perceptors) > 1:
-            whose = ", ".join(f"`{port}` is from `{judge(end)}`" for port, end in ends.items())
+            whose = ", ".join(f"`{port}` is from `{judges.get(end)}`" for port, end in ends.items())
             yield Problem(
                 "T2I403",
                 f"node `{node.name}` compares what two perceptors made: {whose}",
                 node.place,
                 hints=("an embedding means something only to the perceptor that made it",),
             )
+
+
+def _judges(graph: Graph) -> dict[str, str]:
+    """The perceptor that each embedding comes from, where it is one."""
+    judges: dict[str, str] = {}
+    for node in map(graph.nodes.__getitem__, nx.topological_sort(graph.net)):
+        clips = {source.node for source in node.wires.get("clip", ())}
+        found = clips or {judges[end] for _, end in _embeddings(node) if end in judges}
+        if len(found) == 1:
+            judges[node.name] = found.pop()
+    return judges
+
+
+def _embeddings(node: Node) -> Iterator[tuple[str, str]]:
+    """The ports that take embeddings, and the nodes that these come from."""
+    for port, wires in node.wires.items():
+        if node.spec.ports[port].kind in (Seen, Wanted):
+            yield from ((port, source.node) for source in wires)
 
 
 def _shared_canvases(graph: Graph) -> Iterator[Problem]:
@@ -238,11 +236,12 @@ def _unfitting_sizes(graph: Graph) -> Iterator[Problem]:
 
 def _size(graph: Graph, node: Node) -> tuple[int, int] | None:
     """The size of the pictures that a node makes or takes, where settings tell."""
-    size = node.settings.get("size")
-    if isinstance(size, tuple):
-        return size
-    sources = node.wires.get("image")
-    return _size(graph, graph.nodes[sources[0].node]) if sources and sources[0].node in graph.nodes else None
+    while not isinstance(size := node.settings.get("size"), tuple):
+        sources = node.wires.get("image")
+        if not sources or sources[0].node not in graph.nodes:
+            return None
+        node = graph.nodes[sources[0].node]
+    return size
 
 
 def _too_many_passes(graph: Graph) -> Iterator[Problem]:
@@ -261,7 +260,8 @@ def _too_many_passes(graph: Graph) -> Iterator[Problem]:
 
 
 def _idle_every(graph: Graph) -> Iterator[Problem]:
-    found = scopes(graph).values()
+    rare = [node for node in graph.nodes.values() if node.every > 1]
+    found = scopes(graph).values() if rare else ()
     shown = {sink for scope in found for sink, _ in scope.shown}
     filming = {scope.camera.name for scope in found if scope.camera}
 
@@ -269,9 +269,9 @@ def _idle_every(graph: Graph) -> Iterator[Problem]:
         during = upstream(graph, fit.name, "loss", "image")
         return name not in nx.descendants(graph.net, fit.name) and bool(nx.ancestors(graph.net, name) & during)
 
-    for node in graph.nodes.values():
+    for node in rare:
         watching = node.spec.role == "sink" and any(looks_on(node.name, fit) for fit in optimizers(graph))
-        if node.every > 1 and not watching and node.name not in shown | filming:
+        if not watching and node.name not in shown | filming:
             yield Problem(
                 "T2I406",
                 f"`every` on node `{node.name}` has no meaning: it runs neither in the steps of an optimiser nor in the"

@@ -19,7 +19,7 @@ from t2iflow.pipelines.scopes import Scope, scopes
 def set_clocks(graph: Graph, problems: list[Problem]) -> Graph:
     """The graph with `over` filled in wherever a setting changes; what has no such clock is added to `problems`."""
     found = scopes(graph)
-    nodes = {name: _set(node, _clocks(node, found), graph, problems) for name, node in graph.nodes.items()}
+    nodes = {name: _set(node, found, graph, problems) for name, node in graph.nodes.items()}
     return replace(graph, nodes=nodes)
 
 
@@ -43,9 +43,10 @@ def _of_texts(node: Node) -> bool:
     return node.implicit and node.spec.name == "clip.blend"
 
 
-def _set(node: Node, clocks: dict[Over, Scope | None], graph: Graph, problems: list[Problem]) -> Node:
+def _set(node: Node, found: dict[str, Scope], graph: Graph, problems: list[Problem]) -> Node:
     if not node.scheduled:
         return node
+    clocks = _clocks(node, found)
     problems.extend(_wrong(node, clocks, graph))
     usual: Over = next(iter(clocks), "step")
     settings = {name: _over(value, usual) for name, value in node.settings.items()}

@@ -119,6 +119,14 @@ class Graph:
                     net.add_edge(source.node, node.name, port=port, once=node.spec.ports[port].once)
         return net
 
+    @cached_property
+    def flow(self) -> "nx.DiGraph[str]":
+        """Only the wires that are read at each call."""
+        flow: nx.DiGraph[str] = nx.DiGraph()
+        flow.add_nodes_from(self.nodes)
+        flow.add_edges_from((a, b) for a, b, wire in self.net.edges(data=True) if not wire["once"])
+        return flow
+
 
 def _free(path: PurePath, taken: set[str]) -> str:
     """A name in the folder of copies that is not taken, whether or not letters' case counts there."""

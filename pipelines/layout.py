@@ -16,6 +16,8 @@ CARD, ROW, GAP = 44.0, 74.0, 20.0
 PAD, HEAD, BETWEEN, SIDE = 14.0, 28.0, 8.0, 20.0
 """Pixels: above and below the cards of a band, for its heading, between bands, and at the sides."""
 SWEEPS = 12
+MOST = 8000
+"""Stand-ins of all wires together; where there would be more, wires run straight, or drawing would take minutes."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def arrange(
     rows: list[list[_Spot]] = [[] for _ in range(starts[-1])]
     for spot in spots.values():
         rows[spot.row].append(spot)
-    chains = [_chain(spots[start], spots[end], rows) for start, end in wires]
+    passed = sum(max(0, of[end] - of[start] - 1) for start, end in wires)
+    chains = [_chain(spots[start], spots[end], rows, straight=passed > MOST) for start, end in wires]
     for _ in range(SWEEPS):
         _untangle(rows)
     _place(rows)
@@ -75,16 +78,20 @@ def _rows(groups: Sequence[Sequence[str]], wires: Sequence[Pair]) -> tuple[list[
         own = dict.fromkeys(group, starts[-1])
         inside = [(start, end) for start, end in wires if start in own and end in own]
         for _ in own:
+            before = dict(own)
             for start, end in inside:
                 own[end] = max(own[end], own[start] + 1)
+            if own == before:
+                break
         rows.update(own)
         starts.append(1 + max(own.values(), default=starts[-1] - 1))
     return starts, rows
 
 
-def _chain(start: _Spot, end: _Spot, rows: list[list[_Spot]]) -> list[_Spot]:
-    """The spots of a wire, with stand-ins in the rows that it passes."""
-    chain = [start, *(_Spot(row, 6.0, passing=True) for row in range(start.row + 1, end.row)), end]
+def _chain(start: _Spot, end: _Spot, rows: list[list[_Spot]], straight: bool) -> list[_Spot]:
+    """The spots of a wire, with stand-ins in the rows that it passes, or `straight` through these."""
+    between = () if straight else range(start.row + 1, end.row)
+    chain = [start, *(_Spot(row, 6.0, passing=True) for row in between), end]
     for spot in chain[1:-1]:
         rows[spot.row].append(spot)
     for upper, lower in pairwise(chain):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.scopes import Looking, Scope, flow, scopes
+from t2iflow.pipelines.scopes import Looking, Scope, scopes
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,11 @@ def make_plan(graph: Graph) -> Plan:
     regions = {name: placing.region(scope) for name, scope in scopes(graph).items()}
     needed = _needed(graph, regions.values())
     # What changes by itself may be computed in several regions, in each for itself.
-    owners = {name: [fit for fit, region in regions.items() if name in region.members] or [name] for name in needed}
+    computed: dict[str, list[str]] = {}
+    for region in regions.values():
+        for name in region.members:
+            computed.setdefault(name, []).append(region.optimizer)
+    owners = {name: computed.get(name, [name]) for name in needed}
     contracted: nx.DiGraph[str] = nx.DiGraph()
     contracted.add_nodes_from(dict.fromkeys(owner for name in graph.nodes if name in needed for owner in owners[name]))
     for start, end in graph.net.edges():
@@ -166,9 +170,8 @@ class _Placing:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._flow = flow(graph)
         self.place = {name: index for index, name in enumerate(graph.nodes)}.__getitem__
-        self._ready = list(nx.lexicographical_topological_sort(self._flow, key=self.place))
+        self._ready = list(nx.lexicographical_topological_sort(graph.flow, key=self.place))
 
     def region(self, scope: Scope) -> Region:
         """The scope in order."""
@@ -204,8 +207,8 @@ class _Placing:
         """What changes by itself, and which a canvas starts from nevertheless: a film's first picture."""
         members = scope.stepping | scope.filming
         net = self._graph.net
-        starts = {a for a, b, wire in net.edges(data=True) if wire["once"] and b in members and a in members}
-        ahead = starts.union(*(nx.ancestors(self._flow, name) for name in starts))
+        starts = {a for a, _, wire in net.in_edges(members, data=True) if wire["once"] and a in members}
+        ahead = starts.union(*(nx.ancestors(self._graph.flow, name) for name in starts))
         return self._ordered((ahead & members) - scope.canvases)
 
     def _watches(self, looking: tuple[Looking, ...]) -> tuple[Watch, ...]:

@@ -5,7 +5,7 @@ changes by itself, and the loss, are computed at each step. A camera on the opti
 frame by frame; what it is aimed by, and the outputs that show what it gives on, are computed once a frame.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import networkx as nx
@@ -71,27 +71,20 @@ def upstream(graph: Graph, name: str, *ports: str) -> set[str]:
     return {found for found in _reaching(graph, name, ports) if graph.nodes[found].spec.role not in STOPS}
 
 
-def flow(graph: Graph) -> "nx.DiGraph[str]":
-    """Only the wires that are read at each call."""
-    net: nx.DiGraph[str] = nx.DiGraph()
-    net.add_nodes_from(graph.nodes)
-    net.add_edges_from((a, b) for a, b, wire in graph.net.edges(data=True) if not wire["once"])
-    return net
-
-
 def moved(graph: Graph, movers: set[str]) -> set[str]:
     """The movers and all that is computed from them."""
-    net = flow(graph)
-    return movers.union(*(nx.descendants(net, name) for name in movers))
+    return movers.union(*(nx.descendants(graph.flow, name) for name in movers))
 
 
 def scopes(graph: Graph) -> dict[str, Scope]:
     """The scope of each optimiser, in the order of the recipe."""
     camera = {filmed(graph, one): one for one in cameras(graph)}
-    return {fit.name: _scope(graph, fit, camera.get(fit.name)) for fit in optimizers(graph)}
+    sinks = {name: upstream(graph, name, *node.spec.ports) for name, node in graph.nodes.items() if _is_sink(node)}
+    return {fit.name: _scope(graph, fit, camera.get(fit.name), sinks) for fit in optimizers(graph)}
 
 
-def _scope(graph: Graph, fit: Node, camera: Node | None) -> Scope:
+def _scope(graph: Graph, fit: Node, camera: Node | None, sinks: Mapping[str, set[str]]) -> Scope:
+    """What one optimiser repeats; `sinks` are those of the whole graph, with what lies upstream of each."""
     loss, picture = upstream(graph, fit.name, "loss"), upstream(graph, fit.name, "image")
     canvases = {name for name in loss | picture if graph.nodes[name].spec.role == "canvas"}
     moving = moved(graph, canvases | _changing(graph, loss | picture))
@@ -100,8 +93,8 @@ def _scope(graph: Graph, fit: Node, camera: Node | None) -> Scope:
     after = nx.descendants(graph.net, fit.name)
     watching = tuple(
         _looking(graph, sink, paint | judge)
-        for sink in _sinks(graph)
-        if sink not in after and (upstream(graph, sink, *graph.nodes[sink].spec.ports) & (paint | judge))
+        for sink, ahead in sinks.items()
+        if sink not in after and ahead & (paint | judge)
     )
     scope = Scope(fit, frozenset(canvases), paint, judge, watching)
     if camera is None:
@@ -111,14 +104,14 @@ def _scope(graph: Graph, fit: Node, camera: Node | None) -> Scope:
     known = scope.stepping | aim | {camera.name}
     shown = tuple(
         _looking(graph, sink, known)
-        for sink in _sinks(graph)
+        for sink in sinks
         if camera.name in _reaching(graph, sink, graph.nodes[sink].spec.ports)
     )
     return replace(scope, camera=camera, aim=aim, shown=shown)
 
 
-def _sinks(graph: Graph) -> Iterator[str]:
-    return (name for name, node in graph.nodes.items() if node.spec.role == "sink")
+def _is_sink(node: Node) -> bool:
+    return node.spec.role == "sink"
 
 
 def _looking(graph: Graph, sink: str, known: frozenset[str]) -> Looking:

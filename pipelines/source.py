@@ -34,6 +34,8 @@ UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0001000
 LONE = re.compile("[\ud800-\udfff]")
 """Half of a pair of surrogates, which no file can hold."""
 
+TAG = re.compile(r"\S+")
+
 SWALLOWED = re.compile(r"[ \t]+#[^\s#]")
 """A comment as nobody writes it: `painting of #1 dog`."""
 
@@ -188,7 +190,7 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event, place, depth)
         if event.tag is not None:
-            tag = re.match(r"\S+", self.text[event.start_mark.index :])
+            tag = TAG.match(self.text, event.start_mark.index)
             self._report(
                 "T2I103",
                 "tags are refused: a recipe holds only texts, numbers, lists and mappings",
@@ -270,7 +272,7 @@ class _Reader:
     def _check_comment(self, event: Any, value: Any, place: Place) -> None:
         end = event.end_mark.index
         if isinstance(value, str) and event.style is None and SWALLOWED.match(self.text, end):
-            rest = self.text[end:].splitlines()[0].strip()
+            rest = self.lines[event.end_mark.line][event.end_mark.column :].strip()
             self._report(
                 "T2I113",
                 f"the text ends before {shown(rest)}: what follows ` #` is a comment",

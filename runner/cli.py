@@ -189,6 +189,9 @@ def plan(
     device: Device = "auto",
     draft: Draft = False,
     schedules: Annotated[bool, typer.Option("--schedules", help="Only draw what changes over time, larger.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Take a few steps, to know the time and memory that a run needs.")
+    ] = False,
 ) -> None:
     """Tell what would run, how often, on what, and which files it would write."""
     from t2iflow.runner.device import NoDeviceError
@@ -196,7 +199,7 @@ def plan(
 
     made = _plan(_request(context, words, settings, preset, seed), draft)
     try:
-        text = changing(made) if schedules else preview(made, device)
+        text = changing(made) if schedules else preview(made, device, measure)
     except NoDeviceError as fault:
         _fail(str(fault), USAGE)
     console.out().say(text)

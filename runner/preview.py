@@ -19,7 +19,7 @@ from t2iflow.pipelines.overlays import Change
 from t2iflow.pipelines.plan import Plan, Region
 from t2iflow.pipelines.resolved import flow
 from t2iflow.pipelines.settings import plain
-from t2iflow.runner import device, schedules
+from t2iflow.runner import device, estimate, schedules
 
 BARS, MANY_BARS = 24, 72
 """How many bars a schedule is drawn with, at most."""
@@ -31,8 +31,9 @@ ASKING = ("prompt", "scenes")
 """Settings that say what is to be painted."""
 
 
-def preview(plan: Plan, wanted: str) -> str:
-    """The plan in words, for the wanted device; NoDeviceError if that is not there."""
+def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
+    """The plan in words, for the wanted device; NoDeviceError if that is not there. How long it will take is known from
+    a run like it, or from a few steps that are taken to `measure` it."""
     where, why = device.choose(wanted)
     recipe = plan.graph.recipe
     parts = {
@@ -46,11 +47,22 @@ def preview(plan: Plan, wanted: str) -> str:
         "files read": list(_read(plan)),
         "missing": [f"{Path(one.name).name}: give it by {one.given}" for one in plan.graph.named if one.missing],
         "files written": _table((file, what) for file, what in _written(plan)),
+        "time and memory": _expected(plan, wanted, measure),
         "needed by no output": [*plan.idle, *recipe.unused],
     }
     return "\n".join(
         "\n".join([f"\n{title}:", *_indented(rows)] if title else rows) for title, rows in parts.items() if rows
     )
+
+
+def _expected(plan: Plan, wanted: str, measure: bool) -> list[str]:
+    try:
+        figures = estimate.measured(plan, wanted) if measure else estimate.known(plan, wanted)
+    except estimate.UnmeasuredError as fault:
+        return [f"could not be measured: {fault}"]
+    if figures is None:
+        return ["not known yet: no such run has been made here; `--measure` takes a few steps to find out"]
+    return [*_table(estimate.rows(plan, figures)), f"the formula: {estimate.FORMULA}"]
 
 
 def changing(plan: Plan) -> str:
@@ -174,14 +186,20 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
             what = f"{node.spec.name} {node.name}"
             if node.name in watching:
                 watch, region = watching[node.name]
-                what += f", shown {math.ceil(region.steps / watch.every) + 1} pictures"
+                what += f", shown {_length(node, math.ceil(region.steps / watch.every) + 1, 'pictures')}"
             if node.name in filming:
                 watch, shot = filming[node.name]
-                what += f", shown {math.ceil(shot.frames / shot.every / watch.every)} frames"
+                what += f", shown {_length(node, math.ceil(shot.frames / shot.every / watch.every), 'frames')}"
             file = node.settings["file"]
             yield from (
                 (str(one), what) for one in ([x for _, x in file.points] if isinstance(file, Keyframes) else [file])
             )
+
+
+def _length(node: Node, shown: int, what: str) -> str:
+    """How many pictures an output is shown, and how long a film of them is."""
+    fps, frames = node.settings.get("fps"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
+    return f"{shown} {what}" + (f", {max(frames, 1) / fps:.4g} s at {fps} fps" if isinstance(fps, int | float) else "")
 
 
 def _table(rows: Iterator[tuple[str, str]]) -> list[str]:

@@ -26,6 +26,7 @@ from t2iflow.runner.checkpoint import Checkpoint, DamagedError
 from t2iflow.runner.claim import FolderError, claim
 from t2iflow.runner.events import Ended, Listener, Noted, Started
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
+from t2iflow.runner.figures import Stopwatch
 from t2iflow.runner.link import Surroundings
 from t2iflow.runner.log import EventLog, LogFile
 from t2iflow.runner.loop import Cut, Loop, Stopped
@@ -111,7 +112,8 @@ class _Session:
 
     def run(self, listeners: Sequence[Listener], resumed: bool) -> Outcome:
         with closing(LogFile(self.path)) as log, self._signals(), self._threads(resumed) as notes:
-            self._tell = Audience([self.report, EventLog(log.write)], listeners)
+            watch = Stopwatch(self.plan, self.device)
+            self._tell = Audience([self.report, EventLog(log.write)], [watch, *listeners])
             self._tell(self._started(resumed))
             for note in notes:
                 self._tell(Noted("run", "warn", note))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from t2iflow.runner import figures
 from t2iflow.runner.cli import app
 
 COPY = """
@@ -35,6 +36,13 @@ class Told:
 
 
 Command = Callable[..., Told]
+
+
+@pytest.fixture(autouse=True)
+def _own_figures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of tests teach a person's own `plan` nothing."""
+    folder = tmp_path_factory.mktemp("figures")
+    monkeypatch.setattr(figures, "folder", lambda: folder)
 
 
 @pytest.fixture

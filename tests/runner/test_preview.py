@@ -21,7 +21,7 @@ def test_sizes_files_and_the_order_are_told(command: Command) -> None:
 
 def test_as_many_pictures_are_told_as_a_film_will_have(command: Command) -> None:
     told = command("plan", COPY)
-    assert "film.mp4 output.video film, shown 4 pictures" in lines(told.out)
+    assert "film.mp4 output.video film, shown 4 pictures, 0.1333 s at 30 fps" in lines(told.out)
 
 
 def test_a_schedule_is_drawn_from_its_least_to_its_greatest(command: Command) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -199,7 +200,8 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
 def _length(node: Node, shown: int, what: str) -> str:
     """How many pictures an output is shown, and how long a film of them is."""
     fps, frames = node.settings.get("fps"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
-    return f"{shown} {what}" + (f", {max(frames, 1) / fps:.4g} s at {fps} fps" if isinstance(fps, int | float) else "")
+    rate = float(fps) if isinstance(fps, Real) else 0.0
+    return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")
 
 
 def _table(rows: Iterator[tuple[str, str]]) -> list[str]:

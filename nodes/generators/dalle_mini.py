@@ -19,6 +19,7 @@ from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.generators.bart import PADDING, Reader, Sampling, Writer, built, draw
 from t2iflow.nodes.generators.dalle_decoders import layout_of
 from t2iflow.nodes.generators.taming import Painter
+from t2iflow.nodes.prompts import ending, quoted
 from t2iflow.nodes.store.filling import fill
 from t2iflow.nodes.store.obtaining import Weights
 
@@ -46,8 +47,8 @@ def tokens(prompt: str, weights: Weights, length: int, notes: Notes) -> Tensor:
         more = tokenizer.encode(SPACE + word).ids
         if len(numbers) + len(more) > length - 2:
             notes.warn(
-                f"DALL-E mini reads {length - 2} tokens of a prompt: {' '.join(words[:place])!r}, but no more of "
-                f"{' '.join(words[place:])!r}"
+                f"DALL-E mini reads {length - 2} tokens of a prompt: {ending(' '.join(words[:place]))!r}, but no more "
+                f"of {quoted(' '.join(words[place:]))}"
             )
             break
         numbers += more
@@ -63,10 +64,10 @@ def plain(prompt: str, notes: Notes) -> str:
     folded = unicodedata.normalize("NFKD", prompt.translate(CURLY)).casefold()
     text = folded.encode("ascii", "ignore").decode()
     if not text.strip():
-        raise ValueError(f"DALL-E mini reads English alone; of {prompt!r} nothing is left")
+        raise ValueError(f"DALL-E mini reads English alone; of {quoted(prompt)} nothing is left")
     lost = "".join(sign for sign in folded if not sign.isascii() and unicodedata.category(sign) not in SILENT)
     if lost:
-        notes.warn(f"DALL-E mini reads English alone, and no emoji: of {prompt!r} it does not see {lost!r}")
+        notes.warn(f"DALL-E mini reads English alone, and no emoji: of {quoted(prompt)} it does not see {quoted(lost)}")
     return text
 
 

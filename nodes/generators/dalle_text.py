@@ -11,6 +11,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes
+from t2iflow.nodes.prompts import ending, quoted
 
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 MERGES = 49152 - 256 - 2
@@ -33,8 +34,8 @@ def tokens(prompt: str, length: int, known: int, file: str | None, notes: Notes)
     if len(numbers) > length:
         cut = encoding.offsets[length - 1][1]
         notes.warn(
-            f"the prompt is {len(numbers)} tokens long, and the weights read {length}: {text[:cut]!r}, but no more of "
-            f"{text[cut:]!r}"
+            f"the prompt is {len(numbers)} tokens long, and the weights read {length}: {ending(text[:cut])!r}, but no "
+            f"more of {quoted(text[cut:])}"
         )
     return torch.tensor([(numbers + [0] * length)[:length]])
 

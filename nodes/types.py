@@ -72,7 +72,7 @@ Rate: TypeAlias = Annotated[
 def exact(rate: float) -> Ratio:
     """The ratio that a rate stands for: 29.97 and its like for NTSC's, which are 1000/1001 of a whole number."""
     whole = round(rate * 1.001)
-    return Ratio(whole * 1000, 1001) if abs(rate * 1.001 - whole) < 1e-3 else Ratio(rate).limit_denominator(100_000)
+    return Ratio(whole * 1000, 1001) if abs(rate * 1.001 - whole) < 5e-4 else Ratio(rate).limit_denominator(100_000)
 
 
 Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])]

@@ -139,7 +139,8 @@ def _coloured(subject: list[str], around: list[str]) -> str:
 def _passed(text: str, reading: Reading) -> str:
     """What of a prompt could not be read."""
     known = reading.understood | parts.stems(" ".join(colours.WORDS | colours.SCENES))
-    passed = shortened(", ".join(parts.unread(parts.spelled(text), known)))
+    late = [f"all after its first {parts.MOST} words"] if parts.cut(text) != text else []
+    passed = shortened(", ".join([*late, *parts.unread(parts.spelled(text), known)]))
     return f"; it can't read: {passed}" * bool(passed)
 
 

@@ -8,14 +8,15 @@ frame. To add one, write a function from its own settings to a motion and mark i
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Interval, Lt
 
-from t2iflow.nodes.filming import Camera, Framed, Move
+from t2iflow.nodes.filming import Camera, Framed, Move, sees
 from t2iflow.nodes.motion import Affine, Blended, Deep, Motion, Still
-from t2iflow.nodes.node import node
+from t2iflow.nodes.node import Joins, node, reached
 from t2iflow.nodes.perceptor import Clip
 from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.types import Count, Degrees, Fraction, Image, Mask, NonNegative, Positive
@@ -50,7 +51,7 @@ def _closes(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"`loop` can be at most half of the {settings['frames']} frames")
 
 
-def camera(aim: Callable[..., Motion]) -> type[Camera]:
+def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Camera]:
     """Make a camera node of a function from its own ports and settings to a motion."""
 
     def __init__(
@@ -90,7 +91,7 @@ def camera(aim: Callable[..., Motion]) -> type[Camera]:
     __call__.__annotations__ = {one.name: one.annotation for one in both if one.name != "self"} | {"return": Framed}
     doc = f"{inspect.cleandoc(aim.__doc__ or '')}\n{SHARED}"
     members = {"__init__": __init__, "__call__": __call__, "__doc__": doc, "__module__": aim.__module__}
-    return node(role="camera", check=_closes)(type(aim.__name__, (Camera,), members))
+    return node(role="camera", check=_closes, joins=joins)(type(aim.__name__, (Camera,), members))
 
 
 @camera
@@ -148,7 +149,13 @@ def depth(
     )
 
 
-@camera
+def _leads(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+    """Refuse a position behind the last motion."""
+    sees(wires, settings)
+    reached(settings["position"], wires["motions"], "motion")
+
+
+@partial(camera, joins=_leads)
 def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     """A camera that goes from one motion to the next.
 
@@ -156,15 +163,13 @@ def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     the third, counted from 0; for keyframes: `{0: 0, 60: 0, 80: 1}` changes from the first to the second between the
     frames 60 and 80.
     """
-    last = len(motions) - 1
-    if position > last:
-        raise ValueError(f"there is no motion at position {position:g}; the last of {last + 1} is at {last}")
-    before = min(int(position), max(last - 1, 0))
+    reached(position, len(motions), "motion")
+    before = min(int(position), max(len(motions) - 2, 0))
     part = position - before
     return Blended(motions[before], motions[before + 1], part) if part else motions[before]
 
 
-@node(role="camera")
+@node(role="camera", joins=sees)
 class Infinite(Camera):
     """A camera that zooms in without end, and never blurs: all frames are made of pictures at powers of `jump`.
 

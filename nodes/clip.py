@@ -13,10 +13,10 @@ from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes, Random, Tick
 from t2iflow.nodes.crops import Crops, boxes, whole
-from t2iflow.nodes.node import node
+from t2iflow.nodes.node import node, reached
 from t2iflow.nodes.perceptor import Clip, Composes, Seen, Wanted
 from t2iflow.nodes.perceptors.loading import Precision, load
-from t2iflow.nodes.perceptors.sources import find
+from t2iflow.nodes.perceptors.sources import check_published
 from t2iflow.nodes.prompts import Phrase, doubt, read_prompt, reading, shortened
 from t2iflow.nodes.scenes import Timetable, read_scenes
 from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath, Words
@@ -28,7 +28,7 @@ PerceptorName = Annotated[str, Reads("perceptor")]
 def _named(settings: Mapping[str, Any]) -> None:
     """Refuse a name that no perceptor has."""
     if settings["name"] != "lite" or settings["weights"] is not None:
-        find(settings["name"], settings["weights"])
+        check_published(settings["name"], settings["weights"])
 
 
 @node(check=_named)
@@ -134,15 +134,14 @@ def look(crops: Crops, clip: Clip) -> Seen:
     return replace(clip.look(crops.pixels), across=middle[:, 0] / middle[:, 2])
 
 
-@node
+@node(joins=lambda wires, settings: reached(settings["position"], wires["prompts"], "prompt"))
 def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
     """Between prompts: at `position` 1.5 half way from the second to the third, counted from 0; for keyframes.
 
     Blended are embeddings, on the sphere, where both prompts have as many texts, else the weights.
     """
+    reached(position, len(prompts), "prompt")
     last = len(prompts) - 1
-    if position > last:
-        raise ValueError(f"there is no prompt at position {position:g}; the last of {last + 1} is at {last}")
     before = min(int(position), max(last - 1, 0))
     return prompts[before].blend(prompts[min(before + 1, last)], position - before)
 

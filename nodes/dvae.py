@@ -18,7 +18,7 @@ from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.generators.cutting import cut
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
-from t2iflow.nodes.generators.grid import fits_known, grid
+from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
 from t2iflow.nodes.generators.sampling import drawn
 from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.node import node
@@ -88,7 +88,8 @@ class Canvas:
         self._parts = 2 if softmax == "interleaved" else 1
         self._rows = self._parted(self._decoder.rows)
         self._banned = torch.zeros(codes, device=device)
-        self._banned[_within(blacklist or [], codes)] = BANNED
+        remaining(blacklist or [], codes)
+        self._banned[blacklist or []] = BANNED
         self._banned = self._parted(self._banned)[:, None]
         self._finished = False
         if init is not None:
@@ -97,7 +98,7 @@ class Canvas:
             trained = random.normal(self._parts, places, codes // self._parts).to(device) + self._banned
         else:
             # The notebook never starts from the last code.
-            known = torch.tensor(range(codes - 1) if start == "codes" else _within(start, codes), device=device)
+            known = torch.tensor(range(codes - 1) if start == "codes" else within(start, codes), device=device)
             begun = known[random.integers(places, below=len(known)).to(device)]
             trained = self._banned.repeat(1, places, 1)
             trained[begun % self._parts, torch.arange(places, device=device), begun // self._parts] += 1
@@ -166,14 +167,6 @@ class Canvas:
     def _parted(self, rows: Tensor) -> Tensor:
         """Something of each code, (codes, ...), as (parts, codes of a part, ...)."""
         return torch.unflatten(rows, 0, (-1, self._parts)).transpose(0, 1).contiguous()
-
-
-def _within(numbers: list[int], codes: int) -> list[int]:
-    """The numbers; ValueError where there are no such codes."""
-    beyond = [number for number in numbers if number >= codes]
-    if beyond:
-        raise ValueError(f"there is no code {beyond[0]}: these weights have 0 to {codes - 1}")
-    return numbers
 
 
 def gumbel(normal: Tensor) -> Tensor:

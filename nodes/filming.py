@@ -1,7 +1,7 @@
 """What all cameras are: a film of an optimiser's picture, frame by frame."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -17,6 +17,12 @@ from t2iflow.nodes.types import Image, Loss
 Move = Literal["auto", "latent", "picture"]
 BEGINNINGS = 24
 """With how many frames a film that closes may begin; it takes the one where that is seen least."""
+
+
+def sees(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+    """Refuse what needs a perceptor where none is wired."""
+    if settings["resemble"] and wires.get("image") and not wires.get("clip"):
+        raise ValueError("`resemble` must know who sees: wire a perceptor to the camera, `clip: $clip`")
 
 
 class Framed(NamedTuple):
@@ -77,8 +83,7 @@ class Camera:
         """Begin a frame: the picture moved, and all that its steps need."""
         moved: Any = None
         if image is not None:
-            if resemble and clip is None:
-                raise ValueError("`resemble` must know who sees: wire a perceptor to the camera, `clip: $clip`")
+            sees({"image": 1, "clip": clip is not None}, {"resemble": resemble})
             self._motion, self._start, self._mix = motion, start, mix
             self.rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
             moved = self.moved(image)

@@ -5,7 +5,8 @@ as the notebooks do; those that judge the picture itself take the mean over its 
 size.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -167,7 +168,14 @@ def photographic(
     return Loss(((brightness - mean) ** 2 + (spread - contrast) ** 2 + (vivid - colour) ** 2).mean())
 
 
-@node
+def _weighed(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+    """Refuse weights that are not one a term."""
+    weights = settings["weights"]
+    if weights is not None and len(weights) != wires["terms"]:
+        raise ValueError(f"there are {wires['terms']} terms but {len(weights)} weights")
+
+
+@node(joins=_weighed)
 def total(terms: list[Loss], *, weights: list[float] | None = None) -> Loss:
     """The sum of several losses, each times its weight.
 
@@ -175,6 +183,5 @@ def total(terms: list[Loss], *, weights: list[float] | None = None) -> Loss:
     """
     if weights is None:
         weights = [1.0] * len(terms)
-    if len(weights) != len(terms):
-        raise ValueError(f"losses.total has {len(terms)} terms but {len(weights)} weights")
+    _weighed({"terms": len(terms)}, {"weights": weights})
     return Loss(torch.stack([term * weight for term, weight in zip(terms, weights, strict=True)]).sum())

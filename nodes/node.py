@@ -27,6 +27,7 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 Role = Literal["function", "canvas", "optimizer", "camera", "sink", "memory"]
 Check = Callable[[Mapping[str, Any]], object]
 Fits = Callable[[Size, Mapping[str, Any]], object]
+Joins = Callable[[Mapping[str, int], Mapping[str, Any]], object]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Mark:
     role: Role | None
     check: Check | None
     fits: Fits | None
+    joins: Joins | None = None
 
 
 @runtime_checkable
@@ -172,6 +174,11 @@ class Spec:
         if self._mark.fits is not None:
             self._mark.fits(size, settings)
 
+    def joins(self, wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+        """Raise ValueError where settings do not go with how many wires end at which port."""
+        if self._mark.joins is not None:
+            self._mark.joins(wires, settings)
+
     @property
     def _mark(self) -> Mark:
         mark: Mark = self.target.__node__  # type: ignore[attr-defined]
@@ -201,19 +208,35 @@ class Spec:
 @overload
 def node(target: Target) -> Target: ...
 @overload
-def node(*, role: Role = ..., check: Check = ..., fits: Fits = ...) -> Callable[[Target], Target]: ...
-def node(target: Any = None, *, role: Role | None = None, check: Check | None = None, fits: Fits | None = None) -> Any:
+def node(
+    *, role: Role = ..., check: Check = ..., fits: Fits = ..., joins: Joins = ...
+) -> Callable[[Target], Target]: ...
+def node(
+    target: Any = None,
+    *,
+    role: Role | None = None,
+    check: Check | None = None,
+    fits: Fits | None = None,
+    joins: Joins | None = None,
+) -> Any:
     """Mark a function or class as a node; it stays what it is and can be called and tested as such.
 
     `check` is called with the settings before anything runs, and raises ValueError where they do not go together;
-    `fits` with the size of the pictures that come, where that is known, and the settings.
+    `fits` with the size of the pictures that come, where that is known, and the settings; `joins` with the number of
+    wires at each port, and the settings.
     """
 
     def mark(target: Any) -> Any:
-        target.__node__ = Mark(role, check, fits)
+        target.__node__ = Mark(role, check, fits, joins)
         return target
 
     return mark if target is None else mark(target)
+
+
+def reached(position: float, count: int, what: str) -> None:
+    """Refuse a position, counted from 0, behind the last of so many things."""
+    if position > count - 1:
+        raise ValueError(f"there is no {what} at position {position:g}; the last of {count} is at {count - 1}")
 
 
 def is_node(thing: object) -> bool:

@@ -44,8 +44,8 @@ File = NewType("File", Path)
 """A file that a sink wrote."""
 
 
-Count: TypeAlias = Annotated[int, Ge(1)]
-Steps: TypeAlias = Annotated[int, Ge(1)]
+Count: TypeAlias = Annotated[int, Interval(ge=1, le=10**6)]
+Steps: TypeAlias = Annotated[int, Interval(ge=1, le=10**9)]
 Positive: TypeAlias = Annotated[float, Gt(0)]
 NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]

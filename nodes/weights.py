@@ -54,7 +54,8 @@ class File:
 
 @dataclass(frozen=True)
 class Record:
-    """Weights with a name: a file for each role of a family. The sides of their pictures are multiples of `factor`."""
+    """Weights with a name: a file for each role of a family. The sides of their pictures are multiples of `factor`, and
+    `codes` is how many codes they paint with, 0 where nobody says."""
 
     name: str
     family: str
@@ -62,6 +63,7 @@ class Record:
     licence: str
     files: Mapping[str, File]
     factor: int = 1
+    codes: int = 0
 
     @property
     def size(self) -> int:
@@ -89,8 +91,10 @@ MIN_DALLE = "https://huggingface.co/kuprel/min-dalle/resolve/main/"
 TAESD = "https://raw.githubusercontent.com/madebyollin/taesd/"
 
 
-def _vqgan(name: str, about: str, config: File, checkpoint: File, *, factor: int = 16, licence: str = "MIT") -> Record:
-    return Record(name, "vqgan", about, licence, {"config": config, "checkpoint": checkpoint}, factor)
+def _vqgan(
+    name: str, about: str, config: File, checkpoint: File, codes: int = 0, *, factor: int = 16, licence: str = "MIT"
+) -> Record:
+    return Record(name, "vqgan", about, licence, {"config": config, "checkpoint": checkpoint}, factor, codes)
 
 
 def _heibox(folder: str, path: str) -> str:
@@ -122,6 +126,7 @@ def _imagenet(codes: int, size: int, exact: bool, folder: str, config: str, chec
         f"VQGAN of ImageNet, {codes} codes",
         File(f"{stem}.yaml", configs, kept=dalle and f"{dalle}config.yml"),
         File(f"{stem}.ckpt", checkpoints, size, exact, kept=dalle and f"{dalle}model.ckpt"),
+        codes,
     )
 
 
@@ -132,6 +137,7 @@ def _openimages() -> Record:
         "VQGAN of OpenImages with 8192 Gumbel codes, for fine detail",
         File("vqgan_gumbel_f8_8192.yaml", configs),
         File("vqgan_gumbel_f8_8192.ckpt", checkpoints, 376_000_000),
+        8192,
         factor=8,
     )
 
@@ -153,6 +159,7 @@ def _wikiart(codes: int, size: int, mirror: str) -> Record:
         f"VQGAN of paintings, {codes} codes",
         File(f"wikiart_{codes}.yaml", config),
         File(f"wikiart_{codes}.ckpt", checkpoint, size),
+        codes,
         licence="not stated",
     )
 
@@ -175,7 +182,7 @@ def _dvae() -> Record:
         for role, size in sizes.items()
     }
     licence = "MIT, changed: asks to be named where it is used"
-    return Record("openai-dvae", "dvae", "OpenAI's discrete autoencoder of DALL-E, 8192 codes", licence, files, 8)
+    return Record("openai-dvae", "dvae", "OpenAI's discrete autoencoder of DALL-E, 8192 codes", licence, files, 8, 8192)
 
 
 def _dalle(name: str, about: str, suffix: str, digests: tuple[str, str], sizes: tuple[int, int]) -> Record:
@@ -217,9 +224,8 @@ def _small() -> Iterator[Record]:
             )
             for role, file in one["files"].items()
         }
-        yield Record(
-            name, one["family"], one["about"], "MIT; of what pictures: LICENSES.md beside them", files, one["factor"]
-        )
+        licence = "MIT; of what pictures: LICENSES.md beside them"
+        yield Record(name, one["family"], one["about"], licence, files, one["factor"], one.get("codes", 0))
 
 
 KNOWN: Mapping[str, Record] = {

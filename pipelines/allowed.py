@@ -105,7 +105,7 @@ def _list_in_words(schema: Mapping[str, Any]) -> str:
 
 def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
     phrases = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    yield from (f"{phrase} {schema[key]:g}" for key, phrase in phrases.items() if key in schema)
+    yield from (f"{phrase} {schema[key]:.10g}" for key, phrase in phrases.items() if key in schema)
 
 
 def _example(schema: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ import networkx as nx
 from t2iflow.nodes.ambient import Share
 from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.perceptor import Seen, Wanted
+from t2iflow.pipelines.fitting import unfitting
 from t2iflow.pipelines.graph import Graph, Node, Source
 from t2iflow.pipelines.keyframes import least, states
 from t2iflow.pipelines.limits import immoderate
@@ -32,6 +33,7 @@ def check(graph: Graph) -> Iterator[Problem]:
         yield from _unfitting_sizes(graph)
         yield from _too_many_passes(graph)
         yield from _idle_every(graph)
+        yield from unfitting(graph)
 
 
 def _makes_nothing(graph: Graph) -> Iterator[Problem]:

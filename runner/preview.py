@@ -145,7 +145,7 @@ def _perceptor(node: Node) -> str:
         source = sources.find(name, own)
         if source.file:
             return f"{name}, from {source.file}"
-        library = sources.package()
+        library = sources.catalogue() or sources.package()
         record = sources.published(library, source.architecture, source.tag)
     except (ValueError, MissingPackageError) as fault:
         return f"{name}: {fault}"

@@ -50,6 +50,7 @@ class Recipe:
     """As much as two cores get done in about an hour."""
     about: str
     factor: int = 1
+    codes: int = 0
 
 
 def _taesd(work: Path, device: torch.device, seed: int, course: Course) -> Autoencoder:
@@ -96,10 +97,10 @@ MODELS = {
         _taesd, Course(6500, 64, 96), Course(7000, 16, 80), "small decoder of our own, 12 numbers for 8 x 8 pixels", 8
     ),
     "vqgan": Recipe(
-        _coded(vqgan.Coder), Course(5000, 32, 128), Course(3600, 8, 64), "small VQGAN of our own, 1024 codes", 8
+        _coded(vqgan.Coder), Course(5000, 32, 128), Course(3600, 8, 64), "small VQGAN of our own, 1024 codes", 8, 1024
     ),
     "dvae": Recipe(
-        _coded(dvae.Coder), Course(6000, 32, 128), Course(4000, 8, 64), "small dVAE of our own, 1024 codes", 8
+        _coded(dvae.Coder), Course(6000, 32, 128), Course(4000, 8, 64), "small dVAE of our own, 1024 codes", 8, 1024
     ),
     "biggan": Recipe(
         _biggan, Course(4000, 32), Course(5000, 16), "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"
@@ -147,7 +148,8 @@ def main() -> None:
                 told = evaluate.evaluate(name, str(folder / "weights"), given.work)
                 print(name, *(f"{key} {value:.3f}" for key, value in told.items()))
             if given.what in ("ship", "all"):
-                shipping.ship(f"small-{name}", name, MODELS[name].about, MODELS[name].factor, folder / "weights")
+                model = MODELS[name]
+                shipping.ship(f"small-{name}", name, model.about, model.factor, model.codes, folder / "weights")
     except (PackageError, ModuleNotFoundError, ValueError) as fault:
         parser.exit(1, f"{fault}\n")
 

@@ -26,7 +26,7 @@ use them under those terms.
 """
 
 
-def ship(name: str, family: str, about: str, factor: int, weights: Path) -> None:
+def ship(name: str, family: str, about: str, factor: int, codes: int, weights: Path) -> None:
     """Copy the files of weights into the package, and tell of them in its list."""
     folder = SMALL / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -37,7 +37,13 @@ def ship(name: str, family: str, about: str, factor: int, weights: Path) -> None
         digest = sha256(path.read_bytes()).hexdigest()
         files[role] = {"name": path.name, "size": path.stat().st_size, "sha256": digest}
     told = json.loads(LIST.read_text(encoding="utf-8"))
-    told[name] = {"family": family, "about": about, "factor": factor, "files": files}
+    told[name] = {
+        "family": family,
+        "about": about,
+        "factor": factor,
+        **({"codes": codes} if codes else {}),
+        "files": files,
+    }
     LIST.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     LICENCES.write_text(licences(listed()), encoding="utf-8")
 

@@ -1,6 +1,6 @@
 """The grid of places from which a generator paints a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from t2iflow.nodes.types import Size
@@ -19,8 +19,30 @@ def grid(size: Size, factor: int) -> tuple[int, int]:
     return width // factor, height // factor
 
 
+def within(numbers: Iterable[int], codes: int) -> list[int]:
+    """The numbers; ValueError where there are no such codes."""
+    given = list(numbers)
+    beyond = [number for number in given if number >= codes]
+    if beyond:
+        raise ValueError(f"there is no code {beyond[0]}: these weights have 0 to {codes - 1}")
+    return given
+
+
+def remaining(blacklist: Iterable[int], codes: int) -> None:
+    """Refuse a blacklist with codes that there are not, or that leaves fewer than two."""
+    if codes - len(set(within(blacklist, codes))) < 2:
+        raise ValueError(f"these weights have {codes} codes, of which two have to stay")
+
+
 def fits_known(settings: Mapping[str, Any]) -> None:
-    """Refuse a `size` that weights of a known name don't paint; those of other names are asked when they are read."""
+    """Refuse a `size` that weights of a known name don't paint, and codes that they don't have.
+
+    Those of other names are asked when they are read.
+    """
     record = KNOWN.get(settings["weights"])
     if record is not None:
         grid(settings["size"], record.factor)
+    if record is not None and record.codes:
+        start = settings.get("start")
+        within(start if isinstance(start, list) else [], record.codes)
+        remaining(settings.get("blacklist") or [], record.codes)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder, ResnetBlock
 from torch import Tensor, nn
 
+from t2iflow.nodes.generators.grid import remaining
 from t2iflow.nodes.generators.normalization import normalized
 from t2iflow.nodes.store.filling import fill
 from t2iflow.nodes.store.obtaining import Weights
@@ -97,8 +98,7 @@ class VQGAN:
         self._weights, self._device, self._dtype = weights, device, dtype
         self.layout = Layout.read(weights.text("config"), weights.name)
         number = self.layout.n_embed
-        if max(without, default=0) >= number or number - len(set(without)) < 2:
-            raise ValueError(f"the weights `{weights.name}` have {number} codes, 0 to {number - 1}; two have to stay")
+        remaining(without, number)
         self._kept = torch.tensor(sorted(set(range(number)) - set(without)), device=device) if without else None
         painter = self._filled(Painter, "post_quant_conv.", "decoder.", f"quantize.{self.layout.book}.")
         # Apart from the network's own tensor, which changes its format with the others.

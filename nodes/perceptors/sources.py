@@ -4,6 +4,10 @@ import difflib
 import os
 import re
 import socket
+import sys
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -35,6 +39,9 @@ PATIENCE = 10.0
 PORTS = {"https": 443}
 
 WITHOUT = "The bundled perceptor `lite` needs no download: most recipes use it with `--preset lite`"
+
+LISTED = "t2iflow_open_clip_listed"
+"""The name under which open_clip's list of weights is imported, apart from open_clip."""
 
 FILES = (".pt", ".pth", ".bin", ".safetensors")
 CACHE = "~/.cache/clip"
@@ -81,6 +88,41 @@ def package() -> ModuleType:
         ) from fault
     module: ModuleType = open_clip
     return module
+
+
+@cache
+def catalogue() -> ModuleType | None:
+    """What open_clip publishes, read without open_clip itself, which a torchvision made for another torch breaks.
+
+    None where it is not installed, or keeps its list in another way.
+    """
+    found = find_spec("open_clip")
+    if found is None or not found.submodule_search_locations:
+        return None
+    package = ModuleType(LISTED)
+    package.__path__ = list(found.submodule_search_locations)
+    sys.modules[LISTED] = package
+    try:
+        module = import_module(f"{LISTED}.pretrained")
+        names = [path.stem for folder in package.__path__ for path in Path(folder).glob("model_configs/*.json")]
+    except Exception:  # of whatever kind: then the name is only known to be wrong when it is loaded
+        return None
+    module.list_models = lambda: names  # type: ignore[attr-defined]
+    lists = ("get_pretrained_cfg", "list_pretrained_tags_by_model")
+    return module if names and all(hasattr(module, name) for name in lists) else None
+
+
+def check_published(name: str, weights: str | None) -> None:
+    """ValueError, with near names, where open_clip has no such network or no such weights for it."""
+    source = find(name, weights)
+    library = None if source.architecture is None or name in OPENAI else catalogue()
+    if library is not None:
+        published(library, source.architecture, source.tag)
+
+
+def has_no_layers(name: str) -> bool:
+    """Whether a perceptor of this name is known to have no batch normalisation, as transformers have none."""
+    return name.startswith("ViT-") and not name.endswith(FILES)
 
 
 def published(library: ModuleType, architecture: str | None, tag: str) -> dict[str, Any]:

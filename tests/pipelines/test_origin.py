@@ -201,7 +201,7 @@ def test_a_foreign_recipe_asks_for_a_bearable_amount(refused: Callable[..., str]
     assert "asks for 268,536,000 pixels; it may have 67,108,864" in text
     assert "`--set canvas.size=...`" in text
     assert "asks for 1,000,000,000 steps; it may have 1,000,000" in text
-    assert "`--set cuts.size=...` or `--set cuts.count=...`" in refused(count="{0: 1, 100%: 100000000}")
+    assert "`--set cuts.size=...` or `--set cuts.count=...`" in refused(count="{0: 1, 100%: 1000000}")
     compiled("size=[16384, 16384]", "steps=1000000000", size="[9, 9]", count="1000")
     give = {"photo": "Downloads/photo.png", "story": "Downloads/texts/story.txt"}
-    compiled(at="anna", count="100000000", size="[16384, 16384]", **give)
+    compiled(at="anna", count="1000000", size="[16384, 16384]", **give)

@@ -36,7 +36,7 @@ def test_the_listing_has_every_node_with_its_first_sentence() -> None:
 def test_a_node_is_told_with_its_ports_settings_and_outputs() -> None:
     told = reference.about("cutouts.square")
     assert re.search(r"^  image +Image$", told, re.MULTILINE)
-    assert re.search(r"^  count +a whole number from 1 +default 32, may be keyframed$", told, re.MULTILINE)
+    assert re.search(r"^  count +a whole number from 1 to 1000000 +default 32, may be keyframed$", told, re.MULTILINE)
     assert re.search(r"^outputs:\n  .*Crops$", told, re.MULTILINE)
     assert "Squares of random size" in told
 

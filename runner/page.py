@@ -26,7 +26,7 @@ from t2iflow.runner.exhibits import data, exhibits, link
 from t2iflow.runner.losses import TOTAL, Curves
 from t2iflow.runner.snapshots import Snapshot
 
-HOW = {"part": "A part of the film.", "interrupted": "This run was interrupted.", "failed": "This run failed."}
+HOW = {"part": "A part of the film", "interrupted": "This run was interrupted", "failed": "This run failed"}
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,9 @@ def state(told: Told) -> Iterator[str]:
     if isinstance(told.state, Running):
         yield _live(told.state, told.folder)
     elif told.state.how != "finished":
-        message = told.state.message.removeprefix("interrupted; ")
-        message = f"\n{message}" if message else ""
+        message = told.state.message
+        goes_on = told.state.how == "interrupted" and message.startswith("interrupted")  # and says after how many steps
+        message = message.removeprefix("interrupted") if goes_on else f".\n{message}"
         kind = "warn" if told.state.how == "part" else "bad"
         yield f'<div class="how {kind}"><b>{HOW[told.state.how]}</b>{escape(message)}</div>'
     warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")

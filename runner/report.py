@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from t2iflow.nodes import pictures
@@ -116,10 +117,10 @@ class Report:
 
     def _refresh(self) -> None:
         """Write the picture and the page as they are now; a disk that takes no more is no reason for a run to fail."""
-        seen = self._seen()
+        self._wait()
         with self._budget.spending(), contextlib.suppress(OSError):
             self.keep()
-            self._show(seen)
+            self._show(self._seen())
             self._write(Running(str(self._pace), self._pace.part, time.time()))
 
     def _end(self, ended: Ended) -> None:
@@ -139,8 +140,14 @@ class Report:
         with contextlib.suppress(OSError):
             (self._folder / NOW).unlink(missing_ok=True)
 
+    def _wait(self) -> None:
+        """Let a GPU finish the step that it is at, which is no cost of the page's."""
+        with contextlib.suppress(RuntimeError):
+            if self._image is not None and self._image.is_cuda:
+                torch.cuda.synchronize(self._image.device)
+
     def _seen(self) -> Tensor | None:
-        """The last picture, on the CPU; waits for the device, which is no cost of the page's."""
+        """The last picture, on the CPU."""
         with contextlib.suppress(RuntimeError):  # a device that failed may give nothing back
             if self._image is not None:
                 return small(self._image, SIDE // math.ceil(math.sqrt(len(self._image))))

@@ -146,10 +146,21 @@ def test_a_run_that_did_not_finish_says_so_and_shows_where_it_stopped(
     assert "8 of 1000" in page.words
 
 
-def test_a_run_that_fails_at_a_node_leaves_a_page(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
-    told = command("run", COPY.replace("images.noise, size: [24, 24], kind: fractal", "images.load, file: broken.png"))
-    assert told.code == 1
+BROKEN = """
+from t2iflow.nodes.node import node
+from t2iflow.nodes.types import Image
+
+@node
+def broken() -> Image:
+    \"\"\"Fail.\"\"\"
+    raise ValueError("the cable is loose")
+"""
+
+
+def test_a_run_that_fails_at_a_node_leaves_a_page(command: Command, plugin: Callable[[str], None]) -> None:
+    plugin(BROKEN)
+    told = command("run", COPY.replace("images.noise, size: [24, 24], kind: fractal", "mine.broken"))
+    assert told.code == 1, told.err
     assert told.folder
     assert "This run failed." in Page((told.folder / "report.html").read_text(encoding="utf-8")).words
 

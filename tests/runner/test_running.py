@@ -85,7 +85,7 @@ def test_the_picture_stays_when_a_run_is_interrupted_and_goes_when_it_is_resumed
     outcome = run(tmp_path, stop, COPY.replace("still:", "later:").replace("output.image, ", "output.strip, "))
     assert outcome.code == session.INTERRUPTED
     page = (outcome.folder / "report.html").read_text("utf-8")
-    assert "This run was interrupted." in page
+    assert "This run was interrupted</b> after 4 of 6 steps" in page
     assert 'alt="as it was when the run stopped"' in page
     with PIL.Image.open(outcome.folder / "now.png") as picture:
         assert picture.size == (24, 24)

@@ -66,7 +66,7 @@ def run(
     settings: Settings = None,
     preset: Presets = None,
     seed: Seed = None,
-    out: Annotated[Path, typer.Option("--out", help="Where run folders are made.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where run folders are made.")] = Path("runs"),
     device: Device = "auto",
     draft: Draft = False,
     frames: Frames = None,
@@ -209,7 +209,7 @@ def plan(
 def show(
     context: typer.Context,
     words: Words = None,
-    stage: Annotated[str, typer.Option(help="recipe, resolved, graph or plan.")] = "resolved",
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="recipe, resolved, graph or plan.")] = "resolved",
     settings: Settings = None,
     preset: Presets = None,
     seed: Seed = None,
@@ -234,7 +234,7 @@ def show(
 def graph(
     context: typer.Context,
     words: Words = None,
-    form: Annotated[str, typer.Option("--format", help="term, mermaid, dot or svg.")] = "term",
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="term, mermaid, dot or svg.")] = "term",
     settings: Settings = None,
     preset: Presets = None,
     seed: Seed = None,
@@ -379,7 +379,7 @@ def _plan(request: "Request", draft: bool = False, lacking: bool = True) -> "Pla
         console.err().say(render(fault.problems, fault.sources))
         raise typer.Exit(INVALID) from None
     for note in made.graph.recipe.notes:
-        console.err().say(f"note: {note}")
+        console.err().prose(f"note: {note}")
     return made
 
 
@@ -430,7 +430,7 @@ def _tell_end(outcome: "Outcome", debug: bool) -> None:
     if outcome.fault and debug:
         console.err().say("".join(traceback.format_exception(outcome.fault)))
     if outcome.message:
-        console.err().say(*([] if outcome.code == OK or outcome.code >= HUNG_UP else ["error: "]), outcome.message)
+        console.err().prose(*([] if outcome.code == OK or outcome.code >= HUNG_UP else ["error: "]), outcome.message)
     if (outcome.folder / NAME).exists():
         console.err().say(f"report: {outcome.folder / NAME}")
 
@@ -446,5 +446,5 @@ def _shipped(name: str) -> Path:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    console.err().say(f"error: {text}")
+    console.err().prose(f"error: {text}")
     raise typer.Exit(code)

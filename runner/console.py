@@ -4,6 +4,7 @@ printed."""
 import codecs
 import io
 import sys
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from rich.console import Console as RichConsole
@@ -30,8 +31,18 @@ class Console(RichConsole):
 
     def say(self, *parts: Part) -> None:
         """Print a line; the terminal breaks a long one, so that it can be copied whole."""
-        cleaned = [printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
-        self.print(Text.assemble(*cleaned), soft_wrap=True)
+        self.print(_assembled(parts), soft_wrap=True)
+
+    def prose(self, *parts: Part) -> None:
+        """Print lines that a terminal shows broken between words; an indented one is a command, to be copied whole."""
+        for line in _assembled(parts).split("\n", allow_blank=True):
+            self.print(line, soft_wrap=not self.is_terminal or line.plain.startswith(" "))
+
+
+def _assembled(parts: Iterable[Part]) -> Text:
+    return Text.assemble(
+        *(printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts)
+    )
 
 
 def out() -> Console:

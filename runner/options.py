@@ -37,13 +37,15 @@ Seed = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--seed", metavar="NUMBER", help="Another seed, another picture; `random` draws one."),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")]
 Draft = Annotated[bool, typer.Option("--draft", help="Try a film: half the size, few steps, every fifth frame.")]
 Frames = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--frames", metavar="A..B", help="Make only a part of the film, such as 10..20; then `resume` it."),
 ]
-SaveEvery = Annotated[float, typer.Option("--checkpoint", min=0, help="Seconds between checkpoints.")]
+SaveEvery = Annotated[
+    float, typer.Option("--checkpoint", min=0, metavar="SECONDS", help="Seconds between checkpoints.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of what fails.")]
 LOOSE = {"ignore_unknown_options": True}

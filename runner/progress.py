@@ -87,7 +87,9 @@ class Reporter:
             self._bar.finish(event.steps)
 
     def _noted(self, event: Noted) -> None:
-        self._console.say(*([("warning: ", "yellow")] if event.level == "warn" else []), f"{event.node}: {event.text}")
+        self._console.prose(
+            *([("warning: ", "yellow")] if event.level == "warn" else []), f"{event.node}: {event.text}"
+        )
 
     def _wrote(self, event: Wrote) -> None:
         self._console.say("wrote ", (str(event.path), "bold"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from t2iflow.runner.cli import main
+from t2iflow.runner.console import Console
 from tests.runner.conftest import COPY, Command
 
 MOVES = "\x1b[2J\x1b]0;owned\x07\u202e"
@@ -46,3 +47,17 @@ def test_a_run_in_a_folder_whose_name_is_not_utf8_ends_well(command: Command, tm
     told = command("run", "caf\udce9/caf\udce9.yaml", "--out", str(odd / "runs"), "--set", "steps=1")
     assert told.code == 0
     assert len(list(odd.glob("runs/*/report.html"))) == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_prose_is_broken_between_words_on_a_terminal_and_commands_are_not(terminal: bool) -> None:
+    screen = io.StringIO()
+    words, command = (
+        "what it can't read changes nothing in the picture",
+        "  t2iflow resume runs/2026-11-29_014240-hello",
+    )
+    Console(file=screen, width=20, force_terminal=terminal, color_system=None).prose(f"{words}; go on:\n{command}")
+    lines = screen.getvalue().splitlines()
+    assert command in lines
+    assert (f"{words}; go on:" in lines) is not terminal
+    assert set(" ".join(line.strip() for line in lines).split()) >= set(words.split()[:-1])

@@ -28,7 +28,9 @@ HEADED = (".png", ".apng", ".gif")
 """Films and frames that ffmpeg can't write the recipe into, but `put` can."""
 
 USER_COMMENT, EXIF_FOLDER = 0x9286, 0x8769
-ENCODING = b"UNICODE\0"
+ENCODING, PACKED = b"UNICODE\0", b"\0\0\0\0\0\0\0\0t2iflow\0"
+"""How comments begin: that of a text, and that of a compressed one, whose encoding EXIF calls undefined."""
+MOST_IN_JPEG = 65_000
 
 
 def in_png(recipe: str) -> PngInfo:
@@ -38,13 +40,20 @@ def in_png(recipe: str) -> PngInfo:
     return chunks
 
 
-def in_exif(recipe: str) -> bytes:
-    """The recipe as EXIF; without one of more than 32 thousand letters, which a JPEG could not hold."""
-    comment = ENCODING + (MARK + recipe).encode("utf-16-le")
+def in_exif(recipe: str, most: int = 2 * MOST) -> bytes:
+    """The recipe as EXIF of at most so many bytes: as text, or where that is too long, compressed; else nothing."""
     exif = PIL.Image.Exif()
-    if len(comment) < 65_000:
-        exif.get_ifd(EXIF_FOLDER)[USER_COMMENT] = comment
+    comments = (ENCODING + (MARK + recipe).encode("utf-16-le"), PACKED + zlib.compress(recipe.encode(), 9))
+    fitting = [comment for comment in comments if len(comment) < most]
+    if not fitting:
+        return b""
+    exif.get_ifd(EXIF_FOLDER)[USER_COMMENT] = fitting[0]
     return exif.tobytes()
+
+
+def in_jpeg(recipe: str) -> bytes:
+    """The recipe as the EXIF of a JPEG, which holds 65 thousand bytes; empty for one that is longer even compressed."""
+    return in_exif(recipe, MOST_IN_JPEG)
 
 
 def in_film(recipe: str) -> str:
@@ -114,23 +123,27 @@ def _from_png(file: BinaryIO, name: str) -> str | None:
         if check != struct.pack(">I", zlib.crc32(kind + data)):
             raise ValueError(f"`{name}` is damaged")
         if data.startswith(KEY.encode() + b"\0"):
-            return _unpacked(data, name)
+            return _text(data, name)
     return None
 
 
-def _unpacked(data: bytes, name: str) -> str:
+def _text(data: bytes, name: str) -> str:
     """The text of an iTXt chunk: key, 0, whether compressed, how, language, 0, translated key, 0, text."""
     flag, rest = data[len(KEY) + 1 : len(KEY) + 2], data[len(KEY) + 3 :]
     text = rest.split(b"\0", 2)[-1]
-    if flag == b"\1":
-        try:
-            unpack = zlib.decompressobj()
-            text = unpack.decompress(text, MOST)
-        except zlib.error as fault:
-            raise ValueError(f"the recipe in `{name}` is damaged: {fault}") from fault
-        if unpack.unconsumed_tail:
-            raise ValueError(f"`{name}` carries a text that is too long to be a recipe")
-    return _decoded(text, "utf-8", name)
+    return _decoded(_unpacked(text, name) if flag == b"\1" else text, "utf-8", name)
+
+
+def _unpacked(packed: bytes, name: str) -> bytes:
+    """What was compressed, if it is no longer than a recipe may be."""
+    try:
+        unpack = zlib.decompressobj()
+        text = unpack.decompress(packed, MOST)
+    except zlib.error as fault:
+        raise ValueError(f"the recipe in `{name}` is damaged: {fault}") from fault
+    if unpack.unconsumed_tail:
+        raise ValueError(f"`{name}` carries a text that is too long to be a recipe")
+    return text
 
 
 def _from_exif(path: Path) -> str | None:
@@ -139,7 +152,11 @@ def _from_exif(path: Path) -> str | None:
             comment = picture.getexif().get_ifd(EXIF_FOLDER).get(USER_COMMENT)
     except Exception as fault:  # whatever Pillow makes of a stranger's bytes
         raise ValueError(f"`{path.name}` is damaged: {fault}") from fault
-    if not isinstance(comment, bytes) or not comment.startswith(ENCODING) or len(comment) > MOST:
+    if not isinstance(comment, bytes) or len(comment) > 3 * MOST:
+        return None
+    if comment.startswith(PACKED):
+        return _decoded(_unpacked(comment.removeprefix(PACKED), path.name), "utf-8", path.name)
+    if not comment.startswith(ENCODING):
         return None
     return _ours(_decoded(comment[len(ENCODING) :], "utf-16-le", path.name))
 

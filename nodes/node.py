@@ -26,7 +26,7 @@ from t2iflow.nodes.types import Image, Loads, Reads, Size
 Target = TypeVar("Target", bound=Callable[..., Any])
 Role = Literal["function", "canvas", "optimizer", "camera", "sink", "memory"]
 Check = Callable[[Mapping[str, Any]], object]
-Fits = Callable[[Size, Mapping[str, Any]], object]
+Fits = Callable[[Size, int | None, Mapping[str, Any]], object]
 Joins = Callable[[Mapping[str, int], Mapping[str, Any]], object]
 
 
@@ -169,10 +169,10 @@ class Spec:
         if self._mark.check is not None:
             self._mark.check(settings)
 
-    def fits(self, size: Size, settings: Mapping[str, Any]) -> None:
+    def fits(self, size: Size, count: int | None, settings: Mapping[str, Any]) -> None:
         """Raise ValueError where the node can't take pictures of this size."""
         if self._mark.fits is not None:
-            self._mark.fits(size, settings)
+            self._mark.fits(size, count, settings)
 
     def joins(self, wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
         """Raise ValueError where settings do not go with how many wires end at which port."""
@@ -222,8 +222,8 @@ def node(
     """Mark a function or class as a node; it stays what it is and can be called and tested as such.
 
     `check` is called with the settings before anything runs, and raises ValueError where they do not go together;
-    `fits` with the size of the pictures that come, where that is known, and the settings; `joins` with the number of
-    wires at each port, and the settings.
+    `fits` with the size of the pictures that come, where that is known, how many come in all, if that is, and the
+    settings; `joins` with the number of wires at each port, and the settings.
     """
 
     def mark(target: Any) -> Any:

@@ -6,18 +6,21 @@ Each file carries the recipe that made it, and no time or machine's name: the sa
 import csv
 import io
 import json
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import PIL.Image
 from annotated_types import Interval
 from pydantic import AfterValidator
 
 from t2iflow.nodes import films, metadata, pictures
 from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, Rate, SoundPath
+from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, Rate, Size, SoundPath
 from t2iflow.nodes.whole import whole
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
@@ -47,8 +50,22 @@ TableName = Annotated[FileName, _ending(".json", ".csv")]
 FilmName = Annotated[FileName, _ending(*films.ENDINGS), AfterValidator(_numbered)]
 
 
-@node(role="sink")
-def image(image: Image, folder: Folder, *, file: PictureName = "picture.png", quality: Quality = 95) -> File:
+def _write(picture: PIL.Image.Image, name: str, quality: int, folder: Folder, notes: Notes) -> Path:
+    """Write a picture, and warn of what its file can't hold."""
+    path = pictures.write(picture, folder.path(name), folder.recipe, quality)
+    if path.name != name:
+        size = "{} x {}".format(*picture.size)
+        notes.warn(f"no `{Path(name).suffix}` file can be {size}: the picture is in `{path.name}`")
+    elif path.suffix.lower() in (".jpg", ".jpeg") and not metadata.in_jpeg(folder.recipe):
+        notes.warn(f"the recipe is too long for `{name}` to carry; it is in `recipe.yaml`, and a PNG would carry it")
+    folder.wrote(path)
+    return path
+
+
+@node(role="sink", fits=lambda size, count, settings: pictures.check_size(size, settings["file"]))
+def image(
+    image: Image, folder: Folder, notes: Notes, *, file: PictureName = "picture.png", quality: Quality = 95
+) -> File:
     """Write the picture as PNG, WebP or JPEG, as the file's name ends.
 
     `quality` is that of WebP and JPEG. Of a batch, each picture goes into a file of its own: `picture-1.png`,
@@ -56,10 +73,10 @@ def image(image: Image, folder: Folder, *, file: PictureName = "picture.png", qu
     """
     path = Path(file)
     names = [file] if len(image) == 1 else [f"{path.stem}-{n + 1}{path.suffix}" for n in range(len(image))]
-    for name, one in zip(names, image, strict=True):
-        pictures.write(pictures.from_tensor(one), folder.path(name), folder.recipe, quality)
-        folder.wrote(folder.path(name))
-    return File(folder.path(names[0]))
+    written = [
+        _write(pictures.from_tensor(one), name, quality, folder, notes) for name, one in zip(names, image, strict=True)
+    ]
+    return File(written[0])
 
 
 @node(role="sink")
@@ -115,7 +132,7 @@ def _check(film: films.Film) -> None:
 @node(
     role="sink",
     check=lambda settings: _check(films.Film(**settings)),
-    fits=lambda size, settings: films.Film(**settings).fits(size),
+    fits=lambda size, count, settings: films.Film(**settings).fits(size),
 )
 class Video(_Gathered):
     """Gather frames and make a film of them, as the file's name ends.
@@ -177,14 +194,28 @@ class Video(_Gathered):
             self._folder.wrote(self._film.make(frames, path, self._folder.recipe, first))
 
 
-@node(role="sink")
+def _check_strip(size: Size, count: int | None, settings: Mapping[str, Any]) -> None:
+    """Refuse a strip that no file could hold; of how many snapshots it is, where that is known."""
+    columns = settings["columns"] if count is None else min(count, settings["columns"])
+    rows = 1 if count is None else math.ceil(count / columns)
+    pictures.check_size((size[0] * columns, size[1] * rows), settings["file"])
+
+
+@node(role="sink", fits=_check_strip)
 class Strip(_Gathered):
     """Gather snapshots and put them side by side in one picture, `columns` in a row, to show how it came about."""
 
     def __init__(
-        self, folder: Folder, *, file: PictureName = "strip.png", columns: Count = 6, quality: Quality = 95
+        self,
+        folder: Folder,
+        notes: Notes,
+        *,
+        file: PictureName = "strip.png",
+        columns: Count = 6,
+        quality: Quality = 95,
     ) -> None:
         super().__init__(folder, file)
+        self._notes = notes
         self._columns = columns
         self._quality = quality
 
@@ -195,7 +226,4 @@ class Strip(_Gathered):
     def close(self) -> None:
         """Write the picture."""
         if self._frames.count:
-            path = self._folder.path(self._file)
-            whole = pictures.sheet(self._frames.read(), self._columns, clear=True)
-            pictures.write(whole, path, self._folder.recipe, self._quality)
-            self._folder.wrote(path)
+            _write(self._frames.sheet(self._columns), self._file, self._quality, self._folder, self._notes)

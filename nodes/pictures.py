@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -24,6 +25,10 @@ DIGITS = 32
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What is written, by Pillow's names."""
+SIDES = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
+"""Pixels that a side may have in formats that end before pictures do."""
+LARGEST = 300_000_000
+"""Pixels that one picture may have: a whole one of the largest size, or many side by side."""
 PATIENCE = 120
 """Seconds to wait for a picture to be decoded, on however busy a machine."""
 BAND = 512
@@ -95,23 +100,41 @@ def from_tensor(image: Tensor) -> PIL.Image.Image:
     return PIL.Image.frombytes("RGB", (levels.shape[1], levels.shape[0]), levels.numpy().tobytes())
 
 
-def write(picture: PIL.Image.Image, path: Path, recipe: str, quality: int = 95) -> None:
-    """Write a picture that carries its recipe, whole or not at all; the suffix says the format."""
+def check_size(size: Size, file: str) -> None:
+    """Refuse a picture that is larger than its file can be, by the suffix, or than any is made."""
+    (width, height), most = size, SIDES.get(Path(file).suffix.lower())
+    if most and max(size) > most:
+        raise ValueError(f"`{file}` can't be {width} x {height}: such a file goes to {most} a side, a PNG further")
+    if width * height > LARGEST:
+        raise ValueError(f"`{file}` would be {width} x {height}, more than {LARGEST // 10**6} megapixels")
+
+
+def write(picture: PIL.Image.Image, path: Path, recipe: str, quality: int = 95) -> Path:
+    """Write a picture that carries its recipe, whole or not at all; the suffix says the format.
+
+    It gives the file: what is too large for its format is not lost, but becomes a PNG.
+    """
+    if max(picture.size) > SIDES.get(path.suffix.lower(), math.inf):
+        path = path.with_name(f"{path.name}.png")
     with whole(path) as fresh:
         if path.suffix.lower() == ".png":
             picture.save(fresh, "PNG", pnginfo=metadata.in_png(recipe))
         elif path.suffix.lower() == ".webp":
             picture.save(fresh, "WEBP", quality=quality, method=4, exif=metadata.in_exif(recipe))
         else:
-            over(picture, "white").save(fresh, "JPEG", quality=quality, subsampling=0, exif=metadata.in_exif(recipe))
+            whitened, exif = over(picture, "white"), metadata.in_jpeg(recipe)
+            whitened.save(fresh, "JPEG", quality=quality, subsampling=0, exif=exif)
+    return path
 
 
-def sheet(pictures: list[PIL.Image.Image], columns: int, clear: bool = False) -> PIL.Image.Image:
-    """Pictures of one size side by side, row by row; what the last row lacks is black, or transparent if `clear`."""
-    width, height = pictures[0].size
-    columns = min(columns, len(pictures))
-    mode = "RGBA" if clear and len(pictures) % columns else "RGB"
-    whole = PIL.Image.new(mode, (columns * width, math.ceil(len(pictures) / columns) * height))
+def sheet(
+    pictures: Iterable[PIL.Image.Image], size: Size, count: int, columns: int, clear: bool = False
+) -> PIL.Image.Image:
+    """So many pictures of one size side by side, row by row; what the last row lacks is black, or transparent if
+    `clear`."""
+    (width, height), columns = size, min(columns, count)
+    mode = "RGBA" if clear and count % columns else "RGB"
+    whole = PIL.Image.new(mode, (columns * width, math.ceil(count / columns) * height))
     for number, picture in enumerate(pictures):
         whole.paste(picture, (number % columns * width, number // columns * height))
     return whole
@@ -120,7 +143,7 @@ def sheet(pictures: list[PIL.Image.Image], columns: int, clear: bool = False) ->
 def frame(image: Image) -> PIL.Image.Image:
     """A batch as one picture, side by side, about as many columns as rows."""
     shown = [from_tensor(one) for one in image]
-    return sheet(shown, math.ceil(math.sqrt(len(image)))) if len(shown) > 1 else shown[0]
+    return sheet(shown, shown[0].size, len(shown), math.ceil(math.sqrt(len(shown)))) if len(shown) > 1 else shown[0]
 
 
 class LostFrameError(ValueError):
@@ -184,9 +207,11 @@ class Frames:
                 raise LostFrameError(f"frame {number + 1} of `{self._name}` is damaged: {path.name} has changed")
         self.digests = found
 
-    def read(self) -> list[PIL.Image.Image]:
-        """The pictures, in order."""
-        return [_own(path) for path in self.paths]
+    def sheet(self, columns: int) -> PIL.Image.Image:
+        """The pictures side by side on nothing; of more than one picture can hold, every second, third, ..."""
+        width, height = _own(self.paths[0]).size
+        shown = self.paths[:: math.ceil(self.count * width * height / LARGEST)]
+        return sheet((_own(path) for path in shown), (width, height), len(shown), columns, clear=True)
 
     @property
     def paths(self) -> list[Path]:

@@ -108,9 +108,25 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+LONGEST_NAME = 200
+"""Bytes of a file's name: systems take 255, and while it is written it has a longer one."""
+OWN = re.compile(
+    r"recipe\.yaml|lock\.yaml|events\.jsonl|checkpoint.*\.pt|report\.html|now\.png|losses\.csv", re.IGNORECASE
+)
+"""Names of what a run itself writes into its folder."""
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that are no files on Windows, whatever their suffix."""
+
+
 def _plain_name(name: str) -> str:
-    if not name or name.startswith(".") or any(sign in name for sign in "/\\:\0"):
-        raise ValueError("a file in the run folder has a plain name, without folders")
+    if not name or name.startswith(".") or any(sign in name for sign in '/\\:*?"<>|') or not name.isprintable():
+        raise ValueError("a file in the run folder has a plain name, without folders or signs such as : * ?")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"a file's name has at most {LONGEST_NAME} bytes")
+    if OWN.fullmatch(name):
+        raise ValueError("a run writes a file of this name itself; take another")
+    if DEVICES.fullmatch(name):
+        raise ValueError("on Windows this is a device, not a file; take another name")
     return name
 
 

@@ -251,9 +251,9 @@ def test_a_size_that_cannot_be_coded_is_refused_with_the_nearest(
 ) -> None:
     settings = {**DEFAULTS, **FILMS[kind], **more}
     with pytest.raises(ValueError, match=rf"can't be {size[0]} x {size[1]}: .*; take {near}$"):
-        SPEC.fits(size, settings)
+        SPEC.fits(size, None, settings)
     for one in near.split(" or "):
-        SPEC.fits((int(one.split(" x ")[0]), int(one.split(" x ")[1])), settings)
+        SPEC.fits((int(one.split(" x ")[0]), int(one.split(" x ")[1])), None, settings)
 
 
 @pytest.mark.parametrize("more", [{}, {"interpolate": 50}], ids=["plain", "interpolated"])
@@ -266,7 +266,7 @@ def test_each_size_that_is_not_refused_can_be_coded(kind: str, more: dict[str, A
         place.mkdir()
         video = output.Video(RunFolder(place), Heard(), **settings)
         try:
-            SPEC.fits((width, height), DEFAULTS | settings)
+            SPEC.fits((width, height), None, DEFAULTS | settings)
         except ValueError as fault:
             with pytest.raises(ValueError, match=re.escape(str(fault))):
                 video(levels(0, width, height))

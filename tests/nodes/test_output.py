@@ -13,7 +13,7 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from t2iflow.nodes import metadata, output
 from t2iflow.nodes.node import read_spec
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def test_a_picture_is_written_as_it_is(folder: RunFolder) -> None:
     levels = torch.tensor([0.0, 1.0, 0.5, 0.2, -0.3, 1.7]).expand(1, 3, 4, 6)
-    path = output.image(Image(levels), folder)
+    path = output.image(Image(levels), folder, Heard())
     with PIL.Image.open(path) as written:
         assert written.size == (6, 4)
         assert [written.getpixel((x, 0)) for x in range(6)] == [(v, v, v) for v in (0, 255, 128, 51, 0, 255)]
@@ -62,14 +62,14 @@ def test_a_picture_is_written_as_it_is(folder: RunFolder) -> None:
 
 
 def test_a_batch_is_written_as_numbered_files(folder: RunFolder) -> None:
-    first = output.image(image(3), folder, file="fox.webp")
+    first = output.image(image(3), folder, Heard(), file="fox.webp")
     assert [path.name for path in folder.written] == ["fox-1.webp", "fox-2.webp", "fox-3.webp"]
     assert first == folder.written[0]
 
 
 def test_quality_makes_a_jpeg_smaller(folder: RunFolder) -> None:
-    fine = output.image(image(), folder, file="fine.jpg")
-    rough = output.image(image(), folder, file="rough.jpg", quality=20)
+    fine = output.image(image(), folder, Heard(), file="fine.jpg")
+    rough = output.image(image(), folder, Heard(), file="rough.jpg", quality=20)
     assert rough.stat().st_size < fine.stat().st_size / 2
 
 
@@ -94,37 +94,63 @@ def test_a_file_name_that_means_no_format_or_leads_elsewhere_is_refused(target: 
 
 @pytest.mark.parametrize("suffix", PICTURES)
 def test_a_picture_carries_its_recipe(suffix: str, folder: RunFolder) -> None:
-    path = output.image(image(), folder, file=f"a.{suffix}")
+    path = output.image(image(), folder, Heard(), file=f"a.{suffix}")
     assert metadata.read_recipe(path) == RECIPE
 
 
 @pytest.mark.parametrize("suffix", PICTURES)
 def test_the_same_picture_gives_the_same_bytes(suffix: str, folder: RunFolder) -> None:
-    first, second = (output.image(image(), folder, file=f"{name}.{suffix}") for name in "ab")
+    first, second = (output.image(image(), folder, Heard(), file=f"{name}.{suffix}") for name in "ab")
     assert digest(first) == digest(second)
 
 
-def test_a_recipe_too_long_for_a_jpeg_is_left_out_but_not_of_a_png(folder: RunFolder) -> None:
-    folder.recipe = "# " + "long " * 20_000
-    assert metadata.read_recipe(output.image(image(), folder, file="a.jpg")) is None
-    assert metadata.read_recipe(output.image(image(), folder, file="a.png")) == folder.recipe
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_a_long_recipe_is_carried_by_every_picture(suffix: str, folder: RunFolder, notes: Heard) -> None:
+    folder.recipe = "# 狐\n" + "long " * 20_000
+    assert metadata.read_recipe(output.image(image(), folder, notes, file=f"a.{suffix}")) == folder.recipe
+    assert not notes.warned
+
+
+def test_a_recipe_too_long_for_a_jpeg_is_left_out_with_a_warning(folder: RunFolder, notes: Heard) -> None:
+    folder.recipe = "# " + bytes(torch.randint(33, 127, (150_000,), dtype=torch.uint8)).decode()
+    assert metadata.read_recipe(output.image(image(), folder, notes, file="a.jpg")) is None
+    assert "the recipe is too long for `a.jpg` to carry" in notes.warned[0]
+    for name in ("a.png", "a.webp"):
+        assert metadata.read_recipe(output.image(image(), folder, notes, file=name)) == folder.recipe
+
+
+def test_a_picture_too_large_for_its_format_is_not_lost(folder: RunFolder, notes: Heard) -> None:
+    path = output.image(Image(torch.zeros(1, 3, 2, 16_384)), folder, notes, file="a.webp")
+    assert path.name == "a.webp.png"
+    assert notes.warned == ["no `.webp` file can be 16384 x 2: the picture is in `a.webp.png`"]
+    strip = output.Strip(folder, notes, file="b.webp", columns=4)
+    for _ in range(4):
+        strip(Image(torch.zeros(1, 3, 2, 5000)))
+    strip.close()
+    assert [path.name for path in folder.written] == ["a.webp.png", "b.webp.png"]
+
+
+@pytest.mark.parametrize("name", ["a" * 197 + ".png", "é" * 99 + ".png", "NOW.png", "con.png", "a?.png", "a\n.png"])
+def test_names_that_a_run_can_not_write_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="file"):
+        TypeAdapter(output.PictureName).validate_python(name)
 
 
 # Strips
 
 
 def test_a_killed_strip_taken_up_again_ends_with_the_same_bytes(folder: RunFolder) -> None:
-    whole = output.Strip(folder, file="whole.png")
+    whole = output.Strip(folder, Heard(), file="whole.png")
     for number in range(6):
         whole(image(seed=number))
     whole.close()
-    first = output.Strip(folder, file="killed.png")
+    first = output.Strip(folder, Heard(), file="killed.png")
     for number in range(3):
         first(image(seed=number))
     state = first.state_dict()
     first(image(seed=99))  # after the checkpoint, and not again
     first.close()  # interrupted
-    second = output.Strip(folder, file="killed.png")
+    second = output.Strip(folder, Heard(), file="killed.png")
     second.load_state_dict(state)
     for number in range(3, 6):
         second(image(seed=number))
@@ -133,7 +159,7 @@ def test_a_killed_strip_taken_up_again_ends_with_the_same_bytes(folder: RunFolde
 
 
 def test_a_strip_without_snapshots_is_not_written(folder: RunFolder) -> None:
-    output.Strip(folder).close()
+    output.Strip(folder, Heard()).close()
     assert folder.written == []
 
 
@@ -141,7 +167,7 @@ def test_a_strip_without_snapshots_is_not_written(folder: RunFolder) -> None:
 def test_a_strip_shows_snapshots_row_by_row_and_nothing_where_there_are_none(
     name: str, rest: int, folder: RunFolder
 ) -> None:
-    strip = output.Strip(folder, file=name, columns=2)
+    strip = output.Strip(folder, Heard(), file=name, columns=2)
     for level in (0.0, 0.4, 1.0):
         strip(Image(torch.full((1, 3, 4, 6), level)))
     strip.close()
@@ -201,7 +227,7 @@ def test_pictures_and_films_by_others_carry_none(tmp_path: Path, folder: RunFold
 
 
 def test_a_picture_cut_short_still_gives_its_recipe(folder: RunFolder) -> None:
-    path = output.image(image(), folder)
+    path = output.image(image(), folder, Heard())
     path.write_bytes(path.read_bytes()[:1000])
     assert metadata.read_recipe(path) == RECIPE
 

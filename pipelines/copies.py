@@ -7,8 +7,8 @@ Only one that says something else too, as in a prompt, stays as it is; then the 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from t2iflow.nodes.node import Setting
-from t2iflow.pipelines.graph import Graph
+from t2iflow.nodes.node import Spec
+from t2iflow.pipelines.graph import READERS, Graph
 from t2iflow.pipelines.music import is_music
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.references import WHOLE, mentions
@@ -26,7 +26,7 @@ class Copies:
         self._params = recipe.params
         self._names: dict[Place, str] = {named.place: files.get(named.name, named.name) for named in graph.named}
         written = {(text.name, key): value for text in recipe.nodes.values() for key, value in text.written.items()}
-        names_file = {(name, key): _names_file(graph.spec_of(name).settings.get(key)) for name, key in written}
+        names_file = {(name, key): _names_file(graph.spec_of(name), key) for name, key in written}
         self._spoken = {name for at, value in written.items() for name in self._words(value, names_file[at])}
         self.inputs: Inputs = {at: self._renamed(value, names_file[at]) for at, value in written.items()}
         params = {name: self._renamed(value, name not in self._spoken) for name, value in self._params.items()}
@@ -65,8 +65,9 @@ class Copies:
         return name if name in self._params else ""
 
 
-def _names_file(setting: Setting | None) -> bool:
-    return setting is not None and bool(setting.reads or setting.loads)
+def _names_file(spec: Spec, key: str) -> bool:
+    setting = spec.settings.get(key)
+    return bool(setting.reads or setting.loads) if setting else key in spec.ports and spec.ports[key].kind in READERS
 
 
 def _parts(value: Located) -> Iterator[tuple[Located, bool]]:

@@ -11,6 +11,7 @@ from typing import Any
 import networkx as nx
 
 from t2iflow.nodes.node import Spec
+from t2iflow.nodes.types import Image, Mask
 from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.origin import INPUTS
 from t2iflow.pipelines.problems import Place
@@ -18,6 +19,9 @@ from t2iflow.pipelines.recipe import Recipe
 
 COPIED = ("picture", "film", "sound", "text")
 """Files of these kinds are copied into the run folder; others are weights, which are large and found again."""
+
+READERS: Mapping[Any, str] = {Image: "images.load", Mask: "images.mask"}
+"""Kinds that a port may take from a file, and the nodes that read it."""
 
 
 @dataclass(frozen=True)

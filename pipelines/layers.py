@@ -1,8 +1,9 @@
 """Recipes on recipes: `extends`, presets and `--set`, applied to the text before anything is looked up."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from t2iflow.nodes import paths
@@ -153,13 +154,20 @@ def _target(target: str, document: Located, at: Place, problems: list[Problem]) 
     if dot and name in nodes and re.fullmatch(NAME, setting):
         return ("nodes", name, setting)
     if name in nodes:
-        hint: str | None = f"name one of its settings: `--set {name}.setting=value`"
+        message, hints = f"`{name}` is a node", [f"name one of its settings: `--set {name}.setting=value`"]
+    elif dot:
+        message, hints = f"there is no node `{name}`", [suggest(name, nodes), _listed("nodes", nodes)]
     else:
-        hint = suggest(name, nodes if dot else [*params, "seed", *nodes])
-    known = "there is no node" if dot else "there is no param"
-    message = f"`{name}` is a node" if name in nodes else f"{known} `{name}`"
-    problems.append(problem("T2I110", message, at, hint))
+        having = [f"`--set {node}.{name}=value`" for node, body in nodes.items() if name in (body.value or {})]
+        setting = f"it is a setting: {' or '.join(having)}" if having else None
+        message = f"there is no param `{name}`"
+        hints = [suggest(name, [*params, "seed", *nodes]), setting, _listed("params", [*params, "seed"])]
+    problems.append(problem("T2I110", message, at, *hints))
     return None
+
+
+def _listed(what: str, names: Iterable[str]) -> str:
+    return f"{what}: {', '.join(islice(names, 30))}"
 
 
 def _present(document: Located, path: tuple[str, ...]) -> Located | None:

@@ -108,6 +108,7 @@ def suggest(name: object, known: Iterable[object]) -> str | None:
     wanted = str(name).lower()[:64]
     within = [one for one in names if wanted and one.lower().rpartition(".")[2] == wanted.rpartition(".")[2]]
     lower = {one.lower(): one for one in names}
+    within.sort(key=lambda one: -difflib.SequenceMatcher(None, one.lower(), wanted).ratio())
     near = within or [lower[one] for one in difflib.get_close_matches(wanted, lower, n=1)]
     return f"did you mean `{near[0]}`?" if near else None
 

@@ -12,6 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerati
 from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.types import Loss
+from t2iflow.pipelines.graph import READERS
 from t2iflow.pipelines.keyframes import Ease, Over
 from t2iflow.pipelines.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.reference import keyframable
@@ -110,6 +111,8 @@ def _port(port: Port) -> Schema:
             "additionalProperties": False,
         }
         options += [term, {"type": "array", "items": _any_of([REFERENCE, term]), "minItems": 1}]
+    if port.kind in READERS:
+        options.append({"type": "string", "description": "The name of a picture's file."})
     if not port.required:
         options.append({"type": "null"})
     return {**_any_of(options), "description": f"A wire: {kind_name(port.kind)}."}

@@ -1,10 +1,11 @@
 """Wiring: from the text of each node to specs found, settings checked and ports joined, with all mistakes in one go.
 
-Two spellings are unfolded into plain nodes here, so that nothing downstream knows them: a list or a weight on a `Loss`
-port becomes `losses.total`, and a text keyframed over time becomes a `clip.blend` of as many copies of its node as
-there are texts.
+Three spellings are unfolded into plain nodes here, so that nothing downstream knows them: a list or a weight on a
+`Loss` port becomes `losses.total`, the name of a picture's file on a port for pictures or masks becomes the node that
+reads it, and a text keyframed over time becomes a `clip.blend` of as many copies of its node as there are texts.
 """
 
+import re
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,14 +18,13 @@ from t2iflow.nodes.perceptor import Wanted
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines import outside
 from t2iflow.pipelines.allowed import describe
-from t2iflow.pipelines.graph import Graph, Named, Node, Source
+from t2iflow.pipelines.graph import READERS, Graph, Named, Node, Source
 from t2iflow.pipelines.keyframes import changes, states
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
 from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
 from t2iflow.pipelines.settings import is_schedule, plain, read_schedule, read_setting, wires_in
 from t2iflow.pipelines.source import Located
-
 
 def wire(recipe: Recipe, problems: list[Problem]) -> Graph:
     """Find the specs, check the settings and join the ports; what is wrong is added to `problems`."""
@@ -232,24 +232,44 @@ class _Wiring:
                 return
         items = value.value if port.many and isinstance(value.value, list) else [value]
         sources = []
-        for item in items:
+        for number, item in enumerate(items):
             if isinstance(item.value, Wire):
                 source = self._source(text, port, item)
-                if source is not None:
-                    sources.append(source)
-                else:
-                    self.torn.add(text.name)
+            elif port.kind in READERS and is_file_name(item.value) and item.value not in self.specs:
+                name = f"{text.name}.{port.name}" + (f".{number}" if port.many else "")
+                source = yield from self._reader(text, port, item, name)
+            else:
+                source = None
+                self._no_wire(text, port, item)
+            if source is not None:
+                sources.append(source)
             else:
                 self.torn.add(text.name)
-                self._report(
-                    "T2I205",
-                    f"`{port.name}` of node `{text.name}` is a port: it takes a wire, not {shown(plain(item))}",
-                    item.place,
-                    self._candidates(port, text.name) or f"write `$name` of a node that makes {kind_name(port.kind)}",
-                )
         if port.required and not items:
             self._report("T2I203", f"`{port.name}` of node `{text.name}` needs at least one wire", value.place)
         wires[port.name] = tuple(sources)
+
+    def _no_wire(self, text: NodeText, port: Port, item: Located) -> None:
+        near = suggest(f"${item.value}", [f"${name}" for name in self.specs]) if isinstance(item.value, str) else None
+        kind = f"write `$name` of a node that makes {kind_name(port.kind)}"
+        self._report(
+            "T2I205",
+            f"`{port.name}` of node `{text.name}` is a port: it takes a wire, not {shown(plain(item))}",
+            item.place,
+            near or self._candidates(port, text.name) or kind,
+            "or the name of a picture's file, such as `photo.jpg`" if port.kind in READERS else None,
+        )
+
+    def _reader(self, text: NodeText, port: Port, item: Located, name: str) -> Generator[Node, None, Source | None]:
+        """Unfold a picture's file name into the node that reads it, as if a recipe said `use: images.load`."""
+        spec = catalog.find(READERS[port.kind])
+        setting = replace(spec.settings["file"], name=port.name)
+        file = self._file(item.value, text, setting, setting, item.place)
+        if file is None:
+            return None
+        settings = {one.name: one.default for one in spec.settings.values()} | {"file": file}
+        yield Node(name, spec, item.place, settings, {}, implicit=True)
+        return Source(name)
 
     def _total(self, text: NodeText, port: Port, terms: list[Located], place: Place) -> Generator[Node, None, str]:
         """Unfold `[$score, {of: $smooth, weight: 0.02}]` into a node; gives its name."""
@@ -320,6 +340,11 @@ class _Wiring:
             )
             return None
         return Source(start.node, output)
+
+
+def is_file_name(value: object) -> bool:
+    """Whether a text on a port for pictures is meant as a file: with an ending, or with folders."""
+    return isinstance(value, str) and re.search(r"[/\\]|\.\w{2,5}$", value.strip()) is not None
 
 
 def _is_weighted(term: Located) -> bool:

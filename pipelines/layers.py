@@ -1,7 +1,7 @@
 """Recipes on recipes: `extends`, presets and `--set`, applied to the text before anything is looked up."""
 
 import re
-from collections.abc import Iterable, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -153,15 +153,16 @@ def _target(target: str, document: Located, at: Place, problems: list[Problem]) 
         return ("params", target)
     if dot and name in nodes and re.fullmatch(NAME, setting):
         return ("nodes", name, setting)
+    hints: list[str | None]
     if name in nodes:
         message, hints = f"`{name}` is a node", [f"name one of its settings: `--set {name}.setting=value`"]
     elif dot:
         message, hints = f"there is no node `{name}`", [suggest(name, nodes), _listed("nodes", nodes)]
     else:
         having = [f"`--set {node}.{name}=value`" for node, body in nodes.items() if name in (body.value or {})]
-        setting = f"it is a setting: {' or '.join(having)}" if having else None
+        offer = f"it is a setting: {' or '.join(having)}" if having else None
         message = f"there is no param `{name}`"
-        hints = [suggest(name, [*params, "seed", *nodes]), setting, _listed("params", [*params, "seed"])]
+        hints = [suggest(name, [*params, "seed", *nodes]), offer, _listed("params", [*params, "seed"])]
     problems.append(problem("T2I110", message, at, *hints))
     return None
 

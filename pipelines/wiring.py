@@ -26,6 +26,7 @@ from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
 from t2iflow.pipelines.settings import is_schedule, plain, read_schedule, read_setting, wires_in
 from t2iflow.pipelines.source import Located
 
+
 def wire(recipe: Recipe, problems: list[Problem]) -> Graph:
     """Find the specs, check the settings and join the ports; what is wrong is added to `problems`."""
     wiring = _Wiring(recipe, problems)

@@ -25,8 +25,8 @@ from t2iflow.runner import device, estimate, schedules
 BARS, MANY_BARS = 24, 72
 """How many bars a schedule is drawn with, at most."""
 
-WIDEST = 60
-"""Letters of a value that presets change, at most."""
+WIDEST, LONGEST = 60, 300
+"""Letters of a value that presets change, and of a prompt, at most."""
 
 ASKING = ("prompt", "scenes")
 """Settings that say what is to be painted."""
@@ -83,7 +83,7 @@ def _prompts(plan: Plan) -> Iterator[tuple[str, str]]:
         if name not in plan.idle:
             for key, value in text.values.items():
                 if key in ASKING:
-                    yield name, flow(plain(value)) + _reading(plan.graph.nodes[name].settings.get(key))
+                    yield name, _cut(flow(plain(value)), LONGEST) + _reading(plan.graph.nodes[name].settings.get(key))
 
 
 def _reading(prompt: Any) -> str:
@@ -97,8 +97,8 @@ def _changed(change: Change) -> str:
     return f"{after}, not {before}" if after else f"removed; it was {before}"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+def _cut(text: str, most: int = WIDEST) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _sizes(node: Node) -> Iterator[str]:

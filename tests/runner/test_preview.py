@@ -77,3 +77,8 @@ def test_a_plan_shows_prompts_what_presets_change_and_what_no_output_needs(comma
     assert "model       lite, not ViT-B/32" in told.out
     assert told.out.rstrip().endswith("needed by no output:\n  grey")
     assert "`grey` is needed by no output" in command("check", own, "--preset", "lite").out
+
+
+def test_a_long_prompt_is_cut(command: Command) -> None:
+    told = command("plan", "fourier-dream", "--set", f"prompt=a castle{', and a fox' * 500}")
+    assert max(map(len, told.out.splitlines())) < 500

@@ -21,16 +21,18 @@ MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000)
 """Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together."""
 
 
-def exhibits(plan: Plan, folder: Path, files: Sequence[Path], running: bool, finished: bool) -> list[str]:
-    """A figure for each film and picture; where a run has not finished, its picture as it is too. Nothing is embedded
-    while it goes on, for then the page is written often."""
+def exhibits(plan: Plan, folder: Path, files: Sequence[Path], how: str) -> list[str]:
+    """A figure for each film and picture, and for the picture as it is where none shows it; `how` the run ended.
+
+    Nothing is embedded while it is `running`, for then the page is written often.
+    """
     strips = {node.settings["file"] for node in plan.graph.nodes.values() if node.spec.name == "output.strip"}
     films = [path for path in files if path.suffix.lower() in FILMS]
     stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
     rows = [path for path in files if path.suffix.lower() in PICTURES and path.name in strips]
-    now = [folder / NOW] if running or not (finished or stills) else []
+    now = [] if how == "finished" or (how == "interrupted" and stills) else [folder / NOW]
     shown = [path for path in (*films, *now, *stills, *rows) if path.is_file()]
-    return list(_figures(shown, folder, running))
+    return list(_figures(shown, folder, how == "running"))
 
 
 def _figures(shown: Sequence[Path], folder: Path, running: bool) -> Iterator[str]:

@@ -67,7 +67,8 @@ class Losses:
     def remember(self) -> None:
         """Take the rows that were written before the run was stopped."""
         with contextlib.suppress(OSError, csv.Error):
-            self._rows = list(_parsed(self._path.read_text("utf-8", errors="replace")))
+            if self._path.is_file():  # and nothing that can be read without end
+                self._rows = list(_parsed(self._path.read_text("utf-8", errors="replace")))
 
     def begin(self, event: Fitting) -> None:
         """An optimiser begins; what was written of its later steps is void."""

@@ -57,18 +57,13 @@ class Told:
     notes: Sequence[Noted] = ()
     files: Sequence[Path] = ()
 
-    @property
-    def running(self) -> bool:
-        """Whether the run goes on."""
-        return isinstance(self.state, Running)
-
 
 def page(told: Told) -> str:
     """The whole page."""
     template = Template((importlib.resources.files(__package__) / "report.html").read_text("utf-8"))
     parts = (head, state, pictures, losses, snapshots, graph, recipe, facts)
     body = "\n".join(line for part in parts for line in part(told))
-    again = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if told.running else ""
+    again = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if isinstance(told.state, Running) else ""
     return template.substitute(title=escape(told.plan.graph.recipe.title), again=again, body=body)
 
 
@@ -116,7 +111,8 @@ def _live(now: Running, folder: Path) -> str:
 
 def pictures(told: Told) -> Iterator[str]:
     """The films and pictures; while the run goes on or where it stopped, the picture as it is."""
-    shown = exhibits(told.plan, told.folder, told.files, told.running, getattr(told.state, "how", "") == "finished")
+    how = told.state.how if isinstance(told.state, Ended) else "running"
+    shown = exhibits(told.plan, told.folder, told.files, how)
     if shown:
         yield f'<div class="pictures">{"".join(shown)}</div>'
 
@@ -183,7 +179,7 @@ def facts(told: Told) -> Iterator[str]:
         found[f"steps of {node}"] = str(steps) if taken == steps else f"{taken} of {steps}"
     found["seed"] = told.plan.graph.recipe.seed
     found |= told.versions
-    found["run again"] = f"t2iflow run {shlex.quote(str(told.folder / 'recipe.yaml'))}"
+    found["run again here"] = "t2iflow run recipe.yaml"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
     links = [(path.name, link(path, told.folder)) for path in (*told.files, *_tables(told.folder))]

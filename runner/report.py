@@ -186,6 +186,8 @@ class Report:
 def _told_before(log: Path) -> Iterator[dict[str, Any]]:
     """The events in a log; a line that was cut short by a kill is left out."""
     with contextlib.suppress(OSError):
+        if not log.is_file():
+            return
         for line in log.read_text("utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError):
                 told = json.loads(line)

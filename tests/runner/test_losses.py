@@ -1,7 +1,9 @@
 """The table of losses has every term by its name, whole lines, and no step twice, whatever becomes of the run."""
 
+import contextlib
 import csv
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,17 @@ def test_a_table_that_somebody_edited_is_taken_as_far_as_it_can_be(text: str, tm
     assert table(tmp_path / "losses.csv")[-1] == {"optimizer": "fit", "step": "2", "loss": "1", "near": "1"}
     for curves in losses.curves().values():
         assert "nan" not in curve(curves["loss"], 10, "loss")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_at_all_is_no_reason_to_hang(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "losses.csv")
+    losses = Losses(tmp_path / "losses.csv")
+    losses.remember()
+    losses.add(stepped(0, near=1.0, far=2.0))
+    with contextlib.suppress(OSError):  # which a report is prepared for
+        losses.keep()
+    assert losses.curves()["fit"]["near"] == {0: 1.0}
 
 
 def test_rows_that_a_full_disk_did_not_take_are_written_when_it_has_room(

@@ -63,6 +63,13 @@ def of_file(path: Path) -> Origin:
     return Origin(path.parent, paths.whole(path.parent) if _is_foreign(paths.whole(path)) else None)
 
 
+def of_run(recipe: Path) -> Origin:
+    """The origin of a run's own recipe when it is resumed: one's own wherever runs are kept, but for downloads."""
+    whole = paths.whole(recipe)
+    theirs = _is_download(whole) or not _is_owned(whole)
+    return Origin(recipe.parent, whole.parent if theirs else None)
+
+
 def of_picture(picture: Path) -> Origin:
     """The origin of the recipe that a picture or film carries."""
     return Origin(picture.parent, paths.whole(picture.parent) / INPUTS, carried=True)
@@ -83,7 +90,8 @@ def grounds() -> Iterator[Path]:
 
 def _is_download(path: Path) -> bool:
     with suppress(OSError, RuntimeError):
-        if path.is_relative_to(user_downloads_path().resolve()):
+        folder = user_downloads_path().resolve()
+        if folder != Path.home().resolve() and path.is_relative_to(folder):  # some desktops name the home instead
             return True
     return any(part.lower() == "downloads" for part in path.parts)
 

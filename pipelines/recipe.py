@@ -94,8 +94,9 @@ def read(
     overrides: Sequence[str] = (),
     shipped: Shipped = shipped_recipe,
     problems: list[Problem] | None = None,
+    whose: Origin | None = None,
 ) -> Recipe:
-    """Read a recipe file, or a shipped recipe by its name.
+    """Read a recipe file, or a shipped recipe by its name. Whose a file is, its place decides, unless `whose` does.
 
     With a list of `problems`, mistakes that can be read past are added to it; RecipeError, with those in the list too,
     only when no recipe can be made. Without one, RecipeError for any mistake.
@@ -110,8 +111,7 @@ def read(
             raise RecipeError(found, {})
         path = named or path
         whose = Origin(path.parent)
-    else:
-        whose = origin.of_file(path)
+    whose = whose or origin.of_file(path)
     try:
         text = load(path)
     except RecipeError as fault:

@@ -26,7 +26,8 @@ class Checked:
             return render(self.problems, self.sources)
         recipe = self.plan.graph.recipe
         unneeded = [f"`{name}` is needed by no output" for name in [*self.plan.idle, *recipe.unused]]
-        notes = [f"note: {note}" for note in recipe.notes]
+        lost = [f"`{one.short}` is missing: give it by {one.given}" for one in self.plan.graph.named if one.missing]
+        notes = [*lost, *(f"note: {note}" for note in recipe.notes)]
         return "\n".join([f"{self.recipe}: nothing wrong ({len(recipe.nodes)} nodes)", *unneeded, *notes])
 
 

@@ -112,7 +112,7 @@ def resume(
     folder = paths.given(folder)
     try:
         check_resumable(folder)
-        plan = _plan(Request(str(folder / RECIPE)))
+        plan = _plan(Request(str(folder / RECIPE), resumed=True))
         outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, _part(frames, plan))
     except (NoDeviceError, NotResumableError) as fault:
         _fail(str(fault), USAGE)

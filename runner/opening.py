@@ -9,7 +9,7 @@ from typing import TypeAlias
 from t2iflow.nodes import paths
 from t2iflow.nodes.metadata import read_recipe
 from t2iflow.pipelines.graph import Named
-from t2iflow.pipelines.origin import Origin, of_picture
+from t2iflow.pipelines.origin import Origin, of_picture, of_run
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem
 from t2iflow.pipelines.recipe import Recipe, read, read_text
 from t2iflow.pipelines.source import MAX_BYTES, decoded
@@ -24,7 +24,7 @@ Reader: TypeAlias = Callable[[Sequence[str], Sequence[str], list[Problem]], Reci
 """Reads the recipe with these presets and overrides, adding its mistakes; RecipeError if none can be made of it."""
 
 
-def opened(where: str) -> Reader:
+def opened(where: str, resumed: bool = False) -> Reader:
     """The reader of a recipe, which may be called several times; RecipeError if there is none to be read."""
     path = paths.given(where)
     if where == STANDARD_INPUT:
@@ -35,7 +35,10 @@ def opened(where: str) -> Reader:
         raise RecipeError([problem("T2I107", f"`{where}` is a folder, not a recipe", None, *_in_folder(path))], {})
     if carries(path):
         return _reader(carried_text(path), f"recipe in {path.name}", of_picture(path), path.stem)
-    return lambda presets, overrides, problems: read(where, presets=presets, overrides=overrides, problems=problems)
+    whose = of_run(path) if resumed else None
+    return lambda presets, overrides, problems: read(
+        where, presets=presets, overrides=overrides, problems=problems, whose=whose
+    )
 
 
 def read_anything(where: str, presets: Sequence[str], overrides: Sequence[str], problems: list[Problem]) -> Recipe:

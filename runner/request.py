@@ -23,6 +23,7 @@ class Request:
     overrides: Sequence[str] = ()
     options: Sequence[Option] = ()
     known: Sequence[str] = ()
+    resumed: bool = False
 
     def plan(self, draft: bool = False, lacking: bool = True) -> Plan:
         """Read and compile the recipe; RecipeError with all its mistakes, or UsageError.
@@ -30,7 +31,7 @@ class Request:
         A draft is smaller and shorter. A recipe that comes out of a picture may be `lacking` what it reads, unless it
         is to run.
         """
-        reader = opened(self.where)
+        reader = opened(self.where, self.resumed)
         overrides = [*self.overrides, *self._from_options(reader)]
         made = self._compiled(reader, overrides)
         if draft:

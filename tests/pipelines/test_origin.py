@@ -169,6 +169,25 @@ def test_what_belongs_to_another_user_is_foreign(home: Path, monkeypatch: pytest
     assert origin.of_file(path).fence is None
 
 
+def test_where_no_folder_is_for_downloads_the_home_is_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origin, "user_downloads_path", lambda: home)
+    (home / "mine.yaml").write_text("", encoding="utf-8")
+    assert origin.of_file(home / "mine.yaml").fence is None
+    monkeypatch.setattr(origin, "user_downloads_path", lambda: home / "Herunterladen")
+    (home / "Herunterladen").mkdir()
+    (home / "Herunterladen" / "theirs.yaml").write_text("", encoding="utf-8")
+    assert origin.of_file(home / "Herunterladen" / "theirs.yaml").fence == home / "Herunterladen"
+
+
+def test_a_run_is_resumed_wherever_runs_are_kept(home: Path) -> None:
+    for at, own in (("srv/runs/one", True), ("anna/Downloads/one", False)):
+        path = home.parent / at / "recipe.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text("", encoding="utf-8")
+        assert origin.of_file(path).fence == path.parent
+        assert (origin.of_run(path).fence is None) == own
+
+
 @pytest.mark.parametrize("base", ["../../../etc/hostname", "/etc/hostname", "../secret.txt", "link.txt", ".hidden.txt"])
 def test_a_foreign_recipe_extends_only_what_lies_beside_it_or_ships(base: str, home: Path) -> None:
     path = home / "Downloads" / "theirs.yaml"

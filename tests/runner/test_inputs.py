@@ -97,6 +97,8 @@ def test_files_of_one_name_are_told_apart(pictures: Path, command: Command) -> N
 def test_a_picture_without_its_inputs_can_be_looked_at(verb: str, alone: str, command: Command) -> None:
     told = command(verb, alone)
     assert told.code == 0, told.err
+    if verb == "check":
+        assert "`photo.png` is missing: give it by `--set photo=PATH`" in told.out
     if verb == "plan":
         assert "photo.png: give it by `--set photo=PATH`" in told.out
         assert "second.png: give it by `--set second.file=PATH`" in told.out

@@ -24,6 +24,9 @@ MANY, SHARE = 100, 0.003
 only every so manieth is written."""
 OPTIMIZER, STEP, TOTAL = FIXED = ("optimizer", "step", "loss")
 
+MOST = 10**12
+"""No step is as late."""
+
 Points = Mapping[int, float]
 Curves = Mapping[str, Points]
 """The points of an optimiser's curves: of the total, by the name `loss`, and of each term."""
@@ -167,7 +170,8 @@ def _parsed(text: str) -> Iterator[Row]:
     for cells in table:
         with contextlib.suppress(TypeError, ValueError, KeyError):
             terms = {name.removesuffix(" (term)"): float(cells[name]) for name in fields if cells[name]}
-            yield Row(cells[OPTIMIZER], int(cells[STEP]), float(cells[TOTAL]), terms)
+            if 0 <= (step := int(cells[STEP])) < MOST:
+                yield Row(cells[OPTIMIZER], step, float(cells[TOTAL]), terms)
 
 
 def _thinned(rows: list[Row]) -> Curves:

@@ -82,7 +82,7 @@ class Report:
 
     def _remember(self, told: dict[str, Any]) -> None:
         if told["type"] == "fitting":
-            self._steps[str(told["node"])] = int(told["steps"])
+            self._steps[str(told["node"])] = min(int(told["steps"]), losses.MOST)
         elif told["type"] == "noted" and told["level"] in ("say", "warn"):
             self._noted(Noted(str(told["node"]), told["level"], str(told["text"])))
         elif told["type"] == "started":

@@ -87,7 +87,16 @@ def test_terms_may_have_any_name(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n\n", "optimizer\nfit\n", "a,b\n1,2\n", "optimizer,step,loss\nfit,x,y\nfit,1,nan\n", "\0,\n" * 9]
+    "text",
+    [
+        "",
+        "\n\n",
+        "optimizer\nfit\n",
+        "a,b\n1,2\n",
+        "optimizer,step,loss\nfit,x,y\nfit,1,nan\n",
+        "optimizer,step,loss\nfit,1" + 99 * "0" + ",1e999\nfit,-3,1\n",
+        "\0,\n" * 9,
+    ],
 )
 def test_a_table_that_somebody_edited_is_taken_as_far_as_it_can_be(text: str, tmp_path: Path) -> None:
     (tmp_path / "losses.csv").write_text(text, encoding="utf-8")

@@ -20,12 +20,11 @@ NAME = "losses.csv"
 ROWS, POINTS = 10_000, 200
 """How many steps of an optimiser are written down at most, and how many are drawn, about."""
 MANY, SHARE = 100, 0.003
-"""How many steps it takes to see how long writing them down takes, and how much of their time it may: of quicker ones
-only every so manieth is written."""
-OPTIMIZER, STEP, TOTAL = FIXED = ("optimizer", "step", "loss")
-
+"""How many steps show how long writing them down takes, and how much of their time it may take: of quicker steps only
+every n-th is written."""
 MOST = 10**12
 """No step is as late."""
+OPTIMIZER, STEP, TOTAL = FIXED = ("optimizer", "step", "loss")
 
 Points = Mapping[int, float]
 Curves = Mapping[str, Points]
@@ -55,7 +54,7 @@ class _Unread:
 class Losses:
     """Gathers losses without waiting for the device; `keep` reads them and appends them to the file.
 
-    The file has whole lines alone, and no step twice: a run that is resumed drops what it takes anew.
+    The file holds only whole lines, and no step twice: a resumed run drops the steps that it repeats.
     """
 
     def __init__(self, path: Path) -> None:

@@ -5,7 +5,6 @@ What an optimiser repeats is its region, which splits at the picture: `paint` ma
 which values are ready.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -60,13 +59,6 @@ class Region:
     watch: tuple[Watch, ...]
     first: tuple[str, ...] = ()
     shot: Shot | None = None
-
-    @property
-    def total(self) -> int:
-        """Steps of the optimiser and its camera, about: what newly comes in may need more, as closing a loop does."""
-        if self.shot is None:
-            return self.steps
-        return self.steps + (math.ceil(self.shot.frames / self.shot.every) - 1) * self.shot.steps
 
     @property
     def members(self) -> tuple[str, ...]:

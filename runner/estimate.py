@@ -12,7 +12,7 @@ from typing import Any
 from t2iflow.nodes.store.content import amount
 from t2iflow.pipelines.graph import Graph, Node
 from t2iflow.pipelines.plan import Plan, Region, make_plan
-from t2iflow.runner import device, figures, session
+from t2iflow.runner import device, figures, reel, session
 from t2iflow.runner.duration import duration
 from t2iflow.runner.figures import Figures
 
@@ -55,8 +55,9 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
         pace = found.steps.get(region.optimizer)
         if pace is None:
             return
-        total += region.total * pace.seconds
-        yield region.optimizer, f"{region.total} steps, {_each(pace.seconds)}: {duration(region.total * pace.seconds)}"
+        steps = reel.total(region, plan.graph)
+        total += steps * pace.seconds
+        yield region.optimizer, f"{steps} steps, {_each(pace.seconds)}: {duration(steps * pace.seconds)}"
         if region.shot:
             frames, each = _frames(region), found.frames.get(region.optimizer, 0.0)
             total += frames * each

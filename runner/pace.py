@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner.duration import duration
 from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Stepped, Wrote
+from t2iflow.runner.reel import total
 
 EVERY = 2.0
 """Seconds between two writings, at least."""
@@ -44,7 +45,7 @@ class Pace:
     """Listens to where a run is; as text, what a person wants to know of it."""
 
     def __init__(self, plan: Plan) -> None:
-        totals = [region.total for region in plan.regions]
+        totals = [total(region, plan.graph) for region in plan.regions]
         self._later = {region.optimizer: sum(totals[place:]) for place, region in enumerate(plan.regions, 1)}
         self._doing = "starting"
         self._frame = ""

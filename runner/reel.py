@@ -12,7 +12,8 @@ from t2iflow.nodes.ambient import Tick
 from t2iflow.nodes.filming import Camera
 from t2iflow.nodes.node import Moves
 from t2iflow.nodes.types import Image
-from t2iflow.pipelines.plan import Shot
+from t2iflow.pipelines.graph import Graph
+from t2iflow.pipelines.plan import Region, Shot
 from t2iflow.runner.link import Link, NodeError, Slot
 from t2iflow.runner.stage import WHOLE, Stage
 
@@ -184,3 +185,14 @@ class Film(Reel):
             fault = ValueError(f"the canvas `{link.node.name}` {can} in what it is painted from; take `move: auto`")
             raise NodeError(self._link.node, fault)
         return False
+
+
+def total(region: Region, graph: Graph) -> int:
+    """Steps of an optimiser and its camera together, before there is a reel; fewer where no edges newly come in."""
+    if region.shot is None:
+        return region.steps
+    node = graph.nodes[region.shot.camera]
+    settings = {name: value for name, value in node.settings.items() if node.spec.settings[name].once}
+    devices = {name: torch.device("cpu") for name, kind in node.spec.ambient_once.items() if kind is torch.device}
+    camera: Camera = node.spec.target(**settings, **devices)
+    return region.steps + (camera.turns(region.shot.every) - 1) * (camera.steps + camera.edge_steps)

@@ -32,6 +32,7 @@ from t2iflow.runner.log import EventLog, LogFile
 from t2iflow.runner.loop import Cut, Loop, Stopped
 from t2iflow.runner.naming import run_name
 from t2iflow.runner.provenance import line
+from t2iflow.runner.reel import total
 from t2iflow.runner.report import Report
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -150,17 +151,18 @@ class _Session:
 
     def _started(self, resumed: bool) -> Started:
         recipe = self.plan.graph.recipe
+        optimizers = tuple((region.optimizer, total(region, self.plan.graph)) for region in self.plan.regions)
         return Started(
             recipe.name,
             self.path,
             str(self.device),
             self.why,
-            steps=sum(region.total for region in self.plan.regions),
+            steps=sum(steps for _, steps in optimizers),
             resumed=resumed,
             seed=recipe.seed,
             params=params(self.plan.graph),
             overrides=overrides(self.plan.graph),
-            optimizers=tuple((region.optimizer, region.total) for region in self.plan.regions),
+            optimizers=optimizers,
             threads=torch.get_num_threads(),
             date=datetime.now().astimezone().isoformat(timespec="seconds"),
         )

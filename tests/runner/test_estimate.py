@@ -1,5 +1,6 @@
 """`t2iflow plan` says how long a run will take, from one like it or from a few steps."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,22 @@ def test_the_length_of_a_film_is_told_in_seconds(command: Command) -> None:
     assert "shown 31 frames, 2.583 s at 12 fps" in told.out
     told = command("plan", FILM.replace("fps: 12", "fps: 12, order: boomerang"))
     assert "shown 31 frames, 5 s at 12 fps" in told.out
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        "camera.zoom, image: $fit, frames: 31, steps: 2",
+        "camera.zoom, image: $fit, frames: 31, steps: 2, loop: 5",
+        "camera.zoom, image: $fit, frames: 31, steps: 2, every: 4",
+        "camera.infinite, image: $fit, frames: 31, steps: 2",
+        "camera.infinite, image: $fit, frames: 31, steps: 2, scale: 1.1, every: 3",
+    ],
+)
+def test_as_many_steps_are_expected_as_are_taken(command: Command, camera: str) -> None:
+    told = command(
+        "run", COPY.replace("image: $canvas, every: 2}", f"image: $zoom}}\n  zoom: {{use: {camera}}}"), "--json"
+    )
+    events = [json.loads(line) for line in told.out.splitlines()]
+    expected = next(event["steps"] for event in events if event["type"] == "started")
+    assert expected == next(event["steps"] for event in events if event["type"] == "fitting")

@@ -7,7 +7,7 @@ a preset of its base adds one of this name too. The preset's node then gets anot
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from t2iflow.pipelines.overlays import NOTHING, section_of
+from t2iflow.pipelines.overlays import NOTHING, section_of, use_of
 from t2iflow.pipelines.references import WHOLE
 from t2iflow.pipelines.source import Located
 
@@ -16,13 +16,10 @@ def make_room(base: Located, over: Located, unset: Located) -> Located:
     """The base with other names for those of its nodes that the overlay has not meant; `unset`: without its presets."""
     nodes, known = section_of(base, "nodes").value, section_of(unset, "nodes").value
     own = {name: node for name, node in section_of(over, "nodes").value.items() if node.value and "use" in node.value}
-    taken = [*(name for name in own if _use(nodes.get(name)) != _use(own[name])), *section_of(over, "params").value]
-    names = {name: _free(name, {*nodes, *own}) for name in taken if name in nodes and name not in known}
+    others = (name for name, node in own.items() if use_of(nodes.get(name, NOTHING)) != use_of(node))
+    taken = (name for name in (*others, *section_of(over, "params").value) if name in nodes and name not in known)
+    names = {name: _free(name, {*nodes, *own}) for name in taken}
     return _renamed(base, names) if names else base
-
-
-def _use(node: Located | None) -> object:
-    return (node or NOTHING).value.get("use", NOTHING).value
 
 
 def _free(name: str, taken: Collection[str]) -> str:

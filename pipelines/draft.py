@@ -38,12 +38,11 @@ def _smaller(graph: Graph) -> Iterator[tuple[str, str]]:
 def _fewer(scope: Scope, graph: Graph) -> Iterator[tuple[str, str]]:
     """Fewer steps and frames, and films that show them as long as before."""
     fit, camera = scope.optimizer, scope.camera
-    if fit.settings["steps"]:
-        yield fit.name, f"steps={math.ceil(fit.settings['steps'] / FEWER)}"
+    if steps := fit.settings.get("steps"):
+        yield fit.name, f"steps={math.ceil(steps / FEWER)}"
     yield from _slower((graph.nodes[sink] for sink, _ in scope.watching), FEWER)
-    if camera is not None and camera.settings["steps"]:
-        yield camera.name, f"steps={math.ceil(camera.settings['steps'] / FEWER_A_FRAME)}"
     if camera is not None:
+        yield camera.name, f"steps={math.ceil(camera.settings['steps'] / FEWER_A_FRAME)}"
         yield camera.name, f"every={camera.every * EVERY}"
         yield from _slower((graph.nodes[sink] for sink, _ in scope.shown), EVERY)
 

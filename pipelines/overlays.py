@@ -47,18 +47,15 @@ def merge(base: Located, over: Located, problems: list[Problem], unset: Located 
 def _merge_names(base: Located, over: Located, unset: Located, levels: int, problems: list[Problem]) -> Located:
     values, keys = dict(base.value), dict(base.keys)
     for key, value in over.value.items():
-        known = unset.value.get(key, NOTHING)
-        below = (
-            _meant(value, [values.get(key), unset.value.get(key)]) if levels > 1 and value.value is not None else None
-        )
+        known = unset.value.get(key)
         if value.value is None:
-            removed = values.pop(key, None)
-            hint = suggest(key, values) if removed is None and key not in unset.value else None
+            removed = values.pop(key, None) or known
+            hint = suggest(key, values) if removed is None else None
             if hint:  # what is spelt like nothing here may have been removed before
                 message = f"`null` removes `{key}`, but it is not there"
                 problems.append(problem("T2I110", message, over.keys[key], hint))
-        elif below is not None:
-            values[key] = _merge_names(below, value, known, levels - 1, problems)
+        elif levels > 1 and (below := _meant(value, [values.get(key), known])) is not None:
+            values[key] = _merge_names(below, value, known or NOTHING, levels - 1, problems)
             keys.setdefault(key, over.keys[key])
         else:
             values[key], keys[key] = value, over.keys[key]
@@ -71,11 +68,11 @@ def _meant(over: Located, nodes: list[Located | None]) -> Located | None:
 
 
 def _is_another(base: Located, over: Located) -> bool:
-    uses = [_use(node) for node in (base, over) if "use" in node.value]
-    return len(uses) == 2 and uses[0] != uses[1]
+    return "use" in base.value and "use" in over.value and use_of(base) != use_of(over)
 
 
-def _use(node: Located) -> object:
+def use_of(node: Located) -> object:
+    """What a node's text says that it is; None if it doesn't."""
     return node.value["use"].value if "use" in node.value else None
 
 
@@ -85,7 +82,7 @@ def changes(before: Located, after: Located) -> Iterator[Change]:
     nodes = section_of(after, "nodes").value
     for name, node in section_of(before, "nodes").value.items():
         other = nodes.get(name)
-        if other is None or _use(node) != _use(other):
+        if other is None or use_of(node) != use_of(other):
             yield Change(name, node.value.get("use", node), other and other.value.get("use", other))
         else:
             yield from _differing(node, other, f"{name}.")
@@ -101,6 +98,6 @@ def _differing(before: Located, after: Located, prefix: str = "") -> Iterator[Ch
 def carried(name: str, before: Located, after: Located) -> dict[str, str]:
     """Settings of a node that were written for another `use` than presets have made it since, each with that."""
     node, other = (section_of(document, "nodes").value.get(name) for document in (before, after))
-    if node is None or other is None or _use(node) == _use(other):
+    if node is None or other is None or use_of(node) == use_of(other):
         return {}
-    return {key: str(_use(node)) for key, value in other.value.items() if node.value.get(key) is value}
+    return {key: str(use_of(node)) for key, value in other.value.items() if node.value.get(key) is value}

@@ -14,7 +14,7 @@ from t2iflow.pipelines.problems import Place, Problem, RecipeError, printable, p
 from t2iflow.pipelines.references import References, mentions
 from t2iflow.pipelines.references import Wire as Wire
 from t2iflow.pipelines.seed import is_drawn, read_seed
-from t2iflow.pipelines.source import Located, load, parse
+from t2iflow.pipelines.source import Located, load
 
 RESERVED = ("use", "every")
 
@@ -78,13 +78,6 @@ def shipped_recipes() -> dict[str, Path]:
 def shipped_recipe(name: str) -> Path | None:
     """Where a shipped recipe is; None if there is none of this name."""
     return shipped_recipes().get(name)
-
-
-def headline(path: Path) -> str:
-    """A recipe's title."""
-    document = parse(load(path), str(path), [])
-    title = document.value.get("title") if isinstance(document.value, dict) else None
-    return str(title.value) if title is not None else path.stem
 
 
 def read(

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from t2iflow.nodes import containers
+from t2iflow.nodes import containers, video
 
 Follow = Literal["loudness", "onsets", "bass", "middle", "treble"]
 """What of a song: how loud all of it is, its strikes, or how loud it is below 300 Hz, up to 3700 Hz, or above that."""
@@ -130,8 +130,10 @@ def bands(file: str) -> Curve:
 
 def look(path: Path) -> None:
     """Refuse a file that is no sound, or one of which nothing can be heard; a silent film is taken."""
-    if not hears(path) and containers.film(path) is None:
-        raise ValueError(f"nothing can be heard in `{path.name}`: it is empty or damaged")
+    if not hears(path):
+        if containers.film(path) is None:
+            raise ValueError(f"nothing can be heard in `{path.name}`: it is empty or damaged")
+        video.look(path)
 
 
 def hears(path: Path, start: float = 0.0) -> bool:

@@ -1,4 +1,4 @@
-"""Damaged files: cut, flipped, swapped and wrongly named, each is read or refused by `check` with its name and a way out.
+"""Damaged files: cut, flipped, swapped and wrongly named, `check` reads each or refuses it with its name and a way out.
 
 More of them: `python -m tests.pipelines.test_damaged_files 3000 7` (how many, and the seed).
 """

@@ -1,5 +1,6 @@
 """What a setting takes, in words and as an example, from what its signature declares; and why a value is refused."""
 
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,10 +9,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from t2iflow.nodes.node import Setting, kind_name
+from t2iflow.pipelines.complaints import KEYFRAMES
+from t2iflow.pipelines.keyframes import AT
 from t2iflow.pipelines.problems import shown, suggest
 
 FILES = {"picture": "photo.png", "film": "film.mp4", "sound": "song.wav", "text": "story.txt"}
 """A file's name for each kind that settings read."""
+EXPRESSION = re.compile(r"\d\s*:\s*\(|\bt\b|\b(sin|cos|max|min|abs)\(")
+"""A text as Deforum and PyTTI have for numbers that change."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
     near = suggest(value, _choices(_schema(setting.annotation))) if isinstance(value, str) else None
     if near:
         yield near
+    elif isinstance(value, dict) and any(isinstance(key, str) and AT.fullmatch(key) for key in value):
+        yield KEYFRAMES
+    elif isinstance(value, str) and EXPRESSION.search(value) and {"float_parsing", "int_parsing"} & faults:
+        yield f"expressions are not read; write the values at some steps: `{setting.name}: {{0: 1.0, 50: 1.02, ease: smooth}}`"
     elif "string_type" in faults and isinstance(value, int | float):
         yield f'put quotes around it: "{shown(value)}"'
     elif value is None and not setting.required:

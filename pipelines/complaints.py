@@ -1,8 +1,15 @@
 """What PyYAML complains of, told in words of the person who wrote the file."""
 
+import re
+
 import yaml
 
 QUOTES = "put quotes around the text"
+UNLISTED = "names stand without `- ` before them: `clip: {use: clip.model}`"
+KEYFRAMES = "keyframes are a mapping, with a space after each `:`, such as `{0: 1.02, 50: 1.0}`"
+KEY = re.compile(r"\s*[\w-]+\s*:(\s|$)")
+DEFORUM = re.compile(r"\d\s*:\s*\(")
+"""A keyframe as Deforum writes it."""
 COMPLAINTS = (
     ("character '\\t'", "a tab can't indent", "use spaces"),
     ("that cannot start any token", "a text can't start with this sign", QUOTES),
@@ -10,6 +17,11 @@ COMPLAINTS = (
     ("flow mapping: expected ',' or '}'", "a `,` or `}` is missing before this", f"or {QUOTES}"),
     ("flow sequence: expected ',' or ']'", "a `,` or `]` is missing before this", f"or {QUOTES}"),
     ("could not find expected ':'", "a line without `:`", "write `key: value`"),
+    (
+        "expected escape sequence of",
+        "this `\\` is followed by too few digits",
+        "in double quotes, write two of them; or use single quotes",
+    ),
     (
         "unknown escape character",
         "this `\\` means nothing",
@@ -40,6 +52,25 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
         return f"a text can't start with `{text[opening.index]}`", opening, QUOTES
     if brackets and "<stream end>" in complaint:
         return "this bracket is never closed", brackets[-1], ""
+    if brackets and mark.line > brackets[-1].line and _begins_anew(text, mark, brackets[-1]):
+        closing = {"{": "}", "[": "]"}[text[brackets[-1].index]]
+        return f"this bracket is not closed: a `{closing}` is missing before line {mark.line + 1}", brackets[-1], ""
+    if opening and "block end" in complaint and text[opening.index] == "-":
+        return "a list among names", opening, UNLISTED
+    if "block end" in complaint and text[mark.index] == "-":
+        return "a list among names", mark, UNLISTED
+    if DEFORUM.search(text[mark.index - mark.column :].partition("\n")[0]):
+        return "keyframes without quotes", mark, KEYFRAMES
     known = ((words, hint) for pattern, words, hint in COMPLAINTS if pattern in f"{context}: {complaint}")
     words, hint = next(known, (complaint, ""))
     return words, mark, hint
+
+
+def _begins_anew(text: str, mark: yaml.Mark, bracket: yaml.Mark) -> bool:
+    """Whether the line of a mark reads as the next key of the mapping in which the bracket was opened, and closes no
+    bracket but its own."""
+    lines = text.splitlines()
+    line, before = lines[mark.line], lines[bracket.line]
+    indented = len(line) - len(line.lstrip())
+    closes = any(line.count(end) > line.count(start) for start, end in ("{}", "[]"))
+    return not closes and indented <= len(before) - len(before.lstrip()) and KEY.match(line) is not None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from t2iflow.pipelines.problems import Problem, problem, shown, suggest
-from t2iflow.pipelines.source import Located
+from t2iflow.pipelines.source import Located, plain_scalar
 
 Ease = Literal["linear", "smooth", "in", "out", "hold", "exponential"]
 """How to go from one value to the next: evenly; slowly at both ends; slowly at first; slowly at last; not at all until
@@ -25,6 +25,9 @@ Over = Literal["step", "frame"]
 """Which clock counts: the steps of an optimiser, or the frames of a camera."""
 
 WORDS = ("ease", "over")
+AT = re.compile(r"(\d+(?:\.\d+)?\s*[%s]?)\s*:\s*\(?\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*\)?")
+"""One keyframe of a text, such as `50:(1.02)`."""
+
 TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*(%|s)")
 
 
@@ -172,7 +175,24 @@ def is_keyframes(value: Located) -> bool:
     A prompt that is a number has quotes: `{"1984": 1}`.
     """
     inner = value.value
-    return isinstance(inner, dict) and any(_moment(key) is not None for key in inner)
+    return isinstance(inner, dict) and (any(_moment(key) is not None for key in inner) or _has_quoted_times(inner))
+
+
+def _has_quoted_times(inner: Mapping[Any, Located]) -> bool:
+    """Whether prompts stand at steps in quotes, as in Deforum's `{"0": "a fox", "50": "a lake"}`; a weight is no text."""
+    quoted = all(isinstance(key, str) and key.isdecimal() for key in inner)
+    return bool(inner) and quoted and all(isinstance(item.value, str) for item in inner.values())
+
+
+def written_out(value: Located) -> Located | None:
+    """The keyframes that a text spells out, as Deforum's `0:(1.02), 50:(1.0)` or, in quotes, `{0: 1.02, 50: 1.0}`; None
+    for any other text, such as `16:9`."""
+    text = value.value.strip()
+    pairs = [pair for part in text.strip("{}").split(",") if (pair := AT.fullmatch(part.strip()))]
+    if len(pairs) <= text.count(",") or not (text.startswith("{") or "(" in text or len(pairs) > 1):
+        return None
+    values = {plain_scalar(pair[1]): Located(plain_scalar(pair[2]), value.place) for pair in pairs}
+    return Located(values, value.place, dict.fromkeys(values, value.place))
 
 
 def read_keyframes(value: Located, problems: list[Problem]) -> Keyframes | None:
@@ -197,8 +217,9 @@ class _Reading:
     def points(self) -> list[tuple[Moment, Located]]:
         """The sound keyframes, in order of time where that can be known before the number of steps is."""
         points: list[tuple[Moment, Located]] = []
+        quoted = _has_quoted_times(self.value.value)
         for key, item in self.value.value.items():
-            moment = _moment(key)
+            moment = Moment(float(key)) if quoted else _moment(key)
             if moment is None:
                 if key not in WORDS:
                     self._report(

@@ -144,7 +144,8 @@ class _Finding:
         if self.origin.carried and why == paths.MISSING:
             return replace(self._named(str(path)), missing=True)
         if why:
-            self._report("T2I502", f"the file `{name}` {why}", self._start if why == paths.MISSING else None)
+            escaped = "in double quotes `\\n` and `\\t` are signs: use single quotes" if {*"\n\t"} & {*name} else None
+            self._report("T2I502", f"the file `{name}` {why}", escaped, self._start if why == paths.MISSING else None)
             return None
         kind = KINDS.get(self.setting.reads or "")
         try:

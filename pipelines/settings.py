@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from t2iflow.nodes.node import Setting
 from t2iflow.pipelines.allowed import describe, item_of, refusal
-from t2iflow.pipelines.keyframes import Schedule, form, is_keyframes, read_keyframes
+from t2iflow.pipelines.keyframes import Schedule, form, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.music import is_music, read_music
 from t2iflow.pipelines.problems import Problem, shown
 from t2iflow.pipelines.references import Wire
@@ -62,6 +62,9 @@ class _Reading:
         try:
             return setting.adapter.validate_python(plain(value))
         except ValidationError as fault:
+            keyframes = written_out(value) if isinstance(value.value, str) else None
+            if keyframes is not None:
+                return self._schedule(keyframes, setting)
             found = refusal(fault, setting)
             text = f"{self._what} can't be {shown(found.value)}: {found.why}"
             self._report("T2I204", text, _inner(value, found.way), *found.hints)

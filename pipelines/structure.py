@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import NAME, plain
@@ -11,6 +12,11 @@ from t2iflow.pipelines.source import Located
 FORMAT = 1
 SECTIONS = ("params", "nodes")
 PRESET_WORDS = ("title", "about", "seed", *SECTIONS)
+EXAMPLES = {
+    "nodes": "canvas: {use: canvas.pixels}",
+    "params": "prompt: a fox",
+    "presets": "quick: {params: {steps: 50}}",
+}
 WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes")
 
 
@@ -77,7 +83,29 @@ def _known(document: Located, words: Sequence[str] | None, what: str, problems: 
 
 
 def _mapping(value: Located, what: str, problems: list[Problem]) -> Located:
-    return value if _is_mapping(value, f"`{what}`", problems) else Located({}, value.place)
+    """The section; what is written as a list of names is reported and then read without its dashes."""
+    named = _unlisted(value)
+    example = f"such as `{EXAMPLES[what]}`" + ("" if named is None else ", without `- ` before it")
+    if _is_mapping(value, f"`{what}`", problems, example):
+        return value
+    return named or Located({}, value.place)
+
+
+def _unlisted(value: Located) -> Located | None:
+    """The names of a list such as `- clip: {...}`, also where what belongs to a name stands beside it."""
+    items = value.value if isinstance(value.value, list) else []
+    if not items or not all(isinstance(item.value, dict) and item.value for item in items):
+        return None
+    values: dict[Any, Located] = {}
+    keys: dict[Any, Place] = {}
+    for item in items:
+        (name, first), *others = item.value.items()
+        if first.value is None and others:
+            values[name] = Located(dict(others), item.place, item.keys)
+        else:
+            values.update(item.value)
+        keys.update(item.keys)
+    return Located(values, value.place, {name: keys[name] for name in values})
 
 
 def _is_mapping(value: Located, what: str, problems: list[Problem], hint: str = "") -> bool:

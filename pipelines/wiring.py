@@ -18,8 +18,9 @@ from t2iflow.nodes.perceptor import Wanted
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines import outside
 from t2iflow.pipelines.allowed import describe
+from t2iflow.pipelines.complaints import KEYFRAMES
 from t2iflow.pipelines.graph import READERS, Graph, Named, Node, Source
-from t2iflow.pipelines.keyframes import changes, states
+from t2iflow.pipelines.keyframes import AT, changes, states
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
 from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
@@ -131,7 +132,7 @@ class _Wiring:
                     "T2I202",
                     f"unknown input `{key}` for node `{text.name}` ({spec.name})",
                     text.keys.get(key, text.place),
-                    suggest(key, names),
+                    KEYFRAMES if AT.fullmatch(key) else suggest(key, names),
                     _inputs(spec),
                     f"see `t2iflow nodes {spec.name}`",
                 )
@@ -252,13 +253,14 @@ class _Wiring:
 
     def _no_wire(self, text: NodeText, port: Port, item: Located) -> None:
         near = suggest(f"${item.value}", [f"${name}" for name in self.specs]) if isinstance(item.value, str) else None
+        file = port.kind in READERS and isinstance(item.value, str) and not near
         kind = f"write `$name` of a node that makes {kind_name(port.kind)}"
         self._report(
             "T2I205",
             f"`{port.name}` of node `{text.name}` is a port: it takes a wire, not {shown(plain(item))}",
             item.place,
             near or self._candidates(port, text.name) or kind,
-            "or the name of a picture's file, such as `photo.jpg`" if port.kind in READERS else None,
+            "or the name of a picture's file, such as `photo.jpg`" if file else None,
         )
 
     def _reader(self, text: NodeText, port: Port, item: Located, name: str) -> Generator[Node, None, Source | None]:

@@ -137,7 +137,7 @@ def test_comments_are_fine(text: str) -> None:
         ("a:\n\tb: 1", 2, 1, "a tab can't indent"),
         ("prompt: a cat: asleep", 1, 14, "a `:` where no key can stand"),
         ("a:\n  b: 1\n c: 2", 3, 2, "this line is indented unlike its neighbours"),
-        ("- a\nb: 1", 2, 1, "this line is indented unlike its neighbours"),
+        ("- a\nb: 1", 1, 1, "a list among names"),
         ("a: 'x\nb: 2", 1, 4, "this quote is never closed"),
         ("a: [1, {b: 2,\nc: 3", 1, 8, "this bracket is never closed"),
         ("a: [1,", 1, 4, "this bracket is never closed"),

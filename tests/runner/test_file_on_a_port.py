@@ -59,7 +59,7 @@ def test_a_file_on_a_port_is_a_node_of_its_own(files: Path) -> None:
         ("mixed.over=nowhere.png", "the file `nowhere.png` is not there"),
         ("mixed.over=canvas", "did you mean `$canvas`?"),
         ("mixed.over=canvass", "did you mean `$canvas`?"),
-        ("mixed.over=a lake", "or the name of a picture's file, such as `photo.jpg`"),
+        ("mixed.over=an endless meadow", "or the name of a picture's file, such as `photo.jpg`"),
         ("like.image=like", "did you mean `$like`?"),
         ("mixed.over=mine.yaml", "is no picture"),
         ("init=photo.png", "`--set canvas.init=value`"),

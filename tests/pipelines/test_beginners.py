@@ -1,0 +1,50 @@
+"""Mistakes as beginners make them, each told at the line that is wrong and with what to write."""
+
+from pathlib import Path
+
+import pytest
+
+from t2iflow.pipelines import reference
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.recipe import read_text
+
+CANVAS, STILL = "  canvas: {use: canvas.pixels, size: [32, 32]}\n", "  still: {use: output.image, image: $canvas}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("nodes:\n" + CANVAS.replace("}", "") + STILL, 3, "a `}` is missing before line 4"),
+        ("nodes:\n" + CANVAS.replace("]}", "") + STILL, 3, "a `]` is missing before line 4"),
+        ("nodes:\n" + CANVAS.replace(", size: [32, 32]}", "") + STILL, 3, "a `}` is missing before line 4"),
+        ("nodes:\n" + CANVAS + STILL.replace("}", ""), 4, "this bracket is never closed"),
+        ("params: {a: 1\nnodes:\n" + CANVAS + STILL, 2, "a `}` is missing before line 3"),
+        ("nodes:\n" + (CANVAS + STILL).replace("  c", "  - c").replace("  s", "  - s"), 3, "without `- ` before it"),
+        ("nodes:\n  - canvas:\n    use: canvas.pixels\n" + STILL.replace("  s", "  - s"), 3, "without `- ` before it"),
+        ("nodes:\n" + CANVAS + STILL.replace("  s", "  - s"), 4, "names stand without `- `"),
+        ("nodes:\n  - clip:\n" + CANVAS + STILL, 3, "names stand without `- `"),
+        ("params: [a fox]\nnodes:\n" + CANVAS + STILL, 2, "such as `prompt: a fox`"),
+        ("params:\n  - prompt: a fox\nnodes:\n" + CANVAS + STILL, 3, "such as `prompt: a fox`, without `- `"),
+        ("presets: lite\nnodes:\n" + CANVAS + STILL, 2, "such as `quick: {params: {steps: 50}}`"),
+        ("nodes:\n" + CANVAS + STILL.replace("$", ""), 4, "did you mean `$canvas`?"),
+        ("nodes:\n" + CANVAS + STILL.replace("$canvas", "canvs"), 4, "did you mean `$canvas`?"),
+        ("nodes:\n" + CANVAS.replace("canvas.pixels", "sirenn.canvas") + STILL, 3, "did you mean `siren.canvas`?"),
+    ],
+)
+def test_a_mistake_is_told_where_it_is_and_what_to_write(text: str, line: int, words: str) -> None:
+    found: list[Problem] = []
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text("t2iflow: 1\n" + text, "mine.yaml", Path(), problems=found), found)
+    said = [problem for problem in caught.value.problems if words in " ".join((problem.message, *problem.hints))]
+    assert [problem.place.line for problem in said if problem.place] == [line]
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("sirenn.canvas", "siren.canvas"), ("cutout.square", "cutouts.square"), ("output.vide", "output.video")],
+)
+def test_both_parts_of_a_nodes_name_count(wrong: str, right: str) -> None:
+    with pytest.raises(LookupError, match=rf"did you mean `{right}`\?"):
+        reference.about(wrong)

@@ -1,0 +1,69 @@
+"""What people bring from other tools: read where it can only mean one thing, or answered with what to write."""
+
+from pathlib import Path
+
+import pytest
+
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.keyframes import Keyframes
+from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.recipe import read_text
+from tests.runner.conftest import COPY
+
+FILM = COPY.replace("film: ", "zoom: {use: camera.zoom, image: $fit, frames: 60, scale: SCALE}\n  film: ").replace(
+    "image: $canvas, every: 2", "image: $zoom"
+)
+
+
+def scale(written: str) -> object:
+    plan = compile_recipe(read_text(FILM.replace("SCALE", written), "mine.yaml", Path()), [])
+    return plan.graph.nodes["zoom"].settings["scale"]
+
+
+def told(recipe: str) -> str:
+    """What a person reads."""
+    found: list[Problem] = []
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text(recipe, "mine.yaml", Path(), problems=found), found)
+    return render(caught.value.problems, caught.value.sources)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['"0:(1.02), 50:(1.0)"', '"0: (1.02), 50: (1.0)"', '"0:1.02,50:1"', "'{0: 1.02, 50: 1.0}'", '"{0:(1.02),50:(1)}"'],
+)
+def test_keyframes_in_a_text_are_keyframes(written: str) -> None:
+    found = scale(written)
+    assert isinstance(found, Keyframes)
+    assert [(moment.amount, value) for moment, value in found.points] == [(0.0, 1.02), (50.0, 1.0)]
+
+
+def test_prompts_at_steps_in_quotes_are_keyframes() -> None:
+    words = '  clip: {use: clip.model}\n  words: {use: clip.text, clip: $clip, prompt: {"0": a fox, "50": a lake}}\n'
+    cuts = "  cuts: {use: cutouts.whole, image: $canvas}\n  seen: {use: clip.look, crops: $cuts, clip: $clip}\n"
+    score = "  score: {use: losses.spherical, seen: $seen, wanted: $words}\n"
+    recipe = (COPY + words + cuts + score).replace("loss: $same", "loss: [$same, $score]")
+    plan = compile_recipe(read_text(recipe, "mine.yaml", Path()), [])
+    assert [name for name in plan.graph.nodes if name.startswith("words")] == ["words.0", "words.1", "words"]
+
+
+@pytest.mark.parametrize("written", ['"0:(1.0+0.02*sin(t/10))"', '"1.02 + 0.1*t"', '"0:(1), 50:(max(t, 2))"'])
+def test_an_expression_is_answered_with_keyframes(written: str) -> None:
+    assert "expressions are not read" in told(FILM.replace("SCALE", written))
+
+
+@pytest.mark.parametrize("written", ["16:9", '"1:2"', '"0:(a), 50:(b)"', '"0:(1),"'])
+def test_what_is_no_keyframes_is_refused(written: str) -> None:
+    assert "it takes a number from 0.01 to 100" in told(FILM.replace("SCALE", written))
+
+
+@pytest.mark.parametrize("written", ["0:(1.02), 50:(1.0)", "{0:1.02, 50:1.0}", "0: (1.02), 50: (1.0)"])
+def test_keyframes_without_quotes_or_spaces_are_told_what_to_write(written: str) -> None:
+    text = told(FILM.replace("SCALE", written))
+    assert "`{0: 1.02, 50: 1.0}`" in text or "a space" in text
+
+
+@pytest.mark.parametrize("name", ["C:\\pictures\\fox.png", "C:\\Users\\me\\fox.png", "C:\\new\\table.png", "D:\\x.png"])
+def test_a_windows_path_in_double_quotes_is_told_of_single_ones(name: str) -> None:
+    text = told(COPY.replace("use: images.noise, size: [24, 24], kind: fractal", f'use: images.load, file: "{name}"'))
+    assert "single quotes" in text

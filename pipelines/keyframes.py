@@ -179,7 +179,7 @@ def is_keyframes(value: Located) -> bool:
 
 
 def _has_quoted_times(inner: Mapping[Any, Located]) -> bool:
-    """Whether prompts stand at steps in quotes, as in Deforum's `{"0": "a fox", "50": "a lake"}`: no weight is a text."""
+    """Whether prompts stand at steps in quotes, as Deforum's `{"0": "a fox", "50": "a lake"}`; no weight is a text."""
     quoted = all(isinstance(key, str) and key.isdecimal() for key in inner)
     return bool(inner) and quoted and all(isinstance(item.value, str) for item in inner.values())
 

@@ -47,7 +47,8 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
     elif isinstance(value, dict) and any(isinstance(key, str) and AT.fullmatch(key) for key in value):
         yield KEYFRAMES
     elif isinstance(value, str) and EXPRESSION.search(value) and {"float_parsing", "int_parsing"} & faults:
-        yield f"expressions are not read; write the values at some steps: `{setting.name}: {{0: 1.0, 50: 1.02, ease: smooth}}`"
+        written = f"{setting.name}: {{0: 1.0, 50: 1.02, ease: smooth}}"
+        yield f"expressions are not read; write the values at some steps: `{written}`"
     elif "string_type" in faults and isinstance(value, int | float):
         yield f'put quotes around it: "{shown(value)}"'
     elif value is None and not setting.required:

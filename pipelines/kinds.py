@@ -22,7 +22,8 @@ def every_kind(specs: Iterable[Spec]) -> list[Any]:
 
 def said_of(kind: Any) -> str:
     """What its docstring says, in one line."""
-    said = (kind.__doc__ or "") if inspect.isclass(kind) else _said_in(sys.modules[kind.__module__]).get(kind.__name__)
+    module = sys.modules.get(getattr(kind, "__module__", ""))
+    said = kind.__doc__ if inspect.isclass(kind) or module is None else _said_in(module).get(kind_name(kind))
     return " ".join((said or "").split())
 
 
@@ -30,7 +31,10 @@ def fields(kind: Any) -> Iterator[tuple[str, str]]:
     """The parts of a kind that is more than one tensor, each with what the comment beside it says."""
     if not (inspect.isclass(kind) and is_dataclass(kind)):
         return
-    source = textwrap.dedent(inspect.getsource(kind))
+    try:
+        source = textwrap.dedent(inspect.getsource(kind))
+    except (OSError, TypeError):
+        return
     (body,) = ast.parse(source).body
     lines = source.splitlines()
     for part in body.body if isinstance(body, ast.ClassDef) else ():
@@ -54,7 +58,7 @@ def _said_in(module: ModuleType) -> dict[str, str]:
     """The docstrings below a module's assignments, which Python itself drops."""
     try:
         body = ast.parse(inspect.getsource(module)).body
-    except (OSError, SyntaxError):
+    except (OSError, TypeError, SyntaxError):  # built in, or made while the program runs
         return {}
     said = {}
     for first, second in itertools.pairwise(body):

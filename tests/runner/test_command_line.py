@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -207,3 +208,14 @@ def test_every_kind_says_what_it_is() -> None:
     rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("|")][2:]
     assert len(rows) >= 10
     assert all(said.strip() for _, said in rows)
+
+
+@pytest.mark.parametrize("kind", ["Tensor", "Tensor | None", "dict[str, Tensor]"])
+def test_a_kind_that_nobody_described_is_listed_all_the_same(plugin: Callable[[str], None], kind: str) -> None:
+    plugin(
+        "from torch import Tensor\nfrom t2iflow.nodes.node import node\n\n"
+        f'@node\ndef odd(*, size: int = 3) -> {kind}:\n    """Be odd."""\n    return None\n'
+    )
+    told = call("nodes")
+    assert told.exit_code == 0
+    assert "mine" in told.stdout

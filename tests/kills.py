@@ -1,0 +1,287 @@
+"""Runs that are killed at random moments, resumed, killed again, and compared with runs that nothing stopped.
+
+    python -m tests.kills 300                  # so many kills, and what came of them
+    python -m tests.kills 20 --only mixed      # of recipes made up here alone; `shipped`: of the shipped ones alone
+    python -m tests.kills --trial 17           # one of them again
+
+A kill is a SIGKILL after some time, or before the n-th time that the process opens, renames or removes a file.
+"""
+
+import argparse
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.runner import session
+from t2iflow.runner.claim import FolderError
+from t2iflow.runner.folder import MAKING, NotResumableError
+from tests import needs
+
+INTERVALS = (0.0, 0.05, 10.0)
+OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+OWN = {"events.jsonl", "lock.yaml", "report.html", "losses.csv"}
+"""Files that say when and where a run was."""
+
+CANVASES = {
+    "pixels": "canvas.pixels, size: [24, 16]",
+    "fourier": "canvas.fourier, size: [24, 16]",
+    "palette": "canvas.palette, size: [24, 16], cell: 2",
+    "siren": "siren.canvas, size: [24, 16], layers: 2, width: 16",
+}
+OPTIMIZERS = ("adam", "adamw", "adamp", "diffgrad", "radam", "adamax", "adagrad", "rmsprop", "sgd, momentum: 0.5")
+CAMERAS = {
+    "no film": "",
+    "still": "camera.still, frames: 6, steps: 2",
+    "zoom": "camera.zoom, frames: 6, steps: 2, scale: {0: 0.9, 100%: 1.1}, turn: 3",
+    "hold": "camera.zoom, frames: 6, steps: 3, scale: 0.9, hold: 0.7, edge_steps: 2, rate: {0: 0.2, 100%: 0.1}",
+    "resemble": "camera.zoom, frames: 5, steps: 3, scale: 1.1, hold: 0.5, resemble: 0.5, clip: $clip",
+    "loop": "camera.zoom, frames: 8, steps: 2, pan: [0.1, 0], border: wrap, loop: 2, carry: false",
+    "start": "camera.still, frames: 5, steps: 3, start: $photo, mix: {0: 0.2, 100%: 0.8}, hold: 0.2",
+    "depth": "camera.depth, frames: 5, steps: 2, dolly: 0.1, move: picture, every: 2",
+    "infinite": "camera.infinite, frames: 12, steps: 3, scale: 1.1, hold: 0.3",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is run: a file or a shipped name, with options."""
+
+    name: str
+    where: str
+    presets: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass
+class Whole:
+    """A run that nothing stopped: what it left, how long it took, and how often it touched a file."""
+
+    files: dict[str, bytes]
+    seconds: float
+    operations: int
+
+
+@dataclass
+class Tally:
+    """What came of all kills."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        names = ("kills", "resumed", "same bytes", "nothing begun")
+        counts = ", ".join(f"{self.counts[name]} {name}" for name in names)
+        return "\n".join([f"{counts}, {len(self.faults)} faults", *self.faults])
+
+
+def mixed(chance: random.Random, folder: Path) -> Recipe:
+    """A recipe of a random canvas, optimiser and camera, of a second stage, an input file and outputs of all kinds."""
+    canvas, camera = chance.choice(list(CANVASES)), chance.choice(list(CAMERAS))
+    optimizer, second = chance.choice(OPTIMIZERS), chance.random() < 0.3
+    shutil.copyfile(shipped_recipes()["hello"].parent / "fox.webp", folder / "fox.webp")
+    lines = [
+        "t2iflow: 1",
+        "nodes:",
+        "  photo: {use: images.load, file: fox.webp, size: [24, 16]}",
+        *(["  clip: {use: clip.model, name: lite}"] if camera == "resemble" else []),
+        f"  canvas: {{use: {CANVASES[canvas]}}}",
+        "  same: {use: losses.reference, image: $canvas, reference: $photo}",
+        f"  fit: {{use: optimizers.{optimizer}, image: $canvas, loss: $same, rate: {{0: 0.1, 100%: 0.02}}, steps: 12,"
+        f" average: {chance.choice([0, 0.9])}}}",
+        *([f"  move: {{use: {CAMERAS[camera]}, image: $fit}}"] if CAMERAS[camera] else []),
+        *(["  film: {use: output.video, image: $move}"] if CAMERAS[camera] else []),
+        "  sheet: {use: output.strip, image: $canvas, every: 5}",
+        "  still: {use: output.image, image: $fit}",
+    ]
+    if second:
+        lines += [
+            "  again: {use: canvas.pixels, size: [12, 8], init: $fit}",
+            "  near: {use: losses.reference, image: $again, reference: $photo}",
+            "  refit: {use: optimizers.adam, image: $again, loss: $near, steps: 5}",
+            "  late: {use: output.image, image: $refit, file: late.webp}",
+        ]
+    path = folder / "mixed.yaml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return Recipe(f"{canvas}, {optimizer}, {camera}{', two stages' if second else ''}", str(path))
+
+
+@cache
+def shipped() -> tuple[Recipe, ...]:
+    """Every shipped recipe that needs no download, as small as it goes."""
+    from tests.runner.test_shipped_recipes import lite, smaller
+
+    names = [name for name in shipped_recipes() if not needs.weights(name, lite(name))]
+    found = []
+    for name in names:
+        preset = lite(name)
+        presets = (preset,) if preset else ()
+        found.append(Recipe(name, name, presets, tuple(smaller(name, preset)[1::2])))
+    return tuple(found)
+
+
+def live(
+    recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None, tell: Connection
+) -> None:
+    """In a process of its own: run or resume, up to the `last` operation on files."""
+    touched = 0
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal touched
+        if event in OPERATIONS and str(arguments[0]).startswith(str(parent)):
+            touched += 1
+            if touched == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        where = recipe.where if run is None else str(run / "recipe.yaml")
+        options = {"presets": recipe.presets, "overrides": recipe.overrides} if run is None else {}
+        plan = compile_recipe(read(where, **options), [])
+        sys.addaudithook(count)
+        if run is None:
+            outcome = session.start(plan, parent, "cpu", [], every)
+        else:
+            outcome = session.resume(plan, run, "cpu", [], every)
+        tell.send((outcome.code, outcome.message, touched))
+    except NotResumableError as fault:
+        tell.send((0 if "is finished" in str(fault) else 2, str(fault), touched))
+    except FolderError as fault:
+        tell.send((1, str(fault), touched))
+
+
+def begin(*arguments: Any) -> tuple[Any, Connection]:
+    """Start `live` in a process that forks from one with everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["t2iflow.runner.session", "t2iflow.nodes.perceptors.lite", "tests.needs"])
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=live, args=(*arguments, there))
+    process.start()
+    there.close()
+    return process, here
+
+
+def outcome(process: Any, said: Connection) -> tuple[int, str, int]:
+    """How it ended: a code, a message, and how often it touched a file; the code is negative for one that was killed."""
+    try:
+        told: tuple[int, str, int] = said.recv()
+    except EOFError:
+        process.join()
+        told = (-signal.SIGKILL, "", 0) if process.exitcode == -signal.SIGKILL else (1, "it ended without a word", 0)
+    process.join()
+    return told
+
+
+def runs(parent: Path) -> list[Path]:
+    """The run folders that were begun."""
+    return [path for path in parent.iterdir() if path.is_dir() and not path.name.startswith(MAKING)]
+
+
+def left(run: Path) -> dict[str, bytes]:
+    """What a run left that only its recipe decides."""
+    paths = [path for path in run.rglob("*") if path.is_file()]
+    return {str(path.relative_to(run)): path.read_bytes() if path.name not in OWN else b"" for path in paths}
+
+
+def unbroken(recipe: Recipe) -> Whole:
+    """The run that nothing stops."""
+    with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
+        start = time.monotonic()
+        code, message, operations = outcome(*begin(recipe, Path(place), None, 10.0, None))
+        if code:
+            raise RuntimeError(f"{recipe.name} can't be run at all: {message}")
+        (run,) = runs(Path(place))
+        return Whole(left(run), time.monotonic() - start, operations)
+
+
+def trial(recipe: Recipe, whole: Whole, chance: random.Random, tally: Tally) -> str | None:
+    """Kill a run up to three times, then let it end; what is wrong, if anything."""
+    every, kills = chance.choice(INTERVALS), chance.choice([1, 1, 2, 3])
+    with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
+        parent, run = Path(place), None
+        for _ in range(kills):
+            by_time = chance.random() < 0.5
+            last = None if by_time else chance.randint(1, whole.operations)
+            process, said = begin(recipe, parent, run, every, last)
+            if by_time:
+                process.join(chance.uniform(0, 1.1 * whole.seconds))
+                process.kill()
+            code, message, _ = outcome(process, said)
+            tally.counts["kills"] += code < 0
+            if code > 0:
+                return f"{'resume' if run else 'run'} ended with {code}: {message}"
+            begun = runs(parent)
+            if not begun:
+                tally.counts["nothing begun"] += 1
+                return None
+            (run,) = begun
+        tally.counts["resumed"] += 1
+        code, message, _ = outcome(*begin(recipe, parent, run, every, None))
+        if code:
+            return f"the last resume ended with {code}: {message}"
+        assert run is not None
+        files = left(run)
+        different = [name for name in {*files, *whole.files} if files.get(name) != whole.files.get(name)]
+        tally.counts["same bytes"] += not different
+        return f"these files differ: {', '.join(sorted(different))}" if different else None
+
+
+def recipes(seed: int, only: str | None, folder: Path) -> Iterator[Recipe]:
+    """Without end: mixed ones and, one in three, shipped ones."""
+    number = 0
+    while True:
+        chance = random.Random(f"{seed} recipe {number}")
+        if only == "shipped" or (only is None and number % 3 == 2):
+            yield shipped()[number % len(shipped())]
+        else:
+            place = folder / str(number)
+            place.mkdir(exist_ok=True)
+            yield mixed(chance, place)
+        number += 1
+
+
+def campaign(kills: int, seed: int = 0, only: str | None = None, single: int | None = None, each: int = 4) -> Tally:
+    """So many kills, `each` recipe in some trials; or a `single` trial."""
+    tally, number = Tally(), 0
+    with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
+        for recipe in recipes(seed, only, Path(place)):
+            whole = unbroken(recipe) if single is None or single // each == number // each else None
+            for number in range(number, number + each):
+                if whole is not None and single in (None, number):
+                    wrong = trial(recipe, whole, random.Random(f"{seed} trial {number}"), tally)
+                    flags = f"--seed {seed}" + (f" --only {only}" if only else "")
+                    if wrong:
+                        tally.faults.append(f"{recipe.name}: {wrong}\n  python -m tests.kills --trial {number} {flags}")
+                if tally.counts["kills"] >= kills or number == single:
+                    return tally
+            number += 1
+    return tally
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Kill, and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kills", type=int, nargs="?", default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=["mixed", "shipped"])
+    parser.add_argument("--trial", type=int)
+    given = parser.parse_args(arguments)
+    tally = campaign(given.kills, given.seed, given.only, given.trial)
+    sys.stdout.write(f"{tally}\n")
+    return 1 if tally.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

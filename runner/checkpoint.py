@@ -6,6 +6,7 @@ Two are kept, each with a digest at its end: where the last is damaged, the run 
 import hashlib
 import io
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
@@ -88,7 +89,15 @@ def read(path: Path) -> Checkpoint:
 def clear(folder: Path) -> None:
     """Remove the checkpoints."""
     for name in (NAME, BEFORE):
-        (folder / name).unlink(missing_ok=True)
+        discard(folder / name)
+
+
+def discard(path: Path) -> None:
+    """Remove one checkpoint, or what lies in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _digest(packed: bytes | memoryview) -> bytes:

@@ -13,11 +13,11 @@ from t2iflow.runner.link import NodeError
 from t2iflow.runner.stage import NotFiniteError
 
 NO_MEMORY = re.compile(
-    r"(can't|cannot|could not|couldn't|failed to|unable to) (allocate|create a memory)|not enough memory|out of memory"
-    r"|bad_alloc|ALLOC_FAILED",
+    r"(can't|cannot|could not|couldn't|failed to|unable to) (allocate|create a (memory|primitive))|not enough memory"
+    r"|out of memory|bad_alloc|ALLOC_FAILED",
     re.IGNORECASE,
 )
-"""How torch's allocators, its libraries and the system say so."""
+"""How torch's allocators, its libraries and the system say so; oneDNN, of its own buffers, that of a primitive."""
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_ROOM = re.compile("No space left on device|Disk quota exceeded|File too large", re.IGNORECASE)

@@ -11,6 +11,7 @@ from torch import Tensor
 from t2iflow.nodes.ambient import Tick
 from t2iflow.nodes.node import Closes
 from t2iflow.pipelines.plan import Plan, Region
+from t2iflow.runner import device
 from t2iflow.runner.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.faults import out_of_memory
@@ -207,9 +208,8 @@ class Loop:
                 stage.move(tick, judged)
                 return judged
             stage.parts = min(stage.parts * 2, stage.most_parts)
-            stage.fit.clear()
-            if stage.device.type == "cuda":
-                torch.cuda.empty_cache()
+            stage.forget()
+            device.release(stage.device)
             text = f"out of memory: the crops of a step are now judged in {stage.parts} passes (`accumulate`)"
             self._tell(Noted(stage.region.optimizer, "warn", text))
 

@@ -203,7 +203,7 @@ class _Session:
                 self._loop().run(saved)
                 return
             except DamagedError as fault:
-                path.unlink(missing_ok=True)
+                checkpoint.discard(path)
                 self._tell(Noted("run", "warn", f"{fault}; continuing from before that"))
         self._loop().run()
 

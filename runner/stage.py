@@ -130,6 +130,13 @@ class Stage:
         self._differentiate(painted)
         return Judged(loss, image, lambda: self._weighted(tick, parts, pulled))
 
+    def forget(self) -> None:
+        """Let go of all that a step had computed when it failed."""
+        self.fit.clear()
+        for link in self._judge:
+            for slot in link.outputs:
+                self._values[slot] = None
+
     def rate_at(self, tick: Tick) -> float:
         """How far the optimiser goes at this time."""
         return float(self._optimizer.setting("rate", tick) if self.rate is None else self.rate)

@@ -48,10 +48,10 @@ CAMERAS = {
     "still": "camera.still, frames: 6, steps: 2",
     "zoom": "camera.zoom, frames: 6, steps: 2, scale: {0: 0.9, 100%: 1.1}, turn: 3",
     "hold": "camera.zoom, frames: 6, steps: 3, scale: 0.9, hold: 0.7, edge_steps: 2, rate: {0: 0.2, 100%: 0.1}",
-    "resemble": "camera.zoom, frames: 5, steps: 3, scale: 1.1, hold: 0.5, resemble: 0.5, clip: $clip",
+    "resemble": "camera.zoom, frames: 3, steps: 3, scale: 1.1, hold: 0.5, resemble: 0.5, clip: $clip",
     "loop": "camera.zoom, frames: 8, steps: 2, pan: [0.1, 0], border: wrap, loop: 2, carry: false",
     "start": "camera.still, frames: 5, steps: 3, start: $photo, mix: {0: 0.2, 100%: 0.8}, hold: 0.2",
-    "depth": "camera.depth, frames: 5, steps: 2, dolly: 0.1, move: picture, every: 2",
+    "depth": "camera.depth, frames: 7, steps: 3, dolly: 0.1, move: picture, every: 2",
     "infinite": "camera.infinite, frames: 12, steps: 3, scale: 1.1, hold: 0.3",
 }
 
@@ -133,9 +133,7 @@ def shipped() -> tuple[Recipe, ...]:
     return tuple(found)
 
 
-def live(
-    recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None, tell: Connection
-) -> None:
+def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None, tell: Connection) -> None:
     """In a process of its own: run or resume, up to the `last` operation on files."""
     touched = 0
 
@@ -174,7 +172,7 @@ def begin(*arguments: Any) -> tuple[Any, Connection]:
 
 
 def outcome(process: Any, said: Connection) -> tuple[int, str, int]:
-    """How it ended: a code, a message, and how often it touched a file; the code is negative for one that was killed."""
+    """How it ended: a code, which is negative for a kill, a message, and how often it touched a file."""
     try:
         told: tuple[int, str, int] = said.recv()
     except EOFError:
@@ -254,11 +252,11 @@ def recipes(seed: int, only: str | None, folder: Path) -> Iterator[Recipe]:
 
 def campaign(kills: int, seed: int = 0, only: str | None = None, single: int | None = None, each: int = 4) -> Tally:
     """So many kills, `each` recipe in some trials; or a `single` trial."""
-    tally, number = Tally(), 0
+    tally, first = Tally(), 0
     with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
         for recipe in recipes(seed, only, Path(place)):
-            whole = unbroken(recipe) if single is None or single // each == number // each else None
-            for number in range(number, number + each):
+            whole = unbroken(recipe) if single is None or single // each == first // each else None
+            for number in range(first, first + each):
                 if whole is not None and single in (None, number):
                     wrong = trial(recipe, whole, random.Random(f"{seed} trial {number}"), tally)
                     flags = f"--seed {seed}" + (f" --only {only}" if only else "")
@@ -266,7 +264,7 @@ def campaign(kills: int, seed: int = 0, only: str | None = None, single: int | N
                         tally.faults.append(f"{recipe.name}: {wrong}\n  python -m tests.kills --trial {number} {flags}")
                 if tally.counts["kills"] >= kills or number == single:
                     return tally
-            number += 1
+            first += each
     return tally
 
 

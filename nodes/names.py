@@ -23,5 +23,9 @@ def our_nodes() -> Iterator[str]:
 
 
 def _marks(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return isinstance(called, ast.Name) and called.id in MARKS
+    """Whether a decorator is one of those marks, as it is, called, or within a `partial`."""
+    return any(isinstance(part, ast.Name) and part.id in MARKS for part in _heads(decorator))
+
+
+def _heads(decorator: ast.expr) -> list[ast.expr]:
+    return [decorator.func, *decorator.args] if isinstance(decorator, ast.Call) else [decorator]

@@ -22,7 +22,7 @@ from t2iflow.nodes.node import node
 from t2iflow.nodes.perceptor import Clip, Sorts, Wanted
 from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.types import Count, Image, Latent, Loads, Loss, Positive
+from t2iflow.nodes.types import Count, Factor, Image, Latent, Loads, Loss, Positive
 
 Number = Annotated[int, Interval(ge=0, le=999)]
 """A class of ImageNet by its place."""
@@ -80,7 +80,7 @@ class Canvas:
         temperature: Positive = 2.0,
         classes: Number | str | list[Number | str] | None = None,
         start_steps: Count = 100,
-        start_rate: Positive = 0.07,
+        start_rate: Factor = 0.07,
         precision: Precision = "auto",
     ) -> None:
         self._max_classes, self._temperature = max_classes, temperature

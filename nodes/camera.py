@@ -19,7 +19,7 @@ from t2iflow.nodes.motion import Affine, Blended, Deep, Motion, Still
 from t2iflow.nodes.node import Joins, node, reached
 from t2iflow.nodes.perceptor import Clip
 from t2iflow.nodes.sampling import Border
-from t2iflow.nodes.types import Count, Degrees, Fraction, Image, Mask, NonNegative, Positive
+from t2iflow.nodes.types import Count, Degrees, Factor, Fraction, Image, Mask, NonNegative, Positive
 
 Point = Annotated[tuple[float, float], "across, down"]
 Scale = Annotated[float, Interval(ge=0.01, le=100)]
@@ -75,7 +75,7 @@ def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Camera]:
         start: Image | None = None,
         clip: Clip | None = None,
         *,
-        rate: NonNegative | None = None,
+        rate: Factor | None = None,
         hold: NonNegative = 0.0,
         resemble: NonNegative = 0.0,
         mix: Fraction = 1.0,
@@ -204,7 +204,7 @@ class Infinite(Camera):
         image: Image,
         clip: Clip | None = None,
         *,
-        rate: NonNegative | None = None,
+        rate: Factor | None = None,
         hold: NonNegative = 0.0,
         resemble: NonNegative = 0.0,
     ) -> Framed:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, Image, Loss, NonNegative, Steps
+from t2iflow.nodes.types import Count, Factor, Image, Loss, Steps
 
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 Betas = tuple[Decay, Decay]
@@ -64,7 +64,7 @@ class Fit:
         """Forget the gradients of the last step."""
         self._optimizer.zero_grad(set_to_none=True)
 
-    def __call__(self, image: Image, loss: Loss, *, rate: NonNegative = 0.05) -> Image:
+    def __call__(self, image: Image, loss: Loss, *, rate: Factor = 0.05) -> Image:
         """Move the trained tensors along their gradients, which the caller has made from `loss`; gives `image` on."""
         for group, pace in zip(self._optimizer.param_groups, self._paces, strict=True):
             group["lr"] = rate * pace
@@ -124,7 +124,7 @@ def optimizer(make: Callable[..., Optimizer]) -> type[Fit]:
 
 @optimizer
 def adam(
-    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, amsgrad: bool = False
+    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, amsgrad: bool = False
 ) -> Optimizer:
     """Adam (Kingma and Ba 2014), what most of the notebooks use."""
     return torch.optim.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -132,7 +132,7 @@ def adam(
 
 @optimizer
 def adamw(
-    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.01, amsgrad: bool = False
+    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.01, amsgrad: bool = False
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter 2017)."""
     return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -140,7 +140,7 @@ def adamw(
 
 @optimizer
 def adamp(
-    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0, nesterov: bool = False
+    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, nesterov: bool = False
 ) -> Optimizer:
     """AdamP (Heo et al. 2020), Deep Daze's choice: steps without the part that only makes weights grow."""
     from pytorch_optimizer import AdamP
@@ -149,7 +149,7 @@ def adamp(
 
 
 @optimizer
-def diffgrad(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+def diffgrad(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """DiffGrad (Dubey et al. 2019): slower where the gradient changes little."""
     from pytorch_optimizer import DiffGrad
 
@@ -157,34 +157,32 @@ def diffgrad(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: N
 
 
 @optimizer
-def radam(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+def radam(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """Rectified Adam (Liu et al. 2019), which needs no warm-up."""
     return torch.optim.RAdam(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
-def adamax(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: NonNegative = 0.0) -> Optimizer:
+def adamax(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """Adamax (Kingma and Ba 2014): Adam by the largest gradient instead of the mean square."""
     return torch.optim.Adamax(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
-def adagrad(parameters: Groups, *, weight_decay: NonNegative = 0.0) -> Optimizer:
+def adagrad(parameters: Groups, *, weight_decay: Factor = 0.0) -> Optimizer:
     """Adagrad (Duchi et al. 2011)."""
     return torch.optim.Adagrad(parameters, weight_decay=weight_decay)
 
 
 @optimizer
 def rmsprop(
-    parameters: Groups, *, smoothing: Decay = 0.99, momentum: NonNegative = 0.0, weight_decay: NonNegative = 0.0
+    parameters: Groups, *, smoothing: Decay = 0.99, momentum: Factor = 0.0, weight_decay: Factor = 0.0
 ) -> Optimizer:
     """RMSprop (Hinton 2012)."""
     return torch.optim.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
 
 
 @optimizer
-def sgd(
-    parameters: Groups, *, momentum: NonNegative = 0.0, nesterov: bool = False, weight_decay: NonNegative = 0.0
-) -> Optimizer:
+def sgd(parameters: Groups, *, momentum: Factor = 0.0, nesterov: bool = False, weight_decay: Factor = 0.0) -> Optimizer:
     """Stochastic gradient descent, with momentum if wanted."""
     return torch.optim.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)

@@ -17,7 +17,7 @@ from t2iflow.nodes.motion import Motion
 from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.sampling import Border, reach
-from t2iflow.nodes.types import Count, Image, Positive, Size
+from t2iflow.nodes.types import Count, Factor, Image, Positive, Size
 
 
 @node
@@ -50,7 +50,7 @@ class Canvas:
         w0: Positive = 30.0,
         output: Literal["clamp", "sigmoid"] = "clamp",
         start_steps: Count = 100,
-        start_rate: Positive = 3e-4,
+        start_rate: Factor = 3e-4,
         pace: Positive = 1.0,
         precision: Precision = "auto",
     ) -> None:

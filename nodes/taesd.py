@@ -20,7 +20,7 @@ from t2iflow.nodes.node import node
 from t2iflow.nodes.precision import Precision, dtype_of
 from t2iflow.nodes.sampling import Border
 from t2iflow.nodes.store.obtaining import obtain, offers
-from t2iflow.nodes.types import Count, Image, Latent, Loads, NonNegative, Positive, Size
+from t2iflow.nodes.types import Count, Factor, Image, Latent, Loads, NonNegative, Size
 
 
 class Painted(NamedTuple):
@@ -58,7 +58,7 @@ class Canvas:
         size: Size = (384, 384),
         noise: NonNegative = 0.5,
         start_steps: Count = 100,
-        start_rate: Positive = 0.1,
+        start_rate: Factor = 0.1,
         precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})

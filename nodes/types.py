@@ -48,6 +48,8 @@ Count: TypeAlias = Annotated[int, Interval(ge=1, le=10**6)]
 Steps: TypeAlias = Annotated[int, Interval(ge=1, le=10**9)]
 Positive: TypeAlias = Annotated[float, Gt(0)]
 NonNegative: TypeAlias = Annotated[float, Ge(0)]
+Factor: TypeAlias = Annotated[float, Interval(ge=0, le=1e6)]
+"""A rate or a decay in an optimiser's steps: up to far above any use, and not so high that its numbers overflow."""
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
 Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]

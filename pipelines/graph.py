@@ -23,6 +23,9 @@ COPIED = ("picture", "film", "sound", "text")
 READERS: Mapping[Any, str] = {Image: "images.load", Mask: "images.mask"}
 """Kinds that a port may take from a file, and the nodes that read it."""
 
+FILE_NAME = r"[/\\]|\.\w{2,5}$"
+"""What a text on such a port has if it is meant as a file: an ending, or folders."""
+
 
 @dataclass(frozen=True)
 class Named:

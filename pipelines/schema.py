@@ -12,7 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerati
 from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.types import Loss
-from t2iflow.pipelines.graph import READERS
+from t2iflow.pipelines.graph import FILE_NAME, READERS
 from t2iflow.pipelines.keyframes import Ease, Over
 from t2iflow.pipelines.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.reference import keyframable
@@ -112,7 +112,7 @@ def _port(port: Port) -> Schema:
         }
         options += [term, {"type": "array", "items": _any_of([REFERENCE, term]), "minItems": 1}]
     if port.kind in READERS:
-        options.append({"type": "string", "description": "The name of a picture's file."})
+        options.append({"type": "string", "pattern": FILE_NAME, "description": "The name of a picture's file."})
     if not port.required:
         options.append({"type": "null"})
     return {**_any_of(options), "description": f"A wire: {kind_name(port.kind)}."}

@@ -19,7 +19,7 @@ from t2iflow.nodes.types import Loss
 from t2iflow.pipelines import outside
 from t2iflow.pipelines.allowed import describe
 from t2iflow.pipelines.complaints import KEYFRAMES
-from t2iflow.pipelines.graph import READERS, Graph, Named, Node, Source
+from t2iflow.pipelines.graph import FILE_NAME, READERS, Graph, Named, Node, Source
 from t2iflow.pipelines.keyframes import AT, changes, states
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
@@ -237,7 +237,7 @@ class _Wiring:
         for number, item in enumerate(items):
             if isinstance(item.value, Wire):
                 source = self._source(text, port, item)
-            elif port.kind in READERS and is_file_name(item.value) and item.value not in self.specs:
+            elif port.kind in READERS and _is_file_name(item.value) and item.value not in self.specs:
                 name = f"{text.name}.{port.name}" + (f".{number}" if port.many else "")
                 source = yield from self._reader(text, port, item, name)
             else:
@@ -345,9 +345,8 @@ class _Wiring:
         return Source(start.node, output)
 
 
-def is_file_name(value: object) -> bool:
-    """Whether a text on a port for pictures is meant as a file: with an ending, or with folders."""
-    return isinstance(value, str) and re.search(r"[/\\]|\.\w{2,5}$", value.strip()) is not None
+def _is_file_name(value: object) -> bool:
+    return isinstance(value, str) and re.search(FILE_NAME, value.strip()) is not None
 
 
 def _is_weighted(term: Located) -> bool:

@@ -120,7 +120,8 @@ def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
     [
         ("fit.steps", "many", "it takes a whole number from 1"),
         ("fit.steps", "null", "leave it out for its default, 300"),
-        ("fit.rate", ".nan", "it takes a number from 0"),
+        ("fit.rate", ".nan", "it takes a number from 0 to 1000000"),
+        ("fit.rate", "1e38", "it takes a number from 0 to 1000000"),
         ("photo.kind", "fractals", "did you mean `fractal`?"),
         ("still.file", "1984", 'put quotes around it: "1984"'),
         ("still.file", "null", "leave it out for its default"),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
@@ -95,7 +96,7 @@ def test_a_name_that_no_file_can_have_is_told(name: str, tmp_path: Path) -> None
 def test_a_home_folder_is_known_wherever_a_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "base.yaml").write_text(PHOTO.replace("{name}", "~/photo.png"), "utf-8")
-    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     work = tmp_path / "work"
     work.mkdir()
     (work / "mine.yaml").write_text("t2iflow: 1\nextends: ~/base.yaml\n", "utf-8")
@@ -121,6 +122,6 @@ def test_a_text_with_signs_that_no_text_has_is_refused(text: str, tmp_path: Path
 def test_a_folder_whose_name_is_not_utf8_is_told(tmp_path: Path) -> None:
     odd = tmp_path / "caf\udce9"
     odd.mkdir()
-    (odd / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    PIL.Image.new("RGB", (8, 8)).save(odd / "photo.png")
     (odd / "mine.yaml").write_text(PHOTO.replace("{name}", "photo.png"), "utf-8")
     assert "not UTF-8" in complaints(str(odd / "mine.yaml"))

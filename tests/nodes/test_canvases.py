@@ -54,7 +54,7 @@ def test_a_size_is_width_and_height_from_one_up() -> None:
     for name in ("canvas.pixels", "canvas.fourier", "canvas.palette", "siren.canvas"):
         adapter = find(name).settings["size"].adapter
         assert adapter.validate_python([320, 200]) == (320, 200)
-        for wrong in ([0, 200], [320], 320, [320, -1]):
+        for wrong in ([0, 200], [320], "wide", [320, -1]):
             with pytest.raises(ValueError, match="validation error"):
                 adapter.validate_python(wrong)
 

@@ -463,7 +463,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
 
     with pytest.raises(Stopped):
         Loop(plan, around, tell, save=lambda state: state.save(tmp_path), stopping=stopping).run()
-    Loop(plan, around, tell).run(checkpoint.load(tmp_path))
+    Loop(plan, around, tell).run(checkpoint.read(tmp_path / checkpoint.NAME))
     unbroken, resumed = finished
     assert torch.equal(unbroken, resumed)
     assert unbroken.std() > 0.05

@@ -36,6 +36,11 @@ OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.trun
 OWN = {"events.jsonl", "lock.yaml", "report.html", "losses.csv"}
 """Files that say when and where a run was."""
 
+PRELOADED = ["t2iflow.runner.session", "t2iflow.nodes.perceptors.lite", "tests.needs", "torch._dynamo"]
+PRELOADED += [f"t2iflow.nodes.{family}" for family in ("camera", "canvas", "losses", "optimizers", "output", "siren")]
+PRELOADED += ["pytorch_optimizer"]
+"""What takes long to import, and is imported once for all runs."""
+
 CANVASES = {
     "pixels": "canvas.pixels, size: [24, 16]",
     "fourier": "canvas.fourier, size: [24, 16]",
@@ -163,7 +168,7 @@ def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int
 def begin(*arguments: Any) -> tuple[Any, Connection]:
     """Start `live` in a process that forks from one with everything imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["t2iflow.runner.session", "t2iflow.nodes.perceptors.lite", "tests.needs"])
+    context.set_forkserver_preload(PRELOADED)
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=live, args=(*arguments, there))
     process.start()

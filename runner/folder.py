@@ -67,7 +67,6 @@ def create(path: Path, recipe: str, device: tuple[str, str], files: Mapping[str,
         try:
             with claim.claim(making):
                 _fill(making, recipe, device, files)
-            (making / claim.LOCK).unlink(missing_ok=True)
             sync(making)
             making.replace(path)
             sync(path.parent)
@@ -129,7 +128,8 @@ def tidy(path: Path) -> None:
     with contextlib.suppress(OSError):
         checkpoint.clear(path)
         shutil.rmtree(path / INNER, ignore_errors=True)
-        (path / claim.LOCK).unlink(missing_ok=True)
+        for name in (claim.LOCK, claim.HOLDER):
+            (path / name).unlink(missing_ok=True)
 
 
 def writable(parent: Path) -> bool:

@@ -241,7 +241,8 @@ class _Session:
         try:
             notes = list(lock.differences(self.path, str(self.device))) if resumed else []
             notes = [f"{note}: the result may differ from an unbroken run's" for note in notes]
-            yield [*notes, *([f"computing with {began} threads, as the run began"] if began != now else [])]
+            threads = f"{began} thread{'s' * (began > 1)}"
+            yield [*notes, *([f"computing with {threads}, as the run began"] if began != now else [])]
         finally:
             torch.set_num_threads(now)
 

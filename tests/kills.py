@@ -8,21 +8,25 @@ A kill is a SIGKILL after some time, or before the n-th time that the process op
 """
 
 import argparse
-import multiprocessing
+import importlib
+import json
 import os
 import random
+import select
 import shutil
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.recipe import read, shipped_recipes
@@ -36,9 +40,7 @@ OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.trun
 OWN = {"events.jsonl", "lock.yaml", "report.html", "losses.csv"}
 """Files that say when and where a run was."""
 
-PRELOADED = ["t2iflow.runner.session", "t2iflow.nodes.perceptors.lite", "tests.needs", "torch._dynamo"]
-PRELOADED += [f"t2iflow.nodes.{family}" for family in ("camera", "canvas", "losses", "optimizers", "output", "siren")]
-PRELOADED += ["pytorch_optimizer"]
+SLOW = ["t2iflow.nodes.perceptors.lite", "torch._dynamo", "pytorch_optimizer"]
 """What takes long to import, and is imported once for all runs."""
 
 CANVASES = {
@@ -138,8 +140,40 @@ def shipped() -> tuple[Recipe, ...]:
     return tuple(found)
 
 
-def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None, tell: Connection) -> None:
-    """In a process of its own: run or resume, up to the `last` operation on files."""
+class Process:
+    """A run or a resume in a process of its own, forked from this one, in which everything is imported."""
+
+    def __init__(self, recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None = None) -> None:
+        self._said, said = os.pipe()
+        sys.stdout.flush()
+        self.number = os.fork()
+        if self.number == 0:
+            try:
+                os.write(said, json.dumps(live(recipe, parent, run, every, last)).encode())
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        os.close(said)
+
+    def kill(self, after: float) -> None:
+        """Kill it some seconds later, unless it has ended then."""
+        select.select([self._said], [], [], after)
+        os.kill(self.number, signal.SIGKILL)
+
+    def end(self) -> tuple[int, str, int]:
+        """How it ended: a code, which is negative for a kill, a message, and how often it touched a file."""
+        with open(self._said, "rb") as said:
+            told = said.read()
+        _, status = os.waitpid(self.number, 0)
+        if told:
+            code, message, touched = json.loads(told)
+            return code, message, touched
+        return (-signal.SIGKILL, "", 0) if os.WIFSIGNALED(status) else (1, "it ended without a word", 0)
+
+
+def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None) -> tuple[int, str, int]:
+    """Run or resume, up to the `last` operation on files."""
     touched = 0
 
     def count(event: str, arguments: tuple[Any, ...]) -> None:
@@ -150,41 +184,19 @@ def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int
                 os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        where = recipe.where if run is None else str(run / "recipe.yaml")
-        options = {"presets": recipe.presets, "overrides": recipe.overrides} if run is None else {}
-        plan = compile_recipe(read(where, **options), [])
-        sys.addaudithook(count)
         if run is None:
+            plan = compile_recipe(read(recipe.where, presets=recipe.presets, overrides=recipe.overrides), [])
+            sys.addaudithook(count)
             outcome = session.start(plan, parent, "cpu", [], every)
         else:
+            plan = compile_recipe(read(str(run / "recipe.yaml")), [])
+            sys.addaudithook(count)
             outcome = session.resume(plan, run, "cpu", [], every)
-        tell.send((outcome.code, outcome.message, touched))
     except NotResumableError as fault:
-        tell.send((0 if "is finished" in str(fault) else 2, str(fault), touched))
+        return 0 if "is finished" in str(fault) else 2, str(fault), touched
     except FolderError as fault:
-        tell.send((1, str(fault), touched))
-
-
-def begin(*arguments: Any) -> tuple[Any, Connection]:
-    """Start `live` in a process that forks from one with everything imported."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=live, args=(*arguments, there))
-    process.start()
-    there.close()
-    return process, here
-
-
-def outcome(process: Any, said: Connection) -> tuple[int, str, int]:
-    """How it ended: a code, which is negative for a kill, a message, and how often it touched a file."""
-    try:
-        told: tuple[int, str, int] = said.recv()
-    except EOFError:
-        process.join()
-        told = (-signal.SIGKILL, "", 0) if process.exitcode == -signal.SIGKILL else (1, "it ended without a word", 0)
-    process.join()
-    return told
+        return 1, str(fault), touched
+    return outcome.code, outcome.message, touched
 
 
 def runs(parent: Path) -> list[Path]:
@@ -202,7 +214,7 @@ def unbroken(recipe: Recipe) -> Whole:
     """The run that nothing stops."""
     with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
         start = time.monotonic()
-        code, message, operations = outcome(*begin(recipe, Path(place), None, 10.0, None))
+        code, message, operations = Process(recipe, Path(place), None, 10.0).end()
         if code:
             raise RuntimeError(f"{recipe.name} can't be run at all: {message}")
         (run,) = runs(Path(place))
@@ -217,11 +229,10 @@ def trial(recipe: Recipe, whole: Whole, chance: random.Random, tally: Tally) -> 
         for _ in range(kills):
             by_time = chance.random() < 0.5
             last = None if by_time else chance.randint(1, whole.operations)
-            process, said = begin(recipe, parent, run, every, last)
+            process = Process(recipe, parent, run, every, last)
             if by_time:
-                process.join(chance.uniform(0, 1.1 * whole.seconds))
-                process.kill()
-            code, message, _ = outcome(process, said)
+                process.kill(after=chance.uniform(0, 1.1 * whole.seconds))
+            code, message, _ = process.end()
             tally.counts["kills"] += code < 0
             if code > 0:
                 return f"{'resume' if run else 'run'} ended with {code}: {message}"
@@ -231,7 +242,7 @@ def trial(recipe: Recipe, whole: Whole, chance: random.Random, tally: Tally) -> 
                 return None
             (run,) = begun
         tally.counts["resumed"] += 1
-        code, message, _ = outcome(*begin(recipe, parent, run, every, None))
+        code, message, _ = Process(recipe, parent, run, every).end()
         if code:
             return f"the last resume ended with {code}: {message}"
         assert run is not None
@@ -264,7 +275,7 @@ def campaign(kills: int, seed: int = 0, only: str | None = None, single: int | N
             for number in range(first, first + each):
                 if whole is not None and single in (None, number):
                     wrong = trial(recipe, whole, random.Random(f"{seed} trial {number}"), tally)
-                    flags = f"--seed {seed}" + (f" --only {only}" if only else "")
+                    flags = f"--seed {seed} --each {each}" + (f" --only {only}" if only else "")
                     if wrong:
                         tally.faults.append(f"{recipe.name}: {wrong}\n  python -m tests.kills --trial {number} {flags}")
                 if tally.counts["kills"] >= kills or number == single:
@@ -280,8 +291,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=["mixed", "shipped"])
     parser.add_argument("--trial", type=int)
+    parser.add_argument("--each", type=int, default=4, help="trials of a recipe")
     given = parser.parse_args(arguments)
-    tally = campaign(given.kills, given.seed, given.only, given.trial)
+    torch.set_num_threads(1)  # no threads, which a fork would lose
+    for name in SLOW:
+        importlib.import_module(name)
+    tally = campaign(given.kills, given.seed, given.only, given.trial, given.each)
     sys.stdout.write(f"{tally}\n")
     return 1 if tally.faults else 0
 

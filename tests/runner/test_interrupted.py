@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 
@@ -35,7 +37,7 @@ nodes:
   same:   {use: losses.reference, image: $canvas, reference: $photo}
   fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: 0.1, steps: 4}
   zoom:   {use: camera.zoom, image: $fit, frames: 6, steps: 3, scale: 0.9, hold: 0.5}
-  film:   {use: output.video, image: $zoom}
+  film:   {use: output.strip, image: $zoom, file: film.png}
   still:  {use: output.image, image: $fit}
 """
 
@@ -213,10 +215,10 @@ FRAMES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", FRAMES)
 def test_a_damaged_frame_is_named_and_made_again(damage: str, stopped: Path, film: dict[str, bytes]) -> None:
-    FRAMES[damage](stopped / ".frames/film.mp4/000002.png")
+    FRAMES[damage](stopped / ".frames/film.png/000002.png")
     outcome, notes = resume(stopped)
     assert outcome.code == 0, outcome.message
-    assert "frame 2 of `film.mp4`" in notes
+    assert "frame 2 of `film.png`" in notes
     assert kills.left(stopped) == film
 
 
@@ -276,7 +278,7 @@ def test_an_input_that_was_changed_is_refused(tmp_path: Path) -> None:
     recipe = COPY.replace("images.noise, size: [24, 24], kind: fractal", "images.load, file: fox.webp, size: [24, 24]")
     run = start(planned(recipe, home=tmp_path), tmp_path / "runs", 2).folder
     (copy,) = (run / "inputs").iterdir()
-    flip(copy)
+    PIL.Image.new("RGB", (24, 24)).save(copy)
     outcome, _ = resume(run)
     assert outcome.code == 1
     assert copy.name in outcome.message
@@ -325,7 +327,7 @@ def test_nothing_is_begun_where_an_input_is_lost_while_the_folder_is_made(tmp_pa
     assert not list((tmp_path / "runs").iterdir())
 
 
-LINKS = ("checkpoint.pt", ".checkpoint.pt", "checkpoint-before.pt", ".picture.png", ".frames/film.mp4/000005.png")
+LINKS = ("checkpoint.pt", ".checkpoint.pt", "checkpoint-before.pt", ".picture.png", ".frames/film.png/000005.png")
 
 
 @pytest.mark.parametrize("name", LINKS)
@@ -399,9 +401,7 @@ def test_a_listener_that_fails_is_told_no_more_and_the_run_ends_well(fault: Base
     assert isinstance(other.events[-1], Ended)
 
 
-@pytest.mark.parametrize(
-    "streams", [">/dev/full", "2>/dev/full", ">&-", "2>&-", "--json | head -1", "--json >/dev/full"]
-)
+@pytest.mark.parametrize("streams", ["--json 2>/dev/full | head -1", ">&- 2>&-"])
 def test_a_run_whose_streams_take_nothing_ends_well(streams: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(COPY)
     shell = f"{sys.executable} -m t2iflow.runner run mine.yaml {streams}; exit ${{PIPESTATUS[0]}}"
@@ -497,7 +497,9 @@ for room in (400_000_000, 1_000_000):
 
 
 def test_runs_killed_at_random_moments_end_with_the_same_bytes() -> None:
-    tally = kills.campaign(20, only="mixed", each=10)
-    assert not tally.faults, str(tally)
-    assert tally.counts["kills"] >= 20
-    assert tally.counts["same bytes"] == tally.counts["resumed"] > 0
+    command = [sys.executable, "-m", "tests.kills", "20", "--only", "mixed", "--each", "10"]
+    done = subprocess.run(command, cwd=Path(kills.__file__).parent.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = {name: int(count) for count, name in re.findall(r"(\d+) ([a-z ]+)", done.stdout)}
+    assert counts["kills"] >= 20
+    assert counts["same bytes"] == counts["resumed"] > 0

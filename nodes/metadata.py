@@ -4,7 +4,6 @@ In PNG and APNG it is a compressed iTXt chunk `t2iflow`; in JPEG and WebP the EX
 GIF the comment. What is read may come from a stranger: no more than `MOST` bytes of text are taken in.
 """
 
-import os
 import re
 import shutil
 import struct
@@ -17,6 +16,7 @@ import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
 from t2iflow.nodes.perceptors.missing import MissingPackageError
+from t2iflow.nodes.whole import whole
 
 KEY = "t2iflow"
 MARK = "# t2iflow recipe\n"
@@ -63,8 +63,7 @@ def in_film(recipe: str) -> str:
 
 def put(recipe: str, path: Path) -> None:
     """Put the recipe behind the header of a PNG, APNG or GIF."""
-    fresh = path.with_name(f".{path.name}")
-    with path.open("rb") as old, fresh.open("wb") as new:
+    with whole(path) as fresh, path.open("rb") as old, fresh.open("wb") as new:
         head = old.read(13)
         if head.startswith(b"GIF8"):
             head += old.read(3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0)  # the colours
@@ -74,7 +73,6 @@ def put(recipe: str, path: Path) -> None:
             text = _png_text(recipe)
         new.write(head + text)
         shutil.copyfileobj(old, new)
-    os.replace(fresh, path)
 
 
 def _png_text(recipe: str) -> bytes:

@@ -21,7 +21,7 @@ from t2iflow.nodes import films, metadata, pictures
 from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part
 from t2iflow.nodes.node import node
 from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, Rate, Size, SoundPath
-from t2iflow.nodes.whole import whole
+from t2iflow.nodes.whole import write
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
 Loss = Annotated[int, Interval(ge=0, le=51)]
@@ -96,8 +96,7 @@ def table(labels: Labels, folder: Folder, notes: Notes, *, file: TableName = "la
         writer.writeheader()
         writer.writerows(rows)
         text = stream.getvalue()
-    with whole(path) as fresh:
-        fresh.write_text(text, encoding="utf-8", newline="")
+    write(path, text)
     for number, row in enumerate(rows, 1):
         first = sorted(row.items(), key=lambda item: -item[1])[:3]
         which = f"picture {number}: " if len(rows) > 1 else ""

@@ -1,16 +1,23 @@
 """Files that are written whole or not at all: under a private name first, which then takes the place of the old one."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system answers where there is no room for a file."""
+
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A private path beside `path` to write to, which takes its place at the end; what fails leaves nothing behind."""
-    fresh = path.with_name(f".{path.name}")
+def whole(path: Path, mark: str = "") -> Iterator[Path]:
+    """A private path beside `path` to write to, which takes its place at the end; what fails leaves nothing behind.
+
+    `mark` is added to the private name, where several processes may write the same file at once.
+    """
+    fresh = path.with_name(f".{path.name}{mark}")
     fresh.unlink(missing_ok=True)  # somebody's link there would be written through
     try:
         yield fresh
@@ -19,6 +26,20 @@ def whole(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; a text in UTF-8, its lines as they are."""
+    with whole(path) as fresh:
+        fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def cached(path: Path) -> Iterator[Path]:
+    """As `whole`, for a file of a cache, whose folder is made if need be, and which others may be writing too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path, mark=f".{os.getpid()}") as fresh:
+        yield fresh
 
 
 def sync(path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from t2iflow.nodes.whole import whole
+from t2iflow.nodes.whole import write
 
 LOCK, HOLDER = ".lock", ".running.json"
 
@@ -59,8 +59,8 @@ def is_claimed(folder: Path) -> bool:
 def _sign(folder: Path) -> None:
     """Leave word of who holds the folder."""
     about = {"process": os.getpid(), "machine": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-    with contextlib.suppress(OSError), whole(folder / HOLDER) as fresh:  # a full disk: the lock itself holds
-        fresh.write_text(json.dumps(about) + "\n", encoding="utf-8")
+    with contextlib.suppress(OSError):  # a full disk: the lock itself holds
+        write(folder / HOLDER, json.dumps(about) + "\n")
 
 
 def _holder(folder: Path) -> str:

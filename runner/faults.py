@@ -7,6 +7,7 @@ import torch
 
 from t2iflow.nodes.blame import blamed
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.whole import FULL
 from t2iflow.runner.checkpoint import BEFORE, NAME, DamagedError, UnfitError
 from t2iflow.runner.exits import FAILED, MEMORY, WEIGHTS
 from t2iflow.runner.link import NodeError
@@ -19,7 +20,6 @@ NO_MEMORY = re.compile(
 )
 """How torch's allocators, its libraries and the system say so; oneDNN, of its own buffers, that of a primitive."""
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_ROOM = re.compile("No space left on device|Disk quota exceeded|File too large", re.IGNORECASE)
 """How other programs say so."""
 

@@ -21,6 +21,7 @@ import torch
 from platformdirs import user_cache_path
 
 from t2iflow.nodes.filming import BEGINNINGS
+from t2iflow.nodes.whole import cached
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.plan import Plan
@@ -153,12 +154,8 @@ def known(plan: Plan, device: torch.device) -> Figures | None:
 
 
 def _keep(plan: Plan, device: torch.device, figures: Figures) -> None:
-    with contextlib.suppress(OSError):  # a cache that can't be written is none
-        path = _place(plan, device)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError), cached(_place(plan, device)) as fresh:  # a cache that can't be written is none
         fresh.write_text(json.dumps(asdict(figures)), encoding="utf-8")
-        fresh.replace(path)
 
 
 def _place(plan: Plan, device: torch.device) -> Path:

@@ -1,6 +1,5 @@
 """The lock of a run, `lock.yaml`: what its bytes depend on beside its recipe."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,8 @@ from typing import Any
 import torch
 import yaml
 
-from t2iflow.nodes.whole import whole
+from t2iflow.nodes.store.content import sha256
+from t2iflow.nodes.whole import write
 from t2iflow.pipelines.resolved import scalar
 
 NAME = "lock.yaml"
@@ -30,7 +30,7 @@ def describe(device: str, why: str, folder: Path, inputs: list[str]) -> str:
         "threads": torch.get_num_threads(),
         "packages": _packages(),
     }
-    return _dumped(about | ({"inputs": {name: _digest(folder / name) for name in inputs}} if inputs else {}))
+    return _dumped(about | ({"inputs": {name: sha256(folder / name) for name in inputs}} if inputs else {}))
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -45,8 +45,7 @@ def read(folder: Path) -> dict[str, Any]:
 def seal(folder: Path, weights: Mapping[str, str]) -> None:
     """Note in the lock which weights a finished run used: the digest of each file."""
     if weights:
-        with whole(folder / NAME) as fresh:
-            fresh.write_text(_dumped(read(folder) | {"weights": dict(weights)}), encoding="utf-8")
+        write(folder / NAME, _dumped(read(folder) | {"weights": dict(weights)}))
 
 
 def changed_inputs(folder: Path) -> Iterator[str]:
@@ -54,7 +53,7 @@ def changed_inputs(folder: Path) -> Iterator[str]:
     inputs = read(folder).get("inputs")
     for name, digest in inputs.items() if isinstance(inputs, dict) else ():
         path = folder / str(name)
-        if not path.is_file() or _digest(path) != digest:
+        if not path.is_file() or sha256(path) != digest:
             yield str(name)
 
 
@@ -83,14 +82,6 @@ def _packages() -> dict[str, str]:
         if dist.name in PACKAGES or any(point.group == "t2iflow.nodes" for point in dist.entry_points)
     }
     return {name: found[name] for name in sorted(found)}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _dumped(about: Mapping[str, Any]) -> str:

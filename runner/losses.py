@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.whole import whole
+from t2iflow.nodes.whole import write
 from t2iflow.runner.events import Fitting, Stepped
 
 NAME = "losses.csv"
@@ -118,8 +118,7 @@ class Losses:
     def _write_anew(self) -> None:
         columns = dict.fromkeys(term for row in self._rows for term in row.terms)
         lines = _lines([[*FIXED, *map(_column, columns)], *(_cells(row, columns) for row in self._rows)])
-        with whole(self._path) as fresh:
-            fresh.write_text(lines, encoding="utf-8", newline="")
+        write(self._path, lines)
         self._columns = columns
 
     def _append(self, rows: Iterable[Row]) -> None:

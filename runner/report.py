@@ -14,6 +14,7 @@ from torch import Tensor
 
 from t2iflow.nodes import pictures
 from t2iflow.nodes.types import Image
+from t2iflow.nodes.whole import write
 from t2iflow.pipelines import draw
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner import log, losses
@@ -22,7 +23,7 @@ from t2iflow.runner.exhibits import NOW
 from t2iflow.runner.losses import Losses
 from t2iflow.runner.pace import Budget, Pace
 from t2iflow.runner.page import Running, Told, page, versions
-from t2iflow.runner.snapshots import Snapshots, png, replace, small
+from t2iflow.runner.snapshots import Snapshots, png, small
 
 NAME = "report.html"
 SIDE = 1024
@@ -155,7 +156,7 @@ class Report:
 
     def _show(self, seen: Tensor | None) -> None:
         if seen is not None:
-            replace(self._folder / NOW, png(pictures.frame(Image(seen))))
+            write(self._folder / NOW, png(pictures.frame(Image(seen))))
 
     def _write(self, state: Ended | Running) -> None:
         told = Told(
@@ -172,7 +173,7 @@ class Report:
             list(self._notes),
             list(self._files),
         )
-        replace(self._folder / NAME, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
+        write(self._folder / NAME, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.pictures import from_tensor
-from t2iflow.nodes.whole import whole
+from t2iflow.nodes.whole import write
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner.events import Filmed, Fitting, Stepped
 
@@ -87,7 +87,7 @@ class Snapshots:
         if fresh and not self._folder.is_symlink():
             self._folder.mkdir(exist_ok=True)
             for (node, what, number), data in fresh.items():
-                replace(self._folder / f"{self._regions[node][0]}-{what}-{number}.png", data)
+                write(self._folder / f"{self._regions[node][0]}-{what}-{number}.png", data)
 
     def all(self) -> Iterator[Snapshot]:
         """Those that were kept, in order."""
@@ -117,9 +117,3 @@ def png(picture: PIL.Image.Image) -> bytes:
     data = io.BytesIO()
     picture.save(data, "PNG", compress_level=1)
     return data.getvalue()
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    with whole(path) as fresh:
-        fresh.write_bytes(data)

@@ -3,11 +3,10 @@
 A class takes the nearest of its names to any piece of a prompt (`parts`).
 """
 
+import contextlib
 import hashlib
 import importlib.resources
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from torch import Tensor
 from t2iflow.nodes.perceptors import minilm, parts
 from t2iflow.nodes.perceptors.minilm import MiniLM
 from t2iflow.nodes.perceptors.parts import Piece
+from t2iflow.nodes.whole import cached
 
 KNOWN = 0.75
 """Below this nearness of names (a cosine) a subject is a guess."""
@@ -188,12 +188,6 @@ def _imagenet() -> list[str]:
 
 
 def _keep(tensors: dict[str, Tensor], file: Path) -> None:
-    """Write whole or not at all; a cache that can't be written is done without."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-            draft = Path(folder) / file.name
-            save_file(tensors, draft)
-            os.replace(draft, file)
-    except OSError:
-        pass
+    """Keep them in a cache; one that can't be written is done without."""
+    with contextlib.suppress(OSError), cached(file) as fresh:
+        save_file(tensors, fresh)

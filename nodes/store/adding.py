@@ -1,12 +1,10 @@
 """Files that the user has, taken into the cache: for published weights, or under a name of their own."""
 
-import errno
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from t2iflow.nodes.store import pins, places
 from t2iflow.nodes.store.content import WrongFileError, examine, sha256
 from t2iflow.nodes.store.finding import alone, beside
 from t2iflow.nodes.weights import KNOWN, ROLES, File, Record, called
+from t2iflow.nodes.whole import FULL, whole, write
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
@@ -55,9 +54,7 @@ def _name(name: str, family: str, files: Mapping[str, File]) -> None:
     before = places.find(name)
     kept = before.files if before and before.family == family else {}
     names = {role: file.name for role, file in {**kept, **files}.items()}
-    fresh = places.cache() / name / f".{places.ADDED}"
-    fresh.write_text(json.dumps({"family": family, "files": names}), encoding="utf-8")
-    fresh.replace(places.cache() / name / places.ADDED)
+    write(places.cache() / name / places.ADDED, json.dumps({"family": family, "files": names}))
 
 
 def _examine(path: Path, file: File) -> None:
@@ -118,23 +115,13 @@ def _fitting(name: str, family: str, role: str) -> list[str]:
 
 
 def _take(path: Path, target: Path) -> None:
-    """Link or copy; nothing stands under the target's name before it is whole.
-
-    What a kill leaves behind has a name that nothing else writes to: it may be the user's own file, by a second name.
-    """
+    """Link or copy; nothing stands under the target's name before it is whole."""
     if target.exists() and target.samefile(path):
         return
-    fresh = target.with_name(f".{target.name}.added")
-    fresh.unlink(missing_ok=True)
-    try:
+    with whole(target) as fresh:
         try:
             os.link(path.resolve(), fresh)
         except OSError as fault:
-            if fault.errno == errno.ENOSPC:
+            if fault.errno in FULL:
                 raise
             shutil.copyfile(path, fresh)
-        os.replace(fresh, target)
-    except OSError:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
-        raise

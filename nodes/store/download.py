@@ -24,6 +24,7 @@ from t2iflow.nodes.perceptors.missing import MissingWeightsError
 from t2iflow.nodes.store import pins
 from t2iflow.nodes.store.content import WrongFileError, amount
 from t2iflow.nodes.weights import File
+from t2iflow.nodes.whole import FULL
 
 if TYPE_CHECKING:
     from t2iflow.nodes.ambient import Notes
@@ -37,7 +38,6 @@ SLOWEST = 1024
 """Bytes a second; what is slower counts as no answer."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 """Answers of a server that may be other ones a moment later."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Watch = Callable[[str, int, int], None]
 """Told how far a file has come: its name, the bytes that are here, the bytes of all (0 if that is not known)."""

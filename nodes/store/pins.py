@@ -5,14 +5,13 @@ A digest takes a second per gigabyte, so it is computed anew only where a file's
 
 import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.store import places
 from t2iflow.nodes.store.content import WrongFileError, examine, sha256
 from t2iflow.nodes.weights import File, Record
+from t2iflow.nodes.whole import cached
 
 
 def confirm(name: str, file: File, path: Path, *, anew: bool = False, bound_for: Path | None = None) -> str:
@@ -66,13 +65,5 @@ def _read(name: str, file: File) -> dict[str, Any]:
 
 
 def _pin(name: str, file: File, digest: str, seen: dict[str, list[int]]) -> None:
-    with contextlib.suppress(OSError):  # a cache that can only be read serves as well
-        _write(_place(name, file), {"sha256": digest, "seen": seen})
-
-
-def _write(path: Path, told: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, fresh = tempfile.mkstemp(dir=path.parent, prefix=".pin-")
-    with os.fdopen(number, "w", encoding="utf-8") as file:
-        json.dump(told, file)
-    os.replace(fresh, path)
+    with contextlib.suppress(OSError), cached(_place(name, file)) as fresh:  # a cache that is only read serves as well
+        fresh.write_text(json.dumps({"sha256": digest, "seen": seen}), encoding="utf-8")

@@ -182,7 +182,7 @@ def test_a_users_file_is_never_written_into(mirror: Mirror, notes: Heard, own_ca
     theirs = tmp_path / "taesd_decoder.pth"
     theirs.write_bytes(GOOD)
     (own_cache / "taesd").mkdir(parents=True)
-    for name in ("taesd_decoder.pth.part", ".taesd_decoder.pth.added"):  # what a kill may leave
+    for name in ("taesd_decoder.pth.part", ".taesd_decoder.pth"):  # what a kill may leave
         os.link(theirs, own_cache / "taesd" / name)
     mirror.files[DECODER] = other = checkpoint(1)
     assert fetch(notes).read_bytes() == other

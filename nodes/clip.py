@@ -17,8 +17,9 @@ from t2iflow.nodes.node import node, reached
 from t2iflow.nodes.perceptor import Clip, Composes, Seen, Wanted
 from t2iflow.nodes.perceptors.loading import Precision, load
 from t2iflow.nodes.perceptors.sources import check_published
-from t2iflow.nodes.prompts import Phrase, doubt, read_prompt, reading, shortened
+from t2iflow.nodes.prompts import Phrase, doubt, read_prompt, reading
 from t2iflow.nodes.scenes import Timetable, read_scenes
+from t2iflow.nodes.texts import shortened
 from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath, Words
 
 WeightsPath = Annotated[str, Reads("weights")]

@@ -9,16 +9,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from t2iflow.nodes.texts import JOINERS, quoted, shortened
+
 FORMS = "a prompt is a text, a list of texts, or a mapping of texts to weights such as {a fox: 1, fog: -0.4}"
 MOST = 1000
 """Phrases in one prompt."""
-SHOWN = 60
-"""Letters of a text that are repeated in messages."""
 LISTED = 8
 """Phrases of a prompt that are listed."""
 
-JOINERS = "\u200c\u200d"
-"""Zero-width signs within words and emoji."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 """What bytes that are not UTF-8 become on a command line."""
 
@@ -110,24 +108,9 @@ def doubt(prompt: object, phrases: Sequence[Phrase]) -> str | None:
     return None
 
 
-def quoted(text: str) -> str:
-    """A text in quotes as messages show it, cut where it is long."""
-    return repr(shortened(text))
-
-
-def shortened(text: str, most: int = SHOWN) -> str:
-    """A text cut to what a message has room for."""
-    return text if len(text) <= most else text[: most - 3] + "..."
-
-
 def _listed(phrases: Sequence[Phrase]) -> str:
     more = [f"and {len(phrases) - LISTED} more"] * (len(phrases) > LISTED)
     return ", ".join([*map(str, phrases[:LISTED]), *more])
-
-
-def ending(text: str) -> str:
-    """The end of a text, as much as a message has room for."""
-    return text if len(text) <= SHOWN else "..." + text[3 - SHOWN :]
 
 
 def words(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from t2iflow.pipelines.overlays import NOTHING, section_of, use_of
-from t2iflow.pipelines.references import WHOLE
+from t2iflow.pipelines.references import reference
 from t2iflow.pipelines.source import Located
 
 
@@ -46,6 +46,5 @@ def _rewired(value: Located, names: Mapping[str, str]) -> Located:
         return replace(value, value={key: _rewired(item, names) for key, item in inner.items()})
     if isinstance(inner, list):
         return replace(value, value=[_rewired(item, names) for item in inner])
-    wire = WHOLE.fullmatch(inner) if isinstance(inner, str) else None
-    start, port = (wire[1] or wire[3], wire[2] or wire[4]) if wire else ("", None)
-    return replace(value, value=f"${names[start]}" + (f".{port}" if port else "")) if start in names else value
+    wire = reference(inner)
+    return replace(value, value=str(replace(wire, node=names[wire.node]))) if wire and wire.node in names else value

@@ -11,7 +11,7 @@ from t2iflow.nodes.node import Spec
 from t2iflow.pipelines.graph import READERS, Graph
 from t2iflow.pipelines.music import is_music
 from t2iflow.pipelines.problems import Place
-from t2iflow.pipelines.references import WHOLE, mentions
+from t2iflow.pipelines.references import mentions, reference
 from t2iflow.pipelines.source import Located
 
 Inputs = Mapping[tuple[str, str], Located]
@@ -60,9 +60,8 @@ class Copies:
 
     def _param(self, value: Located) -> str:
         """The param that a value is as a whole, if it is one."""
-        whole = WHOLE.fullmatch(value.value) if isinstance(value.value, str) else None
-        name = (whole[1] or whole[3]) if whole else ""
-        return name if name in self._params else ""
+        wire = reference(value.value)
+        return wire.node if wire and wire.node in self._params else ""
 
 
 def _names_file(spec: Spec, key: str) -> bool:

@@ -11,14 +11,14 @@ from t2iflow.pipelines.apart import make_room
 from t2iflow.pipelines.origin import Origin, of_file
 from t2iflow.pipelines.overlays import merge, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
-from t2iflow.pipelines.references import NAME, WHOLE, plain
+from t2iflow.pipelines.references import NAME, plain, reference
 from t2iflow.pipelines.source import Located, load, parse, readable
 from t2iflow.pipelines.structure import check_structure
 
 NULL = "null"
+"""What an override writes for nothing, even where a text stands."""
 BLOCK = re.compile(r"\s*[^\s\[{\"'!&*].*(?::\s| #)")
 """A text that YAML would take for a mapping without brackets, or cut short at a comment: nobody means either here."""
-"""What an override writes for nothing, even where a text stands."""
 
 SEED = ("seed",)
 """The one thing to override that is neither a param nor of a node."""
@@ -184,10 +184,10 @@ def _is_text(value: Located | None, document: Located) -> bool:
     for _ in range(len(params) + 1):
         if value is None or not isinstance(value.value, str):
             return False
-        whole = WHOLE.fullmatch(value.value)
-        if not whole:
+        wire = reference(value.value)
+        if wire is None:
             return True
-        value = params.get(whole[1] or whole[3])
+        value = params.get(wire.node)
     return False
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from t2iflow.nodes.texts import JOINERS, in_line, shortened
+
 CODES: Mapping[str, str] = {
     # Text and structure
     "T2I101": "the text is not YAML",
@@ -62,9 +64,8 @@ CODES: Mapping[str, str] = {
 
 WIDTH = 100
 """Columns of a source line that are shown; a longer line is shown around the place."""
-
-JOINERS = "\u200c\u200d"
-"""Invisible, and not printable to Python, but parts of words and of emoji."""
+LONGEST = 500
+"""Letters of a message or a hint."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,7 @@ def suggest(name: object, known: Iterable[object]) -> str | None:
 
 def shown(value: object) -> str:
     """A value as messages name it: as YAML has it, with texts in quotes, and long ones cut."""
-    text = _written(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(_written(value))
 
 
 def _written(value: object) -> str:
@@ -167,27 +167,14 @@ def _window(line: str, place: Place) -> tuple[str, int, int]:
     start = place.column - 1
     first = 0 if len(line) <= WIDTH else max(0, min(start + min(place.width, WIDTH // 2) // 2 - WIDTH // 2, start))
     first = min(first, max(0, len(line) - WIDTH))
-    part = _clean(line[first : first + WIDTH], limit=WIDTH)
+    part = in_line(line[first : first + WIDTH])
     before, after = "..." if first else "", "..." if first + WIDTH < len(line) else ""
     return before + part + after, start - first + len(before), max(1, min(place.width, first + len(part) - start))
 
 
-def printable(text: str) -> str:
-    """The text without control characters, which could move a terminal's cursor or turn its writing; lines stay."""
-    return "\n".join(map(_clean_line, text.split("\n")))
-
-
-def _clean(text: str, limit: int = 500) -> str:
+def _clean(text: str) -> str:
     """The text on one line, without control characters."""
-    return _clean_line(text if len(text) <= limit else text[: limit - 3] + "...")
-
-
-def _clean_line(text: str) -> str:
-    return "".join(sign if sign.isprintable() or sign in JOINERS else _stand_in(sign) for sign in text)
-
-
-def _stand_in(sign: str) -> str:
-    return " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}"
+    return in_line(shortened(text, LONGEST))
 
 
 def _cells(text: str) -> int:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from t2iflow.nodes import paths
+from t2iflow.nodes.texts import printable
 from t2iflow.pipelines import origin
 from t2iflow.pipelines.layers import Shipped, override, preset_names, read_layers, stack
 from t2iflow.pipelines.origin import HERE, Origin
 from t2iflow.pipelines.overlays import Change, carried, changes, section_of
-from t2iflow.pipelines.problems import Place, Problem, RecipeError, printable, problem, shown, suggest
+from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import References, mentions
 from t2iflow.pipelines.references import Wire as Wire
 from t2iflow.pipelines.seed import is_drawn, read_seed

@@ -9,9 +9,9 @@ from typing import Any
 from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.pipelines.allowed import describe
+from t2iflow.pipelines.flow import flow
 from t2iflow.pipelines.kinds import every_kind, fields, makers, said_of, takers
 from t2iflow.pipelines.problems import suggest
-from t2iflow.pipelines.resolved import flow
 
 WIDTH = 100
 """Columns of running text."""

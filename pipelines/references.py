@@ -30,6 +30,12 @@ class Wire:
         return f"${self.node}" + (f".{self.port}" if self.port else "")
 
 
+def reference(text: object) -> Wire | None:
+    """What a text as a whole refers to, if it is a reference: a wire, or a param."""
+    found = WHOLE.fullmatch(text) if isinstance(text, str) else None
+    return Wire(found[1] or found[3], found[2] or found[4] or "") if found else None
+
+
 def plain(value: Located) -> Any:
     """The value without places."""
     inner = value.value
@@ -95,15 +101,15 @@ class References:
         return Located(values, value.place, keys)
 
     def _text(self, text: str, place: Place, depth: int) -> Located:
-        whole = WHOLE.fullmatch(text)
-        if not whole:
+        wire = reference(text)
+        if wire is None:
             return Located(WITHIN.sub(lambda match: self._inserted(match, text, place), text), place)
-        name, port = whole[1] or whole[3], whole[2] or whole[4] or ""
+        name = wire.node
         if name not in self.params:
-            return Located(Wire(name, port), place)
+            return Located(wire, place)
         self.used.add(name)
-        if port:
-            self._report(place, f"`{name}` is a param, so it has no output `{port}`")
+        if wire.port:
+            self._report(place, f"`{name}` is a param, so it has no output `{wire.port}`")
         return self._value(name, place, depth)
 
     def _value(self, name: str, place: Place, depth: int) -> Located:
@@ -157,9 +163,8 @@ def mentions(value: Located) -> Iterator[str]:
     """The names that a value's texts refer to."""
     inner = value.value
     if isinstance(inner, str):
-        whole = WHOLE.fullmatch(inner)
-        if whole:
-            yield whole[1] or whole[3]
+        if wire := reference(inner):
+            yield wire.node
         else:
             yield from (match["param"] for match in WITHIN.finditer(inner) if match["param"])
     elif isinstance(inner, list):

@@ -5,21 +5,14 @@ it can be run again with another prompt.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2iflow.pipelines.copies import Copies
+from t2iflow.pipelines.flow import flow, scalar
 from t2iflow.pipelines.graph import Graph
 from t2iflow.pipelines.recipe import NodeText
 from t2iflow.pipelines.settings import plain
-
-SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./-]*[A-Za-z0-9_.]|[A-Za-z_]")
-"""Texts that YAML reads as texts without quotes, whatever follows them."""
-WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"}
-
-FOLDED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
-"""Signs that YAML refuses or takes for the end of a line unless they are escaped."""
 
 
 def resolved(graph: Graph, files: Mapping[str, str] | None = None) -> str:
@@ -98,26 +91,3 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]
     return {key: _escaped(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def flow(value: Any) -> str:
-    """A value in YAML's flow style."""
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(flow(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
-    return scalar(value)
-
-
-def scalar(value: Any) -> str:
-    """One value; texts are quoted unless they can't be mistaken."""
-    if isinstance(value, str):
-        bare = SAFE.fullmatch(value.removeprefix("$")) and value.lower() not in WORDS and ": " not in value
-        return (
-            value if bare else FOLDED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, ensure_ascii=False))
-        )
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, float):
-        return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(value), repr(value))
-    return str(value)

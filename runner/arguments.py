@@ -6,12 +6,11 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from t2iflow.nodes.texts import shortened
+from t2iflow.pipelines.flow import flow
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.recipe import read
-from t2iflow.pipelines.source import Located
-
-LETTERS = 60
-"""How much of a param's value `--help` shows."""
+from t2iflow.pipelines.references import plain
 
 
 class UsageError(ValueError):
@@ -44,17 +43,7 @@ def _params(recipe: str) -> Iterator[tuple[str, str]]:
     except RecipeError:
         return
     for name, value in made.params.items() if made else ():
-        written = _text(value)
-        yield f"--{name}", f"now {written if len(written) <= LETTERS else written[: LETTERS - 3] + '...'}"
-
-
-def _text(value: Located) -> str:
-    inner = value.value
-    if isinstance(inner, list):
-        return f"[{', '.join(map(_text, inner))}]"
-    if isinstance(inner, dict):
-        return f"{{{', '.join(f'{key}: {_text(one)}' for key, one in inner.items())}}}"
-    return "null" if inner is None else str(inner)
+        yield f"--{name}", f"now {shortened(flow(plain(value)))}"
 
 
 Option = tuple[str, str | None]

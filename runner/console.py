@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from t2iflow.pipelines.problems import printable
+from t2iflow.nodes.texts import printable
 
 PLAIN = str.maketrans("▁▂▃▄▅▆▇█━╸╺•→…", "_.-:=+*#-  *>.")
 """What stands for the signs that we draw with, where the terminal has none of them."""

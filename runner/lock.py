@@ -12,7 +12,7 @@ import yaml
 
 from t2iflow.nodes.store.content import sha256
 from t2iflow.nodes.whole import write
-from t2iflow.pipelines.resolved import scalar
+from t2iflow.pipelines.flow import scalar
 
 NAME = "lock.yaml"
 PACKAGES = {

@@ -14,19 +14,20 @@ from t2iflow.nodes.perceptors.sizes import size
 from t2iflow.nodes.prompts import read_prompt, reading
 from t2iflow.nodes.store import finding, places
 from t2iflow.nodes.store.content import amount
+from t2iflow.nodes.texts import shortened
+from t2iflow.pipelines.flow import flow
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.keyframes import Keyframes
 from t2iflow.pipelines.overlays import Change
 from t2iflow.pipelines.plan import Plan, Region
-from t2iflow.pipelines.resolved import flow
 from t2iflow.pipelines.settings import plain
 from t2iflow.runner import device, estimate, schedules
 
 BARS, MANY_BARS = 24, 72
 """How many bars a schedule is drawn with, at most."""
 
-WIDEST, LONGEST = 60, 300
-"""Letters of a value that presets change, and of a prompt, at most."""
+LONGEST = 300
+"""Letters of a prompt, at most."""
 
 ASKING = ("prompt", "scenes")
 """Settings that say what is to be painted."""
@@ -83,7 +84,10 @@ def _prompts(plan: Plan) -> Iterator[tuple[str, str]]:
         if name not in plan.idle:
             for key, value in text.values.items():
                 if key in ASKING:
-                    yield name, _cut(flow(plain(value)), LONGEST) + _reading(plan.graph.nodes[name].settings.get(key))
+                    yield (
+                        name,
+                        shortened(flow(plain(value)), LONGEST) + _reading(plan.graph.nodes[name].settings.get(key)),
+                    )
 
 
 def _reading(prompt: Any) -> str:
@@ -93,12 +97,8 @@ def _reading(prompt: Any) -> str:
 
 
 def _changed(change: Change) -> str:
-    before, after = (_cut(flow(plain(value))) if value else "" for value in (change.before, change.after))
+    before, after = (shortened(flow(plain(value))) if value else "" for value in (change.before, change.after))
     return f"{after}, not {before}" if after else f"removed; it was {before}"
-
-
-def _cut(text: str, most: int = WIDEST) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _sizes(node: Node) -> Iterator[str]:

@@ -19,9 +19,9 @@ from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.generators.bart import PADDING, Reader, Sampling, Writer, built, draw
 from t2iflow.nodes.generators.dalle_decoders import layout_of
 from t2iflow.nodes.generators.taming import Painter
-from t2iflow.nodes.prompts import ending, quoted
 from t2iflow.nodes.store.filling import fill
 from t2iflow.nodes.store.obtaining import Weights
+from t2iflow.nodes.texts import ending, quoted
 
 SPACE = "\u0120"
 """What stands before a word in the vocabulary."""

@@ -11,7 +11,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor
 
 from t2iflow.nodes.ambient import Notes
-from t2iflow.nodes.prompts import ending, quoted
+from t2iflow.nodes.texts import ending, quoted
 
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 MERGES = 49152 - 256 - 2

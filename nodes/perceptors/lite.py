@@ -18,7 +18,7 @@ from t2iflow.nodes.perceptors import colours, efficientnet, languages, parts
 from t2iflow.nodes.perceptors.efficientnet import Glance
 from t2iflow.nodes.perceptors.subjects import Reading, Subject, Subjects
 from t2iflow.nodes.precision import dtype_of
-from t2iflow.nodes.prompts import quoted, shortened
+from t2iflow.nodes.texts import quoted, shortened
 
 KNOWS = (
     "lite knows 1000 subjects and 12 colours, but no styles, artists, moods or actions: what it can't read changes "

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.perceptor import Layer, Seen
 from t2iflow.nodes.perceptors.languages import MANY, foreign
-from t2iflow.nodes.prompts import ending, quoted
+from t2iflow.nodes.texts import ending, quoted
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 

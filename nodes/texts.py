@@ -1,0 +1,36 @@
+"""Texts as messages show them: no longer than there is room for, and with no sign that could move a cursor."""
+
+SHOWN = 60
+"""Letters that a message has room for."""
+
+JOINERS = "\u200c\u200d"
+"""Invisible, and not printable to Python, but parts of words and of emoji."""
+
+
+def shortened(text: str, most: int = SHOWN) -> str:
+    """The beginning of a text, as much as there is room for."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def ending(text: str) -> str:
+    """The end of a text, as much as there is room for."""
+    return text if len(text) <= SHOWN else "..." + text[3 - SHOWN :]
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text, in quotes."""
+    return repr(shortened(text))
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could move a terminal's cursor or turn its writing; lines stay."""
+    return "\n".join(map(in_line, text.split("\n")))
+
+
+def in_line(text: str) -> str:
+    """The same on one line."""
+    return "".join(sign if sign.isprintable() or sign in JOINERS else _stand_in(sign) for sign in text)
+
+
+def _stand_in(sign: str) -> str:
+    return " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}"

@@ -5,10 +5,10 @@ Naming the format keeps ffmpeg from taking a stranger's file for a playlist that
 
 import re
 import subprocess
-from functools import lru_cache
 from pathlib import Path
 
 from t2iflow.nodes import decoder, metadata
+from t2iflow.nodes.memo import until_changed
 
 FILMS = "MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV"
 SOUNDS = "WAV, AIFF, MP3, AAC, FLAC or OGG, or a film"
@@ -60,14 +60,9 @@ def reading(path: Path, format: str, *options: str) -> list[str]:
     return [*start, "-max_pixels", str(decoder.MOST), "-f", format, "-i", url]
 
 
+@until_changed
 def described(path: Path, format: str) -> str:
     """What ffmpeg says of the file and its streams."""
-    about = path.stat()
-    return _described(path, format, about.st_mtime_ns, about.st_size)
-
-
-@lru_cache(maxsize=64)
-def _described(path: Path, format: str, changed: int, length: int) -> str:
     command = reading(path, format, "-hide_banner")
     return run(command).stderr.decode(errors="replace")
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from t2iflow.nodes import decoder, metadata, paths
 from t2iflow.nodes.ambient import Folder
+from t2iflow.nodes.memo import until_changed
 from t2iflow.nodes.types import Image, Size
 from t2iflow.nodes.whole import sync, whole
 
@@ -63,15 +63,10 @@ def read(file: str, size: Size | None = None) -> PIL.Image.Image:
     return PIL.Image.frombuffer(mode, (int(width), int(height)), levels, "raw", mode, 0, 1)
 
 
-@lru_cache(maxsize=64)
-def _looked_at(file: str, changed: int, length: int) -> None:
-    read(file, (1, 1))
-
-
+@until_changed
 def look(path: Path) -> None:
-    """Refuse a file that is no picture, or a damaged one; a file that has not changed is decoded once."""
-    about = path.stat()
-    _looked_at(str(path), about.st_mtime_ns, about.st_size)
+    """Refuse a file that is no picture, or a damaged one."""
+    read(str(path), (1, 1))
 
 
 def over(picture: PIL.Image.Image, backdrop: str) -> PIL.Image.Image:

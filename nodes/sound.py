@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2iflow.nodes import containers, video
+from t2iflow.nodes.memo import until_changed
 
 Follow = Literal["loudness", "onsets", "bass", "middle", "treble"]
 """What of a song: how loud all of it is, its strikes, or how loud it is below 300 Hz, up to 3700 Hz, or above that."""
@@ -136,14 +137,9 @@ def look(path: Path) -> None:
         video.look(path)
 
 
+@until_changed
 def hears(path: Path, start: float = 0.0) -> bool:
     """Whether a sound, or that of a film, lasts beyond so many seconds; ValueError for what is neither."""
-    about = path.stat()
-    return _hears(path, start, about.st_mtime_ns, about.st_size)
-
-
-@lru_cache(maxsize=64)
-def _hears(path: Path, start: float, changed: int, length: int) -> bool:
     heard = ["-map", "0:a:0?", "-af", f"atrim=start={start:f}:end={start + 0.1:f}", "-f", "s16le", "-"]
     return bool(containers.run([*reading(path, "-v", "error"), *heard]).stdout)
 

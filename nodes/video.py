@@ -6,7 +6,6 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from threading import Timer
 from typing import IO
@@ -17,6 +16,7 @@ from torch import Tensor
 from t2iflow.nodes import containers
 from t2iflow.nodes.ambient import Notes, Tick
 from t2iflow.nodes.images import Fit, resize
+from t2iflow.nodes.memo import until_changed
 from t2iflow.nodes.node import node
 from t2iflow.nodes.types import FilmPath, Image, NonNegative, Rate, Size, exact
 
@@ -136,14 +136,9 @@ class Frames:
             self._notes.say(f"`{name}` ends after {count} pictures; the last stays")
 
 
+@until_changed
 def look(path: Path) -> None:
     """Refuse a file that is no film, or of which no picture can be read."""
-    changed = path.stat()
-    _looked_at(path, changed.st_mtime_ns, changed.st_size)
-
-
-@lru_cache(maxsize=64)
-def _looked_at(path: Path, changed: int, length: int) -> None:
     reel = _Reel(path)
     reel.first()
     reel.close()

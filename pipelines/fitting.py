@@ -5,7 +5,7 @@ from typing import Any
 
 from t2iflow.nodes.node import Moves, Repaints
 from t2iflow.nodes.perceptors import sources
-from t2iflow.nodes.types import Image
+from t2iflow.pipelines import batches
 from t2iflow.pipelines.graph import Graph, Node
 from t2iflow.pipelines.keyframes import Schedule, states
 from t2iflow.pipelines.problems import Problem
@@ -44,28 +44,11 @@ def _each(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _too_few_pictures(node: Node, graph: Graph) -> Iterator[Problem]:
     keep = node.settings.get("keep")
-    for source in node.wires.get("images", ()) if node.spec.name == "clip.rank" else ():
-        count = _pictures(graph, source.node)
-        if isinstance(keep, int) and count is not None and keep > count:
-            come = "only one picture comes" if count == 1 else f"only {count} pictures come"
-            what = f"node `{node.name}` (clip.rank) can't keep {keep}: {come} from `{source.node}`"
-            yield Problem("T2I204", what, node.place)
-
-
-def _pictures(graph: Graph, name: str) -> int | None:
-    """How many pictures a node makes, where settings tell."""
-    node = graph.nodes.get(name)
-    if node is None or name in graph.torn:
-        return None
-    count, keep = node.settings.get("count"), node.settings.get("keep")
-    if node.spec.role == "canvas" or node.settings.get("seamless"):
-        return 1
-    if isinstance(count, int) and Image in node.spec.outputs.values():
-        return count
-    if isinstance(keep, int):
-        return keep
-    wires = node.wires.get("image") if node.spec.role in ("optimizer", "camera") else None
-    return _pictures(graph, wires[0].node) if wires else None
+    count = batches.taken(graph, node) if node.spec.name == "clip.rank" else None
+    if isinstance(keep, int) and count is not None and keep > count:
+        come = "only one picture comes" if count == 1 else f"only {count} pictures come"
+        what = f"node `{node.name}` (clip.rank) can't keep {keep}: {come} from `{node.wires['images'][0].node}`"
+        yield Problem("T2I204", what, node.place)
 
 
 def _without_layers(node: Node, graph: Graph) -> Iterator[Problem]:

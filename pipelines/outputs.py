@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
+from t2iflow.pipelines import batches
 from t2iflow.pipelines.graph import Graph, Node
 from t2iflow.pipelines.keyframes import Keyframes, states
 from t2iflow.pipelines.problems import Problem
@@ -21,7 +22,7 @@ def same_files(graph: Graph) -> Iterator[Problem]:
     writers: list[tuple[str, Node]] = []
     for node in (node for node in graph.nodes.values() if node.spec.role == "sink"):
         for file in _files(node.settings.get("file")):
-            names = _names(file, _batch(graph, node) > 1 and node.spec.name == "output.image")
+            names = _names(file, node.spec.name == "output.image" and (batches.taken(graph, node) or 1) > 1)
             other = next((one for known, one in writers if one is not node and _overlap(known, names)), None)
             if other is not None:
                 same = "write" if other.settings.get("file") == file else "would write files of the same name, as"
@@ -56,24 +57,11 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or bool(re.fullmatch(re.escape(pattern).replace("/", "[0-9]+"), name))
 
 
-def _batch(graph: Graph, node: Node) -> int:
-    """How many pictures a node is given at once, where settings tell."""
-    for source in next((node.wires[port] for port in ("image", "images") if node.wires.get(port)), ()):
-        given = graph.nodes.get(source.node)
-        while given is not None:
-            for setting in ("keep", "count"):
-                if isinstance(many := given.settings.get(setting), int):
-                    return many
-            onward = given.wires.get("image") or given.wires.get("images")
-            given = graph.nodes.get(onward[0].node) if onward else None
-    return 1
-
-
 def unfitting_sizes(graph: Graph) -> Iterator[Problem]:
     """Outputs that are given pictures of a size, or so many, that their files can't hold."""
     shown = dict(_shown(graph))
     for node in graph.nodes.values():
-        size = _size(graph, node)
+        size = batches.size(graph, node)
         refused = node.settings.keys() != node.spec.settings.keys()
         if size is not None and node.spec.role == "sink" and not refused:
             try:
@@ -94,13 +82,3 @@ def _shown(graph: Graph) -> Iterator[tuple[str, int]]:
         for name, _ in scope.shown:
             if isinstance(frames, int) and scope.camera:
                 yield name, math.ceil(frames / scope.camera.every / graph.nodes[name].every)
-
-
-def _size(graph: Graph, node: Node) -> tuple[int, int] | None:
-    """The size of the pictures that a node makes or takes, where settings tell."""
-    while not isinstance(size := node.settings.get("size"), tuple):
-        sources = node.wires.get("image")
-        if not sources or sources[0].node not in graph.nodes:
-            return None
-        node = graph.nodes[sources[0].node]
-    return size

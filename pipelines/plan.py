@@ -5,6 +5,7 @@ What an optimiser repeats is its region, which splits at the picture: `paint` ma
 which values are ready.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -34,6 +35,11 @@ class Shot:
     fps: float
     aim: tuple[str, ...]
     show: tuple[Watch, ...]
+
+    @property
+    def made(self) -> int:
+        """How many of the frames are made: one in `every`."""
+        return math.ceil(self.frames / self.every)
 
     @property
     def members(self) -> tuple[str, ...]:

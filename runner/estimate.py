@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.store.content import amount
+from t2iflow.nodes.store.places import OFFLINE
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.plan import Plan, Region, make_plan
+from t2iflow.pipelines.plan import Plan, make_plan
 from t2iflow.runner import device, figures, reel, session
 from t2iflow.runner.duration import duration
 from t2iflow.runner.figures import Figures
@@ -21,7 +22,6 @@ STEPS, FRAMES, FRAME_STEPS = 4, 3, 2
 ENOUGH, SURE, UNSURE = 20, 0.15, 0.35
 """From how many steps on figures are sure; and how far off the whole may be then, and before, as a part of it."""
 
-OFFLINE = "T2IFLOW_OFFLINE"
 FORMULA = "once + for each optimiser steps x seconds a step + for each film frames x seconds a frame"
 
 
@@ -59,7 +59,7 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
         total += steps * pace.seconds
         yield region.optimizer, f"{steps} steps, {_each(pace.seconds)}: {duration(steps * pace.seconds)}"
         if region.shot:
-            frames, each = _frames(region), found.frames.get(region.optimizer, 0.0)
+            frames, each = region.shot.made, found.frames.get(region.optimizer, 0.0)
             total += frames * each
             yield region.shot.camera, f"{frames} frames, {_each(each)} beside their steps: {duration(frames * each)}"
     off = _off(found)
@@ -72,10 +72,6 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
 
 def _each(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms each" if seconds < 1 else f"{seconds:.1f} s each"
-
-
-def _frames(region: Region) -> int:
-    return math.ceil(region.shot.frames / region.shot.every) if region.shot else 0
 
 
 def _off(found: Figures) -> float:

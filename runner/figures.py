@@ -135,7 +135,7 @@ def kept(plan: Plan, pictures: Mapping[str, int]) -> int:
         shot = region.shot
         loop = plan.graph.nodes[shot.camera].settings.get("loop") if shot else 0
         if shot and loop:
-            frames = min(math.ceil(shot.frames / shot.every), math.ceil(loop / shot.every) + BEGINNINGS)
+            frames = min(shot.made, math.ceil(loop / shot.every) + BEGINNINGS)
             found += frames * pictures.get(region.optimizer, 0)
     return found
 

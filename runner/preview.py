@@ -190,7 +190,7 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
                 what += f", shown {_length(node, math.ceil(region.steps / watch.every) + 1, 'pictures')}"
             if node.name in filming:
                 watch, shot = filming[node.name]
-                what += f", shown {_length(node, math.ceil(shot.frames / shot.every / watch.every), 'frames')}"
+                what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frames')}"
             file = node.settings["file"]
             yield from (
                 (str(one), what) for one in ([x for _, x in file.points] if isinstance(file, Keyframes) else [file])

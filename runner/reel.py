@@ -1,6 +1,5 @@
 """A reel: the frames of one optimiser's region; one where no camera films it, else as many as the camera makes."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +92,7 @@ class Film(Reel):
         self._canvases = [(links[name], links[name].outputs[0]) for name in stage.region.canvases]
         self._image, self._motion = slots[shot.camera, "image"], slots[shot.camera, "motion"]
         self.turns = self.camera.turns(shot.every)
-        self.frames = math.ceil(shot.frames / shot.every)
+        self.frames = shot.made
 
     def before(self, turn: int) -> int:
         """The first turn takes the optimiser's own steps, each further one the camera's."""

@@ -19,6 +19,7 @@ import torch
 from t2iflow.nodes import paths
 from t2iflow.nodes.ambient import Notes
 from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.store import places
 from t2iflow.nodes.store.content import sha256
 
 OPENAI = {
@@ -176,7 +177,7 @@ def _near(name: str, known: list[str]) -> str:
 
 def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
     where = record.get("hf_hub") or record.get("url")
-    if os.environ.get("T2IFLOW_OFFLINE", "0") not in ("", "0"):
+    if places.offline():
         raise MissingWeightsError(
             f"the weights of {name} are not here, and T2IFLOW_OFFLINE forbids to fetch them from {where}. Looked in "
             f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`. {WITHOUT}"

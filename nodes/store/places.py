@@ -14,6 +14,8 @@ from t2iflow.nodes.weights import KNOWN, ROLES, File, Record
 
 ADDED = "added.json"
 """What is known of weights that the user added under a name of their own, in the folder of their files."""
+OFFLINE = "T2IFLOW_OFFLINE"
+"""Set to anything but 0, it forbids to fetch."""
 MIRROR = "T2IFLOW_MIRROR"
 """Addresses, with spaces between, that are asked for `NAME/FILE` in place of those that are known."""
 
@@ -26,7 +28,7 @@ def cache() -> Path:
 
 def offline() -> bool:
     """Whether nothing may be fetched."""
-    return os.environ.get("T2IFLOW_OFFLINE", "0") not in ("", "0")
+    return os.environ.get(OFFLINE, "0") not in ("", "0")
 
 
 def find(name: str) -> Record | None:

@@ -103,10 +103,10 @@ class Notes(Protocol):
     """How a node speaks to the person running it."""
 
     def say(self, text: str) -> None:
-        """Tell something worth knowing."""
+        """Report something worth knowing."""
 
     def warn(self, text: str) -> None:
-        """Tell something that the person may want to mend."""
+        """Warn of something that the person may want to mend."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""DALL-E and what followed it: pictures in one go, code after code as a transformer finds them for a text."""
+"""DALL-E and what followed it: pictures at once, code after code as a transformer finds them for a text."""
 
 import math
 from collections.abc import Mapping

@@ -19,6 +19,6 @@ def until_changed(look: Callable[Concatenate[Path, Rest], Found]) -> Callable[Co
     @wraps(look)
     def remembered(path: Path, /, *rest: Rest.args, **named: Rest.kwargs) -> Found:
         about = path.stat()
-        return found(about.st_mtime_ns, about.st_size, path, *rest, **named)
+        return found(about.st_mtime_ns, about.st_size, path, *rest, **named)  # type: ignore[arg-type]
 
     return remembered

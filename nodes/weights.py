@@ -71,7 +71,7 @@ class Record:
         return sum(file.size for file in self.files.values())
 
     @property
-    def comes_along(self) -> bool:
+    def bundled(self) -> bool:
         """Whether the files are in this package."""
         return all(Path(file.kept).is_relative_to(SMALL) for file in self.files.values())
 

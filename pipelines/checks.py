@@ -205,7 +205,7 @@ def _tangled_regions(graph: Graph) -> Iterator[Problem]:
             if len(fits) > 1:
                 yield Problem(
                     "T2I410",
-                    f"`{node.name}` looks on at canvases of {_listed(fits)}, which do not run at the same time",
+                    f"`{node.name}` needs pictures of {_listed(fits)}, which train in turn",
                     node.place,
                     hints=("wire it to the optimisers' finished pictures instead",),
                 )

@@ -1,4 +1,4 @@
-"""From a recipe to its plan, with all its mistakes in one go."""
+"""From a recipe to its plan, with all its mistakes at once."""
 
 from t2iflow.pipelines.checks import check
 from t2iflow.pipelines.clocks import set_clocks

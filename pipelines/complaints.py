@@ -1,4 +1,4 @@
-"""What PyYAML complains of, told in words of the person who wrote the file."""
+"""What PyYAML complains of, in words of the person who wrote the file."""
 
 import re
 

@@ -71,7 +71,7 @@ def _without_layers(node: Node, graph: Graph) -> Iterator[Problem]:
 
 
 def _unmoved_canvases(graph: Graph) -> Iterator[Problem]:
-    """Canvases that a camera can't move in the way it is told to."""
+    """Canvases that a camera can't move as its settings ask."""
     for scope in scopes(graph).values():
         camera = scope.camera
         for name in sorted(scope.canvases) if camera else ():

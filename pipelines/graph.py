@@ -30,7 +30,7 @@ FILE_NAME = r"[/\\]|\.\w{2,5}$"
 @dataclass(frozen=True)
 class Named:
     """A file or weights that a setting names, by whole path or known name: of what kind, where that is said, and what
-    `--set` gives another by; `missing` if it did not come along with a picture's recipe."""
+    `--set` gives another by; `missing` if a picture's recipe came without it."""
 
     name: str
     kind: str
@@ -106,7 +106,7 @@ class Graph:
 
     @property
     def shared(self) -> dict[str, str]:
-        """What others are told of whole paths: inputs by the names of their copies, weights by their own alone."""
+        """What others see of whole paths: inputs by the names of their copies, weights by their own alone."""
         paths = {named.path: named.short for named in self.named if isabs(named.path)} | self.files
         return dict(sorted(paths.items(), key=lambda pair: -len(pair[0])))
 

@@ -27,7 +27,7 @@ def immoderate(graph: Graph) -> Iterator[Problem]:
                 "T2I503",
                 f"this recipe is foreign, and asks for {whole:,} {what}; it may have {limit:,}",
                 worst.place,
-                f"say so yourself if you want it: {named}",
+                f"allow it yourself: {named}",
                 *dict.fromkeys(origin.remedy for origin in graph.recipe.origins.values() if origin.fence),
             )
 

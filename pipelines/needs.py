@@ -41,7 +41,7 @@ def offer(name: str) -> tuple[str, tuple[str, ...]]:
 def _generators(node: NodeText) -> Iterator[str]:
     value = node.values.get("weights")
     record = KNOWN.get(value.value) if value is not None and isinstance(value.value, str) else None
-    if record is not None and not record.comes_along:
+    if record is not None and not record.bundled:
         most = "up to " if record.family in SPLIT else ""
         yield f"{record.name} ({most + amount(record.size) if record.size else 'your own'})"
 

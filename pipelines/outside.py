@@ -173,9 +173,7 @@ class _Finding:
         return Named(name, self.setting.reads or "weights", self.place, self.param)
 
     def _refuse(self, message: str, *hints: str | None) -> None:
-        self._report(
-            "T2I503", message, *hints, f"say so yourself if you want it: `--set {self.param}=PATH`", self.origin.remedy
-        )
+        self._report("T2I503", message, *hints, f"allow it yourself: `--set {self.param}=PATH`", self.origin.remedy)
 
     def _report(self, code: str, message: str, *hints: str | None) -> None:
         self.problems.append(problem(code, message, self.place, *hints))

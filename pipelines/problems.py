@@ -1,4 +1,4 @@
-"""What can be wrong with a recipe, and how it is told.
+"""What can be wrong with a recipe, and how it is reported.
 
 A mistake of the user is a value, gathered with all others of the recipe and raised once. The codes are stable: scripts
 and editors may rely on them.

@@ -18,7 +18,7 @@ WIDTH = 100
 
 
 def listing() -> str:
-    """All nodes, by family, with what each does; and packages whose nodes can't be had."""
+    """All nodes, by family, with what each does; and packages whose nodes can't be imported."""
     parts = [_family(family, specs) for family, specs in _families().items()]
     parts += [f"{family}: broken: {fault}\n" for family, fault in catalog.broken().items()]
     kinds = [(kind_name(kind), said_of(kind)) for kind in every_kind(catalog.every_node())]

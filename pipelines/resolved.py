@@ -29,12 +29,12 @@ def shareable(recipe: str, graph: Graph) -> str:
 
 
 def params(graph: Graph) -> dict[str, Any]:
-    """The params of a graph's recipe as others are told them, without whole paths."""
+    """The params of a graph's recipe as others may see them, without whole paths."""
     return {name: plain(value) for name, value in Copies(graph, graph.shared).params.items()}
 
 
 def overrides(graph: Graph) -> tuple[str, ...]:
-    """The options that changed the recipe, told likewise; those left out that only led to a file."""
+    """The options that changed the recipe, likewise; without those that only led to a file."""
     copies, recipe = Copies(graph, graph.shared), graph.recipe
     known = {name: (value, copies.params.get(name)) for name, value in recipe.params.items()}
     known |= {

@@ -186,7 +186,7 @@ class _Reader:
     def _value(self, event: Any, depth: int) -> Located:
         place = self._place(event)
         if depth > MAX_DEPTH:
-            self._stop("T2I104", f"more than {MAX_DEPTH} levels, one in another", place)
+            self._stop("T2I104", f"nested more than {MAX_DEPTH} levels deep", place)
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event, place, depth)
         if event.tag is not None:
@@ -261,7 +261,7 @@ class _Reader:
         located, cost, deep = self.anchors[event.anchor]
         self._spend(cost, place)
         if depth + deep > MAX_DEPTH:
-            self._stop("T2I104", f"more than {MAX_DEPTH} levels, one in another", place)
+            self._stop("T2I104", f"nested more than {MAX_DEPTH} levels deep", place)
         return located
 
     def _spend(self, cost: int, place: Place) -> None:

@@ -1,4 +1,4 @@
-"""Wiring: from the text of each node to specs found, settings checked and ports joined, with all mistakes in one go.
+"""Wiring: from the text of each node to specs found, settings checked and ports joined, with all mistakes at once.
 
 Three spellings are unfolded into plain nodes here, so that nothing downstream knows them: a list or a weight on a
 `Loss` port becomes `losses.total`, the name of a picture's file on a port for pictures or masks becomes the node that
@@ -191,7 +191,7 @@ class _Wiring:
                 spec.check(state)
         except Exception as fault:  # somebody else's check may raise anything
             kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
-            what = f"node `{text.name}` ({spec.name}) can't be so: {kind}{fault}"
+            what = f"node `{text.name}` ({spec.name}): these settings conflict: {kind}{fault}"
             self._report("T2I204", what, text.place, *self._elsewhere(text.place, written), blamed(fault, spec.target))
 
     def _elsewhere(self, place: Place, written: Mapping[str, Located]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Who is told of a run: what its folder keeps, and listeners who may leave."""
+"""Who hears of a run: what its folder keeps, and listeners who may leave."""
 
 import contextlib
 import os
@@ -10,14 +10,14 @@ from t2iflow.runner.events import Ended, Event, Listener, Noted
 
 
 class Audience:
-    """Hands events on. A listener that fails is told no more; a keeper, whose file may have had no room, is tried again
+    """Hands events on. A listener that fails is dropped; a keeper, whose file may have had no room, is tried again
     at the next event, and must not fail at the end."""
 
     def __init__(self, keepers: Iterable[Listener], listeners: Iterable[Listener]) -> None:
         self._keepers, self._listeners = list(keepers), list(listeners)
 
     def __call__(self, event: Event) -> None:
-        """Tell everybody."""
+        """Hand it to everybody."""
         for keeper in self._keepers:
             with contextlib.suppress(Exception):
                 keeper(event)
@@ -34,7 +34,7 @@ class Audience:
             fault = leaving(lambda listener=listener: listener(event))  # type: ignore[misc]
             if fault is not None:
                 self._listeners.remove(listener)
-                self(Noted("run", "warn", f"nobody reads what is printed any more; the run continues ({fault})"))
+                self(Noted("run", "warn", f"nobody reads the output any more; the run continues ({fault})"))
 
 
 def leaving(act: Callable[[], Any]) -> str | None:

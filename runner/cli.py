@@ -164,7 +164,7 @@ def check(
     seed: Seed = None,
     json: Annotated[bool, typer.Option("--json", help="Print the mistakes as JSON on standard output.")] = False,
 ) -> None:
-    """Look for all mistakes in recipes, without running them."""
+    """Report every mistake in recipes, without running them."""
     from t2iflow.runner import checking
 
     try:
@@ -193,7 +193,7 @@ def plan(
         bool, typer.Option("--measure", help="Take a few steps, to know the time and memory that a run needs.")
     ] = False,
 ) -> None:
-    """Tell what would run, how often, on what, and which files it would write."""
+    """Show what would run, how often, on which device, and which files it would write."""
     from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.preview import changing, preview
 
@@ -253,7 +253,7 @@ def nodes(
         str | None, typer.Argument(help="A node, a family of nodes, or a kind.", autocompletion=completion.nodes)
     ] = None,
 ) -> None:
-    """List the nodes, or tell all about one."""
+    """List the nodes, or explain one."""
     from t2iflow.pipelines import reference
 
     try:

@@ -73,7 +73,7 @@ def examine() -> Iterator[Finding]:
     yield _runs()
     yield _generators()
     for family, fault in catalog.broken().items():
-        yield Finding(False, f"the nodes `{family}.*` can't be had: {fault}", "update or uninstall that package")
+        yield Finding(False, f"the nodes `{family}.*` can't be imported: {fault}", "update or uninstall that package")
     yield from _packages()
 
 

@@ -92,7 +92,7 @@ class Link:
         return {name: self._around.give(kind, self.node.name, tick, share, stage) for name, kind in kinds.items()}
 
     def guarded(self, function: Callable[..., Any], **arguments: Any) -> Any:
-        """Call something of the node; what it raises is told with the node's name."""
+        """Call something of the node; what it raises gets the node's name."""
         try:
             return function(**arguments)
         except torch.OutOfMemoryError:

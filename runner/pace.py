@@ -42,7 +42,7 @@ class Budget:
 
 
 class Pace:
-    """Listens to where a run is; as text, what a person wants to know of it."""
+    """Follows a run; as text, how far it is."""
 
     def __init__(self, plan: Plan) -> None:
         totals = [total(region, plan.graph) for region in plan.regions]

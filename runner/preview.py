@@ -1,4 +1,4 @@
-"""What a run would do, told before it starts: how often each node runs, on what, with which weights and files."""
+"""What a run would do, shown before it starts: how often each node runs, on what, with which weights and files."""
 
 import math
 from collections.abc import Iterator
@@ -129,7 +129,7 @@ def _generator(name: str) -> str:
     size = sum(file.size for file in lacking)
     start = f"{name}, {'up to ' if len(lacking) > 1 else ''}{amount(size)} " if size else f"{name}, "
     if places.offline():
-        return f"{start}that is not here, and T2IFLOW_OFFLINE forbids to fetch it"
+        return f"{start}that is not here, and T2IFLOW_OFFLINE forbids fetching it"
     hosts = dict.fromkeys(urlsplit(url).netloc for file in lacking for url in places.addresses(name, file)[:1])
     if not hosts:
         return f"{name}, which is not here: `t2iflow weights add {name} {' '.join(file.name for file in lacking)}`"
@@ -140,7 +140,7 @@ def _perceptor(node: Node) -> str:
     """Which weights a perceptor needs, and whether they are here."""
     name, own = node.settings["name"], node.settings.get("weights")
     if name == "lite" and own is None:
-        return "lite, which comes with the program"
+        return "lite, which is bundled"
     try:
         source = sources.find(name, own)
         if source.file:

@@ -32,7 +32,7 @@ def read(recipe: str) -> dict[str, str]:
 
 
 def differences(there: Mapping[str, object], here: Mapping[str, object]) -> Iterator[str]:
-    """What is said otherwise there than here, in words; what one of the two does not say is passed over."""
+    """What differs between there and here, in words; what one of the two lacks is passed over."""
     for name, value in there.items():
         other = here.get(name)
         if isinstance(value, Mapping) and isinstance(other, Mapping):

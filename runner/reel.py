@@ -135,7 +135,7 @@ class Film(Reel):
                 link(self._values, self.stage.tick(0, frame=frame), WHOLE)
 
     def step(self, tick: Tick) -> None:
-        """Tell the stage what the camera has to say."""
+        """Hand the camera's wishes to the stage."""
         if tick.frame:
             self.stage.rate, self.stage.pull = self.camera.rate, self.camera.pull
             only = tick.steps - tick.step > self.camera.steps

@@ -31,7 +31,7 @@ SIDE = 1024
 
 
 class Report:
-    """Gathers what a run tells. What is on the device stays there until it is time to write, so that no step waits."""
+    """Gathers a run's events. What is on the device stays there until it is time to write, so that no step waits."""
 
     def __init__(self, plan: Plan, recipe: str, folder: Path) -> None:
         """`recipe` is the resolved recipe as YAML."""

@@ -184,7 +184,7 @@ class _Session:
     @property
     def _interrupted(self) -> str:
         reached = f" after {self.progress}; pictures and films show what there is so far" if self.progress else ""
-        return f"interrupted{reached}; to go on:\n{self._resuming}"
+        return f"interrupted{reached}; to resume:\n{self._resuming}"
 
     @property
     def _resuming(self) -> str:

@@ -43,7 +43,7 @@ class Outputs:
     first: list[Path] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        """Take note of a file; of a row of numbered ones the first is told."""
+        """Take note of a file; of a row of numbered ones only the first is reported."""
         if isinstance(event, Wrote):
             self.first.append(event.path)
 
@@ -56,7 +56,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Verdict:
-    """An exit code, and what to tell."""
+    """An exit code, and lines to print."""
 
     code: int
     lines: tuple[str, ...]
@@ -94,7 +94,7 @@ def findings(target: Path, made: Iterable[Path]) -> Iterator[Finding]:
 
 
 def reasons(target: Path, made: Path, again: Path) -> list[str]:
-    """What of versions, threads, device and weights is otherwise than when the target was made, as far as is recorded.
+    """Which versions, threads, device and weights differ from those that made the target, as far as they are recorded.
 
     `made` is an output of the run `again`, and the target, or a file of that name in the target, was made like it.
     """

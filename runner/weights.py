@@ -33,7 +33,7 @@ SomeNames = Annotated[
 
 
 @app.command(name="list")
-def list_(json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False) -> None:
+def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List all weights that have a name: their family, size and licence, and where they are."""
     from t2iflow.nodes.store import places
 

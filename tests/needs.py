@@ -20,24 +20,24 @@ def specs(recipe: str, preset: str | None = None) -> Iterator[tuple[str, Spec]]:
 
 def weights(recipe: str, preset: str | None = None) -> dict[str, str]:
     """The settings that name weights which don't come along, `node.setting`, each with its family."""
-    return {name: family for name, (family, comes_along) in _named(recipe, preset).items() if not comes_along}
+    return {name: family for name, (family, bundled) in _named(recipe, preset).items() if not bundled}
 
 
 def small(recipe: str, preset: str | None = None) -> dict[str, str]:
     """The settings that name weights which come along, `node.setting`, each with its family."""
-    return {name: family for name, (family, comes_along) in _named(recipe, preset).items() if comes_along}
+    return {name: family for name, (family, bundled) in _named(recipe, preset).items() if bundled}
 
 
 def _named(recipe: str, preset: str | None) -> dict[str, tuple[str, bool]]:
     """All settings that name weights, each with its family and whether the weights come along."""
     graph = compile_recipe(read(recipe, presets=[preset] if preset else []), []).graph
     return {
-        f"{node.name}.{setting.name}": (setting.loads, _comes_along(node.settings[setting.name]))
+        f"{node.name}.{setting.name}": (setting.loads, _bundled(node.settings[setting.name]))
         for node in graph.nodes.values()
         for setting in node.spec.settings.values()
         if setting.loads
     }
 
 
-def _comes_along(name: object) -> bool:
-    return isinstance(name, str) and name in KNOWN and KNOWN[name].comes_along
+def _bundled(name: object) -> bool:
+    return isinstance(name, str) and name in KNOWN and KNOWN[name].bundled

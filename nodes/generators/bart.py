@@ -21,7 +21,7 @@ HEAD = 64
 """Numbers of an attention head."""
 
 JOINED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "fc": ("fc0", "fc1")}
-"""Matrices for the same numbers, which are multiplied by all in one go: for a few codes at a time that is quicker."""
+"""Matrices for the same numbers, which are multiplied by all at once: for a few codes at a time that is quicker."""
 
 PADDING = 1
 """The token where there is no word."""

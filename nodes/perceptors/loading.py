@@ -85,7 +85,7 @@ def _tokenizer(library: ModuleType, architecture: str) -> Any:
     try:
         return library.get_tokenizer(architecture)
     except Exception as fault:  # some have to be fetched
-        raise MissingWeightsError(f"the tokenizer of {architecture} can't be had: {fault}") from fault
+        raise MissingWeightsError(f"the tokenizer of {architecture} is unavailable: {fault}") from fault
 
 
 def _dtype(device: torch.device, precision: Precision) -> torch.dtype:

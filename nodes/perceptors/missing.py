@@ -6,4 +6,4 @@ class MissingPackageError(RuntimeError):
 
 
 class MissingWeightsError(RuntimeError):
-    """Weights are neither here nor to be had; the text says which, and how to get them."""
+    """Weights are neither here nor available elsewhere; the text says which, and how to get them."""

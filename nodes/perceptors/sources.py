@@ -179,7 +179,7 @@ def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Note
     where = record.get("hf_hub") or record.get("url")
     if places.offline():
         raise MissingWeightsError(
-            f"the weights of {name} are not here, and T2IFLOW_OFFLINE forbids to fetch them from {where}. Looked in "
+            f"the weights of {name} are not here, and T2IFLOW_OFFLINE forbids fetching them from {where}. Looked in "
             f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`. {WITHOUT}"
         )
     fault = _unreachable(record)

@@ -1,4 +1,4 @@
-"""Fetching a file: gone on with where it was cut, from one mirror after another, and named only once it is right.
+"""Fetching a file: resumed where it was cut, from one mirror after another, and named only once it is right.
 
 What has come so far is in `NAME.part`, and where it came from in `NAME.part.from`; nothing reads these but this file.
 """
@@ -219,7 +219,7 @@ class _Fetching:
             raise ConnectionError(f"it was cut after {amount(done)} of {amount(whole)}")
 
     def _known(self) -> dict[str, Any]:
-        """What is told of the part that is here; nothing, where it can't be gone on with from this address."""
+        """What is known of the part that is here; nothing, where it can't be resumed from this address."""
         with contextlib.suppress(OSError, ValueError, RecursionError):
             told = json.loads(self.source.read_text(encoding="utf-8"))
             # Of another address only a part that a digest will judge as a whole.

@@ -23,7 +23,7 @@ TELL_EVERY = 10.0
 
 
 def files(name: str, family: str, notes: "Notes", roles: Iterable[str]) -> dict[str, Path]:
-    """The files of weights, by role. MissingWeightsError where one is not to be had, or is not what it should be."""
+    """The files of weights, by role. MissingWeightsError where one is unavailable, or is not what it should be."""
     record = places.find(name)
     if record is None:
         return _given(name, family, roles)
@@ -45,7 +45,7 @@ def here(record: Record, role: str, notes: "Notes | None" = None) -> Path | None
             pins.confirm(record.name, file, own)
         except WrongFileError as fault:
             raise MissingWeightsError(
-                f"{own} is not the file it should be: {fault}. If it is meant to have changed, tell so with "
+                f"{own} is not the file it should be: {fault}. If it is meant to have changed, confirm it with "
                 f"`t2iflow weights add {record.name} {own}`; else `t2iflow weights pull {record.name}` fetches it anew"
             ) from fault
         return own
@@ -173,7 +173,7 @@ def _given(name: str, family: str, roles: Iterable[str]) -> dict[str, Path]:
 def _missing(record: Record, lacking: list[File]) -> str:
     what = ", ".join(f"{file.name} ({amount(file.size)})" if file.size else file.name for file in lacking)
     ways = [f"fetch {urls[0]}" for file in lacking if (urls := places.addresses(record.name, file))]
-    forbidden = " and T2IFLOW_OFFLINE forbids to fetch them" if places.offline() else " and are not served anywhere"
+    forbidden = " and T2IFLOW_OFFLINE forbids fetching them" if places.offline() else " and are not served anywhere"
     pull = f"Where there is a network: `t2iflow weights pull {record.name}`. Or " if ways else "To mend it: "
     return (
         f"the weights `{record.name}` are not here,{forbidden}. Missing: {what}. Looked in "

@@ -47,7 +47,7 @@ class Weights:
 def obtain(name: str, family: str, notes: Notes, *, roles: tuple[str, ...] | None = None) -> Weights:
     """The weights of a family by name, or in a folder or file; of all roles, or only of some.
 
-    MissingWeightsError where they can't be had or are not those that they should be, ValueError where a checkpoint
+    MissingWeightsError where they are unavailable or not those that they should be, ValueError where a checkpoint
     can't be read.
     """
     return Weights(name, finding.files(name, family, notes, tuple(ROLES[family]) if roles is None else roles))

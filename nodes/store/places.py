@@ -15,7 +15,7 @@ from t2iflow.nodes.weights import KNOWN, ROLES, File, Record
 ADDED = "added.json"
 """What is known of weights that the user added under a name of their own, in the folder of their files."""
 OFFLINE = "T2IFLOW_OFFLINE"
-"""Set to anything but 0, it forbids to fetch."""
+"""Set to anything but 0, it forbids fetching anything."""
 MIRROR = "T2IFLOW_MIRROR"
 """Addresses, with spaces between, that are asked for `NAME/FILE` in place of those that are known."""
 

@@ -470,5 +470,5 @@ def test_every_known_file_is_called_as_its_role_wants_and_has_an_address() -> No
         for role, file in record.files.items():
             assert any(Path(file.name).match(pattern) for pattern in ROLES[record.family][role]), file.name
             assert all(url.startswith(("https://", "http://eaidata")) for url in file.urls)
-            assert file.urls or record.comes_along or name == "dalle-pytorch"  # of which everybody has their own
+            assert file.urls or record.bundled or name == "dalle-pytorch"  # of which everybody has their own
             assert file.sha256 is None or len(file.sha256) == 64

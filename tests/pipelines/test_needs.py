@@ -20,7 +20,7 @@ def test_what_is_read_from_the_text_is_what_the_plan_needs(name: str) -> None:
         wanted = set()
         for node in compile_recipe(recipe, []).graph.nodes.values():
             named = [node.settings[setting.name] for setting in node.spec.settings.values() if setting.loads]
-            wanted |= {one for one in named if one in KNOWN and not KNOWN[one].comes_along}
+            wanted |= {one for one in named if one in KNOWN and not KNOWN[one].bundled}
             if node.spec.name == "clip.model" and node.settings["name"] != "lite":
                 wanted.add(node.settings["name"])
         assert {weights.partition(" (")[0] for weights in needs(recipe).weights} == wanted

@@ -149,7 +149,7 @@ def test_a_story_that_can_not_be_told_is_refused_before_it_runs(
 ) -> None:
     text = told(story=story)
     assert "T2I204" in text
-    assert f"node `story` (clip.story) can't be so: {what}" in text
+    assert f"node `story` (clip.story): these settings conflict: {what}" in text
 
 
 def test_of_settings_that_do_not_go_together_those_from_elsewhere_are_told(tmp_path: Path) -> None:

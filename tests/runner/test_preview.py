@@ -46,7 +46,7 @@ def test_the_weights_of_lite_come_with_the_program(command: Command) -> None:
         "  best: {use: clip.rank, images: $fit, wanted: $words, clip: $eye}\n"
         "  chosen: {use: output.image, image: $best.images, file: best.png}\n",
     )
-    assert "eye lite, which comes with the program" in lines(told.out)
+    assert "eye lite, which is bundled" in lines(told.out)
 
 
 def test_what_a_film_that_is_read_holds_is_told(command: Command, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from t2iflow.pipelines.recipe import read, shipped_recipes
 from tests import needs
 from tests.runner.conftest import Command
 
-SMALL = {record.family: name for name, record in KNOWN.items() if record.comes_along}
+SMALL = {record.family: name for name, record in KNOWN.items() if record.bundled}
 OFFICIAL = {"vqgan": "imagenet-f16-16384", "dvae": "openai-dvae", "taesd": "taef2", "biggan": "biggan-deep-128"}
 OFFICIAL |= {name: name for name in ("dalle-mini", "dalle-pytorch")}
 LITE = [name for name in shipped_recipes() if "lite" in read(name).presets]

@@ -73,8 +73,8 @@ def states() -> dict[str, str]:
 
 def test_weights_are_listed_with_where_they_are(mirror: Mirror, own_cache: Path) -> None:
     mirror.files |= {DECODER: GOOD, ENCODER: GOOD}
-    assert {state for name, state in states().items() if not KNOWN[name].comes_along} == {"not here"}
-    assert {state for name, state in states().items() if KNOWN[name].comes_along} == {"here"}
+    assert {state for name, state in states().items() if not KNOWN[name].bundled} == {"not here"}
+    assert {state for name, state in states().items() if KNOWN[name].bundled} == {"here"}
     assert Ended("pull", "taesd").code == 0
     assert states()["taesd"] == "here"
     lines = {line.split()[0]: line for line in Ended("list").out.splitlines()}
@@ -255,7 +255,7 @@ def test_a_run_without_its_weights_ends_with_code_4(
 ) -> None:
     plugin(NODES)
     monkeypatch.setenv("T2IFLOW_OFFLINE", "1")
-    assert "T2IFLOW_OFFLINE forbids to fetch it" in command("plan", RECIPE).out
+    assert "T2IFLOW_OFFLINE forbids fetching it" in command("plan", RECIPE).out
     told = command("run", RECIPE)
     assert told.code == 4
     assert "`t2iflow weights pull taesd`" in told.err

@@ -229,7 +229,7 @@ def test_a_package_that_is_not_to_be_had_is_named(
     assert "hills@1.0 needs the program `npm`, which is not here" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name, known in KNOWN.items() if known.comes_along])
+@pytest.mark.parametrize("name", [name for name, known in KNOWN.items() if known.bundled])
 def test_the_weights_that_come_along_are_whole(name: str, command: Command) -> None:
     told = command("weights", "verify", name)
     assert told.code == 0, told.err

@@ -24,6 +24,9 @@ MARK = "# t2iflow recipe\n"
 MOST = 1_000_000
 """Bytes of a recipe."""
 
+STILL, FILMED = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg"), (".mp4", ".mov", ".webm")
+"""Endings of files that may carry a recipe: those whose pictures Pillow reads, and those for which it takes ffmpeg."""
+CARRIERS = (*STILL, *FILMED)
 HEADED = (".png", ".apng", ".gif")
 """Films and frames that ffmpeg can't write the recipe into, but `put` can."""
 

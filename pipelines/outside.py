@@ -40,7 +40,7 @@ def missing(graph: Graph) -> Iterator[Problem]:
     for named in graph.named:
         if named.missing:
             beside = f"or put it into a folder `{INPUTS}` beside the picture" if named.kind in COPIED else None
-            what = f"the {named.kind} `{Path(named.name).name}`, from which this was made, can't be found"
+            what = f"the {named.kind} `{named.short}`, from which this was made, can't be found"
             yield problem("T2I502", what, named.place, f"give it, or another: {named.given}", beside)
 
 

@@ -308,7 +308,7 @@ def new(
         _fail(f"can't write `{target}`: {fault.strerror}", FAILED)
     console.out().say(f"wrote {target}; try `t2iflow run {target}`")
     for lost in lacking(text, target) if carries(picture) else ():
-        console.out().say(f"{Path(lost.name).name}, which that was made from, is missing: give it by {lost.given}")
+        console.out().say(f"{lost.short}, which that was made from, is missing: give it by {lost.given}")
 
 
 @app.command()

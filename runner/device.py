@@ -40,6 +40,13 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     return torch.device("cpu"), f"{why}; {threads} thread{'s' * (threads > 1)}"
 
 
+def model(device: torch.device) -> str:
+    """A device by what makes its numbers: the kind of a GPU, or the instructions that a CPU has."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({torch.backends.cpu.get_cpu_capability()})" if device.type == "cpu" else device.type
+
+
 def _why_no_cuda() -> str:
     if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
         return f"torch {torch.__version__} is built without GPU support"

@@ -52,12 +52,12 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
     """The estimate in words: each part by its name, and the whole."""
     total = found.once
     for region in plan.regions:
-        pace = found.steps.get(region.optimizer)
-        if pace is None:
+        step = found.steps.get(region.optimizer)
+        if step is None:
             return
         steps = reel.total(region, plan.graph)
-        total += steps * pace.seconds
-        yield region.optimizer, f"{steps} steps, {_each(pace.seconds)}: {duration(steps * pace.seconds)}"
+        total += steps * step.seconds
+        yield region.optimizer, f"{steps} steps, {_each(step.seconds)}: {duration(steps * step.seconds)}"
         if region.shot:
             frames, each = region.shot.made, found.frames.get(region.optimizer, 0.0)
             total += frames * each
@@ -76,13 +76,13 @@ def _each(seconds: float) -> str:
 
 def _off(found: Figures) -> float:
     """How far off the whole may be: by the error of the mean, and no less than what few or many steps allow."""
-    paces = found.steps.values()
-    least = SURE if min((pace.count for pace in paces), default=0) >= ENOUGH else UNSURE
-    return min(0.9, max([least, *(pace.spread / math.sqrt(pace.count) for pace in paces)]))
+    steps = found.steps.values()
+    least = SURE if min((step.count for step in steps), default=0) >= ENOUGH else UNSURE
+    return min(0.9, max([least, *(step.spread / math.sqrt(step.count) for step in steps)]))
 
 
 def _basis(found: Figures) -> str:
-    count = sum(pace.count for pace in found.steps.values())
+    count = sum(step.count for step in found.steps.values())
     return f"within {_off(found):.0%}, from " + (f"{count} steps on " if count else "a run on ") + found.day
 
 

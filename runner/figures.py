@@ -25,6 +25,7 @@ from t2iflow.nodes.whole import cached
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.plan import Plan
+from t2iflow.runner.device import model
 from t2iflow.runner.events import Ended, Event, Filmed, Fitting, Started, Stepped
 
 FREE = ("steps", "frames", "loop", "seed", "prompt", "prompts", "scenes", "file")
@@ -34,7 +35,7 @@ GAPS = 500
 
 
 @dataclass(frozen=True)
-class Pace:
+class StepTime:
     """Seconds that one step of an optimiser takes, the mean of `count` steps, and how much they differ: half the
     distance of the quartiles, as a part of the mean."""
 
@@ -52,7 +53,7 @@ class Figures:
     frames that a closing film keeps.
     """
 
-    steps: Mapping[str, Pace]
+    steps: Mapping[str, StepTime]
     frames: Mapping[str, float] = field(default_factory=dict)
     once: float = 0.0
     memory: int = 0
@@ -78,9 +79,9 @@ class _Gaps:
     def mean(self) -> float:
         return self.total / self.count
 
-    def pace(self) -> Pace:
+    def time(self) -> StepTime:
         low, _, high = quantiles(self.first, n=4) if len(self.first) > 1 else self.first * 3
-        return Pace(self.mean, (high - low) / 2 / max(self.mean, 1e-9), self.count)
+        return StepTime(self.mean, (high - low) / 2 / max(self.mean, 1e-9), self.count)
 
 
 class Stopwatch:
@@ -119,7 +120,7 @@ class Stopwatch:
         self._last, self._filmed = event.at, False
 
     def _figures(self, seconds: float) -> Figures:
-        steps = {node: gaps.pace() for node, gaps in self._gaps.items()}
+        steps = {node: gaps.time() for node, gaps in self._gaps.items()}
         frames = {
             node: max(0.0, turns.mean - steps[node].seconds) for node, turns in self._turns.items() if node in steps
         }
@@ -149,7 +150,7 @@ def known(plan: Plan, device: torch.device) -> Figures | None:
     """The figures of the last run like this one, if there was one."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or somebody's edit
         told = json.loads(_place(plan, device).read_text(encoding="utf-8"))
-        return Figures(**{**told, "steps": {name: Pace(**pace) for name, pace in told["steps"].items()}})
+        return Figures(**{**told, "steps": {name: StepTime(**time) for name, time in told["steps"].items()}})
     return None
 
 
@@ -160,7 +161,7 @@ def _keep(plan: Plan, device: torch.device, figures: Figures) -> None:
 
 def _place(plan: Plan, device: torch.device) -> Path:
     made_of = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device} {platform.processor()}",
+        "device": model(device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "nodes": {name: list(_cost(node)) for name, node in plan.graph.nodes.items()},

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,27 @@ class LogFile:
         os.close(self._file)
 
 
+def read(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events in the log of a run; a line that was cut short by a kill is left out."""
+    return filter(None, map(_event, _lines(folder)))
+
+
 def has_finished(folder: Path) -> bool:
     """Whether the run in this folder came to its end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        last = (folder / NAME).read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
-        return bool(json.loads(last).get("how") == "finished")
-    return False
+    last = _event(next(reversed(_lines(folder)), ""))
+    return last is not None and last.get("how") == "finished"
+
+
+def _lines(folder: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        if (folder / NAME).is_file():  # and nothing that can be read without end
+            return (folder / NAME).read_text("utf-8", errors="replace").rstrip().splitlines()
+    return []
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    with contextlib.suppress(ValueError, RecursionError):
+        told = json.loads(line)
+        if isinstance(told, dict) and "type" in told:
+            return told
+    return None

@@ -16,7 +16,7 @@ from t2iflow.runner.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.faults import out_of_memory
 from t2iflow.runner.link import Link, NodeError, Surroundings, number_slots
-from t2iflow.runner.memory import gather, give_back
+from t2iflow.runner.memories import gather, give_back
 from t2iflow.runner.reel import Film, Reel
 from t2iflow.runner.stage import WHOLE, Judged, Stage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from t2iflow.nodes import paths
-from t2iflow.nodes.metadata import read_recipe
+from t2iflow.nodes.metadata import CARRIERS, read_recipe
 from t2iflow.pipelines.graph import Named
 from t2iflow.pipelines.origin import Origin, of_picture, of_run
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem
@@ -15,7 +15,6 @@ from t2iflow.pipelines.recipe import Recipe, read, read_text
 from t2iflow.pipelines.source import MAX_BYTES, decoded
 from t2iflow.pipelines.wiring import wire
 
-CARRIERS = {".png", ".jpg", ".jpeg", ".webp", ".mp4", ".mov", ".webm", ".gif", ".apng"}
 STANDARD_INPUT = "-"
 OFFERED = 3
 """How many recipes in a folder a message names."""

@@ -1,54 +1,17 @@
-"""How far a run is, in words, and how often there is time to say so."""
+"""How far a run is, at what speed, and how much longer it takes."""
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from t2iflow.pipelines.plan import Plan
 from t2iflow.runner.duration import duration
-from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Stepped, Wrote
-from t2iflow.runner.reel import total
-
-EVERY = 2.0
-"""Seconds between two writings, at least."""
-SHARE, ADVANCE = 0.005, 0.2
-"""How much of a run's time may be spent on writing, and how many seconds in advance: at first people look most."""
-
-
-class Budget:
-    """Says when it is time to write: seldom enough that writing takes no more than its share of the time."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._began = clock()
-        self._spent = 0.0
-        self._next = -math.inf
-
-    def allows(self) -> bool:
-        """Whether it is time."""
-        return self._clock() >= self._next
-
-    @contextmanager
-    def spending(self) -> Iterator[None]:
-        """Measure what is done inside."""
-        began = self._clock()
-        try:
-            yield
-        finally:
-            ended = self._clock()
-            self._spent += ended - began
-            self._next = max(ended + EVERY, self._began + (self._spent - ADVANCE) / SHARE)
+from t2iflow.runner.events import Computing, Event, Filmed, Fitted, Fitting, Started, Stepped, Wrote
 
 
 class Pace:
-    """Follows a run; as text, how far it is."""
+    """Follows a run by its events; as text, how far it is."""
 
-    def __init__(self, plan: Plan) -> None:
-        totals = [total(region, plan.graph) for region in plan.regions]
-        self._later = {region.optimizer: sum(totals[place:]) for place, region in enumerate(plan.regions, 1)}
+    def __init__(self) -> None:
+        self.frame = ""
+        """Which frame of its film an optimiser works at, as a beginning of a sentence; empty before the first."""
+        self._optimizers: tuple[tuple[str, int], ...] = ()
         self._doing = "starting"
-        self._frame = ""
         self._began = (0, 0.0)
         self._steps = (0, 0)
         self._now = 0.0
@@ -59,15 +22,17 @@ class Pace:
             self._steps, self._doing, self._now = (event.step + 1, event.steps), event.node, event.at
         elif isinstance(event, Fitting):
             self._began = (event.first, event.at)
-            self._steps, self._frame, self._doing = (event.first, event.steps), "", event.node
+            self._steps, self.frame, self._doing = (event.first, event.steps), "", event.node
         elif isinstance(event, Filmed):
-            self._frame = f"frame {event.frame + 1} of {event.frames}, "
+            self.frame = f"frame {event.frame + 1} of {event.frames}, "
         elif isinstance(event, Computing):
             self._doing, self._steps = f"computing {event.node}", (0, 0)
         elif isinstance(event, Fitted):
             self._doing, self._steps = f"{event.node} is done", (0, 0)
         elif isinstance(event, Wrote):
             self._doing = f"{event.path.name} is written"
+        elif isinstance(event, Started):
+            self._optimizers = event.optimizers
 
     @property
     def part(self) -> float | None:
@@ -75,14 +40,28 @@ class Pace:
         done, steps = self._steps
         return done / steps if steps else None
 
+    @property
+    def speed(self) -> float:
+        """Steps a second; 0 before the first."""
+        first, began = self._began
+        return (self._steps[0] - first) / max(self._now - began, 1e-9)
+
+    @property
+    def left(self) -> str:
+        """The time that all optimisers still need, in words; later ones are taken to be as quick as this one."""
+        done, steps = self._steps
+        return f"about {duration((steps - done + self._later) / self.speed)} left"
+
+    @property
+    def _later(self) -> int:
+        """Steps of the optimisers after the present one."""
+        names = [name for name, _ in self._optimizers]
+        after = names.index(self._doing) + 1 if self._doing in names else len(names)
+        return sum(steps for _, steps in self._optimizers[after:])
+
     def __str__(self) -> str:
         done, steps = self._steps
         if not steps:
             return self._doing
-        first, began = self._began
-        said = f"{self._doing}: {self._frame}step {done} of {steps}"
-        if done == first:
-            return said
-        rate = (done - first) / max(self._now - began, 1e-9)
-        # Later optimisers are taken to be as quick as this one.
-        return f"{said}, about {duration((steps - done + self._later[self._doing]) / rate)} left"
+        said = f"{self._doing}: {self.frame}step {done} of {steps}"
+        return f"{said}, {self.left}" if self.speed else said

@@ -15,14 +15,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
 from t2iflow.pipelines.plan import Plan
+from t2iflow.runner import lock, log
 from t2iflow.runner.asked import Asked, asked
 from t2iflow.runner.curve import curve
 from t2iflow.runner.duration import duration
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.exhibits import data, exhibits, link
+from t2iflow.runner.losses import NAME as TABLE
 from t2iflow.runner.losses import TOTAL, Curves
 from t2iflow.runner.snapshots import Snapshot
 
@@ -182,21 +182,18 @@ def facts(told: Told) -> Iterator[str]:
     found["run again here"] = "t2iflow run recipe.yaml"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
-    links = [(path.name, link(path, told.folder)) for path in (*told.files, *_tables(told.folder))]
+    tables = [path for name in (TABLE, log.NAME) if (path := told.folder / name).is_file()]
+    links = [(path.name, link(path, told.folder)) for path in (*told.files, *tables)]
     rows += [f'<dt>file</dt><dd><a href="{href}">{escape(name)}</a></dd>' for name, href in links]
     rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]
     yield f"<h2>Run</h2><dl>{''.join(rows)}</dl>"
 
 
-def _tables(folder: Path) -> list[Path]:
-    return [path for path in (folder / "losses.csv", folder / "events.jsonl") if path.is_file()]
-
-
 def versions(folder: Path) -> dict[str, str]:
     """What a run ran on, as its lock has it."""
+    said = lock.read(folder)
     try:
-        lock = yaml.safe_load((folder / "lock.yaml").read_text("utf-8"))
-        packages = ", ".join(f"{name} {version}" for name, version in lock["packages"].items())
-        return {"python": lock["python"], "platform": lock["platform"], "packages": packages}
-    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):  # it may have been edited
+        packages = ", ".join(f"{name} {version}" for name, version in said["packages"].items())
+        return {"python": said["python"], "platform": said["platform"], "packages": packages}
+    except (KeyError, AttributeError):  # it may have been edited
         return {}

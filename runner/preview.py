@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from numbers import Real
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,7 +46,7 @@ def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
         "schedules": _table(schedules.rows(plan, BARS)),
         "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(_read(plan)),
-        "missing": [f"{Path(one.name).name}: give it by {one.given}" for one in plan.graph.named if one.missing],
+        "missing": [f"{one.short}: give it by {one.given}" for one in plan.graph.named if one.missing],
         "files written": _table((file, what) for file, what in _written(plan)),
         "time and memory": _expected(plan, wanted, measure),
         "needed by no output": [*plan.idle, *recipe.unused],

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from t2iflow.runner.console import Console
 from t2iflow.runner.duration import duration
-from t2iflow.runner.events import Computing, Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
+from t2iflow.runner.events import Computing, Ended, Event, Fitted, Fitting, Noted, Started, Stepped, Wrote
+from t2iflow.runner.pace import Pace
 
 REDRAW_EVERY = 0.2
 LINE_EVERY = 10.0
@@ -24,10 +25,8 @@ class Reporter:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar: _Bar | None = None
-        self._later = _Later()
-        self._began = (0, 0.0)
+        self._pace = Pace()
         self._looked = 0.0
-        self._frame = ""
 
     def __call__(self, event: Event) -> None:
         """Show what is worth showing."""
@@ -36,19 +35,19 @@ class Reporter:
             Computing: self._computing,
             Fitting: self._fitting,
             Stepped: self._stepped,
-            Filmed: self._filmed,
             Fitted: self._fitted,
             Noted: self._noted,
             Wrote: self._wrote,
             Ended: self._ended,
         }
-        show[type(event)](event)
+        self._pace(event)
+        if type(event) in show:
+            show[type(event)](event)
 
     def _started(self, event: Started) -> None:
         verb = "resuming" if event.resumed else "running"
         self._console.say((event.recipe, "bold"), f": {verb} on {event.device} ({event.why})")
         self._console.say(f"run folder: {event.folder}")
-        self._later = _Later(event.optimizers)
         if self._console.is_terminal:
             self._bar = _Bar(self._console)
             self._bar.start()
@@ -58,9 +57,6 @@ class Reporter:
             self._bar.wait_for(event.node)
 
     def _fitting(self, event: Fitting) -> None:
-        self._frame = ""
-        self._later.begin(event.node)
-        self._began = (event.first, event.at)
         self._looked = event.at
         if self._bar:
             self._bar.begin(event.node, event.first, event.steps)
@@ -69,18 +65,12 @@ class Reporter:
         if event.at - self._looked < (REDRAW_EVERY if self._bar else LINE_EVERY):
             return
         self._looked = event.at
-        done = event.step + 1
-        speed = (done - self._began[0]) / max(event.at - self._began[1], 1e-9)
-        loss = f"loss {float(event.loss):.4f}, {_pace(speed)}"
-        # Later optimisers are taken to be as quick as this one, until they show.
-        left = f"about {duration((event.steps - done + self._later.steps) / speed)} left"
+        done, frame = event.step + 1, self._pace.frame
+        how = f"loss {float(event.loss):.4f}, {_speed(self._pace.speed)}, {self._pace.left}"
         if self._bar:
-            self._bar.move(done, f"{self._frame}{loss}, {left}")
+            self._bar.move(done, f"{frame}{how}")
         else:
-            self._console.say(f"{event.node}: {self._frame}step {done} of {event.steps}, {loss}, {left}")
-
-    def _filmed(self, event: Filmed) -> None:
-        self._frame = f"frame {event.frame + 1} of {event.frames}, "
+            self._console.say(f"{event.node}: {frame}step {done} of {event.steps}, {how}")
 
     def _fitted(self, event: Fitted) -> None:
         if self._bar:
@@ -100,20 +90,6 @@ class Reporter:
             self._bar = None
         if event.how == "finished":
             self._console.say(f"done in {duration(event.seconds)}")
-
-
-class _Later:
-    """How many steps the optimisers after the present one take."""
-
-    def __init__(self, optimizers: Iterable[tuple[str, int]] = ()) -> None:
-        self._optimizers = list(optimizers)
-        self.steps = 0
-
-    def begin(self, optimizer: str) -> None:
-        """This optimiser is the present one."""
-        names = [name for name, _ in self._optimizers]
-        after = names.index(optimizer) + 1 if optimizer in names else len(names)
-        self.steps = sum(steps for _, steps in self._optimizers[after:])
 
 
 class _Bar(Progress):
@@ -170,6 +146,6 @@ class _Steps(ProgressColumn):
         return self._counted.render(task) if task.total else Text("")
 
 
-def _pace(speed: float) -> str:
+def _speed(speed: float) -> str:
     """Steps a second, or seconds a step where that is more than one."""
     return f"{speed:.1f} steps/s" if speed >= 1 else f"{1 / speed:.1f} s/step"

@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 import torch
 
+from t2iflow.runner.device import model
+
 MARK = "# made with: "
 
 
@@ -17,7 +19,7 @@ def line(device: torch.device) -> str:
         "t2iflow": version("t2iflow"),
         "torch": version("torch"),
         "threads": torch.get_num_threads(),
-        "device": _named(device),
+        "device": model(device),
     }
     return MARK + "; ".join(f"{name} {value}" for name, value in made.items()) + "\n"
 
@@ -44,10 +46,3 @@ def differences(there: Mapping[str, object], here: Mapping[str, object]) -> Iter
 def _short(value: object) -> str:
     text = str(value)
     return f"{text[:12]}..." if len(text) == 64 else text  # a digest
-
-
-def _named(device: torch.device) -> str:
-    """A device by what makes its numbers: the kind of a GPU, or the instructions that a CPU has."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu ({torch.backends.cpu.get_cpu_capability()})" if device.type == "cpu" else device.type

@@ -1,10 +1,9 @@
 """Listens to a run and keeps a page about it, `report.html`, and its picture as it is, `now.png`, while it goes on."""
 
 import contextlib
-import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from t2iflow.nodes.whole import write
 from t2iflow.pipelines import draw
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner import log, losses
+from t2iflow.runner.budget import Budget
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.exhibits import NOW
 from t2iflow.runner.losses import Losses
-from t2iflow.runner.pace import Budget, Pace
+from t2iflow.runner.pace import Pace
 from t2iflow.runner.page import Running, Told, page, versions
 from t2iflow.runner.snapshots import Snapshots, png, small
 
@@ -37,7 +37,7 @@ class Report:
         """`recipe` is the resolved recipe as YAML."""
         self._plan, self._recipe, self._folder = plan, recipe, folder
         self._budget = Budget()
-        self._pace = Pace(plan)
+        self._pace = Pace()
         self._losses = Losses(folder / losses.NAME)
         self._snapshots = Snapshots(folder, plan)
         self._started: Started | None = None
@@ -77,7 +77,7 @@ class Report:
         if event.resumed:
             self._losses.remember()
             self._snapshots.remember()
-            for told in _told_before(self._folder / log.NAME):
+            for told in log.read(self._folder):
                 with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
                     self._remember(told)
 
@@ -182,15 +182,3 @@ class Report:
     @cached_property
     def _drawn(self) -> str:
         return draw.svg(self._plan)
-
-
-def _told_before(log: Path) -> Iterator[dict[str, Any]]:
-    """The events in a log; a line that was cut short by a kill is left out."""
-    with contextlib.suppress(OSError):
-        if not log.is_file():
-            return
-        for line in log.read_text("utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                told = json.loads(line)
-                if isinstance(told, dict) and "type" in told:
-                    yield told

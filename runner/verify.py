@@ -15,15 +15,11 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes import decoder, video
-from t2iflow.nodes.metadata import read_recipe
+from t2iflow.nodes.metadata import FILMED, STILL, read_recipe
 from t2iflow.pipelines.plan import Plan
 from t2iflow.runner import folder, lock, provenance, session
 from t2iflow.runner.events import Event, Listener, Wrote
 from t2iflow.runner.exits import FAILED, HUNG_UP, OK
-
-STILL = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg")
-FILMED = (".mp4", ".mov", ".webm")
-"""Endings of files whose pixels can be compared: those that Pillow reads, and those that ffmpeg does."""
 
 UNKNOWN = "no reason is recorded: as far as is known it was made with the same versions, threads, device and weights"
 

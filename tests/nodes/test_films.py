@@ -20,12 +20,12 @@ from pydantic import ValidationError
 
 from t2iflow.nodes import metadata, output
 from t2iflow.nodes.ambient import Part
+from t2iflow.nodes.metadata import CARRIERS
 from t2iflow.nodes.node import read_spec
 from t2iflow.nodes.types import Image
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.recipe import read_text
-from t2iflow.runner.opening import CARRIERS
 from tests.nodes.conftest import Heard, RunFolder
 
 RECIPE = 't2iflow: 1\ntitle: Ein Fuchs = 狐; #1 \\ "x"\n\nnodes:\n  a: {use: x.y}\n'

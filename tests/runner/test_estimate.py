@@ -91,16 +91,16 @@ def test_figures_that_are_damaged_are_none(text: str) -> None:
 
 
 def test_sure_is_what_many_steps_say() -> None:
-    sure = figures.Figures({"fit": figures.Pace(1.0, 0.1, 400)}, once=0.0, day="2026-01-01")
+    sure = figures.Figures({"fit": figures.StepTime(1.0, 0.1, 400)}, once=0.0, day="2026-01-01")
     assert dict(estimate.rows(plan_of(COPY), sure))["in all"] == "about 6.0 s: 5.1 s to 6.9 s"
-    wild = figures.Figures({"fit": figures.Pace(1.0, 1.2, 4)}, once=0.0, day="2026-01-01")
+    wild = figures.Figures({"fit": figures.StepTime(1.0, 1.2, 4)}, once=0.0, day="2026-01-01")
     assert dict(estimate.rows(plan_of(COPY), wild))["in all"] == "about 6.0 s: 2.4 s to 9.6 s"
 
 
 def test_frames_that_a_closing_film_keeps_are_added_to_the_memory() -> None:
     short = plan_of(FILM.replace("steps: 2}", "steps: 2, loop: 2}"))
     long = plan_of(FILM.replace("frames: 31, steps: 2}", "frames: 100, steps: 2, loop: 40}"))
-    found = figures.Figures({"fit": figures.Pace(1, 0, 9)}, memory=10**6, pictures={"fit": 10**6}, day="2026-01-01")
+    found = figures.Figures({"fit": figures.StepTime(1, 0, 9)}, memory=10**6, pictures={"fit": 10**6}, day="2026-01-01")
     memory = [float(dict(estimate.rows(plan, found))["memory"].split()[1]) for plan in (short, long)]
     assert memory[1] - memory[0] == 38
 

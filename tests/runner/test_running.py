@@ -15,8 +15,8 @@ import torch
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.recipe import read_text
 from t2iflow.runner import pace, session
+from t2iflow.runner.budget import Budget
 from t2iflow.runner.events import Event, Fitting, Started, Stepped, Wrote
-from t2iflow.runner.pace import Budget
 from t2iflow.runner.report import Report
 from tests.runner.conftest import COPY
 

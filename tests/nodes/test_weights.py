@@ -402,11 +402,11 @@ def test_weights_in_a_cache_that_can_only_be_read_are_taken(
     mirror.files[DECODER] = GOOD
     path = fetch(notes)
     path.with_name(f"{path.name}.pin").unlink()
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     assert fetch(notes) == path
 
 
-def refuse(**_: object) -> None:
+def refuse(*_: object) -> None:
     raise PermissionError("a cache that can only be read")
 
 

@@ -236,7 +236,7 @@ def test_a_report_that_finds_no_room_at_the_end_says_so_and_leaves_no_page_that_
         raise OSError(28, "No space left on device")
 
     made = report(2)
-    monkeypatch.setattr("t2iflow.runner.report.replace", full)
+    monkeypatch.setattr("t2iflow.runner.report.write", full)
     made(stepped(0, 2))
     with pytest.raises(OSError, match="No space left"):
         made(Ended("finished", 1.0))

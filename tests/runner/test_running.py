@@ -14,7 +14,7 @@ import torch
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.recipe import read_text
-from t2iflow.runner import pace, session
+from t2iflow.runner import budget, session
 from t2iflow.runner.budget import Budget
 from t2iflow.runner.events import Event, Fitting, Started, Stepped, Wrote
 from t2iflow.runner.report import Report
@@ -24,8 +24,8 @@ from tests.runner.conftest import COPY
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let there be time to write at every step."""
-    monkeypatch.setattr(pace, "EVERY", 0.0)
-    monkeypatch.setattr(pace, "SHARE", 1e12)
+    monkeypatch.setattr(budget, "EVERY", 0.0)
+    monkeypatch.setattr(budget, "SHARE", 1e12)
 
 
 def run(folder: Path, look: Callable[[Event], None], text: str = COPY) -> session.Outcome:

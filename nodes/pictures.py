@@ -20,6 +20,8 @@ from t2iflow.nodes.memo import until_changed
 from t2iflow.nodes.types import Image, Size
 from t2iflow.nodes.whole import sync, whole
 
+WAITING = ".frames"
+"""Where frames wait in a run folder."""
 DIGITS = 32
 """Of the digest of a frame."""
 
@@ -160,7 +162,7 @@ class Frames:
 
     def __init__(self, folder: Folder, name: str) -> None:
         self.digests: list[str] = []
-        self._name, self._folder = name, folder.path(f".frames/{name}")
+        self._name, self._folder = name, folder.path(f"{WAITING}/{name}")
         self._size: tuple[int, int] | None = None
         self._unsynced: list[Path] = []
 

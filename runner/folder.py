@@ -3,19 +3,20 @@
 import contextlib
 import os
 import secrets
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from t2iflow.nodes import paths
+from t2iflow.nodes.pictures import WAITING
 from t2iflow.nodes.whole import sync
 from t2iflow.runner import checkpoint, claim, lock, log
 from t2iflow.runner.claim import FolderError
 from t2iflow.runner.events import Event, Wrote
 
 RECIPE = "recipe.yaml"
-INNER = ".frames"
 MAKING = ".making-"
 """What a folder's name begins with until it is whole."""
 ABANDONED = 60.0
@@ -47,6 +48,11 @@ class RunFolder:
         self._tell(Wrote(path))
 
 
+def resuming(path: Path) -> str:
+    """The command that goes on with a run."""
+    return f"t2iflow resume {shlex.quote(str(path))}"
+
+
 def named(parent: Path, name: str) -> Path:
     """Where a new run folder goes: `<time>-<recipe>-<id>`."""
     return parent / f"{time.strftime('%Y-%m-%d_%H%M%S')}-{name}-{secrets.token_hex(2)}"
@@ -62,7 +68,7 @@ def create(path: Path, recipe: str, device: tuple[str, str], files: Mapping[str,
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise FolderError(f"`{path}` exists; choose another folder, or `t2iflow resume {path}`")
+            raise FolderError(f"`{path}` exists; choose another folder, or `{resuming(path)}`")
         making.mkdir()
         try:
             with claim.claim(making):
@@ -127,7 +133,7 @@ def tidy(path: Path) -> None:
     """After a finished run, drop what was only needed to go on with it."""
     with contextlib.suppress(OSError):
         checkpoint.clear(path)
-        shutil.rmtree(path / INNER, ignore_errors=True)
+        shutil.rmtree(path / WAITING, ignore_errors=True)
         for name in (claim.LOCK, claim.HOLDER):
             (path / name).unlink(missing_ok=True)
 

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 import yaml
 
+from t2iflow.nodes.store import pins, places
 from t2iflow.nodes.store.content import sha256
 from t2iflow.nodes.whole import write
 from t2iflow.pipelines.flow import scalar
+from t2iflow.pipelines.plan import Plan
 
 NAME = "lock.yaml"
 PACKAGES = {
@@ -42,10 +44,10 @@ def read(folder: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def seal(folder: Path, weights: Mapping[str, str]) -> None:
+def seal(folder: Path, plan: Plan) -> None:
     """Note in the lock which weights a finished run used: the digest of each file."""
-    if weights:
-        write(folder / NAME, _dumped(read(folder) | {"weights": dict(weights)}))
+    if weights := dict(_weights(plan)):
+        write(folder / NAME, _dumped(read(folder) | {"weights": weights}))
 
 
 def changed_inputs(folder: Path) -> Iterator[str]:
@@ -73,6 +75,14 @@ def threads(folder: Path) -> int | None:
     """With how many threads the run began."""
     number = read(folder).get("threads")
     return number if type(number) is int and 0 < number <= 1024 else None
+
+
+def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The digests of the files of weights that nodes name."""
+    for node in plan.graph.nodes.values():
+        for name, setting in node.spec.settings.items():
+            if setting.loads and (record := places.find(node.settings[name] or "")):
+                yield from pins.digests(record).items()
 
 
 def _packages() -> dict[str, str]:

@@ -14,6 +14,7 @@ from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem
 from t2iflow.pipelines.recipe import Recipe, read, read_text
 from t2iflow.pipelines.source import MAX_BYTES, decoded
 from t2iflow.pipelines.wiring import wire
+from t2iflow.runner.folder import RECIPE, resuming
 
 STANDARD_INPUT = "-"
 OFFERED = 3
@@ -80,8 +81,8 @@ def _reader(text: str, file: str, whose: Origin, name: str) -> Reader:
 
 def _in_folder(folder: Path) -> list[str]:
     """What a person may have meant who named a folder."""
-    if os.path.isfile(folder / "recipe.yaml"):
-        return [f"its recipe is `{folder / 'recipe.yaml'}`", f"`t2iflow resume {folder}` goes on with a stopped run"]
+    if os.path.isfile(folder / RECIPE):
+        return [f"its recipe is `{folder / RECIPE}`", f"`{resuming(folder)}` goes on with a stopped run"]
     try:
         found = sorted(str(path) for path in folder.glob("*.yaml"))
     except OSError:

@@ -6,7 +6,6 @@ recipe, the facts.
 
 import importlib.resources
 import re
-import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from t2iflow.runner.curve import curve
 from t2iflow.runner.duration import duration
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.exhibits import data, exhibits, link
+from t2iflow.runner.folder import resuming
 from t2iflow.runner.losses import NAME as TABLE
 from t2iflow.runner.losses import TOTAL, Curves
 from t2iflow.runner.snapshots import Snapshot
@@ -101,7 +101,7 @@ def _live(now: Running, folder: Path) -> str:
     """A run that goes on, as far as this page knows: it may have been killed since."""
     clock = time.strftime("%H:%M:%S", time.localtime(now.written))
     bar = "" if now.part is None else f'<progress value="{now.part:.4f}"></progress>'
-    resume = f"<code>t2iflow resume {escape(shlex.quote(str(folder)))}</code>"
+    resume = f"<code>{escape(resuming(folder))}</code>"
     return (
         f'<div class="how live" data-written="{now.written:.0f}">'
         f"<b>Running, as of {clock}:</b> {escape(now.doing)}{bar}</div>"

@@ -1,22 +1,18 @@
 """A run from plan to run folder: its surroundings, its listeners, and an outcome for whatever goes wrong."""
 
 import math
-import shlex
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
-from types import FrameType
 from typing import Literal
 
 import torch
 
 from t2iflow.nodes.ambient import WHOLE, Part
-from t2iflow.nodes.store import pins, places
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.resolved import overrides, params, resolved, shareable
 from t2iflow.runner import checkpoint, device, faults, lock
@@ -34,8 +30,8 @@ from t2iflow.runner.naming import run_name
 from t2iflow.runner.provenance import line
 from t2iflow.runner.reel import total
 from t2iflow.runner.report import Report
+from t2iflow.runner.signals import Stop
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 SAVE_EVERY = 10.0
 """Seconds between checkpoints."""
 
@@ -101,7 +97,7 @@ class _Session:
     why: str
     save_every: float
     part: Part
-    stopped_by: int = 0
+    stop: Stop = field(default_factory=Stop)
     progress: str = ""
     began: float = field(default_factory=time.monotonic)
     noted: set[tuple[str, str]] = field(default_factory=set)
@@ -112,7 +108,7 @@ class _Session:
         self.report = Report(self.plan, self.shared, self.path)
 
     def run(self, listeners: Sequence[Listener], resumed: bool) -> Outcome:
-        with closing(LogFile(self.path)) as log, self._signals(), self._threads(resumed) as notes:
+        with closing(LogFile(self.path)) as log, self.stop.listening(), self._threads(resumed) as notes:
             watch = Stopwatch(self.plan, self.device)
             self._tell = Audience([self.report, EventLog(log.write)], [watch, *listeners])
             self._tell(self._started(resumed))
@@ -170,11 +166,11 @@ class _Session:
     def _attempt(self, resumed: bool) -> Outcome:
         try:
             self._run(resumed)
-            lock.seal(self.path, dict(_weights(self.plan)))
+            lock.seal(self.path, self.plan)
         except Stopped:
-            return Outcome(128 + self.stopped_by, self.path, self._interrupted)
+            return Outcome(128 + self.stop.signal, self.path, self._interrupted)
         except Cut:
-            return Outcome(OK, self.path, f"this part is done; to make the rest:\n{self._resuming}")
+            return Outcome(OK, self.path, f"this part is done; to make the rest:\n  {run_folder.resuming(self.path)}")
         except KeyboardInterrupt:
             return Outcome(INTERRUPTED, self.path, self._interrupted)
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
@@ -184,12 +180,8 @@ class _Session:
     @property
     def _interrupted(self) -> str:
         reached = f" after {self.progress}; pictures and films show what there is so far" if self.progress else ""
-        return f"interrupted{reached}; to resume:\n{self._resuming}"
-
-    @property
-    def _resuming(self) -> str:
-        """The command, on a line of its own, where a terminal does not break it and it can be copied whole."""
-        return f"  t2iflow resume {shlex.quote(str(self.path))}"
+        # On a line of its own, which a terminal does not break, so that it can be copied whole.
+        return f"interrupted{reached}; to resume:\n  {run_folder.resuming(self.path)}"
 
     def _run(self, resumed: bool) -> None:
         """Run from the last checkpoint that is whole; from the start, where there is none."""
@@ -227,7 +219,7 @@ class _Session:
             self._tell,
             save=save,
             save_every=self.save_every,
-            stopping=lambda: self.stopped_by > 0,
+            stopping=lambda: self.stop.signal > 0,
             until=math.inf if self.part.last is None else self.part.last,
             unfinished=unfinished,
         )
@@ -245,27 +237,6 @@ class _Session:
             yield [*notes, *([f"computing with {threads}, as the run began"] if began != now else [])]
         finally:
             torch.set_num_threads(now)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let the first Ctrl-C end the step that is running and write a checkpoint; the second stops at once."""
-
-        def ask(number: int, frame: FrameType | None) -> None:
-            if self.stopped_by:
-                raise KeyboardInterrupt
-            self.stopped_by = number
-
-        kept = {}
-        for number in SIGNALS:
-            with suppress(ValueError):  # not the main thread, which alone hears signals
-                if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGINT:
-                    continue  # `nohup` says so
-                kept[number] = signal.signal(number, ask)
-        try:
-            yield
-        finally:
-            for number, handler in kept.items():
-                signal.signal(number, handler)
 
 
 def _change(before: str, now: str, path: Path) -> str:
@@ -292,11 +263,3 @@ class _Voice:
 
     def warn(self, text: str) -> None:
         self.note(Noted(self.node, "warn", text))
-
-
-def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
-    """The digests of the files of weights that nodes name."""
-    for node in plan.graph.nodes.values():
-        for name, setting in node.spec.settings.items():
-            if setting.loads and (record := places.find(node.settings[name] or "")):
-                yield from pins.digests(record).items()

@@ -1,9 +1,10 @@
 """The command line. Heavy imports happen inside the commands, so that `--help` is quick."""
 
 import os
-import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
@@ -16,7 +17,6 @@ from t2iflow.runner.exits import FAILED, HUNG_UP, INVALID, OK, USAGE
 from t2iflow.runner.options import LOOSE, Debug, Device, Draft, Frames, Json, Presets, SaveEvery, Seed, Settings, Words
 
 if TYPE_CHECKING:
-    from t2iflow.nodes import ambient
     from t2iflow.pipelines.plan import Plan
     from t2iflow.runner.events import Listener
     from t2iflow.runner.request import Request
@@ -76,20 +76,15 @@ def run(
 ) -> None:
     """Make what a recipe describes."""
     from t2iflow.runner import session
-    from t2iflow.runner.claim import FolderError
-    from t2iflow.runner.device import NoDeviceError
+    from t2iflow.runner.part import read_part
 
-    plan = _plan(_request(context, words, settings, preset, seed), draft, lacking=False)
-    if plan.graph.recipe.changed:
-        names = ", ".join(change.name for change in plan.graph.recipe.changed)
-        console.err().say(f"changed by presets: {names}")
-    part = _part(frames, plan)
-    try:
+    with _refusals():
+        plan = _plan(_request(context, words, settings, preset, seed), draft, lacking=False)
+        if plan.graph.recipe.changed:
+            names = ", ".join(change.name for change in plan.graph.recipe.changed)
+            console.err().say(f"changed by presets: {names}")
+        part = read_part(frames, plan)
         outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part)
-    except NoDeviceError as fault:
-        _fail(str(fault), USAGE)
-    except FolderError as fault:
-        _fail(str(fault), FAILED)
     _finish(outcome, debug)
 
 
@@ -104,20 +99,15 @@ def resume(
 ) -> None:
     """Go on with a stopped run; it ends with the same bytes as if it had not been stopped."""
     from t2iflow.runner import session
-    from t2iflow.runner.claim import FolderError
-    from t2iflow.runner.device import NoDeviceError
-    from t2iflow.runner.folder import RECIPE, NotResumableError, check_resumable
+    from t2iflow.runner.folder import RECIPE, check_resumable
+    from t2iflow.runner.part import read_part
     from t2iflow.runner.request import Request
 
     folder = paths.given(folder)
-    try:
+    with _refusals():
         check_resumable(folder)
         plan = _plan(Request(str(folder / RECIPE), resumed=True))
-        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, _part(frames, plan))
-    except (NoDeviceError, NotResumableError) as fault:
-        _fail(str(fault), USAGE)
-    except FolderError as fault:
-        _fail(str(fault), FAILED)
+        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, read_part(frames, plan))
     _finish(outcome, debug)
 
 
@@ -129,8 +119,6 @@ def verify(
     json: Json = False,
 ) -> None:
     """Make a picture again from the recipe that it carries, and compare; code 0 if it is the same, 1 if not."""
-    from t2iflow.runner.claim import FolderError
-    from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.folder import RECIPE
     from t2iflow.runner.log import has_finished
     from t2iflow.runner.opening import carries
@@ -139,17 +127,13 @@ def verify(
 
     target = paths.given(picture)
     if target.is_dir() and not has_finished(target):
-        _fail(f"`{target}` is not the folder of a finished run", USAGE)
+        console.fail(f"`{target}` is not the folder of a finished run", USAGE)
     if not target.is_dir() and not carries(target):
         why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
-        _fail(f"`{target}` {why}", USAGE)
+        console.fail(f"`{target}` {why}", USAGE)
     request = Request(str(target / RECIPE if target.is_dir() else target), overrides=settings or ())
-    try:
+    with _refusals():
         verdict = verified(target, _plan(request, lacking=False), device, _listeners(json))
-    except NoDeviceError as fault:
-        _fail(str(fault), USAGE)
-    except FolderError as fault:
-        _fail(str(fault), FAILED)
     for text in verdict.lines:
         (console.err() if json else console.out()).say(text)
     raise typer.Exit(verdict.code)
@@ -167,10 +151,8 @@ def check(
     """Report every mistake in recipes, without running them."""
     from t2iflow.runner import checking
 
-    try:
+    with _refusals():
         found = [checking.check(request) for request in _requests(context, words, settings, preset, seed)]
-    except UsageError as fault:
-        _fail(str(fault), USAGE)
     if json:
         console.write(checking.as_json(found))
     else:
@@ -194,15 +176,11 @@ def plan(
     ] = False,
 ) -> None:
     """Show what would run, how often, on which device, and which files it would write."""
-    from t2iflow.runner.device import NoDeviceError
     from t2iflow.runner.preview import changing, preview
 
-    made = _plan(_request(context, words, settings, preset, seed), draft)
-    try:
-        text = changing(made) if schedules else preview(made, device, measure)
-    except NoDeviceError as fault:
-        _fail(str(fault), USAGE)
-    console.out().say(text)
+    with _refusals():
+        made = _plan(_request(context, words, settings, preset, seed), draft)
+        console.out().say(changing(made) if schedules else preview(made, device, measure))
 
 
 @app.command(cls=RecipeCommand, context_settings=LOOSE)
@@ -218,7 +196,8 @@ def show(
     from t2iflow.pipelines import draw
     from t2iflow.pipelines.resolved import resolved
 
-    made = _plan(_request(context, words, settings, preset, seed))
+    with _refusals():
+        made = _plan(_request(context, words, settings, preset, seed))
     stages = {
         "recipe": lambda: next(iter(made.graph.recipe.sources.values())),
         "resolved": lambda: resolved(made.graph),
@@ -226,7 +205,7 @@ def show(
         "plan": lambda: str(made),
     }
     if stage not in stages:
-        _fail(f"unknown stage `{stage}`: choose one of {', '.join(stages)}", USAGE)
+        console.fail(f"unknown stage `{stage}`: choose one of {', '.join(stages)}", USAGE)
     console.write(stages[stage]())
 
 
@@ -243,8 +222,9 @@ def graph(
     from t2iflow.pipelines import draw
 
     if form not in draw.FORMATS:
-        _fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
-    console.write(draw.FORMATS[form](_plan(_request(context, words, settings, preset, seed))))
+        console.fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
+    with _refusals():
+        console.write(draw.FORMATS[form](_plan(_request(context, words, settings, preset, seed))))
 
 
 @app.command()
@@ -259,7 +239,7 @@ def nodes(
     try:
         console.write(reference.about(name) if name else reference.listing())
     except LookupError as fault:
-        _fail(str(fault.args[0]), USAGE)
+        console.fail(str(fault.args[0]), USAGE)
 
 
 @app.command()
@@ -289,23 +269,19 @@ def new(
     file: Annotated[Optional[Path], typer.Argument(help="Where to; NAME.yaml if left out.")] = None,  # noqa: UP045
 ) -> None:
     """Copy a shipped recipe, or that of a picture, to edit."""
-    from t2iflow.pipelines.problems import RecipeError, render
     from t2iflow.runner.opening import carried_text, carries, lacking
 
     picture = paths.given(name)
     target = paths.given(file or f"{picture.stem}.yaml")
-    try:
+    with _refusals():
         text = carried_text(picture) if carries(picture) else _shipped(name).read_text(encoding="utf-8")
-    except RecipeError as fault:
-        console.err().say(render(fault.problems, fault.sources))
-        raise typer.Exit(INVALID) from None
     try:
         with target.open("x", encoding="utf-8") as fresh:
             fresh.write(text)
     except FileExistsError:
-        _fail(f"`{target}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
+        console.fail(f"`{target}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
     except OSError as fault:
-        _fail(f"can't write `{target}`: {fault.strerror}", FAILED)
+        console.fail(f"can't write `{target}`: {fault.strerror}", FAILED)
     console.out().say(f"wrote {target}; try `t2iflow run {target}`")
     for lost in lacking(text, target) if carries(picture) else ():
         console.out().say(f"{lost.short}, which that was made from, is missing: give it by {lost.given}")
@@ -346,11 +322,8 @@ def _requests(
     """The recipes that the command names, with all that is changed in them."""
     from t2iflow.runner.request import Request
 
-    try:
-        recipes, options = sort_out(words or ())
-        recipes = recipes if many and recipes else [the_recipe(recipes, options, context.info_name or "")]
-    except UsageError as fault:
-        _fail(str(fault), USAGE)
+    recipes, options = sort_out(words or ())
+    recipes = recipes if many and recipes else [the_recipe(recipes, options, context.info_name or "")]
     overrides = [*(settings or []), *([f"seed={seed}"] if seed is not None else [])]
     known = [option.removeprefix("--") for param in context.command.params for option in param.opts]
     return [Request(where, presets or (), overrides, options, known) for where in recipes]
@@ -368,39 +341,11 @@ def _request(
 
 
 def _plan(request: "Request", draft: bool = False, lacking: bool = True) -> "Plan":
-    """Read and compile a recipe; ends the program with all its mistakes."""
-    from t2iflow.pipelines.problems import RecipeError, render
-
-    try:
-        made = request.plan(draft, lacking)
-    except UsageError as fault:
-        _fail(str(fault), USAGE)
-    except RecipeError as fault:
-        console.err().say(render(fault.problems, fault.sources))
-        raise typer.Exit(INVALID) from None
+    """Read and compile a recipe, and print its notes."""
+    made = request.plan(draft, lacking)
     for note in made.graph.recipe.notes:
         console.err().prose(f"note: {note}")
     return made
-
-
-def _part(frames: str | None, plan: "Plan") -> "ambient.Part":
-    """The part of the plan's film that `--frames` names."""
-    from t2iflow.nodes.ambient import Part
-
-    if frames is None:
-        return Part()
-    said = re.fullmatch(r"(\d*)\.\.(\d*)|(\d+)", frames.strip())
-    first, last = (said[1] or said[3] or "0", said[2] or said[3]) if said else ("1", "0")
-    if last and int(last) < int(first):
-        _fail(f"`--frames {frames}` is no part of a film: write 10..20, ..20, 10.. or 15, counted from 0", USAGE)
-    longest = max((region.shot.frames for region in plan.regions if region.shot), default=0)
-    if not longest:
-        _fail("there is no camera in this recipe, and so no film that `--frames` could name a part of", USAGE)
-    if said and said[3] and "frames" in plan.graph.recipe.params:
-        console.err().say(f"note: this makes frame {said[3]} alone; a film of {said[3]} is `--set frames={said[3]}`")
-    if int(first) >= longest:
-        _fail(f"`--frames {frames}` begins after the film: its frames are 0 to {longest - 1}", USAGE)
-    return Part(int(first), int(last) if last else None)
 
 
 def _listeners(json: bool) -> list["Listener"]:
@@ -435,16 +380,30 @@ def _tell_end(outcome: "Outcome", debug: bool) -> None:
         console.err().say(f"report: {outcome.folder / NAME}")
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """End the program with a message, and the exit code for it, where a command can't do what was asked."""
+    from t2iflow.pipelines.problems import RecipeError, render
+    from t2iflow.runner.claim import FolderError
+    from t2iflow.runner.device import NoDeviceError
+    from t2iflow.runner.folder import NotResumableError
+
+    try:
+        yield
+    except (UsageError, NoDeviceError, NotResumableError) as fault:
+        console.fail(str(fault), USAGE)
+    except FolderError as fault:
+        console.fail(str(fault), FAILED)
+    except RecipeError as fault:
+        console.err().say(render(fault.problems, fault.sources))
+        raise typer.Exit(INVALID) from None
+
+
 def _shipped(name: str) -> Path:
     from t2iflow.pipelines.problems import suggest
     from t2iflow.pipelines.recipe import shipped_recipes
 
     known = shipped_recipes()
     if name not in known:
-        _fail(f"there is no shipped recipe `{name}`; {suggest(name, known) or 'see `t2iflow recipes`'}", USAGE)
+        console.fail(f"there is no shipped recipe `{name}`; {suggest(name, known) or 'see `t2iflow recipes`'}", USAGE)
     return known[name]
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    console.err().prose(f"error: {text}")
-    raise typer.Exit(code)

@@ -5,8 +5,9 @@ import codecs
 import io
 import sys
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
+import typer
 from rich.console import Console as RichConsole
 from rich.text import Text
 
@@ -58,6 +59,12 @@ def err() -> Console:
 def write(text: str) -> None:
     """Print as it is: meant to be piped."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """Print what is wrong, and end the program with this code."""
+    err().prose(f"error: {text}")
+    raise typer.Exit(code)
 
 
 def forgive() -> None:

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from t2iflow.nodes import paths
-from t2iflow.runner.console import err
+from t2iflow.runner.console import err, fail
 from t2iflow.runner.exits import FAILED, USAGE, WEIGHTS
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def pull(names: Names) -> None:
                         path = finding.fetched(record, [role], voice, watch)[role]
                 sys.stdout.write(f"{path}\n")
         except MissingWeightsError as fault:
-            _fail(str(fault), WEIGHTS)
+            fail(str(fault), WEIGHTS)
         except OSError as fault:
-            _fail(f"`{record.name}`: {fault}", WEIGHTS)
+            fail(f"`{record.name}`: {fault}", WEIGHTS)
 
 
 @app.command()
@@ -114,11 +114,11 @@ def add(
     try:
         found = adding.add(name, [paths.given(file) for file in files], family, _Voice().say)
     except WrongFileError as fault:
-        _fail(str(fault), WEIGHTS)
+        fail(str(fault), WEIGHTS)
     except ValueError as fault:
-        _fail(str(fault), USAGE)
+        fail(str(fault), USAGE)
     except OSError as fault:
-        _fail(f"the files can't be taken: {fault}", FAILED)
+        fail(f"the files can't be taken: {fault}", FAILED)
     for role, path in found.items():
         sys.stdout.write(f"{name}: {role} is {path}\n")
 
@@ -135,7 +135,7 @@ def path(name: Annotated[str, typer.Argument(help="A name, as `t2iflow weights l
             sys.stdout.write(f"{place}\n")
     lacking = [record.files[role].name for role, place in found.items() if place is None]
     if lacking:
-        _fail(f"not here: {', '.join(lacking)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
+        fail(f"not here: {', '.join(lacking)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
 
 
 def _told(record: "Record") -> dict[str, Any]:
@@ -178,7 +178,7 @@ def _record(name: str) -> "Record":
     record = places.find(name)
     if record is None:
         near = suggest(name, (known.name for known in places.every())) or "see `t2iflow weights list`"
-        _fail(f"there are no weights called `{name}`; {near}", USAGE)
+        fail(f"there are no weights called `{name}`; {near}", USAGE)
     return record
 
 
@@ -209,8 +209,3 @@ def _progress(voice: _Voice) -> Iterator["Watch"]:
         yield lambda name, done, whole: progress.update(
             task, description=name, completed=done, total=whole or None, visible=True
         )
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    err().say(f"error: {text}")
-    raise typer.Exit(code)

@@ -10,9 +10,9 @@ from t2iflow.nodes.perceptor import Seen, Wanted
 from t2iflow.pipelines import outputs
 from t2iflow.pipelines.fitting import unfitting
 from t2iflow.pipelines.graph import Graph, Node, Source
-from t2iflow.pipelines.keyframes import least
 from t2iflow.pipelines.limits import immoderate
 from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.schedule import least
 from t2iflow.pipelines.scopes import cameras, filmed, optimizers, scopes, upstream
 
 

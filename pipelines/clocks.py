@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import Keyframes, Over, Schedule, schedules
 from t2iflow.pipelines.music import Music
 from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.schedule import Keyframes, Over, Schedule, schedules
 from t2iflow.pipelines.scopes import Scope, scopes
 
 

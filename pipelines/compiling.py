@@ -2,7 +2,7 @@
 
 from t2iflow.pipelines.checks import check
 from t2iflow.pipelines.clocks import set_clocks
-from t2iflow.pipelines.exchanged import without_unfit
+from t2iflow.pipelines.leftovers import without_unfit
 from t2iflow.pipelines.plan import Plan, make_plan
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.recipe import Recipe

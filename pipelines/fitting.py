@@ -7,8 +7,8 @@ from t2iflow.nodes.node import Moves, Repaints
 from t2iflow.nodes.perceptors import sources
 from t2iflow.pipelines import batches
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import Schedule, states
 from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.schedule import Schedule, states
 from t2iflow.pipelines.scopes import scopes, upstream
 
 

@@ -12,10 +12,10 @@ import networkx as nx
 
 from t2iflow.nodes.node import Spec
 from t2iflow.nodes.types import Image, Mask
-from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.origin import INPUTS
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.recipe import Recipe
+from t2iflow.pipelines.schedule import changes
 
 COPIED = ("picture", "film", "sound", "text")
 """Files of these kinds are copied into the run folder; others are weights, which are large and found again."""

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from t2iflow.nodes import paths
-from t2iflow.pipelines.apart import make_room
+from t2iflow.pipelines.clashes import make_room
 from t2iflow.pipelines.origin import Origin, of_file
 from t2iflow.pipelines.overlays import merge, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import most
 from t2iflow.pipelines.problems import Problem, problem
+from t2iflow.pipelines.schedule import most
 
 MOST = {"pixels": 2**26, "steps": 10**6}
 """Pixels of all pictures and crops that there are at a time, and steps of the whole run."""

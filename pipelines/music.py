@@ -17,8 +17,9 @@ from t2iflow.nodes import sound
 from t2iflow.nodes.node import Setting
 from t2iflow.nodes.sound import Follow
 from t2iflow.nodes.types import SoundPath
-from t2iflow.pipelines.keyframes import Over, Schedule, blend, form
+from t2iflow.pipelines.keyframes import form
 from t2iflow.pipelines.problems import Problem, problem, shown, suggest
+from t2iflow.pipelines.schedule import Over, Schedule, blend
 from t2iflow.pipelines.source import Located
 
 WORDS = ("music", "follow", "low", "high", "smooth", "start")

@@ -9,8 +9,8 @@ from typing import Any
 
 from t2iflow.pipelines import batches
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import Keyframes, states
 from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.schedule import Keyframes, states
 from t2iflow.pipelines.scopes import scopes
 
 NUMBER = re.compile(r"%0\dd")

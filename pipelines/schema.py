@@ -13,10 +13,10 @@ from t2iflow.nodes import catalog
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.types import Loss
 from t2iflow.pipelines.graph import FILE_NAME, READERS
-from t2iflow.pipelines.keyframes import Ease, Over
 from t2iflow.pipelines.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.reference import keyframable
 from t2iflow.pipelines.references import NAME
+from t2iflow.pipelines.schedule import Ease, Over
 from t2iflow.pipelines.seed import DRAWN, END
 from t2iflow.pipelines.structure import FORMAT
 

@@ -20,10 +20,11 @@ from t2iflow.pipelines import outside
 from t2iflow.pipelines.allowed import describe
 from t2iflow.pipelines.complaints import KEYFRAMES
 from t2iflow.pipelines.graph import FILE_NAME, READERS, Graph, Named, Node, Source
-from t2iflow.pipelines.keyframes import AT, changes, states
+from t2iflow.pipelines.keyframes import AT
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
 from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
+from t2iflow.pipelines.schedule import changes, states
 from t2iflow.pipelines.settings import is_schedule, plain, read_schedule, read_setting, wires_in
 from t2iflow.pipelines.source import Located
 

@@ -7,8 +7,8 @@ from typing import Any
 from t2iflow.nodes.prompts import read_prompt
 from t2iflow.nodes.scenes import Timetable, read_scenes
 from t2iflow.pipelines.graph import Node
-from t2iflow.pipelines.keyframes import Keyframes, Moment
 from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.schedule import Keyframes, Moment
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from platformdirs import user_cache_path
 from t2iflow.nodes.filming import BEGINNINGS
 from t2iflow.nodes.whole import cached
 from t2iflow.pipelines.graph import Node
-from t2iflow.pipelines.keyframes import changes
 from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.schedule import changes
 from t2iflow.runner.device import model
 from t2iflow.runner.events import Ended, Event, Filmed, Fitting, Started, Stepped
 

@@ -8,8 +8,8 @@ import torch
 
 from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part, Random, Share, Tick
 from t2iflow.pipelines.graph import Graph, Node
-from t2iflow.pipelines.keyframes import changes, schedules
 from t2iflow.pipelines.music import Music
+from t2iflow.pipelines.schedule import changes, schedules
 
 Slot = tuple[str, str]
 """A value's place: the node that makes it and the name of its output."""

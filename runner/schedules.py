@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.pipelines.graph import Node
-from t2iflow.pipelines.keyframes import Keyframes, Schedule, schedules
 from t2iflow.pipelines.music import Music
 from t2iflow.pipelines.plan import Plan, Region
+from t2iflow.pipelines.schedule import Keyframes, Schedule, schedules
 from t2iflow.pipelines.terms import weighed_terms
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -18,8 +18,8 @@ from t2iflow.nodes.ambient import Share, Tick
 from t2iflow.nodes.node import Finishes, Paced, Settles
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.nodes.types import Image, Loss
-from t2iflow.pipelines.keyframes import least
 from t2iflow.pipelines.plan import Region
+from t2iflow.pipelines.schedule import least
 from t2iflow.pipelines.terms import terms
 from t2iflow.runner.link import Link, NodeError, Slot
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.keyframes import Keyframes
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.recipe import read
+from t2iflow.pipelines.schedule import Keyframes
 
 FILM = """
 t2iflow: 1

@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +27,6 @@ READERS = {
     "film": "video.frames, file: {}",
     "sound": "output.video, image: $noise, sound: {}",
 }
-LONGEST = 20
-"""Seconds that one file may take, on a busy machine."""
 
 
 def whole_files(folder: Path) -> list[Path]:
@@ -92,9 +89,7 @@ def refused(kind: str, path: Path) -> str:
 
 def check(kind: str, path: Path) -> bool:
     """Whether the file was taken; that it was refused with its name and a way out is asserted."""
-    began = time.monotonic()
     said = refused(kind, path)
-    assert time.monotonic() - began < LONGEST, f"{kind} {path} took too long"
     if said:
         assert said.count("error T2I") == 1, said
         assert "T2I502" in said, said

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from t2iflow.pipelines.keyframes import Keyframes, is_keyframes, read_keyframes
+from t2iflow.pipelines.keyframes import is_keyframes, read_keyframes
 from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.schedule import Keyframes
 from t2iflow.pipelines.source import Located, parse
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.keyframes import Schedule
 from t2iflow.pipelines.music import Music, is_music, read_music
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.problems import Problem, RecipeError, render
 from t2iflow.pipelines.recipe import read, read_text
 from t2iflow.pipelines.resolved import resolved
+from t2iflow.pipelines.schedule import Schedule
 from t2iflow.pipelines.source import parse
 from t2iflow.runner.schedules import rows
 

@@ -41,7 +41,7 @@ def no_file(path: Path) -> str | None:
     if stat.S_ISDIR(mode):
         return "is a folder, not a file"
     if not stat.S_ISREG(mode):  # a pipe or a device might never end
-        return "is no file that can be read at once, but a pipe or a device"
+        return "is a pipe or a device, not a file"
     return None if os.access(path, os.R_OK) else WHY[errno.EACCES]
 
 
@@ -71,7 +71,7 @@ def _mode(path: Path) -> int | str:
     except OSError as fault:
         return reason(fault)
     except ValueError:
-        return "can't be a file's name: it has a sign that no name can have"
+        return "can't be a file's name: it has a character that no name can have"
 
 
 def read_start(path: Path, most: int) -> bytes:

@@ -122,7 +122,7 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 def _plain_name(name: str) -> str:
     if not name or name.startswith(".") or any(sign in name for sign in '/\\:*?"<>|') or not name.isprintable():
-        raise ValueError("a file in the run folder has a plain name, without folders or signs such as : * ?")
+        raise ValueError("a file in the run folder has a plain name, without folders or characters such as : * ?")
     if len(name.encode()) > LONGEST_NAME:
         raise ValueError(f"a file's name has at most {LONGEST_NAME} bytes")
     if OWN.fullmatch(name):

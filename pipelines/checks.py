@@ -84,7 +84,7 @@ def _unjudged_pictures(graph: Graph) -> Iterator[Problem]:
         if judged and painted and not judged & painted:
             yield Problem(
                 "T2I402",
-                f"`{fit.name}` gives on what {_listed(painted)} paints, but its loss judges {_listed(judged)}",
+                f"`{fit.name}` passes on what {_listed(painted)} paints, but its loss judges {_listed(judged)}",
                 fit.place,
                 hints=("wire the same canvas to `image` and, through what judges it, to `loss`",),
             )

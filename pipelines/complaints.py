@@ -12,7 +12,7 @@ DEFORUM = re.compile(r"\d\s*:\s*\(")
 """A keyframe as Deforum writes it."""
 COMPLAINTS = (
     ("character '\\t'", "a tab can't indent", "use spaces"),
-    ("that cannot start any token", "a text can't start with this sign", QUOTES),
+    ("that cannot start any token", "a text can't start with this character", QUOTES),
     ("mapping values are not allowed", "a `:` where no key can stand", f"{QUOTES}, or mend the indentation"),
     ("flow mapping: expected ',' or '}'", "a `,` or `}` is missing before this", f"or {QUOTES}"),
     ("flow sequence: expected ',' or ']'", "a `,` or `]` is missing before this", f"or {QUOTES}"),

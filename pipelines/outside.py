@@ -29,8 +29,8 @@ def found(
     """
     named = _Finding(name, setting, origin, place, param, problems).found()
     if named and LONE.search(named.name):  # no recipe could hold it
-        what = f"the way to `{name}` has bytes that are not UTF-8"
-        problems.append(problem("T2I502", what, place, "give its folders and it other names"))
+        what = f"the path of `{name}` has bytes that are not UTF-8"
+        problems.append(problem("T2I502", what, place, "rename it, or its folders"))
         return None
     return named
 
@@ -144,7 +144,11 @@ class _Finding:
         if self.origin.carried and why == paths.MISSING:
             return replace(self._named(str(path)), missing=True)
         if why:
-            escaped = "in double quotes `\\n` and `\\t` are signs: use single quotes" if {*"\n\t"} & {*name} else None
+            escaped = (
+                "in double quotes `\\n` and `\\t` are control characters: use single quotes"
+                if {*"\n\t"} & {*name}
+                else None
+            )
             self._report("T2I502", f"the file `{name}` {why}", escaped, self._start if why == paths.MISSING else None)
             return None
         kind = KINDS.get(self.setting.reads or "")

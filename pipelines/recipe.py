@@ -140,9 +140,7 @@ def read_text(
     used = {*references.used, *mentions(preset)}  # an override may take the place of what used a param
     changed = tuple(changes(unset, preset))
     seed = read_seed(document.value.get("seed"), found)
-    notes = (
-        [f"the seed {seed} was drawn; `--seed {seed}` takes it again"] if is_drawn(document.value.get("seed")) else []
-    )
+    notes = [f"the seed {seed} was drawn; `--seed {seed}` repeats it"] if is_drawn(document.value.get("seed")) else []
     recipe = Recipe(
         name=printable(name or Path(file).stem),
         title=_words(document, "title", found) or printable(name or Path(file).stem),

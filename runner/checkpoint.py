@@ -133,7 +133,7 @@ def _check(said: Any, size: int) -> None:
         raise UnfitError("the checkpoint was written by another version of t2iflow")
     for name in ("item", "turn", "step", "parts"):
         if type(said[name]) is not int or said[name] < (name == "parts"):
-            raise UnfitError(f"the checkpoint says {name} {said[name]!r:.20}, which no run comes to")
+            raise UnfitError(f"the checkpoint says {name} {said[name]!r:.20}, which no run reaches")
     tensors = [tensor for value in (said["trained"], said["memories"], said["results"]) for tensor in _tensors(value)]
     needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     if needed > MOST_SHARED * size or any(tensor.layout != torch.strided for tensor in tensors):

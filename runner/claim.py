@@ -33,7 +33,7 @@ def claim(folder: Path) -> Iterator[None]:
             raise FolderError(f"`{folder / LOCK}` is a link; delete it")
         lock.acquire(timeout=0)
     except Timeout:
-        raise BusyError(f"the run in `{folder}` is in progress: {_holder(folder)} is at it") from None
+        raise BusyError(f"the run in `{folder}` is in progress: {_holder(folder)} holds the folder") from None
     except FolderError:
         raise
     except OSError as fault:

@@ -65,7 +65,7 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
     off = _off(found)
     yield "once", f"loading, what is computed once, writing: {duration(found.once)}"
     yield "in all", f"about {duration(total)}: {duration(total * (1 - off))} to {duration(total * (1 + off))}"
-    yield "how sure", f"{_basis(found)}; more where other programs run too"
+    yield "how sure", f"{_basis(found)}; longer where other programs run too"
     if found.memory:
         yield "memory", f"about {amount(found.memory + figures.kept(plan, found.pictures))} at the peak"
 

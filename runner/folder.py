@@ -110,7 +110,7 @@ def check_resumable(path: Path) -> None:
     """Raise NotResumableError, with what to do instead, where no run in the folder can be resumed."""
     recipe = path / RECIPE
     if path.name.startswith(MAKING) or (path.is_dir() and _begun_without_recipe(path)):
-        raise NotResumableError(f"nothing was begun in `{path}`: the start was stopped before; run it anew")
+        raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
     if why := paths.no_file(recipe):
         raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
     if recipe.is_symlink():
@@ -126,7 +126,7 @@ def check_unfinished(path: Path) -> None:
     """Raise NotResumableError where the run has finished; what a kill left to tidy in it is tidied."""
     if log.has_finished(path):
         tidy(path)
-        raise NotResumableError(f"the run in `{path}` is finished; run it anew with `t2iflow run {path / RECIPE}`")
+        raise NotResumableError(f"the run in `{path}` is finished; make it again with `t2iflow run {path / RECIPE}`")
 
 
 def tidy(path: Path) -> None:

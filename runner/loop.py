@@ -162,7 +162,7 @@ class Loop:
     def _take_up(self, stage: Stage, reel: Reel, resume: Checkpoint) -> None:
         """Let the region be where the checkpoint was written."""
         turn, step = resume.turn, resume.step
-        wrong = UnfitError(f"the checkpoint is at turn {turn}, step {step}, which this recipe doesn't come to")
+        wrong = UnfitError(f"the checkpoint is at turn {turn}, step {step}, which this recipe doesn't reach")
         if turn >= reel.turns or resume.parts > max(stage.most_parts, stage.parts):
             raise wrong
         if step:

@@ -186,7 +186,9 @@ class _Session:
     def _run(self, resumed: bool) -> None:
         """Run from the last checkpoint that is whole; from the start, where there is none."""
         for name in lock.changed_inputs(self.path) if resumed else ():
-            raise ChangedError(f"`{self.path / name}` is not what the run began with; put that back, or run it anew")
+            raise ChangedError(
+                f"`{self.path / name}` is not what the run began with; put the original back, or start a new run"
+            )
         for path, read in checkpoint.kept(self.path) if resumed else ():
             try:
                 saved = read()

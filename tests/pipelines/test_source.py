@@ -146,7 +146,7 @@ def test_comments_are_fine(text: str) -> None:
         ("a: [1\nb: 2]\nc: 1", 2, 2, "a `,` or `]` is missing before this"),
         ("a: {x: ${y}}", 1, 9, "`${` needs quotes here"),
         ("a: {{ x }}", 1, 5, "a key must be a text or a number"),
-        ("a: @x", 1, 4, "a text can't start with this sign"),
+        ("a: @x", 1, 4, "a text can't start with this character"),
         ("a: * b", 1, 4, "a text can't start with `*`"),
         ("a: *b", 1, 4, "there is no anchor `&b` before this"),
         ("a: &b [*b]", 1, 8, "there is no anchor `&b` before this"),

@@ -298,7 +298,7 @@ def test_what_a_killed_start_leaves_is_no_run_and_is_swept_when_it_is_old(tmp_pa
     for path in (fresh, old, alive):
         (path / "inputs").mkdir(parents=True)
         (path / "recipe.yaml").write_text(COPY)
-    with pytest.raises(folder.NotResumableError, match="nothing was begun"):
+    with pytest.raises(folder.NotResumableError, match="holds no run"):
         resume(fresh)
     with claim.claim(alive):
         for path in (old, alive):

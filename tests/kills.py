@@ -3,6 +3,7 @@
     python -m tests.kills 300                  # so many kills, and what came of them
     python -m tests.kills 20 --only mixed      # of recipes made up here alone; `shipped`: of the shipped ones alone
     python -m tests.kills --trial 17           # one of them again
+    python -m tests.kills --flips 60           # instead flip single bits of the checkpoints and frames of a killed run
 
 A kill is a SIGKILL after some time, or before the n-th time that the process opens, renames or removes a file.
 """
@@ -55,12 +56,24 @@ CAMERAS = {
     "still": "camera.still, frames: 6, steps: 2",
     "zoom": "camera.zoom, frames: 6, steps: 2, scale: {0: 0.9, 100%: 1.1}, turn: 3",
     "hold": "camera.zoom, frames: 6, steps: 3, scale: 0.9, hold: 0.7, edge_steps: 2, rate: {0: 0.2, 100%: 0.1}",
-    "resemble": "camera.zoom, frames: 3, steps: 3, scale: 1.1, hold: 0.5, resemble: 0.5, clip: $clip",
+    "resemble": "camera.zoom, frames: 2, steps: 3, scale: 1.1, hold: 0.5, resemble: 0.5, clip: $clip",
     "loop": "camera.zoom, frames: 8, steps: 2, pan: [0.1, 0], border: wrap, loop: 2, carry: false",
     "start": "camera.still, frames: 5, steps: 3, start: $photo, mix: {0: 0.2, 100%: 0.8}, hold: 0.2",
     "depth": "camera.depth, frames: 7, steps: 3, dolly: 0.1, move: picture, every: 2",
     "infinite": "camera.infinite, frames: 12, steps: 3, scale: 1.1, hold: 0.3",
 }
+
+
+FILMED = """
+t2iflow: 1
+nodes:
+  photo:  {{use: images.noise, size: [24, 16], kind: fractal}}
+  canvas: {{use: canvas.pixels, size: [24, 16]}}
+  same:   {{use: losses.reference, image: $canvas, reference: $photo}}
+  fit:    {{use: optimizers.adam, image: $canvas, loss: $same, rate: 0.1, steps: 4}}
+  move:   {{use: {camera}, image: $fit}}
+  film:   {{use: output.video, image: $move}}
+"""
 
 
 @dataclass(frozen=True)
@@ -90,8 +103,7 @@ class Tally:
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        names = ("kills", "resumed", "same bytes", "nothing begun")
-        counts = ", ".join(f"{self.counts[name]} {name}" for name in names)
+        counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         return "\n".join([f"{counts}, {len(self.faults)} faults", *self.faults])
 
 
@@ -268,7 +280,7 @@ def recipes(seed: int, only: str | None, folder: Path) -> Iterator[Recipe]:
 
 def campaign(kills: int, seed: int = 0, only: str | None = None, single: int | None = None, each: int = 4) -> Tally:
     """So many kills, `each` recipe in some trials; or a `single` trial."""
-    tally, first = Tally(), 0
+    tally, first = Tally(Counter(dict.fromkeys(["kills", "resumed", "same bytes", "nothing begun"], 0))), 0
     with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
         for recipe in recipes(seed, only, Path(place)):
             whole = unbroken(recipe) if single is None or single // each == first // each else None
@@ -284,6 +296,34 @@ def campaign(kills: int, seed: int = 0, only: str | None = None, single: int | N
     return tally
 
 
+def flips(count: int, seed: int = 0) -> Tally:
+    """Flip single bits in what a killed film is resumed from: each is named or harmless, and the bytes are the same."""
+    tally, chance = Tally(), random.Random(f"{seed} flips")
+    with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
+        text = FILMED.format(camera=CAMERAS["hold"])
+        (Path(place) / "film.yaml").write_text(text, encoding="utf-8")
+        recipe = Recipe("film", str(Path(place) / "film.yaml"))
+        whole = unbroken(recipe)
+        (Path(place) / "runs").mkdir()
+        Process(recipe, Path(place) / "runs", None, 0.0, int(whole.operations * 0.8)).end()
+        (killed,) = runs(Path(place) / "runs")
+        files = [*killed.glob("checkpoint*.pt"), *killed.rglob(".frames/*/0*.png")]
+        for number in range(count):
+            run = shutil.copytree(killed, Path(place) / str(number))
+            path = run / chance.choice(files).relative_to(killed)
+            data = bytearray(path.read_bytes())
+            bit = chance.randrange(len(data) * 8)
+            data[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(data)
+            code, message, _ = Process(recipe, Path(place), run, 0.0).end()
+            same, named = left(run) == whole.files, '"warn"' in (run / "events.jsonl").read_text("utf-8")
+            tally.counts["flips"] += 1
+            tally.counts["named" if named else "harmless"] += 1
+            if code or not same:
+                tally.faults.append(f"bit {bit} of {path.relative_to(run)}: {code} {message}")
+    return tally
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Kill, and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -291,12 +331,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=["mixed", "shipped"])
     parser.add_argument("--trial", type=int)
+    parser.add_argument("--flips", type=int, metavar="COUNT")
     parser.add_argument("--each", type=int, default=4, help="trials of a recipe")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # no threads, which a fork would lose
     for name in SLOW:
         importlib.import_module(name)
-    tally = campaign(given.kills, given.seed, given.only, given.trial, given.each)
+    if given.flips:
+        tally = flips(given.flips, given.seed)
+    else:
+        tally = campaign(given.kills, given.seed, given.only, given.trial, given.each)
     sys.stdout.write(f"{tally}\n")
     return 1 if tally.faults else 0
 

@@ -137,7 +137,7 @@ def _plain(picture: Image, opened: Image | None = None) -> Image:
 
 def _deep(picture: Image, opened: Image) -> Image:
     """Grey of more than 8 bits: as whole numbers of 16 bits, or of what a TIFF says, or as floats in 0..1."""
-    import numpy as np
+    import numpy as np  # which takes longer to import than most pictures to decode
 
     levels = np.asarray(picture, dtype=np.float32)
     if picture.mode == "F":

@@ -41,11 +41,6 @@ def opened(where: str, resumed: bool = False) -> Reader:
     )
 
 
-def read_anything(where: str, presets: Sequence[str], overrides: Sequence[str], problems: list[Problem]) -> Recipe:
-    """Read the recipe, adding its mistakes to `problems`; RecipeError if none can be made of it."""
-    return opened(where)(presets, overrides, problems)
-
-
 def lacking(text: str, place: Path) -> list[Named]:
     """What a recipe out of a picture reads and does not find from a place; nothing, if it has mistakes of its own."""
     try:

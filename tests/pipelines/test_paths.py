@@ -9,7 +9,7 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.runner.opening import read_anything
+from t2iflow.runner.opening import opened
 from tests.runner.conftest import COPY
 
 PHOTO = COPY.replace(
@@ -58,7 +58,7 @@ def complaints(recipe: str, *overrides: str) -> str:
     """All that is wrong with a recipe, as far as a person names it."""
     found: list[Problem] = []
     try:
-        compile_recipe(read_anything(recipe, [], overrides, found), found)
+        compile_recipe(opened(recipe)([], overrides, found), found)
     except RecipeError as fault:
         return "\n".join(problem.message for problem in fault.problems)
     return ""

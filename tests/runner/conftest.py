@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from t2iflow.runner import figures
 from t2iflow.runner.cli import app
+
+torch.set_num_threads(1)  # as the runs in processes of their own, or the bytes would differ
 
 COPY = """
 t2iflow: 1

@@ -1,11 +1,5 @@
-"""Wiring: from the text of each node to specs found, settings checked and ports joined, with all mistakes at once.
+"""Wiring: from the text of each node to specs found, settings checked and ports joined, with all mistakes at once."""
 
-Three spellings are unfolded into plain nodes here, so that nothing downstream knows them: a list or a weight on a
-`Loss` port becomes `losses.total`, the name of a picture's file on a port for pictures or masks becomes the node that
-reads it, and a text keyframed over time becomes a `clip.blend` of as many copies of its node as there are texts.
-"""
-
-import re
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,10 +10,10 @@ from t2iflow.nodes.blame import blamed
 from t2iflow.nodes.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.perceptor import Wanted
 from t2iflow.nodes.types import Loss
-from t2iflow.pipelines import outside
+from t2iflow.pipelines import outside, unfolding
 from t2iflow.pipelines.allowed import describe
 from t2iflow.pipelines.complaints import KEYFRAMES
-from t2iflow.pipelines.graph import FILE_NAME, READERS, Graph, Named, Node, Source
+from t2iflow.pipelines.graph import READERS, Graph, Named, Node, Source
 from t2iflow.pipelines.keyframes import AT
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
@@ -89,21 +83,10 @@ class _Wiring:
             self.torn.add(text.name)
             yield Node(text.name, spec, text.place, {}, {})
             return
-        copies = []
-        for index, item in enumerate(schedule.values):
-            copy = replace(text, name=f"{text.name}.{index}", values={**text.values, keyframed: item})
+        for copy in unfolding.copies(text, keyframed, schedule):
             for node in self._node(copy, spec):
                 yield replace(node, implicit=True)
-            copies.append(Source(copy.name))
-        blend = catalog.find("clip.blend")
-        yield Node(
-            text.name,
-            blend,
-            text.place,
-            {"position": schedule.with_values(float(index) for index in range(len(copies)))},
-            {"prompts": tuple(copies)},
-            implicit=True,
-        )
+        yield unfolding.blend(text, schedule)
 
     def _fades(self, spec: Spec, key: str, value: Located) -> bool:
         """Whether this is a setting of texts over time, on a node that makes embeddings."""
@@ -227,18 +210,19 @@ class _Wiring:
     def _port(self, text: NodeText, port: Port, value: Located, wires: dict[str, tuple[Source, ...]]) -> Iterator[Node]:
         if value.value is None and not port.required:
             return
-        if port.kind is Loss and not port.many and not isinstance(value.value, Wire):
+        if port.kind is Loss and not port.many and unfolding.is_total(value):
             terms = value.value if isinstance(value.value, list) else [value]
-            if terms and all(isinstance(term.value, Wire) or _is_weighted(term) for term in terms):
-                total = yield from self._total(text, port, terms, value.place)
-                wires[port.name] = (Source(total),)
-                return
+            total = unfolding.total(f"{text.name}.{port.name}", terms, value.place)
+            for node in self._node(total, catalog.find("losses.total")):
+                yield replace(node, implicit=True)
+            wires[port.name] = (Source(total.name),)
+            return
         items = value.value if port.many and isinstance(value.value, list) else [value]
         sources = []
         for number, item in enumerate(items):
             if isinstance(item.value, Wire):
                 source = self._source(text, port, item)
-            elif port.kind in READERS and _is_file_name(item.value) and item.value not in self.specs:
+            elif port.kind in READERS and unfolding.is_file_name(item.value) and item.value not in self.specs:
                 name = f"{text.name}.{port.name}" + (f".{number}" if port.many else "")
                 source = yield from self._reader(text, port, item, name)
             else:
@@ -265,34 +249,13 @@ class _Wiring:
         )
 
     def _reader(self, text: NodeText, port: Port, item: Located, name: str) -> Generator[Node, None, Source | None]:
-        """Unfold a picture's file name into the node that reads it, as if a recipe said `use: images.load`."""
-        spec = catalog.find(READERS[port.kind])
-        setting = replace(spec.settings["file"], name=port.name)
+        """Unfold a picture's file name into the node that reads it."""
+        setting = replace(catalog.find(READERS[port.kind]).settings["file"], name=port.name)
         file = self._file(item.value, text, setting, setting, item.place)
         if file is None:
             return None
-        settings = {one.name: one.default for one in spec.settings.values()} | {"file": file}
-        yield Node(name, spec, item.place, settings, {}, implicit=True)
+        yield unfolding.reader(name, port, file, item.place)
         return Source(name)
-
-    def _total(self, text: NodeText, port: Port, terms: list[Located], place: Place) -> Generator[Node, None, str]:
-        """Unfold `[$score, {of: $smooth, weight: 0.02}]` into a node; gives its name."""
-        name = f"{text.name}.{port.name}"
-        spec = catalog.find("losses.total")
-        of = [term if isinstance(term.value, Wire) else term.value["of"] for term in terms]
-        one = Located(1.0, place, {})
-        weights = [one if isinstance(term.value, Wire) else term.value.get("weight", one) for term in terms]
-        total = NodeText(
-            name=name,
-            place=place,
-            use=Located(spec.name, place, {}),
-            every=None,
-            values={"terms": Located(of, place, {}), "weights": Located(weights, place, {})},
-            keys={},
-        )
-        for node in self._node(total, spec):
-            yield replace(node, implicit=True)
-        return name
 
     def _is_unknown(self, wire: Located) -> bool:
         """Whether a wire starts nowhere, which is reported."""
@@ -344,20 +307,6 @@ class _Wiring:
             )
             return None
         return Source(start.node, output)
-
-
-def _is_file_name(value: object) -> bool:
-    return isinstance(value, str) and re.search(FILE_NAME, value.strip()) is not None
-
-
-def _is_weighted(term: Located) -> bool:
-    inner = term.value
-    return (
-        isinstance(inner, dict)
-        and "of" in inner
-        and isinstance(inner["of"].value, Wire)
-        and set(inner) <= {"of", "weight"}
-    )
 
 
 def _inputs(spec: Spec) -> str:

@@ -11,13 +11,18 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the system answers where there is no room for a file."""
 
 
+def private(path: Path, mark: str = "") -> Path:
+    """Under which name a file is written before it takes its place; a killed process leaves it there."""
+    return path.with_name(f".{path.name}{mark}")
+
+
 @contextmanager
 def whole(path: Path, mark: str = "") -> Iterator[Path]:
     """A private path beside `path` to write to, which takes its place at the end; what fails leaves nothing behind.
 
     `mark` is added to the private name, where several processes may write the same file at once.
     """
-    fresh = path.with_name(f".{path.name}{mark}")
+    fresh = private(path, mark)
     fresh.unlink(missing_ok=True)  # somebody's link there would be written through
     try:
         yield fresh

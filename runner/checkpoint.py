@@ -86,14 +86,8 @@ def read(path: Path) -> Checkpoint:
         raise DamagedError(f"`{path.name}` is damaged: its content makes no sense") from fault
 
 
-def clear(folder: Path) -> None:
-    """Remove the checkpoints."""
-    for name in (NAME, BEFORE):
-        discard(folder / name)
-
-
 def discard(path: Path) -> None:
-    """Remove one checkpoint, or what lies in its place."""
+    """Remove a file of a run, or what lies in its place."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

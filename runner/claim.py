@@ -11,9 +11,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.whole import write
 
 LOCK, HOLDER = ".lock", ".running.json"
+MOST = 10_000
+"""Bytes of the holder's word that are read."""
 
 
 class FolderError(OSError):
@@ -65,6 +68,6 @@ def _sign(folder: Path) -> None:
 
 def _holder(folder: Path) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        about = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        about = json.loads(paths.read_start(folder / HOLDER, MOST))
         return f"process {about['process']} on {about['machine']}, since {about['since']},"
     return "another process"

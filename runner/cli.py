@@ -126,12 +126,13 @@ def verify(
     from t2iflow.runner.verify import verify as verified
 
     target = paths.given(picture)
-    if target.is_dir() and not has_finished(target):
+    folder = os.path.isdir(target)  # which answers for impossible names too
+    if folder and not has_finished(target):
         console.fail(f"`{target}` is not the folder of a finished run", USAGE)
-    if not target.is_dir() and not carries(target):
+    if not folder and not carries(target):
         why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
         console.fail(f"`{target}` {why}", USAGE)
-    request = Request(str(target / RECIPE if target.is_dir() else target), overrides=settings or ())
+    request = Request(str(target / RECIPE if folder else target), overrides=settings or ())
     with _refusals():
         verdict = verified(target, _plan(request, lacking=False), device, _listeners(json))
     for text in verdict.lines:

@@ -1,6 +1,7 @@
 """What ended a run, in words and as an exit code."""
 
 import errno
+import os
 import re
 
 import torch
@@ -63,12 +64,20 @@ def explain(fault: BaseException) -> str:
         place, cause = fault.node.place, fault.cause
         kind = "" if isinstance(cause, ValueError | RuntimeError | OSError) else f"{type(cause).__name__}: "
         at = f"{place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
-        return _with_places(f"{kind}{cause}", at, blamed(cause, fault.node.spec.target))
+        return _with_places(f"{kind}{_said(cause)}", at, blamed(cause, fault.node.spec.target))
     if isinstance(fault, UnfitError):
         return f"{fault}; to start this run again, delete `{NAME}` and `{BEFORE}` in its folder, and resume it"
     if isinstance(fault, DamagedError | NotFiniteError | OSError):
-        return str(fault)
+        return _said(fault)
     return _with_places(f"{type(fault).__name__}: {fault} (`--debug` shows the traceback)", blamed(fault))
+
+
+def _said(fault: BaseException) -> str:
+    """What a fault says; of the system's, not its number but the file."""
+    if not isinstance(fault, OSError) or fault.errno is None:
+        return str(fault)
+    file = fault.filename2 or fault.filename
+    return f"`{os.fsdecode(file)}`: {fault.strerror}" if isinstance(file, str | bytes) else str(fault.strerror)
 
 
 def _with_places(message: str, *places: str | None) -> str:

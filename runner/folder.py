@@ -11,12 +11,15 @@ from pathlib import Path
 
 from t2iflow.nodes import paths
 from t2iflow.nodes.pictures import WAITING
-from t2iflow.nodes.whole import sync
-from t2iflow.runner import checkpoint, claim, lock, log
+from t2iflow.nodes.whole import private, sync
+from t2iflow.runner import checkpoint, claim, lock, log, snapshots
 from t2iflow.runner.claim import FolderError
 from t2iflow.runner.events import Event, Wrote
+from t2iflow.runner.exhibits import NOW
 
 RECIPE = "recipe.yaml"
+PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK)
+"""Files that only a run that is not finished needs."""
 MAKING = ".making-"
 """What a folder's name begins with until it is whole."""
 ABANDONED = 60.0
@@ -109,8 +112,10 @@ def _sweep(parent: Path) -> None:
 def check_resumable(path: Path) -> None:
     """Raise NotResumableError, with what to do instead, where no run in the folder can be resumed."""
     recipe = path / RECIPE
-    if path.name.startswith(MAKING) or (path.is_dir() and _begun_without_recipe(path)):
+    if path.name.startswith(MAKING) or (os.path.isdir(path) and _begun_without_recipe(path)):
         raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
+    if os.path.isfile(path) and os.path.isfile(path.parent / RECIPE):
+        raise NotResumableError(f"`{path}` is a file; name its folder: `t2iflow resume {path.parent}`")
     if why := paths.no_file(recipe):
         raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
     if recipe.is_symlink():
@@ -130,12 +135,13 @@ def check_unfinished(path: Path) -> None:
 
 
 def tidy(path: Path) -> None:
-    """After a finished run, drop what was only needed to go on with it."""
-    with contextlib.suppress(OSError):
-        checkpoint.clear(path)
-        shutil.rmtree(path / WAITING, ignore_errors=True)
-        for name in (claim.LOCK, claim.HOLDER):
-            (path / name).unlink(missing_ok=True)
+    """After a finished run, drop what was only needed to go on with it, whole or as a kill left it."""
+    for name in (WAITING, snapshots.FOLDER):
+        shutil.rmtree(path / name, ignore_errors=True)
+    for name in PASSING:
+        for file in (private(path / name), path / name):
+            with contextlib.suppress(OSError):
+                checkpoint.discard(file)
 
 
 def writable(parent: Path) -> bool:

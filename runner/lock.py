@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import yaml
 
+from t2iflow.nodes import paths
 from t2iflow.nodes.store import pins, places
 from t2iflow.nodes.store.content import sha256
 from t2iflow.nodes.whole import write
@@ -37,6 +38,8 @@ def describe(device: str, why: str, folder: Path, inputs: list[str]) -> str:
 
 def read(folder: Path) -> dict[str, Any]:
     """What the lock of a run says; nothing, if it can't be read."""
+    if paths.no_file(folder / NAME):  # and nothing that can be read without end
+        return {}
     try:
         said = yaml.safe_load((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):

@@ -135,12 +135,6 @@ class Report:
             (self._folder / NAME).unlink(missing_ok=True)
             self._write(ended)
 
-    def tidy(self) -> None:
-        """Remove what only a run that is not finished needs."""
-        self._snapshots.tidy()
-        with contextlib.suppress(OSError):
-            (self._folder / NOW).unlink(missing_ok=True)
-
     def _wait(self) -> None:
         """Let a GPU finish the step that it is at, which is no cost of the page's."""
         with contextlib.suppress(RuntimeError):

@@ -80,7 +80,8 @@ def resume(
     run_folder.check_resumable(path)
     with claim(path):
         run_folder.check_unfinished(path)
-        recipe = (path / run_folder.RECIPE).read_text(encoding="utf-8")
+        # An editor's byte order mark, and what it does to the last line's end, are no change.
+        recipe = (path / run_folder.RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
         return _Session(plan, path, recipe, where, why, save_every, part).run(listeners, resumed=True)
 
 
@@ -135,7 +136,6 @@ class _Session:
                 ended = replace(ended, how="failed", message=outcome.message)
             self._tell(ended)
         if ended.how == "finished":
-            self.report.tidy()
             run_folder.tidy(self.path)
         return outcome
 

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +93,6 @@ class Snapshots:
         order = list(self._regions)
         for key in sorted(self._pngs, key=lambda key: (order.index(key[0]), key[1], key[2])):
             yield Snapshot(*key, self._pngs[key])
-
-    def tidy(self) -> None:
-        """Remove them from the disk."""
-        if not self._folder.is_symlink():
-            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @torch.no_grad()

@@ -219,6 +219,36 @@ def test_a_damaged_frame_is_named_and_made_again(damage: str, stopped: Path, fil
     assert kills.left(stopped) == film
 
 
+@pytest.mark.parametrize("name", ["lock.yaml", "losses.csv", "report.html", "now.png", ".running.json", ".lock"])
+def test_a_pipe_in_place_of_a_file_of_the_run_lets_nothing_hang(
+    name: str, stopped: Path, film: dict[str, bytes]
+) -> None:
+    (stopped / name).unlink(missing_ok=True)
+    os.mkfifo(stopped / name)
+    outcome, _ = resume(stopped)
+    assert outcome.code == 0, outcome.message
+    assert kills.left(stopped).items() >= {key: data for key, data in film.items() if key != name}.items()
+
+
+def test_what_a_kill_left_half_written_is_gone_at_the_end(stopped: Path) -> None:
+    for path in [*stopped.iterdir(), stopped / "film.png", stopped / "picture.png"]:
+        (stopped / f".{path.name}").write_bytes(b"half")
+    (stopped / ".snapshots" / ".0-step-1.png").write_bytes(b"half")
+    passing = [".checkpoint.pt", ".checkpoint-before.pt", ".now.png", "..running.json"]
+    assert resume(stopped)[0].code == 0
+    assert not [name for name in (*passing, ".snapshots", ".frames", "now.png", ".lock") if (stopped / name).exists()]
+
+
+@pytest.mark.parametrize("name", ["picture.png", "report.html", ".frames/film.png/000004.png"])
+def test_what_the_system_refuses_is_said_with_the_file_and_without_numbers(name: str, stopped: Path) -> None:
+    (stopped / name).unlink(missing_ok=True)
+    (stopped / name).mkdir(parents=True)
+    outcome, _ = resume(stopped)
+    assert outcome.code == 1
+    assert f"{name}`: Is a directory" in outcome.message
+    assert "Errno" not in outcome.message
+
+
 @pytest.mark.parametrize("part", ["checkpoint.pt", "checkpoint-before.pt", ".frames"])
 def test_no_flipped_bit_passes_in_silence(part: str, stopped: Path, tmp_path: Path, film: dict[str, bytes]) -> None:
     files = sorted((stopped / part).rglob("0*.png")) if part == ".frames" else [stopped / part]
@@ -268,6 +298,25 @@ def test_an_edited_recipe_is_refused_with_the_line_that_changed(stopped: Path) -
     assert "hold: 0.5\nand is\n    hold: 0.6" in outcome.message
     recipe.write_text(recipe.read_text().replace("hold: 0.6", "hold: 0.5"))
     assert resume(stopped)[0].code == 0
+
+
+EDITORS: dict[str, Callable[[bytes], bytes]] = {
+    "a byte order mark": lambda text: b"\xef\xbb\xbf" + text,
+    "ends of lines as on Windows": lambda text: text.replace(b"\n", b"\r\n"),
+    "no end of the last line": bytes.rstrip,
+    "an empty line more": lambda text: text + b"\n",
+}
+
+
+@pytest.mark.parametrize("left", EDITORS)
+def test_what_an_editor_leaves_that_changed_nothing_is_no_change(
+    left: str, stopped: Path, film: dict[str, bytes]
+) -> None:
+    recipe = stopped / "recipe.yaml"
+    recipe.write_bytes(EDITORS[left](recipe.read_bytes()))
+    outcome, _ = resume(stopped)
+    assert outcome.code == 0, outcome.message
+    assert kills.left(stopped).items() >= {name: film[name] for name in ("film.png", "picture.png")}.items()
 
 
 def test_an_input_that_was_changed_is_refused(tmp_path: Path) -> None:

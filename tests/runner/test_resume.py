@@ -70,6 +70,22 @@ def test_a_finished_run_is_not_resumed(command: Command) -> None:
     assert "is finished" in again.err
 
 
+def test_a_file_of_a_run_is_met_with_its_folder(command: Command) -> None:
+    told = command("run", COPY)
+    assert told.folder
+    again = command("resume", str(told.folder / "recipe.yaml"))
+    assert again.code == 2
+    assert f"t2iflow resume {told.folder}" in again.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("verb", ["resume", "verify"])
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "mine.yaml/there", "loop", ""])
+def test_what_can_be_no_folder_is_refused(verb: str, name: str, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "mine.yaml").touch()
+    assert command(verb, name).code == 2
+
+
 def test_a_folder_that_is_no_run_is_refused(command: Command, tmp_path: Path) -> None:
     told = command("resume", str(tmp_path))
     assert told.code == 2

@@ -16,8 +16,6 @@ from t2iflow.pipelines.origin import INPUTS, Origin
 from t2iflow.pipelines.problems import Place, Problem, problem, suggest
 from t2iflow.pipelines.source import LONE
 
-Report = Callable[..., None]
-
 
 def found(
     name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: list[Problem]

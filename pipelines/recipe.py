@@ -13,7 +13,6 @@ from t2iflow.pipelines.origin import HERE, Origin
 from t2iflow.pipelines.overlays import Change, carried, changes, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import References, mentions
-from t2iflow.pipelines.references import Wire as Wire
 from t2iflow.pipelines.seed import is_drawn, read_seed
 from t2iflow.pipelines.source import Located, load
 

@@ -12,7 +12,7 @@ from t2iflow.pipelines.copies import Copies
 from t2iflow.pipelines.flow import flow, scalar
 from t2iflow.pipelines.graph import Graph
 from t2iflow.pipelines.recipe import NodeText
-from t2iflow.pipelines.settings import plain
+from t2iflow.pipelines.references import plain
 
 
 def resolved(graph: Graph, files: Mapping[str, str] | None = None) -> str:

@@ -12,8 +12,7 @@ from t2iflow.pipelines.allowed import describe, item_of, refusal
 from t2iflow.pipelines.keyframes import form, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.music import is_music, read_music
 from t2iflow.pipelines.problems import Problem, shown
-from t2iflow.pipelines.references import Wire
-from t2iflow.pipelines.references import plain as plain
+from t2iflow.pipelines.references import Wire, plain
 from t2iflow.pipelines.schedule import Schedule
 from t2iflow.pipelines.source import Located
 

@@ -17,9 +17,10 @@ from t2iflow.pipelines.graph import READERS, Graph, Named, Node, Source
 from t2iflow.pipelines.keyframes import AT
 from t2iflow.pipelines.music import SONG, Music
 from t2iflow.pipelines.problems import Place, Problem, shown, suggest
-from t2iflow.pipelines.recipe import NodeText, Recipe, Wire
+from t2iflow.pipelines.recipe import NodeText, Recipe
+from t2iflow.pipelines.references import Wire, plain
 from t2iflow.pipelines.schedule import changes, states
-from t2iflow.pipelines.settings import is_schedule, plain, read_schedule, read_setting, wires_in
+from t2iflow.pipelines.settings import is_schedule, read_schedule, read_setting, wires_in
 from t2iflow.pipelines.source import Located
 
 

@@ -18,8 +18,8 @@ from t2iflow.pipelines.flow import flow
 from t2iflow.pipelines.graph import Node
 from t2iflow.pipelines.overlays import Change
 from t2iflow.pipelines.plan import Plan, Region
+from t2iflow.pipelines.references import plain
 from t2iflow.pipelines.schedule import Keyframes
-from t2iflow.pipelines.settings import plain
 from t2iflow.runner import device, estimate, schedules
 
 BARS, MANY_BARS = 24, 72

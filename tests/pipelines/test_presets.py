@@ -8,7 +8,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan import Plan
 from t2iflow.pipelines.problems import Problem
 from t2iflow.pipelines.recipe import Recipe, read, shipped_recipes
-from t2iflow.pipelines.settings import plain
+from t2iflow.pipelines.references import plain
 
 Made = Callable[..., Recipe]
 

@@ -9,7 +9,8 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import Recipe, Wire, read, read_text, shipped_recipes
+from t2iflow.pipelines.recipe import Recipe, read, read_text, shipped_recipes
+from t2iflow.pipelines.references import Wire
 from t2iflow.pipelines.source import Located
 
 Made = Callable[..., Recipe]

@@ -13,7 +13,7 @@ from t2iflow.pipelines.scopes import scopes, upstream
 
 
 def unfitting(graph: Graph) -> Iterator[Problem]:
-    """What does not suit, as far as settings tell."""
+    """What does not suit, as far as settings show."""
     for node in graph.nodes.values():
         yield from _unjoined(node, graph)
         yield from _too_few_pictures(node, graph)

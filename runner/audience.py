@@ -24,7 +24,7 @@ class Audience:
         self._tell_listeners(event)
 
     def end(self, event: Ended) -> None:
-        """Have the end of the run kept, which raises what goes wrong in that, and only then tell the others."""
+        """Let the keepers write the end down, raising what goes wrong, and only then hand it to the others."""
         for keeper in self._keepers:
             keeper(event)
         self._tell_listeners(event)
@@ -38,7 +38,7 @@ class Audience:
 
 
 def leaving(act: Callable[[], Any]) -> str | None:
-    """Do what prints; gives the reason if its reader is gone, and lets Python not fail at its end for that, too."""
+    """Print; gives the reason if the reader is gone, and keeps Python from failing at its end because of that."""
     try:
         act()
         return None

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped, in one file of tensors and plain values.
+"""Checkpoints: all that a run needs to continue as if it had never stopped, in one file of tensors and plain values.
 
 Two are kept, each with a digest at its end: where the last is damaged, the run goes on from the one before.
 """

@@ -97,7 +97,7 @@ def resume(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Go on with a stopped run; it ends with the same bytes as if it had not been stopped."""
+    """Resume a stopped run; it ends with the same bytes as if it had not been stopped."""
     from t2iflow.runner import session
     from t2iflow.runner.folder import RECIPE, check_resumable
     from t2iflow.runner.part import read_part
@@ -285,7 +285,7 @@ def new(
         console.fail(f"can't write `{target}`: {fault.strerror}", FAILED)
     console.out().say(f"wrote {target}; try `t2iflow run {target}`")
     for lost in lacking(text, target) if carries(picture) else ():
-        console.out().say(f"{lost.short}, which that was made from, is missing: give it by {lost.given}")
+        console.out().say(f"{lost.short}, from which the picture was made, is missing: give it by {lost.given}")
 
 
 @app.command()

@@ -52,7 +52,7 @@ class RunFolder:
 
 
 def resuming(path: Path) -> str:
-    """The command that goes on with a run."""
+    """The command that resumes a run."""
     return f"t2iflow resume {shlex.quote(str(path))}"
 
 
@@ -135,7 +135,7 @@ def check_unfinished(path: Path) -> None:
 
 
 def tidy(path: Path) -> None:
-    """After a finished run, drop what was only needed to go on with it, whole or as a kill left it."""
+    """After a finished run, drop what was only needed to resume it, whole or as a kill left it."""
     for name in (WAITING, snapshots.FOLDER):
         shutil.rmtree(path / name, ignore_errors=True)
     for name in PASSING:

@@ -228,7 +228,7 @@ class _Session:
 
     @contextmanager
     def _threads(self, resumed: bool) -> Iterator[list[str]]:
-        """Take as many threads as the run began with, for others give other bytes; what differs nevertheless."""
+        """Compute with as many threads as the run began with, as others give other bytes; gives what still differs."""
         now = torch.get_num_threads()
         began = (lock.threads(self.path) if resumed else None) or now
         torch.set_num_threads(began)

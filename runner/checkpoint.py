@@ -6,7 +6,6 @@ Two are kept, each with a digest at its end: where the last is damaged, the run 
 import hashlib
 import io
 import os
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
@@ -84,14 +83,6 @@ def read(path: Path) -> Checkpoint:
         raise
     except Exception as fault:  # a stranger's bytes fail in zipfile, pickletools, torch and here
         raise DamagedError(f"`{path.name}` is damaged: its content makes no sense") from fault
-
-
-def discard(path: Path) -> None:
-    """Remove a file of a run, or what lies in its place."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _digest(packed: bytes | memoryview) -> bytes:

@@ -115,7 +115,7 @@ def check_resumable(path: Path) -> None:
     if path.name.startswith(MAKING) or (os.path.isdir(path) and _begun_without_recipe(path)):
         raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
     if os.path.isfile(path) and os.path.isfile(path.parent / RECIPE):
-        raise NotResumableError(f"`{path}` is a file; name its folder: `t2iflow resume {path.parent}`")
+        raise NotResumableError(f"`{path}` is a file; name its folder: `{resuming(path.parent)}`")
     if why := paths.no_file(recipe):
         raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
     if recipe.is_symlink():
@@ -141,7 +141,15 @@ def tidy(path: Path) -> None:
     for name in PASSING:
         for file in (private(path / name), path / name):
             with contextlib.suppress(OSError):
-                checkpoint.discard(file)
+                discard(file)
+
+
+def discard(path: Path) -> None:
+    """Remove a file of a run, or what lies in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def writable(parent: Path) -> bool:

@@ -197,7 +197,7 @@ class _Session:
                 self._loop().run(saved)
                 return
             except DamagedError as fault:
-                checkpoint.discard(path)
+                run_folder.discard(path)
                 self._tell(Noted("run", "warn", f"{fault}; continuing from before that"))
         self._loop().run()
 

@@ -27,10 +27,7 @@ class Reporter:
         self._bar: _Bar | None = None
         self._pace = Pace()
         self._looked = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """Show what is worth showing."""
-        show: dict[type, Callable[[Any], None]] = {
+        self._shows: dict[type, Callable[[Any], None]] = {
             Started: self._started,
             Computing: self._computing,
             Fitting: self._fitting,
@@ -40,9 +37,12 @@ class Reporter:
             Wrote: self._wrote,
             Ended: self._ended,
         }
+
+    def __call__(self, event: Event) -> None:
+        """Show what is worth showing."""
         self._pace(event)
-        if type(event) in show:
-            show[type(event)](event)
+        if show := self._shows.get(type(event)):
+            show(event)
 
     def _started(self, event: Started) -> None:
         verb = "resuming" if event.resumed else "running"

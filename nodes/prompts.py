@@ -20,13 +20,17 @@ LISTED = 8
 SURROGATE = re.compile("[\ud800-\udfff]")
 """What bytes that are not UTF-8 become on a command line."""
 
+COLON, BAR = "[:\uff1a]", "[|\uff5c]"
+"""The signs of the notation, also as keyboards for Chinese and Japanese have them."""
 NUMBER = r"[-+\u2212\u2013]?(?:(?:0|[1-9]\d{0,2})(?:\.\d*)?|\.\d+)"
 """A weight: below 1000 and without further zeros in front, unlike years and film titles (2049, 007)."""
-WEIGHTED = re.compile(rf"(?P<text>.*?)(?P<before>\s*):(?P<after>\s*)(?P<weight>{NUMBER})(?:\s*:\s*(?P<stop>{NUMBER}))?")
-WORD = re.compile(r".*[\d:]|.*://\S*|[\[{][^\]}]*")
+WEIGHTED = re.compile(
+    rf"(?P<text>.*?)(?P<before>\s*){COLON}(?P<after>\s*)(?P<weight>{NUMBER})(?:\s*{COLON}\s*(?P<stop>{NUMBER}))?"
+)
+WORD = re.compile(r".*[\d:\uff1a]|.*://\S*|[\[{][^\]}]*")
 """A text that a colon goes on with: a time, a ratio, an address, `::`, or brackets that are never closed."""
 
-NOTATION = re.compile(r"[:|]|^\s*[\[{]")
+NOTATION = re.compile(r"[:|\uff1a\uff5c]|^\s*[\[{]")
 """What a text may hold that could be read in more than one way."""
 BRACKETS = re.compile(r"[\[{](?:[^\]}]*|.*[\]}])", re.DOTALL)
 """What is meant as a list or mapping: brackets that are never closed, or closed at the end."""
@@ -34,6 +38,9 @@ SIGNS = re.compile("[,:|]")
 """What makes a text need quotes in a list of phrases."""
 
 UNREAD = {
+    "weights between commas": re.compile(r"\w:\s?[-+]?\d*\.\d+\s*,"),
+    "a comma in a weight": re.compile(r"\w:[-+]?\d+,\d+$"),
+    "a minus before a word": re.compile(r"(?:^|[\s,])-(?=[^\W\d_]{2})"),
     "weights in brackets": re.compile(r"[(\[][^()\[\]]*[^()\[\]\d:]:\s*[-+]?\d*\.?\d+\s*[)\]]"),
     "`::`": re.compile(r"\w\s*::"),
     "an option": re.compile(r"(?:^|\s)--[a-z]+\b"),
@@ -149,7 +156,7 @@ def _phrases(prompt: object) -> Iterator[Phrase]:
 def _noted(prompt: str) -> Iterator[Phrase]:
     """The phrases of a text in the notation."""
     text = words(prompt)
-    parts = [part.strip() for part in text.split("|")]
+    parts = [part.strip() for part in re.split(BAR, text)]
     if not any(parts):
         yield Phrase(text)
         return

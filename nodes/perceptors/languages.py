@@ -2,7 +2,7 @@
 
 Letters of other scripts give a language away. Among those in Latin letters it is the small words, of which English
 shares few: a text counts as German, say, if it has two of German's, or one that no name begins with, and none of
-English. A text without small words may be in any language, and passes.
+English. Letters that English doesn't borrow count as well. A text without either may be in any language, and passes.
 """
 
 import re
@@ -46,6 +46,12 @@ FIRM = re.compile("[Ee]ine?|einen|einem|einer|[Uu]ne?|[Uu]na|[Ee]en|[Ee]tt|[Bb]i
 """Articles with which names do not begin, as they do with `la`, `el` or `der`."""
 
 
+FAR = frozenset(
+    map(chr, (*range(0x100, 0x152), *range(0x154, 0x180), 0x1A0, 0x1A1, 0x1AF, 0x1B0, *range(0x1EA0, 0x1EFA)))
+)
+"""Letters of Polish, Czech, Turkish, Vietnamese and others, which English has in names alone."""
+
+
 def foreign(text: str) -> str | None:
     """The language of a text, if it surely is another than English."""
     text = text[:MOST]
@@ -62,7 +68,9 @@ def _latin(words: list[str]) -> str | None:
     lower = {word.lower() for word in words}
     found = {language: lower & set(small.split()) for language, small in SMALL.items()}
     most = max(map(len, found.values()))
-    if any(map(ENGLISH.fullmatch, words)) or (most < 2 and not any(map(FIRM.fullmatch, words))):
+    strange = sum(word.islower() and not FAR.isdisjoint(word) for word in words)  # names, as of painters, say nothing
+    surely = most >= 2 or (strange and strange + most >= 2) or any(map(FIRM.fullmatch, words))
+    if not surely or any(map(ENGLISH.fullmatch, words)):
         return None
     languages = [language for language, some in found.items() if len(some) == most]
     return languages[0] if len(languages) == 1 else ANOTHER

@@ -24,6 +24,7 @@ KNOWS = (
     "lite knows 1000 subjects and 12 colours, but no styles, artists, moods or actions: what it can't read changes "
     "nothing in the picture. (1.00) is how near the words are to a subject's name: 1 is the same, below 0.75 a guess"
 )
+ABSENT = "What is not to be seen needs a weight below 0: `a fox | snow:-1`"
 BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
 MANY = f"A CLIP that reads a hundred languages: t2iflow run RECIPE --set model={languages.MANY}"
 
@@ -85,9 +86,10 @@ class Lite:
         pieces = " ".join(one.piece.text for one in reading.subjects)
         names = " ".join(one.names for one in reading.subjects)
         subject = colours.named_in(pieces, colours.WORDS, beside=names)
+        there = parts.present(text)
         # A sunset has its colours though it is no subject.
-        scene = colours.named_in(text, colours.SCENES, beside=f"{pieces} {names}" if reading.known else names)
-        about = colours.named_in(text, colours.WORDS, beside=f"{pieces} {names}")
+        scene = colours.named_in(there, colours.SCENES, beside=f"{pieces} {names}" if reading.known else names)
+        about = colours.named_in(there, colours.WORDS, beside=f"{pieces} {names}")
         around = [name for name in colours.COLOURS if name in scene or name in about]
         self._report(text, reading, _coloured(subject, around), notes)
         blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
@@ -107,6 +109,8 @@ class Lite:
             self._once(KNOWS, notes)
             if passed:
                 self._once(BETTER, notes)
+            if parts.ABSENT.search(text):
+                self._once(ABSENT, notes)
         else:
             notes.warn(f"lite doesn't know {quoted(text)} and takes it for {_guess(reading)}{colour}")
             self._once(BETTER, notes)
@@ -139,6 +143,7 @@ def _coloured(subject: list[str], around: list[str]) -> str:
 def _passed(text: str, reading: Reading) -> str:
     """What of a prompt could not be read."""
     known = reading.understood | parts.stems(" ".join(colours.WORDS | colours.SCENES))
+    known -= parts.stems(" ".join(absent.group() for absent in parts.ABSENT.finditer(text)))
     late = [f"all after its first {parts.MOST} words"] if parts.cut(text) != text else []
     passed = shortened(", ".join([*late, *parts.unread(parts.spelled(text), known)]))
     return f"; it can't read: {passed}" * bool(passed)

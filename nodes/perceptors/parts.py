@@ -19,9 +19,13 @@ MOST_BESIDE = 8
 BEHIND = 0.9
 """What nearness counts for in the pieces that come after the head: a cat on a sofa is a cat."""
 
-BESIDE = re.compile(r"\s*(?:[&+]|,\s+(?=an?\s)|,?\s*\b(?:and|beside|near|next to)\b)\s*", re.IGNORECASE)
+BESIDE = re.compile(
+    r"\s*(?:[&+]|\s/\s|,\s+(?=an?\s)|,?\s*\b(?:and|beside|near|next to)\b|\b(?:vs\b\.?|versus\b))\s*", re.IGNORECASE
+)
 """What stands between things that are side by side; commas and "with" add to one thing as often."""
-JOINED = re.compile(r"\s*(?:[,;&+]|\b(?:and|with|beside|near|next to)\b)\s*", re.IGNORECASE)
+JOINED = re.compile(
+    r"\s*(?:[,;&+]|\s/\s|\b(?:vs\b\.?|versus\b)|\b(?:and|with|beside|near|next to)\b)\s*", re.IGNORECASE
+)
 PLACED = re.compile(
     r"\s*\b(?:in|on|at|of|under|over|above|by|for|from|to|into|inside|behind|through|against|as|like|that|who|made"
     r"|shaped|covered|overgrown|crossing|riding|playing|wearing|holding|eating|breathing|floating|flying|sitting"
@@ -37,10 +41,12 @@ FORM = re.compile(
 )
 """What a prompt may say of the picture before it comes to the subject."""
 STYLE = re.compile(r"\b(?:in the style of|trending on|by [A-Z])[^,;]*")
-ABSENT = re.compile(r"\b(?:no|not|without)\s[^,;]*", re.IGNORECASE)
+ABSENT = re.compile(r"\b(?:no|not|without|never|instead of)\s[^,;]*", re.IGNORECASE)
 """What is not to be seen, which is not to be painted either."""
 MEDIUM = re.compile(r"\b(?:style|art|photo|film|polaroid|comic|cover|poster|engine|lens)\b", re.IGNORECASE)
 """What makes a further part of a prompt a style, not a second subject: "a fox, comic book"."""
+QUOTES = "\"'\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+"""Those of keyboards, and those that phones and word processors set."""
 ARTICLE = re.compile(r"^(?:an?|the|some|two|three|many)\s+", re.IGNORECASE)
 SMALL = re.compile(
     r"an?|the|some|two|three|many|and|or|with|beside|near|next|to|in|on|at|of|under|over|above|by|for|from|into|inside"
@@ -73,8 +79,13 @@ def things(prompt: str) -> list[str]:
 def parts(prompt: str) -> list[list[Piece]]:
     """What a prompt joins, in pieces, without words of form and style, and what is absent; never nothing."""
     said = FORM.sub("", ABSENT.sub("", STYLE.sub("", prompt)))
-    found = (ARTICLE.sub("", part.strip(" .!?\"'")) for part in JOINED.split(said))
+    found = (ARTICLE.sub("", part.strip(" .!?" + QUOTES)) for part in JOINED.split(said))
     return [_pieces(part) for part in found if part] or [_pieces(prompt)]
+
+
+def present(prompt: str) -> str:
+    """The prompt without what is not to be seen, unless that is all."""
+    return ABSENT.sub("", prompt).strip(" ,;.") or prompt
 
 
 def words(prompt: str) -> list[Piece]:
@@ -92,7 +103,7 @@ def unread(prompt: str, understood: set[str]) -> list[str]:
     """What of a prompt stands between the understood words (as `stems` has them): longer passages as one."""
     passages: list[list[str]] = [[]]
     for token in re.findall(r"[^\s,;|]+|[,;|]", prompt):
-        word = token.strip("\"'()[]{}!?")
+        word = token.strip("!?()[]{}" + QUOTES)
         small = SMALL.fullmatch(word)
         if not re.search(r"\w", token) or (not small and stems(word) <= understood):
             passages.append([])

@@ -225,6 +225,8 @@ def test_no_note_repeats_a_long_prompt(lite: Lite) -> None:
         ("un zorro en la nieve", "Spanish"),
         ("una volpe", "another language"),
         ("bir tilki", "Turkish"),
+        ("lis na śniegu", "another language"),
+        ("Tháp hải đăng bên bờ biển", "another language"),
     ],
 )
 def test_a_prompt_in_another_language_is_warned_of(lite: Lite, prompt: str, language: str) -> None:
@@ -251,6 +253,31 @@ def test_a_prompt_in_another_language_is_warned_of(lite: Lite, prompt: str, lang
 )
 def test_names_from_elsewhere_do_not_make_a_prompt_foreign(prompt: str) -> None:
     assert foreign(prompt) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said", "colour"),
+    [
+        ("a fox without snow", "without snow", "amid"),
+        ("a castle, no green, no forest", "no green, no forest", "amid"),
+        ("a lighthouse but not red", "but not red", "in red"),
+        ("an owl instead of a fox", "instead of a fox", "red fox"),
+    ],
+)
+def test_what_is_not_to_be_seen_is_not_painted_and_has_its_notation(prompt: str, said: str, colour: str) -> None:
+    notes = Heard()
+    Lite(torch.device("cpu"), "float32").encode_texts([prompt], notes)
+    assert f"it can't read: {said}" in notes.said[0]
+    assert colour not in notes.said[0].partition("; it")[0]
+    assert any("a weight below 0" in note for note in notes.said)
+
+
+@pytest.mark.parametrize("quotes", ['""', "\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb"])
+def test_quotes_of_any_kind_are_no_words(lite: Lite, quotes: str) -> None:
+    notes = Heard()
+    lite.encode_texts([f"{quotes[0]}a red fox in the snow{quotes[1]}"], notes)
+    assert "red fox (1.00) amid white" in notes.said[0]
+    assert "can't read" not in notes.said[0]
 
 
 def test_open_clip_knows_the_perceptor_that_is_advised_for_other_languages() -> None:

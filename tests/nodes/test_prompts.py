@@ -24,6 +24,7 @@ from t2iflow.pipelines.wiring import wire
         ("a fox, oil painting:1.5:0.3", "'a fox, oil painting' x 1.5 until 0.3"),
         ("a room of 1984 : 2", "a room of 1984 x 2"),
         ("\N{FOX FACE}:2", "\N{FOX FACE} x 2"),
+        ("a fox\uff1a2\uff5cfog\uff1a-1", "a fox x 2, fog x -1"),
     ],
 )
 def test_a_number_after_a_colon_at_the_end_is_a_weight(text: str, read: str) -> None:
@@ -75,6 +76,10 @@ def test_a_mapping_takes_texts_as_they_are() -> None:
         ("(a fox:1.3), snow", "weights in brackets"),
         ("a fox::2 fog::-1", "`::`"),
         ("a fox --ar 16:9", "an option"),
+        ("a fox:1.2, an owl:0.8", "between commas"),
+        ("a fox:2,5", "a comma in a weight"),
+        ("a fox, -fog", "a minus before a word"),
+        ("a red-and-white fox - in snow, at -5 degrees", None),
         ("{a fox: 1", "begins with a bracket"),
         ("{a fox: 1, a fox: 2}", "begins with a bracket"),
         ("[a fox] in the snow", None),

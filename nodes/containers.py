@@ -10,8 +10,8 @@ from pathlib import Path
 from t2iflow.nodes import decoder, metadata
 from t2iflow.nodes.memo import until_changed
 
-FILMS = "MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV"
-SOUNDS = "WAV, AIFF, MP3, AAC, FLAC or OGG, or a film"
+FILMS = "MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV"
+SOUNDS = "WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or a film"
 
 BEGINNINGS = {
     "gif": rb"GIF8[79]a",
@@ -25,6 +25,10 @@ BEGINNINGS = {
     "apng": rb"\x89PNG\r\n\x1a\n.{25}(.*)acTL",
     "wav": rb"(RIFF|RIFX|RF64|BW64)....WAVE",
     "aiff": rb"FORM....AIF[FC]",
+    "w64": rb"riff\x2e\x91\xcf\x11",
+    "caf": rb"caff\0\x01",
+    "au": rb"\.snd",
+    "wv": rb"wvpk",
     "flac": rb"fLaC",
     "ogg": rb"OggS",
     # Without a tag before it, sound begins with a frame: 12 bits set, the version, and a layer, which is 0 for AAC.
@@ -32,7 +36,7 @@ BEGINNINGS = {
     "mp3": rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]",
 }
 """How files of each format begin, by ffmpeg's name for it."""
-HEARD = ("wav", "aiff", "flac", "ogg", "aac", "mp3")
+HEARD = ("wav", "aiff", "w64", "caf", "au", "wv", "flac", "aac", "mp3")
 
 LONGEST = 1_100_000
 """Bytes of a beginning that are looked at: in an APNG a recipe may come before what says that it moves."""

@@ -6,8 +6,10 @@ Every name that a person gives, in a recipe, on the command line or in a variabl
 import errno
 import os
 import stat
+from itertools import islice
 from pathlib import Path
 
+MOST_BESIDE = 3000
 MISSING = "is not there"
 WHY = {
     errno.ENOENT: MISSING,
@@ -43,6 +45,15 @@ def no_file(path: Path) -> str | None:
     if not stat.S_ISREG(mode):  # a pipe or a device might never end
         return "is a pipe or a device, not a file"
     return None if os.access(path, os.R_OK) else WHY[errno.EACCES]
+
+
+def beside(path: Path) -> list[str]:
+    """The names of the files in the folder where a path leads, some thousands at most; none where there is none."""
+    try:
+        with os.scandir(path.parent) as entries:
+            return sorted(entry.name for entry in islice(entries, MOST_BESIDE) if entry.is_file())
+    except (OSError, ValueError):
+        return []
 
 
 def no_content(path: Path) -> str | None:

@@ -25,6 +25,10 @@ TIE = 1e-3
 
 STREAM = re.compile(r"Video: .*?, (?P<form>[a-z0-9]+)(\((?P<tags>[^)]*)\))?, (?P<w>\d+)x(?P<h>\d+)")
 """How ffmpeg describes the pictures of a film: their form in memory, what it says of colours, and their size."""
+PIXEL = re.compile(r"Video: .*\[SAR (\d+):(\d+) ")
+"""How it describes the shape of a pixel."""
+WIDEST = 16384
+"""Pixels that a picture may be stretched to."""
 MATRICES = {"bt709", "bt470bg", "smpte170m", "smpte240m", "fcc", "bt2020nc", "bt2020c", "ycgco", "ictcp"}
 
 PATIENCE = 60
@@ -55,8 +59,9 @@ def about(file: str) -> About:
     height, width, _ = reel.first().shape
     reel.close()
     told, frames, _ = _passed(path, "V")
-    fps = re.search(r"Video:.*?([\d.]+) fps", told)
-    return About((width, height), float(fps[1]) if fps else 0.0, frames, sound=_passed(path, "a")[2])
+    fps = re.search(r"Video:.*?([\d.]+)(k?) (?:fps|tbr)", told)
+    rate = float(fps[1]) * (1000 if fps[2] else 1) if fps else 0.0
+    return About((width, height), rate, frames, sound=_passed(path, "a")[2])
 
 
 def every_picture(file: str) -> Iterator[Tensor]:
@@ -73,10 +78,11 @@ def every_picture(file: str) -> Iterator[Tensor]:
 class Frames:
     """The pictures of a film: at each frame of a camera the one that comes next, the first without a camera.
 
-    `file`: MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV, of any depth of colour. Without `fps` each of its
-    frames comes in turn, however fast they follow each other; with it, what the film shows at each 1/`fps` of a second.
-    `start`: seconds of the film to leave out. After its end its last picture stays. `size` and `fit` as in
-    `images.resize`; without a size the film's own, turned upright as a phone says that it was held.
+    `file`: MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV, of any depth of colour. Without `fps` each
+    of its frames comes in turn, however fast they follow each other; with it, what the film shows at each 1/`fps` of
+    a second. `start`: seconds of the film to leave out. After its end its last picture stays. `size` and `fit` as in
+    `images.resize`; without a size the film's own, turned upright as a phone says that it was held, and with square
+    pixels.
 
     Colours are read as the film says; where it says nothing, as BT.709 in high definition, else as BT.601. A film in
     high dynamic range isn't toned down.
@@ -154,7 +160,8 @@ class _Reel:
         skip = ["-noaccurate_seek", "-ss", f"{start:f}"] if start else []
         options = ["-v", "error", "-copyts", "-start_at_zero", *skip]
         # V: pictures that move, not the cover of a song.
-        command = [*_reading(path, *options), "-map", "0:V:0", "-vf", _chosen(start, fps) + _coloured(path), *given]
+        shown = _chosen(start, fps) + _coloured(path) + _squared(path)
+        command = [*_reading(path, *options), "-map", "0:V:0", "-vf", shown, *given]
         self._name = path.name
         self._faults = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill)
         # In a session of its own, or Ctrl-C would end it before the run that reads from it.
@@ -221,6 +228,13 @@ def _coloured(path: Path) -> str:
     matrix = next((tag.partition("/")[0] for tag in tags if "/" in tag or tag in MATRICES), "unknown")
     large = int(said["w"]) >= 1280 or int(said["h"]) > 576
     return ",scale=in_color_matrix=bt709" if large and matrix == "unknown" else ""
+
+
+def _squared(path: Path) -> str:
+    """ffmpeg's filter that makes the pixels of a film square, as those of DV, DVDs and anamorphic lenses are not."""
+    shape = PIXEL.search(containers.described(path, containers.film(path) or ""))
+    square = shape is None or shape[1] == shape[2]
+    return "" if square else f",scale=clip(round(iw*sar)\\,1\\,{WIDEST}):ih,setsar=1"
 
 
 def _stop(process: subprocess.Popen[bytes], faults: IO[bytes]) -> None:

@@ -1,7 +1,9 @@
 """What settings name outside of the recipe: files to read, weights of generators, and perceptors."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 
@@ -15,6 +17,12 @@ from t2iflow.pipelines.graph import COPIED, Graph, Named
 from t2iflow.pipelines.origin import INPUTS, Origin
 from t2iflow.pipelines.problems import Place, Problem, problem, suggest
 from t2iflow.pipelines.source import LONE
+
+ADDRESS = re.compile("(?:https?|ftp|file|data|s3):", re.IGNORECASE)
+PATTERN = re.compile(r"%\d*d|\*")
+"""What stands for the numbers of many files."""
+NOTHING = ("none", "off", "no", "false", "nil")
+"""How other tools write null."""
 
 
 def found(
@@ -142,12 +150,9 @@ class _Finding:
         if self.origin.carried and why == paths.MISSING:
             return replace(self._named(str(path)), missing=True)
         if why:
-            escaped = (
-                "in double quotes `\\n` and `\\t` are control characters: use single quotes"
-                if {*"\n\t"} & {*name}
-                else None
-            )
-            self._report("T2I502", f"the file `{name}` {why}", escaped, self._start if why == paths.MISSING else None)
+            what = f"the file `{name}` {why}" if name.strip() else "no file is named"
+            start = self._start if why == paths.MISSING else None
+            self._report("T2I502", what, self._meant(name, path), start)
             return None
         kind = KINDS.get(self.setting.reads or "")
         try:
@@ -164,6 +169,23 @@ class _Finding:
             return None
         return self._named(str(path))
 
+    def _meant(self, name: str, path: Path) -> str | None:
+        """What a name that no file has is likely to stand for."""
+        if {*"\n\t"} & {*name}:
+            return "in double quotes `\\n` and `\\t` are control characters: use single quotes"
+        if ADDRESS.match(name):
+            return "an address is not read: download it, and give the file's path"
+        if PATTERN.search(name) and self.setting.reads == "film":
+            return f"make one film of pictures first: `ffmpeg -framerate 24 -i {quote(name)} film.mp4`"
+        if name.lower() in NOTHING and self.setting.default is None and not self.setting.required:
+            return "nothing is written `null`"
+        if (bare := name.strip(" \"'")) != name and self._path(bare).is_file():
+            return f"did you mean `{bare}`, without quotes or spaces around it?"
+        if not name.strip() or self.origin.fence:  # what lies in a folder is not for a foreign recipe to ask
+            return None
+        near = _nearest(path.name, paths.beside(path))
+        return near and f"did you mean `{near}`?"
+
     def _path(self, name: str) -> Path:
         return paths.whole(name, paths.whole(self.origin.folder))
 
@@ -179,6 +201,15 @@ class _Finding:
 
     def _report(self, code: str, message: str, *hints: str | None) -> None:
         self.problems.append(problem(code, message, self.place, *hints))
+
+
+def _nearest(name: str, others: list[str]) -> str | None:
+    """The file whose name differs least, as in its capitals, its ending, or a letter or two."""
+    plain = {other.lower(): other for other in reversed(others)}
+    stems = {Path(other).stem: other for other in sorted(plain, reverse=True)}
+    wanted = name.lower()
+    same = plain.get(wanted) or plain.get(stems.get(Path(wanted).stem, ""))
+    return same or next((plain[other] for other in get_close_matches(wanted, plain, n=1, cutoff=0.8)), None)
 
 
 def _known(family: str) -> str:

@@ -122,6 +122,7 @@ CODECS = {
     "clip.flv": "-c:v flv1 -q:v 2",
     "clip.wmv": "-c:v wmv2 -q:v 2",
     "clip.apng": "-c:v apng",
+    "clip.ogv": "-c:v libtheora -q:v 10",
 }
 
 
@@ -147,6 +148,16 @@ def test_a_film_in_high_definition_without_tags_has_the_colours_of_bt_709(notes:
         film.close()
 
 
+@pytest.mark.parametrize(("shape", "wide"), [("2/1", 64), ("1/2", 16), ("10/11", 29), ("1/1", 32), ("0/1", 32)])
+def test_pixels_of_a_film_that_are_not_square_are_made_so(shape: str, wide: int, notes: Heard, tmp_path: Path) -> None:
+    source = ["-f", "lavfi", "-i", f"color=0x4080c0:s=32x24:r=24:d=0.2,setsar={shape}"]
+    path = coded(tmp_path / "a.mp4", *source, "-c:v", "libx264", "-pix_fmt", "yuv420p")
+    film = video.Frames(CPU, notes, file=str(path))
+    assert tuple(film(Tick()).shape) == (1, 3, 24, wide)
+    film.close()
+    assert video.about(str(path)).size == (wide, 24)
+
+
 @pytest.mark.parametrize(
     ("rate", "ratio"),
     [(23.976, "24000/1001"), (29.97, "30000/1001"), (59.94, "60000/1001"), (24, "24"), (12.5, "25/2"), (30, "30")],
@@ -167,6 +178,16 @@ def test_sounds_behind_tags_are_heard(suffix: str, tmp_path: Path) -> None:
     for name, tags in (("one", tag(3000)), ("two", tag(300) + tag(100))):
         (tmp_path / f"{name}.{suffix}").write_bytes(tags + path.read_bytes())
         assert np.allclose(sound.bands(str(tmp_path / f"{name}.{suffix}"))[2:40], plain[2:40], rtol=0.01, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.w64", "pcm_s16le"), ("a.caf", "pcm_s16le"), ("alac.caf", "alac"), ("a.au", "pcm_s16be"), ("a.wv", "wavpack")],
+)
+def test_sounds_as_audio_workstations_write_them_are_heard(name: str, codec: str, tmp_path: Path) -> None:
+    path = coded(tmp_path / name, "-f", "lavfi", "-i", "sine=440:d=0.5", "-c:a", codec)
+    sound.look(path)
+    assert sound.bands(str(path))[20].argmax() == 4  # 440 Hz
 
 
 def wav(path: Path, samples: list[float], rate: int = 48_000, channels: int = 1) -> Path:

@@ -155,7 +155,11 @@ def test_frames_in_any_order_have_the_same_values(songs: Path) -> None:
     [
         ("broken.wav", 0.0, "there is no sound in `broken.wav`: it is damaged, or a silent film"),
         ("swell.wav", 60.0, "`swell.wav` ends before `start: 60`: it is 6.0 seconds long"),
-        ("words.wav", 0.0, "`words.wav` is no sound; WAV, AIFF, MP3, AAC, FLAC or OGG, or a film can be read"),
+        (
+            "words.wav",
+            0.0,
+            "`words.wav` is no sound; WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or a film can be read",
+        ),
     ],
 )
 def test_a_song_that_can_not_be_heard_is_told(song: str, start: float, words: str, songs: Path) -> None:

@@ -111,13 +111,36 @@ def test_weights_are_not_copied(files: Path) -> None:
         ("folder", "the file `folder` is a folder, not a file"),
         (
             "picture.png",
-            "`picture.png` is no film; MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
+            "`picture.png` is no film; MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
         ),
-        ("song.wav", "`song.wav` is no film; MP4, MOV, MKV, WebM, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read"),
+        (
+            "song.wav",
+            "`song.wav` is no film; MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
+        ),
     ],
 )
 def test_a_file_that_is_no_film_is_told(film: str, what: str, told: Callable[..., str]) -> None:
     assert told(film=film).startswith(f"error T2I502 {what}\n")
+
+
+@pytest.mark.parametrize(
+    ("film", "hint"),
+    [
+        ("https://example.com/film.mp4", "an address is not read: download it"),
+        ("file:///home/me/film.mp4", "an address is not read"),
+        ("frames/%04d.png", "`ffmpeg -framerate 24 -i frames/%04d.png film.mp4`"),
+        ("FILM.GIF", "did you mean `film.gif`?"),
+        ("film.mp4", "did you mean `film.gif`?"),
+        ("flim.gif", "did you mean `film.gif`?"),
+        ("' film.gif '", "did you mean `film.gif`, without quotes or spaces around it?"),
+        ("''", "no file is named"),
+        ("nowhere/film.gif", "relative paths start at"),
+    ],
+)
+def test_what_a_name_that_no_file_has_may_mean_is_told(film: str, hint: str, told: Callable[..., str]) -> None:
+    text = told(film=film)
+    assert hint in text
+    assert text.count("did you mean") <= 1
 
 
 def test_what_to_do_about_another_film_is_told(told: Callable[..., str]) -> None:

@@ -18,6 +18,12 @@ FILES = {"picture": "photo.png", "film": "film.mp4", "sound": "song.wav", "text"
 EXPRESSION = re.compile(r"\d\s*:\s*\(|\bt\b|\b(sin|cos|max|min|abs)\(")
 """A text as Deforum and PyTTI have for numbers that change."""
 
+COMMA = re.compile(r"\s*([-+]?\d+),(\d+)\s*")
+"""A number with a comma, for decimals in most languages and for thousands in English."""
+UNIT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*([a-z]{2,}|\N{DEGREE SIGN})\.?\s*", re.IGNORECASE)
+"""A number and what it counts, such as `24 fps`."""
+PERCENT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*%\s*")
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -46,6 +52,8 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield near
     elif isinstance(value, dict) and any(isinstance(key, str) and AT.fullmatch(key) for key in value):
         yield KEYFRAMES
+    elif isinstance(value, str) and {"float_parsing", "int_parsing"} & faults and (number := _meant(value)):
+        yield number
     elif isinstance(value, str) and EXPRESSION.search(value) and {"float_parsing", "int_parsing"} & faults:
         written = f"{setting.name}: {{0: 1.0, 50: 1.02, ease: smooth}}"
         yield f"expressions are not read; write the values at some steps: `{written}`"
@@ -55,6 +63,18 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield f"leave it out for its default, {shown(setting.default)}"
     else:
         yield f"for example `{setting.name}: {example(setting)}`"
+
+
+def _meant(text: str) -> str | None:
+    """What to write for a text that is nearly a number."""
+    if comma := COMMA.fullmatch(text):
+        thousands = f" or `{comma[1]}{comma[2]}`" if len(comma[2]) == 3 else ""
+        return f"decimals follow a point, and nothing stands between thousands: `{comma[1]}.{comma[2]}`{thousands}"
+    if unit := UNIT.fullmatch(text):
+        return f"write the number alone: `{unit[1]}`"
+    if percent := PERCENT.fullmatch(text):
+        return f"write a part of 1: `{float(percent[1]) / 100:g}`"
+    return None
 
 
 def describe(annotation: Any) -> str:

@@ -13,7 +13,7 @@ from t2iflow.pipelines.overlays import merge, section_of
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import NAME, plain, reference
 from t2iflow.pipelines.source import Located, load, parse, readable
-from t2iflow.pipelines.structure import check_structure
+from t2iflow.pipelines.structure import SECTIONS, check_structure
 
 NULL = "null"
 """What an override writes for nothing, even where a text stands."""
@@ -73,7 +73,9 @@ def _base(base: Located, whose: Origin, shipped: Shipped, problems: list[Problem
             raise RecipeError(problems, {})
         if why != paths.MISSING:
             message = f"the recipe {shown(base.value)} {why}"
-    problems.append(problem("T2I108", message, base.place, "`t2iflow recipes` lists those that ship"))
+    bare = Path(base.value).stem.lower() if isinstance(base.value, str) else ""
+    near = f"did you mean `{bare}`?" if bare != base.value and shipped(bare) else None
+    problems.append(problem("T2I108", message, base.place, near, "`t2iflow recipes` lists those that ship"))
     raise RecipeError(problems, {})
 
 
@@ -130,8 +132,10 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
             continue
         source = " " * begin + written.lstrip()
         is_text = BLOCK.match(written) or _is_text(_present(document, path), document)
-        if path != SEED and written.strip() != NULL and is_text:
-            place = Place(file, 1, begin + 1, max(1, len(written.strip())))
+        place = Place(file, 1, begin + 1, max(1, len(written.strip())))
+        if not written.strip() and not is_text:
+            value = Located(None, place)
+        elif path != SEED and written.strip() != NULL and is_text:
             value = _in_brackets(source, file)
             value = value or Located(readable(written.replace("$", "$$"), place, problems), place)
         else:
@@ -156,6 +160,8 @@ def _target(target: str, document: Located, at: Place, problems: list[Problem]) 
     hints: list[str | None]
     if name in nodes:
         message, hints = f"`{name}` is a node", [f"name one of its settings: `--set {name}.setting=value`"]
+    elif dot and name in SECTIONS:
+        message, hints = f"there is no node `{name}`", [f"leave `{name}.` out: `--set {setting}=value`"]
     elif dot:
         message, hints = f"there is no node `{name}`", [suggest(name, nodes), _listed("nodes", nodes)]
     else:

@@ -91,10 +91,11 @@ class References:
             if isinstance(written, str) and "$" in written:
                 key = self._text(written, place, depth).value
                 if not isinstance(key, str | int | float):
-                    self._report(
-                        place, f"`{written}` can't be a key", "a key may take only a text or a number of a param"
-                    )
-                    continue
+                    hint = "a key may take only a text or a number of a param"
+                    if isinstance(key, Wire):
+                        hint = f"a loss has its weight as in `{{of: {key}, weight: 0.5}}`"
+                    self._report(place, f"`{written}` can't be a key", hint)
+                    key = written
             if key in values:
                 self.problems.append(Problem("T2I102", f"`{key}` stands twice", place))
             values[key], keys[key] = self.fill(item, depth + 1), place

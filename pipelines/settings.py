@@ -59,8 +59,9 @@ class _Reading:
 
     def _checked(self, value: Located, setting: Setting) -> Any:
         """The value that a setting, or one that stands for the items of its list, takes."""
+        given = plain(value)
         try:
-            return setting.adapter.validate_python(plain(value))
+            checked = setting.adapter.validate_python(given)
         except ValidationError as fault:
             keyframes = written_out(value) if isinstance(value.value, str) else None
             if keyframes is not None:
@@ -69,6 +70,12 @@ class _Reading:
             text = f"{self._what} can't be {shown(found.value)}: {found.why}"
             self._report("T2I204", text, _inner(value, found.way), *found.hints)
             return None
+        if (way := next(_truths(given, checked), None)) is not None:
+            inner = _inner(value, way)
+            text = f"{self._what} can't be {shown(plain(inner))}: it takes {describe(setting.annotation)}"
+            self._report("T2I204", text, inner)
+            return None
+        return checked
 
     @property
     def _what(self) -> str:
@@ -95,6 +102,15 @@ def wires_in(value: Located) -> Iterator[Located]:
     elif isinstance(value.value, list | dict):
         for item in value.value.values() if isinstance(value.value, dict) else value.value:
             yield from wires_in(item)
+
+
+def _truths(given: Any, checked: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to what is true or false and would count as 1 or 0, which nobody means."""
+    if isinstance(given, bool) and not isinstance(checked, bool) and isinstance(checked, int | float | tuple):
+        yield way
+    elif isinstance(given, list) and isinstance(checked, list | tuple) and len(given) == len(checked):
+        for number, (item, read) in enumerate(zip(given, checked, strict=True)):
+            yield from _truths(item, read, (*way, number))
 
 
 def _inner(value: Located, path: tuple[Any, ...]) -> Located:

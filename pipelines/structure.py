@@ -77,6 +77,8 @@ def _known(document: Located, words: Sequence[str] | None, what: str, problems: 
             kept[key] = value
         else:
             known = f"known: {', '.join(words)}" if words else None
+            if words is None and value.value is None and isinstance(key, int | float):
+                known = "a `,` starts another entry; decimals follow a point, as in `1.02`"
             near = suggest(key, words or ())
             problems.append(problem("T2I105", f"{what} has no `{key}`", document.keys[key], near, known))
     return replace(document, value=kept)

@@ -47,6 +47,69 @@ def test_prompts_at_steps_in_quotes_are_keyframes() -> None:
     assert [name for name in plan.graph.nodes if name.startswith("words")] == ["words.0", "words.1", "words"]
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("1,02", "decimals follow a point, and nothing stands between thousands: `1.02`"),
+        ("1,000", "`1.000` or `1000`"),
+        ("2 times", "write the number alone: `2`"),
+        ("102%", "write a part of 1: `1.02`"),
+    ],
+)
+def test_what_is_nearly_a_number_is_told_how_to_write_it(written: str, hint: str) -> None:
+    assert hint in told(FILM.replace("SCALE", f"'{written}'"))
+    assert hint in told(FILM.replace("SCALE", f"{{0: '{written}'}}"))
+
+
+def test_a_decimal_comma_that_ends_an_entry_is_told_of_the_point() -> None:
+    assert "decimals follow a point" in told(FILM.replace("SCALE", "1,02"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("steps: 6", "steps: true"),
+        ("rate: 0.05", "rate: false"),
+        ("rate: 0.05", "rate: {0: 1, 5: 2}, betas: [true, 0.9]"),
+        ("size: [24, 24]}", "size: [true, 24]}"),
+        ("every: 2", "every: 2, fps: true"),
+    ],
+)
+def test_true_and_false_are_no_numbers(old: str, new: str) -> None:
+    text = told(COPY.replace(old, new))
+    assert "can't be true" in text or "can't be false" in text
+
+
+def test_a_weight_beside_a_wire_is_told_how_to_write_it() -> None:
+    for written in ("[$same: 2]", "{$same: 2}"):
+        assert "a loss has its weight as in `{of: $same, weight: 0.5}`" in told(
+            COPY.replace("loss: $same", f"loss: {written}")
+        )
+
+
+@pytest.mark.parametrize(
+    ("override", "words", "column"),
+    [
+        ("steps=", "can't be null", 13),
+        ("params.steps=3", "leave `params.` out: `--set steps=value`", 7),
+        ("nodes.canvas.size=8", "leave `nodes.` out: `--set canvas.size=value`", 7),
+    ],
+)
+def test_an_override_that_is_nearly_right_is_told_what_to_write(override: str, words: str, column: int) -> None:
+    found: list[Problem] = []
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text(COPY, "mine.yaml", Path(), overrides=[override], problems=found), found)
+    assert words in render(caught.value.problems, caught.value.sources)
+    assert [problem.place.column for problem in caught.value.problems if problem.place] == [column]
+
+
+@pytest.mark.parametrize("base", ["hello.yaml", "recipes/hello.yaml", "Hello"])
+def test_a_recipe_that_ships_is_recognised_in_other_spellings(base: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_text(f"t2iflow: 1\nextends: {base}\n", "mine.yaml", Path())
+    assert "did you mean `hello`?" in caught.value.problems[0].hints
+
+
 @pytest.mark.parametrize("written", ['"0:(1.0+0.02*sin(t/10))"', '"1.02 + 0.1*t"', '"0:(1), 50:(max(t, 2))"'])
 def test_an_expression_is_answered_with_keyframes(written: str) -> None:
     assert "expressions are not read" in told(FILM.replace("SCALE", written))

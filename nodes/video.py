@@ -160,8 +160,8 @@ class _Reel:
         skip = ["-noaccurate_seek", "-ss", f"{start:f}"] if start else []
         options = ["-v", "error", "-copyts", "-start_at_zero", *skip]
         # V: pictures that move, not the cover of a song.
-        shown = _chosen(start, fps) + _coloured(path) + _squared(path)
-        command = [*_reading(path, *options), "-map", "0:V:0", "-vf", shown, *given]
+        command = [*_reading(path, *options), "-map", "0:V:0", "-vf"]
+        command += [_chosen(start, fps) + _coloured(path) + _squared(path), *given]
         self._name = path.name
         self._faults = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill)
         # In a session of its own, or Ctrl-C would end it before the run that reads from it.

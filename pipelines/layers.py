@@ -136,8 +136,8 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
         if not written.strip() and not is_text:
             value = Located(None, place)
         elif path != SEED and written.strip() != NULL and is_text:
-            value = _in_brackets(source, file)
-            value = value or Located(readable(written.replace("$", "$$"), place, problems), place)
+            listed = _in_brackets(source, file)
+            value = listed or Located(readable(written.replace("$", "$$"), place, problems), place)
         else:
             try:
                 value = parse(source, file, problems)

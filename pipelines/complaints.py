@@ -61,6 +61,8 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
         return "a list among names", mark, UNLISTED
     if DEFORUM.search(text[mark.index - mark.column :].partition("\n")[0]):
         return "keyframes without quotes", mark, KEYFRAMES
+    if text[mark.index : mark.index + 1] == "," and "expected the node content" in complaint:
+        return "a value is missing before this", mark, "write one, or take one `,` away"
     known = ((words, hint) for pattern, words, hint in COMPLAINTS if pattern in f"{context}: {complaint}")
     words, hint = next(known, (complaint, ""))
     return words, mark, hint

@@ -7,7 +7,7 @@ from typing import Any
 
 from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
 from t2iflow.pipelines.references import NAME, plain
-from t2iflow.pipelines.source import Located
+from t2iflow.pipelines.source import Located, plain_scalar
 
 FORMAT = 1
 SECTIONS = ("params", "nodes")
@@ -17,6 +17,8 @@ EXAMPLES = {
     "params": "prompt: a fox",
     "presets": "quick: {params: {steps: 50}}",
 }
+JOINED = re.compile(rf"({NAME}):(\S.*)")
+"""A key and its value without a space between them."""
 WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes")
 
 
@@ -63,10 +65,25 @@ def _node(name: str, value: Located, overlay: bool, problems: list[Problem]) -> 
     if overlay and value.value is None:
         return value
     if _is_mapping(value, f"the node `{name}`", problems, "such as `{use: cutouts.square}`"):
-        return _known(value, None, f"the node `{name}`", problems)
+        return _known(_spaced(value, problems), None, f"the node `{name}`", problems)
     if isinstance(value.value, str):
         return Located({"use": value}, value.place, {"use": value.place})
     return None
+
+
+def _spaced(node: Located, problems: list[Problem]) -> Located:
+    """The node's mapping; a key such as `size:8`, which YAML takes for a text, is reported and then taken apart."""
+    values: dict[Any, Located] = {}
+    keys: dict[Any, Place] = {}
+    for key, value in node.value.items():
+        place = node.keys[key]
+        joined = JOINED.fullmatch(key) if isinstance(key, str) and value.value is None else None
+        if joined:
+            hint = f"write `{joined[1]}: {joined[2]}`"
+            problems.append(Problem("T2I105", f"a space is missing after `{joined[1]}:`", place, hints=(hint,)))
+            key, value = joined[1], Located(plain_scalar(joined[2]), place)
+        values[key], keys[key] = value, place
+    return replace(node, value=values, keys=keys)
 
 
 def _known(document: Located, words: Sequence[str] | None, what: str, problems: list[Problem]) -> Located:

@@ -41,6 +41,10 @@ class Part:
     first: int = 0
     last: int | None = None
 
+    def thinned(self, every: int) -> "Part":
+        """The same part of a film that shows one in `every` frames."""
+        return Part(-(-self.first // every), None if self.last is None else self.last // every)
+
 
 WHOLE = Part()
 

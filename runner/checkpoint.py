@@ -79,7 +79,7 @@ def read(path: Path) -> Checkpoint:
         said = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
         _check(said, len(packed))
         return Checkpoint(**said)
-    except (DamagedError, UnfitError):
+    except (DamagedError, UnfitError, OSError, MemoryError):  # what can't be read now may be whole
         raise
     except Exception as fault:  # a stranger's bytes fail in zipfile, pickletools, torch and here
         raise DamagedError(f"`{path.name}` is damaged: its content makes no sense") from fault

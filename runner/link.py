@@ -1,7 +1,7 @@
 """Linking: from names to callables over slots, so that a step only walks a flat list."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -32,7 +32,8 @@ class Surroundings:
     device: torch.device
     folder: Folder
     notes: Callable[[str], Notes]
-    part: Part = WHOLE
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    """Of which outputs only a part is wanted."""
 
     def give(self, kind: type, node: str, tick: Tick, share: Share, stage: str) -> Any:
         """The ambient value of this type for this node, now."""
@@ -43,7 +44,7 @@ class Surroundings:
         if kind is Share:
             return share
         if kind is Part:
-            return self.part
+            return self.parts.get(node, WHOLE)
         if kind is torch.device:
             return self.device
         return self.folder if kind is Folder else self.notes(node)

@@ -144,7 +144,7 @@ class Loop:
             if turn + 1 < reel.turns:
                 self._save(self._checkpoint(index, turn + 1, 0, stage))  # no frame is ever made again
                 saved = time.monotonic()
-                if shown >= self._until:
+                if (shown + 1) * reel.every > self._until:
                     raise Cut
         self._results |= {name: self._values[slot] for name, slot in stage.results.items()}
         self._tell(Fitted(region.optimizer, reel.total, self._results[region.optimizer]))

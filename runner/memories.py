@@ -34,6 +34,8 @@ def give_back(links: Mapping[str, Link], names: Iterable[str], checkpoint: Check
                 live.load_state_dict(checkpoint.memories[name])
         except LostFrameError as fault:
             raise DamagedError(str(fault)) from fault
+        except (OSError, MemoryError, torch.OutOfMemoryError):  # no fault of the checkpoint's
+            raise
         except Exception as fault:  # a node of anybody's takes back what isn't its own
             raise UnfitError(f"the checkpoint holds nothing that `{name}` can continue from") from fault
 

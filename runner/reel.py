@@ -31,6 +31,7 @@ class Reel:
 
     turns = 1
     frames = 1
+    every = 1
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -91,6 +92,7 @@ class Film(Reel):
         self._show = [(watch, [links[name] for name in (*watch.before, watch.sink)]) for watch in shot.show]
         self._canvases = [(links[name], links[name].outputs[0]) for name in stage.region.canvases]
         self._image, self._motion = slots[shot.camera, "image"], slots[shot.camera, "motion"]
+        self.every = shot.every
         self.turns = self.camera.turns(shot.every)
         self.frames = shot.made
 

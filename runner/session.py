@@ -27,6 +27,7 @@ from t2iflow.runner.link import Surroundings
 from t2iflow.runner.log import EventLog, LogFile
 from t2iflow.runner.loop import Cut, Loop, Stopped
 from t2iflow.runner.naming import run_name
+from t2iflow.runner.part import parts
 from t2iflow.runner.provenance import line
 from t2iflow.runner.reel import total
 from t2iflow.runner.report import Report
@@ -216,7 +217,7 @@ class _Session:
         return Loop(
             self.plan,
             Surroundings(
-                self.plan.graph.recipe.seed, self.device, folder, lambda node: _Voice(node, self._note), self.part
+                self.plan.graph.recipe.seed, self.device, folder, lambda node: _Voice(node, self._note), parts(self.part, self.plan)
             ),
             self._tell,
             save=save,

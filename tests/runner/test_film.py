@@ -192,7 +192,22 @@ def test_a_part_of_a_film_is_made_and_then_the_rest(unbroken: Path, command: Com
     check_same(part.folder, unbroken)
 
 
-@pytest.mark.parametrize("wrong", ["9..3", "a", "-1..4", "30..50", ""])
+@pytest.mark.parametrize("where", ["the film", "the camera"])
+@pytest.mark.parametrize(("part", "shown"), [("0..9", 4), ("9..20", 4), ("27..", 1), ("3", 1), ("..0", 1)])
+def test_a_part_counts_the_frames_that_a_film_leaves_out(
+    part: str, shown: int, where: str, command: Command
+) -> None:
+    place = {"the film": "output.video,", "the camera": "frames: $length,"}[where]
+    told = command("run", FILM.replace(place, f"{place} every: 3,"), "--frames", part, "--set", "film.file=f%03d.png")
+    assert told.code == 0, told.err
+    assert told.folder
+    first = int(part.partition("..")[0] or 0)
+    names = [f"f{number:03d}.png" for number in range(first // 3, first // 3 + shown)]
+    assert sorted(path.name for path in told.folder.glob("f0*.png")) == names
+    assert command("run", FILM.replace(place, f"{place} every: 3,"), "--frames", "28..29").code == 2
+
+
+@pytest.mark.parametrize("wrong", ["9" * 5000, f"0..{'9' * 5000}", "9..3", "a", "-1..4", "30..50", ""])
 def test_a_part_that_is_none_is_refused(wrong: str, command: Command) -> None:
     told = command("run", FILM, f"--frames={wrong}")
     assert told.code == 2

@@ -219,6 +219,27 @@ def test_a_damaged_frame_is_named_and_made_again(damage: str, stopped: Path, fil
     assert kills.left(stopped) == film
 
 
+@pytest.mark.parametrize("fault", [PermissionError(errno.EACCES, "Permission denied"), OSError(errno.EIO, "I/O error")])
+@pytest.mark.parametrize("name", ["checkpoint.pt", "000002.png"])
+def test_what_can_not_be_read_now_is_not_taken_for_damaged(
+    name: str, fault: OSError, stopped: Path, film: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_it_is = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == name:
+            raise fault
+        return as_it_is(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", refused)
+        outcome, _ = resume(stopped)
+    assert outcome.code == 1
+    assert outcome.message.startswith(str(fault.strerror))
+    assert resume(stopped)[0].code == 0
+    assert kills.left(stopped) == film
+
+
 @pytest.mark.parametrize("name", ["lock.yaml", "losses.csv", "report.html", "now.png", ".running.json", ".lock"])
 def test_a_pipe_in_place_of_a_file_of_the_run_lets_nothing_hang(
     name: str, stopped: Path, film: dict[str, bytes]

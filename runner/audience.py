@@ -1,11 +1,10 @@
 """Who hears of a run: what its folder keeps, and listeners who may leave."""
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from t2iflow.runner.console import silence
 from t2iflow.runner.events import Ended, Event, Listener, Noted
 
 
@@ -43,18 +42,5 @@ def leaving(act: Callable[[], Any]) -> str | None:
         act()
         return None
     except (Exception, SystemExit) as fault:  # rich ends the program for a closed pipe
-        for stream in (sys.stdout, sys.stderr):
-            _silence(stream)
+        silence()
         return f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
-
-
-def _silence(stream: Any) -> None:
-    """Point a stream to nowhere if nothing can be written to it."""
-    try:
-        if stream is not None:
-            stream.flush()
-    except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)

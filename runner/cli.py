@@ -56,7 +56,8 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     console.forgive()
-    app()
+    with console.printing():
+        app()
 
 
 @app.command(cls=RecipeCommand, context_settings=LOOSE)

@@ -2,9 +2,13 @@
 printed."""
 
 import codecs
+import contextlib
+import errno
 import io
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
 
 import typer
@@ -12,9 +16,13 @@ from rich.console import Console as RichConsole
 from rich.text import Text
 
 from t2iflow.nodes.texts import printable
+from t2iflow.runner.exits import FAILED
 
 PLAIN = str.maketrans("▁▂▃▄▅▆▇█━╸╺•→…", "_.-:=+*#-  *>.")
 """What stands for the signs that we draw with, where the terminal has none of them."""
+
+TAKES_NO_MORE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""What the system answers where nothing can be printed."""
 
 Part: TypeAlias = str | tuple[str, str]
 """A text as it is, or a text and its style."""
@@ -68,11 +76,43 @@ def fail(text: str, code: int) -> NoReturn:
 
 
 def forgive() -> None:
-    """Let both streams print a stand-in for what their encoding lacks, such as `\\xe9`, rather than fail."""
+    """Let both streams print a stand-in for what their encoding lacks, such as `\\xe9`, rather than fail; one that was
+    closed before leads nowhere."""
     codecs.register_error("t2iflow.plain", _plain)
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="t2iflow.plain")
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """While a command prints: where what it prints to takes no more, such as a full disk, it ends with a word."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as fault:
+        if fault.errno not in TAKES_NO_MORE or fault.filename is not None:
+            raise
+        silence()
+        if fault.errno != errno.EPIPE:  # whoever closed that knows
+            err().say(f"error: can't print the rest: {fault.strerror}")
+        sys.exit(FAILED)
+
+
+def silence() -> None:
+    """Point each stream that takes no more to nowhere, so that Python does not fail at its end for that."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
 
 
 def _plain(fault: UnicodeError) -> tuple[str, int]:

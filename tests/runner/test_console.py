@@ -32,6 +32,30 @@ def test_a_terminal_without_our_letters_gets_stand_ins(
     assert not screens[1].buffer.getvalue()  # type: ignore[attr-defined]
 
 
+COMMANDS = [
+    *(["check", "mine.yaml"], ["check", "mine.yaml", "--json"], ["plan", "mine.yaml"], ["show", "mine.yaml"]),
+    *(["graph", "mine.yaml"], ["nodes"], ["recipes"], ["schema"], ["weights", "list"], ["--version"], ["--help"]),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_full_or_closed_output_ends_no_command_with_a_traceback(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(COPY, "utf-8")
+    monkeypatch.setattr(sys, "argv", ["t2iflow", *command])
+    for output, code in ((open("/dev/full", "w"), 1), (None, 0)):  # noqa: SIM115
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", output)
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert sys.stdout
+            sys.stdout.close()
+        assert ended.value.code == code
+    assert "can't print the rest: No space left on device" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["check", "plan", "run"])
 def test_a_file_whose_name_moves_the_cursor_moves_nothing(verb: str, command: Command, tmp_path: Path) -> None:
     (tmp_path / f"{MOVES}.yaml").write_text(COPY.partition("title")[0] + COPY.partition("picture\n")[2], "utf-8")

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TextIO, TypeAlias
 
 import typer
 from rich.console import Console as RichConsole
@@ -79,7 +79,7 @@ def forgive() -> None:
     """Let both streams print a stand-in for what their encoding lacks, such as `\\xe9`, rather than fail; one that was
     closed before leads nowhere."""
     codecs.register_error("t2iflow.plain", _plain)
-    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="t2iflow.plain")
@@ -113,6 +113,10 @@ def silence() -> None:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, stream.fileno())
                 os.close(nowhere)
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _plain(fault: UnicodeError) -> tuple[str, int]:

@@ -26,7 +26,9 @@ def read_part(frames: str | None, plan: Plan) -> Part:
     part = Part(int(first), int(last) if last else None)
     shown = parts(Part(part.first, min(int(last or longest), longest - 1)), plan).values()
     if shown and all(one.first > (one.last or 0) for one in shown):
-        raise UsageError(f"`--frames {frames}` holds no frame, for not every frame is made (`every`); name more of them")
+        raise UsageError(
+            f"`--frames {frames}` holds no frame, for not every frame is made (`every`); name more of them"
+        )
     return part
 
 

@@ -217,7 +217,11 @@ class _Session:
         return Loop(
             self.plan,
             Surroundings(
-                self.plan.graph.recipe.seed, self.device, folder, lambda node: _Voice(node, self._note), parts(self.part, self.plan)
+                self.plan.graph.recipe.seed,
+                self.device,
+                folder,
+                lambda node: _Voice(node, self._note),
+                parts(self.part, self.plan),
             ),
             self._tell,
             save=save,

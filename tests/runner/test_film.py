@@ -194,9 +194,7 @@ def test_a_part_of_a_film_is_made_and_then_the_rest(unbroken: Path, command: Com
 
 @pytest.mark.parametrize("where", ["the film", "the camera"])
 @pytest.mark.parametrize(("part", "shown"), [("0..9", 4), ("9..20", 4), ("27..", 1), ("3", 1), ("..0", 1)])
-def test_a_part_counts_the_frames_that_a_film_leaves_out(
-    part: str, shown: int, where: str, command: Command
-) -> None:
+def test_a_part_counts_the_frames_that_a_film_leaves_out(part: str, shown: int, where: str, command: Command) -> None:
     place = {"the film": "output.video,", "the camera": "frames: $length,"}[where]
     told = command("run", FILM.replace(place, f"{place} every: 3,"), "--frames", part, "--set", "film.file=f%03d.png")
     assert told.code == 0, told.err

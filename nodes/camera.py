@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import torch
 from annotated_types import Ge, Gt, Interval, Lt
 
+from t2iflow.nodes.easing import smooth
 from t2iflow.nodes.filming import Camera, Framed, Move, sees
 from t2iflow.nodes.motion import Affine, Blended, Deep, Motion, Still
 from t2iflow.nodes.node import Joins, node, reached
@@ -243,7 +244,7 @@ class Infinite(Camera):
             over = motion.inside((picture.shape[-1], picture.shape[-2]), picture.device, self._feather)
             up = min(power - number + 2, 1.0)
             first = number == turn + 1 - len(self._kept)
-            part = over * (up * up * (3 - 2 * up))
+            part = over * smooth(up)
             layer = motion(picture, self.border)
             composed = layer if first else torch.lerp(composed, layer, part)
         return Image(composed)

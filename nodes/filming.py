@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.crops import whole
+from t2iflow.nodes.easing import smooth
 from t2iflow.nodes.motion import Motion, Still
 from t2iflow.nodes.perceptor import Clip, Seen
 from t2iflow.nodes.sampling import Border
@@ -147,7 +148,7 @@ class Camera:
             yield turn, picture
         else:
             part = (turn - frames + 1) / (over + 1)
-            yield turn - frames, Image(torch.lerp(picture, self._kept[turn - frames], part * part * (3 - 2 * part)))
+            yield turn - frames, Image(torch.lerp(picture, self._kept[turn - frames], smooth(part)))
         if turn == frames + over - 1:
             yield from waiting[: first - over]
 

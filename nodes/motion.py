@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from t2iflow.nodes.easing import smooth
 from t2iflow.nodes.sampling import Border, Reach, grid, reach, sample
 from t2iflow.nodes.types import Size
 
@@ -52,7 +53,7 @@ class Motion(ABC):
         within = 1 - self.where(grid(size), reach(size)).abs() / edges  # 1 in the middle, 0 at the edges
         if feather:
             risen = (within / feather).clamp(0, 1)
-            risen = risen * risen * (3 - 2 * risen)
+            risen = smooth(risen)
         else:
             risen = (within * torch.tensor(size) / 2 + 0.5).clamp(0, 1)
         return risen.prod(-1)[None, None].to(device, torch.float32)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from t2iflow.nodes.easing import smooth
 from t2iflow.nodes.prompts import read_prompt
 
 MOST = 1_000_000
@@ -74,7 +75,7 @@ class Timetable:
             return self.count - 1, self.count - 1, 0.0
         # The frames of a fade lie between the scenes: none of them is wholly one or the other.
         part = min((into - hold + 1) / (fade + 1), 1.0) if into >= hold else 0.0
-        return number % self.count, (number + 1) % self.count, part * part * (3 - 2 * part)
+        return number % self.count, (number + 1) % self.count, smooth(part)
 
     def begins(self, length: int) -> list[float]:
         """The times, of `length`, from which each scene is held, the first time round."""

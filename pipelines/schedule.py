@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from t2iflow.nodes.easing import smooth
+
 Ease = Literal["linear", "smooth", "in", "out", "hold", "exponential"]
 """How to go from one value to the next: evenly; slowly at both ends; slowly at first; slowly at last; not at all until
 the next is there; or by equal factors, which suits scales and rates."""
@@ -154,7 +156,7 @@ def most(value: Any) -> Any:
 
 def _eased(part: float, ease: Ease) -> float:
     if ease == "smooth":
-        return part * part * (3 - 2 * part)
+        return smooth(part)
     if ease == "in":
         return part * part
     if ease == "out":

@@ -1,0 +1,12 @@
+"""Easing: the part of a way that is gone, slowed where it begins and ends."""
+
+from typing import TypeVar
+
+from torch import Tensor
+
+Part = TypeVar("Part", float, Tensor)
+
+
+def smooth(part: Part) -> Part:
+    """Slowly at both ends (Perlin's smoothstep), from 0 to 1."""
+    return part * part * (3 - 2 * part)

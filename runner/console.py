@@ -16,12 +16,13 @@ from rich.console import Console as RichConsole
 from rich.text import Text
 
 from t2iflow.nodes.texts import printable
+from t2iflow.nodes.whole import FULL
 from t2iflow.runner.exits import FAILED
 
 PLAIN = str.maketrans("▁▂▃▄▅▆▇█━╸╺•→…", "_.-:=+*#-  *>.")
 """What stands for the signs that we draw with, where the terminal has none of them."""
 
-TAKES_NO_MORE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+TAKES_NO_MORE = {*FULL, errno.EPIPE, errno.EIO, errno.EBADF}
 """What the system answers where nothing can be printed."""
 
 Part: TypeAlias = str | tuple[str, str]

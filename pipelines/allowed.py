@@ -22,6 +22,8 @@ COMMA = re.compile(r"\s*([-+]?\d+),(\d+)\s*")
 """A number with a comma, for decimals in most languages and for thousands in English."""
 UNIT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*([a-z]{2,}|\N{DEGREE SIGN})\.?\s*", re.IGNORECASE)
 """A number and what it counts, such as `24 fps`."""
+WHOLE = re.compile(r"\s*(?:([-+]?\d{1,3}(?:,\d{3})+)|([-+]?\d+)\s*[a-z]{2,}\.?)\s*", re.IGNORECASE)
+"""A whole number with commas between thousands, or with what it counts."""
 PERCENT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*%\s*")
 
 
@@ -52,7 +54,7 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield near
     elif isinstance(value, dict) and any(isinstance(key, str) and AT.fullmatch(key) for key in value):
         yield KEYFRAMES
-    elif isinstance(value, str) and {"float_parsing", "int_parsing"} & faults and (number := _meant(value)):
+    elif isinstance(value, str) and (number := _meant(value, faults)):
         yield number
     elif isinstance(value, str) and EXPRESSION.search(value) and {"float_parsing", "int_parsing"} & faults:
         written = f"{setting.name}: {{0: 1.0, 50: 1.02, ease: smooth}}"
@@ -65,8 +67,11 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield f"for example `{setting.name}: {example(setting)}`"
 
 
-def _meant(text: str) -> str | None:
-    """What to write for a text that is nearly a number."""
+def _meant(text: str, faults: set[str]) -> str | None:
+    """What to write for a text that is nearly a number, where only a number was refused."""
+    if "float_parsing" not in faults:  # whole numbers have neither decimals nor parts
+        whole = WHOLE.fullmatch(text) if "int_parsing" in faults else None
+        return f"write the number alone: `{(whole[1] or whole[2]).replace(',', '')}`" if whole else None
     if comma := COMMA.fullmatch(text):
         thousands = f" or `{comma[1]}{comma[2]}`" if len(comma[2]) == 3 else ""
         return f"decimals follow a point, and nothing stands between thousands: `{comma[1]}.{comma[2]}`{thousands}"

@@ -61,6 +61,14 @@ def test_what_is_nearly_a_number_is_told_how_to_write_it(written: str, hint: str
     assert hint in told(FILM.replace("SCALE", f"{{0: '{written}'}}"))
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [("1,000", "alone: `1000`"), ("50 steps", "alone: `50`"), ("1,5", "for example"), ("1k", "for example")],
+)
+def test_what_is_nearly_a_whole_number_is_told_how_to_write_it(written: str, hint: str) -> None:
+    assert hint in told(COPY.replace("steps: 6", f"steps: '{written}'"))
+
+
 def test_a_decimal_comma_that_ends_an_entry_is_told_of_the_point() -> None:
     assert "decimals follow a point" in told(FILM.replace("SCALE", "1,02"))
 

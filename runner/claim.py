@@ -34,6 +34,8 @@ def claim(folder: Path) -> Iterator[None]:
     try:
         if (folder / LOCK).is_symlink():
             raise FolderError(f"`{folder / LOCK}` is a link; delete it")
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):  # a lock that is there already can be had
+            raise FolderError(f"can't write in `{folder}`: you have no permission, or its disk is read-only")
         lock.acquire(timeout=0)
     except Timeout:
         raise BusyError(f"the run in `{folder}` is in progress: {_holder(folder)} holds the folder") from None

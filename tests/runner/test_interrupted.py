@@ -354,6 +354,14 @@ def test_an_input_that_was_changed_is_refused(tmp_path: Path) -> None:
 # Crowded
 
 
+def test_a_run_folder_that_can_not_be_written_in_is_refused_before_a_step(
+    stopped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(claim.FolderError, match="can't write in"):
+        resume(stopped)
+
+
 def test_a_run_folder_that_another_process_holds_is_refused(stopped: Path) -> None:
     with claim.claim(stopped), pytest.raises(claim.BusyError, match=f"process {os.getpid()} on "):
         resume(stopped)

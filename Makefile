@@ -12,8 +12,9 @@ PROMPT ?= a lighthouse
 demo: $(STAMP)          ## make a picture and say where it is
 	$(BIN)/t2iflow run hello --set prompt="$(PROMPT)"
 
+# A process for each core, with one thread each: threads of several processes would wait for each other.
 test: $(STAMP)          ## run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: dev              ## format, lint, types, imports between layers
 	$(BIN)/ruff format --check .

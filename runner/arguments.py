@@ -1,16 +1,13 @@
-"""What stands after a command: recipes, and their params as options of their own, `--prompt "a red fox" --steps 50`."""
+"""What stands after a command: recipes, and their params as options of their own, `--prompt "a red fox" --steps 50`.
+
+What reads recipes is imported only where one is read: each command comes by here, `--help` too.
+"""
 
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from typer.core import TyperCommand
-
-from t2iflow.nodes.texts import shortened
-from t2iflow.pipelines.flow import flow
-from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import read
-from t2iflow.pipelines.references import plain
 
 
 class UsageError(ValueError):
@@ -37,6 +34,12 @@ class RecipeCommand(TyperCommand):
 
 
 def _params(recipe: str) -> Iterator[tuple[str, str]]:
+    from t2iflow.nodes.texts import shortened
+    from t2iflow.pipelines.flow import flow
+    from t2iflow.pipelines.problems import Problem, RecipeError
+    from t2iflow.pipelines.recipe import read
+    from t2iflow.pipelines.references import plain
+
     problems: list[Problem] = []
     try:
         made = read(recipe, problems=problems) if recipe else None

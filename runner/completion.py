@@ -1,24 +1,33 @@
-"""What the shell completes: recipes, their presets, params and settings, and nodes; without torch, so at once."""
+"""What the shell completes: recipes, their presets, params and settings, and nodes; without torch, so at once.
+
+What reads recipes is imported only where one is read: each command comes by here, `--help` too.
+"""
 
 import contextlib
 import glob
+from typing import TYPE_CHECKING
 
 import typer
 
-from t2iflow.nodes.names import our_nodes
-from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import Recipe, read, shipped_recipes
 from t2iflow.runner.arguments import UsageError, sort_out
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.problems import Problem
+    from t2iflow.pipelines.recipe import Recipe
 
 
 def recipes(incomplete: str) -> list[str]:
     """Recipes that ship, and recipe files."""
+    from t2iflow.pipelines.recipe import shipped_recipes
+
     files = glob.glob(glob.escape(incomplete) + "*.yaml")
     return [name for name in [*shipped_recipes(), *files] if name.startswith(incomplete)]
 
 
 def shipped(incomplete: str) -> list[str]:
     """Recipes that ship."""
+    from t2iflow.pipelines.recipe import shipped_recipes
+
     return [name for name in shipped_recipes() if name.startswith(incomplete)]
 
 
@@ -38,12 +47,17 @@ def settings(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def nodes(incomplete: str) -> list[str]:
     """Nodes that come with the program, and their families."""
+    from t2iflow.nodes.names import our_nodes
+
     found = list(our_nodes())
     families = dict.fromkeys(name.partition(".")[0] for name in found)
     return [name for name in [*families, *found] if name.startswith(incomplete)]
 
 
-def _recipe(ctx: typer.Context) -> Recipe | None:
+def _recipe(ctx: typer.Context) -> "Recipe | None":
+    from t2iflow.pipelines.problems import RecipeError
+    from t2iflow.pipelines.recipe import read
+
     words = [*(ctx.params.get("words") or ()), *ctx.args]  # click leaves them unread while it completes
     problems: list[Problem] = []
     with contextlib.suppress(RecipeError, UsageError):

@@ -117,7 +117,7 @@ class _Wiring:
                     "T2I202",
                     f"unknown input `{key}` for node `{text.name}` ({spec.name})",
                     text.keys.get(key, text.place),
-                    KEYFRAMES if AT.fullmatch(key) else suggest(key, names),
+                    KEYFRAMES if AT.fullmatch(key) else suggest(key, [*names, "every"]),
                     _inputs(spec),
                     f"see `t2iflow nodes {spec.name}`",
                 )

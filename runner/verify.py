@@ -21,7 +21,10 @@ from t2iflow.runner import folder, lock, provenance, session
 from t2iflow.runner.events import Event, Listener, Wrote
 from t2iflow.runner.exits import FAILED, HUNG_UP, OK
 
-UNKNOWN = "no reason is recorded: as far as is known it was made with the same versions, threads, device and weights"
+UNKNOWN = (
+    "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known, and"
+    " may have been changed since"
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The commands `t2iflow weights ...`: which weights there are, which are here, and how they come here."""
 
 import json as lines
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from t2iflow.nodes import paths
-from t2iflow.runner.console import err, fail
+from t2iflow.runner.console import err, fail, write
 from t2iflow.runner.exits import FAILED, USAGE, WEIGHTS
 
 if TYPE_CHECKING:
@@ -39,14 +38,14 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fa
 
     told = [_told(record) for record in places.every()]
     if json:
-        sys.stdout.write(lines.dumps(told, indent=2) + "\n")
+        write(lines.dumps(told, indent=2))
         return
     rows = [[one["name"], one["family"], _size(one), one["where"] or one["state"], one["licence"]] for one in told]
     heads = ["name", "family", "size", "where", "licence"]
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     for row in (heads, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+        write("  ".join(cells).rstrip())
 
 
 @app.command()
@@ -68,7 +67,7 @@ def pull(names: Names) -> None:
                 if path is None:
                     with _progress(voice) as watch:
                         path = finding.fetched(record, [role], voice, watch)[role]
-                sys.stdout.write(f"{path}\n")
+                write(str(path))
         except MissingWeightsError as fault:
             fail(str(fault), WEIGHTS)
         except OSError as fault:
@@ -93,10 +92,10 @@ def verify(names: SomeNames = None) -> None:
             try:
                 digest = pins.confirm(record.name, file, path, anew=True)
                 what = "published" if file.sha256 else "as pinned" if known else "now pinned"
-                sys.stdout.write(f"ok     {record.name} {path} sha256 {digest} ({what})\n")
+                write(f"ok     {record.name} {path} sha256 {digest} ({what})")
             except (WrongFileError, OSError) as fault:
                 well = False
-                sys.stdout.write(f"wrong  {record.name} {path}: {fault}\n")
+                write(f"wrong  {record.name} {path}: {fault}")
     if not well:
         raise typer.Exit(WEIGHTS)
 
@@ -120,7 +119,7 @@ def add(
     except OSError as fault:
         fail(f"the files can't be taken: {fault}", FAILED)
     for role, path in found.items():
-        sys.stdout.write(f"{name}: {role} is {path}\n")
+        write(f"{name}: {role} is {path}")
 
 
 @app.command()
@@ -132,7 +131,7 @@ def path(name: Annotated[str, typer.Argument(help="A name, as `t2iflow weights l
     found = {role: finding.seen(record, role) for role in record.files}
     for place in found.values():
         if place is not None:
-            sys.stdout.write(f"{place}\n")
+            write(str(place))
     lacking = [record.files[role].name for role, place in found.items() if place is None]
     if lacking:
         fail(f"not here: {', '.join(lacking)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)

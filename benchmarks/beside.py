@@ -68,12 +68,12 @@ def random_vit() -> nn.Module:
 
 def our_step(recipe: str, overrides: Sequence[str], device: torch.device, folder: Path) -> Step:
     """A step of a shipped recipe, through the compiler and the loop's own stage."""
-    from t2iflow.nodes.ambient import Tick
+    from t2iflow.nodes.core.ambient import Tick
     from t2iflow.pipelines.compiling import compile_recipe
-    from t2iflow.pipelines.recipe import read
-    from t2iflow.runner.folder import RunFolder
-    from t2iflow.runner.link import Surroundings
-    from t2iflow.runner.loop import Loop
+    from t2iflow.pipelines.text.recipe import read
+    from t2iflow.runner.execution.link import Surroundings
+    from t2iflow.runner.execution.loop import Loop
+    from t2iflow.runner.folder.folder import RunFolder
 
     plan = compile_recipe(read(recipe, overrides=overrides), [])
     notes = type("Silence", (), {"say": lambda self, text: None, "warn": lambda self, text: None})()

@@ -15,7 +15,7 @@ import torch
 from beside import Step, built, compare, our_step, random_vit
 from torch import nn
 
-from t2iflow.runner import device as devices
+from t2iflow.runner.execution import device as devices
 
 
 def main() -> None:

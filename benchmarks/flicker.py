@@ -21,7 +21,7 @@ from judge import judge
 from PIL import Image
 from torch import Tensor
 
-from t2iflow.nodes.motion import Affine
+from t2iflow.nodes.pictures.motion import Affine
 
 SUBJECTS = ("castle", "lighthouse", "red fox", "volcano")
 SCALE = 1.02

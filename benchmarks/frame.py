@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read
+from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import session
 from t2iflow.runner.events import Event, Filmed
-from t2iflow.runner.stage import Stage
+from t2iflow.runner.execution.stage import Stage
 
 PAGE = resource.getpagesize()
 

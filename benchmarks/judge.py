@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from t2iflow.nodes.perceptors import efficientnet
-from t2iflow.nodes.perceptors.lite import normalised
-from t2iflow.nodes.perceptors.subjects import Subjects
+from t2iflow.nodes.perceptors.lite import efficientnet
+from t2iflow.nodes.perceptors.lite.perceptor import normalised
+from t2iflow.nodes.perceptors.lite.subjects import Subjects
 
 
 class Verdict(NamedTuple):

@@ -46,7 +46,7 @@ def peak(recipe: str, overrides: list[str], steps: int) -> float:
     import torch
 
     from t2iflow.pipelines.compiling import compile_recipe
-    from t2iflow.pipelines.recipe import read
+    from t2iflow.pipelines.text.recipe import read
     from t2iflow.runner import session
 
     with tempfile.TemporaryDirectory() as folder:

@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from t2iflow.nodes.ambient import Tick
+from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read
-from t2iflow.runner import device
-from t2iflow.runner.folder import RunFolder
-from t2iflow.runner.link import Surroundings
-from t2iflow.runner.loop import Loop
+from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.execution import device
+from t2iflow.runner.execution.link import Surroundings
+from t2iflow.runner.execution.loop import Loop
+from t2iflow.runner.folder.folder import RunFolder
 
 
 class Clock:

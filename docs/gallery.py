@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
 
 STILLS = 6
 PICTURES = Path(__file__).parent / "pictures"

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import CODES, Problem, render
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.pipelines.reference import markdown
-from t2iflow.pipelines.wiring import wire
+from t2iflow.pipelines.show.node_pages import markdown
+from t2iflow.pipelines.text.recipe import read_text
 
 GROUPS = {
     "1": "Text and structure",

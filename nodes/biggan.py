@@ -15,14 +15,14 @@ import torch
 from annotated_types import Gt, Interval, Le
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.canvas import fit, fitted
-from t2iflow.nodes.generators.biggan import BigGAN
-from t2iflow.nodes.node import node
-from t2iflow.nodes.perceptor import Clip, Sorts, Wanted
-from t2iflow.nodes.precision import Precision, dtype_of
-from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.types import Count, Factor, Image, Latent, Loads, Loss, Positive
+from t2iflow.nodes.core.ambient import Notes, Random
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, Loss, Positive
+from t2iflow.nodes.generators.biggan.network import BigGAN
+from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
+from t2iflow.nodes.weights.obtaining import obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]
 """A class of ImageNet by its place."""
@@ -195,7 +195,7 @@ def _number(name: str) -> int:
 @cache
 def _names() -> dict[str, int]:
     """The place of each class by all its names, of classes that share a name the first."""
-    text = (importlib.resources.files("t2iflow.nodes.perceptors") / "imagenet_classes.txt").read_text("utf-8")
+    text = (importlib.resources.files("t2iflow.nodes.perceptors.lite") / "imagenet_classes.txt").read_text("utf-8")
     lines = [line.lower().split(" | ") for line in text.splitlines() if not line.startswith("#")]
     places: dict[str, int] = {}
     for position in range(max(map(len, lines))):  # all first names before all second ones

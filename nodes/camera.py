@@ -14,13 +14,13 @@ from typing import Annotated, Any, Literal
 import torch
 from annotated_types import Ge, Gt, Interval, Lt
 
-from t2iflow.nodes.easing import smooth
-from t2iflow.nodes.filming import Camera, Framed, Move, sees
-from t2iflow.nodes.motion import Affine, Blended, Deep, Motion, Still
-from t2iflow.nodes.node import Joins, node, reached
-from t2iflow.nodes.perceptor import Clip
-from t2iflow.nodes.sampling import Border
-from t2iflow.nodes.types import Count, Degrees, Factor, Fraction, Image, Mask, NonNegative, Positive
+from t2iflow.nodes.core.easing import smooth
+from t2iflow.nodes.core.node import Joins, node, reached
+from t2iflow.nodes.core.types import Count, Degrees, Factor, Fraction, Image, Mask, NonNegative, Positive
+from t2iflow.nodes.film.shooting import Camera, Framed, Move, sees
+from t2iflow.nodes.perceptors.interface import Clip
+from t2iflow.nodes.pictures.motion import Affine, Blended, Deep, Motion, Still
+from t2iflow.nodes.pictures.resampling import Border
 
 Point = Annotated[tuple[float, float], "across, down"]
 Scale = Annotated[float, Interval(ge=0.01, le=100)]

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from annotated_types import Interval, Len
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.motion import Motion
-from t2iflow.nodes.node import node
-from t2iflow.nodes.sampling import Border, reach
-from t2iflow.nodes.types import Count, Hex, Image, NonNegative, Positive, Size
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Count, Hex, Image, NonNegative, Positive, Size
+from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resampling import Border, reach
 
 CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """From colours that vary on their own to red, green and blue, which vary together (Lucid; measured on ImageNet)."""

@@ -11,16 +11,16 @@ from annotated_types import Len
 from pydantic import AfterValidator
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Notes, Random, Tick
-from t2iflow.nodes.crops import Crops, boxes, whole
-from t2iflow.nodes.node import node, reached
-from t2iflow.nodes.perceptor import Clip, Composes, Seen, Wanted
-from t2iflow.nodes.perceptors.loading import Precision, load
-from t2iflow.nodes.perceptors.sources import check_published
-from t2iflow.nodes.prompts import Phrase, doubt, read_prompt, reading
-from t2iflow.nodes.scenes import Timetable, read_scenes
-from t2iflow.nodes.texts import shortened
-from t2iflow.nodes.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath, Words
+from t2iflow.nodes.core.ambient import Notes, Random, Tick
+from t2iflow.nodes.core.node import node, reached
+from t2iflow.nodes.core.prompts import Phrase, doubt, read_prompt, reading
+from t2iflow.nodes.core.texts import shortened
+from t2iflow.nodes.core.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath, Words
+from t2iflow.nodes.film.scenes import Timetable, read_scenes
+from t2iflow.nodes.perceptors.clip.loading import Precision, load
+from t2iflow.nodes.perceptors.clip.sources import check_published
+from t2iflow.nodes.perceptors.interface import Clip, Composes, Seen, Wanted
+from t2iflow.nodes.pictures.crops import Crops, boxes, whole
 
 WeightsPath = Annotated[str, Reads("weights")]
 PerceptorName = Annotated[str, Reads("perceptor")]
@@ -53,7 +53,7 @@ def model(
     needs the package transformers.
     """
     if name == "lite" and weights is None:
-        from t2iflow.nodes.perceptors.lite import Lite
+        from t2iflow.nodes.perceptors.lite.perceptor import Lite
 
         return Lite(device, precision)
     return load(name, weights, device, precision, notes)

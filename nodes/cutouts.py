@@ -13,11 +13,11 @@ from annotated_types import Interval
 from pydantic import AfterValidator
 from torch import Tensor
 
-from t2iflow.nodes import crops
-from t2iflow.nodes.ambient import Random, Share, Tick
-from t2iflow.nodes.crops import Border, Crops
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, Fraction, Image, NonNegative, Positive, Range
+from t2iflow.nodes.core.ambient import Random, Share, Tick
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Count, Fraction, Image, NonNegative, Positive, Range
+from t2iflow.nodes.pictures import crops
+from t2iflow.nodes.pictures.crops import Border, Crops
 
 CropSize = Annotated[int, Interval(ge=8, le=2048)]
 """Side of a crop in pixels; more than the perceptor's own only costs time."""

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import torch
 
-from t2iflow.nodes.ambient import Notes, Random
-from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import Precision, dtype_of
-from t2iflow.nodes.store.obtaining import obtain, offers
-from t2iflow.nodes.types import Caption, Count, Fraction, Image, Loads, NonNegative, Positive, Reads
+from t2iflow.nodes.core.ambient import Notes, Random
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Loads, NonNegative, Positive, Reads
+from t2iflow.nodes.weights.obtaining import obtain, offers
 
 
 def _square(settings: Mapping[str, Any]) -> None:
@@ -48,16 +48,16 @@ def mini(
     Dayma et al. 2021, in the form of min-dalle (Kuprel 2022), with its defaults. A code is drawn by one chance where
     that draws from all by torch's own, so no seed gives the same picture.
     """
-    from t2iflow.nodes.generators import dalle_mini
-    from t2iflow.nodes.generators.bart import Sampling
+    from t2iflow.nodes.generators.dalle_mini import model
+    from t2iflow.nodes.generators.dalle_mini.transformer import Sampling
 
     dtype = dtype_of(precision, device)
     found = obtain(weights, "dalle-mini", notes)
-    length = dalle_mini.rows(found, "decoder", "embed_positions.weight")
+    length = model.rows(found, "decoder", "embed_positions.weight")
     chances = random.uniform(count, length)
     sampling = Sampling(top_k, temperature, condition)
-    codes = dalle_mini.codes(prompt, found, chances, sampling, batch, dtype, notes)
-    return Image(dalle_mini.pictures(dalle_mini.side_by_side(codes) if seamless else codes, found, dtype))
+    codes = model.codes(prompt, found, chances, sampling, batch, dtype, notes)
+    return Image(model.pictures(model.side_by_side(codes) if seamless else codes, found, dtype))
 
 
 @node
@@ -89,15 +89,16 @@ def pytorch(
     Phil Wang's DALLE-pytorch 1.6.6 (2021-22). A code is drawn by one chance where the reference adds Gumbel noise to
     all; both draw alike, but no seed gives the same picture.
     """
-    from t2iflow.nodes.generators import dalle_checkpoint, dalle_text
+    from t2iflow.nodes.generators.dalle_pytorch import checkpoint
+    from t2iflow.nodes.generators.dalle_pytorch.text import tokens
 
     dtype = dtype_of(precision, device)
     found = obtain(weights, "dalle-pytorch", notes, roles=("checkpoint",))
-    transformer, decoder = dalle_checkpoint.load(found, device, dtype)
+    transformer, decoder = checkpoint.load(found, device, dtype)
     if tokenizer is None and offers(weights, "dalle-pytorch", "tokenizer"):
         tokenizer = str(obtain(weights, "dalle-pytorch", notes, roles=("tokenizer",)).files["tokenizer"])
     shape = transformer.shape
-    text = dalle_text.tokens(prompt, shape.text_seq_len, shape.num_text_tokens, tokenizer, notes).to(device)
+    text = tokens(prompt, shape.text_seq_len, shape.num_text_tokens, tokenizer, notes).to(device)
     drawn = transformer.draw(
         text,
         random.uniform(count, shape.side**2),

@@ -14,18 +14,18 @@ import torch
 from annotated_types import Ge, Gt, Len, Lt
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.canvas import fitted
-from t2iflow.nodes.generators.cutting import cut
+from t2iflow.nodes.core.ambient import Notes, Random
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.types import Image, Loads, NonNegative, Positive, Size
+from t2iflow.nodes.generators.clamp import cut
+from t2iflow.nodes.generators.codes import drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
-from t2iflow.nodes.generators.sampling import drawn
-from t2iflow.nodes.motion import Motion
-from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import Precision, dtype_of
-from t2iflow.nodes.sampling import Border
-from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.types import Image, Loads, NonNegative, Positive, Size
+from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resampling import Border
+from t2iflow.nodes.weights.obtaining import obtain
 
 Code = Annotated[int, Ge(0)]
 """A code by its number."""

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from annotated_types import Interval
 from torch import Tensor
 
-from t2iflow.nodes import pictures
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Fraction, Image, Mask, NonNegative, PicturePath, Size
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Fraction, Image, Mask, NonNegative, PicturePath, Size
+from t2iflow.nodes.pictures import codec
 
 Fit = Literal["fill", "squeeze"]
 """Into another shape: `fill` it and cut off what stands over on two sides, or `squeeze` it."""
@@ -38,7 +38,7 @@ def load(
     pixels, as `resize` makes it, first averaging whole blocks where the picture is far larger; without it, the
     picture's own.
     """
-    levels = pictures.to_tensor(pictures.over(pictures.read(file, size), backdrop)).to(device)
+    levels = codec.to_tensor(codec.over(codec.read(file, size), backdrop)).to(device)
     image = Image(levels.expand(-1, 3, -1, -1))
     return image if size is None else resize(image, size=size, fit=fit)
 
@@ -58,7 +58,7 @@ def mask(
     White (or opaque) holds fully; `invert` turns that round. `feather` softens edges by a Gaussian of that many pixels,
     after resizing. What can be read: as by `load`; depth of 16 bits keeps them.
     """
-    grey = pictures.to_tensor(_held(pictures.read(file, size))).to(device)
+    grey = codec.to_tensor(_held(codec.read(file, size))).to(device)
     if size is not None:
         grey = _resized(grey, size, fit)
     if invert:

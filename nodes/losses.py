@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.node import node
-from t2iflow.nodes.perceptor import Layer, Seen, Wanted
-from t2iflow.nodes.types import Fraction, Image, Latent, Loss, Mask, NonNegative, Positive
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Fraction, Image, Latent, Loss, Mask, NonNegative, Positive
+from t2iflow.nodes.perceptors.interface import Layer, Seen, Wanted
 
 TINY = 1e-8
 """Keeps the slope of a square root finite at 0."""

@@ -14,8 +14,8 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, Factor, Image, Loss, Steps
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Count, Factor, Image, Loss, Steps
 
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 Betas = tuple[Decay, Decay]

@@ -17,11 +17,12 @@ import PIL.Image
 from annotated_types import Interval
 from pydantic import AfterValidator
 
-from t2iflow.nodes import films, metadata, pictures
-from t2iflow.nodes.ambient import WHOLE, Folder, Notes, Part
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Count, File, FileName, Image, Labels, NonNegative, Rate, Size, SoundPath
-from t2iflow.nodes.whole import write
+from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Count, File, FileName, Image, Labels, NonNegative, Rate, Size, SoundPath
+from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.film import encoder
+from t2iflow.nodes.pictures import codec, metadata
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
 Loss = Annotated[int, Interval(ge=0, le=51)]
@@ -47,12 +48,12 @@ def _numbered(name: str) -> str:
 
 PictureName = Annotated[FileName, _ending(".png", ".webp", ".jpg", ".jpeg")]
 TableName = Annotated[FileName, _ending(".json", ".csv")]
-FilmName = Annotated[FileName, _ending(*films.ENDINGS), AfterValidator(_numbered)]
+FilmName = Annotated[FileName, _ending(*encoder.ENDINGS), AfterValidator(_numbered)]
 
 
 def _write(picture: PIL.Image.Image, name: str, quality: int, folder: Folder, notes: Notes) -> Path:
     """Write a picture, and warn of what its file can't hold."""
-    path = pictures.write(picture, folder.path(name), folder.recipe, quality)
+    path = codec.write(picture, folder.path(name), folder.recipe, quality)
     if path.name != name:
         size = "{} x {}".format(*picture.size)
         notes.warn(f"no `{Path(name).suffix}` file can be {size}: the picture is in `{path.name}`")
@@ -62,7 +63,7 @@ def _write(picture: PIL.Image.Image, name: str, quality: int, folder: Folder, no
     return path
 
 
-@node(role="sink", fits=lambda size, count, settings: pictures.check_size(size, settings["file"]))
+@node(role="sink", fits=lambda size, count, settings: codec.check_size(size, settings["file"]))
 def image(
     image: Image, folder: Folder, notes: Notes, *, file: PictureName = "picture.png", quality: Quality = 95
 ) -> File:
@@ -74,7 +75,7 @@ def image(
     path = Path(file)
     names = [file] if len(image) == 1 else [f"{path.stem}-{n + 1}{path.suffix}" for n in range(len(image))]
     written = [
-        _write(pictures.from_tensor(one), name, quality, folder, notes) for name, one in zip(names, image, strict=True)
+        _write(codec.from_tensor(one), name, quality, folder, notes) for name, one in zip(names, image, strict=True)
     ]
     return File(written[0])
 
@@ -111,7 +112,7 @@ class _Gathered:
     def __init__(self, folder: Folder, file: str) -> None:
         self._folder = folder
         self._file = file
-        self._frames = pictures.Frames(folder, file)
+        self._frames = codec.Frames(folder, file)
 
     def state_dict(self) -> dict[str, Any]:
         """Which pictures there are; they themselves lie in the run folder."""
@@ -122,7 +123,7 @@ class _Gathered:
         self._frames.recall(state["frames"])
 
 
-def _check(film: films.Film) -> None:
+def _check(film: encoder.Film) -> None:
     film.check()
     if film.sound and Path(film.sound).is_file():  # a picture's recipe may have come without it
         film.listen()
@@ -130,8 +131,8 @@ def _check(film: films.Film) -> None:
 
 @node(
     role="sink",
-    check=lambda settings: _check(films.Film(**settings)),
-    fits=lambda size, count, settings: films.Film(**settings).fits(size),
+    check=lambda settings: _check(encoder.Film(**settings)),
+    fits=lambda size, count, settings: encoder.Film(**settings).fits(size),
 )
 class Video(_Gathered):
     """Gather frames and make a film of them, as the file's name ends.
@@ -160,17 +161,17 @@ class Video(_Gathered):
         part: Part = WHOLE,
         *,
         file: FilmName = "film.mp4",
-        codec: films.Codec = "h264",
+        codec: encoder.Codec = "h264",
         fps: Rate = 30,
         loss: Loss = 17,
-        order: films.Order = "forward",
+        order: encoder.Order = "forward",
         interpolate: Rate | None = None,
         sound: SoundPath | None = None,
         sound_start: NonNegative = 0.0,
     ) -> None:
         super().__init__(folder, file)
         self._part = part
-        film = films.Film(file, codec, fps, loss, order, interpolate, sound, sound_start)
+        film = encoder.Film(file, codec, fps, loss, order, interpolate, sound, sound_start)
         metadata.ffmpeg()  # that it is missing, or a sound, is better known now than at the end
         film.check()
         heard = film.listen()
@@ -180,7 +181,7 @@ class Video(_Gathered):
 
     def __call__(self, image: Image) -> None:
         """Add a frame."""
-        frame = pictures.frame(image)
+        frame = codec.frame(image)
         self._film.fits(frame.size)
         self._frames.add(frame)
 
@@ -197,7 +198,7 @@ def _check_strip(size: Size, count: int | None, settings: Mapping[str, Any]) -> 
     """Refuse a strip that no file could hold; of how many snapshots it is, where that is known."""
     columns = settings["columns"] if count is None else min(count, settings["columns"])
     rows = 1 if count is None else math.ceil(count / columns)
-    pictures.check_size((size[0] * columns, size[1] * rows), settings["file"])
+    codec.check_size((size[0] * columns, size[1] * rows), settings["file"])
 
 
 @node(role="sink", fits=_check_strip)
@@ -220,7 +221,7 @@ class Strip(_Gathered):
 
     def __call__(self, image: Image) -> None:
         """Add a snapshot."""
-        self._frames.add(pictures.frame(image))
+        self._frames.add(codec.frame(image))
 
     def close(self) -> None:
         """Write the picture."""

@@ -11,13 +11,13 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Random
 from t2iflow.nodes.canvas import fit, fitted
-from t2iflow.nodes.motion import Motion
-from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import Precision, dtype_of
-from t2iflow.nodes.sampling import Border, reach
-from t2iflow.nodes.types import Count, Factor, Image, Positive, Size
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.types import Count, Factor, Image, Positive, Size
+from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resampling import Border, reach
 
 
 @node

@@ -10,17 +10,17 @@ from typing import Annotated, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Notes, Random
 from t2iflow.nodes.canvas import fit, fitted
-from t2iflow.nodes.generators.cutting import cut
+from t2iflow.nodes.core.ambient import Notes, Random
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, NonNegative, Size
+from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
-from t2iflow.nodes.generators.tiny import Tiny
-from t2iflow.nodes.motion import Motion
-from t2iflow.nodes.node import node
-from t2iflow.nodes.precision import Precision, dtype_of
-from t2iflow.nodes.sampling import Border
-from t2iflow.nodes.store.obtaining import obtain, offers
-from t2iflow.nodes.types import Count, Factor, Image, Latent, Loads, NonNegative, Size
+from t2iflow.nodes.generators.taesd import Tiny
+from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resampling import Border
+from t2iflow.nodes.weights.obtaining import obtain, offers
 
 
 class Painted(NamedTuple):

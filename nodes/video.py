@@ -13,12 +13,12 @@ from typing import IO
 import torch
 from torch import Tensor
 
-from t2iflow.nodes import containers
-from t2iflow.nodes.ambient import Notes, Tick
+from t2iflow.nodes.core.ambient import Notes, Tick
+from t2iflow.nodes.core.memo import until_changed
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import FilmPath, Image, NonNegative, Rate, Size, exact
+from t2iflow.nodes.film import formats
 from t2iflow.nodes.images import Fit, resize
-from t2iflow.nodes.memo import until_changed
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import FilmPath, Image, NonNegative, Rate, Size, exact
 
 TIE = 1e-3
 """Seconds by which a picture may be late and still in time: Matroska keeps times in thousandths."""
@@ -221,7 +221,7 @@ def _coloured(path: Path) -> str:
 
     They are those of BT.709, as other players take them; ffmpeg would take all for BT.601.
     """
-    said = STREAM.search(containers.described(path, containers.film(path) or ""))
+    said = STREAM.search(formats.described(path, formats.film(path) or ""))
     if said is None or not said["form"].startswith(("yuv", "nv", "p0")):
         return ""
     tags = re.split("[, ]+", said["tags"] or "")
@@ -232,7 +232,7 @@ def _coloured(path: Path) -> str:
 
 def _squared(path: Path) -> str:
     """ffmpeg's filter that makes the pixels of a film square, as those of DV, DVDs and anamorphic lenses are not."""
-    shape = PIXEL.search(containers.described(path, containers.film(path) or ""))
+    shape = PIXEL.search(formats.described(path, formats.film(path) or ""))
     square = shape is None or shape[1] == shape[2]
     return "" if square else f",scale=clip(round(iw*sar)\\,1\\,{WIDEST}):ih,setsar=1"
 
@@ -257,7 +257,7 @@ def _reading(path: Path, *options: str) -> list[str]:
     """The beginning of an ffmpeg command that reads a film."""
     if not path.is_file():
         raise ValueError(f"there is no file `{path}`")
-    format = containers.film(path)
+    format = formats.film(path)
     if format is None:
-        raise ValueError(f"`{path.name}` is no film; {containers.FILMS} can be read")
-    return containers.reading(path, format, *options)
+        raise ValueError(f"`{path.name}` is no film; {formats.FILMS} can be read")
+    return formats.reading(path, format, *options)

@@ -1,12 +1,12 @@
 """From a recipe to its plan, with all its mistakes at once."""
 
-from t2iflow.pipelines.checks import check
-from t2iflow.pipelines.clocks import set_clocks
-from t2iflow.pipelines.leftovers import without_unfit
-from t2iflow.pipelines.plan import Plan, make_plan
+from t2iflow.pipelines.graph.leftovers import without_unfit
+from t2iflow.pipelines.graph.wiring import wire
+from t2iflow.pipelines.plan.checks import check
+from t2iflow.pipelines.plan.clocks import set_clocks
+from t2iflow.pipelines.plan.plan import Plan, make_plan
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import Recipe
-from t2iflow.pipelines.wiring import wire
+from t2iflow.pipelines.text.recipe import Recipe
 
 
 def compile_recipe(recipe: Recipe, problems: list[Problem]) -> Plan:

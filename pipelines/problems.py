@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from t2iflow.nodes.texts import JOINERS, in_line, shortened
+from t2iflow.nodes.core.texts import JOINERS, in_line, shortened
 
 CODES: Mapping[str, str] = {
     # Text and structure

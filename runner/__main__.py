@@ -1,5 +1,5 @@
 """`python -m t2iflow.runner`, where the console command is not on the path."""
 
-from t2iflow.runner.cli import main
+from t2iflow.runner.cli.main import main
 
 main()

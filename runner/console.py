@@ -15,8 +15,8 @@ import typer
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from t2iflow.nodes.texts import printable
-from t2iflow.nodes.whole import FULL
+from t2iflow.nodes.core.texts import printable
+from t2iflow.nodes.core.whole import FULL
 from t2iflow.runner.exits import FAILED
 
 PLAIN = str.maketrans("▁▂▃▄▅▆▇█━╸╺•→…", "_.-:=+*#-  *>.")

@@ -12,26 +12,27 @@ from typing import Literal
 
 import torch
 
-from t2iflow.nodes.ambient import WHOLE, Part
-from t2iflow.pipelines.plan import Plan
-from t2iflow.pipelines.resolved import overrides, params, resolved, shareable
-from t2iflow.runner import checkpoint, device, faults, lock
-from t2iflow.runner import folder as run_folder
+from t2iflow.nodes.core.ambient import WHOLE, Part
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareable
 from t2iflow.runner.audience import Audience
-from t2iflow.runner.checkpoint import Checkpoint, DamagedError
-from t2iflow.runner.claim import FolderError, claim
+from t2iflow.runner.cli.part import parts
 from t2iflow.runner.events import Ended, Listener, Noted, Started
+from t2iflow.runner.execution import checkpoint, device, faults
+from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError
+from t2iflow.runner.execution.frames import total
+from t2iflow.runner.execution.link import Surroundings
+from t2iflow.runner.execution.loop import Cut, Loop, Stopped
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
-from t2iflow.runner.figures import Stopwatch
-from t2iflow.runner.link import Surroundings
-from t2iflow.runner.log import EventLog, LogFile
-from t2iflow.runner.loop import Cut, Loop, Stopped
-from t2iflow.runner.naming import run_name
-from t2iflow.runner.part import parts
-from t2iflow.runner.provenance import line
-from t2iflow.runner.reel import total
-from t2iflow.runner.report import Report
+from t2iflow.runner.folder import folder as run_folder
+from t2iflow.runner.folder import lock
+from t2iflow.runner.folder.claim import FolderError, claim
+from t2iflow.runner.folder.log import EventLog, LogFile
+from t2iflow.runner.folder.naming import run_name
+from t2iflow.runner.folder.provenance import line
+from t2iflow.runner.report.listener import Report
 from t2iflow.runner.signals import Stop
+from t2iflow.runner.timing.figures import Stopwatch
 
 SAVE_EVERY = 10.0
 """Seconds between checkpoints."""

@@ -14,12 +14,14 @@ import PIL.ImageSequence
 import torch
 from torch import Tensor
 
-from t2iflow.nodes import decoder, video
-from t2iflow.nodes.metadata import FILMED, STILL, read_recipe
-from t2iflow.pipelines.plan import Plan
-from t2iflow.runner import folder, lock, provenance, session
+from t2iflow.nodes import video
+from t2iflow.nodes.pictures import decoder
+from t2iflow.nodes.pictures.metadata import FILMED, STILL, read_recipe
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.runner import session
 from t2iflow.runner.events import Event, Listener, Wrote
 from t2iflow.runner.exits import FAILED, HUNG_UP, OK
+from t2iflow.runner.folder import folder, lock, provenance
 
 UNKNOWN = (
     "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known, and"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes import catalog
-from t2iflow.pipelines import origin
+from t2iflow.nodes.core import catalog
+from t2iflow.pipelines.text import origin
 from tests.mirror import Mirror
 from tests.weights import make
 

@@ -30,10 +30,10 @@ from typing import Any
 import torch
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner import session
-from t2iflow.runner.claim import FolderError
-from t2iflow.runner.folder import MAKING, NotResumableError
+from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.folder.folder import MAKING, NotResumableError
 from tests import needs
 
 INTERVALS = (0.0, 0.05, 10.0)
@@ -41,7 +41,7 @@ OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.trun
 OWN = {"events.jsonl", "lock.yaml", "report.html", "losses.csv"}
 """Files that say when and where a run was."""
 
-SLOW = ["t2iflow.nodes.perceptors.lite", "torch._dynamo", "pytorch_optimizer"]
+SLOW = ["t2iflow.nodes.perceptors.lite.perceptor", "torch._dynamo", "pytorch_optimizer"]
 """What takes long to import, and is imported once for all runs."""
 
 CANVASES = {

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from t2iflow.nodes import catalog
-from t2iflow.nodes.node import Spec
-from t2iflow.nodes.weights import KNOWN
+from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core.node import Spec
+from t2iflow.nodes.weights.records import KNOWN
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read
+from t2iflow.pipelines.text.recipe import read
 
 
 def specs(recipe: str, preset: str | None = None) -> Iterator[tuple[str, Spec]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
 
 DOCS = Path(__file__).parents[1] / "docs"
 

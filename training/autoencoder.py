@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from t2iflow.nodes.precision import native
+from t2iflow.nodes.core.precision import native
 from training.ahead import Ahead
 from training.averaging import Mean
 from training.features import Critic, Features, distance, mistakes, truth

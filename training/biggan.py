@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from t2iflow.nodes.generators.biggan_checkpoint import Layout
-from t2iflow.nodes.perceptors.subjects import Subjects
+from t2iflow.nodes.generators.biggan.checkpoint import Layout
+from t2iflow.nodes.perceptors.lite.subjects import Subjects
 from training.autoencoder import Painted
 from training.pictures import Batch, sized
 from training.things import Thing, things

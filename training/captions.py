@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from t2iflow.nodes.generators.taming import VQGAN
-from t2iflow.nodes.precision import dtype_of
-from t2iflow.nodes.store.obtaining import Weights, obtain
+from t2iflow.nodes.core.precision import dtype_of
+from t2iflow.nodes.generators.vqgan.network import VQGAN
+from t2iflow.nodes.weights.obtaining import Weights, obtain
 from training.evaluate import Silent
 from training.kept import kept
 from training.packages import Kind

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from t2iflow.nodes.generators.taming import nearest
-from t2iflow.nodes.generators.tiny import Bound, Tiny
-from t2iflow.nodes.store.obtaining import obtain
+from t2iflow.nodes.generators.taesd import Bound, Tiny
+from t2iflow.nodes.generators.vqgan.network import nearest
+from t2iflow.nodes.weights.obtaining import obtain
 from training.evaluate import Silent
 from training.kept import kept
 from training.pictures import Pictures

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, models, trainers
 from torch import Tensor, nn
 
-from t2iflow.nodes.generators.bart import JOINED, PADDING, Reader, Sampling, Writer, draw
-from t2iflow.nodes.generators.dalle_mini import SPACE
-from t2iflow.nodes.store.obtaining import Weights
+from t2iflow.nodes.generators.dalle_mini.model import SPACE
+from t2iflow.nodes.generators.dalle_mini.transformer import JOINED, PADDING, Reader, Sampling, Writer, draw
+from t2iflow.nodes.weights.obtaining import Weights
 from training.captions import Captions
 from training.evaluate import Silent
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 
-from t2iflow.nodes.generators.bart import Sampling
-from t2iflow.nodes.generators.dalle import Attention, Dalle, Half, Shape, after_words
+from t2iflow.nodes.generators.dalle_mini.transformer import Sampling
+from t2iflow.nodes.generators.dalle_pytorch.transformer import Attention, Dalle, Half, Shape, after_words
 from training.captions import Captions
 
 SHAPE = Shape(

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes import dvae, taesd, vqgan
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.types import Image
 from training.features import Features, distance
 from training.pictures import whole
 

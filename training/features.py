@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from t2iflow.nodes.perceptors import efficientnet
+from t2iflow.nodes.perceptors.lite import efficientnet
 
 SEEN = (0, 2, 4, 7, 10)
 """Blocks whose outputs are compared: 2, 4, 8, 16 and 16 times smaller than the picture."""

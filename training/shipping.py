@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from t2iflow.nodes.store.finding import beside
-from t2iflow.nodes.weights import ROLES, SMALL
+from t2iflow.nodes.weights.finding import beside
+from t2iflow.nodes.weights.records import ROLES, SMALL
 from training.packages import Package, listed
 
 LIST, LICENCES = SMALL / "weights.json", SMALL / "LICENSES.md"

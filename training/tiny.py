@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from t2iflow.nodes.generators.tiny import Tiny
+from t2iflow.nodes.generators.taesd import Tiny
 from training.autoencoder import Painted
 from training.pictures import Batch
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from t2iflow.nodes.store.filling import fill
+from t2iflow.nodes.weights.checkpoints.filling import fill
 
 BLOCK = re.compile(r"blocks\.group_(\d+)\.block_(\d+)\.res_path\.conv_4\.w")
 FIRST, LAST = "blocks.input.w", "blocks.output.conv.w"

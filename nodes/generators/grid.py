@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from t2iflow.nodes.types import Size
-from t2iflow.nodes.weights import KNOWN
+from t2iflow.nodes.core.types import Size
+from t2iflow.nodes.weights.records import KNOWN
 
 
 def grid(size: Size, factor: int) -> tuple[int, int]:

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Notes
-from t2iflow.nodes.perceptor import Layer, Seen
+from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.perceptors.interface import Layer, Seen
 
 
 class Heard:

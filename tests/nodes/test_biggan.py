@@ -20,13 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2iflow.nodes import biggan, losses
-from t2iflow.nodes.ambient import Notes, Random
-from t2iflow.nodes.catalog import find
-from t2iflow.nodes.generators.biggan import BigGAN
-from t2iflow.nodes.generators.biggan_checkpoint import Layout, Stored
-from t2iflow.nodes.perceptor import Seen, Wanted
-from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.types import Image, Latent
+from t2iflow.nodes.core.ambient import Notes, Random
+from t2iflow.nodes.core.catalog import find
+from t2iflow.nodes.core.types import Image, Latent
+from t2iflow.nodes.generators.biggan.checkpoint import Layout, Stored
+from t2iflow.nodes.generators.biggan.network import BigGAN
+from t2iflow.nodes.perceptors.interface import Seen, Wanted
+from t2iflow.nodes.weights.obtaining import obtain
 from tests.nodes.conftest import Heard
 from tests.weights.biggan import LAYERS, layout, make
 

@@ -3,9 +3,9 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes import canvas, siren
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.catalog import find
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.catalog import find
+from t2iflow.nodes.core.types import Image
 
 CPU = torch.device("cpu")
 SIZES = [(24, 16), (15, 21), (8, 8)]

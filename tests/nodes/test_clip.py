@@ -16,14 +16,14 @@ from safetensors.torch import save_file
 
 from t2iflow.nodes import clip as nodes
 from t2iflow.nodes import losses
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.crops import Crops, whole
-from t2iflow.nodes.node import read_spec
-from t2iflow.nodes.perceptor import Clip, Seen, Wanted
-from t2iflow.nodes.perceptors import checkpoint, sources
-from t2iflow.nodes.perceptors.missing import MissingPackageError, MissingWeightsError
-from t2iflow.nodes.store.content import sha256
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.perceptors.clip import checkpoint, sources
+from t2iflow.nodes.perceptors.interface import Clip, Seen, Wanted
+from t2iflow.nodes.pictures.crops import Crops, whole
+from t2iflow.nodes.weights.content import sha256
 from tests.nodes import checkpoints
 from tests.nodes.conftest import Glance, Heard
 

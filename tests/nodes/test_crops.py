@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes import augment, crops, cutouts
-from t2iflow.nodes.ambient import Random, Share, Tick
-from t2iflow.nodes.crops import Border, Crops
-from t2iflow.nodes.types import Image
+from t2iflow.nodes import augment, cutouts
+from t2iflow.nodes.core.ambient import Random, Share, Tick
+from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.pictures import crops
+from t2iflow.nodes.pictures.crops import Border, Crops
 
 
 def picture(height: int = 48, width: int = 48, number: int = 1) -> Image:

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from t2iflow.nodes import dalle
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.generators import dalle_checkpoint, dalle_text
-from t2iflow.nodes.generators.dalle_checkpoint import Loaded
-from t2iflow.nodes.generators.taming import VQGAN
-from t2iflow.nodes.perceptors.missing import MissingWeightsError
-from t2iflow.nodes.store.obtaining import obtain
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.missing import MissingWeightsError
+from t2iflow.nodes.generators.dalle_pytorch import checkpoint
+from t2iflow.nodes.generators.dalle_pytorch.checkpoint import Loaded
+from t2iflow.nodes.generators.dalle_pytorch.text import tokens
+from t2iflow.nodes.generators.vqgan.network import VQGAN
+from t2iflow.nodes.weights.obtaining import obtain
 from tests.weights import dalle_pytorch, vqgan
 
 from .conftest import Heard
@@ -85,7 +86,7 @@ def both(package: Any, tmp_path: Path, notes: Heard) -> Callable[..., tuple[Any,
 
 
 def loaded(file: Path, notes: Heard) -> Loaded:
-    return dalle_checkpoint.load(obtain(str(file), "dalle-pytorch", notes, roles=("checkpoint",)), CPU, torch.float32)
+    return checkpoint.load(obtain(str(file), "dalle-pytorch", notes, roles=("checkpoint",)), CPU, torch.float32)
 
 
 def logits(ours: Loaded, text: Tensor, codes: Tensor) -> Tensor:
@@ -236,7 +237,7 @@ def test_clip_reads_as_it_always_did(notes: Heard) -> None:
         "it's 42 &amp;amp; déjà-vu 🦊": [585, 568, 275, 273, 261, 25466, 73, 21259, 268, 13230, 6040, 488],
     }
     for text, numbers in known.items():
-        read = dalle_text.tokens(text, 256, 49408, None, notes)
+        read = tokens(text, 256, 49408, None, notes)
         assert read.tolist() == [numbers + [0] * (256 - len(numbers))]
     assert not notes.warned
 
@@ -255,7 +256,7 @@ def test_clip_reads_as_open_clip_has_it(notes: Heard) -> None:
     spec.loader.exec_module(module)
     for text in ("don't THEY'LL x1y22 ...", "ñandú 東京の夜 \u00a0 é ß", "‘so’ “it” goes", "", "&lt;b&gt;", "a\tb\n"):
         numbers = module.SimpleTokenizer().encode(text)
-        assert dalle_text.tokens(text, 40, 49408, None, notes).tolist() == [numbers + [0] * (40 - len(numbers))]
+        assert tokens(text, 40, 49408, None, notes).tolist() == [numbers + [0] * (40 - len(numbers))]
 
 
 def test_words_that_do_not_fit_are_named(tmp_path: Path, notes: Heard) -> None:
@@ -373,6 +374,6 @@ def replace_vae(file: Path, tensors: dict[str, Tensor]) -> None:
 
 def test_the_likeliest_codes_are_those_that_the_package_found_once(tmp_path: Path, notes: Heard) -> None:
     transformer = loaded(dalle_pytorch.make(tmp_path, depth=4), notes).transformer
-    text = dalle_text.tokens("a fox", 16, 49408, None, notes)
+    text = tokens("a fox", 16, 49408, None, notes)
     (codes,) = transformer.draw(text, torch.rand(1, 16), batch=1, most=1, temperature=1.0, condition=1.0)
     assert codes.flatten().tolist() == GOLD

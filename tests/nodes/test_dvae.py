@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Random
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.node import Finishes, Remembers, Repaints
+from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.dvae import Canvas, gumbel, laplace
+from t2iflow.nodes.generators.codes import drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, mixed
-from t2iflow.nodes.generators.sampling import drawn
-from t2iflow.nodes.node import Finishes, Remembers, Repaints
-from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.weights.obtaining import obtain
 from tests.weights import dvae
 
 from .conftest import Heard

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Notes, Random, Tick
 from t2iflow.nodes.canvas import fitted
-from t2iflow.nodes.catalog import every_node
-from t2iflow.nodes.motion import Affine, Deep
-from t2iflow.nodes.node import Finishes, Moves, Remembers, Settles
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.core.ambient import Notes, Random, Tick
+from t2iflow.nodes.core.catalog import every_node
+from t2iflow.nodes.core.node import Finishes, Moves, Remembers, Settles
+from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.pictures.motion import Affine, Deep
 
 from .conftest import Heard
 

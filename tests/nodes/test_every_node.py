@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from PIL import Image as pictures
 from torch import Tensor
 
-from t2iflow.nodes.ambient import Folder, Notes, Part, Random, Share, Tick
-from t2iflow.nodes.catalog import every_node
-from t2iflow.nodes.crops import Crops, whole
-from t2iflow.nodes.motion import Affine, Motion
-from t2iflow.nodes.node import Closes, kind_name
-from t2iflow.nodes.perceptor import Clip, Layer, Seen, Wanted
-from t2iflow.nodes.types import File, Image, Labels, Latent, Loss, Mask, Scores
+from t2iflow.nodes.core.ambient import Folder, Notes, Part, Random, Share, Tick
+from t2iflow.nodes.core.catalog import every_node
+from t2iflow.nodes.core.node import Closes, kind_name
+from t2iflow.nodes.core.types import File, Image, Labels, Latent, Loss, Mask, Scores
+from t2iflow.nodes.perceptors.interface import Clip, Layer, Seen, Wanted
+from t2iflow.nodes.pictures.crops import Crops, whole
+from t2iflow.nodes.pictures.motion import Affine, Motion
 from tests.weights import biggan, dalle_mini, dalle_pytorch, dvae, taesd, vqgan
 
 from .conftest import RunFolder

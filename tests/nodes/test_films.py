@@ -18,14 +18,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from t2iflow.nodes import metadata, output
-from t2iflow.nodes.ambient import Part
-from t2iflow.nodes.metadata import CARRIERS
-from t2iflow.nodes.node import read_spec
-from t2iflow.nodes.types import Image
+from t2iflow.nodes import output
+from t2iflow.nodes.core.ambient import Part
+from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.pictures import metadata
+from t2iflow.nodes.pictures.metadata import CARRIERS
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.text.recipe import read_text
 from tests.nodes.conftest import Heard, RunFolder
 
 RECIPE = 't2iflow: 1\ntitle: Ein Fuchs = 狐; #1 \\ "x"\n\nnodes:\n  a: {use: x.y}\n'

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from t2iflow.nodes import images
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.types import Image, Mask
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.types import Image, Mask
 
 CPU = torch.device("cpu")
 

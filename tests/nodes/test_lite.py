@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes import clip
-from t2iflow.nodes.perceptor import Clip, Seen
-from t2iflow.nodes.perceptors import colours, efficientnet, subjects
+from t2iflow.nodes.perceptors.interface import Clip, Seen
 from t2iflow.nodes.perceptors.languages import MANY, foreign
-from t2iflow.nodes.perceptors.lite import Lite
-from t2iflow.nodes.perceptors.minilm import MiniLM, model_folder
-from t2iflow.nodes.perceptors.subjects import Subjects
+from t2iflow.nodes.perceptors.lite import colours, efficientnet, subjects
+from t2iflow.nodes.perceptors.lite.minilm import MiniLM, model_folder
+from t2iflow.nodes.perceptors.lite.perceptor import Lite
+from t2iflow.nodes.perceptors.lite.subjects import Subjects
 
 from .conftest import Heard
 

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes import losses
-from t2iflow.nodes.perceptor import Layer, Seen, Wanted
-from t2iflow.nodes.types import Image, Loss, Mask
+from t2iflow.nodes.core.types import Image, Loss, Mask
+from t2iflow.nodes.perceptors.interface import Layer, Seen, Wanted
 
 Judge = Callable[[Seen, Wanted], Loss]
 CHANCE = torch.Generator().manual_seed(0)

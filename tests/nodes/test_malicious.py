@@ -20,11 +20,11 @@ import pytest
 import torch
 from torch import nn
 
-from t2iflow.nodes.perceptors import checkpoint
-from t2iflow.nodes.perceptors.missing import MissingWeightsError
-from t2iflow.nodes.store import pickles
-from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.store.tensors import read
+from t2iflow.nodes.core.missing import MissingWeightsError
+from t2iflow.nodes.perceptors.clip import checkpoint
+from t2iflow.nodes.weights.checkpoints import pickles
+from t2iflow.nodes.weights.checkpoints.tensors import read
+from t2iflow.nodes.weights.obtaining import obtain
 from tests.nodes import checkpoints
 from tests.nodes.conftest import Heard
 

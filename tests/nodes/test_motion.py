@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.motion import Affine, Blended, Deep, Motion, Still
-from t2iflow.nodes.sampling import grid, reach
+from t2iflow.nodes.pictures.motion import Affine, Blended, Deep, Motion, Still
+from t2iflow.nodes.pictures.resampling import grid, reach
 
 SIZE = 160, 120
 DOTS = [(-0.25, -0.2), (0.3, 0.15), (-0.1, 0.3), (0.05, -0.05)]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from t2iflow.nodes import optimizers
-from t2iflow.nodes.types import Image, Loss
+from t2iflow.nodes.core.types import Image, Loss
 
 IMAGE, LOSS = Image(torch.zeros(1, 3, 2, 2)), Loss(torch.zeros(()))
 

@@ -15,9 +15,10 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from t2iflow.nodes import metadata, output
-from t2iflow.nodes.node import read_spec
-from t2iflow.nodes.types import Image, Labels
+from t2iflow.nodes import output
+from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.core.types import Image, Labels
+from t2iflow.nodes.pictures import metadata
 from tests.nodes.conftest import Heard, RunFolder
 
 RECIPE = 't2iflow: 1\ntitle: Ein Fuchs = 狐; #1 \\ "x"\n\nnodes:\n  a: {use: x.y}\n'

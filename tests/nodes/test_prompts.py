@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from t2iflow.nodes.prompts import MOST, Phrase, doubt, read_prompt, reading, single
+from t2iflow.nodes.core.prompts import MOST, Phrase, doubt, read_prompt, reading, single
 from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import read, read_text
-from t2iflow.pipelines.wiring import wire
+from t2iflow.pipelines.text.recipe import read, read_text
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes import clip
-from t2iflow.nodes.ambient import Notes, Tick
-from t2iflow.nodes.node import read_spec
-from t2iflow.nodes.perceptor import Wanted
+from t2iflow.nodes.core.ambient import Notes, Tick
+from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.perceptors.interface import Wanted
 from tests.nodes.conftest import Glance, Heard
 
 SCENES = ["a forest", "a village", "the sea"]

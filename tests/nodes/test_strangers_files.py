@@ -12,10 +12,12 @@ import pytest
 import torch
 from PIL.PngImagePlugin import PngInfo
 
-from t2iflow.nodes import images, pictures, sound, video
-from t2iflow.nodes.ambient import Tick
-from t2iflow.nodes.metadata import ffmpeg
-from t2iflow.nodes.types import exact
+from t2iflow.nodes import images, video
+from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.core.types import exact
+from t2iflow.nodes.film import sound
+from t2iflow.nodes.pictures import codec
+from t2iflow.nodes.pictures.metadata import ffmpeg
 from tests.nodes.conftest import Heard
 
 CPU = torch.device("cpu")
@@ -35,7 +37,7 @@ def test_pictures_of_every_common_kind_are_read(suffix: str, tmp_path: Path) -> 
         pytest.skip("this Pillow reads no AVIF")
     PICTURE.save(tmp_path / f"a.{suffix}", **({"sizes": [(32, 24)]} if suffix == "ico" else {}))
     image = images.load(CPU, file=str(tmp_path / f"a.{suffix}"), size=(32, 24))
-    wanted = pictures.to_tensor(PICTURE)
+    wanted = codec.to_tensor(PICTURE)
     assert (image - wanted).abs().mean() < (0.05 if suffix == "gif" else 0.015)
 
 
@@ -87,7 +89,7 @@ def test_floats_beyond_white_are_refused_with_what_to_do(tmp_path: Path) -> None
 def test_an_opaque_mask_is_its_brightness(tmp_path: Path) -> None:
     for mode in ("RGBA", "LA"):
         GREY.convert(mode).save(tmp_path / "a.png")
-        assert torch.allclose(images.mask(CPU, file=str(tmp_path / "a.png")), pictures.to_tensor(GREY), atol=0.005)
+        assert torch.allclose(images.mask(CPU, file=str(tmp_path / "a.png")), codec.to_tensor(GREY), atol=0.005)
 
 
 def test_texts_and_profiles_of_any_length_are_passed_over(tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_texts_and_profiles_of_any_length_are_passed_over(tmp_path: Path) -> Non
     long.add_itxt("b", "x" * 3_000_000, zip=True)
     PICTURE.save(tmp_path / "a.png", pnginfo=long, icc_profile=bytes(5_000_000))
     image = images.load(CPU, file=str(tmp_path / "a.png"))
-    assert torch.equal(image, pictures.to_tensor(PICTURE))
+    assert torch.equal(image, codec.to_tensor(PICTURE))
 
 
 @pytest.mark.parametrize(("suffix", "away"), [("jpg", 0.02), ("png", 0.005), ("tif", 0.005)])
@@ -105,9 +107,9 @@ def test_a_large_picture_is_shrunk_while_it_is_read(suffix: str, away: float, tm
     exif[0x0112] = 6  # lies on its side: turn it clockwise
     large = PICTURE.resize((1600, 1200), PIL.Image.Resampling.BICUBIC)
     large.save(tmp_path / f"a.{suffix}", exif=exif)
-    assert max(pictures.read(str(tmp_path / f"a.{suffix}"), (24, 32)).size) <= 200
+    assert max(codec.read(str(tmp_path / f"a.{suffix}"), (24, 32)).size) <= 200
     image = images.load(CPU, file=str(tmp_path / f"a.{suffix}"), size=(24, 32))
-    wanted = pictures.to_tensor(PICTURE.transpose(PIL.Image.Transpose.ROTATE_270))
+    wanted = codec.to_tensor(PICTURE.transpose(PIL.Image.Transpose.ROTATE_270))
     assert (image - wanted).abs().mean() < away
 
 
@@ -221,7 +223,7 @@ def test_sounds_of_any_rate_and_channels_are_heard(rate: int, channels: int, tmp
     assert curve[20].argmax() == 4  # 440 Hz
 
 
-LOOKS = {"picture": pictures.look, "film": video.look, "sound": sound.look}
+LOOKS = {"picture": codec.look, "film": video.look, "sound": sound.look}
 
 
 @pytest.mark.parametrize("kind", LOOKS)

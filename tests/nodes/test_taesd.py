@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2iflow.nodes import losses, taesd
-from t2iflow.nodes.ambient import Random, Share
 from t2iflow.nodes.augment import gentle
 from t2iflow.nodes.clip import look, model, text
+from t2iflow.nodes.core.ambient import Random, Share
+from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.cutouts import mixed
-from t2iflow.nodes.generators.tiny import Tiny
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.generators.taesd import Tiny
 from tests.nodes.conftest import Heard
 from tests.weights import taesd as weights
 

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from t2iflow.nodes.store.filling import fill
-from t2iflow.nodes.store.obtaining import Weights, obtain
-from t2iflow.nodes.store.tensors import read
+from t2iflow.nodes.weights.checkpoints.filling import fill
+from t2iflow.nodes.weights.checkpoints.tensors import read
+from t2iflow.nodes.weights.obtaining import Weights, obtain
 from tests.nodes import checkpoints
 from tests.nodes.conftest import Heard
 

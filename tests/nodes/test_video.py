@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes import images, video
-from t2iflow.nodes.ambient import Tick
-from t2iflow.nodes.metadata import ffmpeg
+from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.pictures.metadata import ffmpeg
 from tests.nodes.conftest import Heard
 
 Made = Callable[..., Path]

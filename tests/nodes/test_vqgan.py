@@ -16,18 +16,18 @@ from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
 
 from t2iflow.nodes import losses, vqgan
-from t2iflow.nodes.ambient import Random
-from t2iflow.nodes.catalog import find
-from t2iflow.nodes.generators import sampling
-from t2iflow.nodes.generators.cutting import cut
-from t2iflow.nodes.generators.taming import Layout, Painter, Reader, nearest
-from t2iflow.nodes.types import Image, Latent
+from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.catalog import find
+from t2iflow.nodes.core.types import Image, Latent
+from t2iflow.nodes.generators import codes
+from t2iflow.nodes.generators.clamp import cut
+from t2iflow.nodes.generators.vqgan.network import Layout, Painter, Reader, nearest
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.runner import checkpoint
+from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.events import Event, Fitted
-from t2iflow.runner.link import Surroundings
-from t2iflow.runner.loop import Loop, Stopped
+from t2iflow.runner.execution import checkpoint
+from t2iflow.runner.execution.link import Surroundings
+from t2iflow.runner.execution.loop import Loop, Stopped
 from tests.weights import vqgan as files
 
 from .conftest import Heard, RunFolder
@@ -201,13 +201,13 @@ def test_codes_are_drawn_as_often_as_they_are_likely(make: Make) -> None:
     with torch.no_grad():
         logits.copy_(torch.full((64,), -100.0).index_fill(0, torch.tensor([0, 7, 63]), 0))
         logits[:, 7] = 1.0
-    drawn = sampling.drawn(logits.detach().softmax(1), chance())
+    drawn = codes.drawn(logits.detach().softmax(1), chance())
     shares = torch.bincount(drawn, minlength=64) / len(drawn)
     expected = logits[0].softmax(0).detach()
     assert torch.equal(shares > 0, expected > 1e-6)
     torch.testing.assert_close(shares, expected, atol=0.02, rtol=0)
-    assert torch.equal(drawn, sampling.drawn(logits.detach().softmax(1), chance()))
-    assert not torch.equal(drawn, sampling.drawn(logits.detach().softmax(1), chance(1)))
+    assert torch.equal(drawn, codes.drawn(logits.detach().softmax(1), chance()))
+    assert not torch.equal(drawn, codes.drawn(logits.detach().softmax(1), chance(1)))
 
 
 @pytest.mark.parametrize(("lowest", "expected"), [(True, 1), (False, 2)])
@@ -217,7 +217,7 @@ def test_codes_without_a_chance_are_not_drawn_at_either_end(lowest: bool, expect
             return torch.full(shape, low if lowest else high)
 
     likely = torch.tensor([[0.0, 0.5, 0.5, 0.0]]).repeat(3, 1)
-    assert sampling.drawn(likely, Edge(0)).tolist() == [expected] * 3
+    assert codes.drawn(likely, Edge(0)).tolist() == [expected] * 3
 
 
 def test_soft_codes_are_mixed_by_their_likelihoods_the_less_the_lower_the_temperature(

@@ -14,10 +14,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from t2iflow.nodes.perceptors.missing import MissingWeightsError
-from t2iflow.nodes.store import adding, download, finding, places
-from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.weights import KNOWN, ROLES
+from t2iflow.nodes.core.missing import MissingWeightsError
+from t2iflow.nodes.weights import adding, download, finding, places
+from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.records import KNOWN, ROLES
 from tests.mirror import Mirror, busy, cut, forever, half, late, page, short, slow, whole
 from tests.nodes.conftest import Heard
 

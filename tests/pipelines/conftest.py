@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import Recipe, read
+from t2iflow.pipelines.text.recipe import Recipe, read
 
 HEAD = "t2iflow: 1\n"
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from t2iflow.nodes import catalog
-from t2iflow.nodes.node import Setting
-from t2iflow.pipelines.allowed import describe, example, refusal
+from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.graph.allowed import describe, example, refusal
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.pipelines.references import plain
-from t2iflow.pipelines.source import parse
+from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.recipe import read_text
+from t2iflow.pipelines.text.yaml_reader import parse
 from tests.runner.conftest import COPY
 
 SETTINGS = {f"{spec.name}.{name}": one for spec in catalog.every_node() for name, one in spec.settings.items()}

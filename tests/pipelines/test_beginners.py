@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines import reference
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.show import node_pages
+from t2iflow.pipelines.text.recipe import read_text
 
 CANVAS, STILL = "  canvas: {use: canvas.pixels, size: [32, 32]}\n", "  still: {use: output.image, image: $canvas}\n"
 
@@ -51,4 +51,4 @@ def test_a_mistake_is_told_where_it_is_and_what_to_write(text: str, line: int, w
 )
 def test_both_parts_of_a_nodes_name_count(wrong: str, right: str) -> None:
     with pytest.raises(LookupError, match=rf"did you mean `{right}`\?"):
-        reference.about(wrong)
+        node_pages.about(wrong)

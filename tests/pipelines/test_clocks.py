@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.graph.schedule import Keyframes
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
-from t2iflow.pipelines.recipe import read
-from t2iflow.pipelines.schedule import Keyframes
+from t2iflow.pipelines.text.recipe import read
 
 FILM = """
 t2iflow: 1

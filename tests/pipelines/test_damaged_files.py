@@ -12,11 +12,11 @@ from pathlib import Path
 
 import PIL.Image
 
-from t2iflow.nodes.metadata import ffmpeg
+from t2iflow.nodes.pictures.metadata import ffmpeg
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.origin import HERE
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.text.origin import HERE
+from t2iflow.pipelines.text.recipe import read_text
 
 PICTURES = ("png", "jpg", "webp", "gif", "bmp", "tif", "ppm", "tga", "ico")
 FILMS = ("mp4", "webm", "avi", "mkv", "ts")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes.types import exact
+from t2iflow.nodes.core.types import exact
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.draft import overrides
-from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problem
-from t2iflow.pipelines.recipe import Recipe, read, shipped_recipes
+from t2iflow.pipelines.show.draft import overrides
+from t2iflow.pipelines.text.recipe import Recipe, read, shipped_recipes
 
 Made = Callable[..., Recipe]
 

@@ -7,11 +7,11 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from t2iflow.pipelines import draw
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.layout import GAP, arrange
-from t2iflow.pipelines.plan import Plan
-from t2iflow.pipelines.recipe import Recipe, read, shipped_recipes
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show import draw
+from t2iflow.pipelines.show.layout import GAP, arrange
+from t2iflow.pipelines.text.recipe import Recipe, read, shipped_recipes
 
 TWO_STAGES = """
 title: '<b>&"quotes"'

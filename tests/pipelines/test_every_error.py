@@ -7,7 +7,7 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import CODES, Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read
+from t2iflow.pipelines.text.recipe import read
 from tests import golden
 
 HEAD = "t2iflow: 1\ntitle: Wrong\nnodes:\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes.perceptors import sources
+from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.text.recipe import read_text
 
 HEAD = """t2iflow: 1
 nodes:
@@ -126,7 +126,7 @@ def test_perceptors_that_nobody_publishes_are_refused(model: str, words: str) ->
 def test_published_perceptors_are_known_without_open_clip() -> None:
     assert faults(model="ViT-B-32:laion2b_s34b_b79k") == []
     code = (
-        "import sys\nsys.modules['torchvision'] = None\nfrom t2iflow.nodes.perceptors import sources\n"
+        "import sys\nsys.modules['torchvision'] = None\nfrom t2iflow.nodes.perceptors.clip import sources\n"
         "sources.check_published('ViT-B-32:laion2b_s34b_b79k', None)\nassert 'open_clip' not in sys.modules\n"
         "try: sources.check_published('ViT-B-32:x', None)\nexcept ValueError: sys.exit(7)\n"
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes import paths
+from t2iflow.nodes.core import paths
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read
-from t2iflow.pipelines.source import MAX_BYTES
+from t2iflow.pipelines.text.recipe import read
+from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
 
 HEAD = b"t2iflow: 1\n"
 
@@ -118,5 +118,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest
 
 
 def test_reading_a_recipe_needs_no_torch() -> None:
-    code = "import sys; from t2iflow.pipelines.recipe import read; read('hello'); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from t2iflow.pipelines.text.recipe import read; read('hello'); assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from t2iflow.pipelines.keyframes import is_keyframes, read_keyframes
+from t2iflow.pipelines.graph.keyframes import is_keyframes, read_keyframes
+from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.problems import Problem
-from t2iflow.pipelines.schedule import Keyframes
-from t2iflow.pipelines.source import Located, parse
+from t2iflow.pipelines.text.yaml_reader import Located, parse
 
 
 def plain(value: Located) -> Any:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines import draw
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.pipelines.resolved import resolved
+from t2iflow.pipelines.show import draw
+from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.recipe import read_text
 
 HEAD = "t2iflow: 1\nnodes:\n  n0: {use: canvas.pixels, size: [8, 8]}\n"
 CLIP = "  clip: {use: clip.model}\n  w0: {use: clip.text, clip: $clip, prompt: a fox}\n"

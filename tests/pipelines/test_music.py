@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.music import Music, is_music, read_music
-from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.graph.music import Music, is_music, read_music
+from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read, read_text
-from t2iflow.pipelines.resolved import resolved
-from t2iflow.pipelines.schedule import Schedule
-from t2iflow.pipelines.source import parse
-from t2iflow.runner.schedules import rows
+from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.recipe import read, read_text
+from t2iflow.pipelines.text.yaml_reader import parse
+from t2iflow.runner.preview.schedules import rows
 
 RATE = 16_000
 SECONDS = 6

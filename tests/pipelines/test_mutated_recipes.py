@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines import draw
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read_text, shipped_recipes
-from t2iflow.pipelines.resolved import resolved
+from t2iflow.pipelines.show import draw
+from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.recipe import read_text, shipped_recipes
 from tests.pipelines.mutations import mutated, overrides
 from tests.pipelines.test_every_error import WRONG
 from tests.runner.conftest import COPY

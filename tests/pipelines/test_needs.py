@@ -5,15 +5,15 @@ import sys
 
 import pytest
 
-from t2iflow.nodes.perceptors import sizes, sources
+from t2iflow.nodes.perceptors.clip import sizes, sources
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.needs import needs, offer
-from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.pipelines.show.needs import needs, offer
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_what_is_read_from_the_text_is_what_the_plan_needs(name: str) -> None:
-    from t2iflow.nodes.weights import KNOWN
+    from t2iflow.nodes.weights.records import KNOWN
 
     for preset in (None, *read(name).presets):
         recipe = read(name, presets=[preset] if preset else [])
@@ -46,5 +46,5 @@ def test_of_every_clip_of_openais_it_is_known_how_large_it_is() -> None:
 
 
 def test_recipes_are_listed_without_importing_torch() -> None:
-    code = "import sys, t2iflow.pipelines.needs as n; n.offer('vqgan-clip'); sys.exit('torch' in sys.modules)"
+    code = "import sys, t2iflow.pipelines.show.needs as n; n.offer('vqgan-clip'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,11 +7,11 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from t2iflow.pipelines import origin
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read
+from t2iflow.pipelines.text import origin
+from t2iflow.pipelines.text.recipe import read
 
 RECIPE = """t2iflow: 1
 params: {{size: {size}, steps: {steps}, photo: {photo}, story: {story}, model: {model}}}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.pipelines.schedule import Keyframes
+from t2iflow.pipelines.text.recipe import read_text
 from tests.runner.conftest import COPY
 
 FILM = COPY.replace("film: ", "zoom: {use: camera.zoom, image: $fit, frames: 60, scale: SCALE}\n  film: ").replace(

@@ -3,9 +3,9 @@
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.origin import HERE
 from t2iflow.pipelines.problems import Problem, RecipeError
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.text.origin import HERE
+from t2iflow.pipelines.text.recipe import read_text
 
 RECIPE = """t2iflow: 1
 nodes:

@@ -7,12 +7,12 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from t2iflow.nodes import containers
+from t2iflow.nodes.film import formats
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read, read_text
-from t2iflow.pipelines.resolved import resolved
+from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.recipe import read, read_text
 
 FILM = "{{use: video.frames, file: {}, size: [16, 12]}}"
 STORY = "{{use: clip.story, clip: $clip, file: {}}}"
@@ -216,5 +216,5 @@ SIGNS = {
 def test_films_and_sounds_are_known_by_how_they_begin(format: str | None, tmp_path: Path) -> None:
     for head in SIGNS[format]:
         (tmp_path / "file").write_bytes(head)
-        assert containers.sound(tmp_path / "file") == format
-        assert containers.film(tmp_path / "file") == (None if format in containers.HEARD else format)
+        assert formats.sound(tmp_path / "file") == format
+        assert formats.film(tmp_path / "file") == (None if format in formats.HEARD else format)

@@ -3,8 +3,8 @@
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
-from t2iflow.pipelines.recipe import read, read_text, shipped_recipes
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.text.recipe import read, read_text, shipped_recipes
 from tests import golden
 
 

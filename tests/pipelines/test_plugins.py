@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes import catalog
+from t2iflow.nodes.core import catalog
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import RecipeError, render
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.text.recipe import read_text
 
 RECIPE = """t2iflow: 1
 title: With a guest
@@ -20,8 +20,8 @@ nodes:
 NODES = '''
 import os
 import torch
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Fraction, Image
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Fraction, Image
 
 @node
 def grey(*, level: Fraction = 0.5) -> Image:

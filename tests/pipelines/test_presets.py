@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problem
-from t2iflow.pipelines.recipe import Recipe, read, shipped_recipes
-from t2iflow.pipelines.references import plain
+from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.recipe import Recipe, read, shipped_recipes
 
 Made = Callable[..., Recipe]
 

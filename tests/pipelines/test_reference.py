@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes.catalog import every_node
-from t2iflow.pipelines import reference
+from t2iflow.nodes.core.catalog import every_node
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import CODES, RecipeError
-from t2iflow.pipelines.recipe import Recipe, read_text
+from t2iflow.pipelines.show import node_pages
+from t2iflow.pipelines.text.recipe import Recipe, read_text
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = runpy.run_path(str(DOCS / "make.py"))["pages"]
@@ -28,13 +28,13 @@ def test_the_page_of_errors_has_every_code() -> None:
 
 
 def test_the_listing_has_every_node_with_its_first_sentence() -> None:
-    told = " ".join(reference.listing().split())
+    told = " ".join(node_pages.listing().split())
     for spec in every_node():
         assert f"{spec.name} {' '.join(spec.about.split())}" in told
 
 
 def test_a_node_is_told_with_its_ports_settings_and_outputs() -> None:
-    told = reference.about("cutouts.square")
+    told = node_pages.about("cutouts.square")
     assert re.search(r"^  image +Image$", told, re.MULTILINE)
     assert re.search(r"^  count +a whole number from 1 to 1000000 +default 32, may be keyframed$", told, re.MULTILINE)
     assert re.search(r"^outputs:\n  .*Crops$", told, re.MULTILINE)
@@ -42,18 +42,18 @@ def test_a_node_is_told_with_its_ports_settings_and_outputs() -> None:
 
 
 def test_what_is_read_once_can_not_be_keyframed() -> None:
-    told = reference.about("canvas.pixels")
+    told = node_pages.about("canvas.pixels")
     assert re.search(r"^  init +Image +may be left out, read once$", told, re.MULTILINE)
     assert re.search(r"^  size .* default \[224, 224\]$", told, re.MULTILINE)
-    assert re.search(r"^  file +a text +required$", reference.about("images.load"), re.MULTILINE)
+    assert re.search(r"^  file +a text +required$", node_pages.about("images.load"), re.MULTILINE)
 
 
 def test_several_outputs_are_told_by_name() -> None:
-    assert re.search(r"^  images +Image\n  scores +Scores$", reference.about("clip.rank"), re.MULTILINE)
+    assert re.search(r"^  images +Image\n  scores +Scores$", node_pages.about("clip.rank"), re.MULTILINE)
 
 
 def test_a_family_is_told_by_its_nodes() -> None:
-    told = reference.about("cutouts")
+    told = node_pages.about("cutouts")
     assert "cutouts.square" in told
     assert "canvas.pixels" not in told
 
@@ -63,21 +63,21 @@ def test_a_family_is_told_by_its_nodes() -> None:
 )
 def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(name: str, near: str) -> None:
     with pytest.raises(LookupError, match=f"did you mean `{near}`"):
-        reference.about(name)
+        node_pages.about(name)
 
 
 def test_a_broken_package_is_named(plugin: Callable[[str], None]) -> None:
     plugin("import a_module_that_is_not_there")
-    assert re.search("^mine: broken: .*a_module_that_is_not_there", reference.listing(), re.MULTILINE)
+    assert re.search("^mine: broken: .*a_module_that_is_not_there", node_pages.listing(), re.MULTILINE)
     with pytest.raises(LookupError, match="a_module_that_is_not_there"):
-        reference.about("mine.tint")
+        node_pages.about("mine.tint")
 
 
 def test_the_page_of_nodes_leaves_other_packages_out(plugin: Callable[[str], None]) -> None:
-    before = reference.markdown()
+    before = node_pages.markdown()
     plugin(_block("python", "def tint"))
-    assert "mine.tint" in reference.listing()
-    assert reference.markdown() == before
+    assert "mine.tint" in node_pages.listing()
+    assert node_pages.markdown() == before
 
 
 def test_the_recipe_of_the_guide_and_its_preset_compile() -> None:
@@ -90,7 +90,7 @@ def test_the_recipe_of_the_guide_and_its_preset_compile() -> None:
 
 def test_the_node_of_the_guide_is_one(plugin: Callable[[str], None]) -> None:
     plugin(_block("python", "def tint"))
-    assert re.search(r"^  red +a number from 0 to 1 +default 0.5", reference.about("mine.tint"), re.MULTILINE)
+    assert re.search(r"^  red +a number from 0 to 1 +default 0.5", node_pages.about("mine.tint"), re.MULTILINE)
 
 
 def _block(language: str, with_text: str) -> str:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from t2iflow.nodes.catalog import every_node
-from t2iflow.pipelines import structure
-from t2iflow.pipelines.recipe import shipped_recipes
-from t2iflow.pipelines.schema import recipe_schema
-from t2iflow.pipelines.source import Located, parse
+from t2iflow.nodes.core.catalog import every_node
+from t2iflow.pipelines.show.json_schema import recipe_schema
+from t2iflow.pipelines.text import form
+from t2iflow.pipelines.text.recipe import shipped_recipes
+from t2iflow.pipelines.text.yaml_reader import Located, parse
 
 NODES = """
   clip:   {use: clip.model}
@@ -105,4 +105,4 @@ def test_every_node_and_every_input_is_known(schema: Draft202012Validator) -> No
         properties = definitions[spec.name]["properties"]
         assert set(properties) == {"use", "every", *spec.ports, *spec.settings}
         assert all(properties[name]["default"] is not ... for name, s in spec.settings.items() if not s.required)
-    assert set(schema.schema["properties"]) == set(structure.WORDS)
+    assert set(schema.schema["properties"]) == set(form.WORDS)

@@ -6,8 +6,8 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem
-from t2iflow.pipelines.recipe import Recipe, read
-from t2iflow.pipelines.resolved import resolved
+from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.recipe import Recipe, read
 
 Made, Faults = Callable[..., Recipe], Callable[..., list[Problem]]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from t2iflow.pipelines.problems import Place, Problem, RecipeError
-from t2iflow.pipelines.source import Located, parse
+from t2iflow.pipelines.text.yaml_reader import Located, parse
 
 
 def plain(value: Located) -> Any:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from t2iflow.runner import figures
-from t2iflow.runner.cli import app
+from t2iflow.runner.cli.main import app
+from t2iflow.runner.timing import figures
 
 torch.set_num_threads(1)  # as the runs in processes of their own, or the bytes would differ
 

@@ -10,8 +10,8 @@ Plugin = Callable[[str], None]
 
 HEAD = """
 import torch
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Image, Loss
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Image, Loss
 
 """
 FUNCTION = HEAD + (

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from t2iflow.nodes import catalog
-from t2iflow.nodes.names import our_nodes
-from t2iflow.pipelines import reference
-from t2iflow.runner import completion
-from t2iflow.runner.cli import app
+from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core.names import our_nodes
+from t2iflow.pipelines.show import node_pages
+from t2iflow.runner.cli import completion
+from t2iflow.runner.cli.main import app
 from tests.runner.conftest import COPY, Command
 
 PARAMS = COPY.replace("rate: 0.05", "rate: $learning_rate").replace(
@@ -200,11 +200,11 @@ def test_a_kind_is_explained_with_the_nodes_that_make_it(kind: str) -> None:
     told = call("nodes", kind)
     assert told.exit_code == 0
     assert "made by: " in told.stdout
-    assert f"| {kind} | " in reference.markdown()
+    assert f"| {kind} | " in node_pages.markdown()
 
 
 def test_every_kind_says_what_it_is() -> None:
-    table = reference.markdown().partition("## kinds")[2].partition("\n## ")[0]
+    table = node_pages.markdown().partition("## kinds")[2].partition("\n## ")[0]
     rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("|")][2:]
     assert len(rows) >= 10
     assert all(said.strip() for _, said in rows)
@@ -213,7 +213,7 @@ def test_every_kind_says_what_it_is() -> None:
 @pytest.mark.parametrize("kind", ["Tensor", "Tensor | None", "dict[str, Tensor]"])
 def test_a_kind_that_nobody_described_is_listed_all_the_same(plugin: Callable[[str], None], kind: str) -> None:
     plugin(
-        "from torch import Tensor\nfrom t2iflow.nodes.node import node\n\n"
+        "from torch import Tensor\nfrom t2iflow.nodes.core.node import node\n\n"
         f'@node\ndef odd(*, size: int = 3) -> {kind}:\n    """Be odd."""\n    return None\n'
     )
     told = call("nodes")

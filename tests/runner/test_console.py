@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.runner.cli import main
+from t2iflow.runner.cli.main import main
 from t2iflow.runner.console import Console
 from tests.runner.conftest import COPY, Command
 

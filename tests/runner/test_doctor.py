@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes.perceptors import efficientnet
-from t2iflow.runner import doctor
-from t2iflow.runner.doctor import Finding, examine, imports
+from t2iflow.nodes.perceptors.lite import efficientnet
+from t2iflow.runner.cli import doctor
+from t2iflow.runner.cli.doctor import Finding, examine, imports
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.runner import estimate, figures
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.events import Ended, Filmed, Fitting, Started, Stepped
-from t2iflow.runner.figures import Stopwatch
+from t2iflow.runner.preview import estimate
+from t2iflow.runner.timing import figures
+from t2iflow.runner.timing.figures import Stopwatch
 from tests.runner.conftest import COPY, Command
 
 CPU = torch.device("cpu")

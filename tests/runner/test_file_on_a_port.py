@@ -7,8 +7,8 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.pipelines.recipe import read
-from t2iflow.pipelines.resolved import resolved
+from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.recipe import read
 from tests.runner.conftest import Command
 
 RECIPE = """

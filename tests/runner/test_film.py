@@ -13,9 +13,9 @@ import torch
 from PIL import Image as pictures
 from torch import Tensor
 
-from t2iflow.nodes.motion import Affine
-from t2iflow.nodes.pictures import to_tensor
-from t2iflow.nodes.sampling import grid
+from t2iflow.nodes.pictures.codec import to_tensor
+from t2iflow.nodes.pictures.motion import Affine
+from t2iflow.nodes.pictures.resampling import grid
 from tests.runner.conftest import COPY, Command, Told
 
 FILM = """

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from t2iflow.nodes import clip
-from t2iflow.nodes.perceptors.lite import Lite
+from t2iflow.nodes.perceptors.lite.perceptor import Lite
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read
+from t2iflow.pipelines.text.recipe import read
 from tests.nodes.conftest import Heard
 from tests.runner.conftest import Command
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from t2iflow.nodes.metadata import read_recipe
+from t2iflow.nodes.pictures.metadata import read_recipe
 from tests.runner.conftest import Command
 
 PHOTO = """
@@ -132,7 +132,7 @@ def test_a_picture_becomes_a_recipe_of_ones_own(alone: str, pictures: Path, comm
 
 
 def test_a_picture_s_recipe_reads_only_its_inputs(alone: str, tmp_path: Path, command: Command) -> None:
-    from t2iflow.nodes import metadata
+    from t2iflow.nodes.pictures import metadata
 
     folder = Path(alone).parent
     shutil.copytree(tmp_path / "pictures", folder / "inputs")

@@ -18,13 +18,15 @@ import PIL.Image
 import pytest
 import torch
 
-from t2iflow.nodes.metadata import read_recipe
+from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan import Plan
-from t2iflow.pipelines.recipe import read, read_text
-from t2iflow.runner import checkpoint, claim, folder, session
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.text.recipe import read, read_text
+from t2iflow.runner import session
 from t2iflow.runner.events import Ended, Event, Noted, Stepped
-from t2iflow.runner.faults import out_of_memory
+from t2iflow.runner.execution import checkpoint
+from t2iflow.runner.execution.faults import out_of_memory
+from t2iflow.runner.folder import claim, folder
 from t2iflow.runner.session import Outcome
 from tests import kills
 from tests.runner.conftest import COPY
@@ -541,7 +543,7 @@ def test_a_cpu_without_memory_is_retried_in_more_passes_then_ends_with_code_5(tm
 import resource, sys
 from pathlib import Path
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read_text
+from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner import session
 from t2iflow.runner.events import Noted, Fitting
 notes = []

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from t2iflow.runner.curve import curve
 from t2iflow.runner.events import Fitting, Stepped
-from t2iflow.runner.losses import Losses
+from t2iflow.runner.report.curve import curve
+from t2iflow.runner.report.losses import Losses
 from tests.runner.conftest import COPY, Command
 
 SUM = COPY.replace("loss: $same", "loss: [$same, {of: $loss, weight: 0.5}]").replace(

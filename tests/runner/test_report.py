@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.runner.curve import curve
+from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.events import Ended, Fitting, Noted, Started, Stepped, Wrote
-from t2iflow.runner.exhibits import MOST
-from t2iflow.runner.report import Report
+from t2iflow.runner.report.curve import curve
+from t2iflow.runner.report.exhibits import MOST
+from t2iflow.runner.report.listener import Report
 from tests.runner.conftest import COPY, Command
 
 HOSTILE = """<script>alert('1')</script>"""
@@ -147,8 +147,8 @@ def test_a_run_that_did_not_finish_says_so_and_shows_where_it_stopped(
 
 
 BROKEN = """
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Image
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Image
 
 @node
 def broken() -> Image:
@@ -236,7 +236,7 @@ def test_a_report_that_finds_no_room_at_the_end_says_so_and_leaves_no_page_that_
         raise OSError(28, "No space left on device")
 
     made = report(2)
-    monkeypatch.setattr("t2iflow.runner.report.write", full)
+    monkeypatch.setattr("t2iflow.runner.report.listener.write", full)
     made(stepped(0, 2))
     with pytest.raises(OSError, match="No space left"):
         made(Ended("finished", 1.0))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from t2iflow.nodes.metadata import read_recipe
+from t2iflow.nodes.pictures.metadata import read_recipe
 from tests.runner.conftest import COPY, Command
 
 
@@ -137,9 +137,9 @@ import pytest
 import torch
 from annotated_types import Ge
 from typing import Annotated
-from t2iflow.nodes.ambient import Share, Tick
-from t2iflow.nodes.node import node
-from t2iflow.nodes.types import Image, Loss
+from t2iflow.nodes.core.ambient import Share, Tick
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Image, Loss
 
 @node
 def broken() -> Image:

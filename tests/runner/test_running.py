@@ -13,11 +13,12 @@ import pytest
 import torch
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read_text
-from t2iflow.runner import budget, session
-from t2iflow.runner.budget import Budget
+from t2iflow.pipelines.text.recipe import read_text
+from t2iflow.runner import session
 from t2iflow.runner.events import Event, Fitting, Started, Stepped, Wrote
-from t2iflow.runner.report import Report
+from t2iflow.runner.report import budget
+from t2iflow.runner.report.budget import Budget
+from t2iflow.runner.report.listener import Report
 from tests.runner.conftest import COPY
 
 

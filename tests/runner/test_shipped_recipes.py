@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from t2iflow.nodes.perceptors.missing import MissingPackageError
-from t2iflow.nodes.perceptors.sources import package
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.perceptors.clip.sources import package
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from tests import needs
 from tests.nodes import checkpoints
 from tests.runner.conftest import Command

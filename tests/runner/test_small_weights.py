@@ -2,8 +2,8 @@
 
 import pytest
 
-from t2iflow.nodes.weights import KNOWN
-from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from tests import needs
 from tests.runner.conftest import Command
 

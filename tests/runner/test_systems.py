@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageStat
 
-from t2iflow.pipelines.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from tests.needs import specs, weights
 from tests.runner.conftest import Command
 

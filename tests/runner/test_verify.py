@@ -8,8 +8,8 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from t2iflow.nodes import metadata
-from t2iflow.nodes.metadata import read_recipe
+from t2iflow.nodes.pictures import metadata
+from t2iflow.nodes.pictures.metadata import read_recipe
 from tests.runner.conftest import COPY, Command
 
 

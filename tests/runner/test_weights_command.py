@@ -14,9 +14,9 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from t2iflow.nodes.weights import KNOWN
-from t2iflow.runner import doctor
-from t2iflow.runner.cli import app
+from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.runner.cli import doctor
+from t2iflow.runner.cli.main import app
 from tests.mirror import Mirror, late
 from tests.runner.conftest import Command
 
@@ -27,10 +27,10 @@ from typing import Annotated
 
 import torch
 
-from t2iflow.nodes.ambient import Notes
-from t2iflow.nodes.node import node
-from t2iflow.nodes.store.obtaining import obtain
-from t2iflow.nodes.types import Image, Loads
+from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.core.types import Image, Loads
 
 @node
 def picture(notes: Notes, *, weights: Annotated[str, Loads("taesd")] = "taesd") -> Image:
@@ -310,7 +310,7 @@ def test_the_doctor_finds_damaged_weights(mirror: Mirror, own_cache: Path, monke
 def test_help_and_the_list_need_no_torch(own_cache: Path) -> None:
     for arguments in (["--help"], ["weights", "--help"], ["weights", "list"]):
         code = (
-            f"import sys; sys.argv[1:] = {arguments!r}\nfrom t2iflow.runner.cli import main\n"
+            f"import sys; sys.argv[1:] = {arguments!r}\nfrom t2iflow.runner.cli.main import main\n"
             "try: main()\nexcept SystemExit: assert 'torch' not in sys.modules, 'torch'"
         )
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,45 @@
+"""Where in somebody's Python something failed: the line that a person who writes nodes has to look at."""
+
+import importlib.util
+import inspect
+import linecache
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parents[1]
+OURS = [HERE, HERE.parent / "pipelines", HERE.parent / "runner"]
+TORCH = [Path(path) for path in getattr(importlib.util.find_spec("torch"), "submodule_search_locations", ())]
+PYTHON, PACKAGES = (Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib"))
+
+
+def blamed(fault: BaseException, target: Any = None) -> str | None:
+    """The innermost line beside the node whose function or class is `target`; else the innermost that is neither ours,
+    nor torch's, nor Python's own; None where there is none."""
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(fault.__traceback__)]
+    foreign = [(Path(code.co_filename), code.co_name, line) for code, line in frames if _is_foreign(code.co_filename)]
+    if isinstance(fault, SyntaxError) and fault.filename:
+        foreign.append((Path(fault.filename), "<module>", fault.lineno or 1))
+    if not foreign:
+        return None
+    beside = [place for place in foreign if target is not None and place[0].parent.resolve() == _folder(target)]
+    file, function, line = (beside or foreign)[-1]
+    where = "" if function.startswith("<") else f", in {function}"
+    source = linecache.getline(str(file), line).strip()
+    return f"{file}:{line}{where}" + (f": {source}" if source else "")
+
+
+def _is_foreign(name: str) -> bool:
+    if name.startswith("<"):
+        return False
+    file = Path(name).resolve()
+    ours = any(file.is_relative_to(folder) for folder in [*OURS, *TORCH])
+    return not ours and (file.is_relative_to(PACKAGES) or not file.is_relative_to(PYTHON))
+
+
+def _folder(target: Any) -> Path | None:
+    try:
+        return Path(inspect.getfile(target)).resolve().parent
+    except (TypeError, OSError):  # made while the program runs, or built in
+        return None

@@ -1,0 +1,321 @@
+"""What makes a function or a class a node, and what its signature declares.
+
+Positional parameters are ports, keyword-only parameters are settings, the return type is the kind of the output (a
+`NamedTuple` for several). A class is read the same way twice: the ports of `__init__` are read once, those of
+`__call__` at each call; the settings of `__call__` may be keyframed, those of `__init__` hold for the whole run.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
+
+from pydantic import ConfigDict, TypeAdapter
+from torch import Tensor
+
+from t2iflow.nodes.core.ambient import AMBIENT
+from t2iflow.nodes.core.names import node_name
+from t2iflow.nodes.core.types import Image, Loads, Reads, Size
+from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resampling import Border
+
+Target = TypeVar("Target", bound=Callable[..., Any])
+Role = Literal["function", "canvas", "optimizer", "camera", "sink", "memory"]
+Check = Callable[[Mapping[str, Any]], object]
+Fits = Callable[[Size, int | None, Mapping[str, Any]], object]
+Joins = Callable[[Mapping[str, int], Mapping[str, Any]], object]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the decorator leaves on a node."""
+
+    role: Role | None
+    check: Check | None
+    fits: Fits | None
+    joins: Joins | None = None
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A canvas: it has tensors that an optimiser moves."""
+
+    def trainable(self) -> list[Tensor]:
+        """The tensors to train, each a leaf that requires a gradient."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A canvas that learns faster or slower than others under one optimiser."""
+
+    @property
+    def pace(self) -> float:
+        """What the optimiser's rate is multiplied by for its tensors."""
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A canvas that puts itself right after each step: clamps, snaps, projects."""
+
+    def settle(self) -> None:
+        """Called after an optimiser step, without gradients."""
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A canvas whose finished picture is painted in another way than those of the steps: hard codes for soft ones."""
+
+    def finished(self) -> AbstractContextManager[None]:
+        """Within it, what is painted is the finished picture."""
+
+
+@runtime_checkable
+class Repaints(Protocol):
+    """A canvas that can start again from a picture: init images, zoom, second stages."""
+
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, resized to the canvas where needed."""
+
+
+@runtime_checkable
+class Moves(Protocol):
+    """A canvas that a camera can move in its own terms, without painting a moved picture anew."""
+
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on the motion; False, and nothing done, where it can't, or where it would lose something and must be
+        `exact`."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A sink with something to finish."""
+
+    def close(self) -> None:
+        """Called once, when the run ends or is interrupted."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A node whose memory, beside its trainable tensors, belongs into a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers and texts, in plain containers."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the memory back."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A place where a wire ends."""
+
+    name: str
+    kind: Any
+    many: bool = False
+    required: bool = True
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that a recipe may write."""
+
+    name: str
+    annotation: Any
+    default: Any
+    required: bool
+    once: bool
+
+    @cached_property
+    def reads(self) -> str | None:
+        """What kind of file the value names, if it names one that is read."""
+        return next((mark.what for mark in self._marks if isinstance(mark, Reads)), None)
+
+    @cached_property
+    def loads(self) -> str | None:
+        """The family of weights that the value names, if it names any."""
+        return next((mark.family for mark in self._marks if isinstance(mark, Loads)), None)
+
+    @property
+    def _marks(self) -> list[Any]:
+        parts = [self.annotation, *typing.get_args(self.annotation)]
+        return [mark for part in parts for mark in getattr(part, "__metadata__", ())]
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What checks a value, refusing with a reason, and describes itself as JSON Schema."""
+        return TypeAdapter(self.annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that a signature says of a node."""
+
+    name: str
+    target: Callable[..., Any]
+    role: Role
+    ports: Mapping[str, Port]
+    settings: Mapping[str, Setting]
+    outputs: Mapping[str, Any]
+    ambient: Mapping[str, type]
+    ambient_once: Mapping[str, type] = field(default_factory=dict)
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Raise ValueError where settings do not go together."""
+        if self._mark.check is not None:
+            self._mark.check(settings)
+
+    def fits(self, size: Size, count: int | None, settings: Mapping[str, Any]) -> None:
+        """Raise ValueError where the node can't take pictures of this size."""
+        if self._mark.fits is not None:
+            self._mark.fits(size, count, settings)
+
+    def joins(self, wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+        """Raise ValueError where settings do not go with how many wires end at which port."""
+        if self._mark.joins is not None:
+            self._mark.joins(wires, settings)
+
+    @property
+    def _mark(self) -> Mark:
+        mark: Mark = self.target.__node__  # type: ignore[attr-defined]
+        return mark
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the node has memory."""
+        return inspect.isclass(self.target)
+
+    @property
+    def doc(self) -> str:
+        """The docstring, unindented."""
+        return inspect.getdoc(self.target) or ""
+
+    @property
+    def about(self) -> str:
+        """The docstring's first sentence."""
+        return self.doc.split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def kind(self) -> Any:
+        """The kind of the only (or the first) output; None for a node without one."""
+        return next(iter(self.outputs.values()), None)
+
+
+@overload
+def node(target: Target) -> Target: ...
+@overload
+def node(
+    *, role: Role = ..., check: Check = ..., fits: Fits = ..., joins: Joins = ...
+) -> Callable[[Target], Target]: ...
+def node(
+    target: Any = None,
+    *,
+    role: Role | None = None,
+    check: Check | None = None,
+    fits: Fits | None = None,
+    joins: Joins | None = None,
+) -> Any:
+    """Mark a function or class as a node; it stays what it is and can be called and tested as such.
+
+    `check` is called with the settings before anything runs, and raises ValueError where they do not go together;
+    `fits` with the size of the pictures that come, where that is known, how many come in all, if that is, and the
+    settings; `joins` with the number of wires at each port, and the settings.
+    """
+
+    def mark(target: Any) -> Any:
+        target.__node__ = Mark(role, check, fits, joins)
+        return target
+
+    return mark if target is None else mark(target)
+
+
+def reached(position: float, count: int, what: str) -> None:
+    """Refuse a position, counted from 0, behind the last of so many things."""
+    if position > count - 1:
+        raise ValueError(f"there is no {what} at position {position:g}; the last of {count} is at {count - 1}")
+
+
+def is_node(thing: object) -> bool:
+    """Whether the thing was marked with `node`, itself (a subclass does not inherit it)."""
+    return "__node__" in getattr(thing, "__dict__", {})
+
+
+def kind_name(kind: Any) -> str:
+    """How a kind is called in messages and docs."""
+    return getattr(kind, "__name__", str(kind))
+
+
+@cache
+def read_spec(target: Any, family: str) -> Spec:
+    """Read a marked function or class; TypeError, with its name, when its signature says too little."""
+    name = f"{family}.{node_name(target.__name__)}"
+    ports: dict[str, Port] = {}
+    settings: dict[str, Setting] = {}
+    ambient: dict[str, type] = {}
+    ambient_once: dict[str, type] = {}
+    if inspect.isclass(target):
+        if "__init__" in vars(target):
+            _read_parameters(name, target.__init__, True, ports, settings, ambient_once)
+        call = target.__call__
+    else:
+        call = target
+    returned = _read_parameters(name, call, False, ports, settings, ambient)
+    return Spec(name, target, _role(target), ports, settings, _outputs(name, returned), ambient, ambient_once)
+
+
+def _role(target: Any) -> Role:
+    mark: Mark = target.__node__
+    if mark.role is not None:
+        return mark.role
+    if not inspect.isclass(target):
+        return "function"
+    return "canvas" if hasattr(target, "trainable") else "memory"
+
+
+def _read_parameters(
+    name: str,
+    function: Callable[..., Any],
+    once: bool,
+    ports: dict[str, Port],
+    settings: dict[str, Setting],
+    ambient: dict[str, type],
+) -> Any:
+    """Sort one signature's parameters into ports, settings and ambient values; give its return annotation."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.name not in hints:
+            raise TypeError(f"node {name}: parameter {parameter.name!r} has no type")
+        hint = hints[parameter.name]
+        required = parameter.default is parameter.empty
+        if hint in AMBIENT:
+            ambient[parameter.name] = hint
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            default = None if required else parameter.default
+            settings[parameter.name] = Setting(parameter.name, hint, default, required, once)
+        else:
+            kind, many = _port_kind(hint)
+            ports[parameter.name] = Port(parameter.name, kind, many, required, once)
+    return hints.get("return", type(None))
+
+
+def _port_kind(hint: Any) -> tuple[Any, bool]:
+    """The kind of a port, and whether it takes several wires: `Image`, `Image | None`, `list[Loss]`."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is list:
+        return typing.get_args(hint)[0], True
+    return hint, False
+
+
+def _outputs(name: str, returned: Any) -> dict[str, Any]:
+    if returned in (None, type(None)):
+        return {}
+    if inspect.isclass(returned) and issubclass(returned, tuple) and hasattr(returned, "_fields"):
+        return typing.get_type_hints(returned)
+    return {"": returned}

@@ -1,0 +1,181 @@
+"""What flows along wires, and what a recipe may write as a setting.
+
+A kind is a `NewType` over the tensor (or a small class, for the values that are more than one tensor: `Crops`, `Clip`,
+`Seen`, `Wanted`). Two kinds never mix silently: a `Mask` is not an `Image`, though both are tensors.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction as Ratio
+from pathlib import Path
+from typing import Annotated, NewType, TypeAlias
+
+from annotated_types import Ge, Gt, Interval, Len
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from torch import Tensor
+
+from t2iflow.nodes.core import prompts
+
+Image = NewType("Image", Tensor)
+"""A batch of pictures, (n, 3, h, w), red-green-blue in 0..1."""
+
+Mask = NewType("Mask", Tensor)
+"""Where something holds, (n, 1, h, w) in 0..1; 1 is fully there."""
+
+Loss = NewType("Loss", Tensor)
+"""What an optimiser makes smaller: one number, a tensor of shape ()."""
+
+Scores = NewType("Scores", Tensor)
+"""How well each of n pictures fits, (n,); more is better."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How likely each of n pictures is to show each of k things."""
+
+    names: tuple[str, ...]  # k
+    likely: Tensor  # (n, k); each row adds up to 1
+
+
+Latent = NewType("Latent", Tensor)
+"""What a generator paints from, in the shape that it has there; for losses that keep it where pictures come from."""
+
+File = NewType("File", Path)
+"""A file that a sink wrote."""
+
+
+Count: TypeAlias = Annotated[int, Interval(ge=1, le=10**6)]
+Steps: TypeAlias = Annotated[int, Interval(ge=1, le=10**9)]
+Positive: TypeAlias = Annotated[float, Gt(0)]
+NonNegative: TypeAlias = Annotated[float, Ge(0)]
+Factor: TypeAlias = Annotated[float, Interval(ge=0, le=1e6)]
+"""A rate or a decay in an optimiser's steps: up to far above any use, and not so high that its numbers overflow."""
+Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
+Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
+Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
+
+
+def _divided(said: object) -> object:
+    """The number that a text such as 30000/1001 means."""
+    parts = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", said) if isinstance(said, str) else None
+    return int(parts[1]) / int(parts[2]) if parts and int(parts[2]) else said
+
+
+SLOWEST, FASTEST = 0.01, 1000
+Rate: TypeAlias = Annotated[
+    float,
+    Interval(ge=SLOWEST, le=FASTEST),
+    BeforeValidator(_divided, json_schema_input_type=float | str),
+    Field(title=f"frames a second, from {SLOWEST} to {FASTEST}", examples=[24, "30000/1001"]),
+]
+"""Frames a second: a number, or two with a stroke between them."""
+
+
+def exact(rate: float) -> Ratio:
+    """The ratio that a rate stands for: 29.97 and its like for NTSC's, which are 1000/1001 of a whole number."""
+    whole = round(rate * 1.001)
+    return Ratio(whole * 1000, 1001) if abs(rate * 1.001 - whole) < 5e-4 else Ratio(rate).limit_denominator(100_000)
+
+
+Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])]
+"""A colour as "#rrggbb"."""
+
+WRITTEN = re.compile(
+    r"[\[(]?\s*(\d{1,6})(?:\s*px)?(?:\s*(?:[x×*,;]|by|\s)\s*(\d{1,6})(?:\s*px)?)?\s*[\])]?", re.IGNORECASE
+)
+"""A size as people write it: `512x512`, `512, 512` or `512`."""
+
+
+def _pair(size: object) -> object:
+    """Width and height, where they are written in another way than as a list; one number is both."""
+    if isinstance(size, str) and (written := WRITTEN.fullmatch(size.strip())):
+        return int(written[1]), int(written[2] or written[1])
+    return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+
+
+Size: TypeAlias = Annotated[
+    tuple[Pixels, Pixels],
+    BeforeValidator(_pair, json_schema_input_type=tuple[Pixels, Pixels] | Pixels | str),
+    Field(title="a width and a height in pixels, from 1 to 16384 each", examples=[(512, 512)]),
+]
+"""Width and height in pixels, in that order, as people say them."""
+
+Range: TypeAlias = Annotated[tuple[float, float], Len(2, 2), AfterValidator(lambda pair: _ascending(pair))]
+"""Lowest and highest value."""
+
+
+def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"the first must not be above the second: {pair[0]:g} > {pair[1]:g}")
+    return pair
+
+
+LONGEST_NAME = 200
+"""Bytes of a file's name: systems take 255, and while it is written it has a longer one."""
+OWN = re.compile(
+    r"recipe\.yaml|lock\.yaml|events\.jsonl|checkpoint.*\.pt|report\.html|now\.png|losses\.csv", re.IGNORECASE
+)
+"""Names of what a run itself writes into its folder."""
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that are no files on Windows, whatever their suffix."""
+
+
+def _plain_name(name: str) -> str:
+    if not name or name.startswith(".") or any(sign in name for sign in '/\\:*?"<>|') or not name.isprintable():
+        raise ValueError("a file in the run folder has a plain name, without folders or characters such as : * ?")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"a file's name has at most {LONGEST_NAME} bytes")
+    if OWN.fullmatch(name):
+        raise ValueError("a run writes a file of this name itself; take another")
+    if DEVICES.fullmatch(name):
+        raise ValueError("on Windows this is a device, not a file; take another name")
+    return name
+
+
+FileName: TypeAlias = Annotated[str, AfterValidator(_plain_name)]
+"""The name of a file inside the run folder; a path is refused, so that a shared recipe writes nowhere else."""
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Marks a setting that names a file to be read; a relative path starts at the recipe's folder."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Loads:
+    """Marks a setting that names weights of a family of generators: known ones by name, or a folder or file."""
+
+    family: str
+
+
+PicturePath: TypeAlias = Annotated[str, Reads("picture")]
+"""A picture to read: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO, PPM or TGA."""
+
+FilmPath: TypeAlias = Annotated[str, Reads("film")]
+"""A film to read: MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV."""
+
+SoundPath: TypeAlias = Annotated[str, Reads("sound")]
+"""A sound to read: WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or that of a film."""
+
+TextPath: TypeAlias = Annotated[str, Reads("text")]
+"""A text to read: UTF-8, at most 1 MB."""
+
+_WEIGHTED = {"type": "object", "additionalProperties": {"type": "number"}}
+_TEXTS = {"type": "array", "items": {"anyOf": [{"type": "string"}, _WEIGHTED]}}
+
+_Item: TypeAlias = Annotated[str | dict[str, float], BeforeValidator(prompts.checked)]
+
+Prompt: TypeAlias = Annotated[
+    str | list[_Item] | dict[str, float],
+    BeforeValidator(prompts.checked),
+    WithJsonSchema({"title": "a prompt", "anyOf": [{"type": "string"}, _TEXTS, _WEIGHTED]}),
+]
+"""A text, several texts, or texts with weights; a negative weight pushes away."""
+
+Caption: TypeAlias = Annotated[str, AfterValidator(prompts.single)]
+"""One text, for what knows no weights."""
+
+Words: TypeAlias = Annotated[str, AfterValidator(prompts.worded)]
+"""A text that is not empty, taken as it is."""

@@ -1,0 +1,1 @@
+"""Films as data: shot, encoded, decoded, heard."""

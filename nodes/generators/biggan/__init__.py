@@ -1,0 +1,1 @@
+"""BigGAN-deep: the network and its checkpoint."""

@@ -1,0 +1,1 @@
+"""DALL-E mini: from a text to codes to pictures."""

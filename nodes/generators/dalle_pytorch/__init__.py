@@ -1,0 +1,1 @@
+"""DALLE-pytorch: text, transformer, decoders and checkpoints."""

@@ -1,0 +1,1 @@
+"""VQGAN: the network and its normalization."""

@@ -1,0 +1,1 @@
+"""CLIP: its networks, and where their weights are found."""

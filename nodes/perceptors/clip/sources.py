@@ -1,0 +1,213 @@
+"""What the name of a CLIP means, and where its weights are: in a file, in a cache, or on a hub."""
+
+import difflib
+import os
+import re
+import socket
+import sys
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import torch
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.weights import places
+from t2iflow.nodes.weights.content import sha256
+
+OPENAI = {
+    "ViT-B/32": "ViT-B-32",
+    "ViT-B/16": "ViT-B-16",
+    "ViT-L/14": "ViT-L-14",
+    "ViT-L/14@336px": "ViT-L-14-336",
+    "RN50": "RN50",
+    "RN101": "RN101",
+    "RN50x4": "RN50x4",
+    "RN50x16": "RN50x16",
+    "RN50x64": "RN50x64",
+}
+"""OpenAI's names, and open_clip's for the same architectures."""
+
+PATIENCE = 10.0
+"""Seconds that a server may take to answer at all."""
+PORTS = {"https": 443}
+
+WITHOUT = "The bundled perceptor `lite` needs no download: most recipes use it with `--preset lite`"
+
+LISTED = "t2iflow_open_clip_listed"
+"""The name under which open_clip's list of weights is imported, apart from open_clip."""
+
+FILES = (".pt", ".pth", ".bin", ".safetensors")
+CACHE = "~/.cache/clip"
+"""Where OpenAI's own package keeps what it fetched."""
+
+
+class Source(NamedTuple):
+    """Where a CLIP comes from: open_clip's architecture (None: what the file's tensors say), and a tag or a file."""
+
+    architecture: str | None
+    tag: str = ""
+    file: Path | None = None
+    quick: bool = False
+    """Whether it is meant to be a network of OpenAI's, with QuickGELU."""
+
+
+def find(name: str, weights: str | None) -> Source:
+    """What a name and a file mean; ValueError, with near names, where they mean nothing."""
+    architecture, _, tag = name.partition(":")
+    quick, known = architecture in OPENAI, OPENAI.get(architecture, architecture)
+    if weights is not None:
+        return Source(None if name == "lite" else known, file=_file(weights), quick=quick)
+    if name in OPENAI:
+        return Source(known, tag="openai", quick=True)
+    if name.endswith(FILES) and (not tag or not paths.no_file(paths.given(name))):
+        return Source(None, file=_file(name))
+    if tag:
+        return Source(known, file=_file(tag), quick=quick) if tag.endswith(FILES) else Source(known, tag, quick=quick)
+    raise ValueError(
+        f"`{name}` is no perceptor{_near(name, ['lite', *OPENAI])}; take `lite`, one of OpenAI's "
+        f"({', '.join(OPENAI)}), one of open_clip's as `architecture:weights`, such as "
+        "ViT-B-32:laion2b_s34b_b79k, or a file"
+    )
+
+
+def package() -> ModuleType:
+    """open_clip, imported when first needed; MissingPackageError where it, or the torchvision it needs, is broken."""
+    try:
+        import open_clip
+    except Exception as fault:  # a torchvision made for another torch fails with errors of many types
+        raise MissingPackageError(
+            f"open_clip can't be imported ({fault}). It needs torchvision in the version that was released with torch, "
+            f"of which {torch.__version__} is here: pip install --upgrade torch torchvision open_clip_torch"
+        ) from fault
+    module: ModuleType = open_clip
+    return module
+
+
+@cache
+def catalogue() -> ModuleType | None:
+    """What open_clip publishes, read without open_clip itself, which a torchvision made for another torch breaks.
+
+    None where it is not installed, or keeps its list in another way.
+    """
+    found = find_spec("open_clip")
+    if found is None or not found.submodule_search_locations:
+        return None
+    package = ModuleType(LISTED)
+    package.__path__ = list(found.submodule_search_locations)
+    sys.modules[LISTED] = package
+    try:
+        module = import_module(f"{LISTED}.pretrained")
+        names = [path.stem for folder in package.__path__ for path in Path(folder).glob("model_configs/*.json")]
+    except Exception:  # of whatever kind: then the name is only known to be wrong when it is loaded
+        return None
+    module.list_models = lambda: names  # type: ignore[attr-defined]
+    lists = ("get_pretrained_cfg", "list_pretrained_tags_by_model")
+    return module if names and all(hasattr(module, name) for name in lists) else None
+
+
+def check_published(name: str, weights: str | None) -> None:
+    """ValueError, with near names, where open_clip has no such network or no such weights for it."""
+    source = find(name, weights)
+    library = None if source.architecture is None or name in OPENAI else catalogue()
+    if library is not None:
+        published(library, source.architecture, source.tag)
+
+
+def has_no_layers(name: str) -> bool:
+    """Whether a perceptor of this name is known to have no batch normalisation, as transformers have none."""
+    return name.startswith("ViT-") and not name.endswith(FILES)
+
+
+def published(library: ModuleType, architecture: str | None, tag: str) -> dict[str, Any]:
+    """open_clip's record of published weights; without a tag the first of an architecture, or nothing."""
+    if architecture is None:
+        return {}
+    if architecture not in library.list_models():
+        raise ValueError(f"open_clip knows no `{architecture}`{_near(architecture, library.list_models())}")
+    tags: list[str] = library.list_pretrained_tags_by_model(architecture)
+    if not tag:
+        tag = tags[0] if tags else ""
+    elif not library.get_pretrained_cfg(architecture, tag):
+        near = _near(tag, tags) or f"; there are {', '.join(tags) or 'none'}"
+        raise ValueError(f"there are no weights `{tag}` for {architecture}{near}")
+    record: dict[str, Any] = library.get_pretrained_cfg(architecture, tag)
+    return record
+
+
+def obtain(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
+    """A file of published weights: where one is here already, that; else one that open_clip fetches."""
+    return cached(record) or _fetched(library, record, name, notes)
+
+
+def cached(record: dict[str, Any]) -> Path | None:
+    """OpenAI's own file, if it is whole, or one in the hub's cache."""
+    own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
+    if own is not None:
+        path = paths.given(CACHE) / own[2]
+        if path.is_file() and sha256(path) == own[1]:
+            return path
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, file = record.get("hf_hub", "").rpartition("/")
+    files = [file] if file else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    found = [try_to_load_from_cache(repository, one) for one in files] if repository else []
+    return next((Path(one) for one in found if isinstance(one, str)), None)
+
+
+def _file(text: str) -> Path:
+    path = paths.given(text)
+    if why := paths.no_content(path):
+        raise ValueError(f"the file `{text}` {why}")
+    return path
+
+
+def _near(name: str, known: list[str]) -> str:
+    folded = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), folded, 3)
+    return f" (did you mean {' or '.join(folded[one] for one in near)}?)" if near else ""
+
+
+def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
+    where = record.get("hf_hub") or record.get("url")
+    if places.offline():
+        raise MissingWeightsError(
+            f"the weights of {name} are not here, and T2IFLOW_OFFLINE forbids fetching them from {where}. Looked in "
+            f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`. {WITHOUT}"
+        )
+    fault = _unreachable(record)
+    if fault is None:
+        notes.say(f"fetching the weights of {name} from {where}")
+        try:
+            return Path(library.pretrained.download_pretrained(record))
+        except Exception as raised:  # of urllib, httpx, huggingface_hub and others
+            fault = str(raised).strip().partition("\n")[0] or type(raised).__name__
+    raise MissingWeightsError(
+        f"the weights of {name} are not here and can't be fetched from {where}: {fault}. {WITHOUT}"
+    )
+
+
+def _unreachable(record: dict[str, Any]) -> str | None:
+    """Why the server of these weights, or the proxy on the way, takes no connection; None if it does.
+
+    Asked first, since Hugging Face's library tries again for a minute, and says so at length.
+    """
+    address = record.get("url") or ""
+    if record.get("hf_hub"):
+        address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    parts = urlsplit(address)
+    proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    if proxy:
+        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)), PATIENCE).close()
+    except (OSError, ValueError) as fault:
+        return f"{parts.hostname} can't be reached ({fault})"
+    return None

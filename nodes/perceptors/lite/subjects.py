@@ -1,0 +1,193 @@
+"""Which of ImageNet's classes a prompt is about, by the nearness of names.
+
+A class takes the nearest of its names to any piece of a prompt (`parts`).
+"""
+
+import contextlib
+import hashlib
+import importlib.resources
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from platformdirs import user_cache_path
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from t2iflow.nodes.core.whole import cached
+from t2iflow.nodes.perceptors.lite import minilm, parts
+from t2iflow.nodes.perceptors.lite.minilm import MiniLM
+from t2iflow.nodes.perceptors.lite.parts import Piece
+
+KNOWN = 0.75
+"""Below this nearness of names (a cosine) a subject is a guess."""
+
+SURE = 0.8
+"""From this nearness on, what stands beside a subject is one of its own."""
+
+KEPT = 5
+"""Classes that a part spreads over, at most."""
+
+SHARPNESS = 0.05
+"""Nearness over which a class's share falls by e."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A class that a prompt seems to be about, and the piece of the prompt that says so."""
+
+    name: str
+    names: str  # all of them, in one text
+    near: float
+    piece: Piece
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was made of a prompt: a share of each class, (1000,), unit length, and the nearest class of each part.
+
+    `others` are classes that further pieces of those parts name; `nearest` those nearest to any piece, for a guess.
+    """
+
+    classes: Tensor
+    subjects: tuple[Subject, ...]
+    others: tuple[Subject, ...]
+    nearest: tuple[Subject, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether a subject is more than a guess."""
+        return any(subject.near >= KNOWN for subject in self.subjects)
+
+    @property
+    def understood(self) -> set[str]:
+        """The words that its classes were found by, as `parts.stems` has them."""
+        found = (*self.subjects, *self.others)
+        named = [parts.stems(one.piece.read) & parts.stems(one.names) for one in found]
+        return set().union(*(words or parts.stems(one.piece.text) for words, one in zip(named, found, strict=True)))
+
+
+class Scored(NamedTuple):
+    """A part of a prompt, and how near each of its pieces is to each class, (pieces, classes)."""
+
+    pieces: list[Piece]
+    near: Tensor
+
+    @property
+    def best(self) -> float:
+        """The nearness of its nearest class."""
+        return float(self.near.max())
+
+    @property
+    def is_style(self) -> bool:
+        """Whether it is about the picture rather than what is in it."""
+        return parts.MEDIUM.search(self.pieces[0].read) is not None
+
+
+class Subjects:
+    """The names of the classes, and where they lie.
+
+    `lines` holds the names of one class each, as imagenet_classes.txt does; where they lie is kept in the folder
+    `cache` from one run to the next, since it takes seconds.
+    """
+
+    def __init__(self, lines: list[str] | None = None, cache: Path | None = None) -> None:
+        lines = _imagenet() if lines is None else lines
+        self.names = [[re.sub(r" \(.*\)", "", name) for name in line.split(" | ")] for line in lines]
+        self._flat = [name for names in self.names for name in names]
+        self._owner = torch.tensor([number for number, names in enumerate(self.names) for _ in names])
+        self._cache = user_cache_path("t2iflow") if cache is None else cache
+
+    def read(self, prompt: str) -> Reading:
+        """Find what the prompt is about."""
+        prompt = parts.cut(parts.spelled(prompt))
+        scored = [self._scored(part) for part in parts.parts(prompt)]
+        if max(part.best for part in scored) < KNOWN and (words := parts.words(prompt)):
+            scored.append(self._scored(words))
+        best = max(part.best for part in scored)
+        shares = torch.zeros(len(self.names))
+        subjects: list[Subject] = []
+        others: list[Subject] = []
+        for part in scored:
+            if part.best == best or (part.best >= SURE and not part.is_style):
+                top = part.near.amax(0).topk(min(KEPT, len(self.names)))
+                weights = torch.softmax(top.values / SHARPNESS, 0)
+                shares[top.indices] += weights / weights.norm()
+                first, *further = top.indices.tolist()
+                subjects.append(self._subject(part, first))
+                others += [self._subject(part, number) for number in further if number in part.near.argmax(1)]
+        return Reading(
+            shares / shares.norm(),
+            tuple(subjects),
+            tuple(one for one in others if one.near >= SURE),
+            tuple(self._nearest(scored, 3)),
+        )
+
+    def things(self, prompt: str) -> list[str]:
+        """The parts of a prompt that stand side by side, if each surely is a thing of its own; else the prompt."""
+        found = parts.things(prompt)
+        if len(found) < 2:
+            return [prompt]
+        nearest = [max(self.read(part).subjects, key=lambda subject: subject.near) for part in found]
+        several = all(one.near >= SURE for one in nearest) and len({one.name for one in nearest}) == len(found)
+        return found if several else [prompt]
+
+    def likeness(self, texts: list[str]) -> Tensor:
+        """How near each text is to each class, a cosine, (texts, classes)."""
+        return self._by_class(self._near(texts))
+
+    def _scored(self, pieces: list[Piece]) -> Scored:
+        worth = torch.tensor([[piece.worth] for piece in pieces])
+        return Scored(pieces, self._by_class(self._near([piece.read for piece in pieces]) * worth))
+
+    def _subject(self, part: Scored, number: int) -> Subject:
+        """A class, and the piece of a part that is nearest to it."""
+        near, piece = part.near[:, number].max(0)
+        return Subject(self.names[number][0], " ".join(self.names[number]), float(near), part.pieces[int(piece)])
+
+    def _nearest(self, scored: list[Scored], count: int) -> Iterator[Subject]:
+        """The classes that are nearest to any part, the nearest first."""
+        near = torch.stack([part.near.amax(0) for part in scored])
+        for number in near.amax(0).topk(min(count, len(self.names))).indices.tolist():
+            yield self._subject(scored[int(near[:, number].argmax())], number)
+
+    def _near(self, texts: list[str]) -> Tensor:
+        """How near each text is to each name, (texts, names)."""
+        return self._reader.encode(texts) @ self._places.T
+
+    def _by_class(self, near: Tensor) -> Tensor:
+        """From (texts, names) to the nearest name of each class, (texts, 1000)."""
+        classes = torch.full((len(near), len(self.names)), -1.0)
+        return classes.scatter_reduce(1, self._owner.expand_as(near), near, "amax")
+
+    @cached_property
+    def _reader(self) -> MiniLM:
+        return MiniLM()
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """Where each name lies, (names, 384)."""
+        digest = hashlib.sha256("\n".join((minilm.SHA256, *self._flat)).encode()).hexdigest()[:16]
+        file = self._cache / f"lite-names-{digest}.safetensors"
+        try:
+            return load_file(file)["names"]
+        except (OSError, SafetensorError, KeyError):
+            places = self._reader.encode(self._flat)
+            _keep({"names": places}, file)
+            return places
+
+
+def _imagenet() -> list[str]:
+    text = (importlib.resources.files(__package__) / "imagenet_classes.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def _keep(tensors: dict[str, Tensor], file: Path) -> None:
+    """Keep them in a cache; one that can't be written is done without."""
+    with contextlib.suppress(OSError), cached(file) as fresh:
+        save_file(tensors, fresh)

@@ -1,0 +1,1 @@
+"""Pictures as data: read from files and written, cropped, moved and resampled."""

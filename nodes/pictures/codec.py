@@ -1,0 +1,231 @@
+"""Pictures between files and tensors: reading strangers' files with care, writing ours the same way every time."""
+
+import hashlib
+import io
+import math
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+import PIL.Image
+import torch
+from torch import Tensor
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.ambient import Folder
+from t2iflow.nodes.core.memo import until_changed
+from t2iflow.nodes.core.types import Image, Size
+from t2iflow.nodes.core.whole import sync, whole
+from t2iflow.nodes.pictures import decoder, metadata
+
+WAITING = ".frames"
+"""Where frames wait in a run folder."""
+DIGITS = 32
+"""Of the digest of a frame."""
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""What is written, by Pillow's names."""
+SIDES = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
+"""Pixels that a side may have in formats that end before pictures do."""
+LARGEST = 300_000_000
+"""Pixels that one picture may have: a whole one of the largest size, or many side by side."""
+PATIENCE = 120
+"""Seconds to wait for a picture to be decoded, on however busy a machine."""
+BAND = 512
+"""Rows that are made a tensor at once."""
+
+
+def read(file: str, size: Size | None = None) -> PIL.Image.Image:
+    """A stranger's picture, upright: L, LA, RGB or RGBA of 8 bits a channel, or F for finer grey, in 0..1.
+
+    Where `size` is what is wanted of it, a far larger one is shrunk while it is read. ValueError for whatever is none.
+    """
+    path = paths.given(file)
+    if why := paths.no_content(path):
+        raise ValueError(f"the file `{file}` {why}")
+    command = [sys.executable, "-I", decoder.__file__, str(path.absolute()), str(max(size or (0,)))]
+    try:
+        # In a session of its own, or Ctrl-C would end it with a message of its own.
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, start_new_session=True
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"`{path.name}` takes too long to decode; it was not read") from None
+    if done.returncode == decoder.REFUSED:
+        raise ValueError(f"`{path.name}` {done.stdout.decode()}")
+    if done.returncode:
+        fault = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        why = f": {fault}" if fault else ""
+        raise ValueError(f"`{path.name}` takes too long or too much memory to decode, or is damaged{why}")
+    head = done.stdout.index(b"\n") + 1
+    mode, width, height = done.stdout[:head].decode().split()
+    levels = cast("bytes", memoryview(done.stdout)[head:])  # not copied: they may be many
+    return PIL.Image.frombuffer(mode, (int(width), int(height)), levels, "raw", mode, 0, 1)
+
+
+@until_changed
+def look(path: Path) -> None:
+    """Refuse a file that is no picture, or a damaged one."""
+    read(str(path), (1, 1))
+
+
+def over(picture: PIL.Image.Image, backdrop: str) -> PIL.Image.Image:
+    """The picture in red-green-blue, what is transparent in it laid over a colour; finer grey as it is."""
+    if not picture.has_transparency_data:
+        return picture if picture.mode == "F" else picture.convert("RGB")
+    ground = PIL.Image.new("RGBA", picture.size, backdrop)
+    return PIL.Image.alpha_composite(ground, picture.convert("RGBA")).convert("RGB")
+
+
+def to_tensor(picture: PIL.Image.Image) -> Tensor:
+    """(1, channels, h, w) in 0..1."""
+    width, height = picture.size
+    whole = torch.empty(1, len(picture.getbands()), height, width)
+    for top in range(0, height, BAND):  # a large picture would be there several times over
+        band = picture.crop((0, top, width, min(top + BAND, height)))
+        kind = torch.float32 if band.mode == "F" else torch.uint8
+        levels = torch.frombuffer(bytearray(band.tobytes()), dtype=kind).view(band.height, width, -1)
+        whole[0, :, top : top + BAND] = levels.permute(2, 0, 1)
+    return whole if picture.mode == "F" else whole.div_(255)
+
+
+def from_tensor(image: Tensor) -> PIL.Image.Image:
+    """One picture (3, h, w), rounded to 8 bits; what lies outside of 0..1 is cut off."""
+    levels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().contiguous()
+    return PIL.Image.frombytes("RGB", (levels.shape[1], levels.shape[0]), levels.numpy().tobytes())
+
+
+def check_size(size: Size, file: str) -> None:
+    """Refuse a picture that is larger than its file can be, by the suffix, or than any is made."""
+    (width, height), most = size, SIDES.get(Path(file).suffix.lower())
+    if most and max(size) > most:
+        raise ValueError(f"`{file}` can't be {width} x {height}: such a file goes to {most} a side, a PNG further")
+    if width * height > LARGEST:
+        raise ValueError(f"`{file}` would be {width} x {height}, more than {LARGEST // 10**6} megapixels")
+
+
+def write(picture: PIL.Image.Image, path: Path, recipe: str, quality: int = 95) -> Path:
+    """Write a picture that carries its recipe, whole or not at all; the suffix says the format.
+
+    It gives the file: what is too large for its format is not lost, but becomes a PNG.
+    """
+    if max(picture.size) > SIDES.get(path.suffix.lower(), math.inf):
+        path = path.with_name(f"{path.name}.png")
+    with whole(path) as fresh:
+        if path.suffix.lower() == ".png":
+            picture.save(fresh, "PNG", pnginfo=metadata.in_png(recipe))
+        elif path.suffix.lower() == ".webp":
+            picture.save(fresh, "WEBP", quality=quality, method=4, exif=metadata.in_exif(recipe))
+        else:
+            whitened, exif = over(picture, "white"), metadata.in_jpeg(recipe)
+            whitened.save(fresh, "JPEG", quality=quality, subsampling=0, exif=exif)
+    return path
+
+
+def sheet(
+    pictures: Iterable[PIL.Image.Image], size: Size, count: int, columns: int, clear: bool = False
+) -> PIL.Image.Image:
+    """So many pictures of one size side by side, row by row; what the last row lacks is black, or transparent if
+    `clear`."""
+    (width, height), columns = size, min(columns, count)
+    mode = "RGBA" if clear and count % columns else "RGB"
+    whole = PIL.Image.new(mode, (columns * width, math.ceil(count / columns) * height))
+    for number, picture in enumerate(pictures):
+        whole.paste(picture, (number % columns * width, number // columns * height))
+    return whole
+
+
+def frame(image: Image) -> PIL.Image.Image:
+    """A batch as one picture, side by side, about as many columns as rows."""
+    shown = [from_tensor(one) for one in image]
+    return sheet(shown, shown[0].size, len(shown), math.ceil(math.sqrt(len(shown)))) if len(shown) > 1 else shown[0]
+
+
+class LostFrameError(ValueError):
+    """A frame that waits in the run folder is gone, or not as it was written."""
+
+
+def _own(path: Path) -> PIL.Image.Image:
+    with PIL.Image.open(path, formats=FORMATS[:1]) as opened:
+        picture: PIL.Image.Image = opened.copy()
+    return picture
+
+
+class Frames:
+    """Pictures that wait in the run folder, without loss, for a sink to make one file of them.
+
+    They survive a killed run: their digests are all that a checkpoint must keep, and frames beyond them are
+    overwritten.
+    """
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self.digests: list[str] = []
+        self._name, self._folder = name, folder.path(f"{WAITING}/{name}")
+        self._size: tuple[int, int] | None = None
+        self._unsynced: list[Path] = []
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.digests)
+
+    def add(self, frame: PIL.Image.Image) -> None:
+        """Store a picture, which must be of the same size as the others."""
+        self._check(frame)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        packed = io.BytesIO()
+        # What PNG's filters leave has no repetitions worth a search but runs: a third faster so, and no larger.
+        frame.save(packed, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+        path = self._path(self.count)
+        path.unlink(missing_ok=True)  # somebody's link there would be written through
+        path.write_bytes(packed.getbuffer())
+        self._unsynced.append(path)
+        self.digests.append(_digest(packed.getbuffer()))
+
+    def remember(self) -> str:
+        """The digests in one text, once all frames are safe from a power cut."""
+        for path in self._unsynced:
+            sync(path)
+        if self._unsynced:
+            sync(self._folder)
+        self._unsynced.clear()
+        return "".join(self.digests)
+
+    def recall(self, digests: str) -> None:
+        """Go on after these frames; LostFrameError where one of them is not as it was."""
+        found = [digests[start : start + DIGITS] for start in range(0, len(digests), DIGITS)]
+        for number, digest in enumerate(found):
+            path = self._path(number)
+            if path.is_symlink() or not path.is_file():
+                raise LostFrameError(f"frame {number + 1} of `{self._name}` is missing: there is no file {path.name}")
+            if _digest(path.read_bytes()) != digest:
+                raise LostFrameError(f"frame {number + 1} of `{self._name}` is damaged: {path.name} has changed")
+        self.digests = found
+
+    def sheet(self, columns: int) -> PIL.Image.Image:
+        """The pictures side by side on nothing; of more than one picture can hold, every second, third, ..."""
+        width, height = _own(self.paths[0]).size
+        shown = self.paths[:: math.ceil(self.count * width * height / LARGEST)]
+        return sheet((_own(path) for path in shown), (width, height), len(shown), columns, clear=True)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The pictures' files, in order."""
+        return [self._path(number) for number in range(self.count)]
+
+    def _check(self, frame: PIL.Image.Image) -> None:
+        if self._size is None:
+            self._size = _own(self._path(0)).size if self.count else frame.size
+        if frame.size != self._size:
+            had, has = ("{} x {}".format(*size) for size in (self._size, frame.size))
+            raise ValueError(f"frame {self.count + 1} is {has}, but those before it are {had}")
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number + 1:06d}.png"
+
+
+def _digest(packed: bytes | memoryview) -> str:
+    return hashlib.blake2b(packed, digest_size=DIGITS // 2).hexdigest()

@@ -1,0 +1,1 @@
+"""Checkpoints in every container that weights are shared in, read as tensors only."""

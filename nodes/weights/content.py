@@ -1,0 +1,57 @@
+"""What a file of weights looks like: no web page, not cut short, of the size and digest that it should have."""
+
+import hashlib
+from pathlib import Path
+
+from t2iflow.nodes.weights.records import File
+
+TEXTS = (".yaml", ".yml", ".json", ".txt")
+ROUNDED = 2.0
+"""By what factor a file may differ from a size that is only stated roughly."""
+
+
+class WrongFileError(ValueError):
+    """A file is not what it should be."""
+
+
+def examine(path: Path, name: str, file: File | None = None) -> None:
+    """Raise WrongFileError where the file can't be what its name says, or is not of the published size."""
+    size = path.stat().st_size
+    with path.open("rb") as opened:
+        head = opened.read(4096)
+    if head[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        raise WrongFileError("it is a web page")
+    if file and file.exact and size != file.size:
+        raise WrongFileError(f"it has {size} bytes, not {file.size}")
+    if file and file.size and not file.size / ROUNDED <= size <= file.size * ROUNDED:
+        raise WrongFileError(f"it has {amount(size)}, not about {amount(file.size)}")
+    if name.endswith(TEXTS):
+        if not head.strip() or b"\0" in head:
+            raise WrongFileError("it is no text")
+        if name.endswith((".yaml", ".yml")) and head.lstrip().startswith(b"{"):  # as servers tell their errors
+            raise WrongFileError("it is no YAML as configurations are written in")
+        return
+    from t2iflow.nodes.weights.checkpoints import tensors  # which imports torch, and a list of weights needs none
+
+    try:
+        tensors.survey(path)
+    except ValueError as fault:
+        raise WrongFileError(str(fault)) from fault
+
+
+def sha256(path: Path) -> str:
+    """The digest of the file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def amount(size: float) -> str:
+    """Bytes as people say them: `958 MB`."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,258 @@
+"""Fetching a file: resumed where it was cut, from one mirror after another, and named only once it is right.
+
+What has come so far is in `NAME.part`, and where it came from in `NAME.part.from`; nothing reads these but this file.
+"""
+
+import contextlib
+import errno
+import json
+import math
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+
+from t2iflow.nodes.core.missing import MissingWeightsError
+from t2iflow.nodes.core.whole import FULL
+from t2iflow.nodes.weights import pins
+from t2iflow.nodes.weights.content import WrongFileError, amount
+from t2iflow.nodes.weights.records import File
+
+if TYPE_CHECKING:
+    from t2iflow.nodes.core.ambient import Notes
+
+CHUNK = 1 << 20
+ATTEMPTS = 3
+"""How often in a row an address may fail to bring us further."""
+PATIENCE, LONGEST = 30.0, 86_400.0
+"""Seconds without an answer, after which one counts as failed, and how long that may be made."""
+SLOWEST = 1024
+"""Bytes a second; what is slower counts as no answer."""
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+"""Answers of a server that may be other ones a moment later."""
+
+Watch = Callable[[str, int, int], None]
+"""Told how far a file has come: its name, the bytes that are here, the bytes of all (0 if that is not known)."""
+
+
+class _GoneError(OSError):
+    """An address that need not be asked again."""
+
+
+class _DiskFullError(MissingWeightsError):
+    """The file does not fit, wherever it comes from."""
+
+
+class _Answer(HTTPResponse):
+    """An answer whose head comes in time: a server could else say `100 Continue` for ever, or a letter now and then."""
+
+    def __init__(self, connection: socket.socket, *given: Any, **named: Any) -> None:
+        super().__init__(connection, *given, **named)
+        self._connection = connection
+
+    def begin(self) -> None:
+        """Read the head."""
+        late = threading.Timer(patience(), self._hang_up)
+        late.start()
+        try:
+            super().begin()
+        finally:
+            late.cancel()
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Http(HTTPHandler):
+    class Connection(HTTPConnection):
+        response_class = _Answer
+
+    def http_open(self, request: Request) -> HTTPResponse:
+        return self.do_open(self.Connection, request)
+
+
+class _Https(HTTPSHandler):
+    class Connection(HTTPSConnection):
+        response_class = _Answer
+
+    def https_open(self, request: Request) -> HTTPResponse:
+        return self.do_open(self.Connection, request)
+
+
+OPENER = build_opener(_Http, _Https)
+
+
+def fetch(name: str, file: File, urls: tuple[str, ...], target: Path, watch: Watch, notes: "Notes") -> None:
+    """Put a file of the weights `name` at the target. MissingWeightsError where no address gives it."""
+    faults: list[str] = []
+    for url in urls:
+        if faults:
+            notes.warn(f"{faults[-1]}; asking {url}")
+        try:
+            _Fetching(name, file, url, target, watch).run()
+            return
+        except _DiskFullError:
+            raise
+        except (OSError, HTTPException, ValueError) as fault:
+            reason = fault.reason if isinstance(fault, URLError) and not isinstance(fault, HTTPError) else fault
+            faults.append(f"{url}: {reason or type(fault).__name__}")
+    raise MissingWeightsError(
+        f"`{file.name}` of the weights `{name}` can't be fetched:\n  " + "\n  ".join(faults or ["there is no address"])
+    )
+
+
+@dataclass
+class _Fetching:
+    name: str
+    file: File
+    url: str
+    target: Path
+    watch: Watch
+
+    def __post_init__(self) -> None:
+        self.part = self.target.with_name(f"{self.target.name}.part")
+        self.source = self.target.with_name(f"{self.target.name}.part.from")
+
+    def run(self) -> None:
+        """Fetch the whole file; where the disk is too full for it, leave nothing."""
+        try:
+            self._insist()
+            self._accept()
+        except OSError as fault:
+            if fault.errno not in FULL:
+                raise
+            needed = f"{amount(self.file.size)} are needed" if self.file.size else "it does not fit"
+            self._drop()
+            raise _DiskFullError(
+                f"the disk is too full for `{self.file.name}`: {needed}, and {amount(self._free())} are free in "
+                f"{self.target.parent}; make room, or set T2IFLOW_WEIGHTS to a folder on another disk"
+            ) from fault
+
+    def _accept(self) -> None:
+        """Look at what came, and give it its name; a file that is wrong is thrown away."""
+        try:
+            pins.confirm(self.name, self.file, self.part, bound_for=self.target)
+        except WrongFileError:
+            self._drop()
+            raise
+        os.replace(self.part, self.target)
+        self.source.unlink(missing_ok=True)
+
+    def _insist(self) -> None:
+        """Ask again while that brings us further."""
+        failures = 0
+        while True:
+            before = self._size()
+            try:
+                self._ask()
+                return
+            except (OSError, HTTPException) as fault:
+                failures = 1 if self._size() - before >= CHUNK else failures + 1
+                full = isinstance(fault, OSError) and fault.errno in FULL
+                if full or isinstance(fault, _GoneError) or failures >= ATTEMPTS:
+                    raise
+                time.sleep(patience() / 30 * failures)
+
+    def _ask(self) -> None:
+        """One request, from where the last one ended."""
+        known = self._known()
+        have = self._size() if known else 0
+        if have and have == known.get("whole"):
+            return
+        request = Request(self.url, headers={"User-Agent": "t2iflow", "Accept-Encoding": "identity"})
+        if have:
+            request.add_header("Range", f"bytes={have}-")
+            if known.get("version") and known.get("url") == self.url:
+                request.add_header("If-Range", known["version"])
+        try:
+            answer: HTTPResponse = OPENER.open(request, timeout=patience())
+        except HTTPError as fault:
+            with fault:
+                if fault.code == 416:  # what is here is longer than what is there
+                    self._drop()
+                elif fault.code not in PASSING:
+                    raise _GoneError(f"{fault.code} {fault.reason}") from fault
+                raise OSError(f"{fault.code} {fault.reason}") from fault
+        with answer:
+            self._take(answer, have, known.get("whole", 0))
+
+    def _take(self, answer: HTTPResponse, have: int, promised: int) -> None:
+        if "html" in answer.headers.get("Content-Type", ""):
+            raise WrongFileError("it is a web page")
+        start, whole = _extent(answer, have)
+        if self.file.exact and whole and whole != self.file.size:
+            raise WrongFileError(f"it has {whole} bytes, not {self.file.size}")
+        if start and promised and whole and whole != promised:
+            self._drop()
+            raise ConnectionError("it has changed meanwhile")
+        needed = (whole or self.file.size) - start
+        if needed > self._free() + (self._size() - start):
+            raise OSError(errno.ENOSPC, "the disk is too full")
+        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+        told = {"url": self.url, "version": "" if version.startswith("W/") else version, "whole": whole}
+        self.source.write_text(json.dumps(told), encoding="utf-8")
+        done = start
+        if not start:
+            self.part.unlink(missing_ok=True)  # never written through: it may be another file's second name
+        with self.part.open("ab") as out:
+            mark, since = done, time.monotonic()
+            while chunk := answer.read1(CHUNK):
+                out.write(chunk)
+                done += len(chunk)
+                self.watch(self.file.name, done, whole or self.file.size)
+                if (waited := time.monotonic() - since) > patience():
+                    if done - mark < SLOWEST * waited:
+                        raise TimeoutError("it has become too slow")
+                    mark, since = done, time.monotonic()
+            out.flush()
+            os.fsync(out.fileno())
+        if done < whole:
+            raise ConnectionError(f"it was cut after {amount(done)} of {amount(whole)}")
+
+    def _known(self) -> dict[str, Any]:
+        """What is known of the part that is here; nothing, where it can't be resumed from this address."""
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            told = json.loads(self.source.read_text(encoding="utf-8"))
+            # Of another address only a part that a digest will judge as a whole.
+            if isinstance(told, dict) and (told.get("url") == self.url or pins.pinned(self.name, self.file)):
+                return told
+        return {}
+
+    def _size(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self.target.parent).free
+
+    def _drop(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.source.unlink(missing_ok=True)
+
+
+def patience() -> float:
+    """Seconds that a server may be silent: T2IFLOW_TIMEOUT, up to a day, or PATIENCE."""
+    with contextlib.suppress(KeyError, ValueError):
+        wanted = float(os.environ["T2IFLOW_TIMEOUT"])
+        if not math.isnan(wanted):
+            return min(max(wanted, 0.01), LONGEST)
+    return PATIENCE
+
+
+def _extent(answer: HTTPResponse, have: int) -> tuple[int, int]:
+    """At which byte the answer starts, and how many the whole file has (0 if that is not told)."""
+    if answer.status == 206:
+        span, _, whole = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
+        if span.partition("-")[0] != str(have):
+            raise WrongFileError("it goes on at another place than it was asked to")
+        return have, int(whole) if whole.isdigit() else 0
+    length = answer.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdigit() else 0

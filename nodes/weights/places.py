@@ -1,0 +1,108 @@
+"""Where weights are: in our cache, or where another program put them."""
+
+import json
+import os
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from platformdirs import user_cache_path
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.weights.records import KNOWN, ROLES, File, Record
+
+ADDED = "added.json"
+"""What is known of weights that the user added under a name of their own, in the folder of their files."""
+OFFLINE = "T2IFLOW_OFFLINE"
+"""Set to anything but 0, it forbids fetching anything."""
+MIRROR = "T2IFLOW_MIRROR"
+"""Addresses, with spaces between, that are asked for `NAME/FILE` in place of those that are known."""
+
+
+def cache() -> Path:
+    """The folder that holds a folder for each name."""
+    own = os.environ.get("T2IFLOW_WEIGHTS")
+    return paths.given(own) if own else user_cache_path("t2iflow") / "weights"
+
+
+def offline() -> bool:
+    """Whether nothing may be fetched."""
+    return os.environ.get(OFFLINE, "0") not in ("", "0")
+
+
+def find(name: str) -> Record | None:
+    """The record of a name: published, or added by the user."""
+    if name in KNOWN:
+        return KNOWN[name]
+    if not name or Path(name).name != name or name in (".", ".."):
+        return None
+    try:
+        told = json.loads((cache() / name / ADDED).read_text(encoding="utf-8"))
+        files = {role: File(str(told["files"][role])) for role in ROLES[told["family"]] if role in told["files"]}
+        return Record(name, told["family"], "added here", "yours to know", files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def every() -> Iterator[Record]:
+    """All records, the published ones first."""
+    yield from KNOWN.values()
+    for path in sorted(cache().glob(f"*/{ADDED}")):
+        record = find(path.parent.name)
+        if record is not None and record.name not in KNOWN:
+            yield record
+
+
+def own(name: str, file: File) -> Path:
+    """Where a file of these weights is in our cache, if it is there."""
+    return cache() / name / file.name
+
+
+def elsewhere(file: File) -> Iterator[Path]:
+    """Where other programs keep such a file, if they fetched it."""
+    if file.kept:
+        yield paths.given(file.kept)
+    for url in file.urls:
+        yield from _kept(url)
+
+
+def _kept(url: str) -> Iterator[Path]:
+    parts = urlsplit(url)
+    if parts.netloc == "huggingface.co":
+        owner, repository, _, _, *rest = parts.path.strip("/").split("/")
+        yield from sorted(_hub().glob(f"models--{owner}--{repository}/snapshots/*/{'/'.join(rest)}"))
+    elif parts.netloc == "s3.amazonaws.com":
+        # pytorch_pretrained_biggan names a file after its address and its version there.
+        folder = os.environ.get("PYTORCH_PRETRAINED_BIGGAN_CACHE", "~/.pytorch_pretrained_biggan")
+        found = paths.given(folder).glob(f"{sha256(url.encode()).hexdigest()}*")
+        yield from sorted(path for path in found if path.suffix != ".json")
+    if not parts.query:
+        yield _torch_hub() / "checkpoints" / Path(parts.path).name
+
+
+def _hub() -> Path:
+    home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
+    return paths.given(os.environ.get("HF_HUB_CACHE") or f"{home}/hub")
+
+
+def _torch_hub() -> Path:
+    home = os.environ.get("TORCH_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/torch"
+    return paths.given(home) / "hub"
+
+
+def searched(files: list[File]) -> str:
+    """The folders that are looked into for these files, as told to a person."""
+    folders = [str(cache())]
+    for file in files:
+        folders += [str(Path(file.kept).parent)] if file.kept else []
+        for host in {urlsplit(url).netloc for url in file.urls}:
+            folders += [str(_hub())] if host == "huggingface.co" else []
+            folders += ["~/.pytorch_pretrained_biggan"] if host == "s3.amazonaws.com" else []
+    return ", ".join(dict.fromkeys([*folders, str(_torch_hub())]))
+
+
+def addresses(name: str, file: File) -> tuple[str, ...]:
+    """Where a file is to be fetched from, in turn."""
+    mirrors = os.environ.get(MIRROR, "").split()
+    return tuple(f"{base.rstrip('/')}/{name}/{file.name}" for base in mirrors) or file.urls

@@ -1,0 +1,1 @@
+"""From a recipe to a graph: nodes found, settings checked, ports joined."""

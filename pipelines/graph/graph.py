@@ -1,0 +1,142 @@
+"""The wired recipe: every node with its spec, its settings checked, its ports joined."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, count
+from os.path import isabs
+from pathlib import PurePath
+from typing import Any
+
+import networkx as nx
+
+from t2iflow.nodes.core.node import Spec
+from t2iflow.nodes.core.types import Image, Mask
+from t2iflow.pipelines.graph.schedule import changes
+from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.text.origin import INPUTS
+from t2iflow.pipelines.text.recipe import Recipe
+
+COPIED = ("picture", "film", "sound", "text")
+"""Files of these kinds are copied into the run folder; others are weights, which are large and found again."""
+
+READERS: Mapping[Any, str] = {Image: "images.load", Mask: "images.mask"}
+"""Kinds that a port may take from a file, and the nodes that read it."""
+
+FILE_NAME = r"[/\\]|\.\w{2,5}$"
+"""What a text on such a port has if it is meant as a file: an ending, or folders."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file or weights that a setting names, by whole path or known name: of what kind, where that is said, and what
+    `--set` gives another by; `missing` if a picture's recipe came without it."""
+
+    name: str
+    kind: str
+    place: Place
+    param: str
+    missing: bool = False
+
+    @property
+    def path(self) -> str:
+        """The file's path, for a perceptor without its architecture."""
+        return self.name.rpartition(":")[2] if self.kind == "perceptor" else self.name
+
+    @property
+    def short(self) -> str:
+        """The file's name alone."""
+        return PurePath(self.path).name
+
+    @property
+    def given(self) -> str:
+        """How to give another."""
+        return f"`--set {self.param}=PATH`"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a wire starts: a node and which of its outputs (empty for the only one)."""
+
+    node: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the recipe, checked. `settings` holds every setting; one that changes over time is a `Schedule`."""
+
+    name: str
+    spec: Spec
+    place: Place
+    settings: Mapping[str, Any]
+    wires: Mapping[str, tuple[Source, ...]]
+    every: int = 1
+    implicit: bool = False
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether a setting changes over time."""
+        return any(changes(value) for value in self.settings.values())
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All nodes, in the order of the recipe, and the net of their wires.
+
+    `torn` names the nodes with a mistake that hides wires: what they would reach is not known. `named` are the files
+    and weights that settings name.
+    """
+
+    recipe: Recipe
+    nodes: Mapping[str, Node]
+    torn: frozenset[str] = frozenset()
+    named: tuple[Named, ...] = ()
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What nodes read, weights aside, by whole path, with names that tell them apart within one folder.
+
+        Copies that are copied again keep their names, so that a recipe made again is the same text.
+        """
+        copies: dict[str, str] = {}
+        for path in dict.fromkeys(named.name for named in self.named if named.kind in COPIED):
+            copies[path] = _free(PurePath(path), {copy.lower() for copy in copies.values()})
+        return copies
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """What others see of whole paths: inputs by the names of their copies, weights by their own alone."""
+        paths = {named.path: named.short for named in self.named if isabs(named.path)} | self.files
+        return dict(sorted(paths.items(), key=lambda pair: -len(pair[0])))
+
+    def spec_of(self, name: str) -> Spec:
+        """The spec of a node as the recipe has it; one that was unfolded is now another's."""
+        node = self.nodes[name]
+        return self.nodes[f"{name}.0"].spec if node.implicit else node.spec
+
+    @cached_property
+    def net(self) -> "nx.MultiDiGraph[str]":
+        """Edges run the way of the data; each carries its `port` and whether that is read only `once`."""
+        net: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        net.add_nodes_from(self.nodes)
+        for node in self.nodes.values():
+            for port, sources in node.wires.items():
+                for source in (source for source in sources if source.node in self.nodes):
+                    net.add_edge(source.node, node.name, port=port, once=node.spec.ports[port].once)
+        return net
+
+    @cached_property
+    def flow(self) -> "nx.DiGraph[str]":
+        """Only the wires that are read at each call."""
+        flow: nx.DiGraph[str] = nx.DiGraph()
+        flow.add_nodes_from(self.nodes)
+        flow.add_edges_from((a, b) for a, b, wire in self.net.edges(data=True) if not wire["once"])
+        return flow
+
+
+def _free(path: PurePath, taken: set[str]) -> str:
+    """A name in the folder of copies that is not taken, whether or not letters' case counts there."""
+    stem = path.stem[:200]
+    names = chain([path.name], (f"{stem}-{number}{path.suffix[:40]}" for number in count(2)))
+    return next(copy for name in names if (copy := f"{INPUTS}/{name}").lower() not in taken)

@@ -1,0 +1,153 @@
+"""Keyframes as a recipe writes them: values at steps or frames, at parts of the way, or at seconds of a film.
+
+`{0: 1.0, 60: 1.02, 100%: 1.05, ease: smooth}`: a whole number is a step (or frame) counted from 0, a percentage a part
+of the way, 100% being the last, `2s` so many seconds of a film. Before the first and after the last keyframe its value
+stays.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from t2iflow.pipelines.graph.schedule import Ease, Keyframes, Moment, Over
+from t2iflow.pipelines.problems import Problem, problem, shown, suggest
+from t2iflow.pipelines.text.yaml_reader import Located, plain_scalar
+
+WORDS = ("ease", "over")
+AT = re.compile(r"(\d+(?:\.\d+)?\s*[%s]?)\s*:\s*\(?\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*\)?")
+"""One keyframe of a text, such as `50:(1.02)`."""
+
+TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*(%|s)")
+
+
+def is_keyframes(value: Located) -> bool:
+    """Whether a value is meant as keyframes: a mapping with a number, a percentage or seconds among its keys.
+
+    A prompt that is a number has quotes: `{"1984": 1}`.
+    """
+    inner = value.value
+    return isinstance(inner, dict) and (any(_moment(key) is not None for key in inner) or _has_quoted_times(inner))
+
+
+def _has_quoted_times(inner: Mapping[Any, Located]) -> bool:
+    """Whether prompts stand at steps in quotes, as Deforum's `{"0": "a fox", "50": "a lake"}`; no weight is a text."""
+    quoted = all(isinstance(key, str) and key.isdecimal() for key in inner)
+    return bool(inner) and quoted and all(isinstance(item.value, str) for item in inner.values())
+
+
+def written_out(value: Located) -> Located | None:
+    """The keyframes that a text spells out, as Deforum's `0:(1.02), 50:(1.0)` or, in quotes, `{0: 1.02, 50: 1.0}`; None
+    for any other text, such as `16:9`."""
+    text = value.value.strip()
+    pairs = [pair for part in text.strip("{}").split(",") if (pair := AT.fullmatch(part.strip()))]
+    if len(pairs) <= text.count(",") or not (text.startswith("{") or "(" in text or len(pairs) > 1):
+        return None
+    values = {plain_scalar(pair[1]): Located(plain_scalar(pair[2]), value.place) for pair in pairs}
+    return Located(values, value.place, dict.fromkeys(values, value.place))
+
+
+def read_keyframes(value: Located, problems: list[Problem]) -> Keyframes | None:
+    """Read keyframes whose values are still located, for their setting to check; None when no keyframe is left.
+
+    What is wrong is added to `problems`, each at its own place.
+    """
+    reading = _Reading(value, problems)
+    points = reading.points()
+    ease: Ease = reading.word("ease", get_args(Ease)) or "linear"
+    over = reading.word("over", get_args(Over))
+    if ease == "exponential":
+        reading.check_factors(points)
+    return Keyframes(tuple(points), ease, over) if points else None
+
+
+@dataclass
+class _Reading:
+    value: Located
+    problems: list[Problem]
+
+    def points(self) -> list[tuple[Moment, Located]]:
+        """The sound keyframes, in order of time where that can be known before the number of steps is."""
+        points: list[tuple[Moment, Located]] = []
+        quoted = _has_quoted_times(self.value.value)
+        for key, item in self.value.value.items():
+            moment = Moment(float(key)) if quoted else _moment(key)
+            if moment is None:
+                if key not in WORDS:
+                    self._report(
+                        key,
+                        f"`{key}` is no keyframe",
+                        suggest(key, WORDS),
+                        "write a step or frame, a percentage (50%) or seconds (2s)",
+                    )
+            elif moment.amount < 0 or not math.isfinite(moment.amount):
+                self._report(key, f"a keyframe at `{key}` never comes", "time counts from 0")
+            elif moment.unit == "%" and moment.amount > 100:
+                self._report(key, f"a keyframe at `{key}` never comes", "100% is the last")
+            elif any(_same(moment, other) for other, _ in points):
+                self._report(key, f"two keyframes at `{key}`", None)
+            else:
+                points.append((moment, item))
+        points = self._of_oneform(points)
+        if len({moment.unit for moment, _ in points if moment.amount}) < 2:
+            points.sort(key=lambda point: point[0].amount)
+        return points
+
+    def word(self, name: str, known: tuple[Any, ...]) -> Any:
+        """What `ease:` or `over:` says, if it says something known."""
+        said = self.value.value.get(name)
+        if said is None or said.value in known:
+            return said.value if said else None
+        choices = f"{name} is one of {', '.join(known)}"
+        message = f"`{name}` can't be {shown(said.value) if isinstance(said.value, str) else form(said)}"
+        self.problems.append(problem("T2I207", message, said.place, suggest(said.value, known), choices))
+        return None
+
+    def check_factors(self, points: list[tuple[Moment, Located]]) -> None:
+        """Equal factors lead from one number to another only if both lie on one side of zero."""
+        for _, item in points:
+            parts = [part.value for part in item.value] if isinstance(item.value, list) else [item.value]
+            if not all(isinstance(part, int | float) and part > 0 for part in parts):
+                message = "`ease: exponential` goes by factors, so it needs numbers above 0"
+                self.problems.append(Problem("T2I207", message, item.place))
+
+    def _of_oneform(self, points: list[tuple[Moment, Located]]) -> list[tuple[Moment, Located]]:
+        """The points whose values can be blended with the first one's."""
+        kept = []
+        for moment, item in points:
+            if form(item) != form(points[0][1]):
+                message = f"keyframes of one setting are alike: first {form(points[0][1])}, here {form(item)}"
+                self.problems.append(Problem("T2I207", message, item.place))
+            else:
+                kept.append((moment, item))
+        return kept
+
+    def _report(self, key: Any, message: str, *hints: str | None) -> None:
+        place = self.value.keys.get(key, self.value.place)
+        self.problems.append(problem("T2I207", message, place, *hints))
+
+
+def _moment(key: Any) -> Moment | None:
+    if isinstance(key, int | float) and not isinstance(key, bool):
+        return Moment(float(key))
+    match = TIME.fullmatch(key) if isinstance(key, str) else None
+    return Moment(float(match[1]), "%" if match[2] == "%" else "s") if match else None
+
+
+def _same(one: Moment, other: Moment) -> bool:
+    return one.amount == other.amount and (one.unit == other.unit or one.amount == 0)
+
+
+def form(item: Located) -> str:
+    """What a value is, in words; those of one setting must be alike."""
+    inner = item.value
+    if isinstance(inner, bool):
+        return "true or false"
+    if isinstance(inner, int | float):
+        return "a number"
+    if isinstance(inner, list) and inner and all(form(part) == "a number" for part in inner):
+        return f"{len(inner)} numbers"
+    if isinstance(inner, str | list | dict):
+        return "a text"
+    return "nothing" if inner is None else "a wire"

@@ -1,0 +1,220 @@
+"""What settings name outside of the recipe: files to read, weights of generators, and perceptors."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from shlex import quote
+
+from t2iflow.nodes import video
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.core.node import Setting
+from t2iflow.nodes.film import scenes, sound
+from t2iflow.nodes.perceptors.clip import sources
+from t2iflow.nodes.pictures import codec
+from t2iflow.nodes.weights import finding, places
+from t2iflow.nodes.weights.records import ROLES, called
+from t2iflow.pipelines.graph.graph import COPIED, Graph, Named
+from t2iflow.pipelines.problems import Place, Problem, problem, suggest
+from t2iflow.pipelines.text.origin import INPUTS, Origin
+from t2iflow.pipelines.text.yaml_reader import LONE
+
+ADDRESS = re.compile("(?:https?|ftp|file|data|s3):", re.IGNORECASE)
+PATTERN = re.compile(r"%\d*d|\*")
+"""What stands for the numbers of many files."""
+NOTHING = ("none", "off", "no", "false", "nil")
+"""How other tools write null."""
+
+
+def found(
+    name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: list[Problem]
+) -> Named | None:
+    """What a setting names, by its whole path, relative paths from the origin's folder on; known names are kept.
+
+    None for a file that is not there, is of another kind, or is none that a foreign recipe may read. What a picture's
+    recipe may have lost on its way is not looked for: see `missing`. `param` is what `--set` gives another by.
+    """
+    named = _Finding(name, setting, origin, place, param, problems).found()
+    if named and LONE.search(named.name):  # no recipe could hold it
+        what = f"the path of `{name}` has bytes that are not UTF-8"
+        problems.append(problem("T2I502", what, place, "rename it, or its folders"))
+        return None
+    return named
+
+
+def missing(graph: Graph) -> Iterator[Problem]:
+    """What a picture's recipe was made with and is not here, which only a run needs."""
+    for named in graph.named:
+        if named.missing:
+            beside = f"or put it into a folder `{INPUTS}` beside the picture" if named.kind in COPIED else None
+            what = f"the {named.kind} `{named.short}`, from which this was made, can't be found"
+            yield problem("T2I502", what, named.place, f"give it, or another: {named.given}", beside)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: what refuses another with ValueError, and what to do about it."""
+
+    look: Callable[[Path], object]
+    make: str
+    ending: str = ""
+
+    def instead(self, path: Path) -> str:
+        """What to do about a file that is refused."""
+        fresh = path.stem + self.ending
+        fresh = f"{path.stem}-new{self.ending}" if fresh.lower() == path.name.lower() else fresh
+        return self.make.format(quote(path.name), quote(fresh))
+
+
+KINDS = {
+    "picture": Kind(codec.look, "make it one that can be read: `magick {} {}`", ".png"),
+    "film": Kind(video.look, "make it one that can be read: `ffmpeg -i {} {}`", ".mp4"),
+    "sound": Kind(sound.look, "make it one that can be read: `ffmpeg -i {} {}`", ".wav"),
+    "text": Kind(scenes.look, "save it as plain text in UTF-8"),
+}
+
+
+@dataclass
+class _Finding:
+    name: str
+    setting: Setting
+    origin: Origin
+    place: Place
+    param: str
+    problems: list[Problem]
+
+    def found(self) -> Named | None:
+        """What the name means."""
+        if self.setting.loads:
+            return self._weights(self.setting.loads)
+        if self.setting.reads == "perceptor":
+            return self._perceptor()
+        if self.setting.reads not in COPIED and not self._takes_weights():
+            return self._lost()
+        return self._file(self.name)
+
+    def _weights(self, family: str) -> Named | None:
+        record = places.find(self.name)
+        if record is not None:
+            if record.family != family:
+                what = f"`{self.name}` are weights of the family {record.family}, not of {family}"
+                self._report("T2I411", what, _known(family))
+            return self._named(self.name)
+        near = suggest(self.name, (known.name for known in places.every() if known.family == family))
+        if not self._takes_weights(near, _known(family)):
+            return self._lost()
+        path = self._path(self.name)
+        why = paths.nothing(path)
+        if why == paths.MISSING:
+            start = f"or a folder or file; {self._start}"
+            self._report("T2I411", f"unknown weights `{self.name}`", near, _known(family), start)
+            return self._named(self.name)
+        if why:
+            self._report("T2I411", f"the weights `{self.name}` {why}")
+            return self._named(self.name)
+        try:
+            if not finding.beside(path, family, ROLES[family]):
+                what = f"there are no {family} weights in `{self.name}`"
+                self._report("T2I411", what, f"they are called: {called(family)}")
+        except ValueError as fault:
+            self._report("T2I411", str(fault))
+        return self._named(str(path))
+
+    def _perceptor(self) -> Named | None:
+        """A perceptor by name, or a file, alone or as `architecture:file`."""
+        if not self.name.endswith(sources.FILES):
+            return self._named(self.name)
+        if not self._takes_weights():
+            return self._lost()
+        architecture, _, file = self.name.rpartition(":")
+        if not architecture or self._path(self.name).is_file():
+            return self._file(self.name)
+        named = self._file(file)
+        return named and replace(named, name=f"{architecture}:{named.name}")
+
+    def _takes_weights(self, *hints: str | None) -> bool:
+        """Whether weights may be named by a file; that a picture's recipe may not is said when it runs."""
+        if self.origin.fence and not self.origin.carried:
+            self._refuse(f"this recipe is foreign, and `{self.name}` is no known name of weights", *hints)
+        return self.origin.fence is None
+
+    def _lost(self) -> Named | None:
+        """What a picture's recipe names without having it."""
+        return replace(self._named(self.name), missing=True) if self.origin.carried else None
+
+    def _file(self, name: str) -> Named | None:
+        path = self._path(name)
+        if not self.origin.admits(path):
+            self._refuse(f"this recipe is foreign, and may not read `{name}`", self.origin.rule)
+            return None
+        why = paths.no_content(path)
+        if self.origin.carried and why == paths.MISSING:
+            return replace(self._named(str(path)), missing=True)
+        if why:
+            what = f"the file `{name}` {why}" if name.strip() else "no file is named"
+            start = self._start if why == paths.MISSING else None
+            self._report("T2I502", what, self._meant(name, path), start)
+            return None
+        kind = KINDS.get(self.setting.reads or "")
+        try:
+            if kind:
+                kind.look(path)
+        except MissingPackageError as fault:
+            self._report("T2I502", f"the file `{name}` can't be read: {fault}")
+            return None
+        except OSError as fault:
+            self._report("T2I502", f"the file `{name}` {paths.reason(fault)}")
+            return None
+        except ValueError as fault:
+            self._report("T2I502", str(fault), kind.instead(path) if kind else None)
+            return None
+        return self._named(str(path))
+
+    def _meant(self, name: str, path: Path) -> str | None:
+        """What a name that no file has is likely to stand for."""
+        if {*"\n\t"} & {*name}:
+            return "in double quotes `\\n` and `\\t` are control characters: use single quotes"
+        if ADDRESS.match(name):
+            return "an address is not read: download it, and give the file's path"
+        if PATTERN.search(name) and self.setting.reads == "film":
+            return f"make one film of pictures first: `ffmpeg -framerate 24 -i {quote(name)} film.mp4`"
+        if name.lower() in NOTHING and self.setting.default is None and not self.setting.required:
+            return "nothing is written `null`"
+        if (bare := name.strip(" \"'")) != name and self._path(bare).is_file():
+            return f"did you mean `{bare}`, without quotes or spaces around it?"
+        if not name.strip() or self.origin.fence:  # what lies in a folder is not for a foreign recipe to ask
+            return None
+        near = _nearest(path.name, paths.beside(path))
+        return near and f"did you mean `{near}`?"
+
+    def _path(self, name: str) -> Path:
+        return paths.whole(name, paths.whole(self.origin.folder))
+
+    @property
+    def _start(self) -> str:
+        return f"relative paths start at `{paths.whole(self.origin.folder)}`"
+
+    def _named(self, name: str) -> Named:
+        return Named(name, self.setting.reads or "weights", self.place, self.param)
+
+    def _refuse(self, message: str, *hints: str | None) -> None:
+        self._report("T2I503", message, *hints, f"allow it yourself: `--set {self.param}=PATH`", self.origin.remedy)
+
+    def _report(self, code: str, message: str, *hints: str | None) -> None:
+        self.problems.append(problem(code, message, self.place, *hints))
+
+
+def _nearest(name: str, others: list[str]) -> str | None:
+    """The file whose name differs least, as in its capitals, its ending, or a letter or two."""
+    plain = {other.lower(): other for other in reversed(others)}
+    stems = {Path(other).stem: other for other in sorted(plain, reverse=True)}
+    wanted = name.lower()
+    same = plain.get(wanted) or plain.get(stems.get(Path(wanted).stem, ""))
+    return same or next((plain[other] for other in get_close_matches(wanted, plain, n=1, cutoff=0.8)), None)
+
+
+def _known(family: str) -> str:
+    names = [record.name for record in places.every() if record.family == family]
+    return f"known for {family}: {', '.join(names) or 'none'}"

@@ -1,0 +1,179 @@
+"""A value that changes over time: at steps or frames, at parts of the way, or at seconds of a film."""
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from t2iflow.nodes.core.easing import smooth
+
+Ease = Literal["linear", "smooth", "in", "out", "hold", "exponential"]
+"""How to go from one value to the next: evenly; slowly at both ends; slowly at first; slowly at last; not at all until
+the next is there; or by equal factors, which suits scales and rates."""
+
+Over = Literal["step", "frame"]
+"""Which clock counts: the steps of an optimiser, or the frames of a camera."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When: a step or frame counted from 0, a percentage of the way, or seconds."""
+
+    amount: float
+    unit: Literal["", "%", "s"] = ""
+
+    def time(self, length: int, fps: float) -> float:
+        """The step or frame that this is, of `length`; between two of them for many a percentage."""
+        if self.unit == "%":
+            return self.amount / 100 * (length - 1)
+        return self.amount * fps if self.unit == "s" else self.amount
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{self.unit}"
+
+
+class Schedule(ABC):
+    """A value that changes over time; `over` is None where the recipe leaves the clock open."""
+
+    over: Over | None
+
+    @abstractmethod
+    def at(self, time: float, length: int, fps: float = 0.0) -> Any:
+        """The value at a step or frame of `length`, of which `fps` are a second."""
+
+    @property
+    @abstractmethod
+    def in_seconds(self) -> bool:
+        """Whether it goes by seconds, which only a film has."""
+
+    @property
+    @abstractmethod
+    def values(self) -> tuple[Any, ...]:
+        """The values that the recipe names; all others lie between them."""
+
+    @abstractmethod
+    def with_values(self, values: Iterable[Any]) -> "Schedule":
+        """The same with other values, one for each."""
+
+
+@dataclass(frozen=True)
+class Keyframes(Schedule):
+    """Moments with their values, and how to go between them."""
+
+    points: tuple[tuple[Moment, Any], ...]
+    ease: Ease = "linear"
+    over: Over | None = None
+
+    def at(self, time: float, length: int, fps: float = 0.0) -> Any:
+        """The value at a step or frame of `length`; numbers are blended, whole ones rounded, all else holds until the
+        next. Seconds are made frames by `fps`."""
+        first, second, part = self._between(time, length, fps)
+        return blend(first, second, part, self.ease) if part else first
+
+    def turns(self, length: int, fps: float = 0.0) -> list[float]:
+        """The times of the keyframes themselves."""
+        return [moment.time(length, fps) for moment, _ in self.points]
+
+    @property
+    def in_seconds(self) -> bool:
+        """Whether a moment is in seconds."""
+        return any(moment.unit == "s" for moment, _ in self.points)
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The value of each moment."""
+        return tuple(value for _, value in self.points)
+
+    def with_values(self, values: Iterable[Any]) -> "Keyframes":
+        """The same moments with other values, one for each."""
+        return replace(self, points=tuple((at, value) for (at, _), value in zip(self.points, values, strict=True)))
+
+    def plain(self) -> dict[int | float | str, Any]:
+        """The mapping as a recipe would write it."""
+        written: dict[int | float | str, Any] = {}
+        for moment, value in self.points:
+            key = str(moment) if moment.unit else _whole(moment.amount)
+            written[key] = list(value) if isinstance(value, tuple) else value
+        if self.ease != "linear":
+            written["ease"] = self.ease
+        if self.over is not None:
+            written["over"] = self.over
+        return written
+
+    def _between(self, time: float, length: int, fps: float) -> tuple[Any, Any, float]:
+        """The values before and after a time, and the eased part of the way from one to the other."""
+        points = sorted(((at.time(length, fps), value) for at, value in self.points), key=lambda point: point[0])
+        index = bisect_right([at for at, _ in points], time)
+        if index == 0 or index == len(points):
+            value = points[max(index - 1, 0)][1]
+            return value, value, 0.0
+        (start, first), (end, second) = points[index - 1 : index + 1]
+        return first, second, _eased((time - start) / (end - start), self.ease)
+
+
+def changes(value: Any) -> bool:
+    """Whether a setting changes over time: it is a schedule, or a list with one in it."""
+    return any(True for _ in schedules(value))
+
+
+def schedules(value: Any) -> Iterator[Schedule]:
+    """All that changes over time in a setting."""
+    if isinstance(value, list):
+        for item in value:
+            yield from schedules(item)
+    elif isinstance(value, Schedule):
+        yield value
+
+
+def states(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Settings as they are at moments that can be named: at the first, and at each other of the only one that changes.
+
+    Where several change, which of their values meet is known only with the number of steps.
+    """
+    first = {name: _first(value) for name, value in settings.items()}
+    yield first
+    moving = [name for name, value in settings.items() if changes(value)]
+    if len(moving) == 1 and isinstance(schedule := settings[moving[0]], Schedule):
+        yield from ({**first, moving[0]: value} for value in schedule.values[1:])
+
+
+def _first(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_first(item) for item in value]
+    return value.values[0] if isinstance(value, Schedule) else value
+
+
+def least(value: Any) -> Any:
+    """The lowest that a setting ever is."""
+    return min(value.values) if isinstance(value, Schedule) else value
+
+
+def most(value: Any) -> Any:
+    """The highest that a setting ever is."""
+    return max(value.values) if isinstance(value, Schedule) else value
+
+
+def _eased(part: float, ease: Ease) -> float:
+    if ease == "smooth":
+        return smooth(part)
+    if ease == "in":
+        return part * part
+    if ease == "out":
+        return part * (2 - part)
+    return 0.0 if ease == "hold" else part
+
+
+def blend(first: Any, second: Any, part: float, ease: Ease = "linear") -> Any:
+    """The value part of the way from one to another: numbers are blended, whole ones rounded, all else holds."""
+    if isinstance(first, list | tuple) and len(first) == len(second):
+        return type(first)(blend(a, b, part, ease) for a, b in zip(first, second, strict=True))
+    if isinstance(first, bool) or not isinstance(first, int | float):
+        return first
+    factors = ease == "exponential" and first > 0 and second > 0
+    value = first * (second / first) ** part if factors else first + (second - first) * part
+    return round(value) if isinstance(first, int) and isinstance(second, int) else value
+
+
+def _whole(amount: float) -> int | float:
+    return int(amount) if amount.is_integer() else amount

@@ -1,0 +1,123 @@
+"""Settings: what a recipe writes, checked against what the signature declares, keyframes and music included."""
+
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from t2iflow.nodes.core.node import Setting
+from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
+from t2iflow.pipelines.graph.keyframes import form, is_keyframes, read_keyframes, written_out
+from t2iflow.pipelines.graph.music import is_music, read_music
+from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.pipelines.problems import Problem, shown
+from t2iflow.pipelines.text.dollars import Wire, plain
+from t2iflow.pipelines.text.yaml_reader import Located
+
+
+def read_setting(node: str, setting: Setting, value: Located, problems: list[Problem]) -> Any:
+    """The checked value of a node's setting, with a `Schedule` where it changes over time; None where it is wrong."""
+    return _Reading(node, setting, problems).read(value)
+
+
+@dataclass
+class _Reading:
+    node: str
+    setting: Setting
+    problems: list[Problem]
+
+    def read(self, value: Located) -> Any:
+        wires = list(wires_in(value))
+        for wire in wires:
+            text = f"{self._what} is a setting, not a port: it takes a value, not a wire"
+            self._report("T2I205", text, wire, f"it takes {describe(self.setting.annotation)}")
+        if wires:
+            return None
+        if is_schedule(value) and typing.get_origin(self.setting.annotation) is not dict:
+            return self._schedule(value, self.setting)
+        if isinstance(value.value, list) and any(is_schedule(item) for item in value.value):
+            one = replace(self.setting, annotation=item_of(self.setting.annotation), default=None)
+            reads = (self._schedule if is_schedule(item) else self._checked for item in value.value)
+            return [read(item, one) for read, item in zip(reads, value.value, strict=True)]
+        return self._checked(value, self.setting)
+
+    def _schedule(self, value: Located, setting: Setting) -> Any:
+        fixed = self.setting.once or self.setting.reads or self.setting.loads
+        if fixed:
+            text = f"{self._what} is read once, so it can't change over time"
+            self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
+        schedule = read_schedule(value, self.problems)
+        if schedule is None or (fixed and is_music(value)):
+            return None
+        if is_music(value) and any("number" not in form(item) for item in schedule.values):
+            self._report("T2I206", f"{self._what} can't follow music, which leads from number to number", value)
+            return None
+        checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
+        return None if fixed else checked
+
+    def _checked(self, value: Located, setting: Setting) -> Any:
+        """The value that a setting, or one that stands for the items of its list, takes."""
+        given = plain(value)
+        try:
+            checked = setting.adapter.validate_python(given)
+        except ValidationError as fault:
+            keyframes = written_out(value) if isinstance(value.value, str) else None
+            if keyframes is not None:
+                return self._schedule(keyframes, setting)
+            found = refusal(fault, setting)
+            text = f"{self._what} can't be {shown(found.value)}: {found.why}"
+            self._report("T2I204", text, _inner(value, found.way), *found.hints)
+            return None
+        if (way := next(_truths(given, checked), None)) is not None:
+            inner = _inner(value, way)
+            text = f"{self._what} can't be {shown(plain(inner))}: it takes {describe(setting.annotation)}"
+            self._report("T2I204", text, inner)
+            return None
+        return checked
+
+    @property
+    def _what(self) -> str:
+        return f"`{self.setting.name}` of node `{self.node}`"
+
+    def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
+        self.problems.append(Problem(code, text, value.place, hints=hints))
+
+
+def is_schedule(value: Located) -> bool:
+    """Whether a value is meant to change over time."""
+    return is_keyframes(value) or is_music(value)
+
+
+def read_schedule(value: Located, problems: list[Problem]) -> Schedule | None:
+    """Read keyframes, or music, whose values are still located."""
+    return read_music(value, problems) if is_music(value) else read_keyframes(value, problems)
+
+
+def wires_in(value: Located) -> Iterator[Located]:
+    """The wires in a value, at any depth."""
+    if isinstance(value.value, Wire):
+        yield value
+    elif isinstance(value.value, list | dict):
+        for item in value.value.values() if isinstance(value.value, dict) else value.value:
+            yield from wires_in(item)
+
+
+def _truths(given: Any, checked: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to what is true or false and would count as 1 or 0, which nobody means."""
+    if isinstance(given, bool) and not isinstance(checked, bool) and isinstance(checked, int | float | tuple):
+        yield way
+    elif isinstance(given, list) and isinstance(checked, list | tuple) and len(given) == len(checked):
+        for number, (item, read) in enumerate(zip(given, checked, strict=True)):
+            yield from _truths(item, read, (*way, number))
+
+
+def _inner(value: Located, path: tuple[Any, ...]) -> Located:
+    """The innermost located value on the way that pydantic names."""
+    for step in path:
+        inside = value.value
+        found = isinstance(inside, dict) and step in inside
+        if found or (isinstance(inside, list) and isinstance(step, int) and step < len(inside)):
+            value = inside[step]
+    return value

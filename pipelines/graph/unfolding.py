@@ -1,0 +1,72 @@
+"""Spellings that stand for more nodes than one, as plain nodes, so that nothing downstream knows them.
+
+A list or a weight on a `Loss` port is a `losses.total`; the name of a picture's file on a port for pictures or masks is
+the node that reads it; a text keyframed over time is a `clip.blend` of as many copies of its node as there are texts.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core.node import Port
+from t2iflow.pipelines.graph.graph import FILE_NAME, READERS, Node, Source
+from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.recipe import NodeText
+from t2iflow.pipelines.text.yaml_reader import Located
+
+
+def total(name: str, terms: list[Located], place: Place) -> NodeText:
+    """The node that `[$score, {of: $smooth, weight: 0.02}]` stands for."""
+    one = Located(1.0, place)
+    of = [term if isinstance(term.value, Wire) else term.value["of"] for term in terms]
+    weights = [one if isinstance(term.value, Wire) else term.value.get("weight", one) for term in terms]
+    values = {"terms": Located(of, place), "weights": Located(weights, place)}
+    return NodeText(name, place, use=Located("losses.total", place), every=None, values=values, keys={})
+
+
+def is_total(value: Located) -> bool:
+    """Whether what stands on a port for a loss is a sum: wires and weighted wires, but not a wire alone."""
+    terms = value.value if isinstance(value.value, list) else [value]
+    summed = terms and all(isinstance(term.value, Wire) or _is_weighted(term.value) for term in terms)
+    return not isinstance(value.value, Wire) and bool(summed)
+
+
+def _is_weighted(term: object) -> bool:
+    return (
+        isinstance(term, Mapping)
+        and "of" in term
+        and isinstance(term["of"].value, Wire)
+        and set(term) <= {"of", "weight"}
+    )
+
+
+def copies(text: NodeText, key: str, schedule: Schedule) -> list[NodeText]:
+    """A copy of the node for each value that its setting has over time."""
+    return [
+        replace(text, name=f"{text.name}.{index}", values={**text.values, key: value})
+        for index, value in enumerate(schedule.values)
+    ]
+
+
+def blend(text: NodeText, schedule: Schedule) -> Node:
+    """The node that goes from one of the copies to the next."""
+    position = schedule.with_values(float(index) for index in range(len(schedule.values)))
+    prompts = tuple(Source(copy.name) for copy in copies(text, "", schedule))
+    spec = catalog.find("clip.blend")
+    return Node(text.name, spec, text.place, {"position": position}, {"prompts": prompts}, implicit=True)
+
+
+def reader(name: str, port: Port, file: str, place: Place) -> Node:
+    """The node that reads a picture's file, as if a recipe said `use: images.load`."""
+    spec = catalog.find(READERS[port.kind])
+    settings: dict[str, Any] = {one.name: one.default for one in spec.settings.values()}
+    return Node(name, spec, place, settings | {"file": file}, {}, implicit=True)
+
+
+def is_file_name(value: object) -> bool:
+    """Whether a text on a port for pictures is meant as a file: with an ending, or with folders."""
+    return isinstance(value, str) and re.search(FILE_NAME, value.strip()) is not None

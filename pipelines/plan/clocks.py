@@ -1,0 +1,98 @@
+"""Which clock each setting that changes over time goes by: the steps of an optimiser, or the frames of a camera.
+
+Where the recipe leaves it open (`over:`), settings of cameras, and of what is computed once a frame, go by frames;
+those of what is computed at each step by steps, but texts under a camera by frames: a film's prompts change over the
+film. Music always goes by frames.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from t2iflow.pipelines.graph.graph import Graph, Node
+from t2iflow.pipelines.graph.music import Music
+from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule, schedules
+from t2iflow.pipelines.plan.regions import Scope, scopes
+from t2iflow.pipelines.problems import Problem
+
+
+def set_clocks(graph: Graph, problems: list[Problem]) -> Graph:
+    """The graph with `over` filled in wherever a setting changes; what has no such clock is added to `problems`."""
+    found = scopes(graph)
+    nodes = {name: _set(node, found, graph, problems) for name, node in graph.nodes.items()}
+    return replace(graph, nodes=nodes)
+
+
+def _clocks(node: Node, found: dict[str, Scope]) -> dict[Over, Scope | None]:
+    """The clocks that a node could go by, the usual one first."""
+    filming = next((scope for scope in found.values() if node.name in scope.filming), None)
+    stepping = next((scope for scope in found.values() if node.name in scope.stepping), None)
+    lent = node.spec.role == "camera"  # one whose motion is not used goes nowhere, which is reported elsewhere
+    clocks: list[tuple[Over, Scope | None]] = []
+    if stepping is not None:
+        clocks.append(("step", stepping))
+        if stepping.camera is not None:
+            clocks.insert(0 if _of_texts(node) else 1, ("frame", stepping))
+    elif filming is not None or lent:
+        clocks.append(("frame", filming))
+    return dict(clocks)
+
+
+def _of_texts(node: Node) -> bool:
+    """Whether the node was unfolded from a text that changes."""
+    return node.implicit and node.spec.name == "clip.blend"
+
+
+def _set(node: Node, found: dict[str, Scope], graph: Graph, problems: list[Problem]) -> Node:
+    if not node.scheduled:
+        return node
+    clocks = _clocks(node, found)
+    problems.extend(_wrong(node, clocks, graph))
+    usual: Over = next(iter(clocks), "step")
+    settings = {name: _over(value, usual) for name, value in node.settings.items()}
+    return replace(node, settings=settings)
+
+
+def _wrong(node: Node, clocks: dict[Over, Scope | None], graph: Graph) -> Iterator[Problem]:
+    if not clocks:
+        yield Problem(
+            "T2I206",
+            f"node `{node.name}` runs once, so its keyframes would never change anything",
+            node.place,
+            hints=(
+                "keyframes are for nodes between a canvas and the loss of an optimiser, for optimisers, and for cameras"
+                " and what shows their frames",
+            ),
+        )
+        return
+    for name, value in node.settings.items():
+        for schedule in schedules(value):
+            yield from _without_clock(f"`{name}` of node `{node.name}`", schedule, clocks, node, graph)
+
+
+def _without_clock(
+    what: str, schedule: Schedule, clocks: dict[Over, Scope | None], node: Node, graph: Graph
+) -> Iterator[Problem]:
+    usual = next(iter(clocks))
+    over = schedule.over or usual
+    music = isinstance(schedule, Music)
+    if over not in clocks:
+        why = "no camera films it" if over == "frame" else "it is computed once a frame"
+        can_not = "follow music" if music else f"change over {over}s"
+        hint = "wire a camera, such as `camera.zoom`, to the optimiser" if music else f"it can change over {usual}s"
+        yield Problem("T2I207", f"{what} can't {can_not}: {why}", node.place, hints=(hint,))
+    elif schedule.in_seconds:
+        scope = clocks[over]
+        if over == "step":
+            hints = ("add `over: frame`, or write steps",)
+            yield Problem("T2I207", f"{what} changes over steps, which have no seconds", node.place, hints=hints)
+        elif scope is not None and scope.fps(graph) is None:
+            needs = f"the music of {what} needs" if music else f"the seconds of {what} need"
+            hint = "wire one `output.video` to the camera, or give all the same `fps`"
+            yield Problem("T2I207", f"{needs} a film with one number of frames each", node.place, hints=(hint,))
+
+
+def _over(value: Any, usual: Over) -> Any:
+    if isinstance(value, list):
+        return [_over(item, usual) for item in value]
+    return replace(value, over=usual) if isinstance(value, Keyframes) and value.over is None else value

@@ -1,0 +1,1 @@
+"""What is shown of recipes, plans and nodes: drawings, pages, schemas and resolved recipes."""

@@ -1,0 +1,69 @@
+"""A draft of a film: small, of few steps, every fifth frame, to try it before its long run.
+
+It is a list of changes to the recipe, such as a person could make by `--set`; the film takes as long as the whole one,
+so that it stays with its song: a fifth of the frames are shown at a fifth of the rate.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from t2iflow.nodes.core.node import Spec
+from t2iflow.nodes.core.types import SLOWEST, exact
+from t2iflow.pipelines.graph.graph import Graph, Node
+from t2iflow.pipelines.plan.regions import Scope, scopes
+
+EVERY = 5
+"""One of so many frames is made."""
+FEWER, FEWER_A_FRAME = 3, 2
+"""What an optimiser's steps are divided by, and a camera's."""
+LEAST = 64
+"""Pixels that a draft's sides keep."""
+
+
+def overrides(graph: Graph) -> list[str]:
+    """`node.setting=value` for each change."""
+    fewer = (change for scope in scopes(graph).values() for change in _fewer(scope, graph))
+    return [f"{name}.{change}" for name, change in (*_smaller(graph), *fewer)]
+
+
+def _smaller(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Half the sizes."""
+    for node in graph.nodes.values():
+        size = node.settings.get("size")
+        if not node.implicit and isinstance(size, tuple) and (smaller := _halved(node.spec, node.settings, size)):
+            yield node.name, f"size={list(smaller)}"
+
+
+def _fewer(scope: Scope, graph: Graph) -> Iterator[tuple[str, str]]:
+    """Fewer steps and frames, and films that show them as long as before."""
+    fit, camera = scope.optimizer, scope.camera
+    if steps := fit.settings.get("steps"):
+        yield fit.name, f"steps={math.ceil(steps / FEWER)}"
+    yield from _slower((graph.nodes[sink] for sink, _ in scope.watching), FEWER)
+    if camera is not None:
+        yield camera.name, f"steps={math.ceil(camera.settings['steps'] / FEWER_A_FRAME)}"
+        yield camera.name, f"every={camera.every * EVERY}"
+        yield from _slower((graph.nodes[sink] for sink, _ in scope.shown), EVERY)
+
+
+def _slower(sinks: Iterator[Node], times: int) -> Iterator[tuple[str, str]]:
+    """Films of which fewer pictures are shown a second, with none between them."""
+    for sink in sinks:
+        fps = sink.settings.get("fps")
+        if isinstance(fps, int | float):  # as a ratio, or it would not keep to its song
+            yield sink.name, f"fps={max(exact(fps) / times, exact(SLOWEST))}"
+        if sink.settings.get("interpolate"):
+            yield sink.name, "interpolate=null"
+
+
+def _halved(spec: Spec, settings: Mapping[str, Any], size: tuple[int, int]) -> tuple[int, ...] | None:
+    """Half the size, or near it, if the node can be so small."""
+    for unit in (2, 32):
+        smaller = tuple(max(round(side / 2 / unit) * unit, min(side, LEAST)) for side in size)
+        try:
+            spec.check({**settings, "size": smaller})
+        except ValueError:
+            continue
+        return smaller
+    return None

@@ -1,0 +1,185 @@
+"""What a `$` stands for: the value of a param, or a wire from a node.
+
+`$name` alone is the param with its type, or a wire; `$node.output` is a wire from one of several outputs; `${name}`
+within a longer text inserts a param; `$$` is a dollar. Params and nodes share one namespace. A `$` before anything else
+is itself.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from t2iflow.pipelines.problems import Place, Problem, problem, suggest
+from t2iflow.pipelines.text.yaml_reader import MAX_COST, MAX_DEPTH, Located, extent
+
+NAME = "[A-Za-z_][A-Za-z0-9_-]*"
+WHOLE = re.compile(rf"\$(?:({NAME})(?:\.({NAME}))?|\{{\s*({NAME})(?:\.({NAME}))?\s*\}})")
+WITHIN = re.compile(rf"\$(?:(?P<dollar>\$)|\{{\s*(?P<param>{NAME})\s*\}}|(?P<open>\{{)|(?P<bare>{NAME}))")
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Takes a node's output to a port; `port` names one of several outputs."""
+
+    node: str
+    port: str = ""
+
+    def __str__(self) -> str:
+        return f"${self.node}" + (f".{self.port}" if self.port else "")
+
+
+def reference(text: object) -> Wire | None:
+    """What a text as a whole refers to, if it is a reference: a wire, or a param."""
+    found = WHOLE.fullmatch(text) if isinstance(text, str) else None
+    return Wire(found[1] or found[3], found[2] or found[4] or "") if found else None
+
+
+def plain(value: Located) -> Any:
+    """The value without places."""
+    inner = value.value
+    if isinstance(inner, list):
+        return [plain(item) for item in inner]
+    if isinstance(inner, dict):
+        return {key: plain(item) for key, item in inner.items()}
+    return str(inner) if isinstance(inner, Wire) else inner
+
+
+class References:
+    """Fills `$` in; what is wrong is added to `problems`. Wires from unknown nodes stay, for the graph to refuse."""
+
+    def __init__(self, params: Mapping[str, Located], nodes: Collection[str], problems: list[Problem]) -> None:
+        self.params = params
+        self.nodes = nodes
+        self.problems = problems
+        self.used: set[str] = set()
+        self._filled: dict[str, tuple[Located, int, int]] = {}
+        self._spent = 0
+        for name in self._in_order():
+            value = self.fill(params[name])
+            self._filled[name] = (value, *extent(value))
+
+    def fill(self, value: Located, depth: int = 0) -> Located:
+        """The value with every reference in it replaced."""
+        inner = value.value
+        if isinstance(inner, str):
+            return self._text(inner, value.place, depth) if "$" in inner else value
+        if isinstance(inner, list):
+            return replace(value, value=[self.fill(item, depth + 1) for item in inner])
+        return self._mapping(value, depth) if isinstance(inner, dict) else value
+
+    def _in_order(self) -> Iterator[str]:
+        """Params so that each comes after those that it mentions."""
+        needs = {name: set(mentions(value)) & self.params.keys() for name, value in self.params.items()}
+        sorter = TopologicalSorter(needs)
+        try:
+            sorter.prepare()
+        except CycleError as fault:
+            cycle = fault.args[1][::-1]
+            self._report(self.params[cycle[0]].place, f"params need each other: {' -> '.join(cycle)}")
+        while sorter.is_active():
+            for name in sorter.get_ready():
+                yield name
+                sorter.done(name)
+
+    def _mapping(self, value: Located, depth: int) -> Located:
+        values: dict[Any, Located] = {}
+        keys: dict[Any, Place] = {}
+        for written, item in value.value.items():
+            key, place = written, value.keys[written]
+            if isinstance(written, str) and "$" in written:
+                key = self._text(written, place, depth).value
+                if not isinstance(key, str | int | float):
+                    hint = "a key may take only a text or a number of a param"
+                    if isinstance(key, Wire):
+                        hint = f"a loss has its weight as in `{{of: {key}, weight: 0.5}}`"
+                    self._report(place, f"`{written}` can't be a key", hint)
+                    key = written
+            if key in values:
+                self.problems.append(Problem("T2I102", f"`{key}` stands twice", place))
+            values[key], keys[key] = self.fill(item, depth + 1), place
+        return Located(values, value.place, keys)
+
+    def _text(self, text: str, place: Place, depth: int) -> Located:
+        wire = reference(text)
+        if wire is None:
+            return Located(WITHIN.sub(lambda match: self._inserted(match, text, place), text), place)
+        name = wire.node
+        if name not in self.params:
+            return Located(wire, place)
+        self.used.add(name)
+        if wire.port:
+            self._report(place, f"`{name}` is a param, so it has no output `{wire.port}`")
+        return self._value(name, place, depth)
+
+    def _value(self, name: str, place: Place, depth: int) -> Located:
+        """A param's value, as long as all that is inserted stays of a bearable size."""
+        if name not in self._filled:  # one of those that need each other
+            return Located(None, place)
+        value, cost, deep = self._filled[name]
+        sound = self._spent <= MAX_COST and depth + deep <= MAX_DEPTH
+        self._spent += cost
+        if sound and self._spent <= MAX_COST:
+            return value
+        if sound or depth + deep > MAX_DEPTH:
+            self.problems.append(Problem("T2I104", f"with `{name}` the recipe unfolds into too much", place))
+        return Located(None, place)
+
+    def _inserted(self, match: re.Match[str], text: str, place: Place) -> str:
+        if match["dollar"]:
+            return "$"
+        at = _part(place, text, match)
+        if match["open"]:
+            self._report(at, "`${` within a text takes a name and `}`", "write `$$` for a dollar")
+            return ""
+        name = match["param"] or match["bare"]
+        if match["bare"]:
+            if name in self.params or name in self.nodes:
+                insert = f"`${{{name}}}` inserts the param" if name in self.params else None
+                message = f"`${name}` is not filled in within a longer text"
+                self._report(at, message, insert, f"`$${name}` is a dollar and a word")
+            return match[0]
+        if name not in self.params:
+            if name in self.nodes:
+                self._report(at, f"`{name}` is a node; only params can stand within a text")
+            else:
+                self._report(at, f"there is no param `{name}`", suggest(name, self.params))
+            return ""
+        self.used.add(name)
+        value = self._value(name, at, 0).value
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, str | int | float):
+            return str(value)
+        if value is not None:
+            self._report(at, f"the param `{name}` is no text or number, so it can't stand within a text")
+        return ""
+
+    def _report(self, place: Place, message: str, *hints: str | None) -> None:
+        self.problems.append(problem("T2I111", message, place, *hints))
+
+
+def mentions(value: Located) -> Iterator[str]:
+    """The names that a value's texts refer to."""
+    inner = value.value
+    if isinstance(inner, str):
+        if wire := reference(inner):
+            yield wire.node
+        else:
+            yield from (match["param"] for match in WITHIN.finditer(inner) if match["param"])
+    elif isinstance(inner, list):
+        for item in inner:
+            yield from mentions(item)
+    elif isinstance(inner, dict):
+        for key, item in inner.items():
+            yield from mentions(Located(key, value.place))
+            yield from mentions(item)
+
+
+def _part(place: Place, text: str, match: re.Match[str]) -> Place:
+    """The place of a match within a text, where the text stands in the file as it is, with or without quotes."""
+    quote = place.width - len(text)
+    if quote not in (0, 2):
+        return place
+    return replace(place, column=place.column + quote // 2 + match.start(), width=len(match[0]))

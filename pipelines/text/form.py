@@ -1,0 +1,142 @@
+"""The form of a recipe: which words it has at the top, and that sections, presets and nodes are mappings with names."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
+from t2iflow.pipelines.text.dollars import NAME, plain
+from t2iflow.pipelines.text.yaml_reader import Located, plain_scalar
+
+FORMAT = 1
+SECTIONS = ("params", "nodes")
+PRESET_WORDS = ("title", "about", "seed", *SECTIONS)
+EXAMPLES = {
+    "nodes": "canvas: {use: canvas.pixels}",
+    "params": "prompt: a fox",
+    "presets": "quick: {params: {steps: 50}}",
+}
+JOINED = re.compile(rf"({NAME}):(\S.*)")
+"""A key and its value without a space between them."""
+WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes")
+
+
+def check_structure(document: Located, problems: list[Problem]) -> Located:
+    """The document with only its well-formed parts; RecipeError if it has none."""
+    file = document.place.file
+    if not isinstance(document.value, dict):
+        what = "the recipe is empty" if document.value is None else "a recipe is a mapping"
+        problems.append(problem("T2I105", what, document.place, "it starts with `t2iflow: 1`"))
+        raise RecipeError(problems, {})
+    version = document.value.get("t2iflow")
+    if version is None or version.value != FORMAT or isinstance(version.value, bool | float):
+        said = "the recipe does not say its format" if version is None else f"format {shown(plain(version))} is unknown"
+        place = Place(file, 1, 1) if version is None else version.place
+        problems.append(problem("T2I106", said, place, f"this program reads `t2iflow: {FORMAT}`"))
+    sound = _known(document, WORDS, "a recipe", problems)
+    extends = "extends" in sound.value
+    if "presets" in sound.value:
+        presets = _mapping(sound.value["presets"], "presets", problems)
+        bodies = {
+            name: _sections(_known(body, PRESET_WORDS, "a preset", problems), problems, overlay=True)
+            for name, body in presets.value.items()
+            if _is_mapping(body, f"the preset `{name}`", problems)
+        }
+        sound = replace(sound, value={**sound.value, "presets": replace(presets, value=bodies)})
+    return _sections(sound, problems, overlay=extends)
+
+
+def _sections(document: Located, problems: list[Problem], overlay: bool) -> Located:
+    values = dict(document.value)
+    for section in SECTIONS:
+        if section in values:
+            names = _mapping(values[section], section, problems)
+            kept = {name: value for name, value in names.value.items() if _is_name(name, names, problems)}
+            if section == "nodes":
+                bodies = {name: _node(name, value, overlay, problems) for name, value in kept.items()}
+                kept = {name: value for name, value in bodies.items() if value is not None}
+            values[section] = replace(names, value=kept)
+    return replace(document, value=values)
+
+
+def _node(name: str, value: Located, overlay: bool, problems: list[Problem]) -> Located | None:
+    """The node's mapping, or the null of an overlay; a text is reported and then taken for its `use`."""
+    if overlay and value.value is None:
+        return value
+    if _is_mapping(value, f"the node `{name}`", problems, "such as `{use: cutouts.square}`"):
+        return _known(_spaced(value, problems), None, f"the node `{name}`", problems)
+    if isinstance(value.value, str):
+        return Located({"use": value}, value.place, {"use": value.place})
+    return None
+
+
+def _spaced(node: Located, problems: list[Problem]) -> Located:
+    """The node's mapping; a key such as `size:8`, which YAML takes for a text, is reported and then taken apart."""
+    values: dict[Any, Located] = {}
+    keys: dict[Any, Place] = {}
+    for key, value in node.value.items():
+        place = node.keys[key]
+        joined = JOINED.fullmatch(key) if isinstance(key, str) and value.value is None else None
+        if joined:
+            hint = f"write `{joined[1]}: {joined[2]}`"
+            problems.append(Problem("T2I105", f"a space is missing after `{joined[1]}:`", place, hints=(hint,)))
+            key, value = joined[1], Located(plain_scalar(joined[2]), place)
+        values[key], keys[key] = value, place
+    return replace(node, value=values, keys=keys)
+
+
+def _known(document: Located, words: Sequence[str] | None, what: str, problems: list[Problem]) -> Located:
+    """The mapping without keys that it can't have."""
+    kept = {}
+    for key, value in document.value.items():
+        if (words is None and isinstance(key, str)) or key in (words or ()):
+            kept[key] = value
+        else:
+            known = f"known: {', '.join(words)}" if words else None
+            if words is None and value.value is None and isinstance(key, int | float):
+                known = "a `,` starts another entry; decimals follow a point, as in `1.02`"
+            near = suggest(key, words or ())
+            problems.append(problem("T2I105", f"{what} has no `{key}`", document.keys[key], near, known))
+    return replace(document, value=kept)
+
+
+def _mapping(value: Located, what: str, problems: list[Problem]) -> Located:
+    """The section; what is written as a list of names is reported and then read without its dashes."""
+    named = _unlisted(value)
+    example = f"such as `{EXAMPLES[what]}`" + ("" if named is None else ", without `- ` before it")
+    if _is_mapping(value, f"`{what}`", problems, example):
+        return value
+    return named or Located({}, value.place)
+
+
+def _unlisted(value: Located) -> Located | None:
+    """The names of a list such as `- clip: {...}`, also where what belongs to a name stands beside it."""
+    items = value.value if isinstance(value.value, list) else []
+    if not items or not all(isinstance(item.value, dict) and item.value for item in items):
+        return None
+    values: dict[Any, Located] = {}
+    keys: dict[Any, Place] = {}
+    for item in items:
+        (name, first), *others = item.value.items()
+        if first.value is None and others:
+            values[name] = Located(dict(others), item.place, item.keys)
+        else:
+            values.update(item.value)
+        keys.update(item.keys)
+    return Located(values, value.place, {name: keys[name] for name in values})
+
+
+def _is_mapping(value: Located, what: str, problems: list[Problem], hint: str = "") -> bool:
+    if not isinstance(value.value, dict):
+        message = f"{what} must be a mapping" + ("" if value.value is not None else ", and nothing stands here")
+        problems.append(problem("T2I105", message, value.place, hint))
+    return isinstance(value.value, dict)
+
+
+def _is_name(name: object, names: Located, problems: list[Problem]) -> bool:
+    sound = isinstance(name, str) and re.fullmatch(NAME, name) is not None
+    if not sound:
+        message = f"`{name}` can't be a name: letters, digits, `_` and `-`, and no digit first"
+        problems.append(Problem("T2I105", message, names.keys[name]))
+    return sound

@@ -1,0 +1,102 @@
+"""Whose recipe it is. One's own reads any file; a foreign one, which may be anybody's, only what lies beside it.
+
+Foreign is what comes out of a picture or film, what lies in a folder for downloads or outside of both the home and the
+working folder, and what belongs to another user. Places decide, because nothing else can: a recipe is a text, and says
+only what its writer wants.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_downloads_path
+
+from t2iflow.nodes.core import paths
+
+INPUTS = "inputs"
+"""The folder beside a picture that holds what it was made from, and all that its recipe may read."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a text comes from: relative paths start at `folder`, and nothing outside `fence` is read, if it has one.
+
+    `carried`: it comes out of a picture or film, which may have travelled without its inputs.
+    """
+
+    folder: Path
+    fence: Path | None = None
+    carried: bool = False
+
+    def admits(self, path: Path) -> bool:
+        """Whether a file may be read, links followed; behind a fence none that is hidden, for those hold secrets."""
+        if self.fence is None:
+            return True
+        beneath = paths.whole(path)
+        return beneath.is_relative_to(self.fence) and not any(
+            part.startswith(".") for part in beneath.relative_to(self.fence).parts
+        )
+
+    @property
+    def rule(self) -> str:
+        """What a foreign recipe may read, for a person."""
+        return f"it reads only what lies in `{self.fence}`, and nothing hidden there"
+
+    @property
+    def remedy(self) -> str:
+        """What makes a foreign recipe one's own."""
+        if self.carried:
+            return "or make it your own: `t2iflow new PICTURE mine.yaml`, read that, and run it"
+        return (
+            "or make it your own: read it, move it into a folder of yours that is not for downloads, and run it there"
+        )
+
+
+HERE = Origin(Path())
+"""The command line, whose relative paths start where the command was given."""
+
+
+def of_file(path: Path) -> Origin:
+    """The origin of a recipe file."""
+    return Origin(path.parent, paths.whole(path.parent) if _is_foreign(paths.whole(path)) else None)
+
+
+def of_run(recipe: Path) -> Origin:
+    """The origin of a run's own recipe when it is resumed: one's own wherever runs are kept, but for downloads."""
+    whole = paths.whole(recipe)
+    theirs = _is_download(whole) or not _is_owned(whole)
+    return Origin(recipe.parent, whole.parent if theirs else None)
+
+
+def of_picture(picture: Path) -> Origin:
+    """The origin of the recipe that a picture or film carries."""
+    return Origin(picture.parent, paths.whole(picture.parent) / INPUTS, carried=True)
+
+
+def _is_foreign(path: Path) -> bool:
+    return not any(path.is_relative_to(ground) for ground in grounds()) or _is_download(path) or not _is_owned(path)
+
+
+def grounds() -> Iterator[Path]:
+    """The folders whose recipes are one's own: home, and where one works; but not all there is."""
+    for ground in (Path.home, Path.cwd):
+        with suppress(OSError, RuntimeError):  # there may be no home, and the working folder may be gone
+            path = ground().resolve()
+            if path.parent != path:
+                yield path
+
+
+def _is_download(path: Path) -> bool:
+    with suppress(OSError, RuntimeError):
+        folder = user_downloads_path().resolve()
+        if folder != Path.home().resolve() and path.is_relative_to(folder):  # some desktops name the home instead
+            return True
+    return any(part.lower() == "downloads" for part in path.parts)
+
+
+def _is_owned(path: Path) -> bool:
+    """Whether a file belongs to the user or to the administrator, who as a user, often in a container, takes all."""
+    user = os.geteuid() if hasattr(os, "geteuid") else 0
+    return user == 0 or path.stat().st_uid in (0, user)

@@ -1,0 +1,103 @@
+"""One recipe on another: what a recipe lays over the one that it extends, or a preset over its recipe.
+
+Overlays merge by name: params, nodes, and the settings of a node. What a param or a setting holds is replaced
+as a whole, so keyframes and weighted prompts are never mixed; `null` removes. A node whose overlay has another `use` is
+replaced as a whole too: the settings of one node mean nothing to another.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from t2iflow.pipelines.problems import Place, Problem, problem, suggest
+from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.yaml_reader import Located
+
+LEVELS = {"params": 1, "nodes": 2}
+"""How deep overlays merge by name."""
+
+NOTHING = Located({}, Place("", 1, 1))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What presets put in place of what a recipe says: a param's value, a setting's (`cuts.count`), or a node."""
+
+    name: str
+    before: Located
+    after: Located | None
+    """None where it is removed."""
+
+
+def section_of(document: Located, name: str) -> Located:
+    """A section of the document, empty if it has none."""
+    section = document.value.get(name)
+    return section if section is not None else Located({}, document.place)
+
+
+def merge(base: Located, over: Located, problems: list[Problem], unset: Located = NOTHING) -> Located:
+    """One recipe on another. `unset` is the base without its presets, for which the overlay was written."""
+    values, keys = {**base.value, **over.value}, {**over.keys, **base.keys}
+    for section, levels in LEVELS.items():
+        if section in base.value or section in over.value:
+            below, above, known = (section_of(document, section) for document in (base, over, unset))
+            values[section] = _merge_names(below, above, known, levels, problems)
+    return Located(values, base.place, keys)
+
+
+def _merge_names(base: Located, over: Located, unset: Located, levels: int, problems: list[Problem]) -> Located:
+    values, keys = dict(base.value), dict(base.keys)
+    for key, value in over.value.items():
+        known = unset.value.get(key)
+        if value.value is None:
+            removed = values.pop(key, None) or known
+            hint = suggest(key, values) if removed is None else None
+            if hint:  # what is spelt like nothing here may have been removed before
+                message = f"`null` removes `{key}`, but it is not there"
+                problems.append(problem("T2I110", message, over.keys[key], hint))
+        elif levels > 1 and (below := _meant(value, [values.get(key), known])) is not None:
+            values[key] = _merge_names(below, value, known or NOTHING, levels - 1, problems)
+            keys.setdefault(key, over.keys[key])
+        else:
+            values[key], keys[key] = value, over.keys[key]
+    return Located(values, base.place, keys)
+
+
+def _meant(over: Located, nodes: list[Located | None]) -> Located | None:
+    """The first of the nodes that the overlay doesn't make another."""
+    return next((node for node in nodes if node is not None and not _is_another(node, over)), None)
+
+
+def _is_another(base: Located, over: Located) -> bool:
+    return "use" in base.value and "use" in over.value and use_of(base) != use_of(over)
+
+
+def use_of(node: Located) -> object:
+    """What a node's text says that it is; None if it doesn't."""
+    return node.value["use"].value if "use" in node.value else None
+
+
+def changes(before: Located, after: Located) -> Iterator[Change]:
+    """What is another in the second recipe than in the first; not what it has beside."""
+    yield from _differing(section_of(before, "params"), section_of(after, "params"))
+    nodes = section_of(after, "nodes").value
+    for name, node in section_of(before, "nodes").value.items():
+        other = nodes.get(name)
+        if other is None or use_of(node) != use_of(other):
+            yield Change(name, node.value.get("use", node), other and other.value.get("use", other))
+        else:
+            yield from _differing(node, other, f"{name}.")
+
+
+def _differing(before: Located, after: Located, prefix: str = "") -> Iterator[Change]:
+    for key, value in before.value.items():
+        other = after.value.get(key)
+        if other is None or plain(value) != plain(other):
+            yield Change(f"{prefix}{key}", value, other)
+
+
+def carried(name: str, before: Located, after: Located) -> dict[str, str]:
+    """Settings of a node that were written for another `use` than presets have made it since, each with that."""
+    node, other = (section_of(document, "nodes").value.get(name) for document in (before, after))
+    if node is None or other is None or use_of(node) == use_of(other):
+        return {}
+    return {key: str(use_of(node)) for key, value in other.value.items() if node.value.get(key) is value}

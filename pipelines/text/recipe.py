@@ -1,0 +1,215 @@
+"""A recipe as written, with presets, `extends` and `--set` applied and each `$` filled in; nothing is looked up yet."""
+
+import importlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.texts import printable
+from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
+from t2iflow.pipelines.text import origin
+from t2iflow.pipelines.text.dollars import References, mentions
+from t2iflow.pipelines.text.layers import Shipped, override, preset_names, read_layers, stack
+from t2iflow.pipelines.text.origin import HERE, Origin
+from t2iflow.pipelines.text.overlays import Change, carried, changes, section_of
+from t2iflow.pipelines.text.seed import is_drawn, read_seed
+from t2iflow.pipelines.text.yaml_reader import Located, load
+
+RESERVED = ("use", "every")
+
+
+@dataclass(frozen=True)
+class NodeText:
+    """A node of the recipe: `values` are its ports and settings with every `$` filled in, `written` the same before.
+
+    `use` always is a text, and empty if the recipe has none, a problem that is reported already. `place` and `keys` are
+    those of the names. `carried` are settings that were written for another `use`, each with that: a preset beneath has
+    made this node another.
+    """
+
+    name: str
+    place: Place
+    use: Located
+    every: Located | None
+    values: Mapping[str, Located]
+    keys: Mapping[str, Place]
+    written: Mapping[str, Located] = field(default_factory=dict)
+    carried: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The recipe. `params` are as written; `sources` are the texts of its files, its own first, and `origins` say whose
+    those are; `start` is where its nodes begin; `overrides` are the options that changed it, such as `--preset lite`.
+    `changed` is what presets put in place of what it says; `unused` are params that nothing refers to; `notes` are for
+    whoever runs it."""
+
+    name: str
+    title: str
+    about: str
+    params: Mapping[str, Located]
+    presets: tuple[str, ...]
+    nodes: Mapping[str, NodeText]
+    seed: int
+    sources: Mapping[str, str]
+    origins: Mapping[str, Origin]
+    start: Place
+    overrides: tuple[str, ...] = ()
+    changed: tuple[Change, ...] = ()
+    unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def origin_of(self, place: Place) -> Origin:
+        """Whose word is written there: that of a recipe's file, or of the person who gave the command."""
+        return self.origins.get(place.file, HERE)
+
+    def param_at(self, place: Place) -> str | None:
+        """The param whose value stands there, if one does."""
+        return next((name for name, value in self.params.items() if value.place == place), None)
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the program, by name."""
+    folder = Path(next(iter(importlib.import_module("t2iflow.examples").__path__)))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def shipped_recipe(name: str) -> Path | None:
+    """Where a shipped recipe is; None if there is none of this name."""
+    return shipped_recipes().get(name)
+
+
+def read(
+    where: str | Path,
+    *,
+    presets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    shipped: Shipped = shipped_recipe,
+    problems: list[Problem] | None = None,
+    whose: Origin | None = None,
+) -> Recipe:
+    """Read a recipe file, or a shipped recipe by its name. Whose a file is, its place decides, unless `whose` does.
+
+    With a list of `problems`, mistakes that can be read past are added to it; RecipeError, with those in the list too,
+    only when no recipe can be made. Without one, RecipeError for any mistake.
+    """
+    path, found = paths.given(where), [] if problems is None else problems
+    if why := paths.no_file(path):
+        named = shipped(str(where))
+        if named is None and why == paths.MISSING:
+            message = f"there is no recipe file {shown(str(where))}, and none of this name ships"
+            near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists those that ship"
+            found.append(problem("T2I107", message, None, near, offer))
+            raise RecipeError(found, {})
+        path = named or path
+        whose = Origin(path.parent)
+    whose = whose or origin.of_file(path)
+    try:
+        text = load(path)
+    except RecipeError as fault:
+        raise RecipeError([*found, *fault.problems], fault.sources) from None
+    return read_text(text, str(path), whose, presets=presets, overrides=overrides, shipped=shipped, problems=problems)
+
+
+def read_text(
+    text: str,
+    file: str,
+    whose: Origin | Path,
+    *,
+    name: str = "",
+    presets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    shipped: Shipped = shipped_recipe,
+    problems: list[Problem] | None = None,
+) -> Recipe:
+    """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, of one's own, the folder where
+    relative paths start. See `read`."""
+    found: list[Problem] = [] if problems is None else problems
+    sources: dict[str, str] = {}
+    origins = {file: Origin(whose) if isinstance(whose, Path) else whose}
+    try:
+        layers = read_layers(text, file, origins, shipped, found, sources)
+    except RecipeError as fault:
+        raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
+    unset, preset = stack(layers, presets, found)
+    document = override(preset, overrides, found, sources)
+    references = References(section_of(document, "params").value, section_of(document, "nodes").value, found)
+    nodes = _nodes(document, references, found)
+    used = {*references.used, *mentions(preset)}  # an override may take the place of what used a param
+    changed = tuple(changes(unset, preset))
+    seed = read_seed(document.value.get("seed"), found)
+    notes = [f"the seed {seed} was drawn; `--seed {seed}` repeats it"] if is_drawn(document.value.get("seed")) else []
+    recipe = Recipe(
+        name=printable(name or Path(file).stem),
+        title=_words(document, "title", found) or printable(name or Path(file).stem),
+        about=_words(document, "about", found),
+        params=references.params,
+        presets=tuple(preset_names(layers)),
+        nodes={name: replace(node, carried=carried(name, unset, preset)) for name, node in nodes.items()},
+        seed=seed,
+        sources=sources,
+        origins=origins,
+        start=document.keys.get("nodes", document.place),
+        overrides=(*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides)),
+        changed=changed,
+        unused=tuple(param for param in references.params if param not in used),
+        notes=tuple(notes),
+    )
+    own = section_of(layers[0], "params").value.keys()
+    _check_names(document, own, recipe.unused, found)
+    if problems is None and found:
+        raise RecipeError(found, sources)
+    return recipe
+
+
+def _check_names(document: Located, own: Collection[str], unused: Collection[str], problems: list[Problem]) -> None:
+    """No name twice, and no param that only an overlay has and nobody uses; `own` are those of the first layer."""
+    params, nodes = section_of(document, "params"), section_of(document, "nodes")
+    for key in params.value:
+        place = params.keys[key]
+        if key in nodes.value:
+            hint = f"the node stands on line {nodes.keys[key].line}; one of the two needs another name"
+            problems.append(problem("T2I112", f"`{key}` is a param and a node", place, hint))
+        if key == "seed":
+            problems.append(problem("T2I112", "`seed` is the recipe's own", place, "write it at the top, as `seed: 1`"))
+        if key in unused and key not in own:
+            message = f"the overlay's param `{key}` is used nowhere"
+            problems.append(problem("T2I110", message, place, suggest(key, own)))
+
+
+def _nodes(document: Located, references: References, problems: list[Problem]) -> dict[str, NodeText]:
+    nodes = section_of(document, "nodes")
+    if not nodes.value and "nodes" not in document.value:
+        problems.append(problem("T2I405", "the recipe has no nodes", document.place, "they stand in `nodes:`"))
+    return {name: _node(name, nodes, references, problems) for name in nodes.value}
+
+
+def _node(name: str, nodes: Located, references: References, problems: list[Problem]) -> NodeText:
+    text = nodes.value[name]
+    filled = {key: references.fill(value) for key, value in text.value.items()}
+    use = filled.get("use", Located(None, nodes.keys[name]))
+    if "use" not in filled:
+        others = (other for other in nodes.value if other != name)
+        offer = "`use:` names what it is, such as `use: cutouts.square`"
+        problems.append(problem("T2I203", f"node `{name}` has no `use`", use.place, suggest(name, others), offer))
+    elif not isinstance(use.value, str) or not use.value:
+        problems.append(Problem("T2I204", f"`use` of node `{name}` must be a node's name", use.place))
+    return NodeText(
+        name=name,
+        place=nodes.keys[name],
+        use=use if isinstance(use.value, str) else Located("", use.place),
+        every=filled.get("every"),
+        values={key: value for key, value in filled.items() if key not in RESERVED},
+        keys={key: place for key, place in text.keys.items() if key not in RESERVED},
+        written={key: value for key, value in text.value.items() if key not in RESERVED},
+    )
+
+
+def _words(document: Located, key: str, problems: list[Problem]) -> str:
+    value = document.value.get(key)
+    if value is None or value.value is None:
+        return ""
+    if not isinstance(value.value, str):
+        problems.append(problem("T2I105", f"`{key}` must be a text", value.place, "put quotes around it"))
+    return str(value.value)

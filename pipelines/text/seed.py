@@ -1,0 +1,35 @@
+"""The seed of a recipe: a number, or one that is drawn when the recipe is read."""
+
+import secrets
+
+from t2iflow.pipelines.problems import Problem, problem
+from t2iflow.pipelines.text.yaml_reader import Located
+
+END = 2**63
+DRAWN_BELOW = 2**32
+"""Drawn seeds are short enough to be copied by hand."""
+
+DRAWN = ("random", -1)
+"""What stands for a seed that is to be drawn; the number is what other tools write."""
+
+
+def read_seed(value: Located | None, problems: list[Problem]) -> int:
+    """The seed as written, or drawn; 0 without one."""
+    seed = value.value if value is not None else None
+    if is_drawn(value):
+        return secrets.randbelow(DRAWN_BELOW)
+    if value is not None and seed is not None and (not _is_whole(seed) or not 0 <= seed < END):
+        message = "`seed` must be a whole number, from 0 to 2^63 - 1"
+        problems.append(problem("T2I204", message, value.place, "`seed: random` draws one"))
+        return 0
+    return int(seed or 0)
+
+
+def is_drawn(value: Located | None) -> bool:
+    """Whether a seed is to be drawn."""
+    seed = value.value if value is not None else None
+    return (seed.strip().lower() if isinstance(seed, str) else seed) in DRAWN and not isinstance(seed, float)
+
+
+def _is_whole(seed: object) -> bool:
+    return isinstance(seed, int) and not isinstance(seed, bool)

@@ -1,0 +1,59 @@
+"""What `t2iflow check` finds in recipes, for people and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.runner.cli.request import Request
+
+SCHEMA = "t2iflow.check/1"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A recipe that was looked through: its mistakes and the texts that they are in, or its plan."""
+
+    recipe: str
+    plan: Plan | None = None
+    problems: Sequence[Problem] = ()
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if self.plan is None:
+            return render(self.problems, self.sources)
+        recipe = self.plan.graph.recipe
+        unneeded = [f"`{name}` is needed by no output" for name in [*self.plan.idle, *recipe.unused]]
+        lost = [f"`{one.short}` is missing: give it by {one.given}" for one in self.plan.graph.named if one.missing]
+        notes = [*lost, *(f"note: {note}" for note in recipe.notes)]
+        return "\n".join([f"{self.recipe}: nothing wrong ({len(recipe.nodes)} nodes)", *unneeded, *notes])
+
+
+def check(request: Request) -> Checked:
+    """Read and compile a recipe, to find its mistakes."""
+    try:
+        return Checked(request.where, request.plan())
+    except RecipeError as fault:
+        return Checked(request.where, None, tuple(dict.fromkeys(fault.problems)), dict(fault.sources))
+
+
+def as_json(found: Sequence[Checked]) -> str:
+    """All that was found, as one JSON object."""
+    return json.dumps({"schema": SCHEMA, "recipes": [_plain(one) for one in found]}, indent=2, ensure_ascii=False)
+
+
+def _plain(checked: Checked) -> dict[str, Any]:
+    problems = [_problem(problem) for problem in checked.problems]
+    if checked.plan is None:
+        return {"recipe": checked.recipe, "problems": problems}
+    recipe = checked.plan.graph.recipe
+    unneeded = [*checked.plan.idle, *recipe.unused]
+    return {"recipe": checked.recipe, "problems": problems, "nodes": len(recipe.nodes), "unneeded": unneeded}
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    place = asdict(problem.place) if problem.place else dict.fromkeys(("file", "line", "column", "width"))
+    words = {"code": problem.code, "message": problem.message, "label": problem.label, "hints": list(problem.hints)}
+    return words | place

@@ -1,0 +1,66 @@
+"""What the shell completes: recipes, their presets, params and settings, and nodes; without torch, so at once.
+
+What reads recipes is imported only where one is read: each command comes by here, `--help` too.
+"""
+
+import contextlib
+import glob
+from typing import TYPE_CHECKING
+
+import typer
+
+from t2iflow.runner.cli.arguments import UsageError, sort_out
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.problems import Problem
+    from t2iflow.pipelines.text.recipe import Recipe
+
+
+def recipes(incomplete: str) -> list[str]:
+    """Recipes that ship, and recipe files."""
+    from t2iflow.pipelines.text.recipe import shipped_recipes
+
+    files = glob.glob(glob.escape(incomplete) + "*.yaml")
+    return [name for name in [*shipped_recipes(), *files] if name.startswith(incomplete)]
+
+
+def shipped(incomplete: str) -> list[str]:
+    """Recipes that ship."""
+    from t2iflow.pipelines.text.recipe import shipped_recipes
+
+    return [name for name in shipped_recipes() if name.startswith(incomplete)]
+
+
+def presets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The presets of the recipe on the command line."""
+    recipe = _recipe(ctx)
+    return [name for name in (recipe.presets if recipe else ()) if name.startswith(incomplete)]
+
+
+def settings(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Params of the recipe on the command line, and what its nodes set."""
+    recipe = _recipe(ctx)
+    names = [*recipe.params, "seed"] if recipe else []
+    names += [f"{node.name}.{key}" for node in recipe.nodes.values() for key in node.values] if recipe else []
+    return [f"{name}=" for name in names if name.startswith(incomplete)]
+
+
+def nodes(incomplete: str) -> list[str]:
+    """Nodes that come with the program, and their families."""
+    from t2iflow.nodes.core.names import our_nodes
+
+    found = list(our_nodes())
+    families = dict.fromkeys(name.partition(".")[0] for name in found)
+    return [name for name in [*families, *found] if name.startswith(incomplete)]
+
+
+def _recipe(ctx: typer.Context) -> "Recipe | None":
+    from t2iflow.pipelines.problems import RecipeError
+    from t2iflow.pipelines.text.recipe import read
+
+    words = [*(ctx.params.get("words") or ()), *ctx.args]  # click leaves them unread while it completes
+    problems: list[Problem] = []
+    with contextlib.suppress(RecipeError, UsageError):
+        recipes, _ = sort_out(words)
+        return read(recipes[0], problems=problems) if recipes else None
+    return None

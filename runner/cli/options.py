@@ -1,0 +1,52 @@
+"""The options that several commands share."""
+
+from typing import Annotated, Optional
+
+import typer
+
+from t2iflow.runner.cli import completion
+
+Words = Annotated[
+    Optional[list[str]],  # noqa: UP045 (typer reads annotations at run time, also on Python 3.10)
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe file, a shipped recipe's name, a picture or film made here, or - for standard input.",
+        show_default=False,
+        autocompletion=completion.recipes,
+    ),
+]
+Settings = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change a param, or a setting as NODE.SETTING. Repeatable.",
+        autocompletion=completion.settings,
+    ),
+]
+Presets = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="Apply one of the recipe's presets. Repeatable.",
+        autocompletion=completion.presets,
+    ),
+]
+Seed = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--seed", metavar="NUMBER", help="Another seed, another picture; `random` draws one."),
+]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")]
+Draft = Annotated[bool, typer.Option("--draft", help="Try a film: half the size, few steps, every fifth frame.")]
+Frames = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--frames", metavar="A..B", help="Make only a part of the film, such as 10..20; then `resume` it."),
+]
+SaveEvery = Annotated[
+    float, typer.Option("--checkpoint", min=0, metavar="SECONDS", help="Seconds between checkpoints.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of what fails.")]
+LOOSE = {"ignore_unknown_options": True}
+"""For commands on a recipe, whose params are options too."""

@@ -1,0 +1,44 @@
+"""The part of a film that `--frames` names."""
+
+import re
+
+from t2iflow.nodes.core.ambient import WHOLE, Part
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.runner import console
+from t2iflow.runner.cli.arguments import UsageError
+
+
+def read_part(frames: str | None, plan: Plan) -> Part:
+    """The part, of the plan's longest film; the whole without a name, UsageError where there is no such part."""
+    if frames is None:
+        return WHOLE
+    said = re.fullmatch(r"(\d{0,9})\.\.(\d{0,9})|(\d{1,9})", frames.strip())
+    first, last = (said[1] or said[3] or "0", said[2] or said[3]) if said else ("1", "0")
+    if last and int(last) < int(first):
+        raise UsageError(f"`--frames {frames}` is no part of a film: write 10..20, ..20, 10.. or 15, counted from 0")
+    longest = max((region.shot.frames for region in plan.regions if region.shot), default=0)
+    if not longest:
+        raise UsageError("there is no camera in this recipe, and so no film that `--frames` could name a part of")
+    if said and said[3] and "frames" in plan.graph.recipe.params:
+        console.err().say(f"note: this makes frame {said[3]} alone; a film of {said[3]} is `--set frames={said[3]}`")
+    if int(first) >= longest:
+        raise UsageError(f"`--frames {frames}` begins after the film: its frames are 0 to {longest - 1}")
+    part = Part(int(first), int(last) if last else None)
+    shown = parts(Part(part.first, min(int(last or longest), longest - 1)), plan).values()
+    if shown and all(one.first > (one.last or 0) for one in shown):
+        raise UsageError(
+            f"`--frames {frames}` holds no frame, for not every frame is made (`every`); name more of them"
+        )
+    return part
+
+
+def parts(part: Part, plan: Plan) -> dict[str, Part]:
+    """The part of each film, by its output, counted in the frames that it shows: it may leave some out."""
+    shots = [region.shot for region in plan.regions if region.shot]
+    films = {name for name, node in plan.graph.nodes.items() if Part in node.spec.ambient_once.values()}
+    return {
+        watch.sink: part.thinned(shot.every * watch.every)
+        for shot in shots
+        for watch in shot.show
+        if watch.sink in films
+    }

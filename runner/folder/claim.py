@@ -1,0 +1,75 @@
+"""One process at a time writes into a run folder."""
+
+import contextlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.whole import write
+
+LOCK, HOLDER = ".lock", ".running.json"
+MOST = 10_000
+"""Bytes of the holder's word that are read."""
+
+
+class FolderError(OSError):
+    """A run folder can't be made or used."""
+
+
+class BusyError(FolderError):
+    """Another process is running in the folder."""
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Hold a run folder; BusyError, at once, while another process does. A killed holder's claim ends with it."""
+    lock = FileLock(folder / LOCK)
+    try:
+        if (folder / LOCK).is_symlink():
+            raise FolderError(f"`{folder / LOCK}` is a link; delete it")
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):  # a lock that is there already can be had
+            raise FolderError(f"can't write in `{folder}`: you have no permission, or its disk is read-only")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BusyError(f"the run in `{folder}` is in progress: {_holder(folder)} holds the folder") from None
+    except FolderError:
+        raise
+    except OSError as fault:
+        raise FolderError(f"can't write in `{folder}`: {fault.strerror}") from fault
+    try:
+        _sign(folder)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a process holds the folder now."""
+    try:
+        with claim(folder):
+            return False
+    except BusyError:
+        return True
+
+
+def _sign(folder: Path) -> None:
+    """Leave word of who holds the folder."""
+    about = {"process": os.getpid(), "machine": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    with contextlib.suppress(OSError):  # a full disk: the lock itself holds
+        write(folder / HOLDER, json.dumps(about) + "\n")
+
+
+def _holder(folder: Path) -> str:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        about = json.loads(paths.read_start(folder / HOLDER, MOST))
+        return f"process {about['process']} on {about['machine']}, since {about['since']},"
+    return "another process"

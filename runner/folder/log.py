@@ -1,0 +1,89 @@
+"""The log of a run, `events.jsonl`: its events as JSON lines, each on disk as soon as it is written."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from t2iflow.runner.events import Event, Fitting, Started, Stepped, plain
+from t2iflow.runner.folder.claim import FolderError
+
+NAME = "events.jsonl"
+STEP_EVERY = 0.1
+"""Seconds between steps that are written down."""
+
+
+class EventLog:
+    """Writes events as JSON lines; of the steps, those that it has time for."""
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        self._write = write
+        self._began = time.monotonic()
+        self._last = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Write the event down."""
+        if isinstance(event, Started):
+            self._began = event.at
+        if isinstance(event, Fitting):
+            self._last = 0.0
+        if isinstance(event, Stepped):
+            if event.at - self._last < STEP_EVERY and event.step + 1 < event.steps:
+                return
+            self._last = event.at
+        # In ASCII, which every encoding of a terminal has, and in which even a name that is no text can be written.
+        self._write(json.dumps(plain(event, self._began)) + "\n")
+
+
+class LogFile:
+    """The file behind it: lines are added whole, also after one that a kill or a full disk has cut short."""
+
+    def __init__(self, folder: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        try:
+            self._file = os.open(folder / NAME, flags, 0o666)
+        except OSError as fault:
+            raise FolderError(f"can't write `{folder / NAME}`: {fault.strerror}") from fault
+        end = os.lseek(self._file, 0, os.SEEK_END)
+        self._torn = end > 0 and os.pread(self._file, 1, end - 1) != b"\n"
+
+    def write(self, line: str) -> None:
+        """Add a line; OSError where there is no room for it, and the next is tried again."""
+        left = (b"\n" if self._torn else b"") + line.encode()
+        self._torn = True
+        while left:
+            left = left[os.write(self._file, left) :]
+        self._torn = False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+
+def read(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events in the log of a run; a line that was cut short by a kill is left out."""
+    return filter(None, map(_event, _lines(folder)))
+
+
+def has_finished(folder: Path) -> bool:
+    """Whether the run in this folder came to its end."""
+    last = _event(next(reversed(_lines(folder)), ""))
+    return last is not None and last.get("how") == "finished"
+
+
+def _lines(folder: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        if (folder / NAME).is_file():  # and nothing that can be read without end
+            return (folder / NAME).read_text("utf-8", errors="replace").rstrip().splitlines()
+    return []
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    with contextlib.suppress(ValueError, RecursionError):
+        told = json.loads(line)
+        if isinstance(told, dict) and "type" in told:
+            return told
+    return None

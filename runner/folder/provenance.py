@@ -1,0 +1,48 @@
+"""What a picture depends on beside its recipe, in a line that it carries: versions, threads and the device.
+
+The line is a comment of YAML before the recipe, and the same for the same machine, so that bytes stay the same too.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+
+import torch
+
+from t2iflow.runner.execution.device import model
+
+MARK = "# made with: "
+
+
+def line(device: torch.device) -> str:
+    """The line for a run on this device."""
+    made = {
+        "t2iflow": version("t2iflow"),
+        "torch": version("torch"),
+        "threads": torch.get_num_threads(),
+        "device": model(device),
+    }
+    return MARK + "; ".join(f"{name} {value}" for name, value in made.items()) + "\n"
+
+
+def read(recipe: str) -> dict[str, str]:
+    """What the line before a recipe says; nothing where there is none."""
+    first = recipe.partition("\n")[0]
+    if not first.startswith(MARK):
+        return {}
+    pairs = (part.partition(" ") for part in first.removeprefix(MARK).split("; "))
+    return {name: value for name, _, value in pairs}
+
+
+def differences(there: Mapping[str, object], here: Mapping[str, object]) -> Iterator[str]:
+    """What differs between there and here, in words; what one of the two lacks is passed over."""
+    for name, value in there.items():
+        other = here.get(name)
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            yield from differences(value, other)
+        elif name in here and value != other:
+            yield f"{name}: {_short(value)} there, {_short(other)} here"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return f"{text[:12]}..." if len(text) == 64 else text  # a digest

@@ -1,0 +1,121 @@
+"""How long a run will take and how much memory it needs, from the figures of one like it or of a few steps."""
+
+import dataclasses
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from t2iflow.nodes.weights.content import amount
+from t2iflow.nodes.weights.places import OFFLINE
+from t2iflow.pipelines.graph.graph import Graph, Node
+from t2iflow.pipelines.plan.plan import Plan, make_plan
+from t2iflow.runner import session
+from t2iflow.runner.execution import device
+from t2iflow.runner.execution.frames import total as steps_of
+from t2iflow.runner.timing import figures
+from t2iflow.runner.timing.duration import duration
+from t2iflow.runner.timing.figures import Figures
+
+STEPS, FRAMES, FRAME_STEPS = 4, 3, 2
+"""How much of each optimiser and of a film is made to measure it."""
+ENOUGH, SURE, UNSURE = 20, 0.15, 0.35
+"""From how many steps on figures are sure; and how far off the whole may be then, and before, as a part of it."""
+
+FORMULA = "once + for each optimiser steps x seconds a step + for each film frames x seconds a frame"
+
+
+class UnmeasuredError(RuntimeError):
+    """The steps that should have been measured could not be taken."""
+
+
+def known(plan: Plan, wanted: str) -> Figures | None:
+    """The figures of the last run like this one on the wanted device, if there was one."""
+    return figures.known(plan, device.choose(wanted)[0])
+
+
+def measured(plan: Plan, wanted: str) -> Figures:
+    """Take a few steps of each optimiser and make a few frames of each film, in a folder that is thrown away."""
+    shorter = make_plan(_shortened(plan.graph))
+    try:
+        with tempfile.TemporaryDirectory(prefix="t2iflow-") as folder, _offline():
+            outcome = session.start(shorter, Path(folder), wanted, [], save_every=math.inf)
+    except OSError as fault:
+        raise UnmeasuredError(str(fault)) from fault
+    found = known(plan, wanted)
+    if outcome.code or found is None:
+        raise UnmeasuredError(outcome.message or "the figures could not be kept")
+    return found
+
+
+def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
+    """The estimate in words: each part by its name, and the whole."""
+    total = found.once
+    for region in plan.regions:
+        step = found.steps.get(region.optimizer)
+        if step is None:
+            return
+        steps = steps_of(region, plan.graph)
+        total += steps * step.seconds
+        yield region.optimizer, f"{steps} steps, {_each(step.seconds)}: {duration(steps * step.seconds)}"
+        if region.shot:
+            frames, each = region.shot.made, found.frames.get(region.optimizer, 0.0)
+            total += frames * each
+            yield region.shot.camera, f"{frames} frames, {_each(each)} beside their steps: {duration(frames * each)}"
+    off = _off(found)
+    yield "once", f"loading, what is computed once, writing: {duration(found.once)}"
+    yield "in all", f"about {duration(total)}: {duration(total * (1 - off))} to {duration(total * (1 + off))}"
+    yield "how sure", f"{_basis(found)}; longer where other programs run too"
+    if found.memory:
+        yield "memory", f"about {amount(found.memory + figures.kept(plan, found.pictures))} at the peak"
+
+
+def _each(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms each" if seconds < 1 else f"{seconds:.1f} s each"
+
+
+def _off(found: Figures) -> float:
+    """How far off the whole may be: by the error of the mean, and no less than what few or many steps allow."""
+    steps = found.steps.values()
+    least = SURE if min((step.count for step in steps), default=0) >= ENOUGH else UNSURE
+    return min(0.9, max([least, *(step.spread / math.sqrt(step.count) for step in steps)]))
+
+
+def _basis(found: Figures) -> str:
+    count = sum(step.count for step in found.steps.values())
+    return f"within {_off(found):.0%}, from " + (f"{count} steps on " if count else "a run on ") + found.day
+
+
+def _shortened(graph: Graph) -> Graph:
+    nodes = {
+        name: dataclasses.replace(node, settings={**node.settings, **_fewer(node)}, every=_every(node))
+        for name, node in graph.nodes.items()
+    }
+    return dataclasses.replace(graph, nodes=nodes)
+
+
+def _fewer(node: Node) -> Mapping[str, Any]:
+    amounts = {"optimizer": {"steps": STEPS}, "camera": {"steps": FRAME_STEPS, "frames": FRAMES, "loop": 0}}
+    found = {name: (node.settings.get(name), most) for name, most in amounts.get(node.spec.role, {}).items()}
+    return {name: min(value, most) for name, (value, most) in found.items() if isinstance(value, int)}
+
+
+def _every(node: Node) -> int:
+    return 1 if node.spec.role == "camera" else node.every
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Within it, nothing is fetched: a person who asks how long a run takes has not asked for a download."""
+    before = os.environ.get(OFFLINE)
+    os.environ[OFFLINE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OFFLINE]
+        else:
+            os.environ[OFFLINE] = before

@@ -1,0 +1,214 @@
+"""What a run would do, shown before it starts: how often each node runs, on what, with which weights and files."""
+
+import math
+from collections.abc import Iterator
+from numbers import Real
+from typing import Any
+from urllib.parse import urlsplit
+
+from t2iflow.nodes import video
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.core.prompts import read_prompt, reading
+from t2iflow.nodes.core.texts import shortened
+from t2iflow.nodes.perceptors.clip import sources
+from t2iflow.nodes.perceptors.clip.sizes import size
+from t2iflow.nodes.weights import finding, places
+from t2iflow.nodes.weights.content import amount
+from t2iflow.pipelines.graph.graph import Node
+from t2iflow.pipelines.graph.schedule import Keyframes
+from t2iflow.pipelines.plan.plan import Plan, Region
+from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.overlays import Change
+from t2iflow.pipelines.text.yaml_writer import flow
+from t2iflow.runner.execution import device
+from t2iflow.runner.preview import estimate, schedules
+
+BARS, MANY_BARS = 24, 72
+"""How many bars a schedule is drawn with, at most."""
+
+LONGEST = 300
+"""Letters of a prompt, at most."""
+
+ASKING = ("prompt", "scenes")
+"""Settings that say what is to be painted."""
+
+
+def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
+    """The plan in words, for the wanted device; NoDeviceError if that is not there. How long it will take is known from
+    a run like it, or from a few steps that are taken to `measure` it."""
+    where, why = device.choose(wanted)
+    recipe = plan.graph.recipe
+    parts = {
+        "": [recipe.title, f"on {where} ({why}), seed {recipe.seed}"],
+        "prompts": _table(_prompts(plan)),
+        "changed by presets": _table((change.name, _changed(change)) for change in recipe.changed),
+        "order": str(plan).splitlines(),
+        "sizes": _table((node.name, size) for node in _used(plan) for size in _sizes(node)),
+        "schedules": _table(schedules.rows(plan, BARS)),
+        "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
+        "files read": list(_read(plan)),
+        "missing": [f"{one.short}: give it by {one.given}" for one in plan.graph.named if one.missing],
+        "files written": _table((file, what) for file, what in _written(plan)),
+        "time and memory": _expected(plan, wanted, measure),
+        "needed by no output": [*plan.idle, *recipe.unused],
+    }
+    return "\n".join(
+        "\n".join([f"\n{title}:", *_indented(rows)] if title else rows) for title, rows in parts.items() if rows
+    )
+
+
+def _expected(plan: Plan, wanted: str, measure: bool) -> list[str]:
+    try:
+        figures = estimate.measured(plan, wanted) if measure else estimate.known(plan, wanted)
+    except estimate.UnmeasuredError as fault:
+        return [f"could not be measured: {fault}"]
+    if figures is None:
+        return ["not known yet: no such run has been made here; `--measure` takes a few steps to find out"]
+    return [*_table(estimate.rows(plan, figures)), f"the formula: {estimate.FORMULA}"]
+
+
+def changing(plan: Plan) -> str:
+    """All settings that change over time, drawn."""
+    return "\n".join(_table(schedules.rows(plan, MANY_BARS))) or "nothing changes over time in this recipe"
+
+
+def _used(plan: Plan) -> list[Node]:
+    """The nodes that run, in the order of the recipe."""
+    names = {name for item in plan.items for name in (item.members if isinstance(item, Region) else (item,))}
+    return [node for name, node in plan.graph.nodes.items() if name in names]
+
+
+def _prompts(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What nodes that run are asked for."""
+    for name, text in plan.graph.recipe.nodes.items():
+        if name not in plan.idle:
+            for key, value in text.values.items():
+                if key in ASKING:
+                    yield (
+                        name,
+                        shortened(flow(plain(value)), LONGEST) + _reading(plan.graph.nodes[name].settings.get(key)),
+                    )
+
+
+def _reading(prompt: Any) -> str:
+    """How a text is read that has weights in it, or might have."""
+    read = reading(prompt, read_prompt(prompt)) if isinstance(prompt, str) else None
+    return f", {read}" if read else ""
+
+
+def _changed(change: Change) -> str:
+    before, after = (shortened(flow(plain(value))) if value else "" for value in (change.before, change.after))
+    return f"{after}, not {before}" if after else f"removed; it was {before}"
+
+
+def _sizes(node: Node) -> Iterator[str]:
+    """What the settings say of a node's picture or crops."""
+    size, count = node.settings.get("size"), node.settings.get("count")
+    if isinstance(size, tuple):
+        yield f"{size[0]} x {size[1]} pixels"
+    elif isinstance(size, int) and isinstance(count, int):
+        yield f"{count} crops of {size} x {size} pixels"
+
+
+def _weights(node: Node) -> Iterator[str]:
+    """Which weights a node needs, how large they are, and whether they are here."""
+    if node.spec.name == "clip.model":
+        yield _perceptor(node)
+    for name, setting in node.spec.settings.items():
+        if setting.loads and node.settings.get(name):
+            yield _generator(node.settings[name])
+
+
+def _generator(name: str) -> str:
+    record = places.find(name)
+    if record is None:
+        return f"from {name}"
+    lacking = [file for role, file in record.files.items() if finding.seen(record, role) is None]
+    if not lacking:
+        return f"{name}, which is here"
+    size = sum(file.size for file in lacking)
+    start = f"{name}, {'up to ' if len(lacking) > 1 else ''}{amount(size)} " if size else f"{name}, "
+    if places.offline():
+        return f"{start}that is not here, and T2IFLOW_OFFLINE forbids fetching it"
+    hosts = dict.fromkeys(urlsplit(url).netloc for file in lacking for url in places.addresses(name, file)[:1])
+    if not hosts:
+        return f"{name}, which is not here: `t2iflow weights add {name} {' '.join(file.name for file in lacking)}`"
+    return f"{start}to be fetched from {' and '.join(hosts)}, licence {record.licence}"
+
+
+def _perceptor(node: Node) -> str:
+    """Which weights a perceptor needs, and whether they are here."""
+    name, own = node.settings["name"], node.settings.get("weights")
+    if name == "lite" and own is None:
+        return "lite, which is bundled"
+    try:
+        source = sources.find(name, own)
+        if source.file:
+            return f"{name}, from {source.file}"
+        library = sources.catalogue() or sources.package()
+        record = sources.published(library, source.architecture, source.tag)
+    except (ValueError, MissingPackageError) as fault:
+        return f"{name}: {fault}"
+    here = sources.cached(record)
+    return (
+        f"{name}, from {here}"
+        if here
+        else f"{name}, {size(name)} to be fetched from {(record.get('hf_hub') or record.get('url', '')).rstrip('/')}"
+    )
+
+
+def _read(plan: Plan) -> Iterator[str]:
+    """The files that nodes read; what films are."""
+    films = {
+        node.settings[name]
+        for node in plan.graph.nodes.values()
+        for name, setting in node.spec.settings.items()
+        if setting.reads == "film"
+    }
+    lost = {named.name for named in plan.graph.named if named.missing}
+    for path in plan.graph.files:
+        if path not in lost:
+            yield f"{path}, {_film(path)}" if path in films else path
+
+
+def _film(path: str) -> str:
+    try:
+        return str(video.about(path))
+    except (ValueError, MissingPackageError) as fault:
+        return str(fault)
+
+
+def _written(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The files of all outputs, each with the node that writes it."""
+    watching = {watch.sink: (watch, region) for region in plan.regions for watch in region.watch}
+    filming = {watch.sink: (watch, shot) for region in plan.regions if (shot := region.shot) for watch in shot.show}
+    for node in _used(plan):
+        if node.spec.role == "sink" and "file" in node.settings:
+            what = f"{node.spec.name} {node.name}"
+            if node.name in watching:
+                watch, region = watching[node.name]
+                what += f", shown {_length(node, math.ceil(region.steps / watch.every) + 1, 'pictures')}"
+            if node.name in filming:
+                watch, shot = filming[node.name]
+                what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frames')}"
+            file = node.settings["file"]
+            yield from (
+                (str(one), what) for one in ([x for _, x in file.points] if isinstance(file, Keyframes) else [file])
+            )
+
+
+def _length(node: Node, shown: int, what: str) -> str:
+    """How many pictures an output is shown, and how long a film of them is."""
+    fps, frames = node.settings.get("fps"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
+    rate = float(fps) if isinstance(fps, Real) else 0.0
+    return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")
+
+
+def _table(rows: Iterator[tuple[str, str]]) -> list[str]:
+    found = list(rows)
+    width = max((len(name) for name, _ in found), default=0)
+    return [f"{name.ljust(width)}  {text}" for name, text in found]
+
+
+def _indented(rows: list[str]) -> Iterator[str]:
+    return (f"  {row}" for row in rows)

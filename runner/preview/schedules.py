@@ -1,0 +1,67 @@
+"""Settings that change over time, drawn as rows of bars: what a recipe's keyframes and music come to, before anything
+runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from t2iflow.pipelines.graph.graph import Node
+from t2iflow.pipelines.graph.music import Music
+from t2iflow.pipelines.graph.schedule import Keyframes, Schedule, schedules
+from t2iflow.pipelines.plan.plan import Plan, Region
+from t2iflow.pipelines.plan.terms import weighed_terms
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
+    """For each setting that changes its name, and its values over the steps or frames in at most `width` bars."""
+    for region in plan.regions:
+        for name in region.members:
+            for label, value in _changing(plan.graph.nodes[name], region):
+                yield from _drawn(label, value, region, width)
+
+
+def _changing(node: Node, region: Region) -> Iterator[tuple[str, Schedule]]:
+    """What changes in a node, named as the recipe names it: of a sum of losses, by the term that is weighed."""
+    weighed = [f"{region.optimizer}: weight of {term}" for term in weighed_terms(node)]
+    for setting, value in node.settings.items():
+        for number, item in enumerate(value if isinstance(value, list) else [value]):
+            for one in schedules(item):
+                alone = f"{node.name}.{setting}"
+                label = f"{alone}[{number}]" if isinstance(value, list) else alone
+                yield weighed[number] if setting == "weights" and weighed else label, one
+
+
+def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple[str, str]]:
+    length, fps = region.steps, 0.0
+    if value.over == "frame" and region.shot:
+        length, fps = region.shot.frames, region.shot.fps
+    how = f"over {value.over}s"
+    if isinstance(value, Music):
+        how = f"{value.follow} of {Path(value.file).name}"
+        if length > width:  # as a film of so many frames, so that no strike falls between two bars
+            length, fps = width, fps * width / length
+    times = _times(length, width)
+    values = [value.at(time, length, fps) for time in times]
+    if isinstance(values[0], tuple | list):
+        for part in range(len(values[0])):
+            yield f"{label}[{part}]", _bars([one[part] for one in values]) + f", {how}"
+    elif isinstance(values[0], int | float) and not isinstance(values[0], bool):
+        turns = value.turns(length, fps) if isinstance(value, Keyframes) else []
+        peaks = [value.at(time, length, fps) for time in turns if time < length]
+        yield label, _bars(values, peaks) + f", {how}"
+    else:
+        yield label, ", ".join(f"{moment}: {one}" for moment, one in value.points)
+
+
+def _times(length: int, width: int) -> list[float]:
+    even = [length * index / width for index in range(width)] if length > width else list(range(length - 1))
+    return [*even, length - 1]
+
+
+def _bars(values: list[float], peaks: list[float] | None = None) -> str:
+    """A bar for each value, with the least and the greatest of them and of the peaks between."""
+    low, high = min([*values, *(peaks or [])]), max([*values, *(peaks or [])])
+    scale = (len(BARS) - 1) / ((high - low) or 1)
+    return "".join(BARS[round((value - low) * scale)] for value in values) + f"  {low:g} to {high:g}"

@@ -1,0 +1,81 @@
+"""What a recipe asks for in words: its prompts, and when each of them counts where they change over time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from t2iflow.nodes.core.prompts import read_prompt
+from t2iflow.nodes.film.scenes import Timetable, read_scenes
+from t2iflow.pipelines.graph.graph import Node
+from t2iflow.pipelines.graph.schedule import Keyframes, Moment
+from t2iflow.pipelines.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A text that is asked for; `weight` is None where the recipe has none, `when` is empty where it always counts."""
+
+    text: str
+    weight: float | None = None
+    when: str = ""
+
+
+def asked(plan: Plan) -> list[Asked]:
+    """Every prompt, each once."""
+    nodes = plan.graph.nodes.values()
+    found = [
+        one for node in nodes for one in (_scenes(node, plan) if "scenes" in node.settings else _texts(node, plan))
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _texts(node: Node, plan: Plan) -> Iterator[Asked]:
+    if prompt := node.settings.get("prompt"):
+        yield from _weighted(prompt, _keyframe(node, plan))
+
+
+def _scenes(node: Node, plan: Plan) -> Iterator[Asked]:
+    """The scenes of a story, each with the frame (or step) that it begins at."""
+    settings = node.settings
+    try:
+        scenes = settings["scenes"] or read_scenes(settings["file"] or "")
+    except (OSError, ValueError):  # a file that has changed since
+        return
+    length, clock = _length(node, plan)
+    begins = Timetable(len(scenes), settings["hold"], settings["fade"], settings["loop"]).begins(length)
+    for scene, start in zip(scenes, begins, strict=True):
+        yield from _weighted(scene, f"from {clock} {round(start)}")
+
+
+def _weighted(prompt: Any, when: str) -> Iterator[Asked]:
+    """The texts of a prompt; a list may hold texts that change over time."""
+    changing = [one for one in prompt if isinstance(one, Keyframes)] if isinstance(prompt, list) else []
+    for one in changing:
+        for moment, text in one.points:
+            yield from _weighted(text, _at(moment, one.over or "step"))
+    if steady := [one for one in prompt if one not in changing] if changing else prompt:
+        for text, weight, _ in read_prompt(steady):
+            yield Asked(text, weight if weight != 1 or isinstance(prompt, dict) else None, when)
+
+
+def _at(moment: Moment, clock: str) -> str:
+    return f"at {moment}" if moment.unit else f"at {clock} {moment}"
+
+
+def _keyframe(node: Node, plan: Plan) -> str:
+    """When a node's text counts wholly, if it was unfolded from one that changes."""
+    blend = plan.graph.nodes.get(node.name.rpartition(".")[0])
+    position = blend.settings.get("position") if blend else None
+    if not (node.implicit and isinstance(position, Keyframes)):
+        return ""
+    moment, _ = position.points[int(node.name.rpartition(".")[2])]
+    clock = position.over or _length(node, plan)[1]
+    return _at(moment, clock)
+
+
+def _length(node: Node, plan: Plan) -> tuple[int, str]:
+    """How many frames of a film, or steps of an optimiser, go by for a node."""
+    for region in plan.regions:
+        if node.name in region.members:
+            return (region.shot.frames, "frame") if region.shot else (region.steps, "step")
+    return 1, "step"

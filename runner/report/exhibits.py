@@ -1,0 +1,79 @@
+"""What a run made, as a page shows it: films first, then pictures, then strips; embedded, if they are not too large."""
+
+import base64
+import contextlib
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import PIL.Image
+
+from t2iflow.nodes.pictures.codec import FORMATS
+from t2iflow.pipelines.plan.plan import Plan
+
+NOW = "now.png"
+"""The picture as it is, while a run goes on and where it stopped."""
+
+PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".apng": "image/apng"}
+MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000)}
+"""Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together."""
+
+
+def exhibits(plan: Plan, folder: Path, files: Sequence[Path], how: str) -> list[str]:
+    """A figure for each film and picture, and for the picture as it is where none shows it; `how` the run ended.
+
+    Nothing is embedded while it is `running`, for then the page is written often.
+    """
+    strips = {node.settings["file"] for node in plan.graph.nodes.values() if node.spec.name == "output.strip"}
+    films = [path for path in files if path.suffix.lower() in FILMS]
+    stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
+    rows = [path for path in files if path.suffix.lower() in PICTURES and path.name in strips]
+    now = [] if how == "finished" or (how == "interrupted" and stills) else [folder / NOW]
+    shown = [path for path in (*films, *now, *stills, *rows) if path.is_file()]
+    return list(_figures(shown, folder, how == "running"))
+
+
+def _figures(shown: Sequence[Path], folder: Path, running: bool) -> Iterator[str]:
+    room = 0 if running else sum(MOST.values())
+    for path in shown:
+        kind, size = path.suffix.lower(), path.stat().st_size
+        embedded = size <= min(MOST[kind], room)
+        room -= size if embedded else 0
+        source = data({**PICTURES, **FILMS}[kind], path.read_bytes()) if embedded else _dated(path, folder)
+        name = path.name if path.name != NOW else "as it is now" if running else "as it was when the run stopped"
+        yield _figure(path, source, name + ("" if embedded or path.name == NOW else " (beside this page)"))
+
+
+def _figure(path: Path, source: str, caption: str) -> str:
+    caption = escape(caption)
+    if path.suffix.lower() in (".mp4", ".webm"):
+        shape = f'<video src="{source}" controls loop playsinline preload="metadata"></video>'
+    else:
+        shape = f'<img src="{source}" alt="{caption}"{_width(path)}>'
+    return f"<figure>{shape}<figcaption>{caption}</figcaption></figure>"
+
+
+def _width(path: Path) -> str:
+    """A small picture is enlarged, but not beyond recognition."""
+    if path.suffix.lower() == ".gif":
+        return ""
+    with contextlib.suppress(OSError, ValueError), PIL.Image.open(path, formats=FORMATS) as picture:
+        return f' style="max-width:{3 * picture.width}px"'
+    return ""
+
+
+def _dated(path: Path, folder: Path) -> str:
+    """A link; one to the picture as it is that a browser follows anew when that has changed."""
+    return link(path, folder) + (f"?{path.stat().st_mtime_ns}" if path.name == NOW else "")
+
+
+def link(path: Path, folder: Path) -> str:
+    """Where a file is, seen from the page."""
+    return quote(path.resolve().relative_to(folder.resolve()).as_posix())
+
+
+def data(kind: str, content: bytes) -> str:
+    """A file as an address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

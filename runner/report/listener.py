@@ -1,0 +1,179 @@
+"""Listens to a run and keeps a page about it, `report.html`, and its picture as it is, `now.png`, while it goes on."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.pictures import codec
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show import draw
+from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
+from t2iflow.runner.folder import log
+from t2iflow.runner.report import losses
+from t2iflow.runner.report.budget import Budget
+from t2iflow.runner.report.exhibits import NOW
+from t2iflow.runner.report.losses import Losses
+from t2iflow.runner.report.page import Running, Told, page, versions
+from t2iflow.runner.report.snapshots import Snapshots, png, small
+from t2iflow.runner.timing.pace import Pace
+
+NAME = "report.html"
+SIDE = 1024
+"""Pixels of the longer side of the picture as it is."""
+
+
+class Report:
+    """Gathers a run's events. What is on the device stays there until it is time to write, so that no step waits."""
+
+    def __init__(self, plan: Plan, recipe: str, folder: Path) -> None:
+        """`recipe` is the resolved recipe as YAML."""
+        self._plan, self._recipe, self._folder = plan, recipe, folder
+        self._budget = Budget()
+        self._pace = Pace()
+        self._losses = Losses(folder / losses.NAME)
+        self._snapshots = Snapshots(folder, plan)
+        self._started: Started | None = None
+        self._steps: dict[str, int] = {}
+        self._home = folder
+        self._image: Tensor | None = None
+        self._notes: dict[Noted, None] = {}
+        self._files: dict[Path, None] = {}
+        self._hears: dict[type, Callable[[Any], None]] = {
+            Started: self._start,
+            Fitting: self._fitting,
+            Stepped: self._stepped,
+            Filmed: self._filmed,
+            Fitted: self._fitted,
+            Noted: self._noted,
+            Wrote: self._wrote,
+        }
+
+    def __call__(self, event: Event) -> None:
+        """Take note; write the page when it is time to, and at the end."""
+        if hear := self._hears.get(type(event)):
+            hear(event)
+        self._pace(event)
+        if isinstance(event, Ended):
+            self._end(event)
+        elif self._budget.allows():
+            self._refresh()
+
+    def keep(self) -> None:
+        """Bring to the disk what a checkpoint that is about to be written will not have made again."""
+        for part in (self._losses, self._snapshots):
+            with contextlib.suppress(OSError):  # it stays here, and is tried again
+                part.keep()
+
+    def _start(self, event: Started) -> None:
+        self._started = event
+        if event.resumed:
+            self._losses.remember()
+            self._snapshots.remember()
+            for told in log.read(self._folder):
+                with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
+                    self._remember(told)
+
+    def _remember(self, told: dict[str, Any]) -> None:
+        if told["type"] == "fitting":
+            self._steps[str(told["node"])] = min(int(told["steps"]), losses.MOST)
+        elif told["type"] == "noted" and told["level"] in ("say", "warn"):
+            self._noted(Noted(str(told["node"]), told["level"], str(told["text"])))
+        elif told["type"] == "started":
+            self._home = Path(told["folder"])
+        elif told["type"] == "wrote":
+            path = self._folder / Path(told["path"]).relative_to(self._home)  # the folder may have been moved
+            if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
+                self._files[path] = None
+
+    def _fitting(self, event: Fitting) -> None:
+        self._steps[event.node] = event.steps
+        self._losses.begin(event)
+        self._snapshots.begin(event)
+
+    def _stepped(self, event: Stepped) -> None:
+        self._image = event.image
+        self._losses.add(event)
+        self._snapshots.step(event)
+
+    def _filmed(self, event: Filmed) -> None:
+        self._image = event.image
+        self._snapshots.frame(event)
+
+    def _fitted(self, event: Fitted) -> None:
+        self._image = event.image
+
+    def _noted(self, event: Noted) -> None:
+        self._notes[event] = None
+
+    def _wrote(self, event: Wrote) -> None:
+        self._files[event.path] = None
+
+    def _refresh(self) -> None:
+        """Write the picture and the page as they are now; a disk that takes no more is no reason for a run to fail."""
+        self._wait()
+        with self._budget.spending(), contextlib.suppress(OSError):
+            self.keep()
+            self._show(self._seen())
+            self._write(Running(str(self._pace), self._pace.part, time.time()))
+
+    def _end(self, ended: Ended) -> None:
+        finished = ended.how == "finished"
+        self.keep()
+        with contextlib.suppress(OSError):
+            self._show(None if finished else self._seen())
+        try:
+            self._write(ended)
+        except OSError:  # a page that says for ever that the run goes on is worse than none, and takes up room
+            (self._folder / NAME).unlink(missing_ok=True)
+            self._write(ended)
+
+    def _wait(self) -> None:
+        """Let a GPU finish the step that it is at, which is no cost of the page's."""
+        with contextlib.suppress(RuntimeError):
+            if self._image is not None and self._image.is_cuda:
+                torch.cuda.synchronize(self._image.device)
+
+    def _seen(self) -> Tensor | None:
+        """The last picture, on the CPU."""
+        with contextlib.suppress(RuntimeError):  # a device that failed may give nothing back
+            if self._image is not None:
+                return small(self._image, SIDE // math.ceil(math.sqrt(len(self._image))))
+        return None
+
+    def _show(self, seen: Tensor | None) -> None:
+        if seen is not None:
+            write(self._folder / NOW, png(codec.frame(Image(seen))))
+
+    def _write(self, state: Ended | Running) -> None:
+        told = Told(
+            self._plan,
+            self._recipe,
+            self._folder,
+            self._drawn,
+            self._versions,
+            self._started,
+            state,
+            self._losses.curves(),
+            self._steps,
+            list(self._snapshots.all()),
+            list(self._notes),
+            list(self._files),
+        )
+        write(self._folder / NAME, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
+
+    @cached_property
+    def _versions(self) -> Mapping[str, str]:
+        return versions(self._folder)
+
+    @cached_property
+    def _drawn(self) -> str:
+        return draw.svg(self._plan)

@@ -1,0 +1,199 @@
+"""The report as a page: one file, nothing fetched from elsewhere, everything from a recipe escaped.
+
+Each part of it is a function: the head, how the run stands, its pictures, its losses, its snapshots, the graph, the
+recipe, the facts.
+"""
+
+import importlib.resources
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.runner.events import Ended, Noted, Started
+from t2iflow.runner.folder import lock, log
+from t2iflow.runner.folder.folder import resuming
+from t2iflow.runner.report.asked import Asked, asked
+from t2iflow.runner.report.curve import curve
+from t2iflow.runner.report.exhibits import data, exhibits, link
+from t2iflow.runner.report.losses import NAME as TABLE
+from t2iflow.runner.report.losses import TOTAL, Curves
+from t2iflow.runner.report.snapshots import Snapshot
+from t2iflow.runner.timing.duration import duration
+
+HOW = {"part": "A part of the film", "interrupted": "This run was interrupted", "failed": "This run failed"}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A run that goes on: what it is `doing`, which `part` of that is done, from 0 to 1, if known, and when this
+    was written, in seconds since the epoch."""
+
+    doing: str
+    part: float | None
+    written: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that a page shows of a run; `graph` is its drawing, `versions` are what it ran on, `losses` are by optimiser,
+    and so are `steps`, how many each was to take."""
+
+    plan: Plan
+    recipe: str
+    folder: Path
+    graph: str
+    versions: Mapping[str, str]
+    started: Started | None
+    state: Ended | Running
+    losses: Mapping[str, Curves] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
+    snapshots: Sequence[Snapshot] = ()
+    notes: Sequence[Noted] = ()
+    files: Sequence[Path] = ()
+
+
+def page(told: Told) -> str:
+    """The whole page."""
+    template = Template((importlib.resources.files(__package__) / "report.html").read_text("utf-8"))
+    parts = (head, state, pictures, losses, snapshots, graph, recipe, facts)
+    body = "\n".join(line for part in parts for line in part(told))
+    again = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if isinstance(told.state, Running) else ""
+    return template.substitute(title=escape(told.plan.graph.recipe.title), again=again, body=body)
+
+
+def head(told: Told) -> Iterator[str]:
+    """What the recipe is, and what it asks for."""
+    written = told.plan.graph.recipe
+    yield f"<h1>{escape(written.title)}</h1>"
+    if written.about:
+        about = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(written.about))
+        yield f'<p class="about">{about}</p>'
+    yield from (f'<p class="prompt">{_prompt(one)}</p>' for one in asked(told.plan))
+
+
+def _prompt(one: Asked) -> str:
+    weight = "" if one.weight is None else f" <b>&times; {one.weight:g}</b>"
+    when = f" <small>{escape(one.when)}</small>" if one.when else ""
+    return escape(one.text) + weight + when
+
+
+def state(told: Told) -> Iterator[str]:
+    """How the run stands, and what its nodes warn of."""
+    if isinstance(told.state, Running):
+        yield _live(told.state, told.folder)
+    elif told.state.how != "finished":
+        message = told.state.message
+        goes_on = told.state.how == "interrupted" and message.startswith("interrupted")  # and says after how many steps
+        message = message.removeprefix("interrupted") if goes_on else f".\n{message}"
+        kind = "warn" if told.state.how == "part" else "bad"
+        yield f'<div class="how {kind}"><b>{HOW[told.state.how]}</b>{escape(message)}</div>'
+    warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")
+    yield from (f'<div class="how warn">{escape(warning)}</div>' for warning in warnings)
+
+
+def _live(now: Running, folder: Path) -> str:
+    """A run that goes on, as far as this page knows: it may have been killed since."""
+    clock = time.strftime("%H:%M:%S", time.localtime(now.written))
+    bar = "" if now.part is None else f'<progress value="{now.part:.4f}"></progress>'
+    resume = f"<code>{escape(resuming(folder))}</code>"
+    return (
+        f'<div class="how live" data-written="{now.written:.0f}">'
+        f"<b>Running, as of {clock}:</b> {escape(now.doing)}{bar}</div>"
+        f'<div class="how warn" hidden>Nothing new since {clock}. If the run was stopped, {resume} resumes it.</div>'
+    )
+
+
+def pictures(told: Told) -> Iterator[str]:
+    """The films and pictures; while the run goes on or where it stopped, the picture as it is."""
+    how = told.state.how if isinstance(told.state, Ended) else "running"
+    shown = exhibits(told.plan, told.folder, told.files, how)
+    if shown:
+        yield f'<div class="pictures">{"".join(shown)}</div>'
+
+
+def losses(told: Told) -> Iterator[str]:
+    """The losses of each optimiser: their sum, and small beside each other what adds up to it."""
+    if not told.losses:
+        return
+    yield "<h2>Loss</h2>"
+    for node, curves in told.losses.items():
+        steps = told.steps.get(node, max(curves[TOTAL]) + 1)
+        if len(told.losses) > 1:
+            yield f"<h3>{escape(node)}</h3>"
+        yield f'<div class="chart">{curve(curves[TOTAL], steps, f"Loss of {node}")}</div>'
+        terms = {name: points for name, points in curves.items() if name != TOTAL}
+        if terms:
+            small = (_term(node, name, points, steps) for name, points in terms.items())
+            yield f'<div class="terms">{"".join(small)}</div>'
+
+
+def _term(node: str, name: str, points: Mapping[int, float], steps: int) -> str:
+    last = f"{points[max(points)]:.4g}"
+    drawn = curve(points, steps, f"{name} in the loss of {node}", marks=3)
+    return f'<figure><figcaption><b>{escape(name)}</b> {last}</figcaption><div class="chart">{drawn}</div></figure>'
+
+
+def snapshots(told: Told) -> Iterator[str]:
+    """How the picture came about, and frames of the film."""
+    for title, what in (("How it came about", "step"), ("Frames", "frame")):
+        shown = [shot for shot in told.snapshots if shot.what == what]
+        if shown:
+            yield f'<h2>{title}</h2><div class="strip">{"".join(_strip(shown))}</div>'
+
+
+def _strip(shown: Sequence[Snapshot]) -> Iterator[str]:
+    several = len({shot.node for shot in shown}) > 1
+    for shot in shown:
+        name = escape(f"{shot.node} {shot.number}" if several else str(shot.number))
+        source = data("image/png", shot.png)
+        yield f'<figure><img src="{source}" alt="{shot.what} {name}"><figcaption>{name}</figcaption></figure>'
+
+
+def graph(told: Told) -> Iterator[str]:
+    """The nodes and wires."""
+    yield f'<h2>Nodes and wires</h2><div class="scroll graph" tabindex="0">{told.graph}</div>'
+
+
+def recipe(told: Told) -> Iterator[str]:
+    """The resolved recipe, to copy."""
+    yield '<h2>Recipe</h2><div class="recipe"><button hidden data-copies="recipe">copy</button>'
+    yield f'<div class="scroll" tabindex="0"><pre id="recipe">{escape(told.recipe)}</pre></div></div>'
+
+
+def facts(told: Told) -> Iterator[str]:
+    """Where and how it ran, what it wrote, and what its nodes say."""
+    found: dict[str, Any] = {}
+    if told.started:
+        found["device"] = f"{told.started.device} ({told.started.why})"
+    if isinstance(told.state, Ended):
+        again = ", since it was resumed" if told.started and told.started.resumed else ""
+        found["time"] = f"{duration(told.state.seconds)}{again}"
+    for node, steps in told.steps.items():
+        taken = max(told.losses[node][TOTAL]) + 1 if node in told.losses else 0
+        found[f"steps of {node}"] = str(steps) if taken == steps else f"{taken} of {steps}"
+    found["seed"] = told.plan.graph.recipe.seed
+    found |= told.versions
+    found["run again here"] = "t2iflow run recipe.yaml"
+    said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
+    rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
+    tables = [path for name in (TABLE, log.NAME) if (path := told.folder / name).is_file()]
+    links = [(path.name, link(path, told.folder)) for path in (*told.files, *tables)]
+    rows += [f'<dt>file</dt><dd><a href="{href}">{escape(name)}</a></dd>' for name, href in links]
+    rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]
+    yield f"<h2>Run</h2><dl>{''.join(rows)}</dl>"
+
+
+def versions(folder: Path) -> dict[str, str]:
+    """What a run ran on, as its lock has it."""
+    said = lock.read(folder)
+    try:
+        packages = ", ".join(f"{name} {version}" for name, version in said["packages"].items())
+        return {"python": said["python"], "platform": said["platform"], "packages": packages}
+    except (KeyError, AttributeError):  # it may have been edited
+        return {}

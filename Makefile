@@ -1,5 +1,5 @@
-# Everything goes into the virtual environment that is active, or else into .venv here.
-# A CPU build of torch, much smaller: make demo TORCH=torch==2.13.0 (where an index or a wheel of it is at hand).
+# Everything is installed into the active virtual environment, or else into .venv here.
+# A CPU build of torch, much smaller: make demo TORCH=torch==2.13.0 (where an index or a wheel of it is available).
 PYTHON ?= python3
 VENV   := $(or $(VIRTUAL_ENV),.venv)
 BIN    := $(VENV)/bin
@@ -9,10 +9,10 @@ PROMPT ?= a lighthouse
 
 .PHONY: demo test check dev docs format clean
 
-demo: $(STAMP)          ## make a picture and say where it is
+demo: $(STAMP)          ## make a picture and print where it is
 	$(BIN)/t2iflow run hello --set prompt="$(PROMPT)"
 
-# A process for each core, with one thread each: threads of several processes would wait for each other.
+# A process for each core, each with one thread: threads of several processes would compete.
 test: $(STAMP)          ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 

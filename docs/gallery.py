@@ -1,8 +1,8 @@
-"""Makes the pictures of docs/gallery.md: runs each recipe as its preset `lite` says, and tells how long it took.
+"""Makes the pictures of docs/gallery.md: runs each recipe with its preset `lite`, and prints how long it took.
 
     python docs/gallery.py zoom hello
 
-makes some of them, and without names all; `--sheet sheet.png` puts them all on one page.
+makes these two, and without names all of them; `--sheet sheet.png` puts them on one page.
 """
 
 import argparse
@@ -22,16 +22,16 @@ from t2iflow.pipelines.text.recipe import read, shipped_recipes
 STILLS = 6
 PICTURES = Path(__file__).parent / "pictures"
 CELL, CAPTION, ACROSS = 224, 16, 6
-"""Of the page with all: sides of a picture and height of what is said of it in pixels, pictures side by side."""
+"""On the sheet: the side of a picture and the height of its caption in pixels, and the pictures in a row."""
 
 
 def shown(name: str) -> bool:
-    """Whether a recipe makes a picture and can do so without a download."""
+    """Whether a recipe makes a picture, and can do so without a download."""
     return name != "clip-classify" and "lite" in read(name).presets
 
 
 def made(name: str, folder: Path) -> tuple[Image.Image, float]:
-    """What a recipe makes: a picture, several on a sheet or evenly spaced frames side by side, and the seconds."""
+    """What a recipe makes (a picture, several on a sheet, or evenly spaced frames side by side), and the seconds it took."""
     words = [sys.executable, "-m", "t2iflow.runner", "run", name, "--preset", "lite", "--out", str(folder)]
     regions = compile_recipe(read(name, presets=["lite"]), []).regions  # none where nothing is steered
     shot = regions[-1].shot if regions else None
@@ -49,7 +49,7 @@ def made(name: str, folder: Path) -> tuple[Image.Image, float]:
 
 
 def page(names: Sequence[str], seconds: Sequence[float]) -> Image.Image:
-    """All pictures on a page, of films the last frame, each under its recipe's name and seconds."""
+    """All pictures on a sheet (of a film, its last frame), each under its recipe's name and seconds."""
     rows = -(-len(names) // ACROSS)
     sheet = Image.new("RGB", (ACROSS * CELL, rows * (CELL + CAPTION)), "white")
     draw = ImageDraw.Draw(sheet)
@@ -64,7 +64,7 @@ def page(names: Sequence[str], seconds: Sequence[float]) -> Image.Image:
 
 
 def main() -> None:
-    """Run, and say how long each took."""
+    """Make the pictures, and print how long each took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=[name for name in shipped_recipes() if shown(name)])
     parser.add_argument("--sheet", type=Path)

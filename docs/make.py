@@ -1,4 +1,4 @@
-"""Writes the pages of this folder that are made from the code; `make docs` runs it."""
+"""Writes the pages in this folder that are made from the code; `make docs` runs it."""
 
 import sys
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ def pages() -> dict[str, str]:
 
 def _errors() -> Iterator[str]:
     yield "# Errors\n"
-    yield "Made from the code by `make docs`. All mistakes of a recipe are told at once, each with a stable code, its"
-    yield "place and what would mend it; the program then ends with code 3. `t2iflow check` looks without running.\n"
+    yield "Made from the code by `make docs`. Every mistake in a recipe is reported at once, with a stable code, where it is"
+    yield "and how to fix it; the program then exits with code 3. `t2iflow check` reports them without running anything.\n"
     yield from (f"    {line}".rstrip() for line in _example().splitlines())
     for digit, title in GROUPS.items():
         yield f"\n## {title}\n"
@@ -42,7 +42,7 @@ def _errors() -> Iterator[str]:
 
 
 def _example() -> str:
-    """What is told of a recipe with a mistake."""
+    """What is reported for a recipe with a mistake."""
     problems: list[Problem] = []
     recipe = read_text(WRONG, "mine.yaml", Path(), problems=problems)
     wire(recipe, problems)

@@ -1,8 +1,8 @@
-"""Makes the song and the film that the examples start from; they are our own, from nothing else.
+"""Makes the song and the film that some examples read; both are our own work.
 
     python docs/media.py --film
 
-makes examples/castle.mp4 too, in two minutes on two cores; without it only examples/beat.ogg.
+also makes examples/castle.mp4, in two minutes on two cores; without `--film`, only examples/beat.ogg is made.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def song() -> NDArray[np.float64]:
 def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--film", action="store_true", help="the film, too")
+    parser.add_argument("--film", action="store_true", help="make the film too")
     given = parser.parse_args()
     exact = ["-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1"]
     with tempfile.TemporaryDirectory() as made:

@@ -31,8 +31,8 @@ def pages() -> dict[str, str]:
 
 def _errors() -> Iterator[str]:
     yield "# Errors\n"
-    yield "Made from the code by `make docs`. Every mistake in a recipe is reported at once, with a stable code, where it"
-    yield "is and how to fix it; the program then exits with code 3. `t2iflow check` reports them without a run.\n"
+    yield "Made from the code by `make docs`. Every mistake in a recipe is reported at once, with a stable code: where"
+    yield "it is and how to fix it. The program then exits with code 3. `t2iflow check` reports them without a run.\n"
     yield from (f"    {line}".rstrip() for line in _example().splitlines())
     for digit, title in GROUPS.items():
         yield f"\n## {title}\n"

@@ -2,8 +2,8 @@
 
 Each subject is filmed twice from one recipe: as the recipe says, and as VQGAN+CLIP's zoom scripts of 2021 do, which
 take each moved frame as a new picture to start from, with a new optimiser at the rate of the first picture. Beside the
-flicker stands what EfficientNet-Lite2, which took no part, gives to the subject, as the mean over the frames. Needs the
-extra `bench`.
+flicker, it prints the probability that EfficientNet-Lite2, a held-out judge, gives to the subject, averaged over the
+frames. Requires the extra `bench`.
 
     python benchmarks/flicker.py --out flicker
 """
@@ -61,7 +61,7 @@ def pixels_of(path: Path) -> Tensor:
 
 
 def main() -> None:
-    """Film, compare, tell."""
+    """Film, compare, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="vqgan-zoom")
     parser.add_argument("--preset", action="append", default=[], help="of the recipe; `lite` if none is given")

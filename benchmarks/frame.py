@@ -49,7 +49,7 @@ class Clock:
 
 
 def main() -> None:
-    """Film, and tell."""
+    """Film, and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="zoom")
     parser.add_argument("--preset", default="lite")

@@ -53,7 +53,7 @@ def sheet(verdicts: list[Verdict], seconds: list[float], across: int) -> Image.I
 
 
 def main() -> None:
-    """Paint, judge, tell."""
+    """Paint, judge, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="hello")
     parser.add_argument("--preset", action="append", default=[], help="of the recipe")

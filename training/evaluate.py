@@ -1,4 +1,4 @@
-"""How well autoencoders give back photographs that took no part in training, through the nodes that recipes use."""
+"""How well autoencoders reconstruct held-out photographs, through the nodes that recipes use."""
 
 from collections.abc import Callable
 from contextlib import nullcontext

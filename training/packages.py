@@ -15,7 +15,7 @@ LIST = Path(__file__).parent / "packages.yaml"
 
 
 class PackageError(Exception):
-    """A package can't be had, or its file is not the one that is listed."""
+    """A package is unavailable, or its file is not the one that is listed."""
 
 
 class Package(BaseModel, frozen=True, extra="forbid"):
@@ -90,4 +90,4 @@ def _run(command: list[str], package: Package, cwd: str | None = None) -> None:
         raise PackageError(f"the package {package.spec} needs the program `{command[0]}`, which is not here") from fault
     except subprocess.CalledProcessError as fault:
         last = (fault.stderr.strip() or fault.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise PackageError(f"the package {package.spec} can't be had: `{command[0]}` said: {last}") from fault
+        raise PackageError(f"the package {package.spec} is unavailable: `{command[0]}` said: {last}") from fault

@@ -155,14 +155,14 @@ class Pictures:
 
 
 def sized(picture: Image.Image, longest: float) -> Image.Image:
-    """A picture whose longer side has so many pixels."""
+    """A picture whose longer side has this many pixels."""
     scale = longest / max(picture.size)
     wide, high = (max(1, round(length * scale)) for length in picture.size)
     return picture.resize((wide, high), Image.Resampling.LANCZOS)
 
 
 def whole(work: Path, side: int, held_out: bool = True) -> Tensor:
-    """Photographs that took no part in training, the middle of each, (n, 3, side, side) in 0..1."""
+    """Held-out photographs, the middle of each, (n, 3, side, side) in 0..1."""
     kept = shelf("photographs", work, held_out)
     middles = []
     for number in range(0, len(kept), len(SIDES)):  # a photograph is kept at each side in turn

@@ -1,4 +1,4 @@
-"""Training of transformers that tell the codes of a picture after a text, all codes of a picture at a time."""
+"""Training of transformers that predict the codes of a picture from a text, all codes of a picture at a time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ PROMPTS = (
 
 
 class Transformer(Protocol):
-    """Networks that tell codes after texts."""
+    """Networks that predict codes from texts."""
 
     @property
     def networks(self) -> nn.Module:

@@ -27,7 +27,7 @@ use them under those terms.
 
 
 def ship(name: str, family: str, about: str, factor: int, codes: int, weights: Path) -> None:
-    """Copy the files of weights into the package, and tell of them in its list."""
+    """Copy the files of weights into the package, and add them to its list."""
     folder = SMALL / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

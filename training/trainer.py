@@ -24,7 +24,7 @@ class Model(Protocol):
         """What it can do by now, (n, 3, h, w) in 0..1, for a sheet."""
 
     def state(self) -> dict[str, Any]:
-        """All that training goes on from."""
+        """Everything that training resumes from."""
 
     def resume(self, state: dict[str, Any]) -> None:
         """Take it back."""
@@ -75,7 +75,7 @@ def sheet(pictures: Tensor, columns: int = 8) -> Image.Image:
 
 
 def _means(told: list[dict[str, float]]) -> dict[str, float]:
-    """What was told of steps, each on the average of those that told it."""
+    """The figures of several steps, each averaged over the steps that have it."""
     names = dict.fromkeys(name for one in told for name in one)
     return {name: fmean(one[name] for one in told if name in one) for name in names}
 

@@ -223,7 +223,7 @@ def test_a_package_that_is_not_to_be_had_is_named(
     client.chmod(0o755)
     monkeypatch.setenv("PATH", f"{client.parent}{os.pathsep}{os.environ['PATH']}")
     assert train("taesd", "--steps", "1") == 1
-    assert "hills@1.0 can't be had: `npm` said: npm error code E404" in capsys.readouterr().err
+    assert "hills@1.0 is unavailable: `npm` said: npm error code E404" in capsys.readouterr().err
     monkeypatch.setenv("PATH", str(tmp_path))
     assert train("taesd", "--steps", "1") == 1
     assert "hills@1.0 needs the program `npm`, which is not here" in capsys.readouterr().err

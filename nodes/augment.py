@@ -1,9 +1,9 @@
-"""Augmentations: crops as seen by somebody who is not standing quite still, so that a perceptor can't be fooled by
-detail that only it sees.
+"""Augmentations: each crop as seen from a slightly different place, so that detail only the perceptor can see doesn't
+fool it.
 
-Every crop draws its own. None touches a pixel: each adds to what `Crops` will do when it is sampled, so ten cost as
-much as one. Geometry therefore looks into the picture around a crop, where kornia, which the notebooks use, sees only
-the crop's own border; and colours, erasing and noise come after all geometry, in whatever order they are wired.
+Every crop gets its own random values. None touches a pixel: each adds to what `Crops` does when it is sampled, so ten
+cost as much as one. Geometry can therefore reach into the picture around a crop, where kornia, used by the notebooks,
+sees only the crop's own border; colours, erasing and noise come after all geometry, whatever the order of the wires.
 """
 
 import math
@@ -27,7 +27,7 @@ RGB = ((1.0, 0.9561707, 0.6214326), (1.0, -0.2726886, -0.6468132), (1.0, -1.1037
 """The way back from YIQ."""
 
 CORNERS = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
-"""Of a crop, clockwise from the upper left."""
+"""The corners of a crop, clockwise from the upper left."""
 
 
 @node
@@ -51,11 +51,11 @@ def affine(
     probability: Fraction = 0.8,
     border: Border | None = None,
 ) -> Crops:
-    """Turn, shift, magnify, shear and stretch about the crop's middle.
+    """Rotate, shift, scale, shear and stretch about the crop's centre.
 
-    Each evenly spread: the turn within +-`degrees`, the shift within +-`translate` of the side on both axes, the
-    magnification within `scale` (below 1 shows more of the picture), the slant within +-`shear` degrees, the width over
-    the height within 1 +- `aspect`. `border` is what lies outside the picture, if other than before.
+    All uniformly distributed: rotation within +-`degrees`, shift within +-`translate` of the side on both axes, scale
+    within `scale` (below 1 shows more of the picture), shear within +-`shear` degrees, width over height within 1 +-
+    `aspect`. `border`, where given, replaces what lies outside the picture.
 
     Follows kornia's RandomAffine, with the defaults of the S2 VQGAN+CLIP notebook; `aspect` is our own.
     """
@@ -81,11 +81,10 @@ def perspective(
     probability: Fraction = 0.4,
     border: Border | None = None,
 ) -> Crops:
-    """Tilt, as if each corner went back by up to `strength` of half the side on both axes.
+    """Perspective: each corner moves in by up to `strength` of half the side on both axes.
 
-    `border` is what lies outside the picture, if other than before. Follows kornia's RandomPerspective, with the
-    defaults of the S2 VQGAN+CLIP notebook; the map is solved in closed form (Heckbert 1989, "Fundamentals of texture
-    mapping").
+    `border`, where given, replaces what lies outside the picture. Follows kornia's RandomPerspective, with the defaults
+    of the S2 VQGAN+CLIP notebook; the map is solved in closed form (Heckbert 1989, "Fundamentals of texture mapping").
     """
     inward = random.uniform(len(crops), 4, 2, high=strength)
     maps = _square_of_quad(_constant(CORNERS, inward.device) * (1 - inward))
@@ -106,11 +105,11 @@ def colour(
 ) -> Crops:
     """Jitter the colours.
 
-    Each evenly spread: what is added within +-`brightness`; the factors of contrast (about mid-grey), of saturation and
-    of each channel within 1 +- the setting; the turn of the hue within +-`hue` of the full circle.
+    All uniformly distributed: an offset within +-`brightness`; factors for contrast (about mid-grey), saturation and
+    each channel within 1 +- the setting; a hue rotation within +-`hue` of the full circle.
 
     Follows kornia's ColorJitter, with the defaults of the S2 VQGAN+CLIP notebook. All five are one affine map of the
-    colours: hue turns in YIQ instead of HSV, contrast is about mid-grey instead of black, and nothing is clamped;
+    colours: hue rotates in YIQ instead of HSV, contrast is about mid-grey instead of black, and nothing is clamped;
     `channels` is our own.
     """
     number = len(crops)
@@ -130,7 +129,7 @@ def colour(
 
 @node
 def grey(crops: Crops, random: Random, *, probability: Fraction = 0.1) -> Crops:
-    """Take the colour away, by brightness as of Rec. 601."""
+    """Remove the colour, keeping Rec. 601 brightness."""
     luma = _constant(((*LUMA, 0.0),) * 3, random.device)
     same = torch.eye(3, 4, device=random.device)
     return crops.coloured(torch.where(random.chance(len(crops), 1, 1, of=probability), luma, same))
@@ -138,7 +137,7 @@ def grey(crops: Crops, random: Random, *, probability: Fraction = 0.1) -> Crops:
 
 @node
 def noise(crops: Crops, random: Random, *, strength: NonNegative = 0.1) -> Crops:
-    """Add normal noise of a deviation that is evenly spread between 0 and `strength`, one a crop.
+    """Add Gaussian noise, its deviation drawn uniformly from 0 to `strength` for each crop.
 
     Follows the notebooks' noise_fac (2021).
     """
@@ -156,9 +155,9 @@ def erase(
 ) -> Crops:
     """Paint a random box mid-grey.
 
-    `area`: least and greatest part of the crop that goes; `ratio`: least and greatest width over height, spread evenly
-    by logarithm; a box is never larger than the crop. Follows Random Erasing (Zhong et al. 2017) with the defaults of
-    nerdyrodent's VQGAN-CLIP, which paints black.
+    `area`: the smallest and largest part of the crop to erase; `ratio`: the smallest and largest width over height,
+    uniform in the logarithm; a box is never larger than the crop. Follows Random Erasing (Zhong et al. 2017) with the
+    defaults of nerdyrodent's VQGAN-CLIP, which paints black.
     """
     number = len(crops)
     surface = random.uniform(number, low=area[0], high=area[1])
@@ -172,10 +171,11 @@ def erase(
 
 @node
 def classic(crops: Crops, random: Random, *, noise: NonNegative = 0.1, border: Border = "edge") -> Crops:
-    """What the widely used VQGAN+CLIP notebooks do to their cutouts: mirror, turn, tilt, jitter, add noise.
+    """The augmentations of the widely used VQGAN+CLIP notebooks: mirror, rotate, perspective, colour jitter, noise.
 
-    Mirrors half, turns 80 % by up to 30 degrees with shifts of a tenth, tilts 40 % by up to 0.2, jitters hue and
-    saturation of 70 % by 1 %; then noise up to `noise`. Follows the S2 notebook (2021) but for its sharpening.
+    Mirrors half of the crops, rotates 80 % by up to 30 degrees with shifts of up to a tenth, gives 40 % a perspective
+    of up to 0.2, and jitters hue and saturation of 70 % by 1 %; then adds noise of up to `noise`. Follows the S2
+    notebook (2021) except for its sharpening.
     """
     crops = flip(crops, random)
     crops = affine(crops, random, border=border)
@@ -185,10 +185,10 @@ def classic(crops: Crops, random: Random, *, noise: NonNegative = 0.1, border: B
 
 @node
 def gentle(crops: Crops, random: Random, *, noise: NonNegative = 0.04, border: Border = "reflect") -> Crops:
-    """Small changes for few crops: what suits the perceptor that ships, `lite`.
+    """Small changes for a few crops: what suits `lite`, the bundled perceptor.
 
-    Mirrors half, turns by up to 15 degrees, stretches by up to 12 %, jitters contrast, brightness and channels by up to
-    15 %, takes the colour from 10 %; then noise up to `noise`. The figures are our own.
+    Mirrors half of the crops, rotates by up to 15 degrees, stretches by up to 12 %, jitters contrast, brightness and
+    channels by up to 15 %, and makes 10 % grey; then adds noise of up to `noise`. The figures are our own.
     """
     crops = flip(crops, random)
     crops = affine(crops, random, degrees=15, translate=0, aspect=0.12, probability=1, border=border)
@@ -198,7 +198,7 @@ def gentle(crops: Crops, random: Random, *, noise: NonNegative = 0.04, border: B
 
 @cache
 def _constant(rows: tuple[tuple[float, ...], ...], device: torch.device) -> Tensor:
-    """The rows as a tensor, kept, because moving numbers to a GPU would make every step wait for it."""
+    """The rows as a tensor, cached, because copying numbers to a GPU would make every step wait for it."""
     return torch.tensor(rows, device=device)
 
 
@@ -214,7 +214,7 @@ def _identity(crops: Crops, random: Random) -> Tensor:
 
 
 def _sometimes(maps: Tensor, random: Random, probability: float) -> Tensor:
-    """The maps, each with a probability, else none."""
+    """Each map applied with a probability, otherwise the identity."""
     return torch.where(random.chance(len(maps), 1, 1, of=probability), maps, torch.eye(3, device=maps.device))
 
 

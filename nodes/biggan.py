@@ -1,4 +1,4 @@
-"""BigGAN-deep: pictures of ImageNet's classes and of mixtures of them, the canvas of Big Sleep and its two priors.
+"""BigGAN-deep: pictures of ImageNet classes and mixtures of them; Big Sleep's canvas and its two priors.
 
 Phil Wang's big-sleep 0.9 (2021), after Ryan Murdock's notebook of January 2021: CLIP steers what a trained generator
 paints from, and the priors keep that where the generator was trained.
@@ -25,10 +25,10 @@ from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
 from t2iflow.nodes.weights.obtaining import obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]
-"""A class of ImageNet by its place."""
+"""An ImageNet class by its index."""
 
 OWN = 0.95
-"""The share of the classes to start from, all together; the others have the rest."""
+"""What the starting classes share between them; the others share the rest."""
 
 
 class Painted(NamedTuple):
@@ -40,7 +40,7 @@ class Painted(NamedTuple):
 
 
 def _known(settings: Mapping[str, Any]) -> None:
-    """Refuse classes that there are not, or more than are kept."""
+    """Refuse unknown classes, and more than `max_classes` keeps."""
     numbers, most = _numbers(settings.get("classes")), settings.get("max_classes")
     if most is not None and len(numbers) > most:
         raise ValueError(f"there are {len(numbers)} classes to start from, but max_classes keeps only {most}")
@@ -48,16 +48,17 @@ def _known(settings: Mapping[str, Any]) -> None:
 
 @node(check=_known)
 class Canvas:
-    """A picture painted by BigGAN-deep, trained by its noise and its classes, of which each block has its own.
+    """A picture painted by BigGAN-deep; each block's noise and classes are trained.
 
-    `weights` decide the size: 128, 256 or 512 pixels square. `truncation`, above 0 to 1: for how varied noise the
-    network's statistics are. `max_classes`: how many classes a block mixes at most, by a softmax at `temperature`
-    (higher is more even); without it every class has a share of its own, from 0 to 1. `classes`: what to start from,
-    names or numbers of ImageNet's classes; without any those that `wanted` is about, if the perceptor wired to `clip`
-    knows ImageNet's classes, as `lite` does; else a little of each.
+    `weights` decide the size: 128, 256 or 512 pixels square. `truncation`, above 0 and up to 1: the truncation for
+    which the network's statistics are taken. `max_classes`: the most classes that a block mixes, by a softmax at
+    `temperature` (higher is more even); without it every class has its own share, from 0 to 1. `classes`: what to start
+    from, as names or numbers of ImageNet classes; by default those that `wanted` is about, if the perceptor wired to
+    `clip` knows ImageNet's classes, as `lite` does; otherwise a little of each.
 
-    `init`: a picture to start from, and `start_steps` and `start_rate`: how long and how fast (Adam) noise and classes
-    are fitted to it, as to each frame of a zoom; BigGAN has no encoder, and what it can't paint it only resembles.
+    `init`: a picture to start from; `start_steps` and `start_rate`: the steps and rate of Adam with which noise and
+    classes are fitted to it, and to every frame of a zoom. BigGAN has no encoder, and only approximates what it can't
+    paint.
 
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
@@ -105,11 +106,11 @@ class Canvas:
         return Painted(Image((self._network(noise, classes) + 1) / 2), Latent(noise), Latent(classes))
 
     def trainable(self) -> list[Tensor]:
-        """Noise and what the classes' shares are made of, a row for the start and one for each block."""
+        """The noise, and what the classes' shares are computed from: a row for the start and one for each block."""
         return [self._noise, self._logits]
 
     def repaint(self, image: Image) -> None:
-        """Fit noise and classes to the picture, as well as it gets in `start_steps`."""
+        """Fit noise and classes to the picture for `start_steps` steps."""
         side = self._network.layout.side
         target = fitted(image.detach(), (side, side)).clamp(0, 1)
         fit(self.trainable(), lambda: self().image, target, self._start_steps, self._start_rate)
@@ -127,11 +128,11 @@ class Canvas:
 
 @node
 def latent_prior(latent: Latent) -> Loss:
-    """How far rows of noise are from normal noise, which is what BigGAN was trained on.
+    """How far rows of noise are from Gaussian noise, which BigGAN was trained on.
 
-    The sum of: how far each row's deviation is from 1, and its mean from 0; four times the mean square where that is
-    above 1; and how much each row is skewed, and heavier or lighter at its ends than a bell (excess kurtosis). At least
-    4, and about 4.6 at the start. Big Sleep's, with weight 1.
+    The sum of how far each row's deviation is from 1 and its mean from 0, four times the mean square where that is
+    above 1, and each row's skewness and excess kurtosis. At least 4, and about 4.6 at the start. Follows Big Sleep,
+    where its weight is 1.
     """
     mean = latent.mean(1, keepdim=True)
     apart = latent - mean
@@ -143,9 +144,10 @@ def latent_prior(latent: Latent) -> Loss:
 
 @node
 def class_prior(classes: Latent) -> Loss:
-    """How much there is of each row's classes beside the first: the mean square of 50 times their shares.
+    """How much each row holds of classes other than the first: the mean square of 50 times their shares.
 
-    It keeps a block from mixing many classes, which BigGAN never saw in training. Big Sleep's, with weight 1.
+    It keeps a block from mixing many classes, which BigGAN never saw in training. Follows Big Sleep, where its weight
+    is 1.
     """
     first = classes.argmax(1, keepdim=True)
     others = classes.scatter(1, first, 0)
@@ -155,8 +157,8 @@ def class_prior(classes: Latent) -> Loss:
 def foremost(logits: Tensor, count: int) -> Tensor:
     """The `count` largest of each row as shares, 0 for the others; (rows, n) of both.
 
-    Each share is of what is left when those before it are taken away: the softmax without them. So shares may add up to
-    more than 1. Big Sleep's differentiable top-k, which takes a softmax for each; one sum along the sorted row does.
+    Each share is a softmax over what is left once those before it are removed, so shares may add up to more than 1.
+    Follows Big Sleep's differentiable top-k, which computes a softmax for each; one sum along the sorted row is enough.
     """
     ordered, places = logits.sort(1, descending=True)
     left = ordered.flip(1).logcumsumexp(1).flip(1)
@@ -165,11 +167,11 @@ def foremost(logits: Tensor, count: int) -> Tensor:
 
 
 def _meant(clip: Clip | None, wanted: Wanted | None, notes: Notes) -> list[int]:
-    """The places of the classes that prompts are about, one each, the weightiest first; none that are pushed away."""
+    """The index of the class that each prompt is about, the heaviest first; prompts that push away are left out."""
     if clip is None or wanted is None:
         return []
     if not isinstance(clip, Sorts):
-        notes.say(f"{clip.name} doesn't know ImageNet's classes, so that it starts from a little of each")
+        notes.say(f"{clip.name} doesn't know ImageNet's classes, so the picture starts from a little of each")
         return []
     first = clip.classes(wanted.embeddings).argmax(1).tolist()
     weighed = sorted(zip(wanted.weights.tolist(), first, strict=True), reverse=True)
@@ -177,7 +179,7 @@ def _meant(clip: Clip | None, wanted: Wanted | None, notes: Notes) -> list[int]:
 
 
 def _numbers(classes: int | str | list[int | str] | None) -> list[int]:
-    """The places of classes that are given by name or by place; ValueError, with names that are near, for others."""
+    """The indices of classes given by name or index; ValueError, with similar names, for others."""
     given = classes if isinstance(classes, list) else [] if classes is None else [classes]
     return sorted({one if isinstance(one, int) else _number(one) for one in given})
 
@@ -194,7 +196,7 @@ def _number(name: str) -> int:
 
 @cache
 def _names() -> dict[str, int]:
-    """The place of each class by all its names, of classes that share a name the first."""
+    """The index of each class by all its names; where classes share a name, the first."""
     text = (importlib.resources.files("t2iflow.nodes.perceptors.lite") / "imagenet_classes.txt").read_text("utf-8")
     lines = [line.lower().split(" | ") for line in text.splitlines() if not line.startswith("#")]
     places: dict[str, int] = {}

@@ -29,7 +29,7 @@ Colours = Annotated[list[Hex], Len(2, 256)]
 class Pixels:
     """Trained pixels, kept within 0..1.
 
-    Starts mid-grey with a little `noise` (its deviation). PyTTI's "Unlimited Palette"; its rate is 0.02.
+    Starts mid-grey with a little `noise` (its deviation). Follows PyTTI's "Unlimited Palette", whose rate is 0.02.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Pixels:
 
 @node
 class Fourier:
-    """A trained spectrum: every number moves the whole picture, so that it grows without the grain of trained pixels.
+    """A trained spectrum: every number moves the whole picture, so it shows none of the grain of trained pixels.
 
-    The spectrum is scaled by 1 / frequency^`decay`, as photographs' are (higher is smoother), its colours are mixed as
-    photographs' correlate, and a sigmoid brings them into 0..1. `noise` is the deviation of the start.
+    As in photographs, the spectrum is scaled by 1 / frequency^`decay` (higher is smoother) and its colours are
+    correlated; a sigmoid brings them into 0..1. `noise` is the deviation of the start.
 
     Lucid's parameterisation (Olah et al. 2017), as in Aphantasia (eps696, 2021); their rate is 0.05.
     """
@@ -111,14 +111,14 @@ class Fourier:
 
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
-        """Take on the picture, exactly but for values outside 0.01..0.99."""
+        """Take on the picture, exactly except for values outside 0.01..0.99."""
         planes = torch.logit(fitted(image, self._size), eps=0.01)
         planes = torch.einsum("cr,brhw->bchw", torch.linalg.inv(self._mixing), planes)
         self._spectrum.copy_(torch.view_as_real(torch.fft.rfft2(planes, norm="ortho") / self._scale))
 
     @torch.no_grad()
     def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on a pan that wraps, exactly, by turning phases."""
+        """Take on a pan that wraps, exactly, by rotating phases."""
         affine = motion.affine(reach(self._size))
         if affine is None or border != "wrap" or not torch.equal(affine[:, :2], torch.eye(2, dtype=affine.dtype)):
             return False
@@ -140,12 +140,11 @@ def _filled(settings: Mapping[str, Any]) -> None:
 
 @node(check=_filled)
 class Palette:
-    """Pixel art: squares of `cell` pixels, each in one of a few colours.
+    """Pixel art: squares of `cell` pixels in a few colours.
 
-    `colours` is how many are learnt, or a list like ["#1d2b53", "#ff004d"] that stays as it is. Every square is painted
-    in the colour nearest to its own, while the gradient flows as if it were a mixture of those within `softness` (a
-    distance in red-green-blue). The size must be a multiple of the cell. With `init`, learnt colours start as those of
-    the picture.
+    `colours` is how many to learn, or a fixed list such as ["#1d2b53", "#ff004d"]. Every square is painted in the
+    colour nearest to its own, while the gradient flows as if it were a mixture of those within `softness` (a distance
+    in RGB). The size must be a multiple of the cell. With `init`, learnt colours start from those of the picture.
 
     After PyTTI's "Limited Palette" (2021), with trained colours in place of its value map; its rate is 0.02.
     """
@@ -199,7 +198,7 @@ class Palette:
 
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
-        """Take on the picture, in the colours there are."""
+        """Take on the picture, in the present colours."""
         self._squares.copy_(fitted(image, self._size).clamp(0, 1))
 
     @torch.no_grad()
@@ -222,7 +221,7 @@ def fitted(image: Tensor, size: Size) -> Tensor:
 
 
 def fit(tensors: list[Tensor], paint: Callable[[], Tensor], target: Tensor, steps: int, rate: float) -> None:
-    """Train tensors until what is painted from them is the target, as well as it gets in some steps of Adam."""
+    """Train tensors with some steps of Adam so that what is painted from them approaches the target."""
     adam = torch.optim.Adam(tensors, lr=rate)
     with torch.enable_grad():
         for _ in range(steps):

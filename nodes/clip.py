@@ -1,4 +1,4 @@
-"""CLIP: perceptors, what they are to look for, and what they see."""
+"""CLIP: perceptors, what they look for, and what they see."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ PerceptorName = Annotated[str, Reads("perceptor")]
 
 
 def _named(settings: Mapping[str, Any]) -> None:
-    """Refuse a name that no perceptor has."""
+    """Refuse an unknown perceptor."""
     if settings["name"] != "lite" or settings["weights"] is not None:
         check_published(settings["name"], settings["weights"])
 
@@ -45,12 +45,12 @@ def model(
 
     `name`: `lite`, which needs no download; one of OpenAI's (`ViT-B/32`, `ViT-B/16`, `ViT-L/14`, `ViT-L/14@336px`,
     `RN50`, `RN101`, `RN50x4`, `RN50x16`, `RN50x64`); any of open_clip's as `architecture:weights`, such as
-    `ViT-B-32:laion2b_s34b_b79k`; or a file, alone or as `architecture:file`. `weights`: a file to take in place of the
-    published ones; where no architecture is named, its tensors tell. `precision`: `auto` is float32 on a CPU, and on a
-    GPU bfloat16 or, where it has none, float16. Layer norms always compute in float32.
+    `ViT-B-32:laion2b_s34b_b79k`; or a file, alone or as `architecture:file`. `weights`: a file to use in place of the
+    published ones; where no architecture is named, it is inferred from the file's tensors. `precision`: `auto` is
+    float32 on a CPU, and on a GPU bfloat16 or, where it has none, float16. Layer norms always compute in float32.
 
-    Prompts in other languages than English are read by `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, for one, which
-    needs the package transformers.
+    For prompts in other languages than English, use `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, which needs the
+    package transformers.
     """
     if name == "lite" and weights is None:
         from t2iflow.nodes.perceptors.lite.perceptor import Lite
@@ -61,14 +61,15 @@ def model(
 
 @node
 def text(clip: Clip, notes: Notes, *, prompt: Prompt, stop: float | None = None) -> Wanted:
-    """What a prompt asks for: a text, several, or texts with weights; negative weights push away.
+    """What a prompt describes: a text, several, or texts with weights; negative weights push away.
 
     `prompt`: a text such as `a fox` or `a fox:2 | fog:-1`; a list of those; or a mapping such as `{a fox: 2, fog: -1}`,
-    whose texts are taken as they are. Below `stop` a prompt's loss no longer pulls. It is compared with the loss times
-    the weight's sign, so a prompt to be pushed away needs a negative one; `a fox:2:0.4` has one of its own.
+    whose texts are taken as they are. Once a prompt's loss falls below `stop`, it no longer pulls. `stop` is compared
+    with the loss times the weight's sign, so a prompt with a negative weight needs a negative one; `a fox:2:0.4` has
+    its own stop.
 
-    `lite` knows only single things, so for it "a fox and an owl" is composed: the left of the picture is judged by the
-    first, the right by the second, the whole by both.
+    `lite` knows only single things, so it composes "a fox and an owl": the left of the picture is judged by the first,
+    the right by the second, the whole by both.
     """
     return _asked(clip, prompt, stop, notes)
 
@@ -90,7 +91,7 @@ def _asked(clip: Clip, prompt: Prompt, stop: float | None, notes: Notes) -> Want
 
 
 def _report(prompt: Prompt, phrases: list[Phrase], notes: Notes) -> None:
-    """Say how a prompt was read, and warn where another tool would read it otherwise."""
+    """Report how a prompt was read, and warn where another tool would read it differently."""
     if read := reading(prompt, phrases):
         notes.say(read)
     if warning := doubt(prompt, phrases):
@@ -107,12 +108,12 @@ def _columns(number: int) -> list[tuple[float, float]]:
 def picture(
     clip: Clip, image: Image, random: Random, *, count: Count = 8, weight: float = 1.0, stop: float | None = None
 ) -> Wanted:
-    """What a picture asks for: others that the perceptor takes for alike.
+    """What a picture looks like to the perceptor, as something to aim for.
 
-    It is seen once as a whole and `count` - 1 times as a random square of 50 to 100 % of its shorter side; each is
-    wanted by an equal part of `weight`, so that the loss is the mean over them. `stop` as in `text`.
+    It is seen once as a whole and `count` - 1 times as a random square of 50 to 100 % of its shorter side; `weight` is
+    divided evenly among them, so the loss is their mean. `stop` as in `text`.
 
-    The VQGAN+CLIP notebooks (2021) encode as many squares as they look at, without the whole.
+    The VQGAN+CLIP notebooks (2021) encode as many squares as they have cutouts, without the whole.
     """
     number, height, width = len(image), *image.shape[-2:]
     side = random.uniform(number * count, low=0.5) * min(height, width)
@@ -130,7 +131,8 @@ def _wanted(embeddings: Tensor, weights: list[float], stops: list[float | None])
 
 @node
 def look(crops: Crops, clip: Clip) -> Seen:
-    """What the perceptor sees in the crops. Those of another size than its own it resizes, bilinear and low-passed."""
+    """What the perceptor sees in the crops. Crops of another size than its own are resized, bilinearly and
+    low-passed."""
     middle = crops.views[:, :, 2]
     return replace(clip.look(crops.pixels), across=middle[:, 0] / middle[:, 2])
 
@@ -139,7 +141,7 @@ def look(crops: Crops, clip: Clip) -> Seen:
 def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
     """Between prompts: at `position` 1.5 half way from the second to the third, counted from 0; for keyframes.
 
-    Blended are embeddings, on the sphere, where both prompts have as many texts, else the weights.
+    Blends embeddings, on the sphere, where both prompts have the same number of texts; otherwise their weights.
     """
     reached(position, len(prompts), "prompt")
     last = len(prompts) - 1
@@ -148,9 +150,9 @@ def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
 
 
 def _told(settings: Mapping[str, Any]) -> None:
-    """Refuse a story told twice or not at all, and one that never goes on; read it, if it is in a file."""
+    """Refuse a story given twice or not at all, and one that never moves on; read it, if it is in a file."""
     if (settings["scenes"] is None) == (settings["file"] is None):
-        raise ValueError("a story has either `scenes`, or a `file` with a scene a line")
+        raise ValueError("a story has either `scenes`, or a `file` with one scene per line")
     if settings["hold"] == 0 and not settings["fade"]:
         raise ValueError("with `hold: 0`, `fade` must be above 0")
     if settings["file"]:
@@ -159,16 +161,16 @@ def _told(settings: Mapping[str, Any]) -> None:
 
 @node(check=_told)
 class Story:
-    """What scenes ask for one after another, over the frames of a film; without a camera, over an optimiser's steps.
+    """One scene after another, over the frames of a film; without a camera, over an optimiser's steps.
 
-    `scenes`: prompts as in `text`; or `file`: a text file with a scene a line, such as `a village:2 | fog:-0.3`; empty
-    lines and those that begin with # are skipped.
+    `scenes`: prompts as in `text`; or `file`: a text file with one scene per line, such as `a village:2 | fog:-0.3`;
+    empty lines and those that begin with # are skipped.
 
-    Each scene is held for `hold` frames and passes into the next over `fade`, slowly at both ends, as in `blend`.
-    Without `hold` the scenes share the film evenly, after their fades; without `fade` it is half of `hold`. After the
-    last the first comes again if `loop`, else the last stays. `stop` as in `text`.
+    Each scene is held for `hold` frames and fades into the next over `fade`, easing in and out. Without `hold` the
+    scenes share the film evenly, after their fades; without `fade` it is half of `hold`. After the last scene the first
+    comes again with `loop`, otherwise the last stays. `stop` as in `text`.
 
-    PyTTI and nerdyrodent's VQGAN-CLIP (2021) tell stories so; the latter cuts, as `fade: 0` does.
+    Follows PyTTI and nerdyrodent's VQGAN-CLIP (2021); the latter cuts, as `fade: 0` does.
     """
 
     def __init__(
@@ -191,7 +193,7 @@ class Story:
 
     def __call__(self, tick: Tick) -> Wanted:
         """What is wanted now."""
-        # The frames with which a film closes to a loop come after its last, and pass into its first.
+        # The frames that close a film into a loop come after its last and fade into its first.
         film = tick.frames > 1
         time, length = (tick.frame % tick.frames, tick.frames) if film else (tick.step, tick.steps)
         if self._notes is not None:
@@ -201,7 +203,7 @@ class Story:
         return self._wanted[before].blend(self._wanted[after], part)
 
     def _warn(self, length: int, unit: str, notes: Notes) -> None:
-        """Say if the story is not at its end when the film is."""
+        """Warn if the film ends before the story does."""
         needs = math.ceil(self._timetable.needs(length) - 1e-6)
         if needs > length:
             notes.warn(f"the story needs {needs} {unit} for its {len(self._wanted)} scenes, but there are {length}")
@@ -219,7 +221,8 @@ def rank(images: Image, wanted: Wanted, clip: Clip, *, keep: Count = 1) -> Ranke
     """Sort pictures by how well they fit, best first, and keep the first `keep`.
 
     A score is the cosine between picture and prompt, times the prompt's weight, summed over prompts. Each picture is
-    seen as a whole, squeezed to the perceptor's square. DALL-E (Ramesh et al. 2021) chose its pictures so.
+    seen as a whole, squeezed to the perceptor's square. Follows DALL-E (Ramesh et al. 2021), which ranked its pictures
+    this way.
     """
     if keep > len(images):
         raise ValueError(f"can't keep {keep} of {len(images)} pictures")
@@ -244,11 +247,11 @@ def classify(
     labels: Annotated[list[Words], Len(2)],
     template: Annotated[str, AfterValidator(_with_gap)] = "a photo of {}",
 ) -> Labels:
-    """Say which of the labels each picture shows, and how likely.
+    """How likely each picture is to show each of the labels.
 
-    Each label is put into the template and read as a prompt; a softmax over the perceptor's scaled cosines makes the
-    likelihoods. Each picture is seen as a whole, squeezed to the perceptor's square. Follows zero-shot classification
-    of CLIP (Radford et al. 2021); articles belong to the labels: "a red fox".
+    Each label is put into the template and read as a prompt; a softmax over the perceptor's scaled cosines gives the
+    probabilities. Each picture is seen as a whole, squeezed to the perceptor's square. Follows CLIP's zero-shot
+    classification (Radford et al. 2021); articles belong to the labels: "a red fox".
     """
     texts = clip.encode_texts([template.replace("{}", label) for label in labels], notes)
     seen = clip.look(whole(images, len(images), clip.size).pixels).embeddings

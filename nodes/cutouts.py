@@ -1,8 +1,8 @@
-"""Cutouts: which parts of a picture a perceptor gets to see.
+"""Cutouts: which parts of a picture the perceptor sees.
 
-All make `count` square crops of `size` pixels a step, spread evenly over the pictures of a batch, and place them by
-real numbers where the originals rounded to whole pixels. Nothing is sampled here (see `Crops`); each crop is
-low-passed by as much as it shrinks.
+All make `count` square crops of `size` pixels per step, divided evenly among the pictures of a batch, at real-valued
+places where the originals rounded to whole pixels. Nothing is sampled here (see `Crops`); each crop is low-passed by as
+much as it shrinks.
 """
 
 from typing import Annotated
@@ -20,17 +20,17 @@ from t2iflow.nodes.pictures import crops
 from t2iflow.nodes.pictures.crops import Border, Crops
 
 CropSize = Annotated[int, Interval(ge=8, le=2048)]
-"""Side of a crop in pixels; more than the perceptor's own only costs time."""
+"""Side of a crop in pixels; more than the perceptor's input only costs time."""
 
 
 def _possible(sides: tuple[float, float]) -> tuple[float, float]:
     if sides[0] <= 0 or sides[1] > 4:
-        raise ValueError("a side is a part of the picture's shorter side: above 0, and 4 at most")
+        raise ValueError("a side is a fraction of the picture's shorter side: above 0, and at most 4")
     return sides
 
 
 Sides = Annotated[Range, AfterValidator(_possible)]
-"""Shortest and longest side of a crop, as parts of the picture's shorter side."""
+"""Shortest and longest side of a crop, as fractions of the picture's shorter side."""
 
 
 @node
@@ -47,9 +47,10 @@ def square(
 ) -> Crops:
     """Squares of random size anywhere in the picture.
 
-    The side is spread from `size` (or the picture's shorter side, where that is less) to the shorter side by a random
+    The side lies between `size` (or the picture's shorter side, where that is less) and the shorter side, at a random
     number raised to `power`, the notebooks' cut_pow: above 1 favours details, below 1 the whole. `overscan`: how far a
-    crop may reach outside the picture, as a part of the shorter side (PyTTI's cutout_border), where `border` is seen.
+    crop may reach outside the picture, as a fraction of the shorter side (PyTTI's cutout_border); it sees `border`
+    there.
 
     Follows MakeCutouts of Crowson's VQGAN+CLIP notebooks (2021), with a pyramid in place of their Lanczos resampling.
     """
@@ -77,10 +78,10 @@ def normal(
 ) -> Crops:
     """Squares whose side is normally distributed.
 
-    The side, as a part of the picture's shorter side, is `mean` +- `std`, clipped to `within` and raised to `power`.
-    With `center_bias` crops gather about the middle, closer for a higher `center_focus` (see `uniform`). `overscan`:
-    how far a crop may reach outside the picture, as a part of the shorter side, where `border` is seen; without effect
-    beside `center_bias`.
+    The side, as a fraction of the picture's shorter side, is `mean` +- `std`, clipped to `within` and raised to
+    `power`. With `center_bias` crops gather about the centre, closer for a higher `center_focus` (see `uniform`).
+    `overscan`: how far a crop may reach outside the picture, as a fraction of the shorter side; it sees `border` there.
+    It has no effect with `center_bias`.
 
     Follows Big Sleep (2021: within 0.5 to 0.95, 128 crops), Aleph2Image Gamma (0.5 to 0.98, 64 crops), and PyTTI (0.44
     to 1, power 2, overscan 0.25).
@@ -108,15 +109,15 @@ def uniform(
     center_focus: Positive = 2.0,
     border: Border = "reflect",
 ) -> Crops:
-    """Squares whose side is evenly spread between two bounds.
+    """Squares whose side is uniform between two bounds.
 
-    `within` is the lower and upper bound of the side, as a part of the picture's shorter side. `saturate_bound` raises
-    the lower one to `saturate_limit` in the course of the run. With `center_bias` the place is normally distributed
-    about the middle, with the middle's distance from the edge / `center_focus` as its deviation; where that leaves the
-    picture it is drawn again, evenly.
+    `within` is the lower and upper bound of the side, as a fraction of the picture's shorter side. `saturate_bound`
+    raises the lower one to `saturate_limit` over the run. With `center_bias` the place is normally distributed about
+    the centre, with the centre's distance from the edge / `center_focus` as its deviation; a place that leaves the
+    picture is drawn again, uniformly.
 
     Follows Deep Daze (2021), which spreads 16 crops over 4 passes; Aleph2Image Delta's are `within: [0.8, 0.99]`, 64
-    crops. Deep Daze's gauss_sampling is left out: its bounds test always fails, so that it samples evenly too.
+    crops. Deep Daze's gauss_sampling is left out: its bounds test always fails, so it samples uniformly too.
     """
     number, short = _own(count, share), min(image.shape[-2:])
     lower, upper = within
@@ -140,11 +141,11 @@ def mixed(
     detail: Sides = (0.35, 1.05),
     border: Border = "reflect",
 ) -> Crops:
-    """One crop in three nearly whole, the others of any size.
+    """One crop in three shows nearly the whole, the others any part.
 
-    `overview` and `detail` bound the side of the two sorts as parts of the picture's shorter side; a crop larger than
-    the picture sees `border` around it. Few crops are enough this way, since every step judges the whole and some
-    details. The sorts are after Disco Diffusion's overview and inner cuts; the figures are our own.
+    `overview` and `detail` bound the side of the two sorts as fractions of the picture's shorter side; a crop larger
+    than the picture sees `border` around it. A few crops are enough this way, since every step judges the whole and
+    some details. The two sorts follow Disco Diffusion's overview and inner cuts; the figures are our own.
     """
     number, short = _own(count, share), min(image.shape[-2:])
     wide = _numbers(count, share, image.device) % 3 == 0
@@ -157,7 +158,7 @@ def mixed(
 def whole(image: Image, share: Share, *, count: Count = 1, size: CropSize = 224, border: Border = "reflect") -> Crops:
     """The whole picture, `count` times; one that is not square is squeezed.
 
-    `border` is what augmentations find outside.
+    `border` is what augmentations see outside.
     """
     return crops.whole(image, _own(count, share), size, _source(image, count, share), border)
 
@@ -166,7 +167,7 @@ def whole(image: Image, share: Share, *, count: Count = 1, size: CropSize = 224,
 def pooled(image: Image, share: Share, *, count: Count = 32, size: CropSize = 224, border: Border = "reflect") -> Crops:
     """The whole picture, pooled to the crop's size as the mean of its average and its maximum, `count` times.
 
-    The maximum keeps thin lights. A picture that is not square is squeezed; `border` is what augmentations find
+    The maximum preserves thin highlights. A picture that is not square is squeezed; `border` is what augmentations see
     outside. Follows the pooling notebook and nerdyrodent's VQGAN-CLIP (2021, cut_method latest).
     """
     small = (F.adaptive_avg_pool2d(image, size) + F.adaptive_max_pool2d(image, size)) / 2
@@ -197,10 +198,10 @@ def _source(image: Tensor, count: int, share: Share) -> Tensor:
 def _anywhere(
     image: Tensor, random: Random, share: Share, count: int, size: int, side: Tensor, reach: float, border: Border
 ) -> Crops:
-    """Squares of given sides (n,), evenly spread over the picture and `reach` pixels around it."""
+    """Squares of given sides (n,), uniformly spread over the picture and `reach` pixels around it."""
     height, width = image.shape[-2:]
     left, top = random.uniform(2, len(side))
-    # A square larger than the room spreads over the (negative) rest, so that it covers the room.
+    # A square larger than the room is spread over the (negative) remainder, so that it covers the room.
     left = left * (width + 2 * reach - side) - reach
     top = top * (height + 2 * reach - side) - reach
     views = crops.boxes(left, top, side, side, image)
@@ -210,7 +211,7 @@ def _anywhere(
 def _central(
     image: Tensor, random: Random, share: Share, count: int, size: int, side: Tensor, focus: float, border: Border
 ) -> Crops:
-    """Squares of given sides (n,), gathered about the middle."""
+    """Squares of given sides (n,), gathered about the centre."""
     room = torch.stack([image.shape[-1] - side, image.shape[-2] - side])  # (2, n)
     near = (random.normal(2, len(side), std=0.5 / focus) + 0.5) * room
     again = random.uniform(2, len(side)) * room

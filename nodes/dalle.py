@@ -1,4 +1,4 @@
-"""DALL-E and what followed it: pictures at once, code after code as a transformer finds them for a text."""
+"""DALL-E's successors: pictures without steering, code after code from a transformer that reads the text."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from t2iflow.nodes.weights.obtaining import obtain, offers
 
 
 def _square(settings: Mapping[str, Any]) -> None:
-    """Refuse a number of pictures that fill no square, where they are to be one."""
+    """Refuse a number of pictures that doesn't fill a square, with `seamless`."""
     count = settings["count"]
     if settings["seamless"] and math.isqrt(count) ** 2 != count:
         less, more = math.isqrt(count) ** 2, (math.isqrt(count) + 1) ** 2
@@ -37,16 +37,17 @@ def mini(
     seamless: bool = False,
     precision: Precision = "auto",
 ) -> Image:
-    """Pictures of 256 x 256 pixels to a text by DALL-E mini, or by its large sister with `weights: dalle-mega`.
+    """Pictures of 256 x 256 pixels from a text by DALL-E mini, or by its larger sister with `weights: dalle-mega`.
 
-    `count` pictures, `batch` at a time, which changes speed and memory alone. Each code is drawn from the `top_k`
-    likeliest, more evenly at a higher `temperature`. `condition`: how many times the difference that the text makes to
-    none (supercondition; Dayma's notebook has 10). `seamless` paints all as one picture, in which they lie in a square
-    and go over into each other. `precision`: what the networks compute in; `auto` is bfloat16 where the device has it.
-    English alone: accents are taken off; other letters, emoji, and words beyond 62 tokens are left out with a warning.
+    `count` pictures, `batch` at a time, which changes only speed and memory. Each code is drawn from the `top_k`
+    likeliest, more evenly at a higher `temperature`. `condition`: the guidance scale, how many times the difference
+    that the text makes (supercondition; Dayma's notebook has 10). `seamless` paints all as one picture, in which they
+    lie in a square and blend into each other. `precision`: what the networks compute in; `auto` is bfloat16 where the
+    device has it. English only: accents are removed; other letters, emoji, and words beyond 62 tokens are left out with
+    a warning.
 
-    Dayma et al. 2021, in the form of min-dalle (Kuprel 2022), with its defaults. A code is drawn by one chance where
-    that draws from all by torch's own, so no seed gives the same picture.
+    Dayma et al. 2021, in the form of min-dalle (Kuprel 2022), with its defaults. Each code is drawn with one random
+    number, where min-dalle uses torch's multinomial, so the same seed gives another picture.
     """
     from t2iflow.nodes.generators.dalle_mini import model
     from t2iflow.nodes.generators.dalle_mini.transformer import Sampling
@@ -76,18 +77,18 @@ def pytorch(
     tokenizer: Annotated[str, Reads("tokenizer")] | None = None,
     precision: Precision = "auto",
 ) -> Image:
-    """Pictures to a text by a checkpoint of DALLE-pytorch, which tells all about its networks itself.
+    """Pictures from a text by a checkpoint of DALLE-pytorch, which describes its own networks.
 
     `weights`: a `.pt` that `train_dalle.py` wrote; there are no official ones. `count` pictures, `batch` at a time,
-    which changes speed and memory alone. Each code is drawn from the `likeliest` part of all tokens, those of texts
-    counted (1 - `filter_thres`, the `--top_k` of `generate.py`; 0 draws the very likeliest), more evenly at a higher
-    `temperature`. `condition` (`cond_scale`): how many times the difference that the text makes to none; for weights
-    trained with empty texts among others. `tokenizer`: the JSON file of HuggingFace's `tokenizers` by which the weights
-    were trained, where that was not CLIP's and does not lie beside them as `tokenizer.json`. `precision`: what the
-    networks compute in; `auto` is bfloat16 where the device has it.
+    which changes only speed and memory. Each code is drawn from the `likeliest` fraction of all tokens, text tokens
+    included (1 - `filter_thres`, the `--top_k` of `generate.py`; 0 takes the likeliest), more evenly at a higher
+    `temperature`. `condition` (`cond_scale`): the guidance scale, how many times the difference that the text makes;
+    for weights that were also trained with empty texts. `tokenizer`: the JSON file of HuggingFace's `tokenizers` with
+    which the weights were trained, if that was not CLIP's and isn't beside them as `tokenizer.json`. `precision`: what
+    the networks compute in; `auto` is bfloat16 where the device has it.
 
-    Phil Wang's DALLE-pytorch 1.6.6 (2021-22). A code is drawn by one chance where the reference adds Gumbel noise to
-    all; both draw alike, but no seed gives the same picture.
+    Phil Wang's DALLE-pytorch 1.6.6 (2021-22). Each code is drawn with one random number where the reference adds Gumbel
+    noise to all tokens; the distribution is the same, but the same seed gives another picture.
     """
     from t2iflow.nodes.generators.dalle_pytorch import checkpoint
     from t2iflow.nodes.generators.dalle_pytorch.text import tokens

@@ -1,7 +1,7 @@
 """OpenAI's dVAE: the canvas of Aleph-Image, a picture painted from mixtures of DALL-E's codes.
 
-Ryan Murdock's notebooks of February and March 2021 (Aleph2Image Delta and Gamma), and the one of Katherine Crowson that
-draws codes.
+Ryan Murdock's notebooks of February and March 2021 (Aleph2Image Delta and Gamma), and Katherine Crowson's, which
+samples codes.
 """
 
 import math
@@ -31,34 +31,35 @@ Code = Annotated[int, Ge(0)]
 """A code by its number."""
 
 BANNED = -100.0
-"""What is added to what likelihoods are the softmax of, for codes that are not to be painted."""
+"""Added to the logits of codes that must not be painted."""
 
 
 @node(check=fits_known)
 class Canvas:
-    """A picture painted by OpenAI's dVAE, trained by how likely each of its 8192 codes is at each place.
+    """A picture painted by OpenAI's dVAE; what is trained is the probability of each of its 8192 codes at each place.
 
-    `weights` by name, or a folder with encoder.pkl and decoder.pkl. Sides are multiples of 8 pixels, a code's.
+    `weights` by name, or a folder with encoder.pkl and decoder.pkl. Sides are multiples of 8 pixels, the side of a
+    code.
 
-    `steer`: what is painted. `soft`: all codes, each as much as it is likely (Delta). `gumbel`: likewise, but chance
-    has made some likelier (Gamma). `codebook`: one code, drawn by chance, with the gradient of `soft` (Crowson). The
+    `steer`: what is painted. `soft`: a mixture of all codes by probability (Delta). `gumbel`: likewise, with Gumbel
+    noise added to the logits (Gamma). `codebook`: one code, drawn at random, with the gradient of `soft` (Crowson). The
     finished picture has the likeliest codes.
 
-    `softmax`: what the likelihoods of a place are taken over. `interleaved`: over the even and the odd codes apart, so
-    that two pictures are laid over each other; Aleph does so by the way it reshapes. `plain`: over all. `temperature`
-    divides what they are the softmax of: lower is more decided (Aleph multiplies by what it calls so).
+    `softmax`: what the probabilities of a place are taken over. `interleaved`: over even and odd codes separately, so
+    that two pictures are laid over each other, as Aleph's reshaping does. `plain`: over all. `temperature` divides the
+    logits: lower is more decided (Aleph's temperature multiplies them).
 
-    `start`: a code for each place that is by 1 ahead of all others, any (`codes`) or one of a list of numbers; or
-    normal `noise`. An `init` picture goes first: the code that it has at a place is made as likely as `certainty`, the
-    others are as the encoder has them; interleaved, the half of the codes that lacks it begins even. `blacklist`:
-    numbers of codes that are not painted.
+    `start`: for each place a code whose logit is 1 above all others, at random (`codes`) or from a list of numbers; or
+    Gaussian `noise`. An `init` picture takes precedence: the code that it has at a place gets the probability
+    `certainty`, the others are as the encoder gives them; interleaved, the half of the codes that lacks it starts even.
+    `blacklist`: numbers of codes that are never painted.
 
-    `noise`: how far the picture of the steps is drawn from around what the decoder paints, by Laplace's law, as a part
-    of how far the decoder thinks that it may be off; Crowson has 1. The finished picture has none. `precision`: what
-    convolutions compute in; `auto` is bfloat16 where the device has it.
+    `noise`: Laplace noise around what the decoder paints during the steps, as a fraction of the scale that the decoder
+    predicts; Crowson has 1. The finished picture has none. `precision`: what convolutions compute in; `auto` is
+    bfloat16 where the device has it.
 
-    Rates are 0.05, growing by a factor of 1.005 a step (Delta), 0.01, growing by 1.015 (Gamma), and 0.05 (Crowson).
-    Colours outside 0..1 are cut; with `codebook` a gradient passes where it leads back (ClampWithGrad).
+    Rates are 0.05, growing by a factor of 1.005 per step (Delta), 0.01, growing by 1.015 (Gamma), and 0.05 (Crowson).
+    Colours outside 0..1 are clamped; with `codebook` the gradient passes where it leads back (ClampWithGrad).
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class Canvas:
         return Image(cut(picture) if self._steer == "codebook" else picture.clamp(0, 1))
 
     def trainable(self) -> list[Tensor]:
-        """What likelihoods are the softmax of, (parts, places, codes); the parts are even and odd codes, or all."""
+        """The logits, (parts, places, codes); the parts are even and odd codes, or all."""
         return [self._trained]
 
     @contextmanager
@@ -140,7 +141,7 @@ class Canvas:
 
     @torch.no_grad()
     def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on the motion in the likelihoods, each of which stands for 8 x 8 pixels; never exact."""
+        """Take on the motion in the logits, each of which stands for 8 x 8 pixels; never exact."""
         if exact:
             return False
         columns, lines = self._grid
@@ -170,12 +171,12 @@ class Canvas:
 
 
 def gumbel(normal: Tensor) -> Tensor:
-    """Gumbel noise out of normal noise: the same chance under the other law."""
+    """Gumbel noise from Gaussian noise, by matching quantiles."""
     noise: Tensor = torch.special.log_ndtr(normal)
     return noise.neg_().log_().neg_()
 
 
 def laplace(normal: Tensor) -> Tensor:
-    """Noise of Laplace's law, of scale 1, out of normal noise."""
+    """Laplace noise of scale 1 from Gaussian noise."""
     tail: Tensor = torch.special.log_ndtr(-normal.abs())
     return -normal.sign() * (tail + math.log(2))

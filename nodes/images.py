@@ -17,7 +17,7 @@ from t2iflow.nodes.core.types import Fraction, Image, Mask, NonNegative, Picture
 from t2iflow.nodes.pictures import codec
 
 Fit = Literal["fill", "squeeze"]
-"""Into another shape: `fill` it and cut off what stands over on two sides, or `squeeze` it."""
+"""Into another shape: `fill` it and crop what overhangs, or `squeeze` it."""
 
 Octaves = Annotated[int, Interval(ge=1, le=12)]
 
@@ -33,10 +33,9 @@ def load(
 ) -> Image:
     """Read a picture from a file: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO, PPM or TGA, at most 100 megapixels.
 
-    A photograph is turned upright as its EXIF says; what is transparent is laid over `backdrop`; of several pictures in
-    a file the first is taken; colour profiles are not heeded. Grey may have 16 bits, or be floats in 0..1. `size` in
-    pixels, as `resize` makes it, first averaging whole blocks where the picture is far larger; without it, the
-    picture's own.
+    A photograph is turned upright by its EXIF; what is transparent is laid over `backdrop`; a file with several
+    pictures gives its first; colour profiles are ignored. Grey may have 16 bits, or be floats in 0..1. `size` in
+    pixels, as by `resize`, first averaging whole blocks where the picture is far larger; without it, the picture's own.
     """
     levels = codec.to_tensor(codec.over(codec.read(file, size), backdrop)).to(device)
     image = Image(levels.expand(-1, 3, -1, -1))
@@ -53,10 +52,10 @@ def mask(
     invert: bool = False,
     feather: NonNegative = 0.0,
 ) -> Mask:
-    """Read a mask from a picture: its opacity where it is transparent anywhere, else its brightness.
+    """Read a mask from a picture: its opacity if any of it is transparent, otherwise its brightness.
 
-    White (or opaque) holds fully; `invert` turns that round. `feather` softens edges by a Gaussian of that many pixels,
-    after resizing. What can be read: as by `load`; depth of 16 bits keeps them.
+    White (or opaque) is fully on; `invert` swaps that. `feather` softens edges by a Gaussian of that many pixels, after
+    resizing. It reads what `load` reads, and keeps 16-bit depth.
     """
     grey = codec.to_tensor(_held(codec.read(file, size))).to(device)
     if size is not None:
@@ -67,7 +66,7 @@ def mask(
 
 
 def _held(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The opacity of a picture that is transparent anywhere, else its brightness."""
+    """The opacity of a picture if any of it is transparent, otherwise its brightness."""
     if picture.has_transparency_data and picture.getchannel("A").getextrema() != (255, 255):
         return picture.getchannel("A")
     return picture if picture.mode == "F" else picture.convert("L")
@@ -78,7 +77,7 @@ Part = Annotated[tuple[Fraction, Fraction, Fraction, Fraction], "left, top, righ
 
 
 def _open(settings: Mapping[str, Any]) -> None:
-    """Refuse a part that has no inside."""
+    """Refuse an empty part."""
     left, top, right, bottom = settings["part"]
     if left >= right or top >= bottom:
         raise ValueError(
@@ -114,14 +113,14 @@ def region(
 def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
     """The image in another size, low-passed by as much as it shrinks; gradients flow.
 
-    Lanczos of 3 lobes (Duchon 1979) along each axis; the little that it overshoots 0..1 is cut off.
+    Lanczos of 3 lobes (Duchon 1979) along each axis; what overshoots 0..1 is clamped.
     """
     return Image(_resized(image, size, fit))
 
 
 @node
 def blend(image: Image, over: Image, mask: Mask | None = None, *, amount: Fraction = 0.5) -> Image:
-    """Lay another image over this one: `amount` of it, and only where the mask is white if there is one.
+    """Lay another image over this one: `amount` of it, and with a mask only where that is white.
 
     An overlay or mask of another size is resized to the image's.
     """
@@ -131,7 +130,7 @@ def blend(image: Image, over: Image, mask: Mask | None = None, *, amount: Fracti
 
 @node
 def keep(image: Image, original: Image, mask: Mask) -> Image:
-    """Hold the original where the mask is white: what is fixed neither changes nor gets a gradient.
+    """Keep the original where the mask is white: it neither changes there nor gets a gradient.
 
     An original or mask of another size is resized to the image's.
     """
@@ -154,11 +153,12 @@ def noise(
     octaves: Octaves = 8,
     roughness: Fraction = 0.6,
 ) -> Image:
-    """A picture of chance, to start from.
+    """A random picture, to start from.
 
-    `uniform`: a colour of its own for each pixel. `snow`: a grey for each pixel. `gradient`: smooth from one colour in
-    each corner to the next. `fractal`: clouds of colour, the sum of `octaves` grids of gradients (Perlin 1985), each
-    twice as fine as the one before, the coarsest 2 cells wide, and `roughness` times as strong; spread to 0..1.
+    `uniform`: a random colour for each pixel. `snow`: a random grey for each pixel. `gradient`: a smooth gradient
+    between a random colour in each corner. `fractal`: clouds of colour, the sum of `octaves` grids of gradients (Perlin
+    1985), each twice as fine as the one before and `roughness` times as strong, the coarsest 2 cells wide; stretched to
+    0..1.
     """
     width, height = size
     if kind == "uniform":
@@ -176,7 +176,7 @@ def noise(
 
 
 def _perlin(random: Random, size: Size, cells: int) -> Tensor:
-    """Gradient noise with so many cells along the longer side, (3, h, w) around 0."""
+    """Gradient noise with `cells` cells along the longer side, (3, h, w) around 0."""
     cell = max(size) / cells
     columns, rows = (math.ceil(side / cell) + 1 for side in size)
     angles = random.uniform(3, rows, columns) * (2 * math.pi)

@@ -1,7 +1,7 @@
-"""Losses: how far a picture is from what is wanted, each one number that an optimiser makes smaller.
+"""Losses: how far a picture is from what is wanted, each a single number for an optimiser to minimise.
 
-Those that judge what a perceptor saw take the mean over crops and the sum over prompts, each prompt times its weight,
-as the notebooks do; those that judge the picture itself take the mean over its pixels, so that weights hold at any
+Those that judge what a perceptor saw take the mean over crops and the sum over prompts, each times its weight, as the
+notebooks do; those that judge the picture itself take the mean over its pixels, so that weights mean the same at any
 size.
 """
 
@@ -22,10 +22,10 @@ TINY = 1e-8
 
 @node
 def spherical(seen: Seen, wanted: Wanted) -> Loss:
-    """Half the squared angle between what is seen and what is wanted, in radians: 0 to 4.93 a prompt.
+    """Half the squared angle between what is seen and what is wanted, in radians: 0 to 4.93 per prompt.
 
     2 arcsin(d / 2)^2 with d the distance on the unit sphere. A negative weight counts the angle negatively, and a
-    prompt whose (signed) loss has come below its stop no longer pulls. Follows the Prompt class of Crowson's
+    prompt whose (signed) loss has fallen below its stop no longer pulls. Follows the Prompt class of Crowson's
     VQGAN+CLIP notebooks (2021): the mean over crops, the sum over prompts.
     """
     # Not from the cosine, whose rounding hides small angles; not at 2, where the slope of the arcsine has no end.
@@ -35,13 +35,13 @@ def spherical(seen: Seen, wanted: Wanted) -> Loss:
 
 @node
 def cosine(seen: Seen, wanted: Wanted, *, scale: Positive = 1.0, averaging: Fraction = 0.0) -> Loss:
-    """One minus the cosine between what is seen and what is wanted, times `scale`: 0 to 2 a prompt, before scaling.
+    """One minus the cosine between what is seen and what is wanted, times `scale`: 0 to 2 per prompt, before scaling.
 
-    `averaging` is how much of it judges the mean of all crops' embeddings instead of each crop's own. Weights and stops
+    `averaging` is the share that judges the mean of all crops' embeddings instead of each crop's own. Weights and stops
     as in `spherical` (a stop is compared before scaling).
 
-    `scale: 100` gives the slopes of Big Sleep's -100 cosine, with `averaging: 0.3` those of Deep Daze (2021), but that
-    the mean is of embeddings of unit length; `scale: 10` those of Aleph2Image.
+    `scale: 100` gives the gradients of Big Sleep's -100 cosine, with `averaging: 0.3` those of Deep Daze (2021), except
+    that the mean is of unit-length embeddings; `scale: 10` those of Aleph2Image.
     """
     loss = _weighted(1 - seen.embeddings @ wanted.embeddings.T, wanted, wanted.heed(seen))
     if averaging:
@@ -52,7 +52,7 @@ def cosine(seen: Seen, wanted: Wanted, *, scale: Positive = 1.0, averaging: Frac
 
 
 def _weighted(distances: Tensor, wanted: Wanted, heed: Tensor) -> Tensor:
-    """The mean over crops and the sum over prompts of (n, k) distances as they are heeded, flat below the stops."""
+    """The mean over crops and the sum over prompts of (n, k) weighted distances, flat below the stops."""
     signed = distances * wanted.weights.sign()
     pulling = torch.where(signed > wanted.stops, signed, signed.detach())
     return (pulling * heed).sum(1).mean()
@@ -60,17 +60,17 @@ def _weighted(distances: Tensor, wanted: Wanted, heed: Tensor) -> Tensor:
 
 @node
 def naturalness(seen: Seen) -> Loss:
-    """How far the perceptor's inner activations are from what photographs caused in its training.
+    """How far the perceptor's activations are from those of the photographs it was trained on.
 
     The mean over its normalised layers, and over their channels, of ((mean - m) / s)^2 + (deviation / s - 1)^2, where m
-    and s are the mean and deviation that the layer was trained to show (s at least 0.05). It makes pictures of what
-    would be texture, for perceptors that know the figures: `lite`, and those with batch normalisation.
+    and s are the mean and deviation that the layer was trained to show (s at least 0.05). It turns texture into
+    pictures, with perceptors that know these figures: `lite`, and those with batch normalisation.
 
     After DeepInversion (Yin et al. 2020), which compares with the running statistics before normalisation.
     """
     if not seen.layers:
         raise ValueError(
-            "losses.naturalness needs a perceptor that says what its layers were trained to show, as `lite` does; "
+            "losses.naturalness needs a perceptor that knows its layers' statistics, as `lite` does; "
             "take this loss out, or judge the picture with losses.photographic instead"
         )
     return Loss(torch.stack([_strangeness(layer) for layer in seen.layers]).mean())
@@ -88,7 +88,7 @@ def _strangeness(layer: Layer) -> Tensor:
 
 @node
 def total_variation(image: Image, *, variant: Literal["squared", "absolute"] = "squared") -> Loss:
-    """How much neighbouring pixels differ; a little of it calms noise.
+    """Total variation: how much neighbouring pixels differ; a little of it reduces noise.
 
     `squared`: the squared differences to the right and lower neighbours, as in the codebook notebook, PyTTI and Disco
     Diffusion. `absolute`: the length of the two differences, which keeps edges (Rudin, Osher and Fatemi 1992), as in
@@ -105,8 +105,8 @@ def total_variation(image: Image, *, variant: Literal["squared", "absolute"] = "
 def reference(image: Image, reference: Image, mask: Mask | None = None, *, kind: Literal["mse", "l1"] = "mse") -> Loss:
     """How far the picture is from another, pixel by pixel.
 
-    `mse`: squared differences; `l1`: absolute ones. Where there is a `mask`, only what is white in it counts, and the
-    mean is over that. A reference or mask of another size is resized.
+    `mse`: squared differences; `l1`: absolute ones. With a `mask`, only what is white in it counts, and the mean is
+    over that. A reference or mask of another size is resized.
     """
     difference = image - _resized(reference, image)
     error = difference**2 if kind == "mse" else difference.abs()
@@ -126,8 +126,8 @@ def _resized(picture: Tensor, like: Tensor) -> Tensor:
 def latent(latent: Latent, reference: Latent | None = None) -> Loss:
     """How far what a generator paints from is from zero, or from a reference: the mean squared difference.
 
-    It holds a picture near its start (`reference: $canvas.start`, Crowson's notebooks) or where pictures are plain
-    (nerdyrodent's, jbustter's). Their init_weight counts half of it: an init_weight of 1 is a weight of 0.5.
+    It keeps a picture near its start (`reference: $canvas.start`, Crowson's notebooks) or near zero (nerdyrodent's,
+    jbustter's). Their init_weight counts half of it: an init_weight of 1 is a weight of 0.5.
     """
     difference = latent if reference is None else latent - reference
     return Loss(difference.square().mean())
@@ -137,14 +137,14 @@ def latent(latent: Latent, reference: Latent | None = None) -> Loss:
 def saturation(image: Image) -> Loss:
     """How far colours are from grey: the mean squared difference of each channel from the pixel's mean, 0 to 0.22.
 
-    A negative weight asks for more colour.
+    A negative weight makes the picture more colourful.
     """
     return Loss(((image - image.mean(1, keepdim=True)) ** 2).mean())
 
 
 @node
 def range(image: Image) -> Loss:
-    """How far values leave 0..1, squared; for canvases that don't keep them there themselves.
+    """How far values leave 0..1, squared; for canvases that don't clamp them themselves.
 
     Follows the range loss of Crowson's guided diffusion notebooks (2021).
     """
@@ -158,8 +158,8 @@ def photographic(
     """How far brightness, contrast and colour are from those of an ordinary photograph.
 
     Squared differences, summed: of the mean from `mean`; of the deviation of the picture's grey from `contrast`; of the
-    deviation of red, green and blue from that grey (root of the mean square) from `colour`. The defaults are about the
-    medians of the photographs that come with scikit-image and scikit-learn. A mild pull: give it a weight near 1.
+    deviation of red, green and blue from that grey (root of the mean square) from `colour`. The defaults are roughly
+    the medians of the photographs included in scikit-image and scikit-learn. A mild pull: give it a weight near 1.
     """
     grey = image.mean(1, keepdim=True)
     spread = (grey.var((1, 2, 3), correction=0) + TINY).sqrt()
@@ -169,7 +169,7 @@ def photographic(
 
 
 def _weighed(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
-    """Refuse weights that are not one a term."""
+    """Refuse a number of weights other than that of the terms."""
     weights = settings["weights"]
     if weights is not None and len(weights) != wires["terms"]:
         raise ValueError(f"there are {wires['terms']} terms but {len(weights)} weights")
@@ -179,7 +179,7 @@ def _weighed(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
 def total(terms: list[Loss], *, weights: list[float] | None = None) -> Loss:
     """The sum of several losses, each times its weight.
 
-    `weights`: one a term, 1 each where there are none; a recipe that writes a list on a loss port makes this node.
+    `weights`: one per term, 1 each by default; a list on a loss port in a recipe stands for this node.
     """
     if weights is None:
         weights = [1.0] * len(terms)

@@ -1,4 +1,4 @@
-"""Optimisers: each moves the canvases upstream of its loss, step by step, until the picture fits.
+"""Optimisers: each trains the canvases upstream of its loss, step by step.
 
 To add one, write a function from parameters and its own settings to a torch optimiser and mark it with `optimizer`.
 """
@@ -23,10 +23,10 @@ Groups = list[dict[str, list[Tensor]]]
 """Tensors under `params`, as torch's optimisers take them: those of one pace together."""
 
 SHARED = """
-`steps` is how many are taken. `accumulate` spreads the crops of a step over as many passes (best a divisor of their
-number), so that memory holds only one pass's; the picture is still painted once a step. `average` above 0 keeps a
-bias-corrected running mean of the trained tensors with that decay (as Big Sleep does) and gives the picture of the
-mean. `rate` may be keyframed.
+`steps`: how many to take. `accumulate` spreads the crops of a step over this many passes (best a divisor of their
+number), so that memory holds only those of one pass; the picture is still painted once per step. `average` above 0
+keeps a bias-corrected running mean of the trained tensors with that decay (as Big Sleep does) and gives the picture of
+the mean. `rate` may be keyframed.
 """
 
 

@@ -1,8 +1,8 @@
-"""SIREN: a picture as a small network of sines from place to colour, the canvas of Deep Daze.
+"""SIREN: a picture as a small network of sines from position to colour, the canvas of Deep Daze.
 
 Sitzmann et al. 2020, "Implicit Neural Representations with Periodic Activation Functions"; sizes and figures of Deep
-Daze 0.11 (2021). The whole network is one autograd function: places pass through in strips that stay in the processor's
-cache, and the cosines that the way back needs are taken on the way there.
+Daze 0.11 (2021). The whole network is one autograd function: positions pass through in strips that stay in the
+processor's cache, and the cosines that the backward pass needs are computed in the forward pass.
 """
 
 from typing import Annotated, Any, Literal
@@ -25,14 +25,14 @@ class Canvas:
     """A picture painted by a network of sines.
 
     `layers` of `width` sines each and a linear one for the colours; `w0` is the frequency of the sines: higher paints
-    finer. `output` brings colours into 0..1: `clamp` is Deep Daze's (y + 1) / 2 and
-    cut, `sigmoid` (of 3 y) never stops the gradient. The shorter side of the picture spans -1..1.
+    finer detail. `output` brings colours into 0..1: `clamp` is Deep Daze's clamped (y + 1) / 2; `sigmoid` (of 3 y)
+    never stops the gradient. The shorter side of the picture spans -1..1.
 
-    `init`: a picture to start from, and `start_steps` and `start_rate`: how long and how fast (Adam) the network is
-    fitted to it, as to each frame of a zoom. Deep Daze takes 10 steps of DiffGrad at 3e-4.
+    `init`: a picture to start from; `start_steps` and `start_rate`: the steps and rate of Adam with which the network
+    is fitted to it, and to every frame of a zoom. Deep Daze takes 10 steps of DiffGrad at 3e-4.
 
-    `pace`: what the optimiser's rate is multiplied by here; for sharing an optimiser with a canvas of another kind,
-    whose rate may be a hundred times as high.
+    `pace`: a factor on the optimiser's rate; for sharing an optimiser with a canvas of another kind, whose rate may be
+    a hundred times higher.
 
     `precision`: what the hidden layers compute in; `auto` is bfloat16 where the device has it (twice as fast, half the
     memory, colours exact to about 0.002).
@@ -81,7 +81,7 @@ class Canvas:
         return self._parameters
 
     def repaint(self, image: Image) -> None:
-        """Fit the network to the picture, as well as it gets in `start_steps`."""
+        """Fit the network to the picture for `start_steps` steps."""
         target = fitted(image.detach(), self._size)[0].flatten(1).T.clamp(0, 1)
         # Before the last function, where a colour that was cut off still has a gradient.
         wanted = target * 2 - 1 if self._output == "clamp" else torch.logit(target, eps=0.02) / 3

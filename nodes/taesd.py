@@ -1,7 +1,7 @@
 """TAESD: a picture painted by a tiny decoder, a light stand-in for VQGAN.
 
-The decoders of Ollin Boer Bohan's tiny autoencoders (2023) are made to show what diffusion models think of; here CLIP
-moves what they paint from, as in the VQGAN+CLIP notebooks, but there is no codebook.
+The decoders of Ollin Boer Bohan's tiny autoencoders (2023) were made to preview the latents of diffusion models; here
+CLIP moves the latent, as in the VQGAN+CLIP notebooks, but there is no codebook.
 """
 
 from functools import cached_property
@@ -32,15 +32,16 @@ class Painted(NamedTuple):
 
 @node(check=fits_known)
 class Canvas:
-    """A picture painted by a tiny autoencoder's decoder, from numbers around 0 for each 8 x 8 pixels.
+    """A picture painted by a tiny autoencoder's decoder, from a few numbers around 0 for every 8 x 8 pixels.
 
     `weights` by name, or a folder with a `*decoder*.pth` and, where there is one, an `*encoder*.pth`: `taef2` has 32
-    numbers a place and the finest textures, `taesd` 4. Sides are multiples of 8 pixels.
+    numbers per place and the finest textures, `taesd` 4. Sides are multiples of 8 pixels.
 
-    `noise` is the deviation of the start. The decoder bounds the numbers to +-3 softly; colours outside 0..1 are cut.
+    `noise` is the deviation of the start. The decoder bounds the numbers to +-3 softly; colours outside 0..1 are
+    clamped.
 
-    `init`: a picture to start from, which the encoder reads. Where weights of your own have none, `start_steps` and
-    `start_rate`: how long and how fast (Adam) the numbers are fitted to it, as to each frame of a zoom.
+    `init`: a picture to start from, which the encoder reads. For weights without an encoder, `start_steps` and
+    `start_rate`: the steps and rate of Adam with which the numbers are fitted to it, and to every frame of a zoom.
 
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
@@ -82,7 +83,7 @@ class Canvas:
         return [self._latent]
 
     def repaint(self, image: Image) -> None:
-        """Take on the picture, as the encoder reads it, or as well as it gets in `start_steps`."""
+        """Take on the picture, as the encoder reads it, or fitted for `start_steps` steps."""
         picture = fitted(image.detach(), self._size).clamp(0, 1)
         if self._encoder is None:
             latent = self._latent

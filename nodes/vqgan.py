@@ -1,7 +1,7 @@
 """VQGAN: a picture painted from a grid of learnt codes, the canvas of the VQGAN+CLIP notebooks.
 
-Katherine Crowson's notebooks of 2021: z+quantize, which moves what codes are chosen by, and codebook sampling, which
-moves how likely each code is; with what S2, nerdyrodent and jbustter added.
+Katherine Crowson's notebooks of 2021: z+quantize, which moves the vectors that codes are chosen by, and codebook
+sampling, which moves the probability of each code; with what S2, nerdyrodent and jbustter added.
 """
 
 import math
@@ -38,25 +38,25 @@ class Painted(NamedTuple):
 
 @node(check=fits_known)
 class Canvas:
-    """A picture painted by a VQGAN from a grid of codes, each of which stands for 16 x 16 pixels (8 x 8 with f8).
+    """A picture painted by a VQGAN from a grid of codes, one for every 16 x 16 pixels (8 x 8 with f8).
 
-    `weights` by name, or a folder with taming-transformers' yaml and ckpt. Sides are multiples of what a code paints.
+    `weights` by name, or a folder with taming-transformers' yaml and ckpt. Sides are multiples of the pixels of a code.
 
     `steer`: what is trained. `quantize`: a vector for each place; the code nearest to it is painted, and the gradient
-    goes to the vector. While `bounded`, vectors are kept within the least and greatest value of the codes. `codebook`:
-    how likely each code is at each place; every step draws one by chance, and the gradient goes to the likelihoods.
-    `soft`: likewise, but all codes are mixed. `temperature` divides what likelihoods are the softmax of: lower is more
-    decided. The finished picture has the likeliest codes, and is the more like the last mixture the lower that was.
+    goes to the vector. With `bounded`, vectors stay within the codes' smallest and largest values. `codebook`: the
+    probability of each code at each place; every step draws one at random, and the gradient goes to the probabilities.
+    `soft`: likewise, but all codes are mixed. `temperature` divides the logits: lower is more decided. The finished
+    picture has the likeliest codes; the lower the temperature was, the closer it is to the last mixture.
 
-    `start`: random `codes`, or what the encoder makes of `noise` or a `gradient`; an `init` picture goes first. With
-    `codebook` and `soft` the code that a picture has at a place is made as likely as `certainty`, for the others nearer
-    ones are likelier. `blacklist`: numbers of codes that are never painted.
+    `start`: random `codes`, or what the encoder makes of `noise` or a `gradient`; an `init` picture takes precedence.
+    With `codebook` and `soft` the code that a picture has at a place gets the probability `certainty`; of the others,
+    nearer ones are likelier. `blacklist`: numbers of codes that are never painted.
 
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
     Gives the picture, the codes that it is painted from (`latent`; with `quantize` the vectors themselves) and those of
-    the start. Crowson's rates are 0.05, S2's and nerdyrodent's 0.1. Colours outside 0..1 are cut; a gradient passes
-    where it leads back (ClampWithGrad). GumbelVQ reads a picture without its noise.
+    the start. Crowson's rates are 0.05, S2's and nerdyrodent's 0.1. Colours outside 0..1 are clamped; the gradient
+    passes where it leads back (ClampWithGrad). GumbelVQ reads a picture without its noise.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Canvas:
         return Painted(Image(cut(picture)), Latent(latent), Latent(self._start))
 
     def trainable(self) -> list[Tensor]:
-        """The vectors, (1, channels, h, w), or what the likelihoods are the softmax of, (h * w, n)."""
+        """The vectors, (1, channels, h, w), or the logits, (h * w, n)."""
         return [self._trained]
 
     @torch.no_grad()
@@ -139,7 +139,7 @@ class Canvas:
 
     @torch.no_grad()
     def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on the motion in the vectors or likelihoods, each of which stands for some pixels; never exact."""
+        """Take on the motion in the vectors or logits, each of which stands for some pixels; never exact."""
         if exact:
             return False
         rows = self._trained if self._quantizes else self._placed(self._trained)
@@ -164,13 +164,13 @@ class Canvas:
         best = near.argmax(1, keepdim=True)
         if self._quantizes:
             return self._placed(self._network.codes[best[:, 0]])
-        near = (near - near.mean(1, keepdim=True)) / near.std(1, keepdim=True)  # spread as a start from chance is
+        near = (near - near.mean(1, keepdim=True)) / near.std(1, keepdim=True)  # spread like a random start
         others = near.scatter(1, best, -math.inf).logsumexp(1, keepdim=True)
         return near.scatter(1, best, others + math.log(self._certainty / (1 - self._certainty)))
 
     @torch.no_grad()
     def _likeliest(self) -> Tensor:
-        """What is painted from, without chance: the vectors, or the likeliest codes."""
+        """What is painted from, without randomness: the vectors, or the likeliest codes."""
         if self._quantizes:
             return self._trained.clone()
         return self._placed(self._network.codes[self._trained.argmax(1)])

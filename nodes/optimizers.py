@@ -3,7 +3,6 @@
 To add one, write a function from parameters and its own settings to a torch optimiser and mark it with `optimizer`.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -22,22 +21,30 @@ Betas = tuple[Decay, Decay]
 Groups = list[dict[str, list[Tensor]]]
 """Tensors under `params`, as torch's optimisers take them: those of one pace together."""
 
-SHARED = """
-`steps`: how many to take. `accumulate` spreads the crops of a step over this many passes (best a divisor of their
-number), so that memory holds only those of one pass; the picture is still painted once per step. `average` above 0
-keeps a bias-corrected running mean of the trained tensors with that decay (as Big Sleep does) and gives the picture of
-the mean. `rate` may be keyframed.
-"""
-
 
 class Fit:
-    """What all optimiser nodes are: a torch optimiser, its number of steps, and a running mean of what it trains."""
+    """What all optimiser nodes are: a torch optimiser, its number of steps, and a running mean of what it trains.
 
-    def __init__(self, make: Callable[[Groups], Optimizer], steps: int, accumulate: int, average: float) -> None:
+    `steps`: how many to take. `accumulate` spreads the crops of a step over this many passes (best a divisor of their
+    number), so that memory holds only those of one pass; the picture is still painted once per step. `average` above 0
+    keeps a bias-corrected running mean of the trained tensors with that decay (as Big Sleep does) and gives the picture
+    of the mean. `rate` may be keyframed.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., Optimizer],
+        /,
+        *,
+        steps: Steps = 300,
+        accumulate: Count = 1,
+        average: Decay = 0.0,
+        **own: Any,
+    ) -> None:
         self.steps = steps
         self.accumulate = accumulate
         self.decay = average
-        self._make = make
+        self._make = partial(make, **own)
         self._tensors: list[Tensor] = []
         self._paces: list[float] = []
         self._means: list[Tensor] = []
@@ -105,26 +112,13 @@ class Fit:
             tensor.copy_(value)
 
 
-def optimizer(make: Callable[..., Optimizer]) -> type[Fit]:
-    """Make an optimiser node of a function: its keyword settings, and those that all share."""
-
-    def __init__(self: Fit, *, steps: int = 300, accumulate: int = 1, average: float = 0.0, **own: Any) -> None:
-        Fit.__init__(self, partial(make, **own), steps, accumulate, average)
-
-    first, *own = inspect.signature(make).parameters.values()
-    shared = [p for p in inspect.signature(__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    myself = first.replace(name="self")
-    __init__.__signature__ = inspect.Signature([myself, *shared, *own])  # type: ignore[attr-defined]
-    hints = {p.name: p.annotation for p in own}
-    __init__.__annotations__ = {"steps": Steps, "accumulate": Count, "average": Decay, **hints, "return": None}
-    doc = f"{inspect.cleandoc(make.__doc__ or '')}\n{SHARED}"
-    members = {"__init__": __init__, "__doc__": doc, "__module__": make.__module__}
-    return node(role="optimizer")(type(make.__name__, (Fit,), members))
+optimizer = node(role="optimizer", base=Fit)
+"""Marks a function from tensors and its own settings to a torch optimiser as an optimiser node."""
 
 
 @optimizer
 def adam(
-    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, amsgrad: bool = False
+    parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, amsgrad: bool = False
 ) -> Optimizer:
     """Adam (Kingma and Ba 2014), what most of the notebooks use."""
     return torch.optim.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -132,7 +126,7 @@ def adam(
 
 @optimizer
 def adamw(
-    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.01, amsgrad: bool = False
+    parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.01, amsgrad: bool = False
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter 2017)."""
     return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -140,7 +134,7 @@ def adamw(
 
 @optimizer
 def adamp(
-    parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, nesterov: bool = False
+    parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, nesterov: bool = False
 ) -> Optimizer:
     """AdamP (Heo et al. 2020), Deep Daze's choice: steps without the part that only makes weights grow."""
     from pytorch_optimizer import AdamP
@@ -149,7 +143,7 @@ def adamp(
 
 
 @optimizer
-def diffgrad(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
+def diffgrad(parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """DiffGrad (Dubey et al. 2019): slower where the gradient changes little."""
     from pytorch_optimizer import DiffGrad
 
@@ -157,32 +151,34 @@ def diffgrad(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: F
 
 
 @optimizer
-def radam(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
+def radam(parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """Rectified Adam (Liu et al. 2019), which needs no warm-up."""
     return torch.optim.RAdam(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
-def adamax(parameters: Groups, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
+def adamax(parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """Adamax (Kingma and Ba 2014): Adam by the largest gradient instead of the mean square."""
     return torch.optim.Adamax(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
-def adagrad(parameters: Groups, *, weight_decay: Factor = 0.0) -> Optimizer:
+def adagrad(parameters: Groups, /, *, weight_decay: Factor = 0.0) -> Optimizer:
     """Adagrad (Duchi et al. 2011)."""
     return torch.optim.Adagrad(parameters, weight_decay=weight_decay)
 
 
 @optimizer
 def rmsprop(
-    parameters: Groups, *, smoothing: Decay = 0.99, momentum: Factor = 0.0, weight_decay: Factor = 0.0
+    parameters: Groups, /, *, smoothing: Decay = 0.99, momentum: Factor = 0.0, weight_decay: Factor = 0.0
 ) -> Optimizer:
     """RMSprop (Hinton 2012)."""
     return torch.optim.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
 
 
 @optimizer
-def sgd(parameters: Groups, *, momentum: Factor = 0.0, nesterov: bool = False, weight_decay: Factor = 0.0) -> Optimizer:
+def sgd(
+    parameters: Groups, /, *, momentum: Factor = 0.0, nesterov: bool = False, weight_decay: Factor = 0.0
+) -> Optimizer:
     """Stochastic gradient descent, with momentum if wanted."""
     return torch.optim.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)

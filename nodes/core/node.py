@@ -3,6 +3,10 @@
 Positional parameters are ports, keyword-only parameters are settings, the return type is the kind of the output (a
 `NamedTuple` for several). A class is read the same way twice: the ports of `__init__` are read once, those of
 `__call__` at each call; the settings of `__call__` may be keyframed, those of `__init__` hold for the whole run.
+Positional-only parameters are filled by whoever calls, and are none of these.
+
+Nodes that differ in one function only, such as optimisers, share a class, their `base`: the function is marked, the
+class is made of it (its first argument), and `**own` among the class's parameters stands for those of the function.
 """
 
 import inspect
@@ -11,7 +15,7 @@ import typing
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 
 from pydantic import ConfigDict, TypeAdapter
@@ -37,7 +41,8 @@ class Mark:
     role: Role | None
     check: Check | None
     fits: Fits | None
-    joins: Joins | None = None
+    joins: Joins | None
+    base: type | None
 
 
 @runtime_checkable
@@ -187,12 +192,18 @@ class Spec:
     @property
     def is_class(self) -> bool:
         """Whether the node has memory."""
-        return inspect.isclass(self.target)
+        return self._mark.base is not None or inspect.isclass(self.target)
+
+    @property
+    def make(self) -> Callable[..., Any]:
+        """What makes the node; where it has no memory, the node itself."""
+        return self.target if self._mark.base is None else partial(self._mark.base, self.target)
 
     @property
     def doc(self) -> str:
-        """The docstring, unindented."""
-        return inspect.getdoc(self.target) or ""
+        """The docstring, unindented; with all but the first paragraph of its base's, which is about the base."""
+        shared = (inspect.getdoc(self._mark.base) or "").partition("\n\n")[2] if self._mark.base else ""
+        return "\n\n".join(part for part in (inspect.getdoc(self.target), shared) if part)
 
     @property
     def about(self) -> str:
@@ -209,7 +220,7 @@ class Spec:
 def node(target: Target) -> Target: ...
 @overload
 def node(
-    *, role: Role = ..., check: Check = ..., fits: Fits = ..., joins: Joins = ...
+    *, role: Role = ..., check: Check = ..., fits: Fits = ..., joins: Joins = ..., base: type = ...
 ) -> Callable[[Target], Target]: ...
 def node(
     target: Any = None,
@@ -218,16 +229,18 @@ def node(
     check: Check | None = None,
     fits: Fits | None = None,
     joins: Joins | None = None,
+    base: type | None = None,
 ) -> Any:
     """Mark a function or class as a node; it stays what it is and can be called and tested as such.
 
     `check` is called with the settings before anything runs, and raises ValueError where they do not go together;
     `fits` with the size of the pictures that come, where that is known, how many come in all, if that is, and the
-    settings; `joins` with the number of wires at each port, and the settings.
+    settings; `joins` with the number of wires at each port, and the settings. `base` is the class that is made of the
+    function.
     """
 
     def mark(target: Any) -> Any:
-        target.__node__ = Mark(role, check, fits, joins)
+        target.__node__ = Mark(role, check, fits, joins, base)
         return target
 
     return mark if target is None else mark(target)
@@ -253,18 +266,18 @@ def kind_name(kind: Any) -> str:
 def read_spec(target: Any, family: str) -> Spec:
     """Read a marked function or class; TypeError, with its name, when its signature says too little."""
     name = f"{family}.{node_name(target.__name__)}"
+    mark: Mark = target.__node__
+    model = mark.base or target
+    own = _parameters(name, target) if mark.base else []
     ports: dict[str, Port] = {}
     settings: dict[str, Setting] = {}
     ambient: dict[str, type] = {}
     ambient_once: dict[str, type] = {}
-    if inspect.isclass(target):
-        if "__init__" in vars(target):
-            _read_parameters(name, target.__init__, True, ports, settings, ambient_once)
-        call = target.__call__
-    else:
-        call = target
-    returned = _read_parameters(name, call, False, ports, settings, ambient)
-    return Spec(name, target, _role(target), ports, settings, _outputs(name, returned), ambient, ambient_once)
+    if inspect.isclass(model) and "__init__" in vars(model):
+        _sort(_joined(_parameters(name, model.__init__), own), True, ports, settings, ambient_once)
+    call = model.__call__ if inspect.isclass(model) else model
+    _sort(_joined(_parameters(name, call), own), False, ports, settings, ambient)
+    return Spec(name, target, _role(target), ports, settings, _outputs(call), ambient, ambient_once)
 
 
 def _role(target: Any) -> Role:
@@ -276,32 +289,44 @@ def _role(target: Any) -> Role:
     return "canvas" if hasattr(target, "trainable") else "memory"
 
 
-def _read_parameters(
-    name: str,
-    function: Callable[..., Any],
+def _parameters(name: str, function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """What a signature takes by name, the types resolved."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    taken = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self" or parameter.kind is parameter.POSITIONAL_ONLY:
+            continue
+        if parameter.name not in hints:
+            raise TypeError(f"node {name}: parameter {parameter.name!r} has no type")
+        taken.append(parameter.replace(annotation=hints[parameter.name]))
+    return taken
+
+
+def _joined(shared: list[inspect.Parameter], own: list[inspect.Parameter]) -> list[inspect.Parameter]:
+    """The parameters of a base, and in the place of its `**own` those of a function; ports first, required first."""
+    named = [one for one in shared if one.kind is not one.VAR_KEYWORD]
+    if len(named) == len(shared):
+        return shared
+    return sorted([*named, *own], key=lambda one: (one.kind, one.default is not one.empty))
+
+
+def _sort(
+    parameters: list[inspect.Parameter],
     once: bool,
     ports: dict[str, Port],
     settings: dict[str, Setting],
     ambient: dict[str, type],
-) -> Any:
-    """Sort one signature's parameters into ports, settings and ambient values; give its return annotation."""
-    hints = typing.get_type_hints(function, include_extras=True)
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.name == "self":
-            continue
-        if parameter.name not in hints:
-            raise TypeError(f"node {name}: parameter {parameter.name!r} has no type")
-        hint = hints[parameter.name]
-        required = parameter.default is parameter.empty
+) -> None:
+    """Sort parameters into ports, settings and ambient values."""
+    for parameter in parameters:
+        name, hint, required = parameter.name, parameter.annotation, parameter.default is parameter.empty
         if hint in AMBIENT:
-            ambient[parameter.name] = hint
+            ambient[name] = hint
         elif parameter.kind is parameter.KEYWORD_ONLY:
-            default = None if required else parameter.default
-            settings[parameter.name] = Setting(parameter.name, hint, default, required, once)
+            settings[name] = Setting(name, hint, None if required else parameter.default, required, once)
         else:
             kind, many = _port_kind(hint)
-            ports[parameter.name] = Port(parameter.name, kind, many, required, once)
-    return hints.get("return", type(None))
+            ports[name] = Port(name, kind, many, required, once)
 
 
 def _port_kind(hint: Any) -> tuple[Any, bool]:
@@ -313,7 +338,8 @@ def _port_kind(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-def _outputs(name: str, returned: Any) -> dict[str, Any]:
+def _outputs(call: Callable[..., Any]) -> dict[str, Any]:
+    returned = typing.get_type_hints(call, include_extras=True).get("return")
     if returned in (None, type(None)):
         return {}
     if inspect.isclass(returned) and issubclass(returned, tuple) and hasattr(returned, "_fields"):

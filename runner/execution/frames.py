@@ -195,5 +195,5 @@ def total(region: Region, graph: Graph) -> int:
     node = graph.nodes[region.shot.camera]
     settings = {name: value for name, value in node.settings.items() if node.spec.settings[name].once}
     devices = {name: torch.device("cpu") for name, kind in node.spec.ambient_once.items() if kind is torch.device}
-    camera: Camera = node.spec.target(**settings, **devices)
+    camera: Camera = node.spec.make(**settings, **devices)
     return region.steps + (camera.turns(region.shot.every) - 1) * (camera.steps + camera.edge_steps)

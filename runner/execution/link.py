@@ -66,7 +66,7 @@ class Link:
     def make(self, values: Sequence[Any]) -> Any:
         """Build the node, if it is a class and not built yet; gives the live object (or the function)."""
         if self.live is None:
-            self.live = self.node.spec.target
+            self.live = self.node.spec.make
             if self.node.spec.is_class:
                 ambient = self._ambient(self.node.spec.ambient_once, Tick(), Share(), "made")
                 self.live = self.guarded(self.live, **_gathered(self._once_ports, values), **self._once, **ambient)

@@ -75,7 +75,7 @@ def our_step(recipe: str, overrides: Sequence[str], device: torch.device, folder
     from t2iflow.runner.execution.loop import Loop
     from t2iflow.runner.folder.folder import RunFolder
 
-    plan = compile_recipe(read(recipe, overrides=overrides), [])
+    plan = compile_recipe(read(recipe, overrides=overrides))
     notes = type("Silence", (), {"say": lambda self, text: None, "warn": lambda self, text: None})()
     run_folder = RunFolder(folder, "", lambda event: None)
     stage = Loop(plan, Surroundings(0, device, run_folder, lambda node: notes), lambda event: None).stage("fit")

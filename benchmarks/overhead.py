@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--steps", type=int, default=30)
     arguments = parser.parse_args()
-    plan = compile_recipe(read(arguments.recipe, overrides=arguments.overrides), [])
+    plan = compile_recipe(read(arguments.recipe, overrides=arguments.overrides))
     region = plan.regions[0]
     clock = Clock()
     where, why = device.choose("cpu")

@@ -33,7 +33,7 @@ def shown(name: str) -> bool:
 def made(name: str, folder: Path) -> tuple[Image.Image, float]:
     """What a recipe makes (a picture, pictures on a sheet, or frames of a film side by side), and how long it took."""
     words = [sys.executable, "-m", "t2iflow.runner", "run", name, "--preset", "lite", "--out", str(folder)]
-    regions = compile_recipe(read(name, presets=["lite"]), []).regions  # none where nothing is steered
+    regions = compile_recipe(read(name, presets=["lite"])).regions  # none where nothing is steered
     shot = regions[-1].shot if regions else None
     if shot:
         every = max(1, (shot.frames - 1) // (STILLS - 1))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from t2iflow.pipelines.graph.wiring import wire
-from t2iflow.pipelines.problems import CODES, Problem, render
+from t2iflow.pipelines.problems import CODES, Problems, render
 from t2iflow.pipelines.show.node_pages import markdown
 from t2iflow.pipelines.text.recipe import read_text
 
@@ -43,7 +43,7 @@ def _errors() -> Iterator[str]:
 
 def _example() -> str:
     """What is reported for a recipe with a mistake."""
-    problems: list[Problem] = []
+    problems = Problems()
     recipe = read_text(WRONG, "mine.yaml", Path(), problems=problems)
     wire(recipe, problems)
     return render(problems, recipe.sources)

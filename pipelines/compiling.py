@@ -5,12 +5,13 @@ from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.plan.checks import check
 from t2iflow.pipelines.plan.clocks import set_clocks
 from t2iflow.pipelines.plan.plan import Plan, make_plan
-from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.problems import Problem, Problems, RecipeError
 from t2iflow.pipelines.text.recipe import Recipe
 
 
-def compile_recipe(recipe: Recipe, problems: list[Problem]) -> Plan:
+def compile_recipe(recipe: Recipe, problems: Problems | None = None) -> Plan:
     """Wire, check and place the recipe; RecipeError with these problems, those of reading it first, and all others."""
+    problems = Problems() if problems is None else problems
     graph = set_clocks(wire(without_unfit(recipe), problems), problems)
     problems.extend(check(graph))
     if problems:

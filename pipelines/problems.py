@@ -80,18 +80,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: what is wrong, where, a note under the caret, and hints, each a line."""
+    """One mistake: what is wrong, where, and hints, each a line."""
 
     code: str
     message: str
     place: Place | None = None
-    label: str = ""
     hints: tuple[str, ...] = ()
 
 
-def problem(code: str, message: str, place: Place | None = None, *hints: str | None, label: str = "") -> Problem:
-    """A problem with those of the hints that there are."""
-    return Problem(code, message, place, label, tuple(hint for hint in hints if hint))
+class Problems(list[Problem]):
+    """All mistakes found so far, handed from pass to pass."""
+
+    def add(self, code: str, message: str, place: Place | None, *hints: str | None) -> None:
+        """One more, with those of the hints that there are."""
+        self.append(Problem(code, message, place, tuple(hint for hint in hints if hint)))
 
 
 class RecipeError(Exception):
@@ -157,7 +159,7 @@ def _block(problem: Problem, sources: Mapping[str, str]) -> Iterator[str]:
         yield f"{' ' * gutter} |"
         yield f"{place.line:>{gutter}} | {line}".rstrip()
         caret = " " * _cells(line[:column]) + "^" * _cells(line[column : column + width] or " ")
-        yield f"{' ' * gutter} | {caret} {_clean(problem.label)}".rstrip()
+        yield f"{' ' * gutter} | {caret}"
     for hint in problem.hints:
         yield f"{' ' * gutter} = {_clean(hint)}"
 

@@ -197,11 +197,11 @@ def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int
 
     try:
         if run is None:
-            plan = compile_recipe(read(recipe.where, presets=recipe.presets, overrides=recipe.overrides), [])
+            plan = compile_recipe(read(recipe.where, presets=recipe.presets, overrides=recipe.overrides))
             sys.addaudithook(count)
             outcome = session.start(plan, parent, "cpu", [], every)
         else:
-            plan = compile_recipe(read(str(run / "recipe.yaml")), [])
+            plan = compile_recipe(read(str(run / "recipe.yaml")))
             sys.addaudithook(count)
             outcome = session.resume(plan, run, "cpu", [], every)
     except NotResumableError as fault:

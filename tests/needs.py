@@ -30,7 +30,7 @@ def small(recipe: str, preset: str | None = None) -> dict[str, str]:
 
 def _named(recipe: str, preset: str | None) -> dict[str, tuple[str, bool]]:
     """All settings that name weights, each with its family and whether the weights come along."""
-    graph = compile_recipe(read(recipe, presets=[preset] if preset else []), []).graph
+    graph = compile_recipe(read(recipe, presets=[preset] if preset else [])).graph
     return {
         f"{node.name}.{setting.name}": (setting.loads, _bundled(node.settings[setting.name]))
         for node in graph.nodes.values()

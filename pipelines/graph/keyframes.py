@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from t2iflow.pipelines.graph.schedule import Ease, Keyframes, Moment, Over
-from t2iflow.pipelines.problems import Problem, problem, shown, suggest
+from t2iflow.pipelines.problems import Problems, shown, suggest
 from t2iflow.pipelines.text.yaml_reader import Located, plain_scalar
 
 WORDS = ("ease", "over")
@@ -48,7 +48,7 @@ def written_out(value: Located) -> Located | None:
     return Located(values, value.place, dict.fromkeys(values, value.place))
 
 
-def read_keyframes(value: Located, problems: list[Problem]) -> Keyframes | None:
+def read_keyframes(value: Located, problems: Problems) -> Keyframes | None:
     """Read keyframes whose values are still located, for their setting to check; None when no keyframe is left.
 
     What is wrong is added to `problems`, each at its own place.
@@ -65,7 +65,7 @@ def read_keyframes(value: Located, problems: list[Problem]) -> Keyframes | None:
 @dataclass
 class _Reading:
     value: Located
-    problems: list[Problem]
+    problems: Problems
 
     def points(self) -> list[tuple[Moment, Located]]:
         """The sound keyframes, in order of time where that can be known before the number of steps is."""
@@ -101,7 +101,7 @@ class _Reading:
             return said.value if said else None
         choices = f"{name} is one of {', '.join(known)}"
         message = f"`{name}` can't be {shown(said.value) if isinstance(said.value, str) else form(said)}"
-        self.problems.append(problem("T2I207", message, said.place, suggest(said.value, known), choices))
+        self.problems.add("T2I207", message, said.place, suggest(said.value, known), choices)
         return None
 
     def check_factors(self, points: list[tuple[Moment, Located]]) -> None:
@@ -110,7 +110,7 @@ class _Reading:
             parts = [part.value for part in item.value] if isinstance(item.value, list) else [item.value]
             if not all(isinstance(part, int | float) and part > 0 for part in parts):
                 message = "`ease: exponential` goes by factors, so it needs numbers above 0"
-                self.problems.append(Problem("T2I207", message, item.place))
+                self.problems.add("T2I207", message, item.place)
 
     def _of_oneform(self, points: list[tuple[Moment, Located]]) -> list[tuple[Moment, Located]]:
         """The points whose values can be blended with the first one's."""
@@ -118,14 +118,14 @@ class _Reading:
         for moment, item in points:
             if form(item) != form(points[0][1]):
                 message = f"keyframes of one setting are alike: first {form(points[0][1])}, here {form(item)}"
-                self.problems.append(Problem("T2I207", message, item.place))
+                self.problems.add("T2I207", message, item.place)
             else:
                 kept.append((moment, item))
         return kept
 
     def _report(self, key: Any, message: str, *hints: str | None) -> None:
         place = self.value.keys.get(key, self.value.place)
-        self.problems.append(problem("T2I207", message, place, *hints))
+        self.problems.add("T2I207", message, place, *hints)
 
 
 def _moment(key: Any) -> Moment | None:

@@ -19,7 +19,7 @@ from t2iflow.nodes.film import sound
 from t2iflow.nodes.film.sound import Follow
 from t2iflow.pipelines.graph.keyframes import form
 from t2iflow.pipelines.graph.schedule import Over, Schedule, blend
-from t2iflow.pipelines.problems import Problem, problem, shown, suggest
+from t2iflow.pipelines.problems import Problems, shown, suggest
 from t2iflow.pipelines.text.yaml_reader import Located
 
 WORDS = ("music", "follow", "low", "high", "smooth", "start")
@@ -80,7 +80,7 @@ def is_music(value: Located) -> bool:
     return isinstance(inner, dict) and "music" in inner and not isinstance(inner["music"].value, int | float)
 
 
-def read_music(value: Located, problems: list[Problem]) -> Music | None:
+def read_music(value: Located, problems: Problems) -> Music | None:
     """Read music whose `low` and `high` are still located, for their setting to check; None where it can't be heard.
 
     What is wrong is added to `problems`, each at its own place.
@@ -91,7 +91,7 @@ def read_music(value: Located, problems: list[Problem]) -> Music | None:
 @dataclass
 class _Reading:
     value: Located
-    problems: list[Problem]
+    problems: Problems
 
     def music(self) -> Music | None:
         """The music, with all that is wrong told."""
@@ -103,7 +103,7 @@ class _Reading:
         low, high = self._said("low", usual.low), self._said("high", usual.high)
         if form(low) != form(high):
             text = f"`low` and `high` are alike: here {form(low)} and {form(high)}"
-            self.problems.append(Problem("T2I207", text, (high if "high" in self.value.value else low).place))
+            self.problems.add("T2I207", text, (high if "high" in self.value.value else low).place)
             return None
         return Music(file, follow, low, high, smooth, start) if file and follow else None
 
@@ -112,8 +112,7 @@ class _Reading:
             if key not in WORDS:
                 place = self.value.keys.get(key, self.value.place)
                 known = f"beside `music` there may be {', '.join(WORDS[1:])}"
-                found = problem("T2I207", f"`{key}` says nothing of music", place, suggest(key, WORDS), known)
-                self.problems.append(found)
+                self.problems.add("T2I207", f"`{key}` says nothing of music", place, suggest(key, WORDS), known)
 
     def _text(self, word: str, usual: str, known: tuple[Any, ...]) -> Any:
         said = self._said(word, usual)
@@ -135,4 +134,4 @@ class _Reading:
 
     def _refuse(self, word: str, said: Located, *hints: str | None) -> None:
         what = shown(said.value) if isinstance(said.value, str | int | float) else form(said)
-        self.problems.append(problem("T2I207", f"`{word}` can't be {what}", said.place, *hints))
+        self.problems.add("T2I207", f"`{word}` can't be {what}", said.place, *hints)

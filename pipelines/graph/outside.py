@@ -17,7 +17,7 @@ from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.weights import finding, places
 from t2iflow.nodes.weights.records import ROLES, called
 from t2iflow.pipelines.graph.graph import COPIED, Graph, Named
-from t2iflow.pipelines.problems import Place, Problem, problem, suggest
+from t2iflow.pipelines.problems import Place, Problem, Problems, suggest
 from t2iflow.pipelines.text.origin import INPUTS, Origin
 from t2iflow.pipelines.text.yaml_reader import LONE
 
@@ -28,9 +28,7 @@ NOTHING = ("none", "off", "no", "false", "nil")
 """How other tools write null."""
 
 
-def found(
-    name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: list[Problem]
-) -> Named | None:
+def found(name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: Problems) -> Named | None:
     """What a setting names, by its whole path, relative paths from the origin's folder on; known names are kept.
 
     None for a file that is not there, is of another kind, or is none that a foreign recipe may read. What a picture's
@@ -39,7 +37,7 @@ def found(
     named = _Finding(name, setting, origin, place, param, problems).found()
     if named and LONE.search(named.name):  # no recipe could hold it
         what = f"the path of `{name}` has bytes that are not UTF-8"
-        problems.append(problem("T2I502", what, place, "rename it, or its folders"))
+        problems.add("T2I502", what, place, "rename it, or its folders")
         return None
     return named
 
@@ -48,9 +46,9 @@ def missing(graph: Graph) -> Iterator[Problem]:
     """What a picture's recipe was made with and is not here, which only a run needs."""
     for named in graph.named:
         if named.missing:
-            beside = f"or put it into a folder `{INPUTS}` beside the picture" if named.kind in COPIED else None
+            beside = [f"or put it into a folder `{INPUTS}` beside the picture"] if named.kind in COPIED else []
             what = f"the {named.kind} `{named.short}`, from which this was made, can't be found"
-            yield problem("T2I502", what, named.place, f"give it, or another: {named.given}", beside)
+            yield Problem("T2I502", what, named.place, (f"give it, or another: {named.given}", *beside))
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class _Finding:
     origin: Origin
     place: Place
     param: str
-    problems: list[Problem]
+    problems: Problems
 
     def found(self) -> Named | None:
         """What the name means."""
@@ -203,7 +201,7 @@ class _Finding:
         self._report("T2I503", message, *hints, f"allow it yourself: `--set {self.param}=PATH`", self.origin.remedy)
 
     def _report(self, code: str, message: str, *hints: str | None) -> None:
-        self.problems.append(problem(code, message, self.place, *hints))
+        self.problems.add(code, message, self.place, *hints)
 
 
 def _nearest(name: str, others: list[str]) -> str | None:

@@ -12,12 +12,12 @@ from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
 from t2iflow.pipelines.graph.keyframes import form, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.graph.music import is_music, read_music
 from t2iflow.pipelines.graph.schedule import Schedule
-from t2iflow.pipelines.problems import Problem, shown
+from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.dollars import Wire, plain
 from t2iflow.pipelines.text.yaml_reader import Located
 
 
-def read_setting(node: str, setting: Setting, value: Located, problems: list[Problem]) -> Any:
+def read_setting(node: str, setting: Setting, value: Located, problems: Problems) -> Any:
     """The checked value of a node's setting, with a `Schedule` where it changes over time; None where it is wrong."""
     return _Reading(node, setting, problems).read(value)
 
@@ -26,7 +26,7 @@ def read_setting(node: str, setting: Setting, value: Located, problems: list[Pro
 class _Reading:
     node: str
     setting: Setting
-    problems: list[Problem]
+    problems: Problems
 
     def read(self, value: Located) -> Any:
         wires = list(wires_in(value))
@@ -82,7 +82,7 @@ class _Reading:
         return f"`{self.setting.name}` of node `{self.node}`"
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
-        self.problems.append(Problem(code, text, value.place, hints=hints))
+        self.problems.add(code, text, value.place, *hints)
 
 
 def is_schedule(value: Located) -> bool:
@@ -90,7 +90,7 @@ def is_schedule(value: Located) -> bool:
     return is_keyframes(value) or is_music(value)
 
 
-def read_schedule(value: Located, problems: list[Problem]) -> Schedule | None:
+def read_schedule(value: Located, problems: Problems) -> Schedule | None:
     """Read keyframes, or music, whose values are still located."""
     return read_music(value, problems) if is_music(value) else read_keyframes(value, problems)
 

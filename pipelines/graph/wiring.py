@@ -17,14 +17,14 @@ from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.graph.music import SONG, Music
 from t2iflow.pipelines.graph.schedule import changes, states
 from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_setting, wires_in
-from t2iflow.pipelines.problems import Place, Problem, shown, suggest
+from t2iflow.pipelines.problems import Place, Problems, shown, suggest
 from t2iflow.pipelines.text.dollars import Wire, plain
 from t2iflow.pipelines.text.recipe import NodeText, Recipe
 from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
 from t2iflow.pipelines.text.yaml_reader import Located
 
 
-def wire(recipe: Recipe, problems: list[Problem]) -> Graph:
+def wire(recipe: Recipe, problems: Problems) -> Graph:
     """Find the specs, check the settings and join the ports; what is wrong is added to `problems`."""
     wiring = _Wiring(recipe, problems)
     nodes = wiring.nodes()
@@ -34,7 +34,7 @@ def wire(recipe: Recipe, problems: list[Problem]) -> Graph:
 @dataclass
 class _Wiring:
     recipe: Recipe
-    problems: list[Problem]
+    problems: Problems
     specs: dict[str, Spec | None] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
     named: list[Named] = field(default_factory=list)
@@ -50,9 +50,6 @@ class _Wiring:
                     nodes[node.name] = node
         return nodes
 
-    def _report(self, code: str, message: str, place: Place | None, *hints: str | None, label: str = "") -> None:
-        self.problems.append(Problem(code, message, place, label, tuple(hint for hint in hints if hint)))
-
     def _spec(self, text: NodeText) -> Spec | None:
         use = text.use
         if not use.value:  # reported with the text
@@ -60,10 +57,12 @@ class _Wiring:
         try:
             return catalog.find(use.value)
         except catalog.BrokenPackageError as fault:
-            self._report("T2I501", f"`{use.value}` belongs to a package that can't be imported: {fault}", use.place)
+            self.problems.add(
+                "T2I501", f"`{use.value}` belongs to a package that can't be imported: {fault}", use.place
+            )
         except catalog.UnknownNodeError:
             known = [spec.name for spec in catalog.every_node()]
-            self._report(
+            self.problems.add(
                 "T2I201",
                 f"unknown node `{use.value}`",
                 use.place,
@@ -93,7 +92,7 @@ class _Wiring:
         """Whether this is a setting of texts over time, on a node that makes embeddings."""
         if spec.kind is not Wanted or key not in spec.settings or not is_schedule(value):
             return False
-        schedule = read_schedule(value, [])
+        schedule = read_schedule(value, Problems())
         return schedule is not None and any(not isinstance(item.value, int | float) for item in schedule.values)
 
     def _node(self, text: NodeText, spec: Spec) -> Iterator[Node]:
@@ -113,7 +112,7 @@ class _Wiring:
             else:
                 names = [*spec.ports, *spec.settings]
                 self.torn.add(text.name)
-                self._report(
+                self.problems.add(
                     "T2I202",
                     f"unknown input `{key}` for node `{text.name}` ({spec.name})",
                     text.keys.get(key, text.place),
@@ -161,7 +160,7 @@ class _Wiring:
             if Path(music.file).is_file():  # a picture's recipe may have come without it
                 music.listen()
         except ValueError as fault:
-            self._report("T2I502", str(fault), place)
+            self.problems.add("T2I502", str(fault), place)
             return None
         return music
 
@@ -177,7 +176,9 @@ class _Wiring:
         except Exception as fault:  # somebody else's check may raise anything
             kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
             what = f"node `{text.name}` ({spec.name}): these settings conflict: {kind}{fault}"
-            self._report("T2I204", what, text.place, *self._elsewhere(text.place, written), blamed(fault, spec.target))
+            self.problems.add(
+                "T2I204", what, text.place, *self._elsewhere(text.place, written), blamed(fault, spec.target)
+            )
 
     def _elsewhere(self, place: Place, written: Mapping[str, Located]) -> Iterator[str]:
         """Where settings were given, as far as that was not in the file of the node."""
@@ -188,7 +189,7 @@ class _Wiring:
                 yield f"`{key}` is set " + (f"by `{at.file}`" if said else f"at {at.file}:{at.line}:{at.column}")
 
     def _missing(self, text: NodeText, spec: Spec, what: str, hint: str | None = None) -> None:
-        self._report("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", text.place, hint, _inputs(spec))
+        self.problems.add("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", text.place, hint, _inputs(spec))
 
     def _candidates(self, port: Port, name: str) -> str | None:
         """What in this recipe could be wired to the port."""
@@ -204,7 +205,9 @@ class _Wiring:
             return 1
         value = text.every.value
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            self._report("T2I204", f"`every` of node `{text.name}` must be a whole number from 1", text.every.place)
+            self.problems.add(
+                "T2I204", f"`every` of node `{text.name}` must be a whole number from 1", text.every.place
+            )
             return 1
         return value
 
@@ -234,14 +237,14 @@ class _Wiring:
             else:
                 self.torn.add(text.name)
         if port.required and not items:
-            self._report("T2I203", f"`{port.name}` of node `{text.name}` needs at least one wire", value.place)
+            self.problems.add("T2I203", f"`{port.name}` of node `{text.name}` needs at least one wire", value.place)
         wires[port.name] = tuple(sources)
 
     def _no_wire(self, text: NodeText, port: Port, item: Located) -> None:
         near = suggest(f"${item.value}", [f"${name}" for name in self.specs]) if isinstance(item.value, str) else None
         file = port.kind in READERS and isinstance(item.value, str) and not near
         kind = f"write `$name` of a node that makes {kind_name(port.kind)}"
-        self._report(
+        self.problems.add(
             "T2I205",
             f"`{port.name}` of node `{text.name}` is a port: it takes a wire, not {shown(plain(item))}",
             item.place,
@@ -263,7 +266,7 @@ class _Wiring:
         name = wire.value.node
         if name not in self.specs:
             known = [*self.specs, *self.recipe.params]
-            self._report("T2I301", f"there is no node or param `{name}`", wire.place, suggest(name, known))
+            self.problems.add("T2I301", f"there is no node or param `{name}`", wire.place, suggest(name, known))
         return name not in self.specs
 
     def _source(self, text: NodeText, port: Port, item: Located) -> Source | None:
@@ -275,11 +278,11 @@ class _Wiring:
         if spec is None:  # its own mistake is reported already
             return None
         if not spec.outputs:
-            self._report("T2I304", f"`{start.node}` ({spec.name}) has no output to wire", item.place)
+            self.problems.add("T2I304", f"`{start.node}` ({spec.name}) has no output to wire", item.place)
             return None
         output = start.port
         if output and output not in spec.outputs:
-            self._report(
+            self.problems.add(
                 "T2I302",
                 f"`{start.node}` ({spec.name}) has no output `{output}`",
                 item.place,
@@ -290,7 +293,7 @@ class _Wiring:
         if not output and len(spec.outputs) > 1:
             fitting = [name for name, kind in spec.outputs.items() if kind is port.kind]
             if len(fitting) != 1:
-                self._report(
+                self.problems.add(
                     "T2I305", f"`{start.node}` ({spec.name}) has several outputs: name one", item.place, _outputs(spec)
                 )
                 return None
@@ -298,7 +301,7 @@ class _Wiring:
         kind = spec.outputs[output]
         if kind is not port.kind:
             written = f"${start.node}" + (f".{output}" if output else "")
-            self._report(
+            self.problems.add(
                 "T2I303",
                 f"`{written}` is {kind_name(kind)}, but `{port.name}` of node `{text.name}` wants"
                 f" {kind_name(port.kind)}",

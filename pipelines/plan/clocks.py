@@ -13,10 +13,10 @@ from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule, schedules
 from t2iflow.pipelines.plan.regions import Scope, scopes
-from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.problems import Problem, Problems
 
 
-def set_clocks(graph: Graph, problems: list[Problem]) -> Graph:
+def set_clocks(graph: Graph, problems: Problems) -> Graph:
     """The graph with `over` filled in wherever a setting changes; what has no such clock is added to `problems`."""
     found = scopes(graph)
     nodes = {name: _set(node, found, graph, problems) for name, node in graph.nodes.items()}
@@ -43,7 +43,7 @@ def _of_texts(node: Node) -> bool:
     return node.implicit and node.spec.name == "clip.blend"
 
 
-def _set(node: Node, found: dict[str, Scope], graph: Graph, problems: list[Problem]) -> Node:
+def _set(node: Node, found: dict[str, Scope], graph: Graph, problems: Problems) -> Node:
     if not node.scheduled:
         return node
     clocks = _clocks(node, found)

@@ -6,7 +6,7 @@ from typing import Any
 
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.schedule import most
-from t2iflow.pipelines.problems import Problem, problem
+from t2iflow.pipelines.problems import Problem
 
 MOST = {"pixels": 2**26, "steps": 10**6}
 """Pixels of all pictures and crops that there are at a time, and steps of the whole run."""
@@ -22,13 +22,13 @@ def immoderate(graph: Graph) -> Iterator[Problem]:
         whole = sum(amounts.values())
         if whole > limit:
             worst = graph.nodes[max(amounts, key=amounts.__getitem__)]
+            origins = graph.recipe.origins.values()
             named = " or ".join(f"`--set {worst.name}.{key}=...`" for key in ASKED[what] if key in worst.settings)
-            yield problem(
+            yield Problem(
                 "T2I503",
                 f"this recipe is foreign, and asks for {whole:,} {what}; it may have {limit:,}",
                 worst.place,
-                f"allow it yourself: {named}",
-                *dict.fromkeys(origin.remedy for origin in graph.recipe.origins.values() if origin.fence),
+                (f"allow it yourself: {named}", *dict.fromkeys(whose.remedy for whose in origins if whose.fence)),
             )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from t2iflow.pipelines.problems import Place, Problem, problem, suggest
+from t2iflow.pipelines.problems import Place, Problems, suggest
 from t2iflow.pipelines.text.yaml_reader import MAX_COST, MAX_DEPTH, Located, extent
 
 NAME = "[A-Za-z_][A-Za-z0-9_-]*"
@@ -49,7 +49,7 @@ def plain(value: Located) -> Any:
 class References:
     """Fills `$` in; what is wrong is added to `problems`. Wires from unknown nodes stay, for the graph to refuse."""
 
-    def __init__(self, params: Mapping[str, Located], nodes: Collection[str], problems: list[Problem]) -> None:
+    def __init__(self, params: Mapping[str, Located], nodes: Collection[str], problems: Problems) -> None:
         self.params = params
         self.nodes = nodes
         self.problems = problems
@@ -97,7 +97,7 @@ class References:
                     self._report(place, f"`{written}` can't be a key", hint)
                     key = written
             if key in values:
-                self.problems.append(Problem("T2I102", f"`{key}` stands twice", place))
+                self.problems.add("T2I102", f"`{key}` stands twice", place)
             values[key], keys[key] = self.fill(item, depth + 1), place
         return Located(values, value.place, keys)
 
@@ -123,7 +123,7 @@ class References:
         if sound and self._spent <= MAX_COST:
             return value
         if sound or depth + deep > MAX_DEPTH:
-            self.problems.append(Problem("T2I104", f"with `{name}` the recipe unfolds into too much", place))
+            self.problems.add("T2I104", f"with `{name}` the recipe unfolds into too much", place)
         return Located(None, place)
 
     def _inserted(self, match: re.Match[str], text: str, place: Place) -> str:
@@ -157,7 +157,7 @@ class References:
         return ""
 
     def _report(self, place: Place, message: str, *hints: str | None) -> None:
-        self.problems.append(problem("T2I111", message, place, *hints))
+        self.problems.add("T2I111", message, place, *hints)
 
 
 def mentions(value: Located) -> Iterator[str]:

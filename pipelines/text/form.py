@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown, suggest
 from t2iflow.pipelines.text.dollars import NAME, plain
 from t2iflow.pipelines.text.yaml_reader import Located, plain_scalar
 
@@ -22,18 +22,18 @@ JOINED = re.compile(rf"({NAME}):(\S.*)")
 WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes")
 
 
-def check_structure(document: Located, problems: list[Problem]) -> Located:
+def check_structure(document: Located, problems: Problems) -> Located:
     """The document with only its well-formed parts; RecipeError if it has none."""
     file = document.place.file
     if not isinstance(document.value, dict):
         what = "the recipe is empty" if document.value is None else "a recipe is a mapping"
-        problems.append(problem("T2I105", what, document.place, "it starts with `t2iflow: 1`"))
+        problems.add("T2I105", what, document.place, "it starts with `t2iflow: 1`")
         raise RecipeError(problems, {})
     version = document.value.get("t2iflow")
     if version is None or version.value != FORMAT or isinstance(version.value, bool | float):
         said = "the recipe does not say its format" if version is None else f"format {shown(plain(version))} is unknown"
         place = Place(file, 1, 1) if version is None else version.place
-        problems.append(problem("T2I106", said, place, f"this program reads `t2iflow: {FORMAT}`"))
+        problems.add("T2I106", said, place, f"this program reads `t2iflow: {FORMAT}`")
     sound = _known(document, WORDS, "a recipe", problems)
     extends = "extends" in sound.value
     if "presets" in sound.value:
@@ -47,7 +47,7 @@ def check_structure(document: Located, problems: list[Problem]) -> Located:
     return _sections(sound, problems, overlay=extends)
 
 
-def _sections(document: Located, problems: list[Problem], overlay: bool) -> Located:
+def _sections(document: Located, problems: Problems, overlay: bool) -> Located:
     values = dict(document.value)
     for section in SECTIONS:
         if section in values:
@@ -60,7 +60,7 @@ def _sections(document: Located, problems: list[Problem], overlay: bool) -> Loca
     return replace(document, value=values)
 
 
-def _node(name: str, value: Located, overlay: bool, problems: list[Problem]) -> Located | None:
+def _node(name: str, value: Located, overlay: bool, problems: Problems) -> Located | None:
     """The node's mapping, or the null of an overlay; a text is reported and then taken for its `use`."""
     if overlay and value.value is None:
         return value
@@ -71,7 +71,7 @@ def _node(name: str, value: Located, overlay: bool, problems: list[Problem]) -> 
     return None
 
 
-def _spaced(node: Located, problems: list[Problem]) -> Located:
+def _spaced(node: Located, problems: Problems) -> Located:
     """The node's mapping; a key such as `size:8`, which YAML takes for a text, is reported and then taken apart."""
     values: dict[Any, Located] = {}
     keys: dict[Any, Place] = {}
@@ -80,13 +80,13 @@ def _spaced(node: Located, problems: list[Problem]) -> Located:
         joined = JOINED.fullmatch(key) if isinstance(key, str) and value.value is None else None
         if joined:
             hint = f"write `{joined[1]}: {joined[2]}`"
-            problems.append(Problem("T2I105", f"a space is missing after `{joined[1]}:`", place, hints=(hint,)))
+            problems.add("T2I105", f"a space is missing after `{joined[1]}:`", place, hint)
             key, value = joined[1], Located(plain_scalar(joined[2]), place)
         values[key], keys[key] = value, place
     return replace(node, value=values, keys=keys)
 
 
-def _known(document: Located, words: Sequence[str] | None, what: str, problems: list[Problem]) -> Located:
+def _known(document: Located, words: Sequence[str] | None, what: str, problems: Problems) -> Located:
     """The mapping without keys that it can't have."""
     kept = {}
     for key, value in document.value.items():
@@ -97,11 +97,11 @@ def _known(document: Located, words: Sequence[str] | None, what: str, problems: 
             if words is None and value.value is None and isinstance(key, int | float):
                 known = "a `,` starts another entry; decimals follow a point, as in `1.02`"
             near = suggest(key, words or ())
-            problems.append(problem("T2I105", f"{what} has no `{key}`", document.keys[key], near, known))
+            problems.add("T2I105", f"{what} has no `{key}`", document.keys[key], near, known)
     return replace(document, value=kept)
 
 
-def _mapping(value: Located, what: str, problems: list[Problem]) -> Located:
+def _mapping(value: Located, what: str, problems: Problems) -> Located:
     """The section; what is written as a list of names is reported and then read without its dashes."""
     named = _unlisted(value)
     example = f"such as `{EXAMPLES[what]}`" + ("" if named is None else ", without `- ` before it")
@@ -127,16 +127,16 @@ def _unlisted(value: Located) -> Located | None:
     return Located(values, value.place, {name: keys[name] for name in values})
 
 
-def _is_mapping(value: Located, what: str, problems: list[Problem], hint: str = "") -> bool:
+def _is_mapping(value: Located, what: str, problems: Problems, hint: str = "") -> bool:
     if not isinstance(value.value, dict):
         message = f"{what} must be a mapping" + ("" if value.value is not None else ", and nothing stands here")
-        problems.append(problem("T2I105", message, value.place, hint))
+        problems.add("T2I105", message, value.place, hint)
     return isinstance(value.value, dict)
 
 
-def _is_name(name: object, names: Located, problems: list[Problem]) -> bool:
+def _is_name(name: object, names: Located, problems: Problems) -> bool:
     sound = isinstance(name, str) and re.fullmatch(NAME, name) is not None
     if not sound:
         message = f"`{name}` can't be a name: letters, digits, `_` and `-`, and no digit first"
-        problems.append(Problem("T2I105", message, names.keys[name]))
+        problems.add("T2I105", message, names.keys[name])
     return sound

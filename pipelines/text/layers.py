@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
-from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown, suggest
 from t2iflow.pipelines.text.clashes import make_room
 from t2iflow.pipelines.text.dollars import NAME, plain, reference
 from t2iflow.pipelines.text.form import SECTIONS, check_structure
@@ -32,7 +32,7 @@ def read_layers(
     file: str,
     origins: dict[str, Origin],
     shipped: Shipped,
-    problems: list[Problem],
+    problems: Problems,
     sources: dict[str, str],
 ) -> list[Located]:
     """The recipe and those that it extends, the first of them first; RecipeError where one can't be read.
@@ -50,14 +50,14 @@ def read_layers(
             return layers
         path, whose = _base(base, origins[file], shipped, problems)
         if paths.whole(path) in seen:
-            problems.append(Problem("T2I108", f"`{base.value}` leads back to itself", base.place))
+            problems.add("T2I108", f"`{base.value}` leads back to itself", base.place)
             raise RecipeError(problems, sources)
         seen.add(paths.whole(path))
         text, file = load(path), str(path)
         origins[file] = whose
 
 
-def _base(base: Located, whose: Origin, shipped: Shipped, problems: list[Problem]) -> tuple[Path, Origin]:
+def _base(base: Located, whose: Origin, shipped: Shipped, problems: Problems) -> tuple[Path, Origin]:
     """The recipe that is extended, and whose it is: what a foreign one extends is foreign too, unless it ships."""
     message = f"there is no recipe {shown(plain(base))} beside this one, nor among those that ship"
     if isinstance(base.value, str):
@@ -69,17 +69,17 @@ def _base(base: Located, whose: Origin, shipped: Shipped, problems: list[Problem
             return path, Origin(path.parent)
         if not whose.admits(beside):  # so that not even whether it is there is known
             what = f"this recipe is foreign, and may not extend {shown(base.value)}"
-            problems.append(problem("T2I503", what, base.place, whose.rule, "it may extend those that ship"))
+            problems.add("T2I503", what, base.place, whose.rule, "it may extend those that ship")
             raise RecipeError(problems, {})
         if why != paths.MISSING:
             message = f"the recipe {shown(base.value)} {why}"
     bare = Path(base.value).stem.lower() if isinstance(base.value, str) else ""
     near = f"did you mean `{bare}`?" if bare != base.value and shipped(bare) else None
-    problems.append(problem("T2I108", message, base.place, near, "`t2iflow recipes` lists those that ship"))
+    problems.add("T2I108", message, base.place, near, "`t2iflow recipes` lists those that ship")
     raise RecipeError(problems, {})
 
 
-def stack(layers: Sequence[Located], presets: Sequence[str], problems: list[Problem]) -> tuple[Located, Located]:
+def stack(layers: Sequence[Located], presets: Sequence[str], problems: Problems) -> tuple[Located, Located]:
     """The recipe of all layers without presets, and with these: each lies over those that it extends and over their
     presets, and under its own."""
     _check_presets(presets, layers, problems)
@@ -87,11 +87,11 @@ def stack(layers: Sequence[Located], presets: Sequence[str], problems: list[Prob
     for layer in layers[1:]:
         over = merge(make_room(whole, layer, plain), layer, problems, plain)
         whole = _with_presets(over, layer, presets, problems)
-        plain = merge(plain, layer, [])
+        plain = merge(plain, layer, Problems())
     return plain, whole
 
 
-def _with_presets(document: Located, layer: Located, presets: Sequence[str], problems: list[Problem]) -> Located:
+def _with_presets(document: Located, layer: Located, presets: Sequence[str], problems: Problems) -> Located:
     offered = section_of(layer, "presets").value
     for name in presets:
         if name in offered:
@@ -99,12 +99,12 @@ def _with_presets(document: Located, layer: Located, presets: Sequence[str], pro
     return document
 
 
-def _check_presets(presets: Sequence[str], layers: Sequence[Located], problems: list[Problem]) -> None:
+def _check_presets(presets: Sequence[str], layers: Sequence[Located], problems: Problems) -> None:
     known = preset_names(layers)
     for name in presets:
         if name not in known:
             offer = f"presets: {', '.join(known)}" if known else "it has none"
-            problems.append(problem("T2I109", f"the recipe has no preset `{name}`", None, suggest(name, known), offer))
+            problems.add("T2I109", f"the recipe has no preset `{name}`", None, suggest(name, known), offer)
 
 
 def preset_names(layers: Sequence[Located]) -> list[str]:
@@ -112,7 +112,7 @@ def preset_names(layers: Sequence[Located]) -> list[str]:
     return list(dict.fromkeys(name for layer in layers for name in section_of(layer, "presets").value))
 
 
-def override(document: Located, overrides: Sequence[str], problems: list[Problem], sources: dict[str, str]) -> Located:
+def override(document: Located, overrides: Sequence[str], problems: Problems, sources: dict[str, str]) -> Located:
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
 
     `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or a
@@ -127,7 +127,7 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
         path = _target(target.strip(), document, at, problems) if equals else None
         if not equals:
             hint = "write `--set param=value` or `--set node.setting=value`"
-            problems.append(problem("T2I110", "an override needs a `=`", at, hint))
+            problems.add("T2I110", "an override needs a `=`", at, hint)
         if path is None:
             continue
         source = " " * begin + written.lstrip()
@@ -147,7 +147,7 @@ def override(document: Located, overrides: Sequence[str], problems: list[Problem
     return document
 
 
-def _target(target: str, document: Located, at: Place, problems: list[Problem]) -> tuple[str, ...] | None:
+def _target(target: str, document: Located, at: Place, problems: Problems) -> tuple[str, ...] | None:
     """Where in the document an override belongs; a problem is noted where there is no such thing."""
     params, nodes = (section_of(document, name).value for name in ("params", "nodes"))
     name, dot, setting = target.partition(".")
@@ -169,7 +169,7 @@ def _target(target: str, document: Located, at: Place, problems: list[Problem]) 
         offer = f"it is a setting: {' or '.join(having)}" if having else None
         message = f"there is no param `{name}`"
         hints = [suggest(name, [*params, "seed", *nodes]), offer, _listed("params", [*params, "seed"])]
-    problems.append(problem("T2I110", message, at, *hints))
+    problems.add("T2I110", message, at, *hints)
     return None
 
 

@@ -8,7 +8,7 @@ replaced as a whole too: the settings of one node mean nothing to another.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from t2iflow.pipelines.problems import Place, Problem, problem, suggest
+from t2iflow.pipelines.problems import Place, Problems, suggest
 from t2iflow.pipelines.text.dollars import plain
 from t2iflow.pipelines.text.yaml_reader import Located
 
@@ -34,7 +34,7 @@ def section_of(document: Located, name: str) -> Located:
     return section if section is not None else Located({}, document.place)
 
 
-def merge(base: Located, over: Located, problems: list[Problem], unset: Located = NOTHING) -> Located:
+def merge(base: Located, over: Located, problems: Problems, unset: Located = NOTHING) -> Located:
     """One recipe on another. `unset` is the base without its presets, for which the overlay was written."""
     values, keys = {**base.value, **over.value}, {**over.keys, **base.keys}
     for section, levels in LEVELS.items():
@@ -44,7 +44,7 @@ def merge(base: Located, over: Located, problems: list[Problem], unset: Located 
     return Located(values, base.place, keys)
 
 
-def _merge_names(base: Located, over: Located, unset: Located, levels: int, problems: list[Problem]) -> Located:
+def _merge_names(base: Located, over: Located, unset: Located, levels: int, problems: Problems) -> Located:
     values, keys = dict(base.value), dict(base.keys)
     for key, value in over.value.items():
         known = unset.value.get(key)
@@ -53,7 +53,7 @@ def _merge_names(base: Located, over: Located, unset: Located, levels: int, prob
             hint = suggest(key, values) if removed is None else None
             if hint:  # what is spelt like nothing here may have been removed before
                 message = f"`null` removes `{key}`, but it is not there"
-                problems.append(problem("T2I110", message, over.keys[key], hint))
+                problems.add("T2I110", message, over.keys[key], hint)
         elif levels > 1 and (below := _meant(value, [values.get(key), known])) is not None:
             values[key] = _merge_names(below, value, known or NOTHING, levels - 1, problems)
             keys.setdefault(key, over.keys[key])

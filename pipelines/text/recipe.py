@@ -7,7 +7,7 @@ from pathlib import Path
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import printable
-from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown, suggest
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown, suggest
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.dollars import References, mentions
 from t2iflow.pipelines.text.layers import Shipped, override, preset_names, read_layers, stack
@@ -86,7 +86,7 @@ def read(
     presets: Sequence[str] = (),
     overrides: Sequence[str] = (),
     shipped: Shipped = shipped_recipe,
-    problems: list[Problem] | None = None,
+    problems: Problems | None = None,
     whose: Origin | None = None,
 ) -> Recipe:
     """Read a recipe file, or a shipped recipe by its name. Whose a file is, its place decides, unless `whose` does.
@@ -94,13 +94,13 @@ def read(
     With a list of `problems`, mistakes that can be read past are added to it; RecipeError, with those in the list too,
     only when no recipe can be made. Without one, RecipeError for any mistake.
     """
-    path, found = paths.given(where), [] if problems is None else problems
+    path, found = paths.given(where), Problems() if problems is None else problems
     if why := paths.no_file(path):
         named = shipped(str(where))
         if named is None and why == paths.MISSING:
             message = f"there is no recipe file {shown(str(where))}, and none of this name ships"
             near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists those that ship"
-            found.append(problem("T2I107", message, None, near, offer))
+            found.add("T2I107", message, None, near, offer)
             raise RecipeError(found, {})
         path = named or path
         whose = Origin(path.parent)
@@ -121,11 +121,11 @@ def read_text(
     presets: Sequence[str] = (),
     overrides: Sequence[str] = (),
     shipped: Shipped = shipped_recipe,
-    problems: list[Problem] | None = None,
+    problems: Problems | None = None,
 ) -> Recipe:
     """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, of one's own, the folder where
     relative paths start. See `read`."""
-    found: list[Problem] = [] if problems is None else problems
+    found = Problems() if problems is None else problems
     sources: dict[str, str] = {}
     origins = {file: Origin(whose) if isinstance(whose, Path) else whose}
     try:
@@ -163,38 +163,38 @@ def read_text(
     return recipe
 
 
-def _check_names(document: Located, own: Collection[str], unused: Collection[str], problems: list[Problem]) -> None:
+def _check_names(document: Located, own: Collection[str], unused: Collection[str], problems: Problems) -> None:
     """No name twice, and no param that only an overlay has and nobody uses; `own` are those of the first layer."""
     params, nodes = section_of(document, "params"), section_of(document, "nodes")
     for key in params.value:
         place = params.keys[key]
         if key in nodes.value:
             hint = f"the node stands on line {nodes.keys[key].line}; one of the two needs another name"
-            problems.append(problem("T2I112", f"`{key}` is a param and a node", place, hint))
+            problems.add("T2I112", f"`{key}` is a param and a node", place, hint)
         if key == "seed":
-            problems.append(problem("T2I112", "`seed` is the recipe's own", place, "write it at the top, as `seed: 1`"))
+            problems.add("T2I112", "`seed` is the recipe's own", place, "write it at the top, as `seed: 1`")
         if key in unused and key not in own:
             message = f"the overlay's param `{key}` is used nowhere"
-            problems.append(problem("T2I110", message, place, suggest(key, own)))
+            problems.add("T2I110", message, place, suggest(key, own))
 
 
-def _nodes(document: Located, references: References, problems: list[Problem]) -> dict[str, NodeText]:
+def _nodes(document: Located, references: References, problems: Problems) -> dict[str, NodeText]:
     nodes = section_of(document, "nodes")
     if not nodes.value and "nodes" not in document.value:
-        problems.append(problem("T2I405", "the recipe has no nodes", document.place, "they stand in `nodes:`"))
+        problems.add("T2I405", "the recipe has no nodes", document.place, "they stand in `nodes:`")
     return {name: _node(name, nodes, references, problems) for name in nodes.value}
 
 
-def _node(name: str, nodes: Located, references: References, problems: list[Problem]) -> NodeText:
+def _node(name: str, nodes: Located, references: References, problems: Problems) -> NodeText:
     text = nodes.value[name]
     filled = {key: references.fill(value) for key, value in text.value.items()}
     use = filled.get("use", Located(None, nodes.keys[name]))
     if "use" not in filled:
         others = (other for other in nodes.value if other != name)
         offer = "`use:` names what it is, such as `use: cutouts.square`"
-        problems.append(problem("T2I203", f"node `{name}` has no `use`", use.place, suggest(name, others), offer))
+        problems.add("T2I203", f"node `{name}` has no `use`", use.place, suggest(name, others), offer)
     elif not isinstance(use.value, str) or not use.value:
-        problems.append(Problem("T2I204", f"`use` of node `{name}` must be a node's name", use.place))
+        problems.add("T2I204", f"`use` of node `{name}` must be a node's name", use.place)
     return NodeText(
         name=name,
         place=nodes.keys[name],
@@ -206,10 +206,10 @@ def _node(name: str, nodes: Located, references: References, problems: list[Prob
     )
 
 
-def _words(document: Located, key: str, problems: list[Problem]) -> str:
+def _words(document: Located, key: str, problems: Problems) -> str:
     value = document.value.get(key)
     if value is None or value.value is None:
         return ""
     if not isinstance(value.value, str):
-        problems.append(problem("T2I105", f"`{key}` must be a text", value.place, "put quotes around it"))
+        problems.add("T2I105", f"`{key}` must be a text", value.place, "put quotes around it")
     return str(value.value)

@@ -2,7 +2,7 @@
 
 import secrets
 
-from t2iflow.pipelines.problems import Problem, problem
+from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.yaml_reader import Located
 
 END = 2**63
@@ -13,14 +13,14 @@ DRAWN = ("random", -1)
 """What stands for a seed that is to be drawn; the number is what other tools write."""
 
 
-def read_seed(value: Located | None, problems: list[Problem]) -> int:
+def read_seed(value: Located | None, problems: Problems) -> int:
     """The seed as written, or drawn; 0 without one."""
     seed = value.value if value is not None else None
     if is_drawn(value):
         return secrets.randbelow(DRAWN_BELOW)
     if value is not None and seed is not None and (not _is_whole(seed) or not 0 <= seed < END):
         message = "`seed` must be a whole number, from 0 to 2^63 - 1"
-        problems.append(problem("T2I204", message, value.place, "`seed: random` draws one"))
+        problems.add("T2I204", message, value.place, "`seed: random` draws one")
         return 0
     return int(seed or 0)
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import yaml
 
 from t2iflow.nodes.core import paths
-from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem, shown
+from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError, shown
 from t2iflow.pipelines.text.yaml_errors import explain
 
 MAX_BYTES = 1_000_000
@@ -49,18 +49,14 @@ class Located:
     keys: Mapping[Any, Place] = field(default_factory=dict)
 
 
-def parse(text: str, file: str, problems: list[Problem] | None = None) -> Located:
+def parse(text: str, file: str, problems: Problems | None = None) -> Located:
     """Read one YAML document.
 
     With a list of `problems`, mistakes that can be read past are added to it; RecipeError only when nothing can be made
     of the text. Without one, RecipeError for any mistake.
     """
-    found: list[Problem] = [] if problems is None else problems
-    try:
-        document = _Reader(text, file, found).document()
-    except _Stop as stop:
-        found.append(stop.problem)
-        raise RecipeError(found, {file: text}) from None
+    found = Problems() if problems is None else problems
+    document = _Reader(text, file, found).document()
     if problems is None and found:
         raise RecipeError(found, {file: text})
     return document
@@ -76,20 +72,20 @@ def load(path: Path) -> str:
     except OSError as fault:
         why = paths.reason(fault)
     if why:
-        raise RecipeError([problem("T2I107", f"`{file}` {why.replace('not a file', 'not a recipe')}", start)], {})
+        raise RecipeError([Problem("T2I107", f"`{file}` {why.replace('not a file', 'not a recipe')}", start)], {})
     return decoded(content, file)
 
 
 def decoded(content: bytes, file: str) -> str:
     """The text of what a file holds, of which no more than MAX_BYTES + 1 were read; RecipeError as of `load`."""
     if len(content) > MAX_BYTES:
-        raise RecipeError([problem("T2I104", f"`{file}` is larger than {MAX_BYTES:,} bytes", Place(file, 1, 1))], {})
+        raise RecipeError([Problem("T2I104", f"`{file}` is larger than {MAX_BYTES:,} bytes", Place(file, 1, 1))], {})
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         place = _place_after(content[: fault.start].decode("utf-8-sig"), file)
         readable = content.decode("utf-8-sig", errors="replace")
-        refusal = problem("T2I101", "the file is not UTF-8 text", place, "save it as UTF-8")
+        refusal = Problem("T2I101", "the file is not UTF-8 text", place, ("save it as UTF-8",))
         raise RecipeError([refusal], {file: readable}) from None
 
 
@@ -100,14 +96,14 @@ def _place_after(before: str, file: str) -> Place:
     return Place(file, len(lines), len(lines[-1]) + 1)
 
 
-def readable(text: str, place: Place, problems: list[Problem]) -> str:
+def readable(text: str, place: Place, problems: Problems) -> str:
     """The text without signs that no text has, however they were written: terminals and files can't hold them."""
     odd = UNPRINTABLE.search(text)
     if odd and LONE.match(odd[0]):
         message = "half a character, or a byte that is not UTF-8, can't stand in a text"
-        problems.append(problem("T2I101", message, place, "write it whole, as \\U0001f98a"))
+        problems.add("T2I101", message, place, "write it whole, as \\U0001f98a")
     elif odd:
-        problems.append(problem("T2I101", f"the character U+{ord(odd[0]):04X} can't stand in a text", place))
+        problems.add("T2I101", f"the character U+{ord(odd[0]):04X} can't stand in a text", place)
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -137,17 +133,10 @@ def plain_scalar(text: str) -> bool | int | float | str | None:
     return float(text.replace(".", "")) if INFINITE.fullmatch(text) else text
 
 
-class _Stop(Exception):
-    """Reading can't go on."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-
-
 class _Reader:
     """Turns events into located values."""
 
-    def __init__(self, text: str, file: str, problems: list[Problem]) -> None:
+    def __init__(self, text: str, file: str, problems: Problems) -> None:
         self.text = text
         self.file = file
         self.problems = problems
@@ -191,7 +180,7 @@ class _Reader:
             return self._aliased(event, place, depth)
         if event.tag is not None:
             tag = TAG.match(self.text, event.start_mark.index)
-            self._report(
+            self.problems.add(
                 "T2I103",
                 "tags are refused: a recipe holds only texts, numbers, lists and mappings",
                 Place(self.file, place.line, place.column, len(tag[0]) if tag else 1),
@@ -235,7 +224,7 @@ class _Reader:
             value = self._value(next(self.events), depth + 1)
             if key in values:
                 first = f"it stands first on line {keys[key].line}"
-                self._report("T2I102", f"`{key}` stands twice", at, first)
+                self.problems.add("T2I102", f"`{key}` stands twice", at, first)
             elif key is not None:
                 values[key], keys[key] = value, at
         return Located(values, self._place(event, inner), keys)
@@ -245,10 +234,12 @@ class _Reader:
         if not isinstance(event, yaml.ScalarEvent):
             template = isinstance(located.value, dict)
             hint = 'for a param write $name, or "${name}" within a text' if template else "put quotes around it"
-            self._report("T2I101", "a key must be a text or a number", located.place, hint)
+            self.problems.add("T2I101", "a key must be a text or a number", located.place, hint)
             return None
         if event.value == "<<" and event.style is None:
-            self._report("T2I103", "merge keys are refused", located.place, "a recipe builds on another by `extends:`")
+            self.problems.add(
+                "T2I103", "merge keys are refused", located.place, "a recipe builds on another by `extends:`"
+            )
             return None
         number = isinstance(located.value, int | float) and not isinstance(located.value, bool)
         return located.value if number and abs(located.value) < float("inf") else event.value
@@ -256,7 +247,7 @@ class _Reader:
     def _aliased(self, event: Any, place: Place, depth: int) -> Located:
         if event.anchor not in self.anchors:
             hint = "put quotes around a text that starts with `*`"
-            self._report("T2I101", f"there is no anchor `&{event.anchor}` before this", place, hint)
+            self.problems.add("T2I101", f"there is no anchor `&{event.anchor}` before this", place, hint)
             return Located(None, place)
         located, cost, deep = self.anchors[event.anchor]
         self._spend(cost, place)
@@ -273,7 +264,7 @@ class _Reader:
         end = event.end_mark.index
         if isinstance(value, str) and event.style is None and SWALLOWED.match(self.text, end):
             rest = self.lines[event.end_mark.line][event.end_mark.column :].strip()
-            self._report(
+            self.problems.add(
                 "T2I113",
                 f"the text ends before {shown(rest)}: what follows ` #` is a comment",
                 place,
@@ -287,8 +278,6 @@ class _Reader:
         last = stop.column if stop.line == start.line else len(self.lines[min(start.line, len(self.lines) - 1)])
         return Place(self.file, start.line + 1, start.column + 1, max(1, last - start.column))
 
-    def _report(self, code: str, message: str, place: Place, *hints: str) -> None:
-        self.problems.append(problem(code, message, place, *hints))
-
     def _stop(self, code: str, message: str, place: Place, *hints: str) -> NoReturn:
-        raise _Stop(problem(code, message, place, *hints))
+        self.problems.add(code, message, place, *hints)
+        raise RecipeError(self.problems, {self.file: self.text})

@@ -35,12 +35,12 @@ class RecipeCommand(TyperCommand):
 
 def _params(recipe: str) -> Iterator[tuple[str, str]]:
     from t2iflow.nodes.core.texts import shortened
-    from t2iflow.pipelines.problems import Problem, RecipeError
+    from t2iflow.pipelines.problems import Problems, RecipeError
     from t2iflow.pipelines.text.dollars import plain
     from t2iflow.pipelines.text.recipe import read
     from t2iflow.pipelines.text.yaml_writer import flow
 
-    problems: list[Problem] = []
+    problems = Problems()
     try:
         made = read(recipe, problems=problems) if recipe else None
     except RecipeError:

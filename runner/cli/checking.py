@@ -55,5 +55,5 @@ def _plain(checked: Checked) -> dict[str, Any]:
 
 def _problem(problem: Problem) -> dict[str, Any]:
     place = asdict(problem.place) if problem.place else dict.fromkeys(("file", "line", "column", "width"))
-    words = {"code": problem.code, "message": problem.message, "label": problem.label, "hints": list(problem.hints)}
+    words = {"code": problem.code, "message": problem.message, "hints": list(problem.hints)}
     return words | place

@@ -12,7 +12,6 @@ import typer
 from t2iflow.runner.cli.arguments import UsageError, sort_out
 
 if TYPE_CHECKING:
-    from t2iflow.pipelines.problems import Problem
     from t2iflow.pipelines.text.recipe import Recipe
 
 
@@ -55,11 +54,11 @@ def nodes(incomplete: str) -> list[str]:
 
 
 def _recipe(ctx: typer.Context) -> "Recipe | None":
-    from t2iflow.pipelines.problems import RecipeError
+    from t2iflow.pipelines.problems import Problems, RecipeError
     from t2iflow.pipelines.text.recipe import read
 
     words = [*(ctx.params.get("words") or ()), *ctx.args]  # click leaves them unread while it completes
-    problems: list[Problem] = []
+    problems = Problems()
     with contextlib.suppress(RecipeError, UsageError):
         recipes, _ = sort_out(words)
         return read(recipes[0], problems=problems) if recipes else None

@@ -10,7 +10,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.pictures.metadata import CARRIERS, read_recipe
 from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.wiring import wire
-from t2iflow.pipelines.problems import Place, Problem, RecipeError, problem
+from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.origin import Origin, of_picture, of_run
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded
@@ -20,7 +20,7 @@ STANDARD_INPUT = "-"
 OFFERED = 3
 """How many recipes in a folder a message names."""
 
-Reader: TypeAlias = Callable[[Sequence[str], Sequence[str], list[Problem]], Recipe]
+Reader: TypeAlias = Callable[[Sequence[str], Sequence[str], Problems], Recipe]
 """Reads the recipe with these presets and overrides, adding its mistakes; RecipeError if none can be made of it."""
 
 
@@ -32,7 +32,9 @@ def opened(where: str, resumed: bool = False) -> Reader:
         text = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file)
         return _reader(text, file, Origin(Path(), fence=paths.whole(".")), "recipe")  # it may come from anybody
     if os.path.isdir(path):  # which answers for impossible names too
-        raise RecipeError([problem("T2I107", f"`{where}` is a folder, not a recipe", None, *_in_folder(path))], {})
+        raise RecipeError(
+            [Problem("T2I107", f"`{where}` is a folder, not a recipe", hints=tuple(_in_folder(path)))], {}
+        )
     if carries(path):
         return _reader(carried_text(path), f"recipe in {path.name}", of_picture(path), path.stem)
     whose = of_run(path) if resumed else None
@@ -44,7 +46,7 @@ def opened(where: str, resumed: bool = False) -> Reader:
 def lacking(text: str, place: Path) -> list[Named]:
     """What a recipe out of a picture reads and does not find from a place; nothing, if it has mistakes of its own."""
     try:
-        named = wire(read_text(text, str(place), of_picture(place), problems=[]), []).named
+        named = wire(read_text(text, str(place), of_picture(place), problems=Problems()), Problems()).named
     except RecipeError:
         return []
     return [one for one in named if one.missing]

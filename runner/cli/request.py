@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem, RecipeError, suggest
+from t2iflow.pipelines.problems import Problems, RecipeError, suggest
 from t2iflow.pipelines.show.draft import overrides as drafted
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.cli.arguments import Option, UsageError
@@ -41,14 +41,14 @@ class Request:
         return made
 
     def _compiled(self, reader: Reader, overrides: Sequence[str]) -> Plan:
-        problems: list[Problem] = []
+        problems = Problems()
         return compile_recipe(reader(self.presets, overrides, problems), problems)
 
     def _from_options(self, reader: Reader) -> list[str]:
         """The options as `--set` has them."""
         if not self.options:
             return []
-        problems: list[Problem] = []
+        problems = Problems()
         recipe = reader(self.presets, (), problems)
         return [self._override(name, value, recipe) for name, value in self.options]
 

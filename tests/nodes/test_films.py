@@ -25,7 +25,7 @@ from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import metadata
 from t2iflow.nodes.pictures.metadata import CARRIERS
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.text.recipe import read_text
 from tests.nodes.conftest import Heard, RunFolder
 
@@ -291,7 +291,7 @@ nodes:
   large: {use: output.video, image: $noise, file: film.gif, fps: 60}
   uneven: {use: output.video, image: $noise}
 """
-    problems: list[Problem] = []
+    problems = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read_text(text, "recipe", Path(), name="recipe", problems=problems), problems)
     assert [problem.code for problem in caught.value.problems] == ["T2I204", "T2I204", "T2I408"]

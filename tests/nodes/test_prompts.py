@@ -9,7 +9,7 @@ import pytest
 from t2iflow.nodes.core.prompts import MOST, Phrase, doubt, read_prompt, reading, single
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.wiring import wire
-from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.text.recipe import read, read_text
 
 
@@ -143,7 +143,7 @@ def test_a_text_for_what_knows_no_weights_has_none() -> None:
 def given(*overrides: str) -> Any:
     """The prompt of a recipe's text node, with these `--set`."""
     recipe = read_text(ASKING, "ask.yaml", Path(), overrides=overrides)
-    problems: list[Problem] = []
+    problems = Problems()
     graph = wire(recipe, problems)
     if problems:
         raise RecipeError(problems, recipe.sources)
@@ -185,7 +185,7 @@ def test_set_takes_prompts_in_all_their_forms(override: str, read: list[str]) ->
 def test_a_text_by_set_is_one_whatever_it_replaces(written: str, stands: str) -> None:
     text = ASKING.replace("a lighthouse", stands)
     recipe = read_text(text, "ask.yaml", Path(), overrides=[f"prompt={written}"])
-    assert wire(recipe, []).nodes["words"].settings["prompt"] == written
+    assert wire(recipe, Problems()).nodes["words"].settings["prompt"] == written
 
 
 @pytest.mark.parametrize(
@@ -214,5 +214,5 @@ def test_a_prompt_that_asks_for_nothing_is_refused_before_anything_runs(override
 def test_a_prompt_that_follows_a_song_that_is_missing_is_refused() -> None:
     recipe = read("hello", overrides=["prompt={music: nowhere.wav, low: a calm sea, high: a storm}"])
     with pytest.raises(RecipeError) as caught:
-        compile_recipe(recipe, [])
+        compile_recipe(recipe)
     assert [problem.code for problem in caught.value.problems] == ["T2I502"]

@@ -446,7 +446,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
     steer: str, folders: dict[str, Path], tmp_path: Path, folder: RunFolder, notes: Heard
 ) -> None:
     text = RECIPE.replace("WEIGHTS", str(folders["vq"])).replace("STEER", steer)
-    plan = compile_recipe(read_text(text, "mine.yaml", tmp_path), [])
+    plan = compile_recipe(read_text(text, "mine.yaml", tmp_path))
     around = Surroundings(3, CPU, folder, lambda node: notes)
     finished: list[Tensor] = []
 

@@ -11,7 +11,7 @@ from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.allowed import describe, example, refusal
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.text.dollars import plain
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.pipelines.text.yaml_reader import parse
@@ -74,7 +74,7 @@ BARE = COPY.replace("size: [24, 24], kind: fractal", "octaves: 3").replace(", ra
 
 def told(recipe: str, *overrides: str) -> str:
     """What a person reads; empty if the recipe is sound."""
-    found: list[Problem] = []
+    found = Problems()
     try:
         compile_recipe(read_text(recipe, "mine.yaml", Path(), overrides=overrides, problems=found), found)
     except RecipeError as fault:
@@ -102,7 +102,7 @@ def test_a_size_is_read_as_people_write_it(size: str) -> None:
     recipe = COPY.replace("canvas.pixels, size: [24, 24]", f"canvas.pixels, size: {size}")
     plain = size.strip('"')
     for found, changes in ((recipe, ()), (COPY, (f"canvas.size={plain}",)), (COPY, (f"canvas.size={size}",))):
-        plan = compile_recipe(read_text(found, "mine.yaml", Path(), overrides=changes), [])
+        plan = compile_recipe(read_text(found, "mine.yaml", Path(), overrides=changes))
         assert plan.graph.nodes["canvas"].settings["size"] == (64, 48 if size in SIZES else 64)
 
 

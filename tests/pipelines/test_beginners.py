@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show import node_pages
 from t2iflow.pipelines.text.recipe import read_text
 
@@ -37,7 +37,7 @@ CANVAS, STILL = "  canvas: {use: canvas.pixels, size: [32, 32]}\n", "  still: {u
     ],
 )
 def test_a_mistake_is_told_where_it_is_and_what_to_write(text: str, line: int, words: str) -> None:
-    found: list[Problem] = []
+    found = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read_text("t2iflow: 1\n" + text, "mine.yaml", Path(), problems=found), found)
     said = [problem for problem in caught.value.problems if words in " ".join((problem.message, *problem.hints))]

@@ -26,7 +26,7 @@ nodes:
 def compiled(folder: Path, camera: str = "frames: 30", fit: str = "steps: 5", extra: str = "") -> Plan:
     path = folder / "film.yaml"
     path.write_text(FILM.replace("CAMERA", camera).replace("FIT", fit) + extra, "utf-8")
-    return compile_recipe(read(path), [])
+    return compile_recipe(read(path))
 
 
 def keys(plan: Plan, node: str, setting: str) -> Keyframes:
@@ -87,5 +87,5 @@ def test_without_a_camera_nothing_goes_by_frames(tmp_path: Path) -> None:
     path.write_text("\n".join(line for line in text.splitlines() if "zoom" not in line), "utf-8")
     path.write_text(path.read_text() + "\n  still: {use: output.image, image: $fit}\n", "utf-8")
     with pytest.raises(RecipeError) as caught:
-        compile_recipe(read(path), [])
+        compile_recipe(read(path))
     assert "no camera films it" in caught.value.problems[0].message

@@ -35,7 +35,7 @@ def test_a_setting_that_is_named_takes_the_value(node: str, setting: str, value:
 def test_a_recipe_that_stands_there_is_right(text: str, presets: list[str], tmp_path: Path) -> None:
     for file in re.findall(r"file: ([\w.]+)", text):
         Image.new("RGB", (32, 32)).save(tmp_path / file)
-    plan = compile_recipe(read_text(text, "mine.yaml", tmp_path, presets=presets), [])
+    plan = compile_recipe(read_text(text, "mine.yaml", tmp_path, presets=presets))
     assert {"photo", "target", "near"}.isdisjoint(plan.idle)
 
 

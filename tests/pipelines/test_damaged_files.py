@@ -14,7 +14,7 @@ import PIL.Image
 
 from t2iflow.nodes.pictures.metadata import ffmpeg
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.text.origin import HERE
 from t2iflow.pipelines.text.recipe import read_text
 
@@ -79,7 +79,7 @@ def refused(kind: str, path: Path) -> str:
     reader = READERS[kind].format(path)
     recipe = f"t2iflow: 1\nnodes:\n  noise: {{use: images.noise, size: [16, 16]}}\n  file: {{use: {reader}}}\n"
     recipe += "  still: {use: output.image, image: $noise}\n"
-    problems: list[Problem] = []
+    problems = Problems()
     try:
         compile_recipe(read_text(recipe, "mine.yaml", HERE), problems)
     except RecipeError as fault:

@@ -8,7 +8,7 @@ import pytest
 from t2iflow.nodes.core.types import exact
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.show.draft import overrides
 from t2iflow.pipelines.text.recipe import Recipe, read, shipped_recipes
 
@@ -30,7 +30,7 @@ def drafted(made: Made) -> Callable[..., Plan]:
     """The plan of a recipe's draft."""
 
     def draft(text: str, **asked: list[str]) -> Plan:
-        problems: list[Problem] = []
+        problems = Problems()
         changed = overrides(compile_recipe(made(text, **asked), problems).graph)
         return compile_recipe(made(text, **{**asked, "overrides": [*changed, *asked.get("overrides", [])]}), problems)
 
@@ -41,8 +41,8 @@ def drafted(made: Made) -> Callable[..., Plan]:
 def test_every_shipped_recipe_has_a_draft_of_every_preset(name: str) -> None:
     for preset in (None, *read(name).presets):
         presets = [preset] if preset else []
-        whole = compile_recipe(read(name, presets=presets), [])
-        made = compile_recipe(read(name, presets=presets, overrides=overrides(whole.graph)), [])
+        whole = compile_recipe(read(name, presets=presets))
+        made = compile_recipe(read(name, presets=presets, overrides=overrides(whole.graph)))
         for region, smaller in zip(whole.regions, made.regions, strict=True):
             if region.shot and smaller.shot:
                 assert smaller.shot.fps == pytest.approx(region.shot.fps)  # what goes by seconds, or by a song
@@ -53,7 +53,7 @@ def test_a_fifth_of_the_frames_are_shown_at_a_fifth_of_the_rate(
     fps: float | str, made: Made, drafted: Callable[..., Plan]
 ) -> None:
     text = FILM.replace("fps: 24", f"fps: {fps}")
-    whole = compile_recipe(made(text), []).graph.nodes["film"].settings["fps"]
+    whole = compile_recipe(made(text)).graph.nodes["film"].settings["fps"]
     plan = drafted(text)
     assert exact(plan.graph.nodes["film"].settings["fps"]) * 5 == exact(whole)
     assert plan.graph.nodes["zoom"].every == 5

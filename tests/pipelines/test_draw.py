@@ -31,7 +31,7 @@ nodes:
 
 @pytest.fixture
 def plan(made: Callable[..., Recipe]) -> Plan:
-    return compile_recipe(made(TWO_STAGES), [])
+    return compile_recipe(made(TWO_STAGES))
 
 
 def test_nodes_stand_in_groups_by_when_they_run(plan: Plan) -> None:
@@ -75,7 +75,7 @@ def test_every_format_shows_every_node_and_what_it_is(form: str, plan: Plan) -> 
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_wires_run_downwards_between_cards_that_do_not_touch(name: str) -> None:
-    plan = compile_recipe(read(name), [])
+    plan = compile_recipe(read(name))
     groups = [group.nodes for group in draw.groups(plan)]
     wires = [(line.start, line.end) for line in draw.lines(plan)]
     layout = arrange(groups, wires, dict.fromkeys(plan.graph.nodes, 120.0), [0.0] * len(wires))
@@ -90,7 +90,7 @@ def test_wires_run_downwards_between_cards_that_do_not_touch(name: str) -> None:
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_no_text_lies_on_another(name: str) -> None:
-    root = ET.fromstring(draw.svg(compile_recipe(read(name), [])))
+    root = ET.fromstring(draw.svg(compile_recipe(read(name))))
     shift = next(float((group.get("transform") or "")[10:].split()[0]) for group in root if group.get("transform"))
     boxes = []
     for text in root.iter("{http://www.w3.org/2000/svg}text"):

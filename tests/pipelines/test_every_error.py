@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import CODES, Problem, RecipeError, render
+from t2iflow.pipelines.problems import CODES, Problems, RecipeError, render
 from t2iflow.pipelines.text.recipe import read
 from tests import golden
 
@@ -101,7 +101,7 @@ def mistakes(text: str, folder: Path) -> str:
     """What a person reads of a recipe's mistakes."""
     path = folder / "wrong.yaml"
     path.write_text(text, encoding="utf-8")
-    problems: list[Problem] = []
+    problems = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read(path, problems=problems), problems)
     text = render(caught.value.problems, caught.value.sources)
@@ -111,7 +111,7 @@ def mistakes(text: str, folder: Path) -> str:
 def test_a_recipe_without_mistakes_has_none(tmp_path: Path) -> None:
     path = tmp_path / "good.yaml"
     path.write_text(GOOD, encoding="utf-8")
-    compile_recipe(read(path), [])
+    compile_recipe(read(path))
 
 
 @pytest.mark.parametrize("code", sorted(WRONG))

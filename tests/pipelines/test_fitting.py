@@ -8,7 +8,7 @@ import pytest
 
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.problems import Problem, Problems, RecipeError
 from t2iflow.pipelines.text.recipe import read_text
 
 HEAD = """t2iflow: 1
@@ -27,7 +27,7 @@ PIXELS = "canvas.pixels, size: [32, 32]"
 
 def faults(more: str = "", canvas: str = PIXELS, model: str = "lite") -> list[Problem]:
     """The mistakes of a recipe."""
-    problems: list[Problem] = []
+    problems = Problems()
     text = HEAD % (model, canvas) + "".join(f"  {line}\n" for line in more.splitlines())
     try:
         compile_recipe(read_text(text, "mine.yaml", Path(), problems=problems), problems)

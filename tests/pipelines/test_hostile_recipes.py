@@ -10,7 +10,7 @@ import pytest
 
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
 
@@ -77,7 +77,7 @@ def test_a_hostile_recipe_ends_in_an_error(name: str, tmp_path: Path, monkeypatc
     content, code = HOSTILE[name]
     Path("evil.yaml").write_bytes(HEAD + content)
     started = time.monotonic()
-    problems: list[Problem] = []
+    problems = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read("evil.yaml", problems=problems), problems)
     text = render(caught.value.problems, caught.value.sources)

@@ -6,7 +6,7 @@ import pytest
 
 from t2iflow.pipelines.graph.keyframes import is_keyframes, read_keyframes
 from t2iflow.pipelines.graph.schedule import Keyframes
-from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.problems import Problem, Problems
 from t2iflow.pipelines.text.yaml_reader import Located, parse
 
 
@@ -16,7 +16,7 @@ def plain(value: Located) -> Any:
 
 def keyframes(text: str, kind: type = float) -> Keyframes:
     """Keyframes as a setting of this kind has them."""
-    problems: list[Problem] = []
+    problems = Problems()
     frames = read_keyframes(parse(text, "f"), problems)
     assert frames is not None
     assert not problems
@@ -25,7 +25,7 @@ def keyframes(text: str, kind: type = float) -> Keyframes:
 
 
 def problems_of(text: str) -> list[Problem]:
-    problems: list[Problem] = []
+    problems = Problems()
     read_keyframes(parse(text, "f"), problems)
     assert {problem.code for problem in problems} <= {"T2I207"}
     return problems

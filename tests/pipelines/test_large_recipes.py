@@ -6,7 +6,7 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.show import draw
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read_text
@@ -36,7 +36,7 @@ def _optimizers(count: int) -> str:
 
 
 def _plan(text: str) -> Plan:
-    return compile_recipe(read_text(text, "large.yaml", Path()), [])
+    return compile_recipe(read_text(text, "large.yaml", Path()))
 
 
 @pytest.mark.parametrize("text", [_chain(1100), _words(1100), _optimizers(100)], ids=["chain", "words", "optimizers"])
@@ -59,7 +59,7 @@ def test_a_large_recipe_is_planned_and_drawn(text: str) -> None:
     ids=["comments", "tags", "names", "wires"],
 )
 def test_thousands_of_mistakes_are_told_at_once(text: str) -> None:
-    problems: list[Problem] = []
+    problems = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read_text(HEAD + text, "large.yaml", Path(), problems=problems), problems)
     assert len(caught.value.problems) > 1000

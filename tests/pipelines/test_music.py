@@ -15,7 +15,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.music import Music, is_music, read_music
 from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read, read_text
 from t2iflow.pipelines.text.yaml_reader import parse
@@ -201,7 +201,7 @@ def test_music_is_told_from_keyframes_and_weighted_prompts(text: str, answer: bo
     ],
 )
 def test_each_mistake_is_told_at_its_own_place(text: str, column: int, words: str, hint: str) -> None:
-    problems: list[Problem] = []
+    problems = Problems()
     read_music(parse(text, "f"), problems)
     (problem,) = problems
     assert (problem.code, problem.message) == ("T2I207", words)
@@ -211,7 +211,7 @@ def test_each_mistake_is_told_at_its_own_place(text: str, column: int, words: st
 
 
 def test_several_mistakes_are_told_at_once() -> None:
-    problems: list[Problem] = []
+    problems = Problems()
     read_music(parse("{music: s.wav, follow: base, smooth: x, start: -1, ease: in, low: a, high: 2}", "f"), problems)
     assert len(problems) == 5
 
@@ -246,7 +246,7 @@ def compiled(songs: Path, tmp_path: Path) -> Compiled:
             assert old in text
             text = text.replace(old, new)
         (tmp_path / "film.yaml").write_text(text, encoding="utf-8")
-        problems: list[Problem] = []
+        problems = Problems()
         return compile_recipe(read(tmp_path / "film.yaml", problems=problems), problems)
 
     return compile
@@ -307,7 +307,7 @@ def test_songs_are_copied_with_a_run_and_found_again(compiled: Compiled, tmp_pat
     (shared / "inputs").mkdir(parents=True)
     for source, copy in graph.files.items():
         Path(source).rename(shared / copy)
-    again = compile_recipe(read_text(recipe, "again.yaml", shared), []).graph
+    again = compile_recipe(read_text(recipe, "again.yaml", shared)).graph
     assert {Path(source).parent for source in again.files} == {(shared / "inputs").resolve()}
     for name, setting in (("zoom", "scale"), ("words", "position")):
         before, after = graph.nodes[name].settings[setting], again.nodes[name].settings[setting]

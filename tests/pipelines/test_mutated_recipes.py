@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.show import draw
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read_text, shipped_recipes
@@ -29,7 +29,7 @@ SOUND = [*(path.read_text("utf-8") for path in shipped_recipes().values()), *[CO
 
 def compiled(text: str, changes: list[str]) -> str | None:
     """The resolved recipe; None where it was refused, as it should be."""
-    found: list[Problem] = []
+    found = Problems()
     try:
         plan = compile_recipe(read_text(text, "mine.yaml", FOLDER, overrides=changes, problems=found), found)
     except RecipeError as fault:

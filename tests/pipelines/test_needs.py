@@ -18,7 +18,7 @@ def test_what_is_read_from_the_text_is_what_the_plan_needs(name: str) -> None:
     for preset in (None, *read(name).presets):
         recipe = read(name, presets=[preset] if preset else [])
         wanted = set()
-        for node in compile_recipe(recipe, []).graph.nodes.values():
+        for node in compile_recipe(recipe).graph.nodes.values():
             named = [node.settings[setting.name] for setting in node.spec.settings.values() if setting.loads]
             wanted |= {one for one in named if one in KNOWN and not KNOWN[one].bundled}
             if node.spec.name == "clip.model" and node.settings["name"] != "lite":

@@ -9,7 +9,7 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.recipe import read
 
@@ -61,7 +61,7 @@ def compiled(home: Path) -> Compiled:
         path = home.parent / at / "theirs.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(RECIPE.format(**{**USUAL, **changed}), encoding="utf-8")
-        problems: list[Problem] = []
+        problems = Problems()
         return compile_recipe(read(path, overrides=overrides, problems=problems), problems)
 
     return compile
@@ -125,7 +125,7 @@ def test_a_foreign_song_is_refused_too(home: Path, tmp_path: Path) -> None:
         "  film: {use: output.video, image: $zoom, sound: ../secret.wav}\n"
     )
     (home / "Downloads" / "theirs.yaml").write_text(text, encoding="utf-8")
-    problems: list[Problem] = []
+    problems = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read(home / "Downloads" / "theirs.yaml", problems=problems), problems)
     assert [problem.code for problem in caught.value.problems] == ["T2I503"] * 2
@@ -208,7 +208,7 @@ def test_what_a_foreign_recipe_extends_is_foreign_too(home: Path) -> None:
         "t2iflow: 1\nextends: Downloads/base.yaml\nparams: {photo: secret.png}\n", encoding="utf-8"
     )
     for path in (downloads / "theirs.yaml", home / "mine.yaml"):
-        problems: list[Problem] = []
+        problems = Problems()
         with pytest.raises(RecipeError) as caught:
             compile_recipe(read(path, problems=problems), problems)
         assert [problem.code for problem in caught.value.problems] == ["T2I503"]

@@ -24,7 +24,7 @@ STRIP, ROW = "{{use: output.strip, image: $canvas, file: {}}}", "{{use: output.v
 
 def mistakes(one: str, other: str, size: str = "[32, 32]") -> list[Problem]:
     try:
-        compile_recipe(read_text(RECIPE.format(one=one, other=other, size=size), "mine.yaml", HERE), [])
+        compile_recipe(read_text(RECIPE.format(one=one, other=other, size=size), "mine.yaml", HERE))
     except RecipeError as fault:
         return list(fault.problems)
     return []

@@ -10,7 +10,7 @@ import pytest
 from t2iflow.nodes.film import formats
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read, read_text
 
@@ -56,7 +56,7 @@ def compiled(files: Path) -> Compiled:
 
     def compile(film: str = "film.gif", story: str = STORY.format("story.txt")) -> Plan:
         (files / "mine.yaml").write_text(RECIPE.format(input=FILM.format(film), story=story), encoding="utf-8")
-        problems: list[Problem] = []
+        problems = Problems()
         return compile_recipe(read(files / "mine.yaml", problems=problems), problems)
 
     return compile
@@ -91,7 +91,7 @@ def test_the_resolved_recipe_names_the_copies(compiled: Compiled, files: Path) -
     (files / "inputs").mkdir()
     for source, copy in graph.files.items():
         (files / copy).write_bytes(Path(source).read_bytes())
-    again = compile_recipe(read_text(recipe, "again.yaml", files), [])
+    again = compile_recipe(read_text(recipe, "again.yaml", files))
     assert list(again.graph.files.values()) == ["inputs/film.gif", "inputs/story.txt"]
 
 
@@ -99,7 +99,7 @@ def test_weights_are_not_copied(files: Path) -> None:
     (files / "weights.pt").write_bytes(b"PK")
     text = RECIPE.format(input=FILM.format("film.gif"), story=STORY.format("story.txt"))
     (files / "mine.yaml").write_text(text.replace("clip.model", "clip.model, name: ViT-B/32, weights: weights.pt"))
-    plan = compile_recipe(read(files / "mine.yaml"), [])
+    plan = compile_recipe(read(files / "mine.yaml"))
     assert plan.graph.nodes["clip"].settings["weights"] == str(files.resolve() / "weights.pt")
     assert str(files.resolve() / "weights.pt") not in plan.graph.files
 
@@ -179,7 +179,7 @@ def test_of_settings_that_do_not_go_together_those_from_elsewhere_are_told(tmp_p
     mine = tmp_path / "mine.yaml"
     mine.write_text("t2iflow: 1\nextends: vqgan-clip\nparams:\n  model: lite\n  size: [100, 96]\n", encoding="utf-8")
     with pytest.raises(RecipeError) as told:
-        compile_recipe(read(mine, overrides=["weights=small-vqgan"]), [])
+        compile_recipe(read(mine, overrides=["weights=small-vqgan"]))
     (problem,) = told.value.problems
     assert "paints 8 x 8 pixels, which don't fill 100 x 96; take 96 x 96" in problem.message
     assert problem.hints == ("`weights` is set by `--set weights=small-vqgan`", f"`size` is set at {mine}:5:9")

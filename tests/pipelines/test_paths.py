@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.runner.cli.opening import opened
 from tests.runner.conftest import COPY
 
@@ -56,7 +56,7 @@ ODD: dict[str, tuple[Callable[[Path], str], str]] = {
 
 def complaints(recipe: str, *overrides: str) -> str:
     """All that is wrong with a recipe, as far as a person names it."""
-    found: list[Problem] = []
+    found = Problems()
     try:
         compile_recipe(opened(recipe)([], overrides, found), found)
     except RecipeError as fault:

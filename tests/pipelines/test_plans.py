@@ -12,7 +12,7 @@ from tests import golden
 def test_the_plan_of_each_shipped_recipe(name: str) -> None:
     for preset in (None, *read(name).presets):
         recipe = read(name, presets=[preset] if preset else [])
-        golden.check(f"plans/{name}{'-' + preset if preset else ''}.txt", str(compile_recipe(recipe, [])) + "\n")
+        golden.check(f"plans/{name}{'-' + preset if preset else ''}.txt", str(compile_recipe(recipe)) + "\n")
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -32,7 +32,7 @@ def plan_of(nodes: str, folder: object = None) -> Plan:
     from pathlib import Path
 
     recipe = read_text("t2iflow: 1\ntitle: Test\nnodes:\n" + nodes, "test.yaml", Path())
-    return compile_recipe(recipe, [])
+    return compile_recipe(recipe)
 
 
 PHOTO = "  photo: {use: images.noise, size: [8, 8]}\n"

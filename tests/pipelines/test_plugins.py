@@ -35,7 +35,7 @@ def not_a_node(*, command: str) -> Image:
 
 def test_an_installed_package_offers_its_marked_functions(plugin: Callable[[str], None]) -> None:
     plugin(NODES)
-    plan = compile_recipe(read_text(RECIPE, "guest.yaml", Path()), [])
+    plan = compile_recipe(read_text(RECIPE, "guest.yaml", Path()))
     assert plan.items == ("photo", "still")
     assert "mine.grey" in {spec.name for spec in catalog.every_node()}
 
@@ -44,13 +44,13 @@ def test_an_installed_package_offers_its_marked_functions(plugin: Callable[[str]
 def test_nothing_else_of_a_package_can_be_named(name: str, plugin: Callable[[str], None]) -> None:
     plugin(NODES)
     with pytest.raises(RecipeError, match="T2I201"):
-        compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()), [])
+        compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()))
 
 
 def test_a_broken_package_is_reported_and_harms_no_other_recipe(plugin: Callable[[str], None]) -> None:
     plugin("import a_module_that_is_not_there")
     with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(RECIPE, "guest.yaml", Path()), [])
+        compile_recipe(read_text(RECIPE, "guest.yaml", Path()))
     assert "T2I501" in render(caught.value.problems, caught.value.sources)
     assert "a_module_that_is_not_there" in catalog.broken()["mine"]
     compile_recipe(

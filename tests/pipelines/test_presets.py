@@ -6,7 +6,7 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem
+from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.dollars import plain
 from t2iflow.pipelines.text.recipe import Recipe, read, shipped_recipes
 
@@ -44,7 +44,7 @@ def plan(made: Made) -> Callable[..., Plan]:
     """The plan of a recipe that extends the one above, under presets."""
 
     def make(child: str, *presets: str, **asked: object) -> Plan:
-        problems: list[Problem] = []
+        problems = Problems()
         recipe = made(f"extends: base.yaml\n{child}", files={"base.yaml": BASE}, presets=presets, **asked)
         return compile_recipe(recipe, problems)
 

@@ -29,10 +29,6 @@ error T2I202 unknown input `cutn`
     assert render([fault], SOURCES) == expected
 
 
-def test_a_label_stands_behind_the_caret() -> None:
-    assert render([problem(label="not here")], SOURCES).endswith("^^^^ not here")
-
-
 def test_a_mistake_in_an_override_is_shown_on_the_command_line() -> None:
     fault = Problem("T2I204", "`rate` can't be 'x'", Place("--set fit.rate=x", 1, 16))
     expected = """\
@@ -71,7 +67,7 @@ def test_the_caret_stands_under_wide_letters() -> None:
 
 @pytest.mark.parametrize("evil", ["\x1b[2J", "\x07", "\u202e", "\u009b31m"])
 def test_nothing_of_a_recipe_steers_the_terminal(evil: str) -> None:
-    fault = Problem("T2I201", f"unknown {evil}", Place("f", 1, 1), f"{evil}", (f"{evil}",))
+    fault = Problem("T2I201", f"unknown {evil}", Place("f", 1, 1), (f"{evil}",))
     assert evil[0] not in render([fault], {"f": f"a{evil}b"})
 
 

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problem, Problems, RecipeError, render
 from t2iflow.pipelines.text.dollars import Wire
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text, shipped_recipes
 from t2iflow.pipelines.text.yaml_reader import Located
@@ -46,7 +46,7 @@ def value_of(recipe: Recipe, node: str, key: str) -> Any:
     return plain(recipe.nodes[node].values[key])
 
 
-def codes(problems: list[Problem]) -> list[str]:
+def codes(problems: Problems) -> list[str]:
     return [problem.code for problem in problems]
 
 
@@ -193,7 +193,7 @@ def test_what_is_no_mapping_is_no_recipe(text: str) -> None:
 
 
 def test_all_mistakes_are_told_at_once_and_a_recipe_is_made_of_the_rest(tmp_path: Path) -> None:
-    problems: list[Problem] = []
+    problems = Problems()
     text = "titel: x\nnodes:\n  a: {use: x.y, use: x.z}\n  b: !b {use: x.y, p: '${q}'}\n  c: x.y\n  d: {}\n"
     recipe = read_text(text, "f", tmp_path, problems=problems)
     assert sorted(codes(problems)) == ["T2I102", "T2I103", "T2I105", "T2I105", "T2I106", "T2I203"]
@@ -447,7 +447,7 @@ def test_a_relative_path_starts_where_it_is_written(tmp_path: Path, monkeypatch:
     own = "t2iflow: 1\nextends: ../base/base.yaml\nnodes:\n" + node.format("own")
     (tmp_path / "own" / "own.yaml").write_text(own, encoding="utf-8")
     monkeypatch.chdir(tmp_path / "here")
-    nodes = compile_recipe(read(tmp_path / "own" / "own.yaml", overrides=["given=here.png"]), []).graph.nodes
+    nodes = compile_recipe(read(tmp_path / "own" / "own.yaml", overrides=["given=here.png"])).graph.nodes
     found = {name: nodes[name].settings["file"] for name in ("base", "own", "asked")}
     wanted = {"base": "base/base.png", "own": "own/own.png", "asked": "here/here.png"}
     assert found == {name: str(tmp_path / place) for name, place in wanted.items()}

@@ -84,7 +84,7 @@ def test_the_recipe_of_the_guide_and_its_preset_compile() -> None:
     text = _block("yaml", "t2iflow: 1") + _block("yaml", "presets:")
     for presets in ([], ["quick"]):
         recipe = read_text(text, "guide.yaml", Path(), presets=presets)
-        compile_recipe(recipe, [])
+        compile_recipe(recipe)
     assert recipe.params["side"].value == 128
 
 
@@ -104,4 +104,4 @@ def test_a_file_that_is_read_can_not_be_keyframed(made: Callable[..., Recipe]) -
         "nodes:\n  photo: {use: images.load, file: {0: a.png, 9: b.png}}\n  still: {use: output.image, image: $photo}"
     )
     with pytest.raises(RecipeError, match="T2I206"):
-        compile_recipe(recipe, [])
+        compile_recipe(recipe)

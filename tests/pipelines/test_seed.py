@@ -32,7 +32,7 @@ def test_an_override_draws_one_too_and_another_takes_the_place_of_a_drawn_one(ma
 
 def test_a_drawn_seed_is_written_into_the_resolved_recipe() -> None:
     recipe = read("hello", overrides=["seed=random"])
-    assert f"\nseed: {recipe.seed}\n" in resolved(compile_recipe(recipe, []).graph)
+    assert f"\nseed: {recipe.seed}\n" in resolved(compile_recipe(recipe).graph)
 
 
 @pytest.mark.parametrize("written", ["-2", "1.5", "yes", "true", "-1.0", "[1]", "9223372036854775808", "chance"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from t2iflow.pipelines.problems import Place, Problem, RecipeError
+from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.yaml_reader import Located, parse
 
 
@@ -114,7 +114,7 @@ def test_all_tags_and_merge_keys_are_told() -> None:
 
 
 def test_what_can_be_read_past_leaves_a_value() -> None:
-    problems: list[Problem] = []
+    problems = Problems()
     assert plain(parse("a: 1\na: 2\nb: !x 3", "f", problems)) == {"a": 1, "b": 3}
     assert [problem.code for problem in problems] == ["T2I102", "T2I103"]
 
@@ -168,6 +168,6 @@ def test_syntax_is_explained_where_it_breaks(text: str, line: int, column: int, 
 
 
 def test_half_a_character_is_refused_at_its_place() -> None:
-    problems: list[Problem] = []
+    problems = Problems()
     parse('title: "x\\ud800"\n', "f", problems)
     assert [(one.code, one.place and one.place.column) for one in problems] == [("T2I101", 8)]

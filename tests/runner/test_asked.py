@@ -25,7 +25,7 @@ nodes:
 
 
 def of(words: str, folder: Path, text: str = FILM) -> list[Asked]:
-    return asked(compile_recipe(read_text(text.replace("WORDS", words), "mine.yaml", folder), []))
+    return asked(compile_recipe(read_text(text.replace("WORDS", words), "mine.yaml", folder)))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_scenes_are_shown_with_the_frame_that_each_begins_at(tmp_path: Path) -> 
 
 def test_each_shipped_recipe_says_what_it_asks_for() -> None:
     for name in ("hello", "morph", "story", "two-prompts-two-regions", "dalle-mini", "big-sleep"):
-        found = asked(compile_recipe(read(name), []))
+        found = asked(compile_recipe(read(name)))
         assert found, name
         assert len(found) == len(set(found)), name

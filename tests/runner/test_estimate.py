@@ -22,7 +22,7 @@ FILM = COPY.replace("image: $canvas, every: 2}", "image: $zoom, fps: 12}") + (
 
 
 def plan_of(text: str) -> Plan:
-    return compile_recipe(read_text(text, "mine.yaml", Path()), [])
+    return compile_recipe(read_text(text, "mine.yaml", Path()))
 
 
 def played(plan: Plan, frames: int = 0, how: str = "finished") -> None:

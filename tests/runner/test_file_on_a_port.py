@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read
 from tests.runner.conftest import Command
@@ -44,7 +44,7 @@ def test_a_picture_of_files_on_ports_is_made_and_made_again(files: Path, command
 
 
 def test_a_file_on_a_port_is_a_node_of_its_own(files: Path) -> None:
-    plan = compile_recipe(read(files / "mine.yaml"), [])
+    plan = compile_recipe(read(files / "mine.yaml"))
     readers = {name: node.spec.name for name, node in plan.graph.nodes.items() if "." in name}
     load = "images.load"
     assert readers == {"canvas.init": load, "like.reference": load, "mixed.over": load, "mixed.mask": "images.mask"}
@@ -71,7 +71,7 @@ def test_what_is_no_file_is_told_what_to_write(
     files: Path, change: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(files)
-    found: list[Problem] = []
+    found = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read("mine.yaml", overrides=[change], problems=found), found)
     assert words in render(caught.value.problems, caught.value.sources)

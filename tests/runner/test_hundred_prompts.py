@@ -43,7 +43,7 @@ def test_each_says_how_it_was_read() -> None:
     network = Lite(device, "float32")
     wrong = {}
     for prompt, said, _ in HUNDRED:
-        plan = compile_recipe(read("hello", overrides=[f"prompt={prompt}"]), [])
+        plan = compile_recipe(read("hello", overrides=[f"prompt={prompt}"]))
         heard = Heard()
         clip.text(network, heard, **plan.graph.nodes["words"].settings)
         missing = [one for one in said if not any(one in note for note in heard.said + heard.warned)]

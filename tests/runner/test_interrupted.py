@@ -60,7 +60,7 @@ nodes:
 
 
 def planned(recipe: str, *overrides: str, home: Path = Path()) -> Plan:
-    return compile_recipe(read_text(recipe, "mine.yaml", home, overrides=overrides), [])
+    return compile_recipe(read_text(recipe, "mine.yaml", home, overrides=overrides))
 
 
 class Stop:
@@ -87,7 +87,7 @@ def start(plan: Plan, parent: Path, step: int | None = None, number: int = signa
 def resume(path: Path) -> tuple[Outcome, str]:
     """Resume in another process's place: the recipe is read from the run folder; gives the notes too."""
     listener = Stop()
-    outcome = session.resume(compile_recipe(read(str(path / "recipe.yaml")), []), path, "cpu", [listener])
+    outcome = session.resume(compile_recipe(read(str(path / "recipe.yaml"))), path, "cpu", [listener])
     return outcome, listener.notes
 
 
@@ -553,7 +553,7 @@ def limit(event):
         resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
     if isinstance(event, Noted):
         notes.append(event.text)
-plan = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path()), [])
+plan = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path()))
 for room in (1_000_000, 900_000_000):
     notes.clear()
     outcome = session.start(plan, Path("runs"), "cpu", [limit])

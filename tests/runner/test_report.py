@@ -48,7 +48,7 @@ def report(tmp_path: Path) -> Callable[..., Report]:
     """A report of a run that a test plays, event by event; it begins with Started and Fitting."""
 
     def begin(steps: int, first: int = 0, resumed: bool = False, text: str = COPY) -> Report:
-        plan = compile_recipe(read_text(text, "mine.yaml", tmp_path), [])
+        plan = compile_recipe(read_text(text, "mine.yaml", tmp_path))
         made = Report(plan, text, tmp_path)
         made(Started("mine", tmp_path, "cpu", "asked for", steps, resumed))
         made(Fitting("fit", first, steps))

@@ -31,7 +31,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, look: Callable[[Event], None], text: str = COPY) -> session.Outcome:
     """A run that somebody looks at after each event: what they see is what the event before left."""
-    plan = compile_recipe(read_text(text, "mine.yaml", folder), [])
+    plan = compile_recipe(read_text(text, "mine.yaml", folder))
     return session.start(plan, folder / "runs", "cpu", [look])
 
 
@@ -90,7 +90,7 @@ def test_the_picture_stays_when_a_run_is_interrupted_and_goes_when_it_is_resumed
     assert 'alt="as it was when the run stopped"' in page
     with PIL.Image.open(outcome.folder / "now.png") as picture:
         assert picture.size == (24, 24)
-    plan = compile_recipe(read_text((outcome.folder / "recipe.yaml").read_text("utf-8"), "r", outcome.folder), [])
+    plan = compile_recipe(read_text((outcome.folder / "recipe.yaml").read_text("utf-8"), "r", outcome.folder))
     assert session.resume(plan, outcome.folder, "cpu", []).code == 0
     page = (outcome.folder / "report.html").read_text("utf-8")
     assert not (outcome.folder / "now.png").exists()
@@ -142,7 +142,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     ("shape", "size"), [((3, 3, 8, 6), (12, 16)), ((1, 3, 1500, 3000), (1024, 512)), ((1, 3, 1, 1), (1, 1))]
 )
 def test_any_picture_is_shown_as_it_is(shape: tuple[int, ...], size: tuple[int, int], tmp_path: Path) -> None:
-    report = Report(compile_recipe(read_text(COPY, "mine.yaml", tmp_path), []), COPY, tmp_path)
+    report = Report(compile_recipe(read_text(COPY, "mine.yaml", tmp_path)), COPY, tmp_path)
     report(Started("mine", tmp_path, "cpu", "asked for", 2))
     report(Fitting("fit", 0, 2))
     report(Stepped("fit", 0, 2, torch.tensor(0.5), torch.zeros(shape)))

@@ -24,7 +24,7 @@ DECIDED = {"big-sleep": 128, "big-sleep-simple": 128, "dalle-mini": 96, "dalle-p
 
 def smaller(name: str, preset: str | None) -> list[str]:
     """Arguments that make a recipe quick."""
-    graph = compile_recipe(read(name, presets=[preset] if preset else []), []).graph
+    graph = compile_recipe(read(name, presets=[preset] if preset else [])).graph
     changes = {}
     for node in graph.nodes.values():
         if node.spec.role == "optimizer":

@@ -56,7 +56,7 @@ CODES: Mapping[str, str] = {
     "T2I411": "no weights of this family have this name",
     "T2I412": "a camera films nothing that it could",
     # Packages and files
-    "T2I501": "a package that offers nodes can't be imported",
+    "T2I501": "a package that offers nodes can't be used",
     "T2I502": "a file is missing",
     "T2I503": "a recipe from elsewhere names files, weights or sizes that only one of your own may",
 }

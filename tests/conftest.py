@@ -14,24 +14,23 @@ from tests.weights import make
 
 
 @pytest.fixture
-def plugin(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], None]]:
-    """Install a package that offers the family `mine`, for one test: give the source of its module."""
+def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., None]]:
+    """Install packages for one test: give the source of a module, and the family that it offers (`mine`)."""
 
     tmp_path = tmp_path_factory.mktemp("plugin")
+    points: dict[str, EntryPoint] = {}
 
-    def install(source: str) -> None:
-        (tmp_path / "mine_module.py").write_text(source, encoding="utf-8")
+    def install(source: str, family: str = "mine", module: str = "mine_module") -> None:
+        (tmp_path / f"{module}.py").write_text(source, encoding="utf-8")
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.delitem(sys.modules, "mine_module", raising=False)
-        point = EntryPoint("mine", "mine_module", catalog.GROUP)
-        monkeypatch.setattr(catalog, "entry_points", lambda group: [point])
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        points[module] = EntryPoint(family, module, catalog.GROUP)
+        monkeypatch.setattr(catalog, "entry_points", lambda group: list(points.values()))
         forget()
 
     def forget() -> None:
-        catalog.families.cache_clear()
-        catalog._family.cache_clear()
+        for cached in (catalog.families, catalog.clashing, catalog._family):
+            cached.cache_clear()
 
     yield install
     monkeypatch.undo()

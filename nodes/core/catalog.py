@@ -23,15 +23,21 @@ class UnknownNodeError(LookupError):
 
 
 class BrokenPackageError(ImportError):
-    """A package that offers nodes can't be imported."""
+    """A package that offers nodes can't be imported, or offers them under a name that another has too."""
 
 
 @cache
 def families() -> dict[str, EntryPoint | None]:
-    """The names that may stand before the dot; None for our own, the entry point for others'. Ours win a clash."""
+    """The names that may stand before the dot; None for our own, the entry point for others'."""
     own = {module.name: None for module in pkgutil.iter_modules(package.__path__) if not module.ispkg}
-    others = {point.name: point for point in entry_points(group=GROUP) if point.name not in own}
+    others = {family: points[0] for family, points in _offered().items() if len(points) == 1 and family not in own}
     return {**own, **others}
+
+
+@cache
+def clashing() -> dict[str, list[EntryPoint]]:
+    """What packages offer under names that are also those of others, so that none of it can be used."""
+    return {name: points for name, points in _offered().items() if families().get(name) is None}
 
 
 def find(name: str) -> Spec:
@@ -41,6 +47,9 @@ def find(name: str) -> Spec:
         for spec in _family(family):
             if spec.name == name:
                 return spec
+    for point in clashing().get(family, ()):
+        if any(spec.name == name for spec in _loaded(point)):
+            raise BrokenPackageError(_clash(family))
     raise UnknownNodeError(name)
 
 
@@ -54,8 +63,8 @@ def every_node() -> Iterator[Spec]:
 
 
 def broken() -> dict[str, str]:
-    """Families that can't be imported, with the reason."""
-    faults = {}
+    """Families of packages whose nodes can't be used, with the reason."""
+    faults = {family: _clash(family) for family in clashing()}
     for family in families():
         try:
             _family(family)
@@ -64,16 +73,39 @@ def broken() -> dict[str, str]:
     return faults
 
 
+def _offered() -> dict[str, list[EntryPoint]]:
+    """What installed packages offer, by family; what is listed twice is one."""
+    offered: dict[str, list[EntryPoint]] = {}
+    for point in {(point.name, point.value): point for point in entry_points(group=GROUP)}.values():
+        offered.setdefault(point.name, []).append(point)
+    return offered
+
+
+def _clash(family: str) -> str:
+    packages = ", ".join(map(_package, clashing()[family]))
+    if family in families():
+        return f"{packages}: t2iflow itself has nodes under this name"
+    return f"{packages}: more than one package has nodes under this name"
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
 @cache
 def _family(family: str) -> tuple[Spec, ...]:
     point = families()[family]
     if point is None:
         return tuple(_nodes(importlib.import_module(f"{package.__name__}.{family}"), family))
+    return _loaded(point)
+
+
+def _loaded(point: EntryPoint) -> tuple[Spec, ...]:
     try:
-        return tuple(_nodes(point.load(), family))
+        return tuple(_nodes(point.load(), point.name))
     except Exception as fault:  # whatever a stranger's module does when it is imported
         where = f", at {place}" if (place := blamed(fault)) else ""
-        raise BrokenPackageError(f"{point.dist.name if point.dist else point.value}: {fault!r}{where}") from fault
+        raise BrokenPackageError(f"{_package(point)}: {fault!r}{where}") from fault
 
 
 def _nodes(module: ModuleType, family: str) -> Iterator[Spec]:

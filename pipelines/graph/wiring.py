@@ -57,9 +57,7 @@ class _Wiring:
         try:
             return catalog.find(use.value)
         except catalog.BrokenPackageError as fault:
-            self.problems.add(
-                "T2I501", f"`{use.value}` belongs to a package that can't be imported: {fault}", use.place
-            )
+            self.problems.add("T2I501", f"`{use.value}` belongs to a package that can't be used: {fault}", use.place)
         except catalog.UnknownNodeError:
             known = [spec.name for spec in catalog.every_node()]
             self.problems.add(

@@ -18,7 +18,7 @@ WIDTH = 100
 
 
 def listing() -> str:
-    """All nodes, by family, with what each does; and packages whose nodes can't be imported."""
+    """All nodes, by family, with what each does; and packages whose nodes can't be used."""
     parts = [_family(family, specs) for family, specs in _families().items()]
     parts += [f"{family}: broken: {fault}\n" for family, fault in catalog.broken().items()]
     kinds = [(kind_name(kind), said_of(kind)) for kind in every_kind(catalog.every_node())]
@@ -33,13 +33,14 @@ def about(name: str) -> str:
         return _kind(kinds[name])
     if name in families:
         return _family(name, families[name])
-    for spec in catalog.every_node():
-        if spec.name == name:
-            return _told(spec)
-    broken = catalog.broken().get(name.partition(".")[0])
-    if broken:
-        raise LookupError(f"`{name}` belongs to a package that can't be imported: {broken}")
-    near = suggest(name, [*(spec.name for spec in catalog.every_node()), *families, *kinds])
+    if name in (broken := catalog.broken()):
+        raise LookupError(f"`{name}` belongs to a package that can't be used: {broken[name]}")
+    try:
+        return _told(catalog.find(name))
+    except catalog.BrokenPackageError as fault:
+        raise LookupError(f"`{name}` belongs to a package that can't be used: {fault}") from fault
+    except catalog.UnknownNodeError:
+        near = suggest(name, [*(spec.name for spec in catalog.every_node()), *families, *kinds])
     raise LookupError(f"there is no node, family or kind `{name}`; {near or '`t2iflow nodes` lists all of them'}")
 
 

@@ -74,7 +74,9 @@ def examine() -> Iterator[Finding]:
     yield _runs()
     yield _generators()
     for family, fault in catalog.broken().items():
-        yield Finding(False, f"the nodes `{family}.*` can't be imported: {fault}", "update or uninstall that package")
+        yield Finding(
+            False, f"nodes `{family}.*` of a package can't be used: {fault}", "update or uninstall that package"
+        )
     yield from _packages()
 
 

@@ -91,7 +91,7 @@ ELSEWHERE = {
     "T2I107": "test_recipe.py: a file that is not there",
     "T2I109": "test_recipe.py: a preset that is not there",
     "T2I110": "test_recipe.py: an override of nothing",
-    "T2I501": "test_plugins.py: a package that can't be imported",
+    "T2I501": "test_plugins.py: a package that can't be used",
     "T2I503": "test_origin.py: a foreign recipe that reads what is not beside it",
 }
 """Codes that need more than a recipe's text, and where they are tested."""

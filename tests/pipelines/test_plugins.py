@@ -61,3 +61,22 @@ def test_a_broken_package_is_reported_and_harms_no_other_recipe(plugin: Callable
 def test_a_parameter_without_a_type_is_the_programmers_mistake(plugin: Callable[[str], None]) -> None:
     plugin(NODES.replace("level: Fraction = 0.5", "level=0.5"))
     assert "parameter 'level' has no type" in catalog.broken()["mine"]
+
+
+def test_a_package_whose_family_we_have_ourselves_is_reported(plugin: Callable[..., None]) -> None:
+    plugin(NODES, family="images")
+    assert "mine_module: t2iflow itself has nodes under this name" in catalog.broken()["images"]
+    with pytest.raises(RecipeError, match="mine_module") as caught:
+        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.grey"), "guest.yaml", Path()), [])
+    assert [problem.code for problem in caught.value.problems] == ["T2I501"]
+    with pytest.raises(RecipeError, match="T2I201"):
+        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.gray"), "guest.yaml", Path()), [])
+
+
+def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(plugin: Callable[..., None]) -> None:
+    plugin(NODES)
+    plugin(NODES.replace("grey", "gray"), module="other_module")
+    assert "mine_module, other_module" in catalog.broken()["mine"]
+    for name in ("mine.grey", "mine.gray"):
+        with pytest.raises(RecipeError, match="T2I501"):
+            compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()), [])

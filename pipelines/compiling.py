@@ -5,6 +5,7 @@ from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.plan.checks import check
 from t2iflow.pipelines.plan.clocks import set_clocks
 from t2iflow.pipelines.plan.plan import Plan, make_plan
+from t2iflow.pipelines.plan.regions import find_regions
 from t2iflow.pipelines.problems import Problem, Problems, RecipeError
 from t2iflow.pipelines.text.recipe import Recipe
 
@@ -12,11 +13,13 @@ from t2iflow.pipelines.text.recipe import Recipe
 def compile_recipe(recipe: Recipe, problems: Problems | None = None) -> Plan:
     """Wire, check and place the recipe; RecipeError with these problems, those of reading it first, and all others."""
     problems = Problems() if problems is None else problems
-    graph = set_clocks(wire(without_unfit(recipe), problems), problems)
-    problems.extend(check(graph))
+    graph = wire(without_unfit(recipe), problems)
+    regions = find_regions(graph)
+    graph = set_clocks(graph, regions, problems)
+    problems.extend(check(graph, regions))
     if problems:
         raise RecipeError(sorted(problems, key=_reading_order), recipe.sources)
-    return make_plan(graph)
+    return make_plan(graph, regions)
 
 
 def _reading_order(problem: Problem) -> tuple[bool, str, int, int]:

@@ -12,26 +12,25 @@ from typing import Any
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule, schedules
-from t2iflow.pipelines.plan.regions import Scope, scopes
+from t2iflow.pipelines.plan.regions import Region, Regions
 from t2iflow.pipelines.problems import Problem, Problems
 
 
-def set_clocks(graph: Graph, problems: Problems) -> Graph:
+def set_clocks(graph: Graph, regions: Regions, problems: Problems) -> Graph:
     """The graph with `over` filled in wherever a setting changes; what has no such clock is added to `problems`."""
-    found = scopes(graph)
-    nodes = {name: _set(node, found, graph, problems) for name, node in graph.nodes.items()}
+    nodes = {name: _set(node, regions, problems) for name, node in graph.nodes.items()}
     return replace(graph, nodes=nodes)
 
 
-def _clocks(node: Node, found: dict[str, Scope]) -> dict[Over, Scope | None]:
+def _clocks(node: Node, regions: Regions) -> dict[Over, Region | None]:
     """The clocks that a node could go by, the usual one first."""
-    filming = next((scope for scope in found.values() if node.name in scope.filming), None)
-    stepping = next((scope for scope in found.values() if node.name in scope.stepping), None)
+    filming = next((one for one in regions if one.shot and node.name in one.shot.members), None)
+    stepping = next((one for one in regions if node.name in one.stepping), None)
     lent = node.spec.role == "camera"  # one whose motion is not used goes nowhere, which is reported elsewhere
-    clocks: list[tuple[Over, Scope | None]] = []
+    clocks: list[tuple[Over, Region | None]] = []
     if stepping is not None:
         clocks.append(("step", stepping))
-        if stepping.camera is not None:
+        if stepping.shot is not None:
             clocks.insert(0 if _of_texts(node) else 1, ("frame", stepping))
     elif filming is not None or lent:
         clocks.append(("frame", filming))
@@ -43,17 +42,17 @@ def _of_texts(node: Node) -> bool:
     return node.implicit and node.spec.name == "clip.blend"
 
 
-def _set(node: Node, found: dict[str, Scope], graph: Graph, problems: Problems) -> Node:
+def _set(node: Node, regions: Regions, problems: Problems) -> Node:
     if not node.scheduled:
         return node
-    clocks = _clocks(node, found)
-    problems.extend(_wrong(node, clocks, graph))
+    clocks = _clocks(node, regions)
+    problems.extend(_wrong(node, clocks))
     usual: Over = next(iter(clocks), "step")
     settings = {name: _over(value, usual) for name, value in node.settings.items()}
     return replace(node, settings=settings)
 
 
-def _wrong(node: Node, clocks: dict[Over, Scope | None], graph: Graph) -> Iterator[Problem]:
+def _wrong(node: Node, clocks: dict[Over, Region | None]) -> Iterator[Problem]:
     if not clocks:
         yield Problem(
             "T2I206",
@@ -67,12 +66,10 @@ def _wrong(node: Node, clocks: dict[Over, Scope | None], graph: Graph) -> Iterat
         return
     for name, value in node.settings.items():
         for schedule in schedules(value):
-            yield from _without_clock(f"`{name}` of node `{node.name}`", schedule, clocks, node, graph)
+            yield from _without_clock(f"`{name}` of node `{node.name}`", schedule, clocks, node)
 
 
-def _without_clock(
-    what: str, schedule: Schedule, clocks: dict[Over, Scope | None], node: Node, graph: Graph
-) -> Iterator[Problem]:
+def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | None], node: Node) -> Iterator[Problem]:
     usual = next(iter(clocks))
     over = schedule.over or usual
     music = isinstance(schedule, Music)
@@ -82,11 +79,11 @@ def _without_clock(
         hint = "wire a camera, such as `camera.zoom`, to the optimiser" if music else f"it can change over {usual}s"
         yield Problem("T2I207", f"{what} can't {can_not}: {why}", node.place, hints=(hint,))
     elif schedule.in_seconds:
-        scope = clocks[over]
+        region = clocks[over]
         if over == "step":
             hints = ("add `over: frame`, or write steps",)
             yield Problem("T2I207", f"{what} changes over steps, which have no seconds", node.place, hints=hints)
-        elif scope is not None and scope.fps(graph) is None:
+        elif region is not None and region.shot is not None and not region.shot.fps:
             needs = f"the music of {what} needs" if music else f"the seconds of {what} need"
             hint = "wire one `output.video` to the camera, or give all the same `fps`"
             yield Problem("T2I207", f"{needs} a film with one number of frames each", node.place, hints=(hint,))

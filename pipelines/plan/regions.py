@@ -5,8 +5,10 @@ changes by itself, and the loss, are computed at each step. A camera on the opti
 frame by frame; what it is aimed by, and the outputs that show what it gives on, are computed once a frame.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import networkx as nx
 
@@ -17,42 +19,86 @@ STOPS = ("optimizer", "camera")
 """Roles whose pictures are finished: nothing is computed anew through them."""
 
 
-Looking = tuple[str, frozenset[str]]
-"""An output that looks on, and what is computed only for it."""
+@dataclass(frozen=True)
+class Watch:
+    """An output that looks on at steps or frames, with the nodes computed only for it."""
+
+    sink: str
+    before: tuple[str, ...]
+    every: int
 
 
 @dataclass(frozen=True)
-class Scope:
-    """The names of the nodes that one optimiser repeats, by what they are in a step or a frame."""
+class Shot:
+    """A camera that repeats a region: `aim` is computed before each move, `show` looks on at each frame it gives on.
 
-    optimizer: Node
-    canvases: frozenset[str]
-    paint: frozenset[str]
-    judge: frozenset[str]
-    watching: tuple[Looking, ...]
-    camera: Node | None = None
-    aim: frozenset[str] = frozenset()
-    shown: tuple[Looking, ...] = ()
+    `fps` is 0 where no output says it, or two say otherwise.
+    """
 
-    @property
-    def stepping(self) -> frozenset[str]:
-        """What is computed at each step."""
-        return self.paint | self.judge | {self.optimizer.name} | _all(self.watching)
+    camera: str
+    frames: int
+    steps: int
+    every: int
+    fps: float
+    aim: tuple[str, ...]
+    show: tuple[Watch, ...]
 
     @property
-    def filming(self) -> frozenset[str]:
-        """What is computed once a frame."""
-        return self.aim | _all(self.shown) | ({self.camera.name} if self.camera else frozenset())
+    def made(self) -> int:
+        """How many of the frames are made: one in `every`."""
+        return math.ceil(self.frames / self.every)
 
-    def fps(self, graph: Graph) -> float | None:
-        """Frames a second of the film that the camera makes; None where no output says, or two say otherwise."""
-        rates = {fps for sink, _ in self.shown if isinstance(fps := graph.nodes[sink].settings.get("fps"), int | float)}
-        return rates.pop() if len(rates) == 1 else None
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Every node that is computed once a frame."""
+        return tuple(dict.fromkeys([*self.aim, self.camera, *_watching(self.show)]))
+
+    def __str__(self) -> str:
+        each = "" if self.every == 1 else f", made every {self.every}"
+        return f"{self.frames} frames of {self.camera}{each}, {self.steps} steps each after the first"
 
 
-def optimizers(graph: Graph) -> list[Node]:
-    """The optimiser nodes, in the order of the recipe."""
-    return [node for node in graph.nodes.values() if node.spec.role == "optimizer"]
+@dataclass(frozen=True)
+class Region:
+    """The names of the nodes that one optimiser repeats, each part in the order in which they are ready.
+
+    It splits at the picture: `paint` makes it, `judge` turns it into a loss, `watch` looks on. `first` is needed before
+    the region's nodes can be made.
+    """
+
+    optimizer: str
+    steps: int
+    accumulate: int
+    canvases: tuple[str, ...]
+    paint: tuple[str, ...]
+    judge: tuple[str, ...]
+    watch: tuple[Watch, ...]
+    first: tuple[str, ...] = ()
+    shot: Shot | None = None
+
+    @cached_property
+    def stepping(self) -> tuple[str, ...]:
+        """Every node that is computed at each step."""
+        return tuple(dict.fromkeys([*self.paint, *self.judge, *_watching(self.watch), self.optimizer]))
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """Every node of the region."""
+        return tuple(dict.fromkeys([*self.stepping, *(self.shot.members if self.shot else ())]))
+
+
+Regions = tuple[Region, ...]
+"""Those of a whole recipe, in its order."""
+
+
+def _watching(watches: Iterable[Watch]) -> list[str]:
+    return [name for watch in watches for name in (*watch.before, watch.sink)]
+
+
+def find_regions(graph: Graph) -> Regions:
+    """The region of each optimiser, in the order of the recipe; settings that were refused count as 0."""
+    finding = _Finding(graph)
+    return tuple(finding.region(node) for node in graph.nodes.values() if node.spec.role == "optimizer")
 
 
 def cameras(graph: Graph) -> list[Node]:
@@ -60,7 +106,7 @@ def cameras(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes.values() if node.spec.role == "camera" and node.wires.get("image")]
 
 
-def filmed(graph: Graph, camera: Node) -> str:
+def filmed(camera: Node) -> str:
     """The node whose picture a camera films."""
     return camera.wires["image"][0].node
 
@@ -69,65 +115,6 @@ def upstream(graph: Graph, name: str, *ports: str) -> set[str]:
     """Nodes whose values reach these ports by being computed, not by a port that is read once, nor as the finished
     picture of an optimiser or a camera: where a gradient can come from."""
     return {found for found in _reaching(graph, name, ports) if graph.nodes[found].spec.role not in STOPS}
-
-
-def moved(graph: Graph, movers: set[str]) -> set[str]:
-    """The movers and all that is computed from them."""
-    return movers.union(*(nx.descendants(graph.flow, name) for name in movers))
-
-
-def scopes(graph: Graph) -> dict[str, Scope]:
-    """The scope of each optimiser, in the order of the recipe."""
-    camera = {filmed(graph, one): one for one in cameras(graph)}
-    sinks = {name: upstream(graph, name, *node.spec.ports) for name, node in graph.nodes.items() if _is_sink(node)}
-    return {fit.name: _scope(graph, fit, camera.get(fit.name), sinks) for fit in optimizers(graph)}
-
-
-def _scope(graph: Graph, fit: Node, camera: Node | None, sinks: Mapping[str, set[str]]) -> Scope:
-    """What one optimiser repeats; `sinks` are those of the whole graph, with what lies upstream of each."""
-    loss, picture = upstream(graph, fit.name, "loss"), upstream(graph, fit.name, "image")
-    canvases = {name for name in loss | picture if graph.nodes[name].spec.role == "canvas"}
-    moving = moved(graph, canvases | _changing(graph, loss | picture))
-    paint = frozenset(picture & moving)
-    judge = frozenset(loss & moving) - paint
-    after = nx.descendants(graph.net, fit.name)
-    watching = tuple(
-        _looking(graph, sink, paint | judge)
-        for sink, ahead in sinks.items()
-        if sink not in after and ahead & (paint | judge)
-    )
-    scope = Scope(fit, frozenset(canvases), paint, judge, watching)
-    if camera is None:
-        return scope
-    ahead = upstream(graph, camera.name, *camera.spec.ports)
-    aim = frozenset(ahead & moved(graph, _changing(graph, ahead) | {fit.name})) - paint
-    known = scope.stepping | aim | {camera.name}
-    shown = tuple(
-        _looking(graph, sink, known)
-        for sink in sinks
-        if camera.name in _reaching(graph, sink, graph.nodes[sink].spec.ports)
-    )
-    return replace(scope, camera=camera, aim=aim, shown=shown)
-
-
-def _is_sink(node: Node) -> bool:
-    return node.spec.role == "sink"
-
-
-def _looking(graph: Graph, sink: str, known: frozenset[str]) -> Looking:
-    """An output with what must be computed for it, beside what is computed anyway."""
-    ahead = upstream(graph, sink, *graph.nodes[sink].spec.ports)
-    return sink, frozenset(ahead & moved(graph, _changing(graph, ahead) | known)) - known
-
-
-def _all(looking: Iterable[Looking]) -> frozenset[str]:
-    return frozenset().union(*({sink} | before for sink, before in looking))
-
-
-def _changing(graph: Graph, names: set[str]) -> set[str]:
-    """Those that give something else at each step or frame by themselves: by the clock, or by the share they make."""
-    nodes = [graph.nodes[name] for name in names]
-    return {node.name for node in nodes if node.scheduled or {Tick, Share} & set(node.spec.ambient.values())}
 
 
 def _reaching(graph: Graph, name: str, ports: Iterable[str]) -> set[str]:
@@ -142,3 +129,98 @@ def _reaching(graph: Graph, name: str, ports: Iterable[str]) -> set[str]:
             if graph.nodes[one].spec.role not in STOPS:
                 ahead += [a for a, _, wire in graph.net.in_edges(one, data=True) if not wire["once"]]
     return found
+
+
+class _Finding:
+    """Finds what each optimiser repeats, and puts it into order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._ready = _ready(graph)
+        self._camera = {filmed(camera): camera for camera in cameras(graph)}
+        sinks = (node for node in graph.nodes.values() if node.spec.role == "sink")
+        self._sinks = {sink.name: _reaching(graph, sink.name, sink.spec.ports) for sink in sinks}
+
+    def region(self, fit: Node) -> Region:
+        """What one optimiser repeats."""
+        loss, picture = upstream(self._graph, fit.name, "loss"), upstream(self._graph, fit.name, "image")
+        canvases = {name for name in loss | picture if self._graph.nodes[name].spec.role == "canvas"}
+        moving = self._moved(canvases | self._changing(loss | picture))
+        paint, judge = picture & moving, (loss - picture) & moving
+        after = nx.descendants(self._graph.net, fit.name)
+        watching = [sink for sink, ahead in self._sinks.items() if sink not in after and ahead & (paint | judge)]
+        watch = self._watches(watching, paint | judge)
+        stepping = {*paint, *judge, *_watching(watch), fit.name}
+        camera = self._camera.get(fit.name)
+        shot = self._shot(camera, paint, stepping) if camera else None
+        return Region(
+            optimizer=fit.name,
+            steps=fit.settings.get("steps") or 0,
+            accumulate=fit.settings.get("accumulate") or 1,
+            canvases=self._ordered(canvases),
+            paint=self._ordered(paint),
+            judge=self._ordered(judge),
+            watch=watch,
+            first=self._first(stepping.union(shot.members if shot else ()), canvases),
+            shot=shot,
+        )
+
+    def _shot(self, camera: Node, paint: set[str], stepping: set[str]) -> Shot:
+        ahead = upstream(self._graph, camera.name, *camera.spec.ports)
+        aim = (ahead & self._moved(self._changing(ahead) | {filmed(camera)})) - paint
+        showing = [sink for sink, before in self._sinks.items() if camera.name in before]
+        return Shot(
+            camera=camera.name,
+            frames=camera.settings.get("frames") or 0,
+            steps=camera.settings.get("steps") or 0,
+            every=camera.every,
+            fps=self._rate(showing) * camera.every,
+            aim=self._ordered(aim),
+            show=self._watches(showing, {*stepping, *aim, camera.name}),
+        )
+
+    def _rate(self, sinks: Iterable[str]) -> float:
+        """Frames a second of the film that is shown; 0 where no output says, or two say otherwise."""
+        said = (self._graph.nodes[sink].settings.get("fps") for sink in sinks)
+        rates = {fps for fps in said if isinstance(fps, int | float)}
+        return rates.pop() if len(rates) == 1 else 0.0
+
+    def _first(self, members: set[str], canvases: set[str]) -> tuple[str, ...]:
+        """What changes by itself, and which a canvas starts from nevertheless: a film's first picture."""
+        net = self._graph.net
+        starts = {a for a, _, wire in net.in_edges(members, data=True) if wire["once"] and a in members}
+        ahead = starts.union(*(nx.ancestors(self._graph.flow, name) for name in starts))
+        return self._ordered((ahead & members) - canvases)
+
+    def _watches(self, sinks: Iterable[str], known: set[str]) -> tuple[Watch, ...]:
+        """Outputs with what must be computed for each, beside what is computed anyway."""
+        return tuple(
+            Watch(sink, self._before(sink, known), self._graph.nodes[sink].every) for sink in self._ordered(sinks)
+        )
+
+    def _before(self, sink: str, known: set[str]) -> tuple[str, ...]:
+        ahead = upstream(self._graph, sink, *self._graph.nodes[sink].spec.ports)
+        return self._ordered((ahead & self._moved(self._changing(ahead) | known)) - known)
+
+    def _changing(self, names: set[str]) -> set[str]:
+        """Those that give something else at each step or frame by themselves: by the clock or by their share."""
+        nodes = [self._graph.nodes[name] for name in names]
+        return {node.name for node in nodes if node.scheduled or {Tick, Share} & {*node.spec.ambient.values()}}
+
+    def _moved(self, movers: set[str]) -> set[str]:
+        """The movers and all that is computed from them."""
+        return movers.union(*(nx.descendants(self._graph.flow, name) for name in movers))
+
+    def _ordered(self, names: Iterable[str]) -> tuple[str, ...]:
+        wanted = {*names}
+        return tuple(name for name in self._ready if name in wanted)
+
+
+def _ready(graph: Graph) -> list[str]:
+    """All names in the order in which they are ready; as the recipe has them where they wait for each other, which is
+    reported."""
+    place = {name: index for index, name in enumerate(graph.nodes)}.__getitem__
+    try:
+        return list(nx.lexicographical_topological_sort(graph.flow, key=place))
+    except nx.NetworkXUnfeasible:
+        return list(graph.nodes)

@@ -5,13 +5,14 @@ so that it stays with its song: a fifth of the frames are shown at a fifth of th
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from t2iflow.nodes.core.node import Spec
 from t2iflow.nodes.core.types import SLOWEST, exact
-from t2iflow.pipelines.graph.graph import Graph, Node
-from t2iflow.pipelines.plan.regions import Scope, scopes
+from t2iflow.pipelines.graph.graph import Node
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.regions import Region
 
 EVERY = 5
 """One of so many frames is made."""
@@ -21,30 +22,30 @@ LEAST = 64
 """Pixels that a draft's sides keep."""
 
 
-def overrides(graph: Graph) -> list[str]:
+def overrides(plan: Plan) -> list[str]:
     """`node.setting=value` for each change."""
-    fewer = (change for scope in scopes(graph).values() for change in _fewer(scope, graph))
-    return [f"{name}.{change}" for name, change in (*_smaller(graph), *fewer)]
+    nodes = plan.graph.nodes
+    fewer = (change for region in plan.regions for change in _fewer(region, nodes))
+    return [f"{name}.{change}" for name, change in (*_smaller(nodes.values()), *fewer)]
 
 
-def _smaller(graph: Graph) -> Iterator[tuple[str, str]]:
+def _smaller(nodes: Iterable[Node]) -> Iterator[tuple[str, str]]:
     """Half the sizes."""
-    for node in graph.nodes.values():
+    for node in nodes:
         size = node.settings.get("size")
         if not node.implicit and isinstance(size, tuple) and (smaller := _halved(node.spec, node.settings, size)):
             yield node.name, f"size={list(smaller)}"
 
 
-def _fewer(scope: Scope, graph: Graph) -> Iterator[tuple[str, str]]:
+def _fewer(region: Region, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
     """Fewer steps and frames, and films that show them as long as before."""
-    fit, camera = scope.optimizer, scope.camera
-    if steps := fit.settings.get("steps"):
-        yield fit.name, f"steps={math.ceil(steps / FEWER)}"
-    yield from _slower((graph.nodes[sink] for sink, _ in scope.watching), FEWER)
-    if camera is not None:
-        yield camera.name, f"steps={math.ceil(camera.settings['steps'] / FEWER_A_FRAME)}"
-        yield camera.name, f"every={camera.every * EVERY}"
-        yield from _slower((graph.nodes[sink] for sink, _ in scope.shown), EVERY)
+    if region.steps:
+        yield region.optimizer, f"steps={math.ceil(region.steps / FEWER)}"
+    yield from _slower((nodes[watch.sink] for watch in region.watch), FEWER)
+    if shot := region.shot:
+        yield shot.camera, f"steps={math.ceil(shot.steps / FEWER_A_FRAME)}"
+        yield shot.camera, f"every={shot.every * EVERY}"
+        yield from _slower((nodes[watch.sink] for watch in shot.show), EVERY)
 
 
 def _slower(sinks: Iterator[Node], times: int) -> Iterator[tuple[str, str]]:

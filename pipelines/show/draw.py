@@ -11,7 +11,8 @@ from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from t2iflow.pipelines.graph.graph import Graph, Node
-from t2iflow.pipelines.plan.plan import Plan, Region, watching
+from t2iflow.pipelines.plan.plan import Plan, watching
+from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.show.layout import CARD, Layout, arrange
 
 

@@ -12,7 +12,7 @@ from t2iflow.nodes.core.node import Moves
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.film.shooting import Camera
 from t2iflow.pipelines.graph.graph import Graph
-from t2iflow.pipelines.plan.plan import Region, Shot
+from t2iflow.pipelines.plan.regions import Region, Shot
 from t2iflow.runner.execution.link import Link, NodeError, Slot
 from t2iflow.runner.execution.stage import WHOLE, Stage
 

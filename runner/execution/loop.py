@@ -10,7 +10,8 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.node import Closes
-from t2iflow.pipelines.plan.plan import Plan, Region
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.regions import Region
 from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.execution import device
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError

@@ -19,7 +19,7 @@ from t2iflow.nodes.core.node import Finishes, Paced, Settles
 from t2iflow.nodes.core.types import Image, Loss
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.pipelines.graph.schedule import least
-from t2iflow.pipelines.plan.plan import Region
+from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import terms
 from t2iflow.runner.execution.link import Link, NodeError, Slot
 

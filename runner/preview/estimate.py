@@ -13,6 +13,7 @@ from t2iflow.nodes.weights.content import amount
 from t2iflow.nodes.weights.places import OFFLINE
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.plan import Plan, make_plan
+from t2iflow.pipelines.plan.regions import find_regions
 from t2iflow.runner import session
 from t2iflow.runner.execution import device
 from t2iflow.runner.execution.frames import total as steps_of
@@ -39,7 +40,7 @@ def known(plan: Plan, wanted: str) -> Figures | None:
 
 def measured(plan: Plan, wanted: str) -> Figures:
     """Take a few steps of each optimiser and make a few frames of each film, in a folder that is thrown away."""
-    shorter = make_plan(_shortened(plan.graph))
+    shorter = _shortened(plan.graph)
     try:
         with tempfile.TemporaryDirectory(prefix="t2iflow-") as folder, _offline():
             outcome = session.start(shorter, Path(folder), wanted, [], save_every=math.inf)
@@ -89,12 +90,13 @@ def _basis(found: Figures) -> str:
     return f"within {_off(found):.0%}, from " + (f"{count} steps on " if count else "a run on ") + found.day
 
 
-def _shortened(graph: Graph) -> Graph:
+def _shortened(graph: Graph) -> Plan:
     nodes = {
         name: dataclasses.replace(node, settings={**node.settings, **_fewer(node)}, every=_every(node))
         for name, node in graph.nodes.items()
     }
-    return dataclasses.replace(graph, nodes=nodes)
+    shorter = dataclasses.replace(graph, nodes=nodes)
+    return make_plan(shorter, find_regions(shorter))
 
 
 def _fewer(node: Node) -> Mapping[str, Any]:

@@ -16,7 +16,8 @@ from t2iflow.nodes.weights import finding, places
 from t2iflow.nodes.weights.content import amount
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Keyframes
-from t2iflow.pipelines.plan.plan import Plan, Region
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.text.dollars import plain
 from t2iflow.pipelines.text.overlays import Change
 from t2iflow.pipelines.text.yaml_writer import flow

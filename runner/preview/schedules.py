@@ -8,7 +8,8 @@ from typing import Any
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.graph.schedule import Keyframes, Schedule, schedules
-from t2iflow.pipelines.plan.plan import Plan, Region
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import weighed_terms
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -31,7 +31,7 @@ def drafted(made: Made) -> Callable[..., Plan]:
 
     def draft(text: str, **asked: list[str]) -> Plan:
         problems = Problems()
-        changed = overrides(compile_recipe(made(text, **asked), problems).graph)
+        changed = overrides(compile_recipe(made(text, **asked), problems))
         return compile_recipe(made(text, **{**asked, "overrides": [*changed, *asked.get("overrides", [])]}), problems)
 
     return draft
@@ -42,7 +42,7 @@ def test_every_shipped_recipe_has_a_draft_of_every_preset(name: str) -> None:
     for preset in (None, *read(name).presets):
         presets = [preset] if preset else []
         whole = compile_recipe(read(name, presets=presets))
-        made = compile_recipe(read(name, presets=presets, overrides=overrides(whole.graph)))
+        made = compile_recipe(read(name, presets=presets, overrides=overrides(whole)))
         for region, smaller in zip(whole.regions, made.regions, strict=True):
             if region.shot and smaller.shot:
                 assert smaller.shot.fps == pytest.approx(region.shot.fps)  # what goes by seconds, or by a song

@@ -6,6 +6,7 @@ from typing import Any
 
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.schedule import most
+from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem
 
 MOST = {"pixels": 2**26, "steps": 10**6}
@@ -15,7 +16,7 @@ ASKED = {"pixels": ("size", "count"), "steps": ("steps", "frames")}
 """The settings that ask for them."""
 
 
-def immoderate(graph: Graph) -> Iterator[Problem]:
+def immoderate(graph: Graph, _: Regions) -> Iterator[Problem]:
     """More than a foreign recipe may ask for; what the person says by `--set` is not counted."""
     for what, limit in MOST.items():
         amounts = {node.name: _amount(node, ASKED[what], graph) for node in graph.nodes.values()}

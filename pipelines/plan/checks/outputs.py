@@ -9,16 +9,47 @@ from typing import Any
 
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.schedule import Keyframes, states
-from t2iflow.pipelines.plan import batches
-from t2iflow.pipelines.plan.regions import scopes
+from t2iflow.pipelines.plan.checks import batches
+from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem
 
 NUMBER = re.compile(r"%0\dd")
 """Where a row of pictures has its number."""
 
 
-def same_files(graph: Graph) -> Iterator[Problem]:
-    """Outputs that may write files of one name; the graph has no cycles."""
+def makes_nothing(graph: Graph, _: Regions) -> Iterator[Problem]:
+    """A recipe without outputs."""
+    known = graph.recipe.nodes.keys() <= graph.nodes.keys()
+    if known and not any(node.spec.role == "sink" for node in graph.nodes.values()):
+        yield Problem(
+            "T2I405",
+            "the recipe writes nothing",
+            graph.recipe.start,
+            hints=("add an output, such as `still: {use: output.image, image: $fit}`",),
+        )
+
+
+def idle_every(graph: Graph, regions: Regions) -> Iterator[Problem]:
+    """An `every` where nothing is repeated."""
+    shots = [region.shot for region in regions if region.shot]
+    repeated = {watch.sink for region in regions for watch in region.watch}
+    repeated |= {watch.sink for shot in shots for watch in shot.show} | {shot.camera for shot in shots}
+    for node in graph.nodes.values():
+        if node.every > 1 and node.name not in repeated:
+            yield Problem(
+                "T2I406",
+                f"`every` on node `{node.name}` has no meaning: it runs neither in the steps of an optimiser nor in the"
+                " frames of a camera",
+                node.place,
+                hints=(
+                    "`every` is for outputs wired to a canvas or a camera, such as"
+                    " `film: {use: output.video, image: $canvas}`",
+                ),
+            )
+
+
+def same_files(graph: Graph, _: Regions) -> Iterator[Problem]:
+    """Outputs that may write files of one name."""
     writers: list[tuple[str, Node]] = []
     for node in (node for node in graph.nodes.values() if node.spec.role == "sink"):
         for file in _files(node.settings.get("file")):
@@ -57,9 +88,9 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or bool(re.fullmatch(re.escape(pattern).replace("/", "[0-9]+"), name))
 
 
-def unfitting_sizes(graph: Graph) -> Iterator[Problem]:
+def unfitting_sizes(graph: Graph, regions: Regions) -> Iterator[Problem]:
     """Outputs that are given pictures of a size, or so many, that their files can't hold."""
-    shown = dict(_shown(graph))
+    shown = dict(_shown(graph, regions))
     for node in graph.nodes.values():
         size = batches.size(graph, node)
         refused = node.settings.keys() != node.spec.settings.keys()
@@ -71,14 +102,10 @@ def unfitting_sizes(graph: Graph) -> Iterator[Problem]:
                 yield Problem("T2I408", f"node `{node.name}` ({node.spec.name}): {fault}", node.place)
 
 
-def _shown(graph: Graph) -> Iterator[tuple[str, int]]:
+def _shown(graph: Graph, regions: Regions) -> Iterator[tuple[str, int]]:
     """How many pictures each output is shown that looks on at an optimiser, or at a camera."""
-    for scope in scopes(graph).values():
-        steps = scope.optimizer.settings.get("steps")
-        for name, _ in scope.watching:
-            if isinstance(steps, int):
-                yield name, math.ceil(steps / graph.nodes[name].every) + 1
-        frames = scope.camera.settings.get("frames") if scope.camera else None
-        for name, _ in scope.shown:
-            if isinstance(frames, int) and scope.camera:
-                yield name, math.ceil(frames / scope.camera.every / graph.nodes[name].every)
+    for region in regions:
+        if region.steps:
+            yield from ((watch.sink, math.ceil(region.steps / watch.every) + 1) for watch in region.watch)
+        if region.shot and region.shot.frames:
+            yield from ((watch.sink, math.ceil(region.shot.made / watch.every)) for watch in region.shot.show)

@@ -1,0 +1,47 @@
+"""What must hold of a recipe as a whole, before anything runs: a list of checks, each of which yields what is wrong.
+
+What each node's own settings, wires and keyframes must be, the passes before have seen to; what is wrong there may be
+missing from the graph.
+"""
+
+from collections.abc import Callable, Iterator
+
+from t2iflow.pipelines.graph.graph import Graph
+from t2iflow.pipelines.plan.checks import cameras, cycles, limits, outputs, perceptors, training, wires
+from t2iflow.pipelines.plan.regions import Regions
+from t2iflow.pipelines.problems import Problem
+
+Check = Callable[[Graph, Regions], Iterator[Problem]]
+
+ANY: tuple[Check, ...] = (
+    limits.immoderate,
+    training.nothing_to_train,
+    training.shared_canvases,
+    training.too_many_passes,
+    cameras.aimless,
+    cameras.idle,
+    cameras.unmoved_canvases,
+    outputs.makes_nothing,
+)
+"""Checks of every graph."""
+
+ORDERED: tuple[Check, ...] = (
+    training.canvases_before_themselves,
+    training.outputs_of_several,
+    perceptors.mixed,
+    perceptors.without_layers,
+    outputs.idle_every,
+    outputs.same_files,
+    outputs.unfitting_sizes,
+    wires.unjoined,
+    wires.too_few_pictures,
+)
+"""Checks of graphs without cycles: they follow wires back to where they begin."""
+
+
+def check(graph: Graph, regions: Regions) -> Iterator[Problem]:
+    """All that is wrong with the whole."""
+    loops = list(cycles.waiting_for_each_other(graph, regions))
+    yield from loops
+    for one in ANY if loops else (*ANY, *ORDERED):
+        yield from one(graph, regions)

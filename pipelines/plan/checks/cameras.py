@@ -1,0 +1,75 @@
+"""What cameras film, and whether it can be moved."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from t2iflow.nodes.core.node import Moves, Repaints
+from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.pipelines.graph.graph import Graph
+from t2iflow.pipelines.plan.regions import Regions, cameras, filmed
+from t2iflow.pipelines.problems import Problem
+
+
+def aimless(graph: Graph, regions: Regions) -> Iterator[Problem]:
+    """Cameras that film no optimiser's picture, or one that another camera films too."""
+    fits = [region.optimizer for region in regions]
+    owner: dict[str, str] = {}
+    for camera in cameras(graph):
+        name = filmed(camera)
+        if name not in fits:
+            yield Problem(
+                "T2I412",
+                f"the camera `{camera.name}` films what `{name}` makes, which is no optimiser's picture",
+                camera.place,
+                hints=(f"wire it to an optimiser: `image: ${fits[0] if fits else 'fit'}`",),
+            )
+        elif owner.setdefault(name, camera.name) != camera.name:
+            yield Problem(
+                "T2I412",
+                f"`{owner[name]}` and `{camera.name}` both film what `{name}` makes",
+                camera.place,
+                hints=("join their motions in one: `camera.path` takes several, and goes from one to the next",),
+            )
+
+
+def idle(graph: Graph, _: Regions) -> Iterator[Problem]:
+    """Cameras that neither film nor lend their motion."""
+    lent = {
+        source.node
+        for node in graph.nodes.values()
+        for port, sources in node.wires.items()
+        for source in sources
+        if node.spec.ports[port].kind is Motion
+    }
+    for node in graph.nodes.values():
+        if node.spec.role == "camera" and not node.wires.get("image") and node.name not in lent | graph.torn:
+            yield Problem(
+                "T2I412",
+                f"the camera `{node.name}` films nothing",
+                node.place,
+                hints=("wire it to an optimiser (`image: $fit`), or lend its motion to a `camera.path`",),
+            )
+
+
+def unmoved_canvases(graph: Graph, regions: Regions) -> Iterator[Problem]:
+    """Canvases that a camera can't move as its settings ask."""
+    for region in regions:
+        camera = graph.nodes[region.shot.camera] if region.shot else None
+        for name in sorted(region.canvases) if camera else ():
+            canvas = graph.nodes[name].spec
+            latent = camera is not None and camera.settings.get("move") == "latent"
+            lacking = "what it is painted from" if latent and not _can(canvas.target, Moves) else ""
+            lacking = lacking or ("pictures" if not _can(canvas.target, Repaints) else "")
+            if camera is not None and lacking:
+                advice = "take `move: auto`" if latent and _can(canvas.target, Repaints) else "film another canvas"
+                yield Problem(
+                    "T2I412",
+                    f"the camera `{camera.name}` moves {lacking}, which `{name}` ({canvas.name}) can't take on",
+                    camera.place,
+                    hints=(advice,),
+                )
+
+
+def _can(target: Any, protocol: Any) -> bool:
+    """Whether a canvas has the methods of a protocol."""
+    return issubclass(target, protocol)

@@ -1,4 +1,8 @@
-"""From a recipe to its plan, with all its mistakes at once."""
+"""From a recipe to its plan, with all its mistakes at once: the passes in order.
+
+A graph has every node with its settings and wires; regions say what is repeated, by names; clocks say what keyframes
+count; checks look at the whole; the plan puts regions and all other nodes in order.
+"""
 
 from t2iflow.pipelines.graph.leftovers import without_unfit
 from t2iflow.pipelines.graph.wiring import wire

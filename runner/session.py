@@ -16,13 +16,13 @@ from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareable
 from t2iflow.runner.audience import Audience
-from t2iflow.runner.cli.part import parts
 from t2iflow.runner.events import Ended, Listener, Noted, Started
 from t2iflow.runner.execution import checkpoint, device, faults
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.execution.link import Surroundings
 from t2iflow.runner.execution.loop import Cut, Loop, Stopped
+from t2iflow.runner.execution.parts import parts
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock

@@ -6,6 +6,7 @@ from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner import console
 from t2iflow.runner.cli.arguments import UsageError
+from t2iflow.runner.execution.parts import parts
 
 
 def read_part(frames: str | None, plan: Plan) -> Part:
@@ -30,15 +31,3 @@ def read_part(frames: str | None, plan: Plan) -> Part:
             f"`--frames {frames}` holds no frame, for not every frame is made (`every`); name more of them"
         )
     return part
-
-
-def parts(part: Part, plan: Plan) -> dict[str, Part]:
-    """The part of each film, by its output, counted in the frames that it shows: it may leave some out."""
-    shots = [region.shot for region in plan.regions if region.shot]
-    films = {name for name, node in plan.graph.nodes.items() if Part in node.spec.ambient_once.values()}
-    return {
-        watch.sink: part.thinned(shot.every * watch.every)
-        for shot in shots
-        for watch in shot.show
-        if watch.sink in films
-    }

@@ -16,10 +16,12 @@ from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.folder import claim, lock, log
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.report import snapshots
-from t2iflow.runner.report.exhibits import NOW
 
 RECIPE = "recipe.yaml"
+NOW = "now.png"
+"""The picture as it is, while a run goes on and where it stopped."""
+SNAPSHOTS = ".snapshots"
+"""The folder of small pictures of a run on its way."""
 PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK)
 """Files that only a run that is not finished needs."""
 MAKING = ".making-"
@@ -138,7 +140,7 @@ def check_unfinished(path: Path) -> None:
 
 def tidy(path: Path) -> None:
     """After a finished run, drop what was only needed to resume it, whole or as a kill left it."""
-    for name in (WAITING, snapshots.FOLDER):
+    for name in (WAITING, SNAPSHOTS):
         shutil.rmtree(path / name, ignore_errors=True)
     for name in PASSING:
         for file in (private(path / name), path / name):

@@ -18,9 +18,9 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.folder import log
+from t2iflow.runner.folder.folder import NOW
 from t2iflow.runner.report import losses
 from t2iflow.runner.report.budget import Budget
-from t2iflow.runner.report.exhibits import NOW
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.page import Running, Told, page, versions
 from t2iflow.runner.report.snapshots import Snapshots, png, small

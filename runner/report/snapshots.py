@@ -17,8 +17,8 @@ from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.pictures.codec import from_tensor
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.events import Filmed, Fitting, Stepped
+from t2iflow.runner.folder.folder import SNAPSHOTS
 
-FOLDER = ".snapshots"
 SHOTS, SIDE = 8, 160
 """How many are taken of the steps of an optimiser, and of the frames of a film; pixels of their longer side."""
 MOST = 1_000_000
@@ -42,7 +42,7 @@ class Snapshots:
     """Takes snapshots, and keeps them in the run folder until the run has finished: a resumed one shows all of them."""
 
     def __init__(self, folder: Path, plan: Plan) -> None:
-        self._folder = folder / FOLDER
+        self._folder = folder / SNAPSHOTS
         self._regions = {region.optimizer: (number, region) for number, region in enumerate(plan.regions)}
         self._wanted: set[int] = set()
         self._fresh: dict[Key, Tensor] = {}

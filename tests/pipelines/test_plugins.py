@@ -67,10 +67,10 @@ def test_a_package_whose_family_we_have_ourselves_is_reported(plugin: Callable[.
     plugin(NODES, family="images")
     assert "mine_module: t2iflow itself has nodes under this name" in catalog.broken()["images"]
     with pytest.raises(RecipeError, match="mine_module") as caught:
-        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.grey"), "guest.yaml", Path()), [])
+        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.grey"), "guest.yaml", Path()), Problems())
     assert [problem.code for problem in caught.value.problems] == ["T2I501"]
     with pytest.raises(RecipeError, match="T2I201"):
-        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.gray"), "guest.yaml", Path()), [])
+        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.gray"), "guest.yaml", Path()), Problems())
 
 
 def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(plugin: Callable[..., None]) -> None:
@@ -79,4 +79,4 @@ def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(
     assert "mine_module, other_module" in catalog.broken()["mine"]
     for name in ("mine.grey", "mine.gray"):
         with pytest.raises(RecipeError, match="T2I501"):
-            compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()), [])
+            compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()), Problems())

@@ -54,7 +54,7 @@ def test_a_broken_package_is_reported_and_harms_no_other_recipe(plugin: Callable
     assert "T2I501" in render(caught.value.problems, caught.value.sources)
     assert "a_module_that_is_not_there" in catalog.broken()["mine"]
     compile_recipe(
-        read_text(RECIPE.replace("mine.grey, level: 0.25", "images.noise, size: [8, 8]"), "own.yaml", Path()), []
+        read_text(RECIPE.replace("mine.grey, level: 0.25", "images.noise, size: [8, 8]"), "own.yaml", Path())
     )
 
 
@@ -67,10 +67,10 @@ def test_a_package_whose_family_we_have_ourselves_is_reported(plugin: Callable[.
     plugin(NODES, family="images")
     assert "mine_module: t2iflow itself has nodes under this name" in catalog.broken()["images"]
     with pytest.raises(RecipeError, match="mine_module") as caught:
-        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.grey"), "guest.yaml", Path()), Problems())
+        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.grey"), "guest.yaml", Path()))
     assert [problem.code for problem in caught.value.problems] == ["T2I501"]
     with pytest.raises(RecipeError, match="T2I201"):
-        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.gray"), "guest.yaml", Path()), Problems())
+        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.gray"), "guest.yaml", Path()))
 
 
 def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(plugin: Callable[..., None]) -> None:
@@ -79,4 +79,4 @@ def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(
     assert "mine_module, other_module" in catalog.broken()["mine"]
     for name in ("mine.grey", "mine.gray"):
         with pytest.raises(RecipeError, match="T2I501"):
-            compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()), Problems())
+            compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()))

@@ -4,7 +4,6 @@ Phil Wang's big-sleep 0.9 (2021), after Ryan Murdock's notebook of January 2021:
 paints from, and the priors keep that where the generator was trained.
 """
 
-import difflib
 import importlib.resources
 import re
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.spelling import near
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, Loss, Positive
 from t2iflow.nodes.generators.biggan.network import BigGAN
 from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
@@ -188,8 +188,8 @@ def _number(name: str) -> int:
     names = _names()
     wanted = name.strip().lower()
     if wanted not in names:
-        near = difflib.get_close_matches(wanted, names, 4, 0.5)
-        hint = f"; near are {', '.join(near)}" if near else ""
+        alike = near(wanted, names, 4, 0.5)
+        hint = f"; near are {', '.join(alike)}" if alike else ""
         raise ValueError(f"ImageNet has no class `{name}`{hint}")
     return names[wanted]
 

@@ -4,12 +4,10 @@ A mistake of the user is a value, gathered with all others of the recipe and rai
 and editors may rely on them.
 """
 
-import difflib
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from t2iflow.nodes.core.texts import JOINERS, in_line, shortened
 
@@ -103,17 +101,6 @@ class RecipeError(Exception):
         self.problems = tuple(problems)
         self.sources = sources
         super().__init__("\n".join(f"{problem.code} {problem.message}" for problem in self.problems))
-
-
-def suggest(name: object, known: Iterable[object]) -> str | None:
-    """A hint if something known is spelt nearly like the name; `square` also finds `cutouts.square`."""
-    names = [str(one) for one in islice(known, 300)]
-    wanted = str(name).lower()[:64]
-    within = [one for one in names if wanted and one.lower().rpartition(".")[2] == wanted.rpartition(".")[2]]
-    lower = {one.lower(): one for one in names}
-    within.sort(key=lambda one: -difflib.SequenceMatcher(None, one.lower(), wanted).ratio())
-    near = within or [lower[one] for one in difflib.get_close_matches(wanted, lower, n=1)]
-    return f"did you mean `{near[0]}`?" if near else None
 
 
 def shown(value: object) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from t2iflow.nodes.core.node import Setting, kind_name
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.keyframes import AT
-from t2iflow.pipelines.problems import shown, suggest
+from t2iflow.pipelines.problems import shown
 from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
 
 FILES = {"picture": "photo.png", "film": "film.mp4", "sound": "song.wav", "text": "story.txt"}

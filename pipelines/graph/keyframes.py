@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.schedule import Ease, Keyframes, Moment, Over
-from t2iflow.pipelines.problems import Problems, shown, suggest
+from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.yaml_reader import Located, plain_scalar
 
 WORDS = ("ease", "over")

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from t2iflow.nodes.core.node import Setting
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.types import SoundPath
 from t2iflow.nodes.film import sound
 from t2iflow.nodes.film.sound import Follow
 from t2iflow.pipelines.graph.keyframes import form
 from t2iflow.pipelines.graph.schedule import Over, Schedule, blend
-from t2iflow.pipelines.problems import Problems, shown, suggest
+from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.yaml_reader import Located
 
 WORDS = ("music", "follow", "low", "high", "smooth", "start")

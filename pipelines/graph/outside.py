@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 
@@ -11,13 +10,14 @@ from t2iflow.nodes import video
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.node import Setting
+from t2iflow.nodes.core.spelling import near, suggest
 from t2iflow.nodes.film import scenes, sound
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.weights import finding, places
 from t2iflow.nodes.weights.records import ROLES, called
 from t2iflow.pipelines.graph.graph import COPIED, Graph, Named
-from t2iflow.pipelines.problems import Place, Problem, Problems, suggest
+from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.origin import INPUTS, Origin
 from t2iflow.pipelines.text.yaml_reader import LONE
 
@@ -184,8 +184,8 @@ class _Finding:
             return f"did you mean `{bare}`, without quotes or spaces around it?"
         if not name.strip() or self.origin.fence:  # what lies in a folder is not for a foreign recipe to ask
             return None
-        near = _nearest(path.name, paths.beside(path))
-        return near and f"did you mean `{near}`?"
+        nearest = _nearest(path.name, paths.beside(path))
+        return nearest and f"did you mean `{nearest}`?"
 
     def _path(self, name: str) -> Path:
         return paths.whole(name, paths.whole(self.origin.folder))
@@ -206,11 +206,10 @@ class _Finding:
 
 def _nearest(name: str, others: list[str]) -> str | None:
     """The file whose name differs least, as in its capitals, its ending, or a letter or two."""
-    plain = {other.lower(): other for other in reversed(others)}
-    stems = {Path(other).stem: other for other in sorted(plain, reverse=True)}
     wanted = name.lower()
-    same = plain.get(wanted) or plain.get(stems.get(Path(wanted).stem, ""))
-    return same or next((plain[other] for other in get_close_matches(wanted, plain, n=1, cutoff=0.8)), None)
+    same = [other for other in others if other.lower() == wanted]
+    stem = sorted(other for other in others if Path(other.lower()).stem == Path(wanted).stem)
+    return next(iter([*same, *stem, *near(wanted, reversed(others), alike=0.8)]), None)
 
 
 def _known(family: str) -> str:

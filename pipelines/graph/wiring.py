@@ -8,6 +8,7 @@ from typing import Any
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.blame import blamed
 from t2iflow.nodes.core.node import Port, Setting, Spec, kind_name
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.types import Loss
 from t2iflow.nodes.perceptors.interface import Wanted
 from t2iflow.pipelines.graph import outside, unfolding
@@ -17,7 +18,7 @@ from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.graph.music import SONG, Music
 from t2iflow.pipelines.graph.schedule import changes, states
 from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_setting, wires_in
-from t2iflow.pipelines.problems import Place, Problems, shown, suggest
+from t2iflow.pipelines.problems import Place, Problems, shown
 from t2iflow.pipelines.text.dollars import Wire, plain
 from t2iflow.pipelines.text.recipe import NodeText, Recipe
 from t2iflow.pipelines.text.yaml_errors import KEYFRAMES

@@ -8,8 +8,8 @@ from typing import Any
 
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Setting, Spec, kind_name
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.allowed import describe
-from t2iflow.pipelines.problems import suggest
 from t2iflow.pipelines.show.kinds import every_kind, fields, makers, said_of, takers
 from t2iflow.pipelines.text.yaml_writer import flow
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from t2iflow.pipelines.problems import Place, Problems, suggest
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.problems import Place, Problems
 from t2iflow.pipelines.text.yaml_reader import MAX_COST, MAX_DEPTH, Located, extent
 
 NAME = "[A-Za-z_][A-Za-z0-9_-]*"

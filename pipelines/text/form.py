@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown, suggest
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text.dollars import NAME, plain
 from t2iflow.pipelines.text.yaml_reader import Located, plain_scalar
 

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown, suggest
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text.clashes import make_room
 from t2iflow.pipelines.text.dollars import NAME, plain, reference
 from t2iflow.pipelines.text.form import SECTIONS, check_structure

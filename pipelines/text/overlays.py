@@ -8,7 +8,8 @@ replaced as a whole too: the settings of one node mean nothing to another.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from t2iflow.pipelines.problems import Place, Problems, suggest
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.problems import Place, Problems
 from t2iflow.pipelines.text.dollars import plain
 from t2iflow.pipelines.text.yaml_reader import Located
 

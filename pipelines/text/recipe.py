@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.texts import printable
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown, suggest
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.dollars import References, mentions
 from t2iflow.pipelines.text.layers import Shipped, override, preset_names, read_layers, stack

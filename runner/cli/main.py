@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 import typer
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion, weights
 from t2iflow.runner.cli.arguments import RecipeCommand, UsageError, sort_out, the_recipe
@@ -415,7 +416,6 @@ def _refusals() -> Iterator[None]:
 
 
 def _shipped(name: str) -> Path:
-    from t2iflow.pipelines.problems import suggest
     from t2iflow.pipelines.text.recipe import shipped_recipes
 
     known = shipped_recipes()

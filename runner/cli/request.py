@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problems, RecipeError, suggest
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.draft import overrides as drafted
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.cli.arguments import Option, UsageError

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.runner.console import err, fail, write
 from t2iflow.runner.exits import FAILED, USAGE, WEIGHTS
 
@@ -172,7 +173,6 @@ def _size(told: dict[str, Any]) -> str:
 
 def _record(name: str) -> "Record":
     from t2iflow.nodes.weights import places
-    from t2iflow.pipelines.problems import suggest
 
     record = places.find(name)
     if record is None:

@@ -155,9 +155,9 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("lit", "did you mean lite"),
-        ("vit-b/32", "did you mean ViT-B/32"),
-        ("ViT-B-32", "did you mean ViT-B/32"),
+        ("lit", "did you mean `lite`"),
+        ("vit-b/32", "did you mean `ViT-B/32"),
+        ("ViT-B-32", "did you mean `ViT-B/32"),
         ("gone.pt", "the file `gone.pt` is not there"),
         ("ViT-B-32:gone.pt", "the file `gone.pt` is not there"),
         ("rainbow", "no perceptor; take `lite`"),
@@ -172,7 +172,7 @@ def test_an_unknown_name_is_refused_with_what_was_meant(name: str, hint: str, no
     ("name", "hint"),
     [
         ("ViT-B-23:laion2b_e16", "knows no `ViT-B-23` .did you mean.*ViT-B-32"),
-        ("ViT-B-32:laion2b_e61", "no weights `laion2b_e61` for ViT-B-32 .did you mean laion2b_e16"),
+        ("ViT-B-32:laion2b_e61", "no weights `laion2b_e61` for ViT-B-32 .did you mean `laion2b_e16"),
     ],
 )
 def test_an_unknown_name_of_open_clips_is_refused_too(name: str, hint: str, notes: Heard, library: ModuleType) -> None:

@@ -162,8 +162,11 @@ def test_a_story_is_a_text_in_utf_8_that_is_not_too_long(story: str, why: str, t
     ("story", "what"),
     [
         (STORY.format("wrong.txt"), "line 2: 'snow' has weight 0"),
-        (STORY.format("story.txt, scenes: [a fox]"), "a story has either `scenes`, or a `file` with a scene a line"),
-        ("{use: clip.story, clip: $clip}", "a story has either `scenes`, or a `file` with a scene a line"),
+        (
+            STORY.format("story.txt, scenes: [a fox]"),
+            "a story has either `scenes`, or a `file` with one scene per line",
+        ),
+        ("{use: clip.story, clip: $clip}", "a story has either `scenes`, or a `file` with one scene per line"),
         (STORY.format("story.txt, hold: 0"), "with `hold: 0`, `fade` must be above 0"),
     ],
 )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines import problems
-from t2iflow.pipelines.problems import CODES, WIDTH, Place, Problem, render, suggest
+from t2iflow.pipelines.problems import CODES, WIDTH, Place, Problem, render
 
 LINE = "  cuts:  {use: cutouts.square, image: $canvas.image, cutn: 32}"
 SOURCES = {"zoom.yaml": "t2iflow: 1\n" * 20 + LINE, "--set fit.rate=x": "--set fit.rate=x"}

@@ -1,6 +1,5 @@
 """What the name of a CLIP means, and where its weights are: in a file, in a cache, or on a hub."""
 
-import difflib
 import os
 import re
 import socket
@@ -19,6 +18,7 @@ import torch
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.weights import places
 from t2iflow.nodes.weights.content import sha256
 
@@ -170,9 +170,8 @@ def _file(text: str) -> Path:
 
 
 def _near(name: str, known: list[str]) -> str:
-    folded = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.lower(), folded, 3)
-    return f" (did you mean {' or '.join(folded[one] for one in near)}?)" if near else ""
+    question = suggest(name, known, 3)
+    return f" ({question})" if question else ""
 
 
 def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:

@@ -17,7 +17,8 @@ from annotated_types import Ge, Gt, Interval, Lt
 from t2iflow.nodes.core.easing import smooth
 from t2iflow.nodes.core.node import Joins, node, reached
 from t2iflow.nodes.core.types import Count, Degrees, Factor, Fraction, Image, Mask, NonNegative, Positive
-from t2iflow.nodes.film.shooting import Camera, Framed, Move, sees
+from t2iflow.nodes.film.shooting import Filming, Framed, Move, sees
+from t2iflow.nodes.film.takes import Shown, Turns
 from t2iflow.nodes.perceptors.interface import Clip
 from t2iflow.nodes.pictures.motion import Affine, Blended, Deep, Motion, Still
 from t2iflow.nodes.pictures.resampling import Border
@@ -52,11 +53,11 @@ def _closes(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"`loop` can be at most half of the {settings['frames']} frames")
 
 
-def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Camera]:
+def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Filming]:
     """Make a camera node of a function from its own ports and settings to a motion."""
 
     def __init__(
-        self: Camera,
+        self: Filming,
         device: torch.device,
         *,
         frames: Count = 120,
@@ -68,10 +69,10 @@ def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Camera]:
         loop: Annotated[int, Ge(0)] = 0,
     ) -> None:
         options = {"edge_steps": edge_steps, "move": move, "border": border, "carry": carry, "loop": loop}
-        Camera.__init__(self, device, frames, steps, **options)  # type: ignore[arg-type]
+        Filming.__init__(self, device, frames, steps, **options)  # type: ignore[arg-type]
 
     def __call__(
-        self: Camera,
+        self: Filming,
         image: Image | None = None,
         start: Image | None = None,
         clip: Clip | None = None,
@@ -92,7 +93,7 @@ def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Camera]:
     __call__.__annotations__ = {one.name: one.annotation for one in both if one.name != "self"} | {"return": Framed}
     doc = f"{inspect.cleandoc(aim.__doc__ or '')}\n{SHARED}"
     members = {"__init__": __init__, "__call__": __call__, "__doc__": doc, "__module__": aim.__module__}
-    return node(role="camera", check=_closes, joins=joins)(type(aim.__name__, (Camera,), members))
+    return node(role="camera", check=_closes, joins=joins)(type(aim.__name__, (Filming,), members))
 
 
 @camera
@@ -171,7 +172,7 @@ def path(motions: list[Motion], *, position: NonNegative) -> Motion:
 
 
 @node(role="camera", joins=sees)
-class Infinite(Camera):
+class Infinite(Filming):
     """A camera that zooms in without end, and never blurs: all frames are made of pictures at powers of `jump`.
 
     At each power the last picture is enlarged by `jump`, and the optimiser takes `steps`; these should be many, as each
@@ -213,28 +214,26 @@ class Infinite(Camera):
         motion = Affine(scale=self._jump, centre=self._centre)
         return self.framed(motion, image, clip=clip, rate=rate, hold=hold, resemble=resemble)
 
-    def turns(self, every: int) -> int:
+    @classmethod
+    def turns(cls, settings: Mapping[str, Any], every: int) -> Turns:
         """One for each power of `jump` that the film passes, and two for what is seen small in the last."""
-        return int(self._power(self.frames - 1)) + 3
-
-    def frame(self, turn: int, every: int) -> int:
-        """The first frame that is at or beyond the power of a turn."""
-        return min(math.ceil(turn * math.log(self._jump) / math.log(self._scale)), self.frames - 1)
+        last = _power(settings["frames"] - 1, settings["scale"], settings["jump"])
+        return Turns(int(last) + 3, settings["steps"])
 
     def passed(self, turn: int, every: int) -> range:
-        """One, whatever the number of frames."""
-        return range(self.frame(turn, every), self.frame(turn, every) + 1)
+        """The first frame that is at or beyond the power of the turn, whatever the number of frames before it."""
+        frame = min(math.ceil(turn * math.log(self._jump) / math.log(self._scale)), self.frames - 1)
+        return range(frame, frame + 1)
 
-    def develop(self, picture: Image, turn: int, every: int) -> Iterator[tuple[int, Image]]:
+    def develop(self, picture: Image, turn: int, every: int) -> Iterator[Shown]:
         """The frames between the last two powers before that of the turn."""
         self._kept = [*self._kept[-3:], picture]
-        for frame in range(0, self.frames, every):
+        for number, frame in enumerate(range(0, self.frames, every)):
             if turn - 2 <= self._power(frame) < turn - 1:
-                yield frame, self._composed(frame, turn)
+                yield Shown(number, frame, self._composed(frame, turn))
 
     def _power(self, frame: int) -> float:
-        """How many times the jump a frame is enlarged by; rounded, so that a whole number is one."""
-        return round(frame * math.log(self._scale) / math.log(self._jump), 9)
+        return _power(frame, self._scale, self._jump)
 
     def _composed(self, frame: int, turn: int) -> Image:
         """A frame from the last pictures, the coarsest first; the newest comes up while it is small."""
@@ -248,3 +247,8 @@ class Infinite(Camera):
             layer = motion(picture, self.border)
             composed = layer if first else torch.lerp(composed, layer, part)
         return Image(composed)
+
+
+def _power(frame: int, scale: float, jump: float) -> float:
+    """How many times the jump a frame is enlarged by; rounded, so that a whole number is one."""
+    return round(frame * math.log(scale) / math.log(jump), 9)

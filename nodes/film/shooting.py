@@ -1,4 +1,4 @@
-"""What all cameras are: a film of an optimiser's picture, frame by frame."""
+"""What all our cameras have in common: frames in turn, each from the moved last one, and what keeps them steady."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.core.easing import smooth
+from t2iflow.nodes.core.node import Moves
 from t2iflow.nodes.core.types import Image, Loss
+from t2iflow.nodes.film.closing import Closing
+from t2iflow.nodes.film.takes import Moved, Shown, Take, Turns
 from t2iflow.nodes.perceptors.interface import Clip, Seen
 from t2iflow.nodes.pictures.crops import whole
 from t2iflow.nodes.pictures.motion import Motion, Still
 from t2iflow.nodes.pictures.resampling import Border
 
 Move = Literal["auto", "latent", "picture"]
-BEGINNINGS = 24
-"""With how many frames a film that closes may begin; it takes the one where that is seen least."""
 
 
 def sees(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
@@ -33,13 +33,8 @@ class Framed(NamedTuple):
     motion: Motion
 
 
-class Camera:
-    """What all cameras are: frames in turn, each from the moved last one, and what keeps them steady.
-
-    The runner asks at each turn of the region for `passed` and calls the camera for those frames; takes `steps` with
-    the canvases moved, at `rate` if there is one, the picture held by `pull`; and shows what `develop` gives. A run
-    resumed amid these steps calls it for the last of those frames again, and then gives it back what it remembered.
-    """
+class Filming:
+    """What all our cameras are: films whose frames are each painted from the moved last one."""
 
     def __init__(
         self,
@@ -53,17 +48,16 @@ class Camera:
         carry: bool = True,
         loop: int = 0,
     ) -> None:
-        self.frames, self.steps, self.edge_steps = frames, steps, edge_steps
-        self.exact, self.latent, self.carry = move == "auto", move != "picture", carry
-        self.rate: float | None = None
-        self.fresh: Tensor | None = None  # where something has newly come in, (1, 1, h, w) in 0..1
-        self.shown = 0
-        self._device, self.border, self._loop = device, border, loop
+        self.frames, self.border = frames, border
+        self._steps, self._edge_steps, self._move, self._carry = steps, edge_steps, move, carry
+        self._device, self._loop = device, loop
         self._motion: Motion = Still()
         self._start: Image | None = None
         self._clip: Clip | None = None
+        self._rate: float | None = None
         self._mix = 1.0
         self._hold = self._resemble = 0.0
+        self._last: Image | None = None
         self._target: Tensor | None = None
         self._inside: Tensor | None = None
         self._seen: Seen | None = None
@@ -86,23 +80,47 @@ class Camera:
         if image is not None:
             sees({"image": 1, "clip": clip is not None}, {"resemble": resemble})
             self._motion, self._start, self._mix = motion, start, mix
-            self.rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
-            moved = self.moved(image)
-            self._target, self._seen = moved, None
-            self._note(motion.inside((image.shape[-1], image.shape[-2]), image.device))
+            self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
+            moved = self._moved(image)
+            self._last, self._target, self._seen = image, moved, None
+            self._inside = motion.inside((image.shape[-1], image.shape[-2]), image.device)
         return Framed(moved, motion)
 
+    def move(self, canvas: object, picture: Image) -> Moved | None:
+        """Move the canvas in its own terms where nothing is lost by it, or where that is wanted."""
+        if not self._restarts and self._motion.still:
+            return None
+        itself = self._moves(canvas)
+        if self._target is None or picture is not self._last:
+            return Moved(self._moved(picture), itself)
+        return Moved(Image(self._target), itself)
+
+    def take(self) -> Take:
+        """So many steps, the first of them at the edges where something has newly come in."""
+        fresh = None if self._inside is None or bool((self._inside == 1).all()) else 1 - self._inside
+        edge = 0 if fresh is None else self._edge_steps
+        pull = self._pull if self._hold or self._resemble else None
+        # Moments would go on changing what is not fresh.
+        return Take(self._steps + edge, self._rate, pull, self._carry and not edge, edge, fresh)
+
+    def _moves(self, canvas: object) -> bool:
+        """Whether the canvas has moved itself."""
+        if self._restarts or self._move == "picture":
+            return False
+        exact = self._move == "auto"
+        if isinstance(canvas, Moves) and canvas.move(self._motion, self.border, exact):
+            return True
+        if not exact:
+            can = "can't be moved so" if isinstance(canvas, Moves) else "can't be moved"
+            raise ValueError(f"{can} in what it is painted from; take `move: auto`")
+        return False
+
     @property
-    def restarts(self) -> bool:
-        """Whether the present frame starts from a picture that is not only the moved last one."""
+    def _restarts(self) -> bool:
+        """Whether the frame starts from a picture that is not only the moved last one."""
         return self._start is not None and self._mix > 0
 
-    @property
-    def moves(self) -> bool:
-        """Whether the present frame starts from anything but the last one as it is."""
-        return self.restarts or not self._motion.still
-
-    def moved(self, picture: Image) -> Image:
+    def _moved(self, picture: Image) -> Image:
         """A picture of the last frame as the present one starts with it."""
         moved = self._motion(picture, self.border)
         if self._start is not None and self._mix:
@@ -110,51 +128,31 @@ class Camera:
             moved = torch.lerp(moved, start.to(moved), self._mix)
         return Image(moved)
 
-    def _note(self, inside: Tensor | None) -> None:
-        """Note what came from inside of the last picture, and so what has newly come in, if anything has."""
-        self._inside = inside
-        self.fresh = None if inside is None or bool((inside == 1).all()) else 1 - inside
-
-    def turns(self, every: int) -> int:
-        """How often the region is repeated, if one in `every` frames is made."""
-        return self._shots(self.frames, every) + self._shots(self._loop, every)
-
-    def frame(self, turn: int, every: int) -> int:
-        """The frame that is made at a turn."""
-        return turn * every
+    @classmethod
+    def turns(cls, settings: Mapping[str, Any], every: int) -> Turns:
+        """One for each frame that is made, and for each that closes the film."""
+        frames, over = _closed(settings["frames"], settings["loop"], every)
+        return Turns(frames + over, settings["steps"] + settings["edge_steps"])
 
     def passed(self, turn: int, every: int) -> range:
-        """The frames whose motions lead from the last turn to this one."""
-        return range(self.frame(turn - 1, every) + 1, self.frame(turn, every) + 1)
+        """All frames since that of the turn before."""
+        return range((turn - 1) * every + 1, turn * every + 1)
 
-    def develop(self, picture: Image, turn: int, every: int) -> Iterator[tuple[int, Image]]:
-        """What is shown when a turn's picture is there: frames with their numbers, maybe none, maybe several."""
-        frames, over = self._shots(self.frames, every), self._shots(self._loop, every)
-        for one, shown in self._looped(picture, turn, frames, over) if over else [(turn, picture)]:
-            yield self.frame(one, every), shown
-
-    def _looped(self, picture: Image, turn: int, frames: int, over: int) -> Iterator[tuple[int, Image]]:
-        """The first pictures wait: `over` of them to be dissolved into, the others because they hold the beginning."""
-        held = min(over + BEGINNINGS, frames)
-        if turn < held:
-            self._kept.append(picture)
-        if turn < held - 1:
+    def develop(self, picture: Image, turn: int, every: int) -> Iterator[Shown]:
+        """The picture itself; of a film that closes, the first ones wait."""
+        frames, over = _closed(self.frames, self._loop, every)
+        if not over:
+            yield Shown(turn, turn * every, picture)
             return
-        first = over + self._calmest(over)
-        waiting = [(one, Image(self._kept[one])) for one in range(over, held)]
-        if turn == held - 1:
-            yield from waiting[first - over :]
-        elif turn < frames:
-            yield turn, picture
-        else:
-            part = (turn - frames + 1) / (over + 1)
-            yield turn - frames, Image(torch.lerp(picture, self._kept[turn - frames], smooth(part)))
-        if turn == frames + over - 1:
-            yield from waiting[: first - over]
+        closing = Closing(frames, over)
+        if turn < closing.held:
+            self._kept.append(picture)
+        for number, place, image in closing.shown(picture, turn, self._kept):
+            yield Shown(number, place * every, image)
 
-    def pull(self, image: Tensor) -> Loss | None:
+    def _pull(self, image: Tensor) -> Loss | None:
         """What keeps the picture near the moved last one, if anything does; gradients flow to the picture."""
-        if self._target is None or self._inside is None or not (self._hold or self._resemble):
+        if self._target is None or self._inside is None:
             return None
         total = image.new_zeros(())
         if self._hold:
@@ -169,25 +167,21 @@ class Camera:
 
     def state_dict(self) -> dict[str, Any]:
         """What the present frame is held to, and pictures that wait for the end; all else comes by wires again."""
-        return {"target": self._target, "inside": self._inside, "kept": self._kept, "shown": self.shown}
+        return {"target": self._target, "inside": self._inside, "kept": self._kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back."""
-        self._target, inside = (
+        self._target, self._inside = (
             kept if kept is None else kept.to(self._device) for kept in (state["target"], state["inside"])
         )
-        self._note(inside)
-        self._kept, self.shown = [kept.to(self._device) for kept in state["kept"]], state["shown"]
-
-    @staticmethod
-    def _shots(frames: int, every: int) -> int:
-        return math.ceil(frames / every)
+        self._kept = [kept.to(self._device) for kept in state["kept"]]
 
     @staticmethod
     def _looked(image: Tensor, clip: Clip) -> Seen:
         return clip.look(whole(image, 1, clip.size).pixels)
 
-    def _calmest(self, over: int) -> int:
-        """Which of the pictures that wait, after those to be dissolved into, differs least from the one before it."""
-        pairs = zip(self._kept[over:], self._kept[over - 1 :], strict=False)
-        return int(torch.stack([(after - before).square().mean() for after, before in pairs]).argmin())
+
+def _closed(frames: int, loop: int, every: int) -> tuple[int, int]:
+    """How many frames are made of so many, and how many more to close the film, where one in `every` is made."""
+    made = math.ceil(frames / every)
+    return made, math.ceil(loop / every) if made > 1 else 0

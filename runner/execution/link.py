@@ -1,15 +1,18 @@
 """Linking: from names to callables over slots, so that a step only walks a flat list."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part, Random, Share, Tick
-from t2iflow.pipelines.graph.graph import Graph, Node
+from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.graph.schedule import changes, schedules
+
+ALL = Share()
+"""All crops in one pass."""
 
 Slot = tuple[str, str]
 """A value's place: the node that makes it and the name of its output."""
@@ -22,6 +25,20 @@ class NodeError(Exception):
         super().__init__(f"{node.name} ({node.spec.name}): {cause}")
         self.node = node
         self.cause = cause
+
+
+class blaming:
+    """Within it, what is raised gets the node's name; that memory is out is no node's fault."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        if isinstance(fault, Exception) and not isinstance(fault, NodeError | torch.OutOfMemoryError):
+            raise NodeError(self._node, fault) from fault
 
 
 @dataclass(frozen=True)
@@ -63,22 +80,27 @@ class Link:
         self.inputs = tuple(slots[source.node, source.output] for wires in node.wires.values() for source in wires)
         self._many = len(node.spec.outputs) > 1
 
-    def make(self, values: Sequence[Any]) -> Any:
-        """Build the node, if it is a class and not built yet; gives the live object (or the function)."""
+    def make(self, values: Sequence[Any]) -> None:
+        """Make `live` the node's object, if it is a class and not made yet, or its function."""
         if self.live is None:
             self.live = self.node.spec.make
             if self.node.spec.is_class:
                 ambient = self._ambient(self.node.spec.ambient_once, Tick(), Share(), "made")
-                self.live = self.guarded(self.live, **_gathered(self._once_ports, values), **self._once, **ambient)
+                with blaming(self.node):
+                    self.live = self.live(**_gathered(self._once_ports, values), **self._once, **ambient)
             for music in (one for value in self._moving.values() for one in schedules(value) if isinstance(one, Music)):
-                self.guarded(music.listen)
-        return self.live
+                with blaming(self.node):
+                    music.listen()
 
-    def __call__(self, values: list[Any], tick: Tick, share: Share) -> None:
-        """Compute the outputs."""
+    def changing(self, tick: Tick, share: Share) -> dict[str, Any]:
+        """What the call is given at this time that differs from step to step, beside the values of other nodes."""
         moving = {name: _at(value, tick) for name, value in self._moving.items()}
-        ambient = self._ambient(self.node.spec.ambient, tick, share, "called")
-        result = self.guarded(self.live, **_gathered(self._ports, values), **self._settings, **moving, **ambient)
+        return moving | self._ambient(self.node.spec.ambient, tick, share, "called")
+
+    def compute(self, values: list[Any], changing: Mapping[str, Any]) -> None:
+        """Call the node with the values in its slots, and put what it returns into slots."""
+        with blaming(self.node):
+            result = self.live(**_gathered(self._ports, values), **self._settings, **changing)
         if self._many:
             for slot, value in zip(self.outputs, result, strict=True):
                 values[slot] = value
@@ -92,20 +114,11 @@ class Link:
     def _ambient(self, kinds: Mapping[str, type], tick: Tick, share: Share, stage: str) -> dict[str, Any]:
         return {name: self._around.give(kind, self.node.name, tick, share, stage) for name, kind in kinds.items()}
 
-    def guarded(self, function: Callable[..., Any], **arguments: Any) -> Any:
-        """Call something of the node; what it raises gets the node's name."""
-        try:
-            return function(**arguments)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as fault:
-            raise NodeError(self.node, fault) from fault
 
-
-def number_slots(graph: Graph) -> dict[Slot, int]:
-    """A number for every output of every node."""
-    slots = [(node.name, output) for node in graph.nodes.values() for output in node.spec.outputs]
-    return {slot: number for number, slot in enumerate(slots)}
+def run(links: Iterable[Link], values: list[Any], tick: Tick, share: Share = ALL) -> None:
+    """Compute nodes, one after another."""
+    for link in links:
+        link.compute(values, link.changing(tick, share))
 
 
 def _takes(node: Node, slots: Mapping[Slot, int], once: bool) -> list[tuple[str, int | tuple[int, ...]]]:

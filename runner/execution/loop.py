@@ -1,25 +1,25 @@
 """The loop: walks the plan, keeps checkpoints, and is where a run can be stopped and taken up again."""
 
 import sys
-import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.node import Closes
+from t2iflow.nodes.film.takes import Guidance
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.execution import device
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
+from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.faults import out_of_memory
-from t2iflow.runner.execution.frames import Film, Reel
-from t2iflow.runner.execution.link import Link, NodeError, Surroundings, number_slots
-from t2iflow.runner.execution.memories import gather, give_back
-from t2iflow.runner.execution.stage import WHOLE, Judged, Stage
+from t2iflow.runner.execution.frames import Film, Reel, Turn
+from t2iflow.runner.execution.link import NodeError, Surroundings
+from t2iflow.runner.execution.resuming import recall, take_up
+from t2iflow.runner.execution.saver import Saver
+from t2iflow.runner.execution.stage import Judged, Stage, build
 
 
 class Stopped(Exception):
@@ -48,24 +48,20 @@ class Loop:
         """`save` is called with a checkpoint every `save_every` seconds, after each frame, and when `stopping` says so;
         `until` is the last frame that is wanted of a film; `unfinished` is told how far a stopped run has come, before
         its pictures so far are made."""
-        self._plan = plan
-        self._tell = tell
-        self._save, self._save_every, self._stopping, self._until = save, save_every, stopping, until
-        self._unfinished = unfinished
-        self._slots = number_slots(plan.graph)
-        self._values: list[Any] = [None] * len(self._slots)
-        self._links = {name: Link(node, self._slots, around) for name, node in plan.graph.nodes.items()}
-        self._results: dict[str, Tensor] = {}
+        self._plan, self._tell = plan, tell
+        self._stopping, self._until, self._unfinished = stopping, until, unfinished
+        self._circuit = Circuit(plan.graph, around)
+        self._saver = Saver(self._circuit, save, save_every)
 
     def stage(self, optimizer: str) -> Stage:
         """One optimiser's stage, made live with all that it needs: for looking at a step by itself."""
         for item in self._plan.items:
-            if isinstance(item, Region):
-                stage = Stage(item, self._links, self._slots, self._values)
-                if item.optimizer == optimizer:
-                    return stage
-            else:
+            if isinstance(item, str):
                 self._compute(item)
+                continue
+            stage = build(item, self._circuit)
+            if item.optimizer == optimizer:
+                return stage
         raise LookupError(optimizer)
 
     def run(self, resume: Checkpoint | None = None) -> None:
@@ -93,15 +89,13 @@ class Loop:
 
     def _compute(self, name: str) -> None:
         self._tell(Computing(name))
-        link = self._links[name]
-        link.make(self._values)
-        with torch.no_grad():
-            link(self._values, Tick(), WHOLE)
+        self._circuit.make([name])
+        self._circuit.compute([name], Tick())
 
     def _close(self) -> None:
         """Close all outputs; what fails in that is raised after the last, unless something else is on its way."""
         failed: NodeError | None = None
-        for link in self._links.values():
+        for link in self._circuit.links.values():
             if link.node.spec.is_class and isinstance(link.live, Closes):
                 try:
                     link.live.close()
@@ -110,114 +104,86 @@ class Loop:
         if failed is not None and sys.exc_info()[0] is None:
             raise failed
 
-    def _fit(self, index: int, region: Region, resume: Checkpoint | None) -> None:
-        stage = Stage(region, self._links, self._slots, self._values)
-        reel = self._reel(stage)
-        first, step = 0, 0
-        if resume is not None and index < resume.item:
-            self._recall(stage, resume)
+    def _fit(self, item: int, region: Region, resume: Checkpoint | None) -> None:
+        stage = build(region, self._circuit)
+        if resume is not None and item < resume.item:
+            self._saver.results |= recall(stage, self._circuit, resume)
             return
-        if resume is not None and index == resume.item:
+        reel = Film(stage, region.shot, self._circuit) if region.shot else Reel(stage)
+        first, step = 0, 0
+        if resume is not None and item == resume.item:
             first, step = resume.turn, resume.step
-            self._take_up(stage, reel, resume)
+            take_up(reel, self._circuit, resume)
         self._tell(Fitting(region.optimizer, reel.before(first) + step, reel.total))
-        saved = time.monotonic()
+        self._saver.wait()
         for turn in range(first, reel.turns):
-            if not step:
-                reel.begin(turn)
-            for tick in reel.ticks(turn, step):
-                reel.step(tick)
-                judged = self._patiently(stage, tick)
-                done, rate = reel.before(turn) + tick.step, stage.rate_at(tick)
-                self._tell(Stepped(region.optimizer, done, reel.total, judged.loss, judged.image, rate, judged.terms))
-                stopping = self._stopping()
-                if stopping or time.monotonic() - saved > self._save_every:
-                    self._save(self._checkpoint(index, turn, tick.step + 1, stage))
-                    saved = time.monotonic()
-                if stopping:
-                    self._leave(index, stage, tick, f"{done + 1} of {reel.total} steps")
-                    raise Stopped
-            step = 0
-            shown = -1
-            for frame in reel.end(turn):
-                self._tell(Filmed(region.optimizer, frame.number, reel.frames, frame.image))
-                shown = frame.number
-            if turn + 1 < reel.turns:
-                self._save(self._checkpoint(index, turn + 1, 0, stage))  # no frame is ever made again
-                saved = time.monotonic()
-                if (shown + 1) * reel.every > self._until:
-                    raise Cut
-        self._results |= {name: self._values[slot] for name, slot in stage.results.items()}
-        self._tell(Fitted(region.optimizer, reel.total, self._results[region.optimizer]))
+            self._turn(item, reel, turn, step if turn == first else 0)
+        results = {name: self._circuit.values[slot] for name, slot in stage.results.items()}
+        self._saver.results |= results
+        self._tell(Fitted(region.optimizer, reel.total, results[region.optimizer]))
 
-    def _recall(self, stage: Stage, resume: Checkpoint) -> None:
-        """Of a region that had ended before the checkpoint: its results."""
-        others = [name for name in stage.region.members if name != stage.region.optimizer]
-        give_back(self._links, others, resume)
-        for name, slot in stage.results.items():
-            result = resume.results.get(name)
-            if result is None or result.shape != self._values[stage.image].shape:
-                raise UnfitError(f"the checkpoint lacks the finished picture of `{name}`")
-            self._results[name] = self._values[slot] = result.to(stage.device)
+    def _turn(self, item: int, reel: Reel, number: int, first: int) -> None:
+        """Take a turn from the `first` step on, and show the frames that are due."""
+        turn = reel.turn(number) if first else reel.begin(number)
+        for tick, guidance in turn.steps(first):
+            self._step(item, reel, turn, tick, guidance)
+        shown = -1
+        for shown, _, image in reel.end(turn):
+            self._tell(Filmed(turn.region.optimizer, shown, reel.frames, image))
+        if number + 1 < reel.turns:
+            self._saver.save(item, number + 1, 0, reel.stage.passes)  # no frame is ever made again
+            if (shown + 1) * reel.every > self._until:
+                raise Cut
 
-    def _take_up(self, stage: Stage, reel: Reel, resume: Checkpoint) -> None:
-        """Let the region be where the checkpoint was written."""
-        turn, step = resume.turn, resume.step
-        wrong = UnfitError(f"the checkpoint is at turn {turn}, step {step}, which this recipe doesn't reach")
-        if turn >= reel.turns or resume.parts > max(stage.most_parts, stage.parts):
-            raise wrong
-        if step:
-            reel.aim(turn)
-        give_back(self._links, stage.region.members, resume)
-        stage.parts = resume.parts
-        if step > reel.steps(turn):
-            raise wrong
-        if turn and not step:
-            stage.finish(reel.last(turn - 1), show=False)  # what the next frame begins with
+    def _step(self, item: int, reel: Reel, turn: Turn, tick: Tick, guidance: Guidance) -> None:
+        """Take a step, and save the run where it is time to."""
+        stage, done = reel.stage, turn.before + tick.step
+        judged = self._patiently(stage, tick, guidance)
+        name = turn.region.optimizer
+        self._tell(Stepped(name, done, reel.total, judged.loss, judged.image, judged.rate, judged.terms))
+        stopping = self._stopping()
+        if stopping or self._saver.due:
+            self._saver.save(item, turn.number, tick.step + 1, stage.passes)
+        if stopping:
+            self._leave(item, stage, tick, f"{done + 1} of {reel.total} steps")
+            raise Stopped
 
     @torch.no_grad()
-    def _leave(self, index: int, stage: Stage, tick: Tick, progress: str) -> None:
+    def _leave(self, item: int, stage: Stage, tick: Tick, progress: str) -> None:
         """Make the pictures that follow from what is painted so far, but for those that need a later optimiser.
 
         The checkpoint knows nothing of it: a resumed run makes them anew at its end.
         """
         try:
             picture = stage.finish(tick, show=False)
+            values = self._circuit.values
             for slot in stage.results.values():
-                self._values[slot] = picture if self._values[slot] is None else self._values[slot]
+                values[slot] = picture if values[slot] is None else values[slot]
             self._unfinished(progress)
             lacking: set[str] = set()
-            for item in self._plan.items[index + 1 :]:
-                if isinstance(item, Region):
-                    lacking |= set(item.members)
-                elif lacking.isdisjoint(self._plan.graph.net.predecessors(item)):
-                    self._compute(item)
+            for later in self._plan.items[item + 1 :]:
+                if isinstance(later, Region):
+                    lacking |= set(later.members)
+                elif lacking.isdisjoint(self._plan.graph.net.predecessors(later)):
+                    self._compute(later)
                 else:
-                    lacking.add(item)
+                    lacking.add(later)
         except Exception as fault:  # it is an extra, and the run is safe
             self._tell(Noted(stage.region.optimizer, "warn", f"there is no picture so far: {fault}"))
 
-    def _patiently(self, stage: Stage, tick: Tick) -> Judged:
-        """Take the step, judging in smaller parts if memory does not suffice."""
+    def _patiently(self, stage: Stage, tick: Tick, guidance: Guidance) -> Judged:
+        """Take the step, judging it in more passes if memory does not suffice."""
         while True:
             try:
-                judged = stage.judge(tick)
+                judged = stage.judge(tick, guidance)
             except Exception as fault:
-                if not out_of_memory(fault) or stage.parts >= stage.most_parts:
+                if not out_of_memory(fault) or stage.passes >= stage.most_passes:
                     raise
             else:
                 stage.move(tick, judged)
                 return judged
-            stage.parts = min(stage.parts * 2, stage.most_parts)
+            stage.passes = min(stage.passes * 2, stage.most_passes)
             stage.forget()
             device.release(stage.device)
-            text = f"out of memory: the crops of a step are now judged in {stage.parts} passes (`accumulate`)"
+            text = f"out of memory: the crops of a step are now judged in {stage.passes} passes (`accumulate`)"
             self._tell(Noted(stage.region.optimizer, "warn", text))
-
-    def _reel(self, stage: Stage) -> Reel:
-        shot = stage.region.shot
-        return Film(stage, shot, self._links, self._slots, self._values) if shot else Reel(stage)
-
-    def _checkpoint(self, item: int, turn: int, step: int, stage: Stage) -> Checkpoint:
-        trained, memories = gather(self._links)
-        return Checkpoint(item, turn, step, stage.parts, trained, memories, dict(self._results))

@@ -1,8 +1,8 @@
 """A stage: one optimiser's region, built and linked, and the order of its step.
 
-A step paints the picture once and judges it in one or more parts: with `accumulate: k` the judge runs k times on a
+A step paints the picture once and judges it in one or more passes: with `accumulate: k` the judge runs k times on a
 detached picture, adding up the picture's gradient, and the paint is differentiated once. Memory then grows with one
-part's crops, and k passes cost no extra painting.
+pass's crops, and k passes cost no extra painting.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,13 +17,14 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Share, Tick
 from t2iflow.nodes.core.node import Finishes, Paced, Settles
 from t2iflow.nodes.core.types import Image, Loss
+from t2iflow.nodes.film.takes import FREE, Guidance
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.pipelines.graph.schedule import least
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import terms
-from t2iflow.runner.execution.link import Link, NodeError, Slot
+from t2iflow.runner.execution.circuit import Circuit
+from t2iflow.runner.execution.link import blaming, run
 
-WHOLE = Share()
 LOOK_EVERY = 25
 """Steps between looks at whether a GPU's loss is still finite; each look waits for the device."""
 
@@ -34,47 +35,29 @@ class NotFiniteError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Judged:
-    """What a step found before it moved: the loss, what adds up to it (read when asked for), and the picture."""
+    """What a step found before it moved: its loss, picture and rate, and the terms of the loss, read when asked for."""
 
     loss: Loss
     image: Image
+    rate: float
     terms: Callable[[], Mapping[str, Tensor]]
 
 
 class Stage:
-    """One optimiser's region.
+    """One optimiser's region, live: `build` makes one."""
 
-    A camera may say from frame to frame: `rate`, at which the optimiser steps in place of its own; `pull`, what else
-    the picture is judged by; and `only`, where alone it changes, (1, 1, h, w) in 0..1.
-    """
-
-    rate: float | None = None
-    pull: Callable[[Tensor], Loss | None] | None = None
-    only: Tensor | None = None
-
-    def __init__(self, region: Region, links: Mapping[str, Link], slots: Mapping[Slot, int], values: list[Any]) -> None:
+    def __init__(self, region: Region, circuit: Circuit) -> None:
+        links, slots = circuit.links, circuit.slots
         self.region = region
-        self.parts = region.accumulate
-        self._values, self._links = values, links
-        for name in region.first:
-            links[name].make(values)
-            with torch.no_grad():
-                links[name](values, self.tick(), WHOLE)
-        for name in region.members:
-            links[name].make(values)
-        canvases = [links[name].live for name in region.canvases]
+        self.passes = region.accumulate
+        self._circuit, self._values = circuit, circuit.values
         self._optimizer = links[region.optimizer]
-        self.fit: Fit = self._optimizer.live
-        try:
-            paced = [(tensor, _pace(canvas)) for canvas in canvases for tensor in canvas.trainable()]
-            self.fit.start([tensor for tensor, _ in paced], [pace for _, pace in paced])
-        except Exception as fault:  # a library's optimiser refuses its settings
-            raise NodeError(self._optimizer.node, fault) from fault
-        self._finishes = [canvas for canvas in canvases if isinstance(canvas, Finishes)]
-        self._settle = [canvas.settle for canvas in canvases if isinstance(canvas, Settles)]
+        self._fit: Fit = self._optimizer.live
+        self._camera = links[region.shot.camera] if region.shot else None
+        self._canvases = [links[name] for name in region.canvases]
         self._paint = [links[name] for name in region.paint]
         self._judge = [links[name] for name in region.judge]
-        self._watch = [(watch, [links[name] for name in (*watch.before, watch.sink)]) for watch in region.watch]
+        self._settle = [link for link in self._canvases if isinstance(link.live, Settles)]
         wires = self._optimizer.node.wires
         self.image, self._loss = (slots[wires[port][0].node, wires[port][0].output] for port in ("image", "loss"))
         nodes = {name: link.node for name, link in links.items()}
@@ -86,13 +69,19 @@ class Stage:
         made = {slot for link in self._paint for slot in link.outputs}
         used = {slot for link in self._judge for slot in link.inputs} | {self._loss, self.image}
         self._crossing = sorted(made & used)
-        self._repaint(self.tick())
 
-    def tick(self, step: int = 0, steps: int | None = None, frame: int = 0) -> Tick:
-        """A time in this region."""
-        shot = self.region.shot
-        steps = self.region.steps if steps is None else steps
-        return Tick(step, steps, frame, shot.frames, shot.fps) if shot else Tick(step, steps)
+    def begin(self) -> None:
+        """Let the optimiser take on what the canvases train, and paint the first picture."""
+        tensors: list[Tensor] = []
+        paces: list[float] = []
+        for link in self._canvases:
+            with blaming(link.node):
+                trained = link.live.trainable()
+                tensors += trained
+                paces += [_pace(link.live)] * len(trained)
+        with blaming(self._optimizer.node):  # a library's optimiser may refuse its settings
+            self._fit.start(tensors, paces)
+        self._circuit.compute(self.region.paint, moment(self.region))
 
     @property
     def device(self) -> torch.device:
@@ -101,8 +90,8 @@ class Stage:
         return image.device
 
     @property
-    def most_parts(self) -> int:
-        """Into how many parts a step can be split at most: no node may be left without a crop to make."""
+    def most_passes(self) -> int:
+        """How many passes a step can be judged in at most: no node may be left without a crop to make."""
         counts = [
             least(link.node.settings["count"])
             for link in self._judge
@@ -110,53 +99,58 @@ class Stage:
         ]
         return int(min(counts, default=1))
 
-    def step(self, tick: Tick) -> None:
+    def step(self, tick: Tick, guidance: Guidance = FREE) -> None:
         """Take a whole step."""
-        self.move(tick, self.judge(tick))
+        self.move(tick, self.judge(tick, guidance))
 
-    def judge(self, tick: Tick) -> Judged:
+    def judge(self, tick: Tick, guidance: Guidance = FREE) -> Judged:
         """Paint, judge and differentiate, which changes nothing that lasts."""
-        self.fit.clear()
-        for link in self._paint:
-            link(self._values, tick, WHOLE)
+        self._fit.clear()
+        rate = self._optimizer.setting("rate", tick) if guidance.rate is None else guidance.rate
+        run(self._paint, self._values, tick)
         painted = self._detach()
-        loss, parts = self._judged(tick)
-        pulled = self._pulled()
+        loss, found = self._judged(tick)
+        pulled = self._pulled(guidance)
         if pulled is not None:
             loss = Loss(loss + pulled)
         image: Image = self._values[self.image].detach()
         if self._looks_at(tick) and not torch.isfinite(loss):
             self._blame(tick)
-        self._differentiate(painted)
-        return Judged(loss, image, lambda: self._weighted(tick, parts, pulled))
+        self._differentiate(painted, guidance.only)
+        return Judged(loss, image, float(rate), lambda: self._weighted(tick, found, pulled))
 
     def forget(self) -> None:
         """Let go of all that a step had computed when it failed."""
-        self.fit.clear()
+        self._fit.clear()
         for link in self._judge:
             for slot in link.outputs:
                 self._values[slot] = None
 
-    def rate_at(self, tick: Tick) -> float:
-        """How far the optimiser goes at this time."""
-        return float(self._optimizer.setting("rate", tick) if self.rate is None else self.rate)
-
     def move(self, tick: Tick, judged: Judged) -> None:
         """Take the optimiser's step along the gradients, settle the canvases, and let outputs look on."""
-        self.fit(judged.image, judged.loss, rate=self.rate_at(tick))
-        for settle in self._settle:
-            settle()
-        self._show(tick)
+        with blaming(self._optimizer.node):
+            self._fit(judged.image, judged.loss, rate=judged.rate)
+        for link in self._settle:
+            with blaming(link.node):
+                link.live.settle()
+        self._circuit.watch(self.region.watch, tick, tick.step)
+
+    def restart(self, carry: bool) -> None:
+        """Begin anew with what the canvases were moved to; `carry` keeps the optimiser's moments."""
+        with blaming(self._optimizer.node):
+            self._fit.restart(carry)
 
     def finish(self, tick: Tick, show: bool = True) -> Tensor:
         """Paint the finished picture (of the running mean, if one is kept), show it and give it on."""
         with ExitStack() as stack:
-            for canvas in self._finishes:
-                stack.enter_context(canvas.finished())
-            stack.enter_context(self.fit.averaged())
-            self._repaint(tick)
+            for link in self._canvases:
+                if isinstance(link.live, Finishes):
+                    with blaming(link.node):
+                        stack.enter_context(link.live.finished())
+            stack.enter_context(self._fit.averaged())
+            self._circuit.compute(self.region.paint, tick)
         if show:
-            self._show(tick, always=True)
+            self._circuit.watch(self.region.watch, tick)
         image: Tensor = self._values[self.image].detach()
         if not torch.isfinite(image).all():
             raise NotFiniteError(
@@ -180,32 +174,33 @@ class Stage:
         return painted
 
     def _judged(self, tick: Tick) -> tuple[Loss, list[list[Tensor]]]:
-        """The loss, and its terms of each part as they are before their weights."""
+        """The loss, and its terms in each pass as they are before their weights."""
         total = torch.zeros((), device=self.device)
-        parts = []
-        for part in range(self.parts):
-            share = Share(part, self.parts)
-            for link in self._judge:
-                link(self._values, tick, share)
-            loss = self._values[self._loss] / self.parts
+        found = []
+        for number in range(self.passes):
+            run(self._judge, self._values, tick, Share(number, self.passes))
+            loss = self._values[self._loss] / self.passes
             loss.backward()
             total += loss.detach()
-            parts.append([self._values[slot].detach() for slot in self._terms.values()])
-        return Loss(total), parts
+            found.append([self._values[slot].detach() for slot in self._terms.values()])
+        return Loss(total), found
 
-    def _pulled(self) -> Tensor | None:
+    def _pulled(self, guidance: Guidance) -> Tensor | None:
         """What the camera adds to the loss, differentiated."""
-        pulled = None if self.pull is None else self.pull(self._values[self.image])
+        if guidance.pull is None or self._camera is None:
+            return None
+        with blaming(self._camera.node):
+            pulled = guidance.pull(self._values[self.image])
         if pulled is None:
             return None
         pulled.backward()  # type: ignore[no-untyped-call]
         return pulled.detach()
 
-    def _weighted(self, tick: Tick, parts: list[list[Tensor]], pulled: Tensor | None) -> Mapping[str, Tensor]:
+    def _weighted(self, tick: Tick, passes: list[list[Tensor]], pulled: Tensor | None) -> Mapping[str, Tensor]:
         """The terms times their weights, by name; not reckoned before somebody wants them."""
         found: dict[str, Tensor] = {}
-        for term, values in zip(self._terms, zip(*parts, strict=True), strict=True):
-            weights = self._links[term.total].setting("weights", tick) if term.total else None
+        for term, values in zip(self._terms, zip(*passes, strict=True), strict=True):
+            weights = self._circuit.links[term.total].setting("weights", tick) if term.total else None
             mean = torch.stack(values).mean() if len(values) > 1 else values[0]
             value = mean * (1.0 if weights is None else weights[term.place])
             found[term.name] = found[term.name] + value if term.name in found else value
@@ -213,29 +208,11 @@ class Stage:
             found[self.region.shot.camera] = pulled
         return found
 
-    def _differentiate(self, painted: list[tuple[int, Tensor]]) -> None:
+    def _differentiate(self, painted: list[tuple[int, Tensor]], only: Tensor | None) -> None:
         """Carry the gathered gradients on through the paint."""
         reached = [(value, self._values[slot].grad) for slot, value in painted]
-        reached = [(value, self._kept_in(gradient)) for value, gradient in reached if gradient is not None]
+        reached = [(value, _kept_in(gradient, only)) for value, gradient in reached if gradient is not None]
         torch.autograd.backward([value for value, _ in reached], [gradient for _, gradient in reached])
-
-    def _kept_in(self, gradient: Tensor) -> Tensor:
-        """A gradient only where the picture may change; of what is no picture, all of it."""
-        if self.only is None or gradient.ndim != 4 or gradient.shape[1] != 3:
-            return gradient
-        return gradient * F.interpolate(self.only, gradient.shape[-2:], mode="bilinear").to(gradient)
-
-    @torch.no_grad()
-    def _repaint(self, tick: Tick) -> None:
-        for link in self._paint:
-            link(self._values, tick, WHOLE)
-
-    @torch.no_grad()
-    def _show(self, tick: Tick, always: bool = False) -> None:
-        for watch, links in self._watch:
-            if always or tick.step % watch.every == 0:
-                for link in links:
-                    link(self._values, tick, WHOLE)
 
     def _looks_at(self, tick: Tick) -> bool:
         return self.device.type == "cpu" or tick.step % LOOK_EVERY == 0
@@ -244,7 +221,7 @@ class Stage:
     def _blame(self, tick: Tick) -> None:
         """Compute the step again, looking at each node's values."""
         for link in (*self._paint, *self._judge):
-            link(self._values, tick, Share(0, self.parts))
+            run([link], self._values, tick, Share(0, self.passes))
             for slot in link.outputs:
                 if not all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(self._values[slot])):
                     raise NotFiniteError(
@@ -252,6 +229,31 @@ class Stage:
                         " finite; a lower rate or a smaller weight of its loss may help"
                     )
         raise NotFiniteError(f"at step {tick.step} the loss is no longer finite; a lower rate may help")
+
+
+def build(region: Region, circuit: Circuit) -> Stage:
+    """Make a region's nodes live, with all that they begin with, and paint its first picture."""
+    for name in region.first:
+        circuit.make([name])
+        circuit.compute([name], moment(region))
+    circuit.make(region.members)
+    stage = Stage(region, circuit)
+    stage.begin()
+    return stage
+
+
+def moment(region: Region, step: int = 0, steps: int | None = None, frame: int = 0) -> Tick:
+    """A time in a region."""
+    shot = region.shot
+    steps = region.steps if steps is None else steps
+    return Tick(step, steps, frame, shot.frames, shot.fps) if shot else Tick(step, steps)
+
+
+def _kept_in(gradient: Tensor, only: Tensor | None) -> Tensor:
+    """A gradient only where the picture may change; of what is no picture, all of it."""
+    if only is None or gradient.ndim != 4 or gradient.shape[1] != 3:
+        return gradient
+    return gradient * F.interpolate(only, gradient.shape[-2:], mode="bilinear").to(gradient)
 
 
 def _pace(canvas: object) -> float:

@@ -21,7 +21,7 @@ import torch
 from platformdirs import user_cache_path
 
 from t2iflow.nodes.core.whole import cached
-from t2iflow.nodes.film.shooting import BEGINNINGS
+from t2iflow.nodes.film.closing import BEGINNINGS
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import changes
 from t2iflow.pipelines.plan.plan import Plan

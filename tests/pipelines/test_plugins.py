@@ -80,3 +80,42 @@ def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(
     for name in ("mine.grey", "mine.gray"):
         with pytest.raises(RecipeError, match="T2I501"):
             compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()))
+
+
+CANVAS = '''
+import torch
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Image
+
+@node
+class Canvas:
+    """Paint, but take no picture on."""
+
+    def __init__(self) -> None:
+        self.pixels = torch.zeros(1, 3, 8, 8).requires_grad_()
+
+    def __call__(self) -> Image:
+        return self.pixels
+
+    def trainable(self):
+        return [self.pixels]
+'''
+FILM = """t2iflow: 1
+nodes:
+  canvas: {use: mine.canvas}
+  smooth: {use: losses.total_variation, image: $canvas}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $smooth, steps: 1}
+  move:   {use: camera.CAMERA, image: $fit, frames: 2, steps: 1}
+  film:   {use: output.video, image: $move}
+"""
+
+
+@pytest.mark.parametrize("camera", ["zoom", "infinite"])
+def test_a_canvas_that_takes_no_picture_on_can_not_be_filmed(camera: str, plugin: Callable[[str], None]) -> None:
+    plugin(CANVAS)
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text(FILM.replace("CAMERA", camera), "guest.yaml", Path()))
+    (problem,) = caught.value.problems
+    assert problem.code == "T2I412"
+    assert problem.place is not None
+    assert problem.place.line == 6

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.runner.conftest import COPY, Command
+from tests.runner.test_film import FILM
 
 Plugin = Callable[[str], None]
 
@@ -89,3 +90,54 @@ def test_a_check_that_fails_by_itself_is_told_with_its_line(command: Command, pl
     told = command("check", COPY.replace("images.noise, size: [24, 24], kind: fractal", "mine.tint"))
     assert told.code == 3
     assert "mine_module.py:7, in _fits" in told.err
+
+
+OPTIMISER = HEAD + (
+    "from t2iflow.nodes.optimizers import optimizer\n\n"
+    "class Broken(torch.optim.SGD):\n    def step(self):\n        raise ValueError('no way on')  # here\n\n"
+    "@optimizer\ndef broken(parameters: list, /) -> torch.optim.Optimizer:\n"
+    '    """Fail."""\n    return Broken(parameters, lr=1.0)\n'
+)
+SETTLING = HEAD + (
+    '@node(role="canvas")\nclass Canvas:\n    """Paint, and fail after the first step."""\n'
+    "    def __init__(self) -> None:\n        self.x = torch.zeros(1, 3, 24, 24).requires_grad_()\n"
+    "    def __call__(self) -> Image:\n        return self.x\n"
+    "    def trainable(self):\n        return [self.x]\n"
+    "    def settle(self):\n        raise ValueError('no way on')  # here\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "now", "node"),
+    [
+        (OPTIMISER, ("optimizers.adam", "mine.broken"), "9:3, node `fit`"),
+        (SETTLING, ("canvas.pixels, size: [24, 24]", "mine.canvas"), "7:3, node `canvas`"),
+    ],
+    ids=["an optimiser's step", "a canvas that settles"],
+)
+def test_what_fails_in_the_move_of_a_step_is_told_with_its_node(
+    command: Command, plugin: Plugin, source: str, now: tuple[str, str], node: str
+) -> None:
+    plugin(source)
+    told = command("run", COPY.replace(*now))
+    assert told.code == 1
+    assert "no way on" in told.err
+    assert f"mine.yaml:{node}" in told.err
+    line = source[: source.index("# here")].count("\n") + 1
+    assert f"mine_module.py:{line}, in " in told.err
+
+
+def test_what_fails_in_a_cameras_pull_is_told_with_the_camera(command: Command, plugin: Plugin) -> None:
+    plugin(HEAD + (
+        "from t2iflow.nodes.perceptors.interface import Clip\n\n"
+        "class Blind:\n    size = 24\n    def look(self, crops):\n        raise ValueError('no eyes')  # here\n\n"
+        '@node\ndef blind() -> Clip:\n    """See nothing."""\n    return Blind()\n'
+    ))  # fmt: skip
+    seeing = FILM.replace("turn: 1", "turn: 1, resemble: 1, clip: $eyes").replace(
+        "  zoom:", "  eyes:   {use: mine.blind}\n  zoom:"
+    )
+    told = command("run", seeing)
+    assert told.code == 1
+    assert "no eyes" in told.err
+    assert "mine.yaml:11:3, node `zoom`" in told.err
+    assert "mine_module.py:11, in look" in told.err

@@ -249,6 +249,13 @@ def test_a_loop_longer_than_half_the_film_is_refused(command: Command) -> None:
     assert "at most half" in told.err
 
 
+def test_a_film_of_which_one_frame_is_made_needs_no_closing(command: Command) -> None:
+    told = command("run", FILM.replace("turn: 1", "turn: 1, loop: 2, every: 5").replace("length: 30", "length: 5"))
+    assert told.code == 0, told.err
+    assert told.folder
+    assert len(told_of(told.folder, "filmed")) == 1
+
+
 def test_an_infinite_zoom_is_as_sharp_after_seven_doublings_as_in_the_beginning(command: Command) -> None:
     recipe = (
         FILM.replace("length: 30", "length: 120")

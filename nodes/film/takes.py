@@ -1,0 +1,90 @@
+"""What a camera tells the runner: how many turns a film takes, how each begins and is guided, and what it shows.
+
+A turn repeats the optimiser's region. The first is as if there were no camera; before each further one the camera node
+is computed for the frames in between, the canvases are moved, and a few steps are taken.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from t2iflow.nodes.core.types import Image, Loss
+
+Pull = Callable[[Tensor], Loss | None]
+"""From the picture of a step to what is added to its loss."""
+
+
+class Turns(NamedTuple):
+    """How many turns a film takes, and how many steps each takes after the first, at most."""
+
+    number: int
+    steps: int
+
+
+class Moved(NamedTuple):
+    """The picture that a canvas begins the frame with; it takes it on, unless it was moved `itself`."""
+
+    picture: Image
+    itself: bool
+
+
+class Shown(NamedTuple):
+    """A frame that is due: the `number`-th that is shown, and which of the film's frames it is."""
+
+    number: int
+    frame: int
+    image: Image
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What a camera changes about a step: its rate, what else it is judged by, and where alone the picture changes,
+    (1, 1, h, w) in 0..1."""
+
+    rate: float | None = None
+    pull: Pull | None = None
+    only: Tensor | None = None
+
+
+FREE = Guidance()
+
+
+@dataclass(frozen=True)
+class Take:
+    """How a turn's steps are taken: the first `edge_steps` change only what is `fresh`; `carry` keeps moments."""
+
+    steps: int
+    rate: float | None = None
+    pull: Pull | None = None
+    carry: bool = True
+    edge_steps: int = 0
+    fresh: Tensor | None = None
+
+    def guidance(self, step: int) -> Guidance:
+        """What the camera changes about this step."""
+        return Guidance(self.rate, self.pull, self.fresh if step < self.edge_steps else None)
+
+
+@runtime_checkable
+class Camera(Protocol):
+    """A node that makes a film: called with `image`, it returns the `image` moved and the `motion`."""
+
+    @classmethod
+    def turns(cls, settings: Mapping[str, Any], every: int) -> Turns:
+        """How many turns a film takes of which one in `every` frames is made."""
+
+    def passed(self, turn: int, every: int) -> range:
+        """The frames that lead from the turn before to this one; the node is computed for each."""
+
+    def move(self, canvas: object, picture: Image) -> Moved | None:
+        """Move a canvas that shows this picture as the present frame begins; None where nothing moves.
+
+        ValueError, about the canvas, where it can't be moved as wanted."""
+
+    def take(self) -> Take:
+        """How the turn's steps are taken, once all is moved; asked again after a run is resumed."""
+
+    def develop(self, picture: Image, turn: int, every: int) -> Iterator[Shown]:
+        """The frames that are due when a turn's picture is there: maybe none, maybe several."""

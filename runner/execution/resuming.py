@@ -1,0 +1,71 @@
+"""Resuming: a checkpoint is given back to live nodes; UnfitError where it is of others."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from t2iflow.nodes.core.node import Remembers, Trainable
+from t2iflow.nodes.pictures.codec import LostFrameError
+from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
+from t2iflow.runner.execution.circuit import Circuit
+from t2iflow.runner.execution.frames import Reel
+from t2iflow.runner.execution.link import Link
+from t2iflow.runner.execution.stage import Stage
+
+
+def recall(stage: Stage, circuit: Circuit, saved: Checkpoint) -> dict[str, Tensor]:
+    """Of a region that had ended before the checkpoint: its finished pictures, put where the rest of the run finds
+    them."""
+    others = [name for name in stage.region.members if name != stage.region.optimizer]
+    give_back(circuit.links, others, saved)
+    results = {}
+    for name, slot in stage.results.items():
+        result = saved.results.get(name)
+        if result is None or result.shape != circuit.values[stage.image].shape:
+            raise UnfitError(f"the checkpoint lacks the finished picture of `{name}`")
+        results[name] = circuit.values[slot] = result.to(stage.device)
+    return results
+
+
+def take_up(reel: Reel, circuit: Circuit, saved: Checkpoint) -> None:
+    """Let a region be where the checkpoint was written."""
+    stage, turn, step = reel.stage, saved.turn, saved.step
+    wrong = UnfitError(f"the checkpoint is at turn {turn}, step {step}, which this recipe doesn't reach")
+    if turn >= reel.turns or saved.parts > max(stage.most_passes, stage.passes):
+        raise wrong
+    if turn or step:
+        reel.aim(turn if step else turn - 1)
+    give_back(circuit.links, stage.region.members, saved)
+    stage.passes = saved.parts
+    if step > reel.turn(turn).take.steps:
+        raise wrong
+    if turn and not step:
+        stage.finish(reel.turn(turn - 1).last, show=False)  # what the next frame begins with
+
+
+@torch.no_grad()
+def give_back(links: Mapping[str, Link], names: Iterable[str], saved: Checkpoint) -> None:
+    """Let these nodes be as they were; DamagedError where a file that they count on is not."""
+    for name in names:
+        live = links[name].live
+        if not links[name].node.spec.is_class:
+            continue
+        try:
+            if isinstance(live, Trainable):
+                _fill(live.trainable(), saved.trained[name])
+            if isinstance(live, Remembers):
+                live.load_state_dict(saved.memories[name])
+        except LostFrameError as fault:
+            raise DamagedError(str(fault)) from fault
+        except (OSError, MemoryError, torch.OutOfMemoryError):  # no fault of the checkpoint's
+            raise
+        except Exception as fault:  # a node of anybody's takes back what isn't its own
+            raise UnfitError(f"the checkpoint holds nothing that `{name}` can continue from") from fault
+
+
+def _fill(tensors: list[Tensor], saved: list[Tensor]) -> None:
+    for tensor, value in zip(tensors, saved, strict=True):
+        if tensor.shape != value.shape or tensor.dtype != value.dtype:
+            raise ValueError("another shape")
+        tensor.copy_(value)

@@ -1,0 +1,37 @@
+"""Saving: when a run's memory is gathered into a checkpoint, and from where."""
+
+import time
+from collections.abc import Callable
+
+from torch import Tensor
+
+from t2iflow.nodes.core.node import Remembers, Trainable
+from t2iflow.runner.execution.checkpoint import Checkpoint
+from t2iflow.runner.execution.circuit import Circuit
+
+
+class Saver:
+    """Saves what a circuit's nodes remember, and the pictures that are finished."""
+
+    def __init__(self, circuit: Circuit, save: Callable[[Checkpoint], None], every: float) -> None:
+        """A checkpoint is due `every` so many seconds."""
+        self.results: dict[str, Tensor] = {}
+        self._circuit, self._save, self._every = circuit, save, every
+        self.wait()
+
+    def wait(self) -> None:
+        """Begin to wait anew."""
+        self._last = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last checkpoint is so old that it is time for another."""
+        return time.monotonic() - self._last > self._every
+
+    def save(self, item: int, turn: int, step: int, passes: int) -> None:
+        """Save the run as it stands, so that it continues from here."""
+        live = {name: link.live for name, link in self._circuit.links.items() if link.node.spec.is_class}
+        trained = {name: one.trainable() for name, one in live.items() if isinstance(one, Trainable)}
+        memories = {name: one.state_dict() for name, one in live.items() if isinstance(one, Remembers)}
+        self._save(Checkpoint(item, turn, step, passes, trained, memories, dict(self.results)))
+        self._last = time.monotonic()

@@ -1,19 +1,21 @@
 """Settings: what a recipe writes, checked against what the signature declares, keyframes and music included."""
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from t2iflow.nodes.core.node import Setting
+from t2iflow.nodes.core.blame import blamed
+from t2iflow.nodes.core.node import Setting, Spec
 from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
 from t2iflow.pipelines.graph.keyframes import form, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.graph.music import is_music, read_music
-from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.pipelines.graph.schedule import Schedule, states
 from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.dollars import Wire, plain
+from t2iflow.pipelines.text.recipe import NodeText
 from t2iflow.pipelines.text.yaml_reader import Located
 
 
@@ -83,6 +85,29 @@ class _Reading:
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
         self.problems.add(code, text, value.place, *hints)
+
+
+def check_together(
+    text: NodeText, spec: Spec, settings: Mapping[str, Any], sources: Mapping[str, str], problems: Problems
+) -> None:
+    """Whether a node's settings go together, where each for itself is right; `sources` are the recipe's."""
+    try:
+        for state in states(settings):
+            spec.check(state)
+    except Exception as fault:  # somebody else's check may raise anything
+        kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
+        what = f"node `{text.name}` ({spec.name}): these settings conflict: {kind}{fault}"
+        hints = (*_elsewhere(text, spec, sources), blamed(fault, spec.target))
+        problems.add("T2I204", what, text.place, *hints)
+
+
+def _elsewhere(text: NodeText, spec: Spec, sources: Mapping[str, str]) -> Iterator[str]:
+    """Where settings were given, as far as that was not in the file of the node."""
+    for key, value in text.values.items():
+        at = value.place
+        if key in spec.settings and at.file != text.place.file:
+            said = sources[at.file] == at.file  # as an override is named by itself
+            yield f"`{key}` is set " + (f"by `{at.file}`" if said else f"at {at.file}:{at.line}:{at.column}")
 
 
 def is_schedule(value: Located) -> bool:

@@ -93,7 +93,7 @@ def make(row: str, folder: Path) -> None:
 
 def checkpoints(family: str, folder: Path) -> list[tuple[str, Path]]:
     """The checkpoints in a folder, by their roles."""
-    from t2iflow.nodes.weights.records import ROLES
+    from t2iflow.nodes.weights.families import ROLES
 
     patterns = {"file": "*.pt"} if family == "clip" else ROLES[family]
     found = [(role, path) for role, pattern in patterns.items() for path in sorted(folder.glob(pattern))]
@@ -105,7 +105,7 @@ def read(family: str, role: str, file: str) -> dict[str, float]:
     import torch
 
     from t2iflow.nodes.perceptors.clip import checkpoint
-    from t2iflow.nodes.weights.obtaining import obtain
+    from t2iflow.nodes.weights.find import obtain
 
     torch.zeros(1000).sum()
     before = memory()

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from beside import Step, built, compare, our_step, random_vit
 from torch import Tensor, nn
 
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 from t2iflow.runner.execution import device as devices
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for tests.weights

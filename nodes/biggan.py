@@ -22,7 +22,7 @@ from t2iflow.nodes.core.spelling import near
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, Loss, Positive
 from t2iflow.nodes.generators.biggan.network import BigGAN
 from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]
 """An ImageNet class by its index."""

@@ -10,7 +10,7 @@ from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Loads, NonNegative, Positive, Reads
-from t2iflow.nodes.weights.obtaining import obtain, offers
+from t2iflow.nodes.weights.find import obtain, offers
 
 
 def _square(settings: Mapping[str, Any]) -> None:

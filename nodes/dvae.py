@@ -25,7 +25,7 @@ from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import Border
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 
 Code = Annotated[int, Ge(0)]
 """A code by its number."""

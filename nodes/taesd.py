@@ -20,7 +20,7 @@ from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.taesd import Tiny
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import Border
-from t2iflow.nodes.weights.obtaining import obtain, offers
+from t2iflow.nodes.weights.find import obtain, offers
 
 
 class Painted(NamedTuple):

@@ -25,7 +25,7 @@ from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.vqgan.network import VQGAN, nearest
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import Border
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 
 
 class Painted(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Spec
-from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read
 

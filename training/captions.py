@@ -16,7 +16,8 @@ from torch import Tensor
 
 from t2iflow.nodes.core.precision import dtype_of
 from t2iflow.nodes.generators.vqgan.network import VQGAN
-from t2iflow.nodes.weights.obtaining import Weights, obtain
+from t2iflow.nodes.weights.find import obtain
+from t2iflow.nodes.weights.weights import Weights
 from training.evaluate import Silent
 from training.kept import kept
 from training.packages import Kind

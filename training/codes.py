@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.taesd import Bound, Tiny
 from t2iflow.nodes.generators.vqgan.network import nearest
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 from training.evaluate import Silent
 from training.kept import kept
 from training.pictures import Pictures

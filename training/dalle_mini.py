@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.dalle_mini.model import SPACE
 from t2iflow.nodes.generators.dalle_mini.transformer import JOINED, PADDING, Reader, Sampling, Writer, draw
-from t2iflow.nodes.weights.obtaining import Weights
+from t2iflow.nodes.weights.weights import Weights
 from training.captions import Captions
 from training.evaluate import Silent
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from t2iflow.nodes.weights.finding import beside
-from t2iflow.nodes.weights.records import ROLES, SMALL
+from t2iflow.nodes.weights.families import beside
+from t2iflow.nodes.weights.records import SMALL
 from training.packages import Package, listed
 
 LIST, LICENCES = SMALL / "weights.json", SMALL / "LICENSES.md"
@@ -32,7 +32,7 @@ def ship(name: str, family: str, about: str, factor: int, codes: int, weights: P
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files = {}
-    for role, path in beside(weights, family, ROLES[family]).items():
+    for role, path in beside(weights, family).items():
         shutil.copyfile(path, folder / path.name)
         digest = sha256(path.read_bytes()).hexdigest()
         files[role] = {"name": path.name, "size": path.stat().st_size, "sha256": digest}

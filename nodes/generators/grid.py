@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from t2iflow.nodes.core.types import Size
-from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.nodes.weights.published import KNOWN
 
 
 def grid(size: Size, factor: int) -> tuple[int, int]:

@@ -2,8 +2,12 @@
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from t2iflow.nodes.weights.records import File
+
+if TYPE_CHECKING:
+    from t2iflow.nodes.weights.checkpoints.checkpoint import Checkpoint
 
 TEXTS = (".yaml", ".yml", ".json", ".txt")
 ROUNDED = 2.0
@@ -14,8 +18,9 @@ class WrongFileError(ValueError):
     """A file is not what it should be."""
 
 
-def examine(path: Path, name: str, file: File | None = None) -> None:
-    """Raise WrongFileError where the file can't be what its name says, or is not of the published size."""
+def examine(path: Path, name: str, file: File | None = None) -> "Checkpoint | None":
+    """The checkpoint that a file is, None for a text; WrongFileError where it can't be what its name says, or is not of
+    the published size."""
     size = path.stat().st_size
     with path.open("rb") as opened:
         head = opened.read(4096)
@@ -30,11 +35,11 @@ def examine(path: Path, name: str, file: File | None = None) -> None:
             raise WrongFileError("it is no text")
         if name.endswith((".yaml", ".yml")) and head.lstrip().startswith(b"{"):  # as servers tell their errors
             raise WrongFileError("it is no YAML as configurations are written in")
-        return
-    from t2iflow.nodes.weights.checkpoints import tensors  # which imports torch, and a list of weights needs none
+        return None
+    from t2iflow.nodes.weights.checkpoints import checkpoint  # which imports torch, and a list of weights needs none
 
     try:
-        tensors.survey(path)
+        return checkpoint.survey(path)
     except ValueError as fault:
         raise WrongFileError(str(fault)) from fault
 

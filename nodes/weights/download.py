@@ -6,25 +6,21 @@ What has come so far is in `NAME.part`, and where it came from in `NAME.part.fro
 import contextlib
 import errno
 import json
-import math
 import os
 import shutil
-import socket
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from pathlib import Path
+from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+from urllib.request import Request
 
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.whole import FULL
-from t2iflow.nodes.weights import pins
+from t2iflow.nodes.weights.connection import ask, patience
 from t2iflow.nodes.weights.content import WrongFileError, amount
-from t2iflow.nodes.weights.records import File
+from t2iflow.nodes.weights.pins import Pin
+from t2iflow.nodes.weights.progress import Watch
 
 if TYPE_CHECKING:
     from t2iflow.nodes.core.ambient import Notes
@@ -32,15 +28,10 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 ATTEMPTS = 3
 """How often in a row an address may fail to bring us further."""
-PATIENCE, LONGEST = 30.0, 86_400.0
-"""Seconds without an answer, after which one counts as failed, and how long that may be made."""
 SLOWEST = 1024
 """Bytes a second; what is slower counts as no answer."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 """Answers of a server that may be other ones a moment later."""
-
-Watch = Callable[[str, int, int], None]
-"""Told how far a file has come: its name, the bytes that are here, the bytes of all (0 if that is not known)."""
 
 
 class _GoneError(OSError):
@@ -51,54 +42,14 @@ class _DiskFullError(MissingWeightsError):
     """The file does not fit, wherever it comes from."""
 
 
-class _Answer(HTTPResponse):
-    """An answer whose head comes in time: a server could else say `100 Continue` for ever, or a letter now and then."""
-
-    def __init__(self, connection: socket.socket, *given: Any, **named: Any) -> None:
-        super().__init__(connection, *given, **named)
-        self._connection = connection
-
-    def begin(self) -> None:
-        """Read the head."""
-        late = threading.Timer(patience(), self._hang_up)
-        late.start()
-        try:
-            super().begin()
-        finally:
-            late.cancel()
-
-    def _hang_up(self) -> None:
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Http(HTTPHandler):
-    class Connection(HTTPConnection):
-        response_class = _Answer
-
-    def http_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(self.Connection, request)
-
-
-class _Https(HTTPSHandler):
-    class Connection(HTTPSConnection):
-        response_class = _Answer
-
-    def https_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(self.Connection, request)
-
-
-OPENER = build_opener(_Http, _Https)
-
-
-def fetch(name: str, file: File, urls: tuple[str, ...], target: Path, watch: Watch, notes: "Notes") -> None:
-    """Put a file of the weights `name` at the target. MissingWeightsError where no address gives it."""
+def fetch(name: str, pin: Pin, urls: tuple[str, ...], watch: Watch, notes: "Notes") -> None:
+    """Put a file of the weights `name` where it belongs. MissingWeightsError where no address gives it."""
     faults: list[str] = []
     for url in urls:
         if faults:
             notes.warn(f"{faults[-1]}; asking {url}")
         try:
-            _Fetching(name, file, url, target, watch).run()
+            _Fetching(pin, url, watch).run()
             return
         except _DiskFullError:
             raise
@@ -106,19 +57,19 @@ def fetch(name: str, file: File, urls: tuple[str, ...], target: Path, watch: Wat
             reason = fault.reason if isinstance(fault, URLError) and not isinstance(fault, HTTPError) else fault
             faults.append(f"{url}: {reason or type(fault).__name__}")
     raise MissingWeightsError(
-        f"`{file.name}` of the weights `{name}` can't be fetched:\n  " + "\n  ".join(faults or ["there is no address"])
+        f"`{pin.file.name}` of the weights `{name}` can't be fetched:\n  "
+        + "\n  ".join(faults or ["there is no address"])
     )
 
 
 @dataclass
 class _Fetching:
-    name: str
-    file: File
+    pin: Pin
     url: str
-    target: Path
     watch: Watch
 
     def __post_init__(self) -> None:
+        self.file, self.target = self.pin.file, self.pin.own
         self.part = self.target.with_name(f"{self.target.name}.part")
         self.source = self.target.with_name(f"{self.target.name}.part.from")
 
@@ -140,7 +91,7 @@ class _Fetching:
     def _accept(self) -> None:
         """Look at what came, and give it its name; a file that is wrong is thrown away."""
         try:
-            pins.confirm(self.name, self.file, self.part, bound_for=self.target)
+            self.pin.confirm(self.part, bound_for=self.target)
         except WrongFileError:
             self._drop()
             raise
@@ -174,7 +125,7 @@ class _Fetching:
             if known.get("version") and known.get("url") == self.url:
                 request.add_header("If-Range", known["version"])
         try:
-            answer: HTTPResponse = OPENER.open(request, timeout=patience())
+            answer = ask(request)
         except HTTPError as fault:
             with fault:
                 if fault.code == 416:  # what is here is longer than what is there
@@ -223,7 +174,7 @@ class _Fetching:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             told = json.loads(self.source.read_text(encoding="utf-8"))
             # Of another address only a part that a digest will judge as a whole.
-            if isinstance(told, dict) and (told.get("url") == self.url or pins.pinned(self.name, self.file)):
+            if isinstance(told, dict) and (told.get("url") == self.url or self.pin.digest):
                 return told
         return {}
 
@@ -236,15 +187,6 @@ class _Fetching:
     def _drop(self) -> None:
         self.part.unlink(missing_ok=True)
         self.source.unlink(missing_ok=True)
-
-
-def patience() -> float:
-    """Seconds that a server may be silent: T2IFLOW_TIMEOUT, up to a day, or PATIENCE."""
-    with contextlib.suppress(KeyError, ValueError):
-        wanted = float(os.environ["T2IFLOW_TIMEOUT"])
-        if not math.isnan(wanted):
-            return min(max(wanted, 0.01), LONGEST)
-    return PATIENCE
 
 
 def _extent(answer: HTTPResponse, have: int) -> tuple[int, int]:

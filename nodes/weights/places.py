@@ -1,19 +1,19 @@
-"""Where weights are: in our cache, or where another program put them."""
+"""Where weights are: in our cache, where another program put them, or at an address."""
 
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.weights.records import KNOWN, ROLES, File, Record
+from t2iflow.nodes.core.missing import MissingWeightsError
+from t2iflow.nodes.weights.records import File
 
-ADDED = "added.json"
-"""What is known of weights that the user added under a name of their own, in the folder of their files."""
 OFFLINE = "T2IFLOW_OFFLINE"
 """Set to anything but 0, it forbids fetching anything."""
 MIRROR = "T2IFLOW_MIRROR"
@@ -26,37 +26,38 @@ def cache() -> Path:
     return paths.given(own) if own else user_cache_path("t2iflow") / "weights"
 
 
+@contextmanager
+def alone(name: str, say: Callable[[str], object]) -> Iterator[None]:
+    """Hold the lock of the folder that a name has in the cache, which is made if need be."""
+    folder = cache() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"another process is fetching or adding `{name}`; waiting for it")
+            lock.acquire()
+    except OSError as fault:
+        raise MissingWeightsError(
+            f"the weights `{name}` can't be kept in {folder}: {fault.strerror}; set T2IFLOW_WEIGHTS to a folder that "
+            "can be written"
+        ) from fault
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def offline() -> bool:
     """Whether nothing may be fetched."""
     return os.environ.get(OFFLINE, "0") not in ("", "0")
 
 
-def find(name: str) -> Record | None:
-    """The record of a name: published, or added by the user."""
-    if name in KNOWN:
-        return KNOWN[name]
-    if not name or Path(name).name != name or name in (".", ".."):
-        return None
-    try:
-        told = json.loads((cache() / name / ADDED).read_text(encoding="utf-8"))
-        files = {role: File(str(told["files"][role])) for role in ROLES[told["family"]] if role in told["files"]}
-        return Record(name, told["family"], "added here", "yours to know", files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def every() -> Iterator[Record]:
-    """All records, the published ones first."""
-    yield from KNOWN.values()
-    for path in sorted(cache().glob(f"*/{ADDED}")):
-        record = find(path.parent.name)
-        if record is not None and record.name not in KNOWN:
-            yield record
-
-
-def own(name: str, file: File) -> Path:
-    """Where a file of these weights is in our cache, if it is there."""
-    return cache() / name / file.name
+def addresses(name: str, file: File) -> tuple[str, ...]:
+    """Where a file is to be fetched from, in turn."""
+    mirrors = os.environ.get(MIRROR, "").split()
+    return tuple(f"{base.rstrip('/')}/{name}/{file.name}" for base in mirrors) or file.urls
 
 
 def elsewhere(file: File) -> Iterator[Path]:
@@ -65,6 +66,17 @@ def elsewhere(file: File) -> Iterator[Path]:
         yield paths.given(file.kept)
     for url in file.urls:
         yield from _kept(url)
+
+
+def searched(files: Iterable[File]) -> str:
+    """The folders that are looked into for these files, as told to a person."""
+    folders = [str(cache())]
+    for file in files:
+        folders += [str(Path(file.kept).parent)] if file.kept else []
+        for host in {urlsplit(url).netloc for url in file.urls}:
+            folders += [str(_hub())] if host == "huggingface.co" else []
+            folders += ["~/.pytorch_pretrained_biggan"] if host == "s3.amazonaws.com" else []
+    return ", ".join(dict.fromkeys([*folders, str(_torch_hub())]))
 
 
 def _kept(url: str) -> Iterator[Path]:
@@ -89,20 +101,3 @@ def _hub() -> Path:
 def _torch_hub() -> Path:
     home = os.environ.get("TORCH_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/torch"
     return paths.given(home) / "hub"
-
-
-def searched(files: list[File]) -> str:
-    """The folders that are looked into for these files, as told to a person."""
-    folders = [str(cache())]
-    for file in files:
-        folders += [str(Path(file.kept).parent)] if file.kept else []
-        for host in {urlsplit(url).netloc for url in file.urls}:
-            folders += [str(_hub())] if host == "huggingface.co" else []
-            folders += ["~/.pytorch_pretrained_biggan"] if host == "s3.amazonaws.com" else []
-    return ", ".join(dict.fromkeys([*folders, str(_torch_hub())]))
-
-
-def addresses(name: str, file: File) -> tuple[str, ...]:
-    """Where a file is to be fetched from, in turn."""
-    mirrors = os.environ.get(MIRROR, "").split()
-    return tuple(f"{base.rstrip('/')}/{name}/{file.name}" for base in mirrors) or file.urls

@@ -14,8 +14,8 @@ from t2iflow.nodes.core.spelling import near, suggest
 from t2iflow.nodes.film import scenes, sound
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
-from t2iflow.nodes.weights import finding, places
-from t2iflow.nodes.weights.records import ROLES, called
+from t2iflow.nodes.weights import registry
+from t2iflow.nodes.weights.families import beside, called
 from t2iflow.pipelines.graph.graph import COPIED, Graph, Named
 from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.origin import INPUTS, Origin
@@ -94,13 +94,13 @@ class _Finding:
         return self._file(self.name)
 
     def _weights(self, family: str) -> Named | None:
-        record = places.find(self.name)
+        record = registry.find(self.name)
         if record is not None:
             if record.family != family:
                 what = f"`{self.name}` are weights of the family {record.family}, not of {family}"
                 self._report("T2I411", what, _known(family))
             return self._named(self.name)
-        near = suggest(self.name, (known.name for known in places.every() if known.family == family))
+        near = suggest(self.name, (known.name for known in registry.every() if known.family == family))
         if not self._takes_weights(near, _known(family)):
             return self._lost()
         path = self._path(self.name)
@@ -113,7 +113,7 @@ class _Finding:
             self._report("T2I411", f"the weights `{self.name}` {why}")
             return self._named(self.name)
         try:
-            if not finding.beside(path, family, ROLES[family]):
+            if not beside(path, family):
                 what = f"there are no {family} weights in `{self.name}`"
                 self._report("T2I411", what, f"they are called: {called(family)}")
         except ValueError as fault:
@@ -213,5 +213,5 @@ def _nearest(name: str, others: list[str]) -> str | None:
 
 
 def _known(family: str) -> str:
-    names = [record.name for record in places.every() if record.family == family]
+    names = [record.name for record in registry.every() if record.family == family]
     return f"known for {family}: {', '.join(names) or 'none'}"

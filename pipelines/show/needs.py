@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from t2iflow.nodes.perceptors.clip.sizes import size
 from t2iflow.nodes.weights.content import amount
-from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.text.recipe import NodeText, Recipe, read
 
 SPLIT = ("dvae", "taesd")

@@ -18,8 +18,9 @@ from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.perceptors.lite import efficientnet, minilm
 from t2iflow.nodes.pictures import metadata
-from t2iflow.nodes.weights import pins, places
+from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, sha256
+from t2iflow.nodes.weights.entry import entries
 from t2iflow.runner.execution import device
 from t2iflow.runner.folder.folder import writable
 
@@ -134,15 +135,14 @@ def _runs() -> Finding:
 def _generators() -> Finding:
     """Which weights are in our cache, and whether they are as they were."""
     here, wrong = [], []
-    for record in places.every():
-        for file in record.files.values():
-            path = places.own(record.name, file)
-            if path.is_file():
+    for record in registry.every():
+        for entry in entries(record).values():
+            if entry.own.is_file():
                 here.append(record.name)
                 try:
-                    pins.confirm(record.name, file, path)
+                    entry.pin.confirm(entry.own)
                 except (WrongFileError, OSError) as fault:
-                    wrong.append((record.name, f"{path}: {fault}"))
+                    wrong.append((record.name, f"{entry.own}: {fault}"))
     if wrong:
         what = f"weights are damaged: {'; '.join(fault for _, fault in wrong)}"
         return Finding(False, what, f"t2iflow weights pull {' '.join(dict.fromkeys(name for name, _ in wrong))}")

@@ -14,7 +14,7 @@ from t2iflow.runner.console import err, fail, write
 from t2iflow.runner.exits import FAILED, USAGE, WEIGHTS
 
 if TYPE_CHECKING:
-    from t2iflow.nodes.weights.download import Watch
+    from t2iflow.nodes.weights.progress import Watch
     from t2iflow.nodes.weights.records import Record
 
 app = typer.Typer(
@@ -35,9 +35,9 @@ SomeNames = Annotated[
 @app.command(name="list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List all weights that have a name: their family, size and licence, and where they are."""
-    from t2iflow.nodes.weights import places
+    from t2iflow.nodes.weights import registry
 
-    told = [_told(record) for record in places.every()]
+    told = [_told(record) for record in registry.every()]
     if json:
         write(lines.dumps(told, indent=2))
         return
@@ -53,21 +53,11 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fa
 def pull(names: Names) -> None:
     """Fetch weights now; what is here already is looked at, and fetched anew only where it is wrong."""
     from t2iflow.nodes.core.missing import MissingWeightsError
-    from t2iflow.nodes.weights import finding, places
+    from t2iflow.nodes.weights import find
 
-    voice = _Voice()
     for record in [_record(name) for name in names]:
         try:
-            for role, file in record.files.items():
-                try:
-                    path = finding.here(record, role, voice)
-                except MissingWeightsError as fault:
-                    voice.warn(str(fault).partition(" If ")[0])
-                    places.own(record.name, file).unlink(missing_ok=True)
-                    path = None
-                if path is None:
-                    with _progress(voice) as watch:
-                        path = finding.fetched(record, [role], voice, watch)[role]
+            for path in find.pull(record, _Voice(), _progress):
                 write(str(path))
         except MissingWeightsError as fault:
             fail(str(fault), WEIGHTS)
@@ -78,21 +68,21 @@ def pull(names: Names) -> None:
 @app.command()
 def verify(names: SomeNames = None) -> None:
     """Compute the digests of files that are here, and compare them with the published or the pinned ones."""
-    from t2iflow.nodes.weights import finding, pins, places
+    from t2iflow.nodes.weights import registry
     from t2iflow.nodes.weights.content import WrongFileError
+    from t2iflow.nodes.weights.entry import entries
 
     well = True
-    for record in [_record(name) for name in names] if names else places.every():
-        found = {role: path for role in record.files if (path := finding.seen(record, role))}
+    for record in [_record(name) for name in names] if names else registry.every():
+        found = [(entry, path) for entry in entries(record).values() if (path := entry.seen())]
         if names and not found:
             err().say(f"{record.name}: not here")
             well = False
-        for role, path in found.items():
-            file = record.files[role]
-            known = pins.pinned(record.name, file)
+        for entry, path in found:
+            known = entry.pin.digest
             try:
-                digest = pins.confirm(record.name, file, path, anew=True)
-                what = "published" if file.sha256 else "as pinned" if known else "now pinned"
+                digest = entry.pin.confirm(path, anew=True)
+                what = "published" if entry.file.sha256 else "as pinned" if known else "now pinned"
                 write(f"ok     {record.name} {path} sha256 {digest} ({what})")
             except (WrongFileError, OSError) as fault:
                 well = False
@@ -101,18 +91,18 @@ def verify(names: SomeNames = None) -> None:
         raise typer.Exit(WEIGHTS)
 
 
-@app.command()
-def add(
+@app.command(name="add")
+def add_(
     name: Annotated[str, typer.Argument(help="A name that is known, or one of your own.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files, or folders that hold them.")],
     family: Annotated[Optional[str], typer.Option(help="What they are weights of, if their names don't tell.")] = None,  # noqa: UP045
 ) -> None:
     """Take files that you have into the cache: of published weights, or others under a name of your own."""
-    from t2iflow.nodes.weights import adding
+    from t2iflow.nodes.weights.add import add
     from t2iflow.nodes.weights.content import WrongFileError
 
     try:
-        found = adding.add(name, [paths.given(file) for file in files], family, _Voice().say)
+        found = add(name, [paths.given(file) for file in files], family, _Voice().say)
     except WrongFileError as fault:
         fail(str(fault), WEIGHTS)
     except ValueError as fault:
@@ -126,25 +116,25 @@ def add(
 @app.command()
 def path(name: Annotated[str, typer.Argument(help="A name, as `t2iflow weights list` has it.")]) -> None:
     """Print where the files of weights are, each on a line; code 4 if one is not here."""
-    from t2iflow.nodes.weights import finding
+    from t2iflow.nodes.weights.entry import entries
 
-    record = _record(name)
-    found = {role: finding.seen(record, role) for role in record.files}
-    for place in found.values():
+    found = [(entry.file.name, entry.seen()) for entry in entries(_record(name)).values()]
+    for _, place in found:
         if place is not None:
             write(str(place))
-    lacking = [record.files[role].name for role, place in found.items() if place is None]
+    lacking = [file for file, place in found if place is None]
     if lacking:
         fail(f"not here: {', '.join(lacking)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
 
 
 def _told(record: "Record") -> dict[str, Any]:
     """What is known of weights, as JSON has it."""
-    from t2iflow.nodes.weights import finding, pins, places
+    from t2iflow.nodes.weights.entry import entries
 
-    found = {role: place for role in record.files if (place := finding.seen(record, role))}
-    size = sum(found[role].stat().st_size if role in found else file.size for role, file in record.files.items())
-    state = "here" if len(found) == len(record.files) else "in part" if found else "not here"
+    files = entries(record)
+    found = {role: place for role, entry in files.items() if (place := entry.seen())}
+    size = sum(found[role].stat().st_size if role in found else entry.file.size for role, entry in files.items())
+    state = "here" if len(found) == len(files) else "in part" if found else "not here"
     return {
         "name": record.name,
         "family": record.family,
@@ -155,12 +145,12 @@ def _told(record: "Record") -> dict[str, Any]:
         "where": ", ".join(sorted({str(place.parent) for place in found.values()})) if state == "here" else "",
         "files": {
             role: {
-                "name": file.name,
+                "name": entry.file.name,
                 "path": str(found[role]) if role in found else None,
-                "sha256": pins.pinned(record.name, file),
-                "urls": list(places.addresses(record.name, file)),
+                "sha256": entry.pin.digest,
+                "urls": list(entry.urls),
             }
-            for role, file in record.files.items()
+            for role, entry in files.items()
         },
     }
 
@@ -172,11 +162,11 @@ def _size(told: dict[str, Any]) -> str:
 
 
 def _record(name: str) -> "Record":
-    from t2iflow.nodes.weights import places
+    from t2iflow.nodes.weights import registry
 
-    record = places.find(name)
+    record = registry.find(name)
     if record is None:
-        near = suggest(name, (known.name for known in places.every())) or "see `t2iflow weights list`"
+        near = suggest(name, (known.name for known in registry.every())) or "see `t2iflow weights list`"
         fail(f"there are no weights called `{name}`; {near}", USAGE)
     return record
 
@@ -192,15 +182,15 @@ class _Voice:
 
 
 @contextmanager
-def _progress(voice: _Voice) -> Iterator["Watch"]:
+def _progress() -> Iterator["Watch"]:
     """Shows how far a file has come: a bar on a terminal, elsewhere a line now and then."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    from t2iflow.nodes.weights.finding import Intervals
+    from t2iflow.nodes.weights.progress import Intervals
 
     console = err()
     if not console.is_terminal:
-        yield Intervals(voice)
+        yield Intervals(_Voice())
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:

@@ -12,8 +12,9 @@ import yaml
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import write
-from t2iflow.nodes.weights import pins, places
+from t2iflow.nodes.weights import registry
 from t2iflow.nodes.weights.content import sha256
+from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.yaml_writer import scalar
 
@@ -81,11 +82,13 @@ def threads(folder: Path) -> int | None:
 
 
 def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
-    """The digests of the files of weights that nodes name."""
+    """The digests of the files of weights that nodes name, as far as they are known."""
     for node in plan.graph.nodes.values():
         for name, setting in node.spec.settings.items():
-            if setting.loads and (record := places.find(node.settings[name] or "")):
-                yield from pins.digests(record).items()
+            if setting.loads and (record := registry.find(node.settings[name] or "")):
+                for entry in entries(record).values():
+                    if digest := entry.pin.digest:
+                        yield f"{record.name}/{entry.file.name}", digest
 
 
 def _packages() -> dict[str, str]:

@@ -12,8 +12,9 @@ from t2iflow.nodes.core.prompts import read_prompt, reading
 from t2iflow.nodes.core.texts import shortened
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.perceptors.clip.sizes import size
-from t2iflow.nodes.weights import finding, places
+from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import amount
+from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.plan import Plan
@@ -121,19 +122,21 @@ def _weights(node: Node) -> Iterator[str]:
 
 
 def _generator(name: str) -> str:
-    record = places.find(name)
+    record = registry.find(name)
     if record is None:
         return f"from {name}"
-    lacking = [file for role, file in record.files.items() if finding.seen(record, role) is None]
+    lacking = [entry for entry in entries(record).values() if entry.seen() is None]
     if not lacking:
         return f"{name}, which is here"
-    size = sum(file.size for file in lacking)
+    size = sum(entry.file.size for entry in lacking)
     start = f"{name}, {'up to ' if len(lacking) > 1 else ''}{amount(size)} " if size else f"{name}, "
     if places.offline():
-        return f"{start}that is not here, and T2IFLOW_OFFLINE forbids fetching it"
-    hosts = dict.fromkeys(urlsplit(url).netloc for file in lacking for url in places.addresses(name, file)[:1])
+        return f"{start}that is not here, and {places.OFFLINE} forbids fetching it"
+    hosts = dict.fromkeys(urlsplit(url).netloc for entry in lacking for url in entry.urls[:1])
     if not hosts:
-        return f"{name}, which is not here: `t2iflow weights add {name} {' '.join(file.name for file in lacking)}`"
+        return (
+            f"{name}, which is not here: `t2iflow weights add {name} {' '.join(entry.file.name for entry in lacking)}`"
+        )
     return f"{start}to be fetched from {' and '.join(hosts)}, licence {record.licence}"
 
 

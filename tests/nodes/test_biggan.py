@@ -26,7 +26,7 @@ from t2iflow.nodes.core.types import Image, Latent
 from t2iflow.nodes.generators.biggan.checkpoint import Layout, Stored
 from t2iflow.nodes.generators.biggan.network import BigGAN
 from t2iflow.nodes.perceptors.interface import Seen, Wanted
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 from tests.nodes.conftest import Heard
 from tests.weights.biggan import LAYERS, layout, make
 

@@ -17,7 +17,7 @@ from t2iflow.nodes import dalle
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.catalog import find
 from t2iflow.nodes.generators.dalle_mini import model, transformer
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 from tests.nodes.conftest import Heard
 from tests.weights import dalle_mini as small
 

@@ -20,7 +20,7 @@ from t2iflow.nodes.generators.dalle_pytorch import checkpoint
 from t2iflow.nodes.generators.dalle_pytorch.checkpoint import Loaded
 from t2iflow.nodes.generators.dalle_pytorch.text import tokens
 from t2iflow.nodes.generators.vqgan.network import VQGAN
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 from tests.weights import dalle_pytorch, vqgan
 
 from .conftest import Heard

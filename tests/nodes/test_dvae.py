@@ -18,7 +18,7 @@ from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.dvae import Canvas, gumbel, laplace
 from t2iflow.nodes.generators.codes import drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, mixed
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 from tests.weights import dvae
 
 from .conftest import Heard

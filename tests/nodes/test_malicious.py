@@ -23,8 +23,8 @@ from torch import nn
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.perceptors.clip import checkpoint
 from t2iflow.nodes.weights.checkpoints import pickles
-from t2iflow.nodes.weights.checkpoints.tensors import read
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.checkpoints.checkpoint import read
+from t2iflow.nodes.weights.find import obtain
 from tests.nodes import checkpoints
 from tests.nodes.conftest import Heard
 
@@ -119,7 +119,7 @@ def refused(path: Path) -> str:
     """What is said of a file that is refused, nothing having been done."""
     before = sorted(os.listdir())
     with pytest.raises(ValueError, match=f"`{path.name}` is (refused|damaged)") as raised:
-        read(path)
+        read(path).tensors()
     assert sorted(os.listdir()) == before
     return str(raised.value)
 
@@ -282,7 +282,7 @@ def test_programs_of_another_kind_are_refused(trick: str, wrap: Callable[[bytes,
 @wrapped
 def test_the_programs_would_be_read_if_they_said_what_they_should(wrap: Callable[[bytes, Path], None]) -> None:
     wrap(b"}" + text("a") + tensor() + b"s.", Path("a.pt"))
-    assert torch.equal(read(Path("a.pt")).tensors["a"], torch.zeros(4))
+    assert torch.equal(read(Path("a.pt")).tensors()["a"], torch.zeros(4))
 
 
 def test_what_is_said_does_not_steer_the_terminal() -> None:
@@ -349,7 +349,7 @@ def test_names_of_entries_lead_nowhere() -> None:
     with zipfile.ZipFile("a.pt", "a") as file:
         file.writestr("../../ran", b"x")
         file.writestr("/tmp/ran", b"x")
-    assert read(Path("a.pt")).tensors.keys() == {"a"}
+    assert read(Path("a.pt")).tensors().keys() == {"a"}
     assert os.listdir() == ["a.pt"]
 
 
@@ -373,7 +373,7 @@ def test_a_damaged_file_is_read_or_refused_but_never_worse(kind: str) -> None:
             changed[chance.randrange(len(whole))] = chance.randrange(256)
         path.write_bytes(changed[: chance.choice((len(whole), len(whole), chance.randrange(len(whole))))])
         try:
-            for found in read(path).tensors.values():
+            for found in read(path).tensors().values():
                 found.sum()
         except ValueError as fault:
             refusals.append(str(fault))

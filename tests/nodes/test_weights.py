@@ -15,9 +15,11 @@ import torch
 from safetensors.torch import save_file
 
 from t2iflow.nodes.core.missing import MissingWeightsError
-from t2iflow.nodes.weights import adding, download, finding, places
-from t2iflow.nodes.weights.obtaining import obtain
-from t2iflow.nodes.weights.records import KNOWN, ROLES
+from t2iflow.nodes.weights import connection, download, places, progress, registry
+from t2iflow.nodes.weights.add import add
+from t2iflow.nodes.weights.families import ROLES
+from t2iflow.nodes.weights.find import obtain
+from t2iflow.nodes.weights.published import KNOWN
 from tests.mirror import Mirror, busy, cut, forever, half, late, page, short, slow, whole
 from tests.nodes.conftest import Heard
 
@@ -63,7 +65,7 @@ def test_weights_are_fetched_once_told_of_and_read(mirror: Mirror, notes: Heard,
 def test_how_far_a_file_has_come_is_told_now_and_then(
     mirror: Mirror, notes: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(progress, "TELL_EVERY", 0.0)
     mirror.files[DECODER] = GOOD
     fetch(notes)
     assert notes.said[-1] == "`taesd_decoder.pth`: 5 MB of 5 MB"
@@ -161,7 +163,7 @@ def test_an_answer_that_never_begins_is_given_up(
 )
 def test_how_long_to_wait_is_read_with_care(said: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T2IFLOW_TIMEOUT", said)
-    assert download.patience() == seconds
+    assert connection.patience() == seconds
 
 
 @pytest.mark.parametrize("name", ["added.json", "taesd_decoder.pth.pin", "taesd_decoder.pth.part.from"])
@@ -173,8 +175,8 @@ def test_damaged_notes_in_the_cache_are_passed_over(
     for weights in ("taesd", "mine"):
         (own_cache / weights).mkdir(parents=True)
         (own_cache / weights / name).write_bytes(content)
-    assert places.find("mine") is None
-    assert [record.name for record in places.every()] == list(KNOWN)
+    assert registry.find("mine") is None
+    assert [record.name for record in registry.every()] == list(KNOWN)
     assert fetch(notes).read_bytes() == GOOD
 
 
@@ -186,8 +188,8 @@ def test_a_users_file_is_never_written_into(mirror: Mirror, notes: Heard, own_ca
         os.link(theirs, own_cache / "taesd" / name)
     mirror.files[DECODER] = other = checkpoint(1)
     assert fetch(notes).read_bytes() == other
-    adding.add("taesd", [theirs])
-    adding.add("taesd", [theirs])
+    add("taesd", [theirs])
+    add("taesd", [theirs])
     assert theirs.read_bytes() == GOOD
     assert fetch(notes).read_bytes() == GOOD
 
@@ -195,9 +197,9 @@ def test_a_users_file_is_never_written_into(mirror: Mirror, notes: Heard, own_ca
 def test_no_two_add_and_fetch_the_same_weights_at_once(own_cache: Path, tmp_path: Path) -> None:
     (tmp_path / "taesd_decoder.pth").write_bytes(GOOD)
     waiting = threading.Event()
-    with finding.alone("taesd", print):
+    with places.alone("taesd", print):
         thread = threading.Thread(
-            target=lambda: adding.add("taesd", [tmp_path / "taesd_decoder.pth"], say=lambda text: waiting.set())
+            target=lambda: add("taesd", [tmp_path / "taesd_decoder.pth"], say=lambda text: waiting.set())
         )
         thread.start()
         assert waiting.wait(30)
@@ -209,7 +211,7 @@ def test_no_two_add_and_fetch_the_same_weights_at_once(own_cache: Path, tmp_path
 def test_safetensors_serve_in_any_files_place(own_cache: Path, tmp_path: Path, notes: Heard) -> None:
     for name in ("taesd_decoder.safetensors", "taesd_encoder.pth"):
         save_file({"module.weight": torch.ones(3)}, tmp_path / name)
-    adding.add("mine", [tmp_path])
+    add("mine", [tmp_path])
     for weights in ("mine", str(tmp_path)):
         found = obtain(weights, "taesd", notes)
         assert found.tensors("decoder").keys() == found.tensors("encoder").keys() == {"weight"}

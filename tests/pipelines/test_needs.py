@@ -13,7 +13,7 @@ from t2iflow.pipelines.text.recipe import read, shipped_recipes
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_what_is_read_from_the_text_is_what_the_plan_needs(name: str) -> None:
-    from t2iflow.nodes.weights.records import KNOWN
+    from t2iflow.nodes.weights.published import KNOWN
 
     for preset in (None, *read(name).presets):
         recipe = read(name, presets=[preset] if preset else [])

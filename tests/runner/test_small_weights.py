@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from tests import needs
 from tests.runner.conftest import Command

@@ -14,7 +14,7 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.runner.cli import doctor
 from t2iflow.runner.cli.main import app
 from tests.mirror import Mirror, late
@@ -29,7 +29,7 @@ import torch
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.weights.obtaining import obtain
+from t2iflow.nodes.weights.find import obtain
 from t2iflow.nodes.core.types import Image, Loads
 
 @node

@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from t2iflow.nodes.generators.dalle_mini.transformer import Sampling
-from t2iflow.nodes.weights.records import KNOWN
+from t2iflow.nodes.weights.published import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
 from training import captions, codes, dalle_mini, dalle_pytorch, packages, shipping, trainer

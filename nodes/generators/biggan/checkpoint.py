@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 
 from t2iflow.nodes.weights.checkpoints.filling import fill
-from t2iflow.nodes.weights.obtaining import Weights
+from t2iflow.nodes.weights.weights import Weights
 
 
 class Layout(BaseModel, frozen=True):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.generators.biggan import checkpoint as checkpoint
-from t2iflow.nodes.weights.obtaining import Weights
+from t2iflow.nodes.weights.weights import Weights
 
 
 class BigGAN:

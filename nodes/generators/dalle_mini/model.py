@@ -21,7 +21,7 @@ from t2iflow.nodes.generators.dalle_mini.transformer import PADDING, Reader, Sam
 from t2iflow.nodes.generators.dalle_pytorch.decoders import layout_of
 from t2iflow.nodes.generators.vqgan.network import Painter
 from t2iflow.nodes.weights.checkpoints.filling import fill
-from t2iflow.nodes.weights.obtaining import Weights
+from t2iflow.nodes.weights.weights import Weights
 
 SPACE = "\u0120"
 """What stands before a word in the vocabulary."""

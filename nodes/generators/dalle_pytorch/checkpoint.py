@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from t2iflow.nodes.generators.dalle_pytorch import decoders
 from t2iflow.nodes.generators.dalle_pytorch.transformer import Dalle, Shape
 from t2iflow.nodes.weights.checkpoints.filling import fill
-from t2iflow.nodes.weights.obtaining import Weights
+from t2iflow.nodes.weights.weights import Weights
 
 RENAMES = (
     (r"^transformer\.layers\.(layers|blocks)\.", "layers."),

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from t2iflow.nodes.generators.grid import remaining
 from t2iflow.nodes.generators.vqgan.group_norm import normalized
 from t2iflow.nodes.weights.checkpoints.filling import fill
-from t2iflow.nodes.weights.obtaining import Weights
+from t2iflow.nodes.weights.weights import Weights
 
 BOOKS = {"taming.models.vqgan.VQModel": "embedding", "taming.models.vqgan.GumbelVQ": "embed"}
 """The kinds of VQGAN by their names in the yaml, and what each calls its codebook."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.weights.checkpoints import tensors as checkpoints
+from t2iflow.nodes.weights.checkpoints import checkpoint as checkpoints
 
 BOOKKEEPING = {"input_resolution", "context_length", "vocab_size"}
 """Buffers that only OpenAI's archives have."""
@@ -26,7 +26,7 @@ def read(path: Path) -> Weights:
     """The tensors in a file; ValueError if it is damaged or holds anything else."""
     content = checkpoints.read(path)
     tensors = {
-        name: tensor for name, tensor in content.tensors.items() if not (content.archive and name in BOOKKEEPING)
+        name: tensor for name, tensor in content.tensors().items() if not (content.archive and name in BOOKKEEPING)
     }
     return Weights(tensors, content.archive)
 

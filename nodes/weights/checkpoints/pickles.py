@@ -5,79 +5,26 @@ which torch says "a tensor of this storage" and "an object of this class, with t
 calls nothing: a class of the file's becomes a `Holder` of its attributes, a tensor a record of where its numbers lie.
 """
 
-import math
 import pickletools
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-import torch
-
-DTYPES = {
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "DoubleStorage": torch.float64,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-}
-
-HELD = ("__torch__", "torch.nn", "dall_e", "taming", "pytorch_lightning", "lightning", "lightning_fabric", "omegaconf")
-"""Packages whose classes checkpoints name: TorchScript's, whole modules', Lightning's callbacks and settings."""
-
-HELD_TOO = {
-    "argparse.Namespace",
-    "pathlib.PosixPath",
-    "pathlib.WindowsPath",
-    "numpy.dtype",
-    "numpy.core.multiarray.scalar",
-    "numpy._core.multiarray.scalar",
-}
+from t2iflow.nodes.weights.checkpoints.allowed import (
+    DTYPES,
+    Holder,
+    Name,
+    RefusedError,
+    Storage,
+    allowed,
+    kind_of,
+    stand_in,
+)
 
 MOST = 1_000_000
 """Instructions that are followed, and attributes that are set, so no object of many attributes is copied many times.
 
 The largest checkpoints take a tenth of that; an empty mapping, one byte of a pickle, takes 64 of memory.
 """
-
-
-class RefusedError(ValueError):
-    """A pickle does or names what no checkpoint needs."""
-
-
-class Name(NamedTuple):
-    """A class or function that a pickle names."""
-
-    module: str
-    name: str
-
-
-@dataclass(eq=False)
-class Holder:
-    """An object of a class that isn't looked up: what its attributes were."""
-
-    attributes: dict[Any, Any] = field(default_factory=dict)
-
-
-class Storage(NamedTuple):
-    """Numbers that lie elsewhere in the file, under a key."""
-
-    dtype: torch.dtype
-    key: str
-    length: int
-
-
-class Stored(NamedTuple):
-    """A tensor as a view of a storage."""
-
-    storage: Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
 
 
 def follow(file: IO[bytes], storages: dict[str, Storage] | None = None) -> Any:
@@ -109,7 +56,7 @@ class _Machine:
             elif opcode.name == "STOP":
                 return self.stack.pop()
             elif opcode.name == "GLOBAL":
-                self.stack.append(_name(*argument.split(" ", 1)))
+                self.stack.append(allowed(*argument.split(" ", 1)))
             elif opcode.name in _ACTS:
                 _ACTS[opcode.name](self)
             elif opcode.name not in ("PROTO", "FRAME"):
@@ -150,7 +97,7 @@ class _Machine:
         if isinstance(self.stack[-1], list):
             self.stack[-1].extend(items)
         elif not isinstance(self.stack[-1], Holder):  # a class of lists: what is in it, nobody asks for
-            raise RefusedError(f"it adds items to {_kind(self.stack[-1])}")
+            raise RefusedError(f"it adds items to {kind_of(self.stack[-1])}")
 
     def set_item(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
@@ -164,24 +111,18 @@ class _Machine:
         if isinstance(target, Holder):
             target = target.attributes
         if not isinstance(target, dict):
-            raise RefusedError(f"it gives keys to {_kind(target)}")
+            raise RefusedError(f"it gives keys to {kind_of(target)}")
         _put(target, zip(items[::2], items[1::2], strict=True))
 
     def stack_name(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(_name(module, name))
+        self.stack.append(allowed(module, name))
 
     def call(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
-            raise RefusedError(f"it calls {_kind(function)}")
-        called = ".".join(function)
-        if called in _CALLS:
-            self.stack.append(_CALLS[called](*arguments))
-        elif _is_held(function):
-            self.stack.append(Holder())
-        else:
-            raise RefusedError(f"it calls {called}")
+            raise RefusedError(f"it calls {kind_of(function)}")
+        self.stack.append(stand_in(function, arguments))
 
     def build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
@@ -193,7 +134,7 @@ class _Machine:
                         raise RefusedError(f"it sets more than {MOST} attributes")
                     target.attributes.update(part)
         elif type(target) is not dict:  # attributes of an OrderedDict, a state dict's `_metadata`: not needed
-            raise RefusedError(f"it sets attributes of {_kind(target)}")
+            raise RefusedError(f"it sets attributes of {kind_of(target)}")
 
     def persistent(self) -> None:
         kind, *rest = self.stack.pop()
@@ -202,89 +143,24 @@ class _Machine:
             return
         named, key, _, length, *view = rest
         if kind != "storage" or not isinstance(named, Name) or named.module != "torch" or named.name not in DTYPES:
-            raise RefusedError(f"it has {_kind(named)} for a storage")
+            raise RefusedError(f"it has {kind_of(named)} for a storage")
         if not (type(key) is str and key.isdecimal()):
-            raise RefusedError(f"it has a storage called {key if isinstance(key, str) else _kind(key):.40}")
+            raise RefusedError(f"it has a storage called {key if isinstance(key, str) else kind_of(key):.40}")
         if type(length) is not int or length < 0 or any(view):
-            raise RefusedError(f"it has a storage of {length if type(length) is int else _kind(length)} numbers")
+            raise RefusedError(f"it has a storage of {length if type(length) is int else kind_of(length)} numbers")
         storage = Storage(DTYPES[named.name], key, length)
         if self.storages.setdefault(key, storage) != storage:
             raise RefusedError(f"it has two storages called {key}")
         self.stack.append(storage)
 
 
-def _name(module: Any, name: Any) -> Name:
-    """A name that checkpoints have a reason for."""
-    if not (isinstance(module, str) and isinstance(name, str)):
-        raise RefusedError("it names what is no name")
-    named = Name(module, name)
-    whole = ".".join(named)
-    numbers = module == "torch" and (name in DTYPES or isinstance(vars(torch).get(name), torch.dtype))
-    if numbers or whole in _CALLS or _is_held(named):
-        return named
-    raise RefusedError(f"it names {whole:.100}")
-
-
-def _is_held(named: Name) -> bool:
-    inside = any(named.module == package or named.module.startswith(f"{package}.") for package in HELD)
-    return (inside and named.name.isidentifier()) or ".".join(named) in HELD_TOO
-
-
 def _put(target: dict[Any, Any], pairs: Any) -> None:
     for key, value in pairs:
         # Of a tuple of tuples of tuples ... the hash would overflow the stack.
         if not isinstance(key, str | int | float | bytes | Name | None):
-            raise RefusedError(f"it has {_kind(key)} for a key")
+            raise RefusedError(f"it has {kind_of(key)} for a key")
         target[key] = value
 
-
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Stored:
-    if not isinstance(storage, Storage):
-        raise RefusedError(f"it makes a tensor of {_kind(storage)}")
-    if len(size) != len(stride) or len(size) > 8:
-        raise ValueError("a tensor of no possible shape")
-    numbers = (offset, *size, *stride)
-    if any(type(number) is not int or number < 0 for number in numbers):
-        raise ValueError("a tensor of no possible shape")
-    last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
-    if math.prod(size) and (last >= storage.length or math.prod(size) > storage.length):
-        raise ValueError("a tensor is larger than what is stored of it")
-    return Stored(storage, offset if math.prod(size) else 0, tuple(size), tuple(stride))
-
-
-def _empty(given: Any = None, *_: Any) -> dict[Any, Any]:
-    if isinstance(given, list):  # what Python 2 wrote
-        raise RefusedError("it makes a dict of a list")
-    return {}
-
-
-def _first(value: Any = None, *_: Any) -> Any:
-    return value
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, Name):
-        return ".".join(value)
-    return {Stored: "a tensor", Holder: "an object"}.get(type(value), f"a {type(value).__name__.lower()}")
-
-
-_CALLS: dict[str, Callable[..., Any]] = {
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": _first,
-    "torch._utils._rebuild_parameter_with_state": _first,
-    "torch.Size": _first,
-    "torch.device": _first,
-    "torch.jit._pickle.build_intlist": _first,
-    "torch.jit._pickle.build_doublelist": _first,
-    "torch.jit._pickle.build_boollist": _first,
-    "torch.jit._pickle.restore_type_tag": _first,
-    "collections.OrderedDict": _empty,
-    "collections.defaultdict": _empty,
-    "__builtin__.set": _first,
-    "builtins.set": _first,
-    "_codecs.encode": _first,
-}
-"""What torch's pickles call, and what is done in its stead."""
 
 _FIXED = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _VALUES = {

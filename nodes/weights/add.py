@@ -1,0 +1,99 @@
+"""Files that the user has, taken into the cache: for published weights, or under a name of their own."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from t2iflow.nodes.core.whole import FULL, whole
+from t2iflow.nodes.weights import places, registry
+from t2iflow.nodes.weights.content import WrongFileError, examine, sha256
+from t2iflow.nodes.weights.entry import Entry
+from t2iflow.nodes.weights.families import ROLES, beside, called, fitting, guess
+from t2iflow.nodes.weights.published import KNOWN
+from t2iflow.nodes.weights.records import File, Record
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+
+def add(
+    name: str, given: Sequence[Path], family: str | None = None, say: Callable[[str], object] = lambda text: None
+) -> dict[str, Path]:
+    """Take files into the cache, linked where that can be and copied else; gives where they are, by role.
+
+    WrongFileError where a file is not what it should be, ValueError where it is not clear what it is. `say` is called
+    where another process has to be waited for.
+    """
+    if not re.fullmatch(NAME, name):
+        raise ValueError(f"`{name}` can't be a name: letters, digits, `.`, `_` and `-`")
+    known = KNOWN.get(name)
+    if known is not None and family not in (None, known.family):
+        raise ValueError(f"`{name}` are weights of the family {known.family}, not of {family}")
+    family = known.family if known else family or guess([path.name for path in _flat(given)])
+    if family not in ROLES:
+        raise ValueError(f"there is no family `{family}`; there are {', '.join(ROLES)}")
+    chosen = _by_role(given, family, known)
+    record = known or registry.added(name, family, {role: path.name for role, path in chosen.items()})
+    taken = [(Entry(record, role), path) for role, path in chosen.items()]
+    for entry, path in taken:
+        try:
+            _examine(path, entry.file)
+        except WrongFileError as fault:
+            whose = f"the {entry.role} of `{name}`" if known else f"a {entry.role}"
+            raise WrongFileError(f"{path} is not {whose}: {fault}") from fault
+    with places.alone(name, say):
+        for entry, path in taken:
+            _take(path, entry.own)
+            entry.pin.vouch()
+        if known is None:
+            registry.keep(record)
+    return {entry.role: entry.own for entry, _ in taken}
+
+
+def _examine(path: Path, file: File) -> None:
+    """A file that the user vouches for need not have about the size that somebody once rounded."""
+    examine(path, file.name, file if file.exact else None)
+    if file.sha256 and sha256(path) != file.sha256:
+        raise WrongFileError(f"its sha256 is not the published file's, {file.sha256}")
+
+
+def _flat(given: Sequence[Path]) -> list[Path]:
+    """The files, and those in the folders."""
+    return [inner for path in given for inner in (sorted(path.iterdir()) if path.is_dir() else [path])]
+
+
+def _by_role(given: Sequence[Path], family: str, record: Record | None) -> dict[str, Path]:
+    """Which file is which: by the published name, else by the family's names."""
+    found: dict[str, Path] = {}
+    for path in given:
+        if path.is_dir():
+            found |= beside(path, family)
+            continue
+        if not path.is_file():  # a pipe would never end
+            raise ValueError(f"`{path}` is no file" if path.exists() else f"there is no file `{path}`")
+        named = [role for role, file in record.files.items() if file.name == path.name] if record else []
+        roles = named or [role for role in ROLES[family] if fitting(path.name, family, role)]
+        if not roles:
+            raise ValueError(
+                f"`{path.name}` is none of the files of {family} weights, which are called: {called(family)}"
+            )
+        if roles[0] in found:
+            raise ValueError(f"`{found[roles[0]].name}` and `{path.name}` can't both be the {roles[0]}")
+        found[roles[0]] = path
+    if not found:
+        raise ValueError(f"there are no files of {family} weights in {', '.join(map(str, given))}")
+    return found
+
+
+def _take(path: Path, target: Path) -> None:
+    """Link or copy; nothing stands under the target's name before it is whole."""
+    if target.exists() and target.samefile(path):
+        return
+    with whole(target) as fresh:
+        try:
+            os.link(path.resolve(), fresh)
+        except OSError as fault:
+            if fault.errno in FULL:
+                raise
+            shutil.copyfile(path, fresh)

@@ -15,7 +15,8 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Degrees, Fraction, NonNegative, Positive
-from t2iflow.nodes.pictures.crops import Border, Crops
+from t2iflow.nodes.pictures.border import Border
+from t2iflow.nodes.pictures.crops import Crops
 
 LUMA = (0.299, 0.587, 0.114)
 """How bright red, green and blue look (Rec. 601)."""

@@ -20,8 +20,8 @@ from t2iflow.nodes.core.types import Count, Degrees, Factor, Fraction, Image, Ma
 from t2iflow.nodes.film.shooting import Filming, Framed, Move, sees
 from t2iflow.nodes.film.takes import Shown, Turns
 from t2iflow.nodes.perceptors.interface import Clip
+from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Affine, Blended, Deep, Motion, Still
-from t2iflow.nodes.pictures.resampling import Border
 
 Point = Annotated[tuple[float, float], "across, down"]
 Scale = Annotated[float, Interval(ge=0.01, le=100)]
@@ -32,7 +32,7 @@ starts anew at each frame, as the notebooks do.
 
 `move`: what is moved. `picture`: the painted picture, which the canvas then takes on again. `latent`: what it is
 painted from. `auto`: that where nothing is lost by it, else the picture. `border`: what shows beyond the picture's
-edges: `reflect`, `wrap`, `edge`, or a colour as "#rrggbb".
+edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
 
 Steadiness: `hold` pulls each frame towards the moved last one by that weight, pixel by pixel (squared differences),
 and `resemble` as the perceptor wired to `clip` sees both; what has newly come in at the border is free of `hold`.

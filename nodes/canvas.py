@@ -14,9 +14,10 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Count, Hex, Image, NonNegative, Positive, Size
+from t2iflow.nodes.core.types import Count, Hex, Image, NonNegative, Positive, Size, rgb
+from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.pictures.resampling import Border, reach
+from t2iflow.nodes.pictures.resampling import reach
 
 CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """From colours that vary on their own to red, green and blue, which vary together (Lucid; measured on ImageNet)."""
@@ -167,10 +168,7 @@ class Palette:
         self._softness = softness
         self._squares = random.uniform(1, 3, height // cell, width // cell).to(device).requires_grad_()
         self._learnt = isinstance(colours, int)
-        if isinstance(colours, int):
-            start = random.uniform(colours, 3)
-        else:
-            start = torch.tensor([[int(one[at : at + 2], 16) / 255 for at in (1, 3, 5)] for one in colours])
+        start = random.uniform(colours, 3) if isinstance(colours, int) else torch.tensor([rgb(one) for one in colours])
         self._colours = start.to(device).requires_grad_(self._learnt)
         if init is not None:
             self.repaint(init)

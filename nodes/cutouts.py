@@ -17,7 +17,8 @@ from t2iflow.nodes.core.ambient import Random, Share, Tick
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Count, Fraction, Image, NonNegative, Positive, Range
 from t2iflow.nodes.pictures import crops
-from t2iflow.nodes.pictures.crops import Border, Crops
+from t2iflow.nodes.pictures.border import Border
+from t2iflow.nodes.pictures.crops import Crops
 
 CropSize = Annotated[int, Interval(ge=8, le=2048)]
 """Side of a crop in pixels; more than the perceptor's input only costs time."""

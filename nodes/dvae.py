@@ -23,8 +23,8 @@ from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
+from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.pictures.resampling import Border
 from t2iflow.nodes.weights.find import obtain
 
 Code = Annotated[int, Ge(0)]

@@ -15,6 +15,7 @@ from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Fraction, Image, Mask, NonNegative, PicturePath, Size
 from t2iflow.nodes.pictures import codec
+from t2iflow.nodes.pictures.resampling import lanczos
 
 Fit = Literal["fill", "squeeze"]
 """Into another shape: `fill` it and crop what overhangs, or `squeeze` it."""
@@ -207,8 +208,8 @@ def _resized(image: Tensor, size: Size, fit: Fit) -> Tensor:
     height, width = image.shape[-2:]
     if (width, height) == tuple(size):
         return image
-    across = _lanczos(width, size[0], image.device)
-    down = _lanczos(height, size[1], image.device)
+    across = _shares(width, size[0], image.device)
+    down = _shares(height, size[1], image.device)
     return (down @ image @ across.T).clamp(0, 1)
 
 
@@ -222,13 +223,12 @@ def _cut(image: Tensor, size: Size) -> Tensor:
 
 
 @cache
-def _lanczos(old: int, new: int, device: torch.device, lobes: int = 3) -> Tensor:
+def _shares(old: int, new: int, device: torch.device) -> Tensor:
     """The weight of each old pixel in each new one, (new, old)."""
     scale = max(old / new, 1.0)
     centres = (torch.arange(new, dtype=torch.float64) + 0.5) * old / new - 0.5
     away = (torch.arange(old) - centres[:, None]) / scale
-    weights = torch.where(away.abs() < lobes, torch.sinc(away) * torch.sinc(away / lobes), 0.0)
-    return (weights / weights.sum(1, keepdim=True)).float().to(device)
+    return lanczos(away).float().to(device)
 
 
 def _feathered(grey: Tensor, radius: float) -> Tensor:

@@ -16,8 +16,9 @@ from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.types import Count, Factor, Image, Positive, Size
+from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.pictures.resampling import Border, reach
+from t2iflow.nodes.pictures.resampling import reach
 
 
 @node

@@ -18,8 +18,8 @@ from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, NonNeg
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.taesd import Tiny
+from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.pictures.resampling import Border
 from t2iflow.nodes.weights.find import obtain, offers
 
 

@@ -23,8 +23,8 @@ from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import drawn
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.vqgan.network import VQGAN, nearest
+from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.pictures.resampling import Border
 from t2iflow.nodes.weights.find import obtain
 
 

@@ -13,19 +13,15 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
-from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
+from typing import Any, Literal, TypeVar, overload
 
 from pydantic import ConfigDict, TypeAdapter
-from torch import Tensor
 
 from t2iflow.nodes.core.ambient import AMBIENT
 from t2iflow.nodes.core.names import node_name
-from t2iflow.nodes.core.types import Image, Loads, Reads, Size
-from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.pictures.resampling import Border
+from t2iflow.nodes.core.types import Loads, Reads, Size
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 Role = Literal["function", "canvas", "optimizer", "camera", "sink", "memory"]
@@ -43,75 +39,6 @@ class Mark:
     fits: Fits | None
     joins: Joins | None
     base: type | None
-
-
-@runtime_checkable
-class Trainable(Protocol):
-    """A canvas: it has tensors that an optimiser moves."""
-
-    def trainable(self) -> list[Tensor]:
-        """The tensors to train, each a leaf that requires a gradient."""
-
-
-@runtime_checkable
-class Paced(Protocol):
-    """A canvas that learns faster or slower than others under one optimiser."""
-
-    @property
-    def pace(self) -> float:
-        """What the optimiser's rate is multiplied by for its tensors."""
-
-
-@runtime_checkable
-class Settles(Protocol):
-    """A canvas that puts itself right after each step: clamps, snaps, projects."""
-
-    def settle(self) -> None:
-        """Called after an optimiser step, without gradients."""
-
-
-@runtime_checkable
-class Finishes(Protocol):
-    """A canvas whose finished picture is painted in another way than those of the steps: hard codes for soft ones."""
-
-    def finished(self) -> AbstractContextManager[None]:
-        """Within it, what is painted is the finished picture."""
-
-
-@runtime_checkable
-class Repaints(Protocol):
-    """A canvas that can start again from a picture: init images, zoom, second stages."""
-
-    def repaint(self, image: Image) -> None:
-        """Take on the picture, resized to the canvas where needed."""
-
-
-@runtime_checkable
-class Moves(Protocol):
-    """A canvas that a camera can move in its own terms, without painting a moved picture anew."""
-
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on the motion; False, and nothing done, where it can't, or where it would lose something and must be
-        `exact`."""
-
-
-@runtime_checkable
-class Closes(Protocol):
-    """A sink with something to finish."""
-
-    def close(self) -> None:
-        """Called once, when the run ends or is interrupted."""
-
-
-@runtime_checkable
-class Remembers(Protocol):
-    """A node whose memory, beside its trainable tensors, belongs into a checkpoint."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Tensors, numbers and texts, in plain containers."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the memory back."""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,12 @@ def exact(rate: float) -> Ratio:
 Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])]
 """A colour as "#rrggbb"."""
 
+
+def rgb(colour: Hex) -> list[float]:
+    """Red, green and blue of a colour, each in 0..1."""
+    return [value / 255 for value in bytes.fromhex(colour[1:])]
+
+
 WRITTEN = re.compile(
     r"[\[(]?\s*(\d{1,6})(?:\s*px)?(?:\s*(?:[x×*,;]|by|\s)\s*(\d{1,6})(?:\s*px)?)?\s*[\])]?", re.IGNORECASE
 )

@@ -8,14 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.core.node import Moves
 from t2iflow.nodes.core.types import Image, Loss
 from t2iflow.nodes.film.closing import Closing
 from t2iflow.nodes.film.takes import Moved, Shown, Take, Turns
 from t2iflow.nodes.perceptors.interface import Clip, Seen
+from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.crops import whole
-from t2iflow.nodes.pictures.motion import Motion, Still
-from t2iflow.nodes.pictures.resampling import Border
+from t2iflow.nodes.pictures.motion import Motion, Moves, Still
 
 Move = Literal["auto", "latent", "picture"]
 

@@ -9,14 +9,12 @@ parametrics", with half-octave levels and the nearest level taken instead of a b
 import math
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Border = Literal["reflect", "edge", "wrap", "black", "grey"]
-"""What lies outside the picture."""
+from t2iflow.nodes.pictures.border import CONTINUED, Border, painted
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Crops:
         pixels = F.grid_sample(atlas, grid, mode="bilinear", align_corners=False)
         pixels = pixels.view(3, number, side, side).transpose(0, 1)
         if inside is not None:
-            pixels = torch.where(inside, pixels, 0.5 if self.border == "grey" else 0.0)
+            pixels = torch.where(inside, pixels, painted(self.border, pixels.device, pixels.dtype))
         return pixels
 
     def _tiles(self, levels: list[Tensor], atlas: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -183,7 +181,7 @@ def _places(views: Tensor, side: int, border: Border) -> tuple[Tensor, Tensor | 
         where.sub_(where.round()).abs_().mul_(2)
     elif border == "wrap":
         where.sub_(where.floor())
-    if border not in ("black", "grey"):
+    if border in CONTINUED:
         return where, None
     inside = ((where - 0.5).abs() <= 0.5).all(0)
     return where, inside.view(-1, 1, side, side)

@@ -3,14 +3,15 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from t2iflow.nodes.core.easing import smooth
 from t2iflow.nodes.core.types import Size
-from t2iflow.nodes.pictures.resampling import Border, Reach, grid, reach, sample
+from t2iflow.nodes.pictures.border import Border
+from t2iflow.nodes.pictures.resampling import Reach, grid, reach, sample
 
 Pair = tuple[float, float]
 NEARLY = 1e-3
@@ -57,6 +58,15 @@ class Motion(ABC):
         else:
             risen = (within * torch.tensor(size) / 2 + 0.5).clamp(0, 1)
         return risen.prod(-1)[None, None].to(device, torch.float32)
+
+
+@runtime_checkable
+class Moves(Protocol):
+    """A canvas that a camera can move in its own terms, without painting a moved picture anew."""
+
+    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+        """Take on the motion; False, and nothing done, where it can't, or where it would lose something and must be
+        `exact`."""
 
 
 @dataclass(frozen=True)

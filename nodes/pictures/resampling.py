@@ -2,19 +2,16 @@
 
 import math
 from functools import lru_cache
-from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.core.types import Hex, Size
+from t2iflow.nodes.core.types import Size
+from t2iflow.nodes.pictures.border import CONTINUED, Border, painted
 
 Reach = tuple[float, float]
 """The place of the right and of the lower edge: width and height as parts of the shorter side."""
-
-Border: TypeAlias = Literal["reflect", "wrap", "edge"] | Hex
-"""What lies beyond a picture's edges: its mirror image, itself again, its outermost pixels, or a colour."""
 
 SHARP = 1.1
 """How many pixels of the last picture may go into one of the next before it is low-passed."""
@@ -54,7 +51,7 @@ def sample(image: Tensor, places: Tensor, border: Border) -> Tensor:
         read = _Source(pixels, border, bool(wide.max() <= SHARP)).woven(columns, lines, wide)
     else:
         read = _scattered(pixels, edged.flatten(0, 1), spread.flatten(0, 1), border)
-    read = read.clamp(pixels.min(), pixels.max()) if border in ("reflect", "wrap", "edge") else read
+    read = read.clamp(pixels.min(), pixels.max()) if border in CONTINUED else read
     return read.T.reshape(*image.shape[:2], *places.shape[:2]).to(image.dtype)
 
 
@@ -95,9 +92,11 @@ class _Source:
             self._margin, around = MARGIN, (MARGIN,) * 4
             if border == "edge":
                 pixels = F.pad(pixels, around, mode="replicate")
-            else:
-                colour = _colour(border, pixels.shape[1]).view(-1, 1, 1).to(pixels)
+            elif pixels.shape[1] == 3:
+                colour = painted(border, pixels.device, pixels.dtype)
                 pixels = F.pad(pixels - colour, around) + colour
+            else:  # what has other channels than red, green and blue has no colours
+                pixels = F.pad(pixels, around)
         if sharp:
             down, across = (_through(side, border, self._margin).to(pixels.device) for side in pixels.shape[-2:])
             pixels = down @ pixels @ across.T
@@ -129,7 +128,7 @@ class _Source:
         half = 3 if self._sharp else math.ceil(3 * float(spread.max()))
         taps = torch.arange(1 - half, half + 1)
         away = (taps - (middles - before)[:, None]).float()
-        weights = _spline(away) if self._sharp else _lanczos(away / spread.float()[:, None])
+        weights = _spline(away) if self._sharp else lanczos(away / spread.float()[:, None])
         return _met(before.long()[:, None] + taps, side, self._border, self._margin), weights
 
 
@@ -140,7 +139,7 @@ def _spline(away: Tensor) -> Tensor:
     return (outer - 6 * middle + 15 * inner) / 120
 
 
-def _lanczos(away: Tensor) -> Tensor:
+def lanczos(away: Tensor) -> Tensor:
     """Lanczos' kernel of 3 lobes, adding up to 1 over the last axis."""
     weights = torch.where(away.abs() < 3, torch.sinc(away) * torch.sinc(away / 3), 0.0)
     return weights / weights.sum(-1, keepdim=True)
@@ -165,10 +164,3 @@ def _met(taps: Tensor, side: int, border: Border, margin: int) -> Tensor:
         taps = taps % (2 * side)
         return torch.minimum(taps, 2 * side - 1 - taps)
     return (taps + margin).clamp(0, side - 1 + 2 * margin)
-
-
-def _colour(written: str, channels: int) -> Tensor:
-    """The values of a colour; nothing, where a picture has other channels than red, green and blue."""
-    if channels != 3:
-        return torch.zeros(channels)
-    return torch.tensor([int(written[start : start + 2], 16) / 255 for start in (1, 3, 5)])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 from t2iflow.nodes.core.ambient import Tick
-from t2iflow.nodes.core.node import Closes
+from t2iflow.nodes.core.hooks import Closes
 from t2iflow.nodes.film.takes import Guidance
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.core.node import Remembers, Trainable
+from t2iflow.nodes.core.hooks import Remembers, Trainable
 from t2iflow.nodes.pictures.codec import LostFrameError
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.execution.circuit import Circuit

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from t2iflow.nodes.core.node import Remembers, Trainable
+from t2iflow.nodes.core.hooks import Remembers, Trainable
 from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.circuit import Circuit
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Share, Tick
-from t2iflow.nodes.core.node import Finishes, Paced, Settles
+from t2iflow.nodes.core.hooks import Finishes, Paced, Settles
 from t2iflow.nodes.core.types import Image, Loss
 from t2iflow.nodes.film.takes import FREE, Guidance
 from t2iflow.nodes.optimizers import Fit

@@ -11,7 +11,8 @@ from t2iflow.nodes import augment, cutouts
 from t2iflow.nodes.core.ambient import Random, Share, Tick
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import crops
-from t2iflow.nodes.pictures.crops import Border, Crops
+from t2iflow.nodes.pictures.border import Border
+from t2iflow.nodes.pictures.crops import Crops
 
 
 def picture(height: int = 48, width: int = 48, number: int = 1) -> Image:
@@ -88,12 +89,14 @@ def test_shrinking_keeps_what_is_coarser_than_the_crop() -> None:
         ("wrap", [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]),
         ("black", [0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0]),
         ("grey", [4, 4, 4, 4, 0, 1, 2, 3, 4, 4, 4, 4]),
+        ("#ff00ff", [8, 8, 8, 8, 0, 1, 2, 3, 8, 8, 8, 8]),
     ],
 )
 def test_outside_of_the_picture_lies_its_border(border: Border, expected: list[int]) -> None:
     image = torch.arange(4).expand(1, 3, 4, 4) / 8
     pixels = Crops(image, box(-4, -4, 12, image), 12, border).pixels
     assert torch.allclose(pixels[0, 0, 5], torch.tensor(expected) / 8, atol=1e-5)
+    assert border != "#ff00ff" or pixels[0, :, 5, 0].tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize("border", ["reflect", "edge", "wrap"])

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
-from t2iflow.nodes.core.node import Finishes, Remembers, Repaints
+from t2iflow.nodes.core.hooks import Finishes, Remembers, Repaints
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.dvae import Canvas, gumbel, laplace
 from t2iflow.nodes.generators.codes import drawn

@@ -17,9 +17,9 @@ from torch import Tensor
 from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
 from t2iflow.nodes.core.catalog import every_node
-from t2iflow.nodes.core.node import Finishes, Moves, Remembers, Settles
+from t2iflow.nodes.core.hooks import Finishes, Remembers, Settles
 from t2iflow.nodes.core.types import Image
-from t2iflow.nodes.pictures.motion import Affine, Deep
+from t2iflow.nodes.pictures.motion import Affine, Deep, Moves
 
 from .conftest import Heard
 

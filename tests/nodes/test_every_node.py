@@ -14,7 +14,8 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Folder, Notes, Part, Random, Share, Tick
 from t2iflow.nodes.core.catalog import every_node
-from t2iflow.nodes.core.node import Closes, kind_name
+from t2iflow.nodes.core.hooks import Closes
+from t2iflow.nodes.core.node import kind_name
 from t2iflow.nodes.core.types import File, Image, Labels, Latent, Loss, Mask, Scores
 from t2iflow.nodes.perceptors.interface import Clip, Layer, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole

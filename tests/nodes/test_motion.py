@@ -145,12 +145,15 @@ def test_each_border_shows_what_it_says() -> None:
         "reflect": picture[..., 32:].flip(-1),
         "wrap": picture[..., :32],
         "edge": picture[..., -1:].expand(-1, -1, -1, 32),
+        "black": torch.zeros(1, 3, 48, 32),
+        "grey": torch.full((1, 3, 48, 32), 0.5),
         "#ff0000": red.expand(1, 3, 48, 32),
     }
     for border, expected in beyond.items():
         torch.testing.assert_close(half(picture, border)[..., 32:], expected, atol=1e-4, rtol=0)
     latent = torch.ones(1, 4, 48, 64)
-    assert float(half(latent, "#ff0000")[..., 32:].abs().max()) < 1e-4
+    for colour in ("black", "grey", "#ff0000"):
+        assert float(half(latent, colour)[..., 32:].abs().max()) < 1e-4
 
 
 def test_inside_tells_what_comes_from_the_picture() -> None:

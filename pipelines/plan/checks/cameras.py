@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from t2iflow.nodes.core.node import Moves, Repaints
-from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.core.hooks import Repaints
+from t2iflow.nodes.pictures.motion import Motion, Moves
 from t2iflow.pipelines.graph.graph import Graph
 from t2iflow.pipelines.plan.regions import Regions, cameras, filmed
 from t2iflow.pipelines.problems import Problem

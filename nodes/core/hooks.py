@@ -1,0 +1,68 @@
+"""What a node may offer beyond its call, each by the methods that it has; the runner looks for them."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from t2iflow.nodes.core.types import Image
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A canvas: it has tensors that an optimiser moves."""
+
+    def trainable(self) -> list[Tensor]:
+        """The tensors to train, each a leaf that requires a gradient."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A canvas that learns faster or slower than others under one optimiser."""
+
+    @property
+    def pace(self) -> float:
+        """What the optimiser's rate is multiplied by for its tensors."""
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A canvas that puts itself right after each step: clamps, snaps, projects."""
+
+    def settle(self) -> None:
+        """Called after an optimiser step, without gradients."""
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A canvas whose finished picture is painted in another way than those of the steps: hard codes for soft ones."""
+
+    def finished(self) -> AbstractContextManager[None]:
+        """Within it, what is painted is the finished picture."""
+
+
+@runtime_checkable
+class Repaints(Protocol):
+    """A canvas that can start again from a picture: init images, zoom, second stages."""
+
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, resized to the canvas where needed."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A sink with something to finish."""
+
+    def close(self) -> None:
+        """Called once, when the run ends or is interrupted."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A node whose memory, beside its trainable tensors, belongs into a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers and texts, in plain containers."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the memory back."""

@@ -14,7 +14,7 @@ import PIL.ImageSequence
 import torch
 from torch import Tensor
 
-from t2iflow.nodes import video
+from t2iflow.nodes.film.decoder import every_picture
 from t2iflow.nodes.pictures import decoder
 from t2iflow.nodes.pictures.metadata import FILMED, STILL, read_recipe
 from t2iflow.pipelines.plan.plan import Plan
@@ -158,7 +158,7 @@ def _apart(name: str, there: Iterator[Tensor], here: Iterator[Tensor]) -> Findin
 def _pictures(path: Path) -> Iterator[Tensor]:
     """The pictures in a file, (h, w, channels) in 0..255."""
     if path.suffix.lower() in FILMED:
-        yield from video.every_picture(str(path))
+        yield from every_picture(str(path))
         return
     if path.suffix.lower() not in STILL:
         raise ValueError("they are no pictures")

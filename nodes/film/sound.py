@@ -15,9 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from t2iflow.nodes import video
 from t2iflow.nodes.core.memo import until_changed
-from t2iflow.nodes.film import formats
+from t2iflow.nodes.film import decoder, formats
 
 Follow = Literal["loudness", "onsets", "bass", "middle", "treble"]
 """What of a song: how loud all of it is, its strikes, or how loud it is below 300 Hz, up to 3700 Hz, or above that."""
@@ -135,7 +134,7 @@ def look(path: Path) -> None:
     if not hears(path):
         if formats.film(path) is None:
             raise ValueError(f"nothing can be heard in `{path.name}`: it is empty or damaged")
-        video.look(path)
+        decoder.look(path)
 
 
 @until_changed

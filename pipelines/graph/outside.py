@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
-from t2iflow.nodes import video
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.node import Setting
 from t2iflow.nodes.core.spelling import near, suggest
-from t2iflow.nodes.film import scenes, sound
+from t2iflow.nodes.film import decoder, scenes, sound
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.weights import registry
@@ -68,7 +67,7 @@ class Kind:
 
 KINDS = {
     "picture": Kind(codec.look, "make it one that can be read: `magick {} {}`", ".png"),
-    "film": Kind(video.look, "make it one that can be read: `ffmpeg -i {} {}`", ".mp4"),
+    "film": Kind(decoder.look, "make it one that can be read: `ffmpeg -i {} {}`", ".mp4"),
     "sound": Kind(sound.look, "make it one that can be read: `ffmpeg -i {} {}`", ".wav"),
     "text": Kind(scenes.look, "save it as plain text in UTF-8"),
 }

@@ -6,10 +6,10 @@ from numbers import Real
 from typing import Any
 from urllib.parse import urlsplit
 
-from t2iflow.nodes import video
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.prompts import read_prompt, reading
 from t2iflow.nodes.core.texts import shortened
+from t2iflow.nodes.film import decoder
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.perceptors.clip.sizes import size
 from t2iflow.nodes.weights import places, registry
@@ -177,7 +177,7 @@ def _read(plan: Plan) -> Iterator[str]:
 
 def _film(path: str) -> str:
     try:
-        return str(video.about(path))
+        return str(decoder.about(path))
     except (ValueError, MissingPackageError) as fault:
         return str(fault)
 

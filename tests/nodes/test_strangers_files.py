@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from t2iflow.nodes import images, video
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.types import exact
-from t2iflow.nodes.film import sound
+from t2iflow.nodes.film import decoder, sound
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.metadata import ffmpeg
 from tests.nodes.conftest import Heard
@@ -157,7 +157,7 @@ def test_pixels_of_a_film_that_are_not_square_are_made_so(shape: str, wide: int,
     film = video.Frames(CPU, notes, file=str(path))
     assert tuple(film(Tick()).shape) == (1, 3, 24, wide)
     film.close()
-    assert video.about(str(path)).size == (wide, 24)
+    assert decoder.about(str(path)).size == (wide, 24)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_sounds_of_any_rate_and_channels_are_heard(rate: int, channels: int, tmp
     assert curve[20].argmax() == 4  # 440 Hz
 
 
-LOOKS = {"picture": codec.look, "film": video.look, "sound": sound.look}
+LOOKS = {"picture": codec.look, "film": decoder.look, "sound": sound.look}
 
 
 @pytest.mark.parametrize("kind", LOOKS)

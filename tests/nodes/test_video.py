@@ -13,6 +13,7 @@ from torch import Tensor
 
 from t2iflow.nodes import images, video
 from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.film import decoder
 from t2iflow.nodes.pictures.metadata import ffmpeg
 from tests.nodes.conftest import Heard
 
@@ -149,14 +150,14 @@ def test_a_film_held_upright_is_turned(made: Made, notes: Heard, tmp_path: Path)
     image = film(Tick(frame=4))
     assert image.shape == (1, 3, 64, 48)
     assert which(image.rot90(-1, (2, 3)), pictures) == 4
-    assert video.about(str(turned)).size == (48, 64)
+    assert decoder.about(str(turned)).size == (48, 64)
     film.close()
 
 
 def test_what_a_film_is_can_be_told(made: Made) -> None:
     silent, loud = made("clip.mp4"), made("loud.webm", *CODED["webm"].split(), sound=True)
-    assert str(video.about(str(silent))) == "64 x 48, 24 fps, 24 frames, without sound"
-    about = video.about(str(loud))
+    assert str(decoder.about(str(silent))) == "64 x 48, 24 fps, 24 frames, without sound"
+    about = decoder.about(str(loud))
     assert str(about) == "64 x 48, 24 fps, 24 frames, with sound"
     assert about.sound == pytest.approx(1.5, abs=0.05)
 

@@ -1,5 +1,4 @@
-"""Augmentations: each crop as seen from a slightly different place, so that detail only the perceptor can see doesn't
-fool it.
+"""Each crop as seen from a slightly different place, so that detail only the perceptor can see doesn't fool it.
 
 Every crop gets its own random values. None touches a pixel: each adds to what `Crops` does when it is sampled, so ten
 cost as much as one. Geometry can therefore reach into the picture around a crop, where kornia, used by the notebooks,

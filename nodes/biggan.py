@@ -1,4 +1,4 @@
-"""BigGAN-deep: pictures of ImageNet classes and mixtures of them; Big Sleep's canvas and its two priors.
+"""BigGAN-deep's pictures of ImageNet classes and mixtures of them: Big Sleep's canvas and its two priors.
 
 Phil Wang's big-sleep 0.9 (2021), after Ryan Murdock's notebook of January 2021: CLIP steers what a trained generator
 paints from, and the priors keep that where the generator was trained.

@@ -1,4 +1,4 @@
-"""Cameras: each makes a film of an optimiser's picture, frame by frame.
+"""Films of an optimiser's picture, made frame by frame.
 
 The first frame is the picture that the optimiser ends with. For each further one the camera moves every canvas that the
 optimiser trains, has it take a few steps more, and gives the frame on. What is wired to a camera is computed once a

@@ -1,4 +1,4 @@
-"""CLIP: perceptors, what they look for, and what they see."""
+"""Perceptors, what they look for, and what they see."""
 
 import math
 from collections.abc import Mapping

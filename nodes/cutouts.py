@@ -1,4 +1,4 @@
-"""Cutouts: which parts of a picture the perceptor sees.
+"""Which parts of a picture the perceptor sees.
 
 All make `count` square crops of `size` pixels per step, divided evenly among the pictures of a batch, at real-valued
 places where the originals rounded to whole pixels. Nothing is sampled here (see `Crops`); each crop is low-passed by as

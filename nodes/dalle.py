@@ -1,4 +1,4 @@
-"""DALL-E's successors: pictures without steering, code after code from a transformer that reads the text."""
+"""Pictures without steering, code after code from a transformer that reads the text, as DALL-E's successors paint."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""OpenAI's dVAE: the canvas of Aleph-Image, a picture painted from mixtures of DALL-E's codes.
+"""The canvas of Aleph-Image: a picture painted from mixtures of the codes of OpenAI's dVAE.
 
 Ryan Murdock's notebooks of February and March 2021 (Aleph2Image Delta and Gamma), and Katherine Crowson's, which
 samples codes.

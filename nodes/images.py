@@ -1,4 +1,4 @@
-"""Images: pictures to start from, to compare with and to lay over each other."""
+"""Pictures to start from, to compare with and to lay over each other."""
 
 import math
 from collections.abc import Mapping

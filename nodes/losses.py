@@ -1,4 +1,4 @@
-"""Losses: how far a picture is from what is wanted, each a single number for an optimiser to minimise.
+"""How far a picture is from what is wanted, each a single number for an optimiser to minimise.
 
 Those that judge what a perceptor saw take the mean over crops and the sum over prompts, each times its weight, as the
 notebooks do; those that judge the picture itself take the mean over its pixels, so that weights mean the same at any

@@ -1,4 +1,4 @@
-"""Optimisers: each trains the canvases upstream of its loss, step by step.
+"""What trains the canvases upstream of a loss, step by step.
 
 To add one, write a function from parameters and its own settings to a torch optimiser and mark it with `optimizer`.
 """

@@ -1,4 +1,4 @@
-"""Outputs: what a run leaves in its folder.
+"""What a run leaves in its folder.
 
 Each file carries the recipe that made it, and no time or machine's name: the same pictures give the same bytes.
 """

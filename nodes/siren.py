@@ -1,4 +1,4 @@
-"""SIREN: a picture as a small network of sines from position to colour, the canvas of Deep Daze.
+"""A picture as a small network of sines from position to colour, the canvas of Deep Daze.
 
 Sitzmann et al. 2020, "Implicit Neural Representations with Periodic Activation Functions"; sizes and figures of Deep
 Daze 0.11 (2021). The whole network is one autograd function: positions pass through in strips that stay in the

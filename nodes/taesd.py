@@ -1,4 +1,4 @@
-"""TAESD: a picture painted by a tiny decoder, a light stand-in for VQGAN.
+"""A picture painted by a tiny decoder, a light stand-in for VQGAN.
 
 The decoders of Ollin Boer Bohan's tiny autoencoders (2023) were made to preview the latents of diffusion models; here
 CLIP moves the latent, as in the VQGAN+CLIP notebooks, but there is no codebook.

@@ -1,4 +1,4 @@
-"""Video: films as input, frame by frame."""
+"""Films as input, frame by frame."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""VQGAN: a picture painted from a grid of learnt codes, the canvas of the VQGAN+CLIP notebooks.
+"""A picture painted from a grid of learnt codes, the canvas of the VQGAN+CLIP notebooks.
 
 Katherine Crowson's notebooks of 2021: z+quantize, which moves the vectors that codes are chosen by, and codebook
 sampling, which moves the probability of each code; with what S2, nerdyrodent and jbustter added.

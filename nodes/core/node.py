@@ -134,7 +134,7 @@ class Spec:
 
     @property
     def about(self) -> str:
-        """The docstring's first sentence."""
+        """The docstring's first paragraph, in one line."""
         return self.doc.split("\n\n")[0].replace("\n", " ")
 
     @property

@@ -1,6 +1,5 @@
 """All about nodes, in words, for the terminal and for the documentation; everything comes from signatures."""
 
-import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -172,5 +171,5 @@ def _module_doc(spec: Spec) -> str:
 
 
 def _module_about(spec: Spec) -> str:
-    """The module's first sentence, without a title before a colon."""
-    return re.sub(r"^\w+: ", "", _module_doc(spec).split("\n\n")[0].replace("\n", " "))
+    """The module's first paragraph, in one line."""
+    return _module_doc(spec).split("\n\n")[0].replace("\n", " ")

@@ -33,6 +33,14 @@ def test_the_listing_has_every_node_with_its_first_sentence() -> None:
         assert f"{spec.name} {' '.join(spec.about.split())}" in told
 
 
+def test_a_family_is_told_with_the_whole_first_paragraph_of_its_module(plugin: Callable[..., None]) -> None:
+    head = "Greys: each is one, e.g. of 0.5."
+    node = "@node\ndef grey(image: Image) -> Image:\n    return image\n"
+    imports = "from t2iflow.nodes.core.node import node\nfrom t2iflow.nodes.core.types import Image\n"
+    plugin(f'"""{head}\n\nNot told in a list."""\n{imports}{node}')
+    assert f"mine: {head}\n" in node_pages.listing()
+
+
 def test_a_node_is_told_with_its_ports_settings_and_outputs() -> None:
     told = node_pages.about("cutouts.square")
     assert re.search(r"^  image +Image$", told, re.MULTILINE)

@@ -89,8 +89,10 @@ def read(
     shipped: Shipped = shipped_recipe,
     problems: Problems | None = None,
     whose: Origin | None = None,
+    name: str = "",
 ) -> Recipe:
-    """Read a recipe file, or a shipped recipe by its name. Whose a file is, its place decides, unless `whose` does.
+    """Read a recipe file, or a shipped recipe by its name. Whose a file is, its place decides, unless `whose` does; its
+    name is the file's, unless there is another.
 
     With a list of `problems`, mistakes that can be read past are added to it; RecipeError, with those in the list too,
     only when no recipe can be made. Without one, RecipeError for any mistake.
@@ -110,7 +112,9 @@ def read(
         text = load(path)
     except RecipeError as fault:
         raise RecipeError([*found, *fault.problems], fault.sources) from None
-    return read_text(text, str(path), whose, presets=presets, overrides=overrides, shipped=shipped, problems=problems)
+    return read_text(
+        text, str(path), whose, name=name, presets=presets, overrides=overrides, shipped=shipped, problems=problems
+    )
 
 
 def read_text(

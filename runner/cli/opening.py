@@ -15,6 +15,7 @@ from t2iflow.pipelines.text.origin import Origin, of_picture, of_run
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded
 from t2iflow.runner.folder.folder import RECIPE, resuming
+from t2iflow.runner.folder.log import recipe_name
 
 STANDARD_INPUT = "-"
 OFFERED = 3
@@ -38,8 +39,9 @@ def opened(where: str, resumed: bool = False) -> Reader:
     if carries(path):
         return _reader(carried_text(path), f"recipe in {path.name}", of_picture(path), path.stem)
     whose = of_run(path) if resumed else None
+    name = recipe_name(path.parent) if path.name == RECIPE else ""
     return lambda presets, overrides, problems: read(
-        where, presets=presets, overrides=overrides, problems=problems, whose=whose
+        where, presets=presets, overrides=overrides, problems=problems, whose=whose, name=name
     )
 
 

@@ -48,5 +48,3 @@ SaveEvery = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of what fails.")]
-LOOSE = {"ignore_unknown_options": True}
-"""For commands on a recipe, whose params are options too."""

@@ -74,6 +74,12 @@ def has_finished(folder: Path) -> bool:
     return last is not None and last.get("how") == "finished"
 
 
+def recipe_name(folder: Path) -> str:
+    """What the recipe of the run in this folder is called; nothing where that is not known."""
+    name = next((event.get("recipe") for event in read(folder) if event["type"] == "started"), None)
+    return name if isinstance(name, str) else ""
+
+
 def _lines(folder: Path) -> list[str]:
     with contextlib.suppress(OSError):
         if (folder / NAME).is_file():  # and nothing that can be read without end

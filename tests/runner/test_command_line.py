@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_options_may_stand_before_the_recipe(command: Command, tmp_path: Path) -
         (["--zzz", "3"], "its params are --steps"),
         (["--steps"], "`--steps` needs a value"),
         (["--steps", "--seed", "3"], "`--steps` needs a value"),
+        (["--seed", ""], "`--seed` needs a value"),
         (["-q"], "there is no option `-q`"),
         (["a", "red", "fox's"], """t2iflow run mine.yaml --prompt 'a red fox'"'"'s'"""),
         (["a red fox"], "t2iflow run mine.yaml --prompt 'a red fox'"),
@@ -79,6 +81,15 @@ def test_what_is_not_understood_is_met_with_what_to_write(command: Command, word
     assert told.code == 2
     assert said in told.err
     assert told.folder is None
+
+
+def test_every_command_is_in_the_help_and_on_the_page_of_commands() -> None:
+    root = Path(__file__).parent.parent.parent
+    files = [path for path in (root / "runner" / "cli").glob("*.py") if path.name != "weights.py"]
+    marked = {name for path in files for name in re.findall(r"\n@app\.command.*\ndef (\w+)", path.read_text("utf-8"))}
+    listed = set(re.findall(r"^  (\w+)  ", call("--help").stdout.partition("Commands:")[2], re.MULTILINE))
+    page = set(re.findall(r"^\| `t2iflow (\w+)", (root / "docs" / "commands.md").read_text("utf-8"), re.MULTILINE))
+    assert marked | {"weights"} == listed == page
 
 
 @pytest.mark.parametrize("words", [[], ["--draftt", "hello"], ["--steps=3"]])

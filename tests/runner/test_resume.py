@@ -50,6 +50,7 @@ def test_a_run_killed_at_a_step_ends_with_the_same_bytes(
     run = stopped_at(step, number, tmp_path)
     told = command("resume", str(run))
     assert told.code == 0, told.err
+    assert told.err.startswith("long: resuming")
     for name in ("picture.png", "film.mp4", "recipe.yaml"):
         assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
     assert not (run / "checkpoint.pt").exists()

@@ -45,6 +45,7 @@ def test_a_picture_a_film_and_a_whole_run_are_the_same(made: Path, command: Comm
     told = command("verify", str(made))
     assert told.out == "picture.png: the same, byte for byte\nfilm.mp4: the same, byte for byte\n"
     assert told.code == 0
+    assert told.err.startswith("mine: running")
     assert len(list(made.parent.iterdir())) == 1  # nothing is left behind
 
 

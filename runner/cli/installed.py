@@ -1,0 +1,108 @@
+"""The commands on what is installed: nodes and recipes that ship, and whether everything works."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.runner import console
+from t2iflow.runner.cli import completion
+from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.exits import FAILED, OK, USAGE
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def nodes(
+    name: Annotated[
+        str | None, typer.Argument(help="A node, a family of nodes, or a kind.", autocompletion=completion.nodes)
+    ] = None,
+) -> None:
+    """List the nodes, or explain one."""
+    from t2iflow.pipelines.show import node_pages
+
+    try:
+        console.write(node_pages.about(name) if name else node_pages.listing())
+    except LookupError as fault:
+        console.fail(str(fault.args[0]), USAGE)
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="A shipped recipe.", autocompletion=completion.shipped)] = None,
+) -> None:
+    """List the recipes that ship, or print one."""
+    from t2iflow.pipelines.show.needs import offer
+    from t2iflow.pipelines.text.recipe import shipped_recipes
+
+    if name is None:
+        for known in shipped_recipes():
+            title, lines = offer(known)
+            console.out().say((f"{known:24}", "bold"), "\n  ".join([f" {title}", *lines]))
+    else:
+        console.write(_shipped(name).read_text(encoding="utf-8"))
+
+
+@app.command()
+def new(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped recipe, or a picture or film whose recipe to start from.", autocompletion=completion.shipped
+        ),
+    ],
+    file: Annotated[Optional[Path], typer.Argument(help="Where to; NAME.yaml if left out.")] = None,  # noqa: UP045
+) -> None:
+    """Copy a shipped recipe, or that of a picture, to edit."""
+    from t2iflow.runner.cli.opening import carried_text, carries, lacking
+
+    picture = paths.given(name)
+    target = paths.given(file or f"{picture.stem}.yaml")
+    with refusals():
+        text = carried_text(picture) if carries(picture) else _shipped(name).read_text(encoding="utf-8")
+    try:
+        with target.open("x", encoding="utf-8") as fresh:
+            fresh.write(text)
+    except FileExistsError:
+        console.fail(f"`{target}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
+    except OSError as fault:
+        console.fail(f"can't write `{target}`: {fault.strerror}", FAILED)
+    console.out().say(f"wrote {target}; try `t2iflow run {target}`")
+    for lost in lacking(text, target) if carries(picture) else ():
+        console.out().say(f"{lost.short}, from which the picture was made, is missing: give it by {lost.given}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    import json
+
+    from t2iflow.pipelines.show.json_schema import recipe_schema
+
+    console.write(json.dumps(recipe_schema(), indent=2) + "\n")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at versions, devices, packages and weights, and say what is broken and what mends it."""
+    from t2iflow.runner.cli.doctor import examine
+
+    healthy = True
+    for finding in examine():
+        console.out().say(("ok    ", "green") if finding.well else ("broken", "red"), f" {finding.what}")
+        if finding.mend:
+            console.out().say(f"       mend: {finding.mend}")
+        healthy = healthy and finding.well
+    raise typer.Exit(OK if healthy else FAILED)
+
+
+def _shipped(name: str) -> Path:
+    from t2iflow.pipelines.text.recipe import shipped_recipes
+
+    known = shipped_recipes()
+    if name not in known:
+        console.fail(f"there is no shipped recipe `{name}`; {suggest(name, known) or 'see `t2iflow recipes`'}", USAGE)
+    return known[name]

@@ -1,0 +1,85 @@
+"""The commands that look at a recipe without running it."""
+
+from typing import Annotated
+
+import typer
+
+from t2iflow.runner import console
+from t2iflow.runner.cli.options import Device, Draft
+from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request, requests
+from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.exits import INVALID, OK, USAGE
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(cls=RecipeCommand)
+def check(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print the mistakes as JSON on standard output.")] = False,
+) -> None:
+    """Report every mistake in recipes, without running them."""
+    from t2iflow.runner.cli import checking
+
+    with refusals():
+        found = [checking.check(one) for one in requests(context)]
+    if json:
+        console.write(checking.as_json(found))
+    else:
+        for one in found:
+            (console.err() if one.problems else console.out()).say(str(one))
+    raise typer.Exit(INVALID if any(one.problems for one in found) else OK)
+
+
+@app.command(cls=RecipeCommand)
+def plan(
+    context: typer.Context,
+    device: Device = "auto",
+    draft: Draft = False,
+    schedules: Annotated[bool, typer.Option("--schedules", help="Only draw what changes over time, larger.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Take a few steps, to know the time and memory that a run needs.")
+    ] = False,
+) -> None:
+    """Show what would run, how often, on which device, and which files it would write."""
+    from t2iflow.runner.preview.preview import changing, preview
+
+    with refusals():
+        made = compiled(request(context), draft)
+        console.out().say(changing(made) if schedules else preview(made, device, measure))
+
+
+@app.command(cls=RecipeCommand)
+def show(
+    context: typer.Context,
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="recipe, resolved, graph or plan.")] = "resolved",
+) -> None:
+    """Print a stage of the compilation."""
+    from t2iflow.pipelines.show import draw
+    from t2iflow.pipelines.show.resolved import resolved
+
+    with refusals():
+        made = compiled(request(context))
+    stages = {
+        "recipe": lambda: next(iter(made.graph.recipe.sources.values())),
+        "resolved": lambda: resolved(made.graph),
+        "graph": lambda: draw.term(made),
+        "plan": lambda: str(made),
+    }
+    if stage not in stages:
+        console.fail(f"unknown stage `{stage}`: choose one of {', '.join(stages)}", USAGE)
+    console.write(stages[stage]())
+
+
+@app.command(cls=RecipeCommand)
+def graph(
+    context: typer.Context,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="term, mermaid, dot or svg.")] = "term",
+) -> None:
+    """Draw a recipe's nodes and wires."""
+    from t2iflow.pipelines.show import draw
+
+    if form not in draw.FORMATS:
+        console.fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
+    with refusals():
+        console.write(draw.FORMATS[form](compiled(request(context))))

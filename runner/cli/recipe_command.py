@@ -1,0 +1,109 @@
+"""Commands on recipes: the options that all of them have, and their help, which lists the params of the recipe."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand
+
+from t2iflow.runner import console
+from t2iflow.runner.cli.arguments import Option, UsageError, sort_out, the_recipe
+from t2iflow.runner.cli.options import Presets, Seed, Settings, Words
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.plan.plan import Plan
+    from t2iflow.runner.cli.request import Request
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every command on recipes takes."""
+
+    words: Words = None
+    settings: Settings = None
+    preset: Presets = None
+    seed: Seed = None
+
+
+class RecipeCommand(TyperCommand):
+    """A command that takes all of `Asked` beside its own options, and gets at it by `request` or `requests`."""
+
+    def __init__(self, name: str | None, *, params: list[Any], context_settings: Any = None, **how: Any) -> None:
+        loose = {**(context_settings or {}), "ignore_unknown_options": True}  # for a recipe's params are options too
+        super().__init__(name, params=[*_params_of_all(), *params], context_settings=loose, **how)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Note the recipe, which `--help` doesn't wait for."""
+        self._recipe = next((word for word in args if not word.startswith("-")), "")
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command with its own options; those of all are left in the context."""
+        ctx.obj = Asked(**{field.name: ctx.params.pop(field.name) for field in fields(Asked)})
+        return super().invoke(ctx)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """List the params of the recipe that was named."""
+        rows = list(_params_of(self._recipe))
+        with formatter.section(f"Params of {self._recipe}" if rows else "Params"):
+            if rows:
+                formatter.write_dl(rows)
+            else:
+                formatter.write_text("A recipe's params are options too: name one before --help to see them.")
+        formatter.write("\n")
+
+
+def request(context: typer.Context) -> "Request":
+    """The one recipe that the command names, with all that is changed in it; UsageError if it names none or several."""
+    recipes, options = sort_out(context.obj.words or ())
+    return _request(context, the_recipe(recipes, options, context.info_name or ""), options)
+
+
+def requests(context: typer.Context) -> list["Request"]:
+    """All recipes that the command names; UsageError if it names none."""
+    recipes, options = sort_out(context.obj.words or ())
+    return [_request(context, where, options) for where in recipes] or [request(context)]
+
+
+def compiled(request: "Request", draft: bool = False, lacking: bool = True) -> "Plan":
+    """The plan of what is requested, after printing what there is to note about its recipe; see `Request.plan`."""
+    made = request.plan(draft, lacking)
+    for note in made.graph.recipe.notes:
+        console.err().prose(f"note: {note}")
+    return made
+
+
+def _request(context: typer.Context, where: str, options: Sequence[Option]) -> "Request":
+    from t2iflow.runner.cli.request import Request
+
+    asked: Asked = context.obj
+    if asked.seed is not None and not asked.seed.strip():
+        raise UsageError("`--seed` needs a value: a whole number, or `random` to draw one")
+    overrides = [*(asked.settings or []), *([f"seed={asked.seed}"] if asked.seed is not None else [])]
+    known = [option.removeprefix("--") for param in context.command.params for option in param.opts]
+    return Request(where, asked.preset or (), overrides, options, known)
+
+
+@cache
+def _params_of_all() -> list[Any]:
+    """What Typer makes of `Asked`."""
+    alone = typer.Typer(add_completion=False)
+    alone.command()(Asked)
+    return list(typer.main.get_command(alone).params)
+
+
+def _params_of(recipe: str) -> Iterator[tuple[str, str]]:
+    from t2iflow.nodes.core.texts import shortened
+    from t2iflow.pipelines.problems import Problems, RecipeError
+    from t2iflow.pipelines.text.dollars import plain
+    from t2iflow.pipelines.text.recipe import read
+    from t2iflow.pipelines.text.yaml_writer import flow
+
+    try:
+        made = read(recipe, problems=Problems()) if recipe else None
+    except RecipeError:
+        return
+    for name, value in made.params.items() if made else ():
+        yield f"--{name}", f"now {shortened(flow(plain(value)))}"

@@ -1,0 +1,131 @@
+"""The commands that paint: a recipe, the rest of a stopped run, and a picture once more."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from t2iflow.nodes.core import paths
+from t2iflow.runner import console
+from t2iflow.runner.cli.options import Debug, Device, Draft, Frames, Json, SaveEvery, Settings
+from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
+from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.exits import HUNG_UP, OK, USAGE
+
+if TYPE_CHECKING:
+    from t2iflow.runner.events import Listener
+    from t2iflow.runner.session import Outcome
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(cls=RecipeCommand)
+def run(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where run folders are made.")] = Path("runs"),
+    device: Device = "auto",
+    draft: Draft = False,
+    frames: Frames = None,
+    checkpoint: SaveEvery = 10.0,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make what a recipe describes."""
+    from t2iflow.runner import session
+    from t2iflow.runner.cli.part import read_part
+
+    with refusals():
+        plan = compiled(request(context), draft, lacking=False)
+        if plan.graph.recipe.changed:
+            names = ", ".join(change.name for change in plan.graph.recipe.changed)
+            console.err().say(f"changed by presets: {names}")
+        part = read_part(frames, plan)
+        outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part)
+    _finish(outcome, debug)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")],
+    device: Device = "auto",
+    frames: Frames = None,
+    checkpoint: SaveEvery = 10.0,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Resume a stopped run; it ends with the same bytes as if it had not been stopped."""
+    from t2iflow.runner import session
+    from t2iflow.runner.cli.part import read_part
+    from t2iflow.runner.cli.request import Request
+    from t2iflow.runner.folder.folder import RECIPE, check_resumable
+
+    folder = paths.given(folder)
+    with refusals():
+        check_resumable(folder)
+        plan = compiled(Request(str(folder / RECIPE), resumed=True))
+        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, read_part(frames, plan))
+    _finish(outcome, debug)
+
+
+@app.command()
+def verify(
+    picture: Annotated[Path, typer.Argument(help="A picture or film made here, or the folder of a run.")],
+    settings: Settings = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Make a picture again from the recipe that it carries, and compare; code 0 if it is the same, 1 if not."""
+    from t2iflow.runner.cli.opening import carries
+    from t2iflow.runner.cli.request import Request
+    from t2iflow.runner.folder.folder import RECIPE
+    from t2iflow.runner.folder.log import has_finished
+    from t2iflow.runner.verify import verify as verified
+
+    target = paths.given(picture)
+    folder = os.path.isdir(target)  # which answers for impossible names too
+    if folder and not has_finished(target):
+        console.fail(f"`{target}` is not the folder of a finished run", USAGE)
+    if not folder and not carries(target):
+        why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
+        console.fail(f"`{target}` {why}", USAGE)
+    again = Request(str(target / RECIPE if folder else target), overrides=settings or ())
+    with refusals():
+        verdict = verified(target, compiled(again, lacking=False), device, _listeners(json))
+    for text in verdict.lines:
+        (console.err() if json else console.out()).say(text)
+    raise typer.Exit(verdict.code)
+
+
+def _listeners(json: bool) -> list["Listener"]:
+    from t2iflow.runner.cli.progress import Reporter
+    from t2iflow.runner.folder.log import EventLog
+
+    if not json:
+        return [Reporter(console.err())]
+
+    def write(line: str) -> None:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+    return [EventLog(write)]
+
+
+def _finish(outcome: "Outcome", debug: bool) -> NoReturn:
+    from t2iflow.runner.audience import leaving
+
+    leaving(lambda: _print_end(outcome, debug))
+    raise typer.Exit(outcome.code)
+
+
+def _print_end(outcome: "Outcome", debug: bool) -> None:
+    from t2iflow.runner.report.listener import NAME
+
+    if outcome.fault and debug:
+        console.err().say("".join(traceback.format_exception(outcome.fault)))
+    if outcome.message:
+        console.err().prose(*([] if outcome.code == OK or outcome.code >= HUNG_UP else ["error: "]), outcome.message)
+    if (outcome.folder / NAME).exists():
+        console.err().say(f"report: {outcome.folder / NAME}")

@@ -4,7 +4,6 @@ Phil Wang's big-sleep 0.9 (2021), after Ryan Murdock's notebook of January 2021:
 paints from, and the priors keep that where the generator was trained.
 """
 
-import importlib.resources
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -22,6 +21,7 @@ from t2iflow.nodes.core.spelling import near
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, Loss, Positive
 from t2iflow.nodes.generators.biggan.network import BigGAN
 from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
+from t2iflow.nodes.perceptors.lite import imagenet
 from t2iflow.nodes.weights.find import obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]
@@ -197,8 +197,7 @@ def _number(name: str) -> int:
 @cache
 def _names() -> dict[str, int]:
     """The index of each class by all its names; where classes share a name, the first."""
-    text = (importlib.resources.files("t2iflow.nodes.perceptors.lite") / "imagenet_classes.txt").read_text("utf-8")
-    lines = [line.lower().split(" | ") for line in text.splitlines() if not line.startswith("#")]
+    lines = [line.lower().split(" | ") for line in imagenet.classes()]
     places: dict[str, int] = {}
     for position in range(max(map(len, lines))):  # all first names before all second ones
         for number, names in enumerate(lines):

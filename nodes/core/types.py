@@ -157,13 +157,13 @@ class Loads:
 
 
 PicturePath: TypeAlias = Annotated[str, Reads("picture")]
-"""A picture to read: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO, PPM or TGA."""
+"""A picture to read; `pictures/decoder.py` lists the formats."""
 
 FilmPath: TypeAlias = Annotated[str, Reads("film")]
-"""A film to read: MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV."""
+"""A film to read; `film/formats.py` lists the formats."""
 
 SoundPath: TypeAlias = Annotated[str, Reads("sound")]
-"""A sound to read: WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or that of a film."""
+"""A sound to read, or that of a film; `film/formats.py` lists the formats."""
 
 TextPath: TypeAlias = Annotated[str, Reads("text")]
 """A text to read: UTF-8, at most 1 MB."""

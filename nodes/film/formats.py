@@ -10,33 +10,35 @@ from pathlib import Path
 from t2iflow.nodes.core.memo import until_changed
 from t2iflow.nodes.pictures import decoder, metadata
 
-FILMS = "MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV"
-SOUNDS = "WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or a film"
-
-BEGINNINGS = {
-    "gif": rb"GIF8[79]a",
-    "avi": rb"RIFF....AVI ",
-    "mov": rb"....(ftyp|moov|mdat|wide)",  # QuickTime of old begins with any of them
-    "matroska": rb"\x1a\x45\xdf\xa3",
-    "asf": rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-    "flv": rb"FLV\x01",
-    "mpeg": rb"\x00\x00\x01\xba",
-    "mpegts": rb"(.{4})?\x47.{187}(.{4})?\x47",
-    "apng": rb"\x89PNG\r\n\x1a\n.{25}(.*)acTL",
-    "wav": rb"(RIFF|RIFX|RF64|BW64)....WAVE",
-    "aiff": rb"FORM....AIF[FC]",
-    "w64": rb"riff\x2e\x91\xcf\x11",
-    "caf": rb"caff\0\x01",
-    "au": rb"\.snd",
-    "wv": rb"wvpk",
-    "flac": rb"fLaC",
-    "ogg": rb"OggS",
-    # Without a tag before it, sound begins with a frame: 12 bits set, the version, and a layer, which is 0 for AAC.
-    "aac": rb"\xff[\xf0\xf1\xf8\xf9]",
-    "mp3": rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]",
+FILMING = {
+    "mov": ("MP4, MOV", rb"....(ftyp|moov|mdat|wide)"),  # QuickTime of old begins with any of them
+    "matroska": ("MKV, WebM", rb"\x1a\x45\xdf\xa3"),
+    "ogg": ("OGV", rb"OggS"),
+    "avi": ("AVI", rb"RIFF....AVI "),
+    "gif": ("GIF", rb"GIF8[79]a"),
+    "apng": ("APNG", rb"\x89PNG\r\n\x1a\n.{25}(.*)acTL"),
+    "mpegts": ("TS", rb"(.{4})?\x47.{187}(.{4})?\x47"),
+    "mpeg": ("MPEG", rb"\x00\x00\x01\xba"),
+    "flv": ("FLV", rb"FLV\x01"),
+    "asf": ("WMV", rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
 }
-"""How files of each format begin, by ffmpeg's name for it."""
-HEARD = ("wav", "aiff", "w64", "caf", "au", "wv", "flac", "aac", "mp3")
+"""What films are kept in, by ffmpeg's name: what people call it, and how files of it begin. OGG may be sound alone."""
+SOUNDING = {
+    "wav": ("WAV", rb"(RIFF|RIFX|RF64|BW64)....WAVE"),
+    "w64": ("W64", rb"riff\x2e\x91\xcf\x11"),
+    "aiff": ("AIFF", rb"FORM....AIF[FC]"),
+    "caf": ("CAF", rb"caff\0\x01"),
+    "au": ("AU", rb"\.snd"),
+    # Without a tag before it, sound begins with a frame: 12 bits set, the version, and a layer, which is 0 for AAC.
+    "mp3": ("MP3", rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]"),
+    "aac": ("AAC", rb"\xff[\xf0\xf1\xf8\xf9]"),
+    "flac": ("FLAC", rb"fLaC"),
+    "wv": ("WavPack", rb"wvpk"),
+}
+"""What only sounds are kept in, likewise."""
+
+FILMS = " or ".join(", ".join(name for name, _ in FILMING.values()).rsplit(", ", 1))
+SOUNDS = f"{', '.join(name for name, _ in SOUNDING.values())} or OGG, or a film"
 
 LONGEST = 1_100_000
 """Bytes of a beginning that are looked at: in an APNG a recipe may come before what says that it moves."""
@@ -47,7 +49,7 @@ PATIENCE = 600
 def film(path: Path) -> str | None:
     """ffmpeg's name for the format of a film; None if the file begins as none does."""
     format = _format(path)
-    return None if format in HEARD else format
+    return None if format in SOUNDING else format
 
 
 def sound(path: Path) -> str | None:
@@ -81,7 +83,8 @@ def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
 
 def _format(path: Path) -> str | None:
     head = _head(path)
-    found = (format for format, begins in BEGINNINGS.items() if re.match(begins, head, re.DOTALL))
+    known = {**FILMING, **SOUNDING}.items()
+    found = (format for format, (_, begins) in known if re.match(begins, head, re.DOTALL))
     # Behind a tag, what begins as nothing else is an MP3, which finds its first frame by itself.
     return next(found, "mp3" if _tag(path) else None)
 

@@ -22,8 +22,7 @@ from typing import IO
 import PIL.Image
 from PIL.Image import Image, Transpose
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "ICO", "PPM")
-READ = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO, PPM or TGA"
+FORMATS = ("PNG", "JPEG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "ICO", "PPM")
 TARGA = (".tga", ".icb", ".vda", ".vst")
 """Targa has no signature: only these names are taken for it."""
 
@@ -83,7 +82,7 @@ def _formats(path: Path) -> tuple[str, ...]:
     known = (*FORMATS, "TGA") if path.suffix.lower() in TARGA else FORMATS
     if "AVIF" not in PIL.Image.OPEN and path.open("rb").read(12)[4:] in (b"ftypavif", b"ftypavis"):
         raise RefusedError("is AVIF, which needs Pillow 11.3 or later: pip install -U pillow")
-    return tuple(name for name in known if name in PIL.Image.OPEN)
+    return tuple(name.upper() for name in known if name.upper() in PIL.Image.OPEN)
 
 
 def _bare(file: io.BufferedReader) -> IO[bytes]:
@@ -184,7 +183,7 @@ def main(file: str, side: str) -> int:
     except RefusedError as fault:
         reason = str(fault)
     except PIL.UnidentifiedImageError:
-        reason = f"is no picture; {READ} can be read"
+        reason = f"is no picture; {', '.join(FORMATS)} or TGA can be read"
     except (MemoryError, PIL.Image.DecompressionBombError):
         reason = "needs more memory than a picture may take"
     except Exception as fault:  # whatever Pillow makes of a stranger's bytes

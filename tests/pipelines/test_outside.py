@@ -220,4 +220,4 @@ def test_films_and_sounds_are_known_by_how_they_begin(format: str | None, tmp_pa
     for head in SIGNS[format]:
         (tmp_path / "file").write_bytes(head)
         assert formats.sound(tmp_path / "file") == format
-        assert formats.film(tmp_path / "file") == (None if format in formats.HEARD else format)
+        assert formats.film(tmp_path / "file") == (None if format in formats.SOUNDING else format)

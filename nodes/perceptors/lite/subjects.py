@@ -5,7 +5,6 @@ A class takes the nearest of its names to any piece of a prompt (`parts`).
 
 import contextlib
 import hashlib
-import importlib.resources
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from t2iflow.nodes.core.whole import cached
-from t2iflow.nodes.perceptors.lite import minilm, parts
+from t2iflow.nodes.perceptors.lite import imagenet, minilm, parts
 from t2iflow.nodes.perceptors.lite.minilm import MiniLM
 from t2iflow.nodes.perceptors.lite.parts import Piece
 
@@ -97,7 +96,7 @@ class Subjects:
     """
 
     def __init__(self, lines: list[str] | None = None, cache: Path | None = None) -> None:
-        lines = _imagenet() if lines is None else lines
+        lines = imagenet.classes() if lines is None else lines
         self.names = [[re.sub(r" \(.*\)", "", name) for name in line.split(" | ")] for line in lines]
         self._flat = [name for names in self.names for name in names]
         self._owner = torch.tensor([number for number, names in enumerate(self.names) for _ in names])
@@ -180,11 +179,6 @@ class Subjects:
             places = self._reader.encode(self._flat)
             _keep({"names": places}, file)
             return places
-
-
-def _imagenet() -> list[str]:
-    text = (importlib.resources.files(__package__) / "imagenet_classes.txt").read_text("utf-8")
-    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 def _keep(tensors: dict[str, Tensor], file: Path) -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import chain, count
 from os.path import isabs
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 import networkx as nx
 
@@ -63,6 +63,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Unfolded:
+    """What a node was unfolded from: the recipe's node of this name and spec.
+
+    It is the `sum` of weighted losses, the `reader` of a file, the `number`-th `text` of a prompt that changes over
+    time, or the `blend` between these texts, which bears the name of the recipe's node.
+    """
+
+    what: Literal["sum", "reader", "text", "blend"]
+    node: str
+    spec: Spec
+    number: int = 0
+
+
+@dataclass(frozen=True)
 class Node:
     """A node of the recipe, checked. `settings` holds every setting; one that changes over time is a `Schedule`."""
 
@@ -72,7 +86,12 @@ class Node:
     settings: Mapping[str, Any]
     wires: Mapping[str, tuple[Source, ...]]
     every: int = 1
-    implicit: bool = False
+    unfolded: Unfolded | None = None
+
+    @property
+    def written(self) -> Spec:
+        """The spec of the node that the recipe has for it."""
+        return self.unfolded.spec if self.unfolded else self.spec
 
     @property
     def scheduled(self) -> bool:
@@ -109,11 +128,6 @@ class Graph:
         """What others see of whole paths: inputs by the names of their copies, weights by their own alone."""
         paths = {named.path: named.short for named in self.named if isabs(named.path)} | self.files
         return dict(sorted(paths.items(), key=lambda pair: -len(pair[0])))
-
-    def spec_of(self, name: str) -> Spec:
-        """The spec of a node as the recipe has it; one that was unfolded is now another's."""
-        node = self.nodes[name]
-        return self.nodes[f"{name}.0"].spec if node.implicit else node.spec
 
     @cached_property
     def net(self) -> "nx.MultiDiGraph[str]":

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from t2iflow.nodes.core import catalog
-from t2iflow.nodes.core.node import Port
-from t2iflow.pipelines.graph.graph import FILE_NAME, READERS, Node, Source
-from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.nodes.core.node import Port, Spec
+from t2iflow.pipelines.graph.graph import FILE_NAME, READERS, Node, Source, Unfolded
+from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Over, Schedule
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.dollars import Wire
 from t2iflow.pipelines.text.recipe import NodeText
@@ -44,27 +44,35 @@ def _is_weighted(term: object) -> bool:
     )
 
 
-def copies(text: NodeText, key: str, schedule: Schedule) -> list[NodeText]:
-    """A copy of the node for each value that its setting has over time."""
+def texts(text: NodeText, key: str, schedule: Schedule) -> list[NodeText]:
+    """A copy of the node for each text that its setting has over time."""
     return [
         replace(text, name=f"{text.name}.{index}", values={**text.values, key: value})
         for index, value in enumerate(schedule.values)
     ]
 
 
-def blend(text: NodeText, schedule: Schedule) -> Node:
-    """The node that goes from one of the copies to the next."""
+def blend(text: NodeText, spec: Spec, schedule: Schedule) -> Node:
+    """The node that goes from one of the texts to the next."""
     position = schedule.with_values(float(index) for index in range(len(schedule.values)))
-    prompts = tuple(Source(copy.name) for copy in copies(text, "", schedule))
-    spec = catalog.find("clip.blend")
-    return Node(text.name, spec, text.place, {"position": position}, {"prompts": prompts}, implicit=True)
+    prompts = tuple(Source(copy.name) for copy in texts(text, "", schedule))
+    settings, wires, unfolded = {"position": position}, {"prompts": prompts}, Unfolded("blend", text.name, spec)
+    return Node(text.name, catalog.find("clip.blend"), text.place, settings, wires, unfolded=unfolded)
 
 
-def reader(name: str, port: Port, file: str, place: Place) -> Node:
+def keyframe(node: Node, nodes: Mapping[str, Node]) -> tuple[Moment, Over | None] | None:
+    """When an unfolded text counts wholly, and by which clock; None for other nodes, and where music decides."""
+    if node.unfolded is None or node.unfolded.what != "text":
+        return None
+    (position,) = nodes[node.unfolded.node].settings.values()
+    return (position.points[node.unfolded.number][0], position.over) if isinstance(position, Keyframes) else None
+
+
+def reader(name: str, port: Port, file: str, place: Place, unfolded: Unfolded) -> Node:
     """The node that reads a picture's file, as if a recipe said `use: images.load`."""
     spec = catalog.find(READERS[port.kind])
     settings: dict[str, Any] = {one.name: one.default for one in spec.settings.values()}
-    return Node(name, spec, place, settings | {"file": file}, {}, implicit=True)
+    return Node(name, spec, place, settings | {"file": file}, {}, unfolded=unfolded)
 
 
 def is_file_name(value: object) -> bool:

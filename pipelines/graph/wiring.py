@@ -12,7 +12,7 @@ from t2iflow.nodes.perceptors.interface import Wanted
 from t2iflow.pipelines.graph import unfolding
 from t2iflow.pipelines.graph.allowed import describe
 from t2iflow.pipelines.graph.files import Files
-from t2iflow.pipelines.graph.graph import READERS, Graph, Node, Source
+from t2iflow.pipelines.graph.graph import READERS, Graph, Node, Source, Unfolded
 from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.graph.settings import check_together, is_schedule, read_schedule, read_setting, wires_in
 from t2iflow.pipelines.graph.wires import Wires
@@ -69,13 +69,13 @@ class _Wiring:
             self.torn.add(text.name)
             yield Node(text.name, spec, text.place, {}, {})
             return
-        for copy in unfolding.copies(text, key, schedule):
-            yield from self._implicit(copy, spec)
-        yield unfolding.blend(text, schedule)
+        for number, copy in enumerate(unfolding.texts(text, key, schedule)):
+            yield from self._part(copy, spec, Unfolded("text", text.name, spec, number))
+        yield unfolding.blend(text, spec, schedule)
 
-    def _implicit(self, text: NodeText, spec: Spec) -> Iterator[Node]:
+    def _part(self, text: NodeText, spec: Spec, unfolded: Unfolded) -> Iterator[Node]:
         for node in self._node(text, spec):
-            yield replace(node, implicit=True)
+            yield replace(node, unfolded=node.unfolded or unfolded)
 
     def _node(self, text: NodeText, spec: Spec) -> Iterator[Node]:
         for key in text.values:
@@ -85,7 +85,7 @@ class _Wiring:
         wires: dict[str, tuple[Source, ...]] = {}
         for key, value in text.values.items():
             if key in spec.ports and (value.value is not None or spec.ports[key].required):
-                wires[key] = yield from self._sources(text, spec.ports[key], value)
+                wires[key] = yield from self._sources(text, spec, spec.ports[key], value)
         self._report_missing(text, spec)
         if settings.keys() == spec.settings.keys() and not self.files.lacks(settings):
             check_together(text, spec, settings, self.recipe.sources, self.problems)
@@ -138,41 +138,47 @@ class _Wiring:
 
     # Ports
 
-    def _sources(self, text: NodeText, port: Port, value: Located) -> Generator[Node, None, tuple[Source, ...]]:
+    def _sources(
+        self, text: NodeText, spec: Spec, port: Port, value: Located
+    ) -> Generator[Node, None, tuple[Source, ...]]:
         """Where the wires of a port start; first the nodes that are unfolded from what stands there."""
         if port.kind is Loss and not port.many and unfolding.is_total(value):
-            return (yield from self._total(f"{text.name}.{port.name}", value))
+            return (yield from self._total(f"{text.name}.{port.name}", value, Unfolded("sum", text.name, spec)))
         items = value.value if port.many and isinstance(value.value, list) else [value]
         sources = []
         for number, item in enumerate(items):
             name = f"{text.name}.{port.name}" + (f".{number}" if port.many else "")
-            sources.append((yield from self._source(text, port, item, name)))
+            sources.append((yield from self._source(text, spec, port, item, name)))
         if port.required and not items:
             self.problems.add("T2I203", f"`{port.name}` of node `{text.name}` needs at least one wire", value.place)
         if None in sources:
             self.torn.add(text.name)
         return tuple(source for source in sources if source is not None)
 
-    def _total(self, name: str, value: Located) -> Generator[Node, None, tuple[Source, ...]]:
+    def _total(self, name: str, value: Located, unfolded: Unfolded) -> Generator[Node, None, tuple[Source, ...]]:
         terms = value.value if isinstance(value.value, list) else [value]
-        yield from self._implicit(unfolding.total(name, terms, value.place), catalog.find("losses.total"))
+        yield from self._part(unfolding.total(name, terms, value.place), catalog.find("losses.total"), unfolded)
         return (Source(name),)
 
-    def _source(self, text: NodeText, port: Port, item: Located, name: str) -> Generator[Node, None, Source | None]:
+    def _source(
+        self, text: NodeText, spec: Spec, port: Port, item: Located, name: str
+    ) -> Generator[Node, None, Source | None]:
         """Where a wire starts; what is the name of a picture's file is unfolded into a node of this name."""
         if isinstance(item.value, Wire):
             return self.wires.source(text.name, port, item)
         if port.kind in READERS and unfolding.is_file_name(item.value) and item.value not in self.recipe.nodes:
-            return (yield from self._reader(text, port, item, name))
+            return (yield from self._reader(text, spec, port, item, name))
         self.wires.refuse(text.name, port, item)
         return None
 
-    def _reader(self, text: NodeText, port: Port, item: Located, name: str) -> Generator[Node, None, Source | None]:
+    def _reader(
+        self, text: NodeText, spec: Spec, port: Port, item: Located, name: str
+    ) -> Generator[Node, None, Source | None]:
         setting = replace(catalog.find(READERS[port.kind]).settings["file"], name=port.name)
         file = self.files.path(item.value, text.name, setting, item.place)
         if file is None:
             return None
-        yield unfolding.reader(name, port, file, item.place)
+        yield unfolding.reader(name, port, file, item.place, Unfolded("reader", text.name, spec))
         return Source(name)
 
 

@@ -39,7 +39,7 @@ def _clocks(node: Node, regions: Regions) -> dict[Over, Region | None]:
 
 def _of_texts(node: Node) -> bool:
     """Whether the node was unfolded from a text that changes."""
-    return node.implicit and node.spec.name == "clip.blend"
+    return node.unfolded is not None and node.unfolded.what == "blend"
 
 
 def _set(node: Node, regions: Regions, problems: Problems) -> Node:

@@ -33,7 +33,7 @@ def _smaller(nodes: Iterable[Node]) -> Iterator[tuple[str, str]]:
     """Half the sizes."""
     for node in nodes:
         size = node.settings.get("size")
-        if not node.implicit and isinstance(size, tuple) and (smaller := _halved(node.spec, node.settings, size)):
+        if node.unfolded is None and isinstance(size, tuple) and (smaller := _halved(node.spec, node.settings, size)):
             yield node.name, f"size={list(smaller)}"
 
 

@@ -79,7 +79,7 @@ def _inputs(text: NodeText, graph: Graph, copies: Copies | None) -> Iterator[tup
         yield "every", text.every.value
     for key, value in text.written.items():
         yield key, plain(value if copies is None else copies.inputs[text.name, key])
-    for key, setting in graph.spec_of(text.name).settings.items():
+    for key, setting in graph.nodes[text.name].written.settings.items():
         if key not in text.written:
             yield key, _escaped(setting.default)
 

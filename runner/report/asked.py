@@ -8,6 +8,7 @@ from t2iflow.nodes.core.prompts import read_prompt
 from t2iflow.nodes.film.scenes import Timetable, read_scenes
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment
+from t2iflow.pipelines.graph.unfolding import keyframe
 from t2iflow.pipelines.plan.plan import Plan
 
 
@@ -64,13 +65,8 @@ def _at(moment: Moment, clock: str) -> str:
 
 def _keyframe(node: Node, plan: Plan) -> str:
     """When a node's text counts wholly, if it was unfolded from one that changes."""
-    blend = plan.graph.nodes.get(node.name.rpartition(".")[0])
-    position = blend.settings.get("position") if blend else None
-    if not (node.implicit and isinstance(position, Keyframes)):
-        return ""
-    moment, _ = position.points[int(node.name.rpartition(".")[2])]
-    clock = position.over or _length(node, plan)[1]
-    return _at(moment, clock)
+    found = keyframe(node, plan.graph.nodes)
+    return _at(found[0], found[1] or _length(node, plan)[1]) if found else ""
 
 
 def _length(node: Node, plan: Plan) -> tuple[int, str]:

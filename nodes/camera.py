@@ -120,7 +120,7 @@ def zoom(
     As in PyTTI, Disco Diffusion and Deforum (2021, 2022), which read the picture bilinearly or by bicubics; here by
     splines that stay sharp, or not at all where the canvas can be moved itself.
     """
-    return Affine(scale=scale, turn=turn, pan=pan, centre=centre, shear=shear)
+    return Affine(scale=scale, angle=turn, pan=pan, centre=centre, shear=shear)
 
 
 @camera
@@ -199,7 +199,7 @@ class Infinite(Filming):
         carry: bool = False,
     ) -> None:
         super().__init__(device, frames, steps, move=move, border=border, carry=carry)
-        self._scale, self._turn, self._jump, self._centre, self._feather = scale, turn, jump, centre, feather
+        self._scale, self._angle, self._jump, self._centre, self._feather = scale, turn, jump, centre, feather
 
     def __call__(
         self,
@@ -239,7 +239,7 @@ class Infinite(Filming):
         """A frame from the last pictures, the coarsest first; the newest comes up while it is small."""
         power, composed = self._power(frame), self._kept[0]
         for number, picture in enumerate(self._kept, turn + 1 - len(self._kept)):
-            motion = Affine(scale=self._jump ** (power - number), turn=self._turn * frame, centre=self._centre)
+            motion = Affine(scale=self._jump ** (power - number), angle=self._angle * frame, centre=self._centre)
             over = motion.inside((picture.shape[-1], picture.shape[-2]), picture.device, self._feather)
             up = min(power - number + 2, 1.0)
             first = number == turn + 1 - len(self._kept)

@@ -86,13 +86,13 @@ class Still(Motion):
 class Affine(Motion):
     """Zoom, turn, pan and shear in the plane.
 
-    `scale` above 1 makes what is seen larger; `turn` in degrees, clockwise; `pan`: how far the camera goes to the right
-    and down, in parts of the shorter side; `centre`: the point that scale, turn and shear leave in its place, in parts
-    of width and height from the left and top; `shear` in degrees, across and down.
+    `scale` above 1 makes what is seen larger; `angle` in degrees, clockwise; `pan`: how far the camera goes to the
+    right and down, in parts of the shorter side; `centre`: the point that scale, angle and shear leave in its place,
+    in parts of width and height from the left and top; `shear` in degrees, across and down.
     """
 
     scale: float = 1.0
-    turn: float = 0.0
+    angle: float = 0.0
     pan: Pair = (0.0, 0.0)
     centre: Pair = (0.5, 0.5)
     shear: Pair = (0.0, 0.0)
@@ -110,7 +110,7 @@ class Affine(Motion):
             raise ValueError(
                 f"a shear of {self.shear[0]:g} and {self.shear[1]:g} degrees leaves only a line to be seen"
             )
-        back = torch.linalg.inv(self.scale * _turned(self.turn) @ sheared)
+        back = torch.linalg.inv(self.scale * _turned(self.angle) @ sheared)
         centre = torch.tensor([(part * 2 - 1) * edge for part, edge in zip(self.centre, reach, strict=True)])
         pan = torch.tensor(self.pan, dtype=torch.float64) * 2
         return torch.cat([back, (centre + back @ (pan - centre))[:, None]], 1)

@@ -1,7 +1,7 @@
 """The commands on what is installed: nodes and recipes that ship, and whether everything works."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -54,7 +54,7 @@ def new(
             help="A shipped recipe, or a picture or film whose recipe to start from.", autocompletion=completion.shipped
         ),
     ],
-    file: Annotated[Optional[Path], typer.Argument(help="Where to; NAME.yaml if left out.")] = None,  # noqa: UP045
+    file: Annotated[Path | None, typer.Argument(help="Where to; NAME.yaml if left out.")] = None,
 ) -> None:
     """Copy a shipped recipe, or that of a picture, to edit."""
     from t2iflow.runner.cli.opening import carried_text, carries, lacking

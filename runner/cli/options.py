@@ -1,13 +1,13 @@
 """The options that several commands share."""
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from t2iflow.runner.cli import completion
 
 Words = Annotated[
-    Optional[list[str]],  # noqa: UP045 (typer reads annotations at run time, also on Python 3.10)
+    list[str] | None,
     typer.Argument(
         metavar="RECIPE",
         help="A recipe file, a shipped recipe's name, a picture or film made here, or - for standard input.",
@@ -16,7 +16,7 @@ Words = Annotated[
     ),
 ]
 Settings = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
@@ -25,7 +25,7 @@ Settings = Annotated[
     ),
 ]
 Presets = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(
         "--preset",
         metavar="NAME",
@@ -34,13 +34,13 @@ Presets = Annotated[
     ),
 ]
 Seed = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option("--seed", metavar="NUMBER", help="Another seed, another picture; `random` draws one."),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")]
 Draft = Annotated[bool, typer.Option("--draft", help="Try a film: half the size, few steps, every fifth frame.")]
 Frames = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option("--frames", metavar="A..B", help="Make only a part of the film, such as 10..20; then `resume` it."),
 ]
 SaveEvery = Annotated[

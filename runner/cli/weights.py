@@ -4,7 +4,7 @@ import json as lines
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names, as `t2iflow weights list` has them.")]
 SomeNames = Annotated[
-    Optional[list[str]],  # noqa: UP045 (typer reads annotations at run time, also on Python 3.10)
+    list[str] | None,
     typer.Argument(metavar="[NAME]...", help="Names; all that are here, if left out."),
 ]
 
@@ -95,7 +95,7 @@ def verify(names: SomeNames = None) -> None:
 def add_(
     name: Annotated[str, typer.Argument(help="A name that is known, or one of your own.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files, or folders that hold them.")],
-    family: Annotated[Optional[str], typer.Option(help="What they are weights of, if their names don't tell.")] = None,  # noqa: UP045
+    family: Annotated[str | None, typer.Option(help="What they are weights of, if their names don't tell.")] = None,
 ) -> None:
     """Take files that you have into the cache: of published weights, or others under a name of your own."""
     from t2iflow.nodes.weights.add import add

@@ -53,8 +53,8 @@ def energy(picture: Tensor) -> float:
     "motion",
     [
         Affine(scale=2 ** (1 / 30)),
-        Affine(scale=2 ** (1 / 30), turn=1.5, centre=(0.45, 0.55)),
-        Affine(scale=2 ** (-1 / 30), turn=-2.0, pan=(0.002, -0.001)),
+        Affine(scale=2 ** (1 / 30), angle=1.5, centre=(0.45, 0.55)),
+        Affine(scale=2 ** (-1 / 30), angle=-2.0, pan=(0.002, -0.001)),
         Affine(pan=(0.006, 0.003), shear=(0.2, -0.1)),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_zoom_is_about_its_centre_a_turn_clockwise_and_a_pan_of_the_camera() -
     picture = dotted(SIZE, DOTS)
     torch.testing.assert_close(centroids(Affine(scale=1.5)(picture, "#000000")), start * 1.5, atol=0.01, rtol=0)
     turned = torch.stack([-start[:, 1], start[:, 0]], 1)
-    torch.testing.assert_close(centroids(Affine(turn=90)(picture, "#000000")), turned, atol=0.01, rtol=0)
+    torch.testing.assert_close(centroids(Affine(angle=90)(picture, "#000000")), turned, atol=0.01, rtol=0)
     panned = start - torch.tensor([0.2, -0.1])
     torch.testing.assert_close(centroids(Affine(pan=(0.1, -0.05))(picture)), panned, atol=0.01, rtol=0)
     corner = Affine(scale=2.0, centre=(0.0, 1.0)).where(torch.tensor([[-4 / 3, 1.0]]).double(), reach(SIZE))
@@ -103,13 +103,13 @@ def test_sixty_motions_and_back_keep_far_more_of_the_sharpness_than_bilinear_rea
 
 def test_motions_never_leave_the_range_of_the_picture() -> None:
     picture = (torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0)) > 0.5).float()
-    for motion in (Affine(scale=1.03), Affine(turn=7)):
+    for motion in (Affine(scale=1.03), Affine(angle=7)):
         moved = motion(picture)
         assert float(moved.min()) >= 0
         assert float(moved.max()) <= 1
 
 
-@pytest.mark.parametrize("motion", [Affine(scale=0.5), Affine(scale=0.4, turn=10), Affine(scale=0.2)])
+@pytest.mark.parametrize("motion", [Affine(scale=0.5), Affine(scale=0.4, angle=10), Affine(scale=0.2)])
 def test_zooming_out_of_a_fine_checkerboard_gives_grey_and_no_pattern(motion: Affine) -> None:
     lines, columns = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
     moved = motion(((lines + columns) % 2).float().expand(1, 3, 96, 96), "wrap")
@@ -118,7 +118,7 @@ def test_zooming_out_of_a_fine_checkerboard_gives_grey_and_no_pattern(motion: Af
 
 def test_a_turned_motion_reads_the_same_as_an_upright_one_of_the_same_places() -> None:
     picture = photograph()
-    upright, slightly_turned = Affine(scale=1.05, pan=(0.1, 0)), Affine(scale=1.05, pan=(0.1, 0), turn=1e-7)
+    upright, slightly_turned = Affine(scale=1.05, pan=(0.1, 0)), Affine(scale=1.05, pan=(0.1, 0), angle=1e-7)
     torch.testing.assert_close(upright(picture), slightly_turned(picture), atol=1e-4, rtol=0)
 
 
@@ -185,7 +185,7 @@ def test_going_towards_a_plane_is_a_zoom() -> None:
     assert mapped(deep, 0.5, -1.0) == pytest.approx([0.4, -0.8])
     torch.testing.assert_close(deep.affine((1.0, 1.0)), Affine(scale=1 / 0.8).affine((1.0, 1.0)))
     rolled = Deep(roll=-5).affine((1.0, 1.0))  # as the camera rolls to the left, the picture turns to the right
-    torch.testing.assert_close(rolled, Affine(turn=5).affine((1.0, 1.0)))
+    torch.testing.assert_close(rolled, Affine(angle=5).affine((1.0, 1.0)))
 
 
 def test_looking_up_before_a_plane_is_the_homography_of_that_turn() -> None:

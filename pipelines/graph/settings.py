@@ -10,18 +10,35 @@ from pydantic import ValidationError
 from t2iflow.nodes.core.blame import blamed
 from t2iflow.nodes.core.node import Setting, Spec
 from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
+from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.keyframes import form, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.graph.music import is_music, read_music
 from t2iflow.pipelines.graph.schedule import Schedule, states
+from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.dollars import Wire, plain
 from t2iflow.pipelines.text.recipe import NodeText
 from t2iflow.pipelines.text.yaml_reader import Located
 
 
-def read_setting(node: str, setting: Setting, value: Located, problems: Problems) -> Any:
-    """The checked value of a node's setting, with a `Schedule` where it changes over time; None where it is wrong."""
-    return _Reading(node, setting, problems).read(value)
+def read_settings(text: NodeText, spec: Spec, wires: Wires, files: Files) -> dict[str, Any]:
+    """Each setting of a node that is right, or left out and has a default; a `Schedule` where it changes over time."""
+    settings = {name: value for setting in spec.settings.values() for name, value in _read(text, setting, wires, files)}
+    if settings.keys() == spec.settings.keys() and not files.lacks(settings):
+        _check_together(text, spec, settings, files)
+    return settings
+
+
+def _read(text: NodeText, setting: Setting, wires: Wires, files: Files) -> Iterator[tuple[str, Any]]:
+    """A setting with its value, unless that is missing or refused."""
+    value, problems, before = text.values.get(setting.name), files.problems, len(files.problems)
+    if value is None and not setting.required:
+        yield setting.name, setting.default
+    if value is None or [wire for wire in wires_in(value) if wires.starts_nowhere(wire)]:  # each is reported
+        return
+    read = files.whole(_Reading(text.name, setting, problems).read(value), text.name, setting, value)
+    if len(problems) == before:
+        yield setting.name, read
 
 
 @dataclass
@@ -87,18 +104,16 @@ class _Reading:
         self.problems.add(code, text, value.place, *hints)
 
 
-def check_together(
-    text: NodeText, spec: Spec, settings: Mapping[str, Any], sources: Mapping[str, str], problems: Problems
-) -> None:
-    """Whether a node's settings go together, where each for itself is right; `sources` are the recipe's."""
+def _check_together(text: NodeText, spec: Spec, settings: Mapping[str, Any], files: Files) -> None:
+    """Report settings that conflict, where each for itself is right."""
     try:
         for state in states(settings):
             spec.check(state)
     except Exception as fault:  # somebody else's check may raise anything
         kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
         what = f"node `{text.name}` ({spec.name}): these settings conflict: {kind}{fault}"
-        hints = (*_elsewhere(text, spec, sources), blamed(fault, spec.target))
-        problems.add("T2I204", what, text.place, *hints)
+        hints = (*_elsewhere(text, spec, files.recipe.sources), blamed(fault, spec.target))
+        files.problems.add("T2I204", what, text.place, *hints)
 
 
 def _elsewhere(text: NodeText, spec: Spec, sources: Mapping[str, str]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Spec, kind_name
@@ -14,7 +13,7 @@ from t2iflow.pipelines.graph.allowed import describe
 from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.graph import READERS, Graph, Node, Source, Unfolded
 from t2iflow.pipelines.graph.keyframes import AT
-from t2iflow.pipelines.graph.settings import check_together, is_schedule, read_schedule, read_setting, wires_in
+from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_settings
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.dollars import Wire
@@ -81,14 +80,12 @@ class _Wiring:
         for key in text.values:
             if key not in spec.settings and key not in spec.ports:
                 self._unknown(text, spec, key)
-        settings = dict(self._settings(text, spec))
+        settings = read_settings(text, spec, self.wires, self.files)
         wires: dict[str, tuple[Source, ...]] = {}
         for key, value in text.values.items():
             if key in spec.ports and (value.value is not None or spec.ports[key].required):
                 wires[key] = yield from self._sources(text, spec, spec.ports[key], value)
         self._report_missing(text, spec)
-        if settings.keys() == spec.settings.keys() and not self.files.lacks(settings):
-            check_together(text, spec, settings, self.recipe.sources, self.problems)
         yield Node(text.name, spec, text.place, settings, wires, self._every(text))
 
     def _unknown(self, text: NodeText, spec: Spec, key: str) -> None:
@@ -97,22 +94,6 @@ class _Wiring:
         what = f"unknown input `{key}` for node `{text.name}` ({spec.name})"
         place = text.keys.get(key, text.place)
         self.problems.add("T2I202", what, place, near, _inputs(spec), f"see `t2iflow nodes {spec.name}`")
-
-    # Settings
-
-    def _settings(self, text: NodeText, spec: Spec) -> Iterator[tuple[str, Any]]:
-        """Each setting as read, or its default; what is refused is left out."""
-        for key, setting in spec.settings.items():
-            if key not in text.values:
-                if not setting.required:
-                    yield key, setting.default
-                continue
-            value, before = text.values[key], len(self.problems)
-            if not [wire for wire in wires_in(value) if self.wires.starts_nowhere(wire)]:
-                read = read_setting(text.name, setting, value, self.problems)
-                whole = self.files.whole(read, text.name, setting, value)
-                if len(self.problems) == before:
-                    yield key, whole
 
     def _report_missing(self, text: NodeText, spec: Spec) -> None:
         for name, setting in spec.settings.items():
@@ -135,8 +116,6 @@ class _Wiring:
             return said.value
         self.problems.add("T2I204", f"`every` of node `{text.name}` must be a whole number from 1", said.place)
         return 1
-
-    # Ports
 
     def _sources(
         self, text: NodeText, spec: Spec, port: Port, value: Located

@@ -22,7 +22,7 @@ HOSTILE = {
     "an import path": COPY.replace("images.noise", "os.system"),
     "an import path within ours": COPY.replace("images.noise", "images.torch.load"),
     "an output elsewhere": COPY.replace("output.image, image", "output.image, file: ../pwned.png, image"),
-    "an absolute output": COPY.replace("output.image, image", "output.image, file: /tmp/pwned.png, image"),
+    "an absolute output": COPY.replace("output.image, image", "output.image, file: ELSEWHERE/pwned.png, image"),
     "a folder as a picture": COPY.replace(PHOTO, "images.load, file: ."),
     "a picture that is none": COPY.replace(PHOTO, "images.load, file: mine.yaml"),
     "a picture with a header of a thousand megapixels": COPY.replace(PHOTO, "images.load, file: huge.png"),
@@ -32,15 +32,16 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_recipe_ends_with_an_error_and_writes_nothing_outside(
-    name: str, command: Command, tmp_path: Path
+    name: str, command: Command, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     (tmp_path / "huge.png").write_bytes(huge_png())
-    told = command("run", HOSTILE[name])
+    told = command("run", HOSTILE[name].replace("ELSEWHERE", str(elsewhere)))
     assert told.code in (1, 3)
     assert "error" in told.err
     assert "Traceback" not in told.err
     assert {path.name for path in tmp_path.iterdir()} <= {"mine.yaml", "huge.png", "runs"}
-    assert not Path("/tmp/pwned.png").exists()
+    assert not list(elsewhere.iterdir())
 
 
 def test_a_folder_that_can_not_be_written_to_is_told(command: Command, tmp_path: Path) -> None:

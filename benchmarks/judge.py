@@ -67,7 +67,7 @@ def _number(name: str, names: list[list[str]]) -> int:
         for number, line in enumerate(candidates):
             if low in map(str.lower, line):
                 return number
-    raise SystemExit(f"{name!r} is none of the names in nodes/perceptors/lite/imagenet_classes.txt")
+    raise SystemExit(f"{name!r} is none of the names in nodes/perceptors/imagenet.txt")
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ Phil Wang's big-sleep 0.9 (2021), after Ryan Murdock's notebook of January 2021:
 paints from, and the priors keep that where the generator was trained.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cache
+from itertools import zip_longest
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -20,8 +20,8 @@ from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.spelling import near
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, Loss, Positive
 from t2iflow.nodes.generators.biggan.network import BigGAN
+from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
-from t2iflow.nodes.perceptors.lite import imagenet
 from t2iflow.nodes.weights.find import obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]
@@ -197,11 +197,10 @@ def _number(name: str) -> int:
 @cache
 def _names() -> dict[str, int]:
     """The index of each class by all its names; where classes share a name, the first."""
-    lines = [line.lower().split(" | ") for line in imagenet.classes()]
     places: dict[str, int] = {}
-    for position in range(max(map(len, lines))):  # all first names before all second ones
-        for number, names in enumerate(lines):
-            for name in names[position : position + 1]:
-                places.setdefault(name, number)
-                places.setdefault(re.sub(r" \(.*\)", "", name), number)
+    for some in zip_longest(*imagenet.classes(), fillvalue=""):  # all first names before all second ones
+        for number, name in enumerate(some):
+            if name:
+                places.setdefault(name.lower(), number)
+                places.setdefault(imagenet.bare(name.lower()), number)
     return places

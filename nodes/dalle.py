@@ -49,16 +49,16 @@ def mini(
     Dayma et al. 2021, in the form of min-dalle (Kuprel 2022), with its defaults. Each code is drawn with one random
     number, where min-dalle uses torch's multinomial, so the same seed gives another picture.
     """
-    from t2iflow.nodes.generators.dalle_mini import model
+    from t2iflow.nodes.generators.dalle_mini import pictures
     from t2iflow.nodes.generators.dalle_mini.transformer import Sampling
 
     dtype = dtype_of(precision, device)
     found = obtain(weights, "dalle-mini", notes)
-    length = model.rows(found, "decoder", "embed_positions.weight")
+    length = pictures.rows(found, "decoder", "embed_positions.weight")
     chances = random.uniform(count, length)
     sampling = Sampling(top_k, temperature, condition)
-    codes = model.codes(prompt, found, chances, sampling, batch, dtype, notes)
-    return Image(model.pictures(model.side_by_side(codes) if seamless else codes, found, dtype))
+    codes = pictures.codes(prompt, found, chances, sampling, batch, dtype, notes)
+    return Image(pictures.pictures(pictures.side_by_side(codes) if seamless else codes, found, dtype))
 
 
 @node

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, models, trainers
 from torch import Tensor, nn
 
-from t2iflow.nodes.generators.dalle_mini.model import SPACE
+from t2iflow.nodes.generators.dalle_mini.text import SPACE
 from t2iflow.nodes.generators.dalle_mini.transformer import JOINED, PADDING, Reader, Sampling, Writer, draw
 from t2iflow.nodes.weights.weights import Weights
 from training.captions import Captions

@@ -12,7 +12,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from t2iflow.nodes.generators.vqgan.network import Layout, Levels, Painter, Reader, nearest
+from t2iflow.nodes.generators.vqgan.layout import Layout, Levels
+from t2iflow.nodes.generators.vqgan.network import Painter, Reader, nearest
 from training.autoencoder import Painted
 from training.codes import CODES, Codes
 from training.evaluate import perplexity

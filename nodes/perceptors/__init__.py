@@ -1,1 +1,1 @@
-"""The perceptors: one file a family, each giving what `t2iflow.nodes.perceptors.interface.Clip` asks for."""
+"""The perceptors, each giving what `t2iflow.nodes.perceptors.interface.Clip` asks for."""

@@ -10,7 +10,7 @@ from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.prompts import read_prompt, reading
 from t2iflow.nodes.core.texts import shortened
 from t2iflow.nodes.film import decoder
-from t2iflow.nodes.perceptors.clip import sources
+from t2iflow.nodes.perceptors.clip import fetching, sources
 from t2iflow.nodes.perceptors.clip.sizes import size
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import amount
@@ -153,7 +153,7 @@ def _perceptor(node: Node) -> str:
         record = sources.published(library, source.architecture, source.tag)
     except (ValueError, MissingPackageError) as fault:
         return f"{name}: {fault}"
-    here = sources.cached(record)
+    here = fetching.cached(record)
     return (
         f"{name}, from {here}"
         if here

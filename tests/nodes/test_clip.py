@@ -20,7 +20,7 @@ from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.core.node import read_spec
 from t2iflow.nodes.core.types import Image
-from t2iflow.nodes.perceptors.clip import checkpoint, sources
+from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources
 from t2iflow.nodes.perceptors.interface import Clip, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole
 from t2iflow.nodes.weights.content import sha256
@@ -199,7 +199,7 @@ def test_a_missing_or_mismatched_torchvision_is_told(
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home without a network."""
     monkeypatch.setenv("T2IFLOW_OFFLINE", "1")
-    monkeypatch.setattr(sources, "CACHE", str(tmp_path))
+    monkeypatch.setattr(fetching, "CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     return tmp_path
 
@@ -216,7 +216,7 @@ def test_a_server_out_of_reach_is_named_at_once(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("HF_HUB_CACHE", "/nowhere")
     with pytest.raises(MissingWeightsError, match=r"127.0.0.1 can't be reached .*needs no download.*--preset lite"):
-        sources.obtain(ModuleType("without a downloader"), record, "ViT-B/32", notes)
+        fetching.obtain(ModuleType("without a downloader"), record, "ViT-B/32", notes)
     assert notes.said == []
 
 

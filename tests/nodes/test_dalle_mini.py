@@ -4,7 +4,6 @@ import hashlib
 import json
 import random
 import string
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ from torch import Tensor
 from t2iflow.nodes import dalle
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.catalog import find
-from t2iflow.nodes.generators.dalle_mini import model, transformer
+from t2iflow.nodes.generators.dalle_mini import pictures, transformer
+from t2iflow.nodes.generators.dalle_mini.text import SPACE, tokens
+from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.weights.find import obtain
 from tests.nodes.conftest import Heard
 from tests.weights import dalle_mini as small
@@ -74,7 +75,7 @@ def theirs(role: str) -> Any:
 
 
 def texts(folder: Path) -> Tensor:
-    return model.tokens("a red fox in the snow", obtain(str(folder), "dalle-mini", Heard()), 64, Heard())
+    return tokens("a red fox in the snow", obtain(str(folder), "dalle-mini", Heard()), 64, Heard())
 
 
 @torch.no_grad()
@@ -120,7 +121,7 @@ def test_codes_are_the_pixels_of_min_dalle(tmp_path: Path) -> None:
     codes = torch.randint(2**14, (1, 16, 16))
     with torch.no_grad():
         wanted = reference(False, codes.flatten(1)) / 255
-    found = model.pictures(codes, weights, torch.float32)
+    found = pictures.pictures(codes, weights, torch.float32)
     assert wanted.std() > 0.005
     assert torch.allclose(found[0].permute(1, 2, 0), wanted, atol=1e-5)
 
@@ -133,15 +134,13 @@ def test_tokens_are_those_of_min_dalle(prompt: str, folder: Path) -> None:
     reference = min_dalle("text_tokenizer")
     vocabulary, merges = small.words()
     wanted = reference.TextTokenizer(vocabulary, merges).tokenize(prompt)
-    nothing, row = model.tokens(prompt, obtain(str(folder), "dalle-mini", Heard()), 64, Heard()).tolist()
+    nothing, row = tokens(prompt, obtain(str(folder), "dalle-mini", Heard()), 64, Heard()).tolist()
     assert row == wanted + [1] * (64 - len(wanted))
     assert nothing == [wanted[0], wanted[-1]] + [1] * 62
 
 
 def test_tokens_of_any_words_are_those_of_min_dalle(tmp_path: Path) -> None:
-    nouns = (
-        files("t2iflow.nodes.perceptors.lite").joinpath("imagenet_classes.txt").read_text(encoding="utf-8").splitlines()
-    )
+    nouns = [" | ".join(names) for names in imagenet.classes()]
     vocabulary, merges = learnt([noun.lower() for noun in nouns])
     (tmp_path / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
     (tmp_path / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
@@ -151,13 +150,13 @@ def test_tokens_of_any_words_are_those_of_min_dalle(tmp_path: Path) -> None:
     letters = string.printable.strip() + " " * 10 + string.ascii_letters * 4
     for prompt in [*nouns, *("".join(chance.choices(letters, k=80)) for _ in range(300))]:
         wanted = reference.tokenize(prompt)
-        assert model.tokens(prompt, weights, len(wanted), Heard())[1].tolist() == wanted, prompt
+        assert tokens(prompt, weights, len(wanted), Heard())[1].tolist() == wanted, prompt
 
 
 def learnt(texts: list[str]) -> tuple[dict[str, int], list[str]]:
     """A vocabulary of 1000 pieces of words, and its merges."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=model.SPACE)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=SPACE)
     specials = ["<s>", "<pad>", "</s>", "<unk>"]
     trainer = trainers.BpeTrainer(vocab_size=1000, special_tokens=specials, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
@@ -168,9 +167,9 @@ def learnt(texts: list[str]) -> tuple[dict[str, int], list[str]]:
 
 def test_accents_are_taken_off_and_what_is_cut_is_told(folder: Path) -> None:
     weights, heard = obtain(str(folder), "dalle-mini", Heard()), Heard()
-    plain, accented = (model.tokens(text, weights, 64, heard) for text in ("a red fox", "Á réd fóx"))
+    plain, accented = (tokens(text, weights, 64, heard) for text in ("a red fox", "Á réd fóx"))
     assert torch.equal(plain, accented)
-    long = model.tokens("a red fox in the snow", weights, 6, heard)
+    long = tokens("a red fox in the snow", weights, 6, heard)
     vocabulary = small.words()[0]
     assert long[1].tolist() == [vocabulary[one] for one in ("<s>", "Ġa", "Ġred", "Ġfox", "Ġin", "</s>")]
     assert heard.warned == ["DALL-E mini reads 4 tokens of a prompt: 'a red fox in', but no more of 'the snow'"]
@@ -178,12 +177,12 @@ def test_accents_are_taken_off_and_what_is_cut_is_told(folder: Path) -> None:
 
 def test_what_is_not_english_is_told(folder: Path) -> None:
     weights, heard = obtain(str(folder), "dalle-mini", Heard()), Heard()
-    seen = model.tokens("a “red” fox – 狐 \N{FOX FACE}\N{VARIATION SELECTOR-16}", weights, 64, heard)
-    assert torch.equal(seen, model.tokens('a "red" fox -', weights, 64, heard))
+    seen = tokens("a “red” fox – 狐 \N{FOX FACE}\N{VARIATION SELECTOR-16}", weights, 64, heard)
+    assert torch.equal(seen, tokens('a "red" fox -', weights, 64, heard))
     (warning,) = heard.warned
     assert warning.endswith("it does not see '狐\N{FOX FACE}'")
     with pytest.raises(ValueError, match="nothing is left"):
-        model.tokens("狐", weights, 64, heard)
+        tokens("狐", weights, 64, heard)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +200,7 @@ def test_a_vocabulary_that_is_none_is_named(file: str, text: str, folder: Path, 
     (tmp_path / file).write_text(text, encoding="utf-8")
     weights = obtain(str(tmp_path), "dalle-mini", Heard(), roles=("vocabulary", "merges"))
     with pytest.raises(ValueError, match=r"vocabulary and merges of the weights `.*` make no tokenizer"):
-        model.tokens("a fox", weights, 64, Heard())
+        tokens("a fox", weights, 64, Heard())
 
 
 def test_the_same_seed_gives_the_same_pictures_in_batches_of_any_size(folder: Path) -> None:
@@ -215,7 +214,7 @@ def test_the_same_seed_gives_the_same_pictures_in_batches_of_any_size(folder: Pa
 
 def test_seamless_pictures_lie_in_a_square_as_one(folder: Path) -> None:
     codes = torch.arange(4)[:, None, None].expand(4, 2, 3)
-    (laid,) = model.side_by_side(codes)
+    (laid,) = pictures.side_by_side(codes)
     assert laid.tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 3, 3, 3]] * 2
     assert draw(folder, count=4, seamless=True).shape == (1, 3, 32, 32)
     check = find("dalle.mini").check

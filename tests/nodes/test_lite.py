@@ -292,7 +292,7 @@ def test_open_clip_knows_the_perceptor_that_is_advised_for_other_languages() -> 
     assert re.search(rf"^{table[1]} = dict\(\s+{tag}=", published, re.MULTILINE)
 
 
-FEW = ["red fox | fox", "lighthouse"]
+FEW = [["red fox", "fox"], ["lighthouse"]]
 
 
 def test_class_names_are_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

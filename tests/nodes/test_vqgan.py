@@ -21,7 +21,8 @@ from t2iflow.nodes.core.catalog import find
 from t2iflow.nodes.core.types import Image, Latent
 from t2iflow.nodes.generators import codes
 from t2iflow.nodes.generators.clamp import cut
-from t2iflow.nodes.generators.vqgan.network import Layout, Painter, Reader, nearest
+from t2iflow.nodes.generators.vqgan.layout import Layout
+from t2iflow.nodes.generators.vqgan.network import Painter, Reader, nearest
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.events import Event, Fitted

@@ -1,8 +1,5 @@
 """The decoders that DALLE-pytorch's checkpoints carry along: its own, taming's, OpenAI's."""
 
-import contextlib
-import io
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +8,8 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators import dvae
 from t2iflow.nodes.generators.dalle_pytorch.discrete_vae import DiscreteDecoder
-from t2iflow.nodes.generators.vqgan.network import Layout, Levels, Painter
+from t2iflow.nodes.generators.vqgan.layout import Layout
+from t2iflow.nodes.generators.vqgan.network import Painter
 from t2iflow.nodes.weights.checkpoints.filling import fill
 
 
@@ -35,7 +33,7 @@ def load(
     elif any(key.startswith("model.decoder.") for key in tensors):
         tensors = {key.removeprefix("model."): tensor for key, tensor in tensors.items()}
         try:
-            layout = layout_of(tensors)
+            layout = Layout.of(tensors)
         except KeyError as fault:
             raise ValueError(f"their VQGAN lacks {fault}") from fault
         with torch.device("meta"):
@@ -68,45 +66,13 @@ class VqganDecoder(Painter):
     """Taming's VQGAN, as `VQGanVAE` paints with it."""
 
     def __init__(self, layout: Layout) -> None:
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints how many numbers it paints from
-            super().__init__(layout)
+        super().__init__(layout)
         self.book = layout.book
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes are numbers of rows in the codebook, int64."""
         z: Tensor = getattr(self.quantize, self.book)(codes)
         return ((super().forward(z.permute(0, 3, 1, 2)).float() + 1) / 2).clamp(0, 1)
-
-
-def layout_of(tensors: Mapping[str, Tensor]) -> Layout:
-    """What the yaml of a VQGAN would say; its tensors, by the names of taming's, say it too."""
-
-    def number(pattern: str) -> int:
-        return sum(1 for at in range(100) if pattern.format(at) in tensors)
-
-    levels = range(number("decoder.up.{}.block.0.conv1.weight"))
-    widths = [len(tensors[f"decoder.up.{level}.block.0.conv1.weight"]) for level in levels]
-    book = "embed" if "quantize.embed.weight" in tensors else "embedding"
-    codes, channels = tensors[f"quantize.{book}.weight"].shape
-    with_attention = [level for level in levels if f"decoder.up.{level}.attn.0.q.weight" in tensors]
-    side = 2 ** len(levels)  # of which only the ratio to that of the levels with attention counts
-    return Layout(
-        ddconfig=Levels(
-            ch=math.gcd(*widths),
-            ch_mult=tuple(width // math.gcd(*widths) for width in widths),
-            num_res_blocks=number("decoder.up.0.block.{}.conv1.weight") - 1,
-            attn_resolutions=tuple(side >> level for level in with_attention),
-            resolution=side,
-            z_channels=len(tensors["post_quant_conv.weight"]),
-            in_channels=3,
-            out_ch=len(tensors["decoder.conv_out.weight"]),
-            resamp_with_conv=len(levels) == 1 or "decoder.up.1.upsample.conv.weight" in tensors,
-        ),
-        n_embed=codes,
-        embed_dim=channels,
-        book=book,
-        prefix="",
-    )
 
 
 def _under(tensors: Mapping[str, Tensor], *prefixes: str) -> dict[str, Tensor]:

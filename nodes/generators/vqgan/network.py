@@ -12,80 +12,19 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import yaml
-from pydantic import BaseModel, Field, ValidationError
 from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder, ResnetBlock
 from torch import Tensor, nn
 
 from t2iflow.nodes.generators.grid import remaining
 from t2iflow.nodes.generators.vqgan.group_norm import normalized
+from t2iflow.nodes.generators.vqgan.layout import Layout
 from t2iflow.nodes.weights.checkpoints.filling import fill
 from t2iflow.nodes.weights.weights import Weights
-
-BOOKS = {"taming.models.vqgan.VQModel": "embedding", "taming.models.vqgan.GumbelVQ": "embed"}
-"""The kinds of VQGAN by their names in the yaml, and what each calls its codebook."""
-
-WRAPPED = "taming.models.cond_transformer.Net2NetTransformer"
-"""A transformer that paints codes; the VQGAN that it was trained with is in the same checkpoint."""
 
 PARTS = ("encoder.", "quant_conv.", "quantize.", "post_quant_conv.", "decoder.", "loss.")
 AROUND = ("transformer.", "cond_stage_model.", "permuter.")
 MOST = 2048
 """Places whose nearest codes are sought at a time: with 16384 codes that takes 128 MiB."""
-
-
-class Levels(BaseModel, frozen=True):
-    """The yaml's ddconfig: each level but the first halves the picture's sides.
-
-    A level of the trained `resolution` that is in `attn_resolutions` has attention after each of its blocks.
-    """
-
-    ch: int = Field(ge=1, le=4096)
-    ch_mult: tuple[int, ...] = Field(min_length=1, max_length=12)
-    num_res_blocks: int = Field(ge=0, le=64)
-    attn_resolutions: tuple[int, ...]
-    resolution: int
-    z_channels: int = Field(ge=1)
-    in_channels: int
-    out_ch: int
-    double_z: bool = True
-    resamp_with_conv: bool = True
-
-
-class Layout(BaseModel, frozen=True):
-    """What the yaml says of a VQGAN."""
-
-    ddconfig: Levels
-    n_embed: int = Field(ge=2)
-    embed_dim: int = Field(ge=1)
-    book: str
-    prefix: str
-
-    @property
-    def factor(self) -> int:
-        """How many pixels high and wide what one code paints is."""
-        factor: int = 2 ** (len(self.ddconfig.ch_mult) - 1)
-        return factor
-
-    @classmethod
-    def read(cls, text: str, name: str) -> "Layout":
-        """The layout of the weights of this name; ValueError where the yaml tells of something else."""
-        try:
-            model = yaml.safe_load(text)["model"]
-            prefix = ""
-            if model["target"] == WRAPPED:
-                model, prefix = model["params"]["first_stage_config"], "first_stage_model."
-            if model["target"] not in BOOKS:
-                raise ValueError(f"`{model['target']}` is not one of {', '.join((*BOOKS, WRAPPED))}")
-            return cls.model_validate({**model["params"], "book": BOOKS[model["target"]], "prefix": prefix})
-        except ValidationError as fault:
-            (first, *_) = fault.errors()
-            place = ".".join(map(str, first["loc"]))
-            raise ValueError(f"the yaml of the weights `{name}` is not a VQGAN's: {place}: {first['msg']}") from fault
-        except KeyError as fault:
-            raise ValueError(f"the yaml of the weights `{name}` is not a VQGAN's: it lacks {fault}") from fault
-        except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as fault:
-            raise ValueError(f"the yaml of the weights `{name}` is not a VQGAN's: {fault}") from fault
 
 
 class VQGAN:
@@ -127,8 +66,7 @@ class VQGAN:
     def _filled(self, kind: "type[Painter] | type[Reader]", *parts: str) -> Any:
         """A part of the network with its tensors, on the device, in the format in which they are stored."""
         prefix = self.layout.prefix
-        # taming's decoder prints how many numbers it paints from.
-        with torch.device("meta"), contextlib.redirect_stdout(io.StringIO()):
+        with torch.device("meta"):
             network = kind(self.layout)
         unwanted = tuple(prefix + part for part in PARTS if not any(wanted.startswith(part) for wanted in parts))
         read = self._weights.tensors("checkpoint", drop=(*unwanted, *AROUND))
@@ -144,7 +82,8 @@ class Painter(nn.Module):
         super().__init__()
         self.quantize = nn.ModuleDict({layout.book: nn.Embedding(layout.n_embed, layout.embed_dim)})
         self.post_quant_conv = nn.Conv2d(layout.embed_dim, layout.ddconfig.z_channels, 1)
-        self.decoder = Decoder(**layout.ddconfig.model_dump())
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints how many numbers it paints from
+            self.decoder = Decoder(**layout.ddconfig.model_dump())
 
     def forward(self, z: Tensor) -> Tensor:
         """(1, channels, h, w) to (1, 3, h * factor, w * factor)."""

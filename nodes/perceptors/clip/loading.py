@@ -8,8 +8,8 @@ import torch
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
-from t2iflow.nodes.perceptors.clip import checkpoint, sources
-from t2iflow.nodes.perceptors.clip.network import MEAN, STD, OpenClip
+from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources
+from t2iflow.nodes.perceptors.clip.perceptor import MEAN, STD, OpenClip
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -19,7 +19,7 @@ def load(name: str, weights: str | None, device: torch.device, precision: Precis
     source = sources.find(name, weights)
     library = sources.package()
     record = sources.published(library, source.architecture, source.tag)
-    file = source.file or sources.obtain(library, record, name, notes)
+    file = source.file or fetching.obtain(library, record, name, notes)
     dtype = _dtype(device, precision)
     if source.architecture is None or checkpoint.is_archive(file):
         network = _inferred(library, file, source.quick, dtype, notes)

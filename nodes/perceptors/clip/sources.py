@@ -1,8 +1,5 @@
-"""What the name of a CLIP means, and where its weights are: in a file, in a cache, or on a hub."""
+"""What the name of a CLIP means: a file, or weights that open_clip knows."""
 
-import os
-import re
-import socket
 import sys
 from functools import cache
 from importlib import import_module
@@ -10,17 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import torch
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.core.ambient import Notes
-from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.nodes.weights import places
-from t2iflow.nodes.weights.content import sha256
 
 OPENAI = {
     "ViT-B/32": "ViT-B-32",
@@ -35,18 +27,10 @@ OPENAI = {
 }
 """OpenAI's names, and open_clip's for the same architectures."""
 
-PATIENCE = 10.0
-"""Seconds that a server may take to answer at all."""
-PORTS = {"https": 443}
-
-WITHOUT = "The bundled perceptor `lite` needs no download: most recipes use it with `--preset lite`"
-
 LISTED = "t2iflow_open_clip_listed"
 """The name under which open_clip's list of weights is imported, apart from open_clip."""
 
 FILES = (".pt", ".pth", ".bin", ".safetensors")
-CACHE = "~/.cache/clip"
-"""Where OpenAI's own package keeps what it fetched."""
 
 
 class Source(NamedTuple):
@@ -142,26 +126,6 @@ def published(library: ModuleType, architecture: str | None, tag: str) -> dict[s
     return record
 
 
-def obtain(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
-    """A file of published weights: where one is here already, that; else one that open_clip fetches."""
-    return cached(record) or _fetched(library, record, name, notes)
-
-
-def cached(record: dict[str, Any]) -> Path | None:
-    """OpenAI's own file, if it is whole, or one in the hub's cache."""
-    own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
-    if own is not None:
-        path = paths.given(CACHE) / own[2]
-        if path.is_file() and sha256(path) == own[1]:
-            return path
-    from huggingface_hub import try_to_load_from_cache
-
-    repository, _, file = record.get("hf_hub", "").rpartition("/")
-    files = [file] if file else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
-    found = [try_to_load_from_cache(repository, one) for one in files] if repository else []
-    return next((Path(one) for one in found if isinstance(one, str)), None)
-
-
 def _file(text: str) -> Path:
     path = paths.given(text)
     if why := paths.no_content(path):
@@ -172,41 +136,3 @@ def _file(text: str) -> Path:
 def _near(name: str, known: list[str]) -> str:
     question = suggest(name, known, 3)
     return f" ({question})" if question else ""
-
-
-def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Notes) -> Path:
-    where = record.get("hf_hub") or record.get("url")
-    if places.offline():
-        raise MissingWeightsError(
-            f"the weights of {name} are not here, and T2IFLOW_OFFLINE forbids fetching them from {where}. Looked in "
-            f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`. {WITHOUT}"
-        )
-    fault = _unreachable(record)
-    if fault is None:
-        notes.say(f"fetching the weights of {name} from {where}")
-        try:
-            return Path(library.pretrained.download_pretrained(record))
-        except Exception as raised:  # of urllib, httpx, huggingface_hub and others
-            fault = str(raised).strip().partition("\n")[0] or type(raised).__name__
-    raise MissingWeightsError(
-        f"the weights of {name} are not here and can't be fetched from {where}: {fault}. {WITHOUT}"
-    )
-
-
-def _unreachable(record: dict[str, Any]) -> str | None:
-    """Why the server of these weights, or the proxy on the way, takes no connection; None if it does.
-
-    Asked first, since Hugging Face's library tries again for a minute, and says so at length.
-    """
-    address = record.get("url") or ""
-    if record.get("hf_hub"):
-        address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    parts = urlsplit(address)
-    proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-    if proxy:
-        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    try:
-        socket.create_connection((parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)), PATIENCE).close()
-    except (OSError, ValueError) as fault:
-        return f"{parts.hostname} can't be reached ({fault})"
-    return None

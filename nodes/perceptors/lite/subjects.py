@@ -5,8 +5,7 @@ A class takes the nearest of its names to any piece of a prompt (`parts`).
 
 import contextlib
 import hashlib
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from t2iflow.nodes.core.whole import cached
-from t2iflow.nodes.perceptors.lite import imagenet, minilm, parts
+from t2iflow.nodes.perceptors import imagenet
+from t2iflow.nodes.perceptors.lite import minilm, parts
 from t2iflow.nodes.perceptors.lite.minilm import MiniLM
 from t2iflow.nodes.perceptors.lite.parts import Piece
 
@@ -91,13 +91,12 @@ class Scored(NamedTuple):
 class Subjects:
     """The names of the classes, and where they lie.
 
-    `lines` holds the names of one class each, as imagenet_classes.txt does; where they lie is kept in the folder
-    `cache` from one run to the next, since it takes seconds.
+    `names` are those of each class; where they lie is kept in the folder `cache` from one run to the next, since it
+    takes seconds.
     """
 
-    def __init__(self, lines: list[str] | None = None, cache: Path | None = None) -> None:
-        lines = imagenet.classes() if lines is None else lines
-        self.names = [[re.sub(r" \(.*\)", "", name) for name in line.split(" | ")] for line in lines]
+    def __init__(self, names: Sequence[list[str] | tuple[str, ...]] | None = None, cache: Path | None = None) -> None:
+        self.names = [[imagenet.bare(name) for name in one] for one in names or imagenet.classes()]
         self._flat = [name for names in self.names for name in names]
         self._owner = torch.tensor([number for number, names in enumerate(self.names) for _ in names])
         self._cache = user_cache_path("t2iflow") if cache is None else cache

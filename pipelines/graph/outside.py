@@ -18,7 +18,7 @@ from t2iflow.nodes.weights.families import beside, called
 from t2iflow.pipelines.graph.graph import COPIED, Graph, Named
 from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.origin import INPUTS, Origin
-from t2iflow.pipelines.text.yaml_reader import LONE
+from t2iflow.pipelines.text.yaml_scalars import LONE
 
 ADDRESS = re.compile("(?:https?|ftp|file|data|s3):", re.IGNORECASE)
 PATTERN = re.compile(r"%\d*d|\*")

@@ -8,16 +8,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from t2iflow.pipelines.text.dollars import reference
-from t2iflow.pipelines.text.overlays import NOTHING, section_of, use_of
+from t2iflow.pipelines.text.overlays import LEVELS, NOTHING, use_of
 from t2iflow.pipelines.text.yaml_reader import Located
 
 
 def make_room(base: Located, over: Located, unset: Located) -> Located:
     """The base with other names for those of its nodes that the overlay has not meant; `unset`: without its presets."""
-    nodes, known = section_of(base, "nodes").value, section_of(unset, "nodes").value
-    own = {name: node for name, node in section_of(over, "nodes").value.items() if node.value and "use" in node.value}
+    nodes, known = base.value["nodes"].value, unset.value["nodes"].value
+    own = {name: node for name, node in over.value["nodes"].value.items() if node.value and "use" in node.value}
     others = (name for name, node in own.items() if use_of(nodes.get(name, NOTHING)) != use_of(node))
-    taken = (name for name in (*others, *section_of(over, "params").value) if name in nodes and name not in known)
+    taken = (name for name in (*others, *over.value["params"].value) if name in nodes and name not in known)
     names = {name: _free(name, {*nodes, *own}) for name in taken}
     return _renamed(base, names) if names else base
 
@@ -27,9 +27,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 
 def _renamed(document: Located, names: Mapping[str, str]) -> Located:
-    sections = {
-        name: _rewired(section_of(document, name), names) for name in ("params", "nodes") if name in document.value
-    }
+    sections = {name: _rewired(document.value[name], names) for name in LEVELS}
     nodes = sections["nodes"]
     sections["nodes"] = replace(
         nodes,

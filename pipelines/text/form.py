@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text.dollars import NAME, plain
-from t2iflow.pipelines.text.yaml_reader import Located, plain_scalar
+from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 
 FORMAT = 1
 SECTIONS = ("params", "nodes")
@@ -24,91 +25,111 @@ WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "n
 
 
 def check_structure(document: Located, problems: Problems) -> Located:
-    """The document with only its well-formed parts; RecipeError if it has none."""
-    file = document.place.file
-    if not isinstance(document.value, dict):
-        what = "the recipe is empty" if document.value is None else "a recipe is a mapping"
-        problems.add("T2I105", what, document.place, "it starts with `t2iflow: 1`")
-        raise RecipeError(problems, {})
-    version = document.value.get("t2iflow")
-    if version is None or version.value != FORMAT or isinstance(version.value, bool | float):
-        said = "the recipe does not say its format" if version is None else f"format {shown(plain(version))} is unknown"
-        place = Place(file, 1, 1) if version is None else version.place
-        problems.add("T2I106", said, place, f"this program reads `t2iflow: {FORMAT}`")
-    sound = _known(document, WORDS, "a recipe", problems)
-    extends = "extends" in sound.value
-    if "presets" in sound.value:
-        presets = _mapping(sound.value["presets"], "presets", problems)
-        bodies = {
-            name: _sections(_known(body, PRESET_WORDS, "a preset", problems), problems, overlay=True)
-            for name, body in presets.value.items()
-            if _is_mapping(body, f"the preset `{name}`", problems)
-        }
+    """The document with only its well-formed parts, all sections among them; RecipeError if it has none."""
+    return _Form(problems).document(document)
+
+
+@dataclass(frozen=True)
+class _Form:
+    problems: Problems
+
+    def document(self, document: Located) -> Located:
+        if not isinstance(document.value, dict):
+            what = "the recipe is empty" if document.value is None else "a recipe is a mapping"
+            self.problems.add("T2I105", what, document.place, "it starts with `t2iflow: 1`")
+            raise RecipeError(self.problems, {})
+        self._check_version(document)
+        sound = self._known(document, WORDS, "a recipe")
+        presets = self._mapping(sound.value.get("presets", Located({}, document.place)), "presets")
+        bodies = {name: self._preset(name, body) for name, body in presets.value.items()}
+        bodies = {name: body for name, body in bodies.items() if body is not None}
         sound = replace(sound, value={**sound.value, "presets": replace(presets, value=bodies)})
-    return _sections(sound, problems, overlay=extends)
+        return self._sections(sound, overlay="extends" in sound.value)
 
+    def _check_version(self, document: Located) -> None:
+        version = document.value.get("t2iflow")
+        if version is None:
+            said, place = "the recipe does not say its format", Place(document.place.file, 1, 1)
+        elif version.value != FORMAT or isinstance(version.value, bool | float):
+            said, place = f"format {shown(plain(version))} is unknown", version.place
+        else:
+            return
+        self.problems.add("T2I106", said, place, f"this program reads `t2iflow: {FORMAT}`")
 
-def _sections(document: Located, problems: Problems, overlay: bool) -> Located:
-    values = dict(document.value)
-    for section in SECTIONS:
-        if section in values:
-            names = _mapping(values[section], section, problems)
-            kept = {name: value for name, value in names.value.items() if _is_name(name, names, problems)}
+    def _preset(self, name: object, body: Located) -> Located | None:
+        if not self._is_mapping(body, f"the preset `{name}`"):
+            return None
+        return self._sections(self._known(body, PRESET_WORDS, "a preset"), overlay=True)
+
+    def _sections(self, document: Located, overlay: bool) -> Located:
+        values = dict(document.value)
+        for section in SECTIONS:
+            names = self._mapping(values.get(section, Located({}, document.place)), section)
+            kept = {name: value for name, value in names.value.items() if self._is_name(name, names)}
             if section == "nodes":
-                bodies = {name: _node(name, value, overlay, problems) for name, value in kept.items()}
+                bodies = {name: self._node(name, value, overlay) for name, value in kept.items()}
                 kept = {name: value for name, value in bodies.items() if value is not None}
             values[section] = replace(names, value=kept)
-    return replace(document, value=values)
+        return replace(document, value=values)
 
+    def _node(self, name: str, value: Located, overlay: bool) -> Located | None:
+        """The node's mapping, or the null of an overlay; a text is reported and then taken for its `use`."""
+        if overlay and value.value is None:
+            return value
+        if self._is_mapping(value, f"the node `{name}`", "such as `{use: cutouts.square}`"):
+            return self._known(self._spaced(value), None, f"the node `{name}`")
+        if isinstance(value.value, str):
+            return Located({"use": value}, value.place, {"use": value.place})
+        return None
 
-def _node(name: str, value: Located, overlay: bool, problems: Problems) -> Located | None:
-    """The node's mapping, or the null of an overlay; a text is reported and then taken for its `use`."""
-    if overlay and value.value is None:
-        return value
-    if _is_mapping(value, f"the node `{name}`", problems, "such as `{use: cutouts.square}`"):
-        return _known(_spaced(value, problems), None, f"the node `{name}`", problems)
-    if isinstance(value.value, str):
-        return Located({"use": value}, value.place, {"use": value.place})
-    return None
+    def _spaced(self, node: Located) -> Located:
+        """The node's mapping; a key such as `size:8`, which YAML takes for a text, is reported and then taken apart."""
+        values: dict[Any, Located] = {}
+        keys: dict[Any, Place] = {}
+        for key, value in node.value.items():
+            place = node.keys[key]
+            joined = JOINED.fullmatch(key) if isinstance(key, str) and value.value is None else None
+            if joined:
+                hint = f"write `{joined[1]}: {joined[2]}`"
+                self.problems.add("T2I105", f"a space is missing after `{joined[1]}:`", place, hint)
+                key, value = joined[1], Located(plain_scalar(joined[2]), place)
+            values[key], keys[key] = value, place
+        return replace(node, value=values, keys=keys)
 
+    def _known(self, document: Located, words: Sequence[str] | None, what: str) -> Located:
+        """The mapping without keys that it can't have."""
+        kept = {}
+        for key, value in document.value.items():
+            if (words is None and isinstance(key, str)) or key in (words or ()):
+                kept[key] = value
+            else:
+                known = f"known: {', '.join(words)}" if words else None
+                if words is None and value.value is None and isinstance(key, int | float):
+                    known = "a `,` starts another entry; decimals follow a point, as in `1.02`"
+                near = suggest(key, words or ())
+                self.problems.add("T2I105", f"{what} has no `{key}`", document.keys[key], near, known)
+        return replace(document, value=kept)
 
-def _spaced(node: Located, problems: Problems) -> Located:
-    """The node's mapping; a key such as `size:8`, which YAML takes for a text, is reported and then taken apart."""
-    values: dict[Any, Located] = {}
-    keys: dict[Any, Place] = {}
-    for key, value in node.value.items():
-        place = node.keys[key]
-        joined = JOINED.fullmatch(key) if isinstance(key, str) and value.value is None else None
-        if joined:
-            hint = f"write `{joined[1]}: {joined[2]}`"
-            problems.add("T2I105", f"a space is missing after `{joined[1]}:`", place, hint)
-            key, value = joined[1], Located(plain_scalar(joined[2]), place)
-        values[key], keys[key] = value, place
-    return replace(node, value=values, keys=keys)
+    def _mapping(self, value: Located, what: str) -> Located:
+        """The section; what is written as a list of names is reported and then read without its dashes."""
+        named = _unlisted(value)
+        example = f"such as `{EXAMPLES[what]}`" + ("" if named is None else ", without `- ` before it")
+        if self._is_mapping(value, f"`{what}`", example):
+            return value
+        return named or Located({}, value.place)
 
+    def _is_mapping(self, value: Located, what: str, hint: str = "") -> bool:
+        if not isinstance(value.value, dict):
+            message = f"{what} must be a mapping" + ("" if value.value is not None else ", and nothing stands here")
+            self.problems.add("T2I105", message, value.place, hint)
+        return isinstance(value.value, dict)
 
-def _known(document: Located, words: Sequence[str] | None, what: str, problems: Problems) -> Located:
-    """The mapping without keys that it can't have."""
-    kept = {}
-    for key, value in document.value.items():
-        if (words is None and isinstance(key, str)) or key in (words or ()):
-            kept[key] = value
-        else:
-            known = f"known: {', '.join(words)}" if words else None
-            if words is None and value.value is None and isinstance(key, int | float):
-                known = "a `,` starts another entry; decimals follow a point, as in `1.02`"
-            near = suggest(key, words or ())
-            problems.add("T2I105", f"{what} has no `{key}`", document.keys[key], near, known)
-    return replace(document, value=kept)
-
-
-def _mapping(value: Located, what: str, problems: Problems) -> Located:
-    """The section; what is written as a list of names is reported and then read without its dashes."""
-    named = _unlisted(value)
-    example = f"such as `{EXAMPLES[what]}`" + ("" if named is None else ", without `- ` before it")
-    if _is_mapping(value, f"`{what}`", problems, example):
-        return value
-    return named or Located({}, value.place)
+    def _is_name(self, name: object, names: Located) -> bool:
+        sound = isinstance(name, str) and re.fullmatch(NAME, name) is not None
+        if not sound:
+            message = f"`{name}` can't be a name: letters, digits, `_` and `-`, and no digit first"
+            self.problems.add("T2I105", message, names.keys[name])
+        return sound
 
 
 def _unlisted(value: Located) -> Located | None:
@@ -126,18 +147,3 @@ def _unlisted(value: Located) -> Located | None:
             values.update(item.value)
         keys.update(item.keys)
     return Located(values, value.place, {name: keys[name] for name in values})
-
-
-def _is_mapping(value: Located, what: str, problems: Problems, hint: str = "") -> bool:
-    if not isinstance(value.value, dict):
-        message = f"{what} must be a mapping" + ("" if value.value is not None else ", and nothing stands here")
-        problems.add("T2I105", message, value.place, hint)
-    return isinstance(value.value, dict)
-
-
-def _is_name(name: object, names: Located, problems: Problems) -> bool:
-    sound = isinstance(name, str) and re.fullmatch(NAME, name) is not None
-    if not sound:
-        message = f"`{name}` can't be a name: letters, digits, `_` and `-`, and no digit first"
-        problems.add("T2I105", message, names.keys[name])
-    return sound

@@ -1,28 +1,18 @@
-"""Recipes on recipes: `extends`, presets and `--set`, applied to the text before anything is looked up."""
+"""Recipes on recipes: those that a recipe extends, and the presets of each, before anything is looked up."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
+from t2iflow.pipelines.problems import Problems, RecipeError, shown
 from t2iflow.pipelines.text.clashes import make_room
-from t2iflow.pipelines.text.dollars import NAME, plain, reference
-from t2iflow.pipelines.text.form import SECTIONS, check_structure
+from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.form import check_structure
 from t2iflow.pipelines.text.origin import Origin, of_file
-from t2iflow.pipelines.text.overlays import merge, section_of
-from t2iflow.pipelines.text.yaml_reader import Located, load, parse, readable
-
-NULL = "null"
-"""What an override writes for nothing, even where a text stands."""
-BLOCK = re.compile(r"\s*[^\s\[{\"'!&*].*(?::\s| #)")
-"""A text that YAML would take for a mapping without brackets, or cut short at a comment: nobody means either here."""
-
-SEED = ("seed",)
-"""The one thing to override that is neither a param nor of a node."""
+from t2iflow.pipelines.text.overlays import merge
+from t2iflow.pipelines.text.yaml_reader import Located, load, parse
 
 Shipped = Callable[[str], Path | None]
 """Finds a recipe that ships by its name."""
@@ -93,7 +83,7 @@ def stack(layers: Sequence[Located], presets: Sequence[str], problems: Problems)
 
 
 def _with_presets(document: Located, layer: Located, presets: Sequence[str], problems: Problems) -> Located:
-    offered = section_of(layer, "presets").value
+    offered = layer.value["presets"].value
     for name in presets:
         if name in offered:
             document = merge(document, offered[name], problems)
@@ -110,110 +100,4 @@ def _check_presets(presets: Sequence[str], layers: Sequence[Located], problems: 
 
 def preset_names(layers: Sequence[Located]) -> list[str]:
     """The presets of a recipe and of those that it extends."""
-    return list(dict.fromkeys(name for layer in layers for name in section_of(layer, "presets").value))
-
-
-def override(document: Located, overrides: Sequence[str], problems: Problems, sources: dict[str, str]) -> Located:
-    """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
-
-    `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or a
-    mapping in YAML's brackets; elsewhere it is read as YAML, but for a text like `Star Wars: a new hope`.
-    """
-    for text in overrides:
-        file = f"--set {text}"
-        sources[file] = file
-        target, equals, written = text.partition("=")
-        at = Place(file, 1, 7 + len(target) - len(target.lstrip()), max(1, len(target.strip())))
-        begin = len(file) - len(written.lstrip())
-        path = _target(target.strip(), document, at, problems) if equals else None
-        if not equals:
-            hint = "write `--set param=value` or `--set node.setting=value`"
-            problems.add("T2I110", "an override needs a `=`", at, hint)
-        if path is None:
-            continue
-        source = " " * begin + written.lstrip()
-        is_text = BLOCK.match(written) or _is_text(_present(document, path), document)
-        place = Place(file, 1, begin + 1, max(1, len(written.strip())))
-        if not written.strip() and not is_text:
-            value = Located(None, place)
-        elif path != SEED and written.strip() != NULL and is_text:
-            listed = _in_brackets(source, file)
-            value = listed or Located(readable(written.replace("$", "$$"), place, problems), place)
-        else:
-            try:
-                value = parse(source, file, problems)
-            except RecipeError:  # its problems are noted
-                continue
-        document = _put(document, path, value, at)
-    return document
-
-
-def _target(target: str, document: Located, at: Place, problems: Problems) -> tuple[str, ...] | None:
-    """Where in the document an override belongs; a problem is noted where there is no such thing."""
-    params, nodes = (section_of(document, name).value for name in ("params", "nodes"))
-    name, dot, setting = target.partition(".")
-    if target == "seed":
-        return SEED
-    if not dot and target in params:
-        return ("params", target)
-    if dot and name in nodes and re.fullmatch(NAME, setting):
-        return ("nodes", name, setting)
-    hints: list[str | None]
-    if name in nodes:
-        message, hints = f"`{name}` is a node", [f"name one of its settings: `--set {name}.setting=value`"]
-    elif dot and name in SECTIONS:
-        message, hints = f"there is no node `{name}`", [f"leave `{name}.` out: `--set {setting}=value`"]
-    elif dot:
-        message, hints = f"there is no node `{name}`", [suggest(name, nodes), _listed("nodes", nodes)]
-    else:
-        having = [f"`--set {node}.{name}=value`" for node, body in nodes.items() if name in (body.value or {})]
-        offer = f"it is a setting: {' or '.join(having)}" if having else None
-        message = f"there is no param `{name}`"
-        hints = [suggest(name, [*params, "seed", *nodes]), offer, _listed("params", [*params, "seed"])]
-    problems.add("T2I110", message, at, *hints)
-    return None
-
-
-def _listed(what: str, names: Iterable[str]) -> str:
-    return f"{what}: {', '.join(islice(names, 30))}"
-
-
-def _present(document: Located, path: tuple[str, ...]) -> Located | None:
-    value: Located | None = document
-    for step in path:
-        value = value.value.get(step) if value is not None else None
-    return value
-
-
-def _is_text(value: Located | None, document: Located) -> bool:
-    """Whether a text stands there, itself or as a param."""
-    params = section_of(document, "params").value
-    for _ in range(len(params) + 1):
-        if value is None or not isinstance(value.value, str):
-            return False
-        wire = reference(value.value)
-        if wire is None:
-            return True
-        value = params.get(wire.node)
-    return False
-
-
-def _in_brackets(text: str, file: str) -> Located | None:
-    """The list or mapping that the whole of a text is; None for what only begins like one."""
-    if not text.lstrip().startswith(("[", "{")):
-        return None
-    try:
-        return parse(text, file)
-    except RecipeError:
-        return None
-
-
-def _put(document: Located, path: tuple[str, ...], value: Located, at: Place) -> Located:
-    if not path:
-        return value
-    step, *rest = path
-    below = document.value.get(step)
-    inner = _put(below if below is not None else Located({}, at), tuple(rest), value, at)
-    last = replace(at, column=at.column + at.width - len(step), width=len(step))
-    keys: Mapping[str, Place] = {**document.keys, step: document.keys.get(step, at) if rest else last}
-    return Located({**document.value, step: inner}, document.place, keys)
+    return list(dict.fromkeys(name for layer in layers for name in layer.value["presets"].value))

@@ -29,19 +29,12 @@ class Change:
     """None where it is removed."""
 
 
-def section_of(document: Located, name: str) -> Located:
-    """A section of the document, empty if it has none."""
-    section = document.value.get(name)
-    return section if section is not None else Located({}, document.place)
-
-
 def merge(base: Located, over: Located, problems: Problems, unset: Located = NOTHING) -> Located:
     """One recipe on another. `unset` is the base without its presets, for which the overlay was written."""
     values, keys = {**base.value, **over.value}, {**over.keys, **base.keys}
     for section, levels in LEVELS.items():
-        if section in base.value or section in over.value:
-            below, above, known = (section_of(document, section) for document in (base, over, unset))
-            values[section] = _merge_names(below, above, known, levels, problems)
+        below, above, known = base.value[section], over.value[section], unset.value.get(section, NOTHING)
+        values[section] = _merge_names(below, above, known, levels, problems)
     return Located(values, base.place, keys)
 
 
@@ -79,9 +72,9 @@ def use_of(node: Located) -> object:
 
 def changes(before: Located, after: Located) -> Iterator[Change]:
     """What is another in the second recipe than in the first; not what it has beside."""
-    yield from _differing(section_of(before, "params"), section_of(after, "params"))
-    nodes = section_of(after, "nodes").value
-    for name, node in section_of(before, "nodes").value.items():
+    yield from _differing(before.value["params"], after.value["params"])
+    nodes = after.value["nodes"].value
+    for name, node in before.value["nodes"].value.items():
         other = nodes.get(name)
         if other is None or use_of(node) != use_of(other):
             yield Change(name, node.value.get("use", node), other and other.value.get("use", other))
@@ -98,7 +91,7 @@ def _differing(before: Located, after: Located, prefix: str = "") -> Iterator[Ch
 
 def carried(name: str, before: Located, after: Located) -> dict[str, str]:
     """Settings of a node that were written for another `use` than presets have made it since, each with that."""
-    node, other = (section_of(document, "nodes").value.get(name) for document in (before, after))
+    node, other = (document.value["nodes"].value.get(name) for document in (before, after))
     if node is None or other is None or use_of(node) == use_of(other):
         return {}
     return {key: str(use_of(node)) for key, value in other.value.items() if node.value.get(key) is value}

@@ -11,9 +11,10 @@ from t2iflow.nodes.core.texts import printable
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.dollars import References, mentions
-from t2iflow.pipelines.text.layers import Shipped, override, preset_names, read_layers, stack
+from t2iflow.pipelines.text.layers import Shipped, preset_names, read_layers, stack
 from t2iflow.pipelines.text.origin import HERE, Origin
-from t2iflow.pipelines.text.overlays import Change, carried, changes, section_of
+from t2iflow.pipelines.text.overlays import Change, carried, changes
+from t2iflow.pipelines.text.overrides import override
 from t2iflow.pipelines.text.seed import is_drawn, read_seed
 from t2iflow.pipelines.text.yaml_reader import Located, load
 
@@ -139,7 +140,7 @@ def read_text(
         raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
     unset, preset = stack(layers, presets, found)
     document = override(preset, overrides, found, sources)
-    references = References(section_of(document, "params").value, section_of(document, "nodes").value, found)
+    references = References(document.value["params"].value, document.value["nodes"].value, found)
     nodes = _nodes(document, references, found)
     used = {*references.used, *mentions(preset)}  # an override may take the place of what used a param
     changed = tuple(changes(unset, preset))
@@ -161,7 +162,7 @@ def read_text(
         unused=tuple(param for param in references.params if param not in used),
         notes=tuple(notes),
     )
-    own = section_of(layers[0], "params").value.keys()
+    own = layers[0].value["params"].value.keys()
     _check_names(document, own, recipe.unused, found)
     if problems is None and found:
         raise RecipeError(found, sources)
@@ -170,7 +171,7 @@ def read_text(
 
 def _check_names(document: Located, own: Collection[str], unused: Collection[str], problems: Problems) -> None:
     """No name twice, and no param that only an overlay has and nobody uses; `own` are those of the first layer."""
-    params, nodes = section_of(document, "params"), section_of(document, "nodes")
+    params, nodes = document.value["params"], document.value["nodes"]
     for key in params.value:
         place = params.keys[key]
         if key in nodes.value:
@@ -184,8 +185,8 @@ def _check_names(document: Located, own: Collection[str], unused: Collection[str
 
 
 def _nodes(document: Located, references: References, problems: Problems) -> dict[str, NodeText]:
-    nodes = section_of(document, "nodes")
-    if not nodes.value and "nodes" not in document.value:
+    nodes = document.value["nodes"]
+    if not nodes.value and "nodes" not in document.keys:
         problems.add("T2I405", "the recipe has no nodes", document.place, "they stand in `nodes:`")
     return {name: _node(name, nodes, references, problems) for name in nodes.value}
 

@@ -16,23 +16,12 @@ import yaml
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError, shown
 from t2iflow.pipelines.text.yaml_errors import explain
+from t2iflow.pipelines.text.yaml_scalars import UNPRINTABLE, plain_scalar, readable
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
 MAX_COST = 20_000
 """How much a recipe may unfold into, aliases and params written out: one for each value, and for each 80 characters."""
-
-NULL = re.compile(r"|~|null|Null|NULL")
-TRUE = re.compile(r"true|True|TRUE")
-FALSE = re.compile(r"false|False|FALSE")
-INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
-BASED = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
-FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-
-UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-LONE = re.compile("[\ud800-\udfff]")
-"""Half of a pair of surrogates, which no file can hold."""
 
 TAG = re.compile(r"\S+")
 
@@ -96,17 +85,6 @@ def _place_after(before: str, file: str) -> Place:
     return Place(file, len(lines), len(lines[-1]) + 1)
 
 
-def readable(text: str, place: Place, problems: Problems) -> str:
-    """The text without signs that no text has, however they were written: terminals and files can't hold them."""
-    odd = UNPRINTABLE.search(text)
-    if odd and LONE.match(odd[0]):
-        message = "half a character, or a byte that is not UTF-8, can't stand in a text"
-        problems.add("T2I101", message, place, "write it whole, as \\U0001f98a")
-    elif odd:
-        problems.add("T2I101", f"the character U+{ord(odd[0]):04X} can't stand in a text", place)
-    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def extent(value: Located) -> tuple[int, int]:
     """What a value costs when it is written out, and how deep it is."""
     inner = value.value
@@ -116,21 +94,6 @@ def extent(value: Located) -> tuple[int, int]:
         return 1, 0
     parts = [extent(part) for part in (inner.values() if isinstance(inner, dict) else inner)]
     return 1 + sum(cost for cost, _ in parts), 1 + max((depth for _, depth in parts), default=0)
-
-
-def plain_scalar(text: str) -> bool | int | float | str | None:
-    """What an unquoted word means."""
-    if NULL.fullmatch(text):
-        return None
-    if TRUE.fullmatch(text) or FALSE.fullmatch(text):
-        return text[0] in "tT"
-    if INTEGER.fullmatch(text):
-        return int(text)
-    if BASED.fullmatch(text):
-        return int(text, 0)
-    if FLOAT.fullmatch(text):
-        return float(text)
-    return float(text.replace(".", "")) if INFINITE.fullmatch(text) else text
 
 
 class _Reader:

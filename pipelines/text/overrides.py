@@ -1,0 +1,158 @@
+"""What `--set` puts into a recipe: a value in place of a param's, of a setting's, or of the seed."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.problems import Place, Problems, RecipeError
+from t2iflow.pipelines.text.dollars import NAME, reference
+from t2iflow.pipelines.text.form import SECTIONS
+from t2iflow.pipelines.text.yaml_reader import Located, parse
+from t2iflow.pipelines.text.yaml_scalars import readable
+
+NULL = "null"
+"""What an override writes for nothing, even where a text stands."""
+BLOCK = re.compile(r"\s*[^\s\[{\"'!&*].*(?::\s| #)")
+"""A text that YAML would take for a mapping without brackets, or cut short at a comment: nobody means either here."""
+
+SEED = ("seed",)
+"""The one thing to override that is neither a param nor of a node."""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a person wrote before and after the `=`; `equals` is empty if there is none."""
+
+    target: str
+    equals: str
+    written: str
+
+    @property
+    def file(self) -> str:
+        """What messages call the text, and the text itself."""
+        return f"--set {self.target}{self.equals}{self.written}"
+
+    @property
+    def at(self) -> Place:
+        """The place of the target."""
+        name = self.target.strip()
+        return Place(self.file, 1, 7 + self.target.index(name), max(1, len(name)))
+
+    @property
+    def source(self) -> str:
+        """The text with only the value in it, at its place."""
+        value = self.written.lstrip()
+        return " " * (len(self.file) - len(value)) + value
+
+    @property
+    def place(self) -> Place:
+        """The place of the value."""
+        column = len(self.file) - len(self.written.lstrip()) + 1
+        return Place(self.file, 1, column, max(1, len(self.written.strip())))
+
+
+def override(document: Located, overrides: Sequence[str], problems: Problems, sources: dict[str, str]) -> Located:
+    """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
+
+    `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or a
+    mapping in YAML's brackets; elsewhere it is read as YAML, but for a text like `Star Wars: a new hope`.
+    """
+    for text in overrides:
+        said = _Said(*text.partition("="))
+        sources[said.file] = said.file
+        path = _path(said, document, problems)
+        value = path and _value(said, path, document, problems)
+        if path and value:
+            document = _put(document, path, value, said.at)
+    return document
+
+
+def _value(said: _Said, path: tuple[str, ...], document: Located, problems: Problems) -> Located | None:
+    """The value that an override gives; None if there is none to be read, which is reported."""
+    word, is_text = said.written.strip(), BLOCK.match(said.written) or _is_text(_present(document, path), document)
+    if not word and not is_text:
+        return Located(None, said.place)
+    if is_text and path != SEED and word != NULL:
+        text = readable(said.written.replace("$", "$$"), said.place, problems)
+        return _in_brackets(said.source, said.file) or Located(text, said.place)
+    try:
+        return parse(said.source, said.file, problems)
+    except RecipeError:  # its problems are noted
+        return None
+
+
+def _path(said: _Said, document: Located, problems: Problems) -> tuple[str, ...] | None:
+    """The way in the document to what an override names; None where there is no such thing, which is reported."""
+    params, nodes, target = document.value["params"].value, document.value["nodes"].value, said.target.strip()
+    name, dot, setting = target.partition(".")
+    if not said.equals:
+        hint = "write `--set param=value` or `--set node.setting=value`"
+        problems.add("T2I110", "an override needs a `=`", said.at, hint)
+        return None
+    if target == "seed":
+        return SEED
+    if not dot and target in params:
+        return ("params", target)
+    if dot and name in nodes and re.fullmatch(NAME, setting):
+        return ("nodes", name, setting)
+    hints: list[str | None]
+    if name in nodes:
+        message, hints = f"`{name}` is a node", [f"name one of its settings: `--set {name}.setting=value`"]
+    elif dot and name in SECTIONS:
+        message, hints = f"there is no node `{name}`", [f"leave `{name}.` out: `--set {setting}=value`"]
+    elif dot:
+        message, hints = f"there is no node `{name}`", [suggest(name, nodes), _listed("nodes", nodes)]
+    else:
+        having = [f"`--set {node}.{name}=value`" for node, body in nodes.items() if name in (body.value or {})]
+        offer = f"it is a setting: {' or '.join(having)}" if having else None
+        message = f"there is no param `{name}`"
+        hints = [suggest(name, [*params, "seed", *nodes]), offer, _listed("params", [*params, "seed"])]
+    problems.add("T2I110", message, said.at, *hints)
+    return None
+
+
+def _listed(what: str, names: Iterable[str]) -> str:
+    return f"{what}: {', '.join(islice(names, 30))}"
+
+
+def _present(document: Located, path: tuple[str, ...]) -> Located | None:
+    value: Located | None = document
+    for step in path:
+        value = value.value.get(step) if value is not None else None
+    return value
+
+
+def _is_text(value: Located | None, document: Located) -> bool:
+    """Whether a text stands there, itself or as a param."""
+    params = document.value["params"].value
+    for _ in range(len(params) + 1):
+        if value is None or not isinstance(value.value, str):
+            return False
+        wire = reference(value.value)
+        if wire is None:
+            return True
+        value = params.get(wire.node)
+    return False
+
+
+def _in_brackets(text: str, file: str) -> Located | None:
+    """The list or mapping that the whole of a text is; None for what only begins like one."""
+    if not text.lstrip().startswith(("[", "{")):
+        return None
+    try:
+        return parse(text, file)
+    except RecipeError:
+        return None
+
+
+def _put(document: Located, path: tuple[str, ...], value: Located, at: Place) -> Located:
+    if not path:
+        return value
+    step, *rest = path
+    below = document.value.get(step)
+    inner = _put(below if below is not None else Located({}, at), tuple(rest), value, at)
+    last = replace(at, column=at.column + at.width - len(step), width=len(step))
+    keys: Mapping[str, Place] = {**document.keys, step: document.keys.get(step, at) if rest else last}
+    return Located({**document.value, step: inner}, document.place, keys)

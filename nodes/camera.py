@@ -16,7 +16,18 @@ from annotated_types import Ge, Gt, Interval, Lt
 
 from t2iflow.nodes.core.easing import smooth
 from t2iflow.nodes.core.node import Joins, node, reached
-from t2iflow.nodes.core.types import Count, Degrees, Factor, Fraction, Image, Mask, NonNegative, Positive
+from t2iflow.nodes.core.types import (
+    Degrees,
+    Factor,
+    Fraction,
+    Frames,
+    FrameSteps,
+    Image,
+    Mask,
+    Means,
+    NonNegative,
+    Positive,
+)
 from t2iflow.nodes.film.shooting import Filming, Framed, Move, sees
 from t2iflow.nodes.film.takes import Shown, Turns
 from t2iflow.nodes.perceptors.interface import Clip
@@ -60,13 +71,13 @@ def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Filming]:
         self: Filming,
         device: torch.device,
         *,
-        frames: Count = 120,
-        steps: Count = 8,
+        frames: Frames = 120,
+        steps: FrameSteps = 8,
         edge_steps: Annotated[int, Ge(0)] = 0,
         move: Move = "auto",
         border: Border = "reflect",
         carry: bool = True,
-        loop: Annotated[int, Ge(0)] = 0,
+        loop: Annotated[int, Ge(0), Means("loop")] = 0,
     ) -> None:
         options = {"edge_steps": edge_steps, "move": move, "border": border, "carry": carry, "loop": loop}
         Filming.__init__(self, device, frames, steps, **options)  # type: ignore[arg-type]
@@ -187,8 +198,8 @@ class Infinite(Filming):
         self,
         device: torch.device,
         *,
-        frames: Count = 240,
-        steps: Count = 40,
+        frames: Frames = 240,
+        steps: FrameSteps = 40,
         scale: Annotated[float, Gt(1), Interval(le=2)] = 1.02,
         turn: Degrees = 0.0,
         jump: Annotated[float, Interval(ge=1.1, le=4)] = 1.4,

@@ -15,7 +15,7 @@ from t2iflow.nodes.core.ambient import Notes, Random, Tick
 from t2iflow.nodes.core.node import node, reached
 from t2iflow.nodes.core.prompts import Phrase, doubt, read_prompt, reading
 from t2iflow.nodes.core.texts import shortened
-from t2iflow.nodes.core.types import Count, Image, Labels, NonNegative, Prompt, Reads, Scores, TextPath, Words
+from t2iflow.nodes.core.types import Count, Image, Labels, Means, NonNegative, Prompt, Reads, Scores, TextPath, Words
 from t2iflow.nodes.film.scenes import Timetable, read_scenes
 from t2iflow.nodes.perceptors.clip.loading import Precision, load
 from t2iflow.nodes.perceptors.clip.sources import check_published
@@ -217,7 +217,7 @@ class Ranked(NamedTuple):
 
 
 @node
-def rank(images: Image, wanted: Wanted, clip: Clip, *, keep: Count = 1) -> Ranked:
+def rank(images: Image, wanted: Wanted, clip: Clip, *, keep: Annotated[Count, Means("kept")] = 1) -> Ranked:
     """Sort pictures by how well they fit, best first, and keep the first `keep`.
 
     A score is the cosine between picture and prompt, times the prompt's weight, summed over prompts. Each picture is

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random, Share, Tick
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Count, Fraction, Image, NonNegative, Positive, Range
+from t2iflow.nodes.core.types import Fraction, Image, Made, Means, NonNegative, Positive, Range
 from t2iflow.nodes.pictures import crops
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.crops import Crops
 
-CropSize = Annotated[int, Interval(ge=8, le=2048)]
+CropSize = Annotated[int, Interval(ge=8, le=2048), Means("size")]
 """Side of a crop in pixels; more than the perceptor's input only costs time."""
 
 
@@ -40,7 +40,7 @@ def square(
     random: Random,
     share: Share,
     *,
-    count: Count = 32,
+    count: Made = 32,
     size: CropSize = 224,
     power: Positive = 1.0,
     overscan: Fraction = 0.0,
@@ -66,7 +66,7 @@ def normal(
     random: Random,
     share: Share,
     *,
-    count: Count = 32,
+    count: Made = 32,
     size: CropSize = 224,
     mean: Positive = 0.8,
     std: NonNegative = 0.3,
@@ -101,7 +101,7 @@ def uniform(
     share: Share,
     tick: Tick,
     *,
-    count: Count = 16,
+    count: Made = 16,
     size: CropSize = 224,
     within: Sides = (0.1, 1.0),
     saturate_bound: bool = False,
@@ -136,7 +136,7 @@ def mixed(
     random: Random,
     share: Share,
     *,
-    count: Count = 8,
+    count: Made = 8,
     size: CropSize = 224,
     overview: Sides = (0.85, 1.05),
     detail: Sides = (0.35, 1.05),
@@ -156,7 +156,7 @@ def mixed(
 
 
 @node
-def whole(image: Image, share: Share, *, count: Count = 1, size: CropSize = 224, border: Border = "reflect") -> Crops:
+def whole(image: Image, share: Share, *, count: Made = 1, size: CropSize = 224, border: Border = "reflect") -> Crops:
     """The whole picture, `count` times; one that is not square is squeezed.
 
     `border` is what augmentations see outside.
@@ -165,7 +165,7 @@ def whole(image: Image, share: Share, *, count: Count = 1, size: CropSize = 224,
 
 
 @node
-def pooled(image: Image, share: Share, *, count: Count = 32, size: CropSize = 224, border: Border = "reflect") -> Crops:
+def pooled(image: Image, share: Share, *, count: Made = 32, size: CropSize = 224, border: Border = "reflect") -> Crops:
     """The whole picture, pooled to the crop's size as the mean of its average and its maximum, `count` times.
 
     The maximum preserves thin highlights. A picture that is not square is squeezed; `border` is what augmentations see

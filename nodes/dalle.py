@@ -9,7 +9,7 @@ import torch
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
-from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Loads, NonNegative, Positive, Reads
+from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Loads, Made, Means, NonNegative, Positive, Reads
 from t2iflow.nodes.weights.find import obtain, offers
 
 
@@ -29,12 +29,12 @@ def mini(
     *,
     weights: Annotated[str, Loads("dalle-mini")] = "dalle-mini",
     prompt: Caption,
-    count: Count = 9,
+    count: Made = 9,
     batch: Count = 9,
     top_k: Count = 256,
     temperature: Positive = 1.0,
     condition: NonNegative = 16.0,
-    seamless: bool = False,
+    seamless: Annotated[bool, Means("joined")] = False,
     precision: Precision = "auto",
 ) -> Image:
     """Pictures of 256 x 256 pixels from a text by DALL-E mini, or by its larger sister with `weights: dalle-mega`.
@@ -69,7 +69,7 @@ def pytorch(
     *,
     weights: Annotated[str, Loads("dalle-pytorch")],
     prompt: Caption,
-    count: Count = 16,
+    count: Made = 16,
     batch: Count = 4,
     likeliest: Fraction = 0.1,
     temperature: Positive = 1.0,

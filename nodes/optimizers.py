@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Count, Factor, Image, Loss, Steps
+from t2iflow.nodes.core.types import Count, Factor, Image, Loss, Means, Steps
 
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 Betas = tuple[Decay, Decay]
@@ -37,7 +37,7 @@ class Fit:
         /,
         *,
         steps: Steps = 300,
-        accumulate: Count = 1,
+        accumulate: Annotated[Count, Means("passes")] = 1,
         average: Decay = 0.0,
         **own: Any,
     ) -> None:

@@ -19,7 +19,7 @@ from pydantic import AfterValidator
 
 from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Count, File, FileName, Image, Labels, NonNegative, Rate, Size, SoundPath
+from t2iflow.nodes.core.types import Count, File, FileName, Image, Labels, Means, NonNegative, Rate, Size, SoundPath
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.film import encoder
 from t2iflow.nodes.pictures import codec, metadata
@@ -65,7 +65,12 @@ def _write(picture: PIL.Image.Image, name: str, quality: int, folder: Folder, no
 
 @node(role="sink", fits=lambda size, count, settings: codec.check_size(size, settings["file"]))
 def image(
-    image: Image, folder: Folder, notes: Notes, *, file: PictureName = "picture.png", quality: Quality = 95
+    image: Image,
+    folder: Folder,
+    notes: Notes,
+    *,
+    file: Annotated[PictureName, Means("numbered")] = "picture.png",
+    quality: Quality = 95,
 ) -> File:
     """Write the picture as PNG, WebP or JPEG, as the file's name ends.
 
@@ -162,10 +167,10 @@ class Video(_Gathered):
         *,
         file: FilmName = "film.mp4",
         codec: encoder.Codec = "h264",
-        fps: Rate = 30,
+        fps: Annotated[Rate, Means("rate")] = 30,
         loss: Loss = 17,
         order: encoder.Order = "forward",
-        interpolate: Rate | None = None,
+        interpolate: Annotated[Rate, Means("between")] | None = None,
         sound: SoundPath | None = None,
         sound_start: NonNegative = 0.0,
     ) -> None:
@@ -210,7 +215,7 @@ class Strip(_Gathered):
         folder: Folder,
         notes: Notes,
         *,
-        file: PictureName = "strip.png",
+        file: Annotated[PictureName, Means("strip")] = "strip.png",
         columns: Count = 6,
         quality: Quality = 95,
     ) -> None:

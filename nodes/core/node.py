@@ -21,7 +21,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from t2iflow.nodes.core.ambient import AMBIENT
 from t2iflow.nodes.core.names import node_name
-from t2iflow.nodes.core.types import Loads, Reads, Size
+from t2iflow.nodes.core.types import Loads, Meaning, Means, Reads, Size
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 Role = Literal["function", "canvas", "optimizer", "camera", "sink", "memory"]
@@ -72,6 +72,11 @@ class Setting:
         """The family of weights that the value names, if it names any."""
         return next((mark.family for mark in self._marks if isinstance(mark, Loads)), None)
 
+    @cached_property
+    def means(self) -> frozenset[Meaning]:
+        """What the value says that others must know."""
+        return frozenset(mark.what for mark in self._marks if isinstance(mark, Means))
+
     @property
     def _marks(self) -> list[Any]:
         parts = [self.annotation, *typing.get_args(self.annotation)]
@@ -95,6 +100,11 @@ class Spec:
     outputs: Mapping[str, Any]
     ambient: Mapping[str, type]
     ambient_once: Mapping[str, type] = field(default_factory=dict)
+
+    @cached_property
+    def meanings(self) -> Mapping[Meaning, str]:
+        """The name of the setting that says each of these."""
+        return {meaning: setting.name for setting in self.settings.values() for meaning in setting.means}
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError where settings do not go together."""

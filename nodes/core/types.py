@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction as Ratio
 from pathlib import Path
-from typing import Annotated, NewType, TypeAlias
+from typing import Annotated, Literal, NewType, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Len
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -44,8 +44,42 @@ File = NewType("File", Path)
 """A file that a sink wrote."""
 
 
+Meaning = Literal[
+    "steps",
+    "passes",
+    "frames",
+    "loop",
+    "size",
+    "count",
+    "kept",
+    "joined",
+    "rate",
+    "between",
+    "file",
+    "numbered",
+    "strip",
+]
+"""What a setting may say that others must know: steps of an optimiser, or of each frame; passes that a step is judged
+in; frames of a film, and those by which it closes to a loop; the size of pictures or crops; how many of them a node
+makes, or keeps of those that come; whether they are joined in one; frames a second, before and after others are put
+between them; the name of a file to write, numbered where several pictures come; a strip of how a picture came about."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """Marks what a setting says, whatever its name is."""
+
+    what: Meaning
+
+
 Count: TypeAlias = Annotated[int, Interval(ge=1, le=10**6)]
-Steps: TypeAlias = Annotated[int, Interval(ge=1, le=10**9)]
+Made: TypeAlias = Annotated[Count, Means("count")]
+"""How many pictures or crops a node makes."""
+Frames: TypeAlias = Annotated[Count, Means("frames")]
+"""How many frames a camera films."""
+FrameSteps: TypeAlias = Annotated[Count, Means("steps")]
+"""How many steps each frame takes after the first."""
+Steps: TypeAlias = Annotated[int, Interval(ge=1, le=10**9), Means("steps")]
 Positive: TypeAlias = Annotated[float, Gt(0)]
 NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Factor: TypeAlias = Annotated[float, Interval(ge=0, le=1e6)]
@@ -103,6 +137,7 @@ Size: TypeAlias = Annotated[
     tuple[Pixels, Pixels],
     BeforeValidator(_pair, json_schema_input_type=tuple[Pixels, Pixels] | Pixels | str),
     Field(title="a width and a height in pixels, from 1 to 16384 each", examples=[(512, 512)]),
+    Means("size"),
 ]
 """Width and height in pixels, in that order, as people say them."""
 
@@ -138,7 +173,7 @@ def _plain_name(name: str) -> str:
     return name
 
 
-FileName: TypeAlias = Annotated[str, AfterValidator(_plain_name)]
+FileName: TypeAlias = Annotated[str, AfterValidator(_plain_name), Means("file")]
 """The name of a file inside the run folder; a path is refused, so that a shared recipe writes nowhere else."""
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import networkx as nx
 
 from t2iflow.nodes.core.node import Spec
-from t2iflow.nodes.core.types import Image, Mask
+from t2iflow.nodes.core.types import Image, Mask, Meaning
 from t2iflow.pipelines.graph.schedule import changes
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.origin import INPUTS
@@ -87,6 +87,10 @@ class Node:
     wires: Mapping[str, tuple[Source, ...]]
     every: int = 1
     unfolded: Unfolded | None = None
+
+    def said(self, meaning: Meaning) -> Any:
+        """What the setting says that means this, by whatever name; None without one, and where it was refused."""
+        return self.settings.get(self.spec.meanings.get(meaning, ""))
 
     @property
     def written(self) -> Spec:

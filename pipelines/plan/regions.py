@@ -155,8 +155,8 @@ class _Finding:
         shot = self._shot(camera, paint, stepping) if camera else None
         return Region(
             optimizer=fit.name,
-            steps=fit.settings.get("steps") or 0,
-            accumulate=fit.settings.get("accumulate") or 1,
+            steps=fit.said("steps") or 0,
+            accumulate=fit.said("passes") or 1,
             canvases=self._ordered(canvases),
             paint=self._ordered(paint),
             judge=self._ordered(judge),
@@ -171,8 +171,8 @@ class _Finding:
         showing = [sink for sink, before in self._sinks.items() if camera.name in before]
         return Shot(
             camera=camera.name,
-            frames=camera.settings.get("frames") or 0,
-            steps=camera.settings.get("steps") or 0,
+            frames=camera.said("frames") or 0,
+            steps=camera.said("steps") or 0,
             every=camera.every,
             fps=self._rate(showing) * camera.every,
             aim=self._ordered(aim),
@@ -181,7 +181,7 @@ class _Finding:
 
     def _rate(self, sinks: Iterable[str]) -> float:
         """Frames a second of the film that is shown; 0 where no output says, or two say otherwise."""
-        said = (self._graph.nodes[sink].settings.get("fps") for sink in sinks)
+        said = (self._graph.nodes[sink].said("rate") for sink in sinks)
         rates = {fps for fps in said if isinstance(fps, int | float)}
         return rates.pop() if len(rates) == 1 else 0.0
 

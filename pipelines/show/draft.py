@@ -32,18 +32,18 @@ def overrides(plan: Plan) -> list[str]:
 def _smaller(nodes: Iterable[Node]) -> Iterator[tuple[str, str]]:
     """Half the sizes."""
     for node in nodes:
-        size = node.settings.get("size")
+        size = node.said("size")
         if node.unfolded is None and isinstance(size, tuple) and (smaller := _halved(node.spec, node.settings, size)):
-            yield node.name, f"size={list(smaller)}"
+            yield node.name, f"{node.spec.meanings['size']}={list(smaller)}"
 
 
 def _fewer(region: Region, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
     """Fewer steps and frames, and films that show them as long as before."""
     if region.steps:
-        yield region.optimizer, f"steps={math.ceil(region.steps / FEWER)}"
+        yield region.optimizer, f"{nodes[region.optimizer].spec.meanings['steps']}={math.ceil(region.steps / FEWER)}"
     yield from _slower((nodes[watch.sink] for watch in region.watch), FEWER)
     if shot := region.shot:
-        yield shot.camera, f"steps={math.ceil(shot.steps / FEWER_A_FRAME)}"
+        yield shot.camera, f"{nodes[shot.camera].spec.meanings['steps']}={math.ceil(shot.steps / FEWER_A_FRAME)}"
         yield shot.camera, f"every={shot.every * EVERY}"
         yield from _slower((nodes[watch.sink] for watch in shot.show), EVERY)
 
@@ -51,11 +51,11 @@ def _fewer(region: Region, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str
 def _slower(sinks: Iterator[Node], times: int) -> Iterator[tuple[str, str]]:
     """Films of which fewer pictures are shown a second, with none between them."""
     for sink in sinks:
-        fps = sink.settings.get("fps")
+        fps = sink.said("rate")
         if isinstance(fps, int | float):  # as a ratio, or it would not keep to its song
-            yield sink.name, f"fps={max(exact(fps) / times, exact(SLOWEST))}"
-        if sink.settings.get("interpolate"):
-            yield sink.name, "interpolate=null"
+            yield sink.name, f"{sink.spec.meanings['rate']}={max(exact(fps) / times, exact(SLOWEST))}"
+        if sink.said("between"):
+            yield sink.name, f"{sink.spec.meanings['between']}=null"
 
 
 def _halved(spec: Spec, settings: Mapping[str, Any], size: tuple[int, int]) -> tuple[int, ...] | None:
@@ -63,7 +63,7 @@ def _halved(spec: Spec, settings: Mapping[str, Any], size: tuple[int, int]) -> t
     for unit in (2, 32):
         smaller = tuple(max(round(side / 2 / unit) * unit, min(side, LEAST)) for side in size)
         try:
-            spec.check({**settings, "size": smaller})
+            spec.check({**settings, spec.meanings["size"]: smaller})
         except ValueError:
             continue
         return smaller

@@ -93,9 +93,9 @@ class Stage:
     def most_passes(self) -> int:
         """How many passes a step can be judged in at most: no node may be left without a crop to make."""
         counts = [
-            least(link.node.settings["count"])
+            least(link.node.said("count"))
             for link in self._judge
-            if Share in link.node.spec.ambient.values() and "count" in link.node.settings
+            if Share in link.node.spec.ambient.values() and "count" in link.node.spec.meanings
         ]
         return int(min(counts, default=1))
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from t2iflow.nodes.core.types import Meaning
 from t2iflow.nodes.weights.content import amount
 from t2iflow.nodes.weights.places import OFFLINE
 from t2iflow.pipelines.graph.graph import Graph, Node
@@ -100,9 +101,12 @@ def _shortened(graph: Graph) -> Plan:
 
 
 def _fewer(node: Node) -> Mapping[str, Any]:
-    amounts = {"optimizer": {"steps": STEPS}, "camera": {"steps": FRAME_STEPS, "frames": FRAMES, "loop": 0}}
-    found = {name: (node.settings.get(name), most) for name, most in amounts.get(node.spec.role, {}).items()}
-    return {name: min(value, most) for name, (value, most) in found.items() if isinstance(value, int)}
+    amounts: Mapping[str, Mapping[Meaning, int]] = {
+        "optimizer": {"steps": STEPS},
+        "camera": {"steps": FRAME_STEPS, "frames": FRAMES, "loop": 0},
+    }
+    found = {meaning: (node.said(meaning), most) for meaning, most in amounts.get(node.spec.role, {}).items()}
+    return {node.spec.meanings[one]: min(said, most) for one, (said, most) in found.items() if isinstance(said, int)}
 
 
 def _every(node: Node) -> int:

@@ -105,7 +105,7 @@ def _changed(change: Change) -> str:
 
 def _sizes(node: Node) -> Iterator[str]:
     """What the settings say of a node's picture or crops."""
-    size, count = node.settings.get("size"), node.settings.get("count")
+    size, count = node.said("size"), node.said("count")
     if isinstance(size, tuple):
         yield f"{size[0]} x {size[1]} pixels"
     elif isinstance(size, int) and isinstance(count, int):
@@ -187,7 +187,7 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
     watching = {watch.sink: (watch, region) for region in plan.regions for watch in region.watch}
     filming = {watch.sink: (watch, shot) for region in plan.regions if (shot := region.shot) for watch in shot.show}
     for node in _used(plan):
-        if node.spec.role == "sink" and "file" in node.settings:
+        if node.spec.role == "sink" and node.said("file"):
             what = f"{node.spec.name} {node.name}"
             if node.name in watching:
                 watch, region = watching[node.name]
@@ -195,7 +195,7 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
             if node.name in filming:
                 watch, shot = filming[node.name]
                 what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frames')}"
-            file = node.settings["file"]
+            file = node.said("file")
             yield from (
                 (str(one), what) for one in ([x for _, x in file.points] if isinstance(file, Keyframes) else [file])
             )
@@ -203,7 +203,7 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _length(node: Node, shown: int, what: str) -> str:
     """How many pictures an output is shown, and how long a film of them is."""
-    fps, frames = node.settings.get("fps"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
+    fps, frames = node.said("rate"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
     rate = float(fps) if isinstance(fps, Real) else 0.0
     return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")
 

@@ -24,7 +24,7 @@ def exhibits(plan: Plan, folder: Path, files: Sequence[Path], how: str) -> list[
 
     Nothing is embedded while it is `running`, for then the page is written often.
     """
-    strips = {node.settings["file"] for node in plan.graph.nodes.values() if node.spec.name == "output.strip"}
+    strips = {node.said("strip") for node in plan.graph.nodes.values()}
     films = [path for path in files if path.suffix.lower() in FILMS]
     stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
     rows = [path for path in files if path.suffix.lower() in PICTURES and path.name in strips]

@@ -7,7 +7,9 @@ import pytest
 
 from t2iflow.nodes.core import catalog
 from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError, render
+from t2iflow.pipelines.show.draft import overrides
 from t2iflow.pipelines.text.recipe import read_text
 
 RECIPE = """t2iflow: 1
@@ -119,3 +121,94 @@ def test_a_canvas_that_takes_no_picture_on_can_not_be_filmed(camera: str, plugin
     assert problem.code == "T2I412"
     assert problem.place is not None
     assert problem.place.line == 6
+
+
+OWN_NAMES = '''
+from typing import Annotated
+import torch
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Count, FileName, Image, Loss, Made, Means, Rate, Size, Steps
+
+@node
+class Paper:
+    """Paint on paper."""
+
+    def __init__(self, *, sheet: Size = (8, 8)) -> None:
+        self.tensor = torch.zeros(1, 3, sheet[1], sheet[0], requires_grad=True)
+
+    def trainable(self) -> list[torch.Tensor]:
+        return [self.tensor]
+
+    def __call__(self) -> Image:
+        return Image(self.tensor)
+
+@node(role="sink")
+class Frame:
+    """Hang pictures on a wall."""
+
+    def __init__(self, *, label: FileName = "wall.png", tempo: Annotated[Rate, Means("rate")] = 24) -> None:
+        pass
+
+    def __call__(self, image: Image) -> None:
+        pass
+
+@node
+def several(*, many: Made = 4) -> Image:
+    """Paint several."""
+    return Image(torch.zeros(many, 3, 8, 8))
+
+@node
+def best(images: Image, *, top: Annotated[Count, Means("kept")] = 1) -> Image:
+    """Pass on a few."""
+    return Image(images[:top])
+
+@node(role="optimizer")
+class Stroll:
+    """Walk to the picture."""
+
+    def __init__(self, *, strides: Steps = 70) -> None:
+        pass
+
+    def __call__(self, image: Image, loss: Loss) -> Image:
+        return image
+'''
+
+GUEST = """t2iflow: 1
+title: With other names
+nodes:
+  paper: {use: mine.paper, sheet: [512, 256]}
+  same: {use: losses.total_variation, image: $paper}
+  fit: {use: mine.stroll, image: $paper, loss: $same, strides: 12}
+  wall: {use: mine.frame, image: $fit}
+"""
+
+
+@pytest.fixture
+def guest(plugin: Callable[[str], None]) -> Callable[[str], Plan]:
+    """The plan of a recipe with nodes whose settings have names of their own."""
+    plugin(OWN_NAMES)
+    return lambda more="": compile_recipe(read_text(GUEST + more, "guest.yaml", Path()))
+
+
+def test_steps_are_known_by_what_they_mean_not_by_their_name(guest: Callable[..., Plan]) -> None:
+    (region,) = guest().regions
+    assert region.steps == 12
+
+
+def test_a_draft_makes_less_of_settings_by_other_names(guest: Callable[..., Plan]) -> None:
+    assert overrides(guest("  film: {use: mine.frame, image: $paper, label: film.png}\n")) == [
+        "paper.sheet=[256, 128]",
+        "fit.strides=4",
+        "film.tempo=8",
+    ]
+
+
+def test_two_outputs_of_one_name_are_refused_whatever_the_setting_is_called(guest: Callable[..., Plan]) -> None:
+    with pytest.raises(RecipeError, match=r"T2I409 `wall` and `again` both write `wall\.png`"):
+        guest("  again: {use: mine.frame, image: $fit}\n")
+
+
+def test_more_pictures_are_not_kept_than_come_whatever_the_settings_are_called(guest: Callable[..., Plan]) -> None:
+    few = "  many: {use: mine.several, many: 3}\n  best: {use: mine.best, images: $many, top: 5}\n"
+    with pytest.raises(RecipeError, match=r"`best` \(mine.best\) can't keep 5: only 3 pictures come from `many`"):
+        guest(few)

@@ -6,27 +6,31 @@ from t2iflow.pipelines.graph.graph import Graph, Node
 
 def count(graph: Graph, name: str) -> int | None:
     """How many pictures a node makes; None where that is not known."""
-    node = graph.nodes.get(name)
-    if node is None or name in graph.torn:
-        return None
-    if node.spec.role == "canvas" or node.settings.get("seamless"):
-        return 1
-    if Image in node.spec.outputs.values():
-        for setting in ("keep", "count"):
-            if isinstance(many := node.settings.get(setting), int):
+    while name in graph.nodes and name not in graph.torn:
+        node = graph.nodes[name]
+        if node.spec.role == "canvas" or node.said("joined"):
+            return 1
+        for many in (node.said("kept"), node.said("count")):
+            if isinstance(many, int) and Image in node.spec.outputs.values():
                 return many
-    return taken(graph, node)
+        name = painter(node)
+    return None
 
 
 def taken(graph: Graph, node: Node) -> int | None:
     """How many pictures come to a node at once; None where that is not known."""
+    return count(graph, painter(node))
+
+
+def painter(node: Node) -> str:
+    """The name of the node that the pictures come from; empty where none do."""
     wires = node.wires.get("image") or node.wires.get("images")
-    return count(graph, wires[0].node) if wires else None
+    return wires[0].node if wires else ""
 
 
 def size(graph: Graph, node: Node) -> tuple[int, int] | None:
     """The size of the pictures that a node makes or takes; None where that is not known."""
-    while not isinstance(own := node.settings.get("size"), tuple):
+    while not isinstance(own := node.said("size"), tuple):
         wires = node.wires.get("image")
         if not wires or wires[0].node not in graph.nodes:
             return None

@@ -24,13 +24,13 @@ def unjoined(graph: Graph, _: Regions) -> Iterator[Problem]:
 
 
 def too_few_pictures(graph: Graph, _: Regions) -> Iterator[Problem]:
-    """Rankings that are to keep more pictures than come."""
-    for node in (node for node in graph.nodes.values() if node.spec.name == "clip.rank"):
-        keep, count = node.settings.get("keep"), batches.taken(graph, node)
-        if isinstance(keep, int) and count is not None and keep > count:
+    """Nodes that are to keep more pictures than come."""
+    for node in (node for node in graph.nodes.values() if "kept" in node.spec.meanings):
+        kept, count = node.said("kept"), batches.taken(graph, node)
+        if isinstance(kept, int) and count is not None and kept > count:
             come = "only one picture comes" if count == 1 else f"only {count} pictures come"
-            what = f"node `{node.name}` (clip.rank) can't keep {keep}: {come} from `{node.wires['images'][0].node}`"
-            yield Problem("T2I204", what, node.place)
+            what = f"can't keep {kept}: {come} from `{batches.painter(node)}`"
+            yield Problem("T2I204", f"node `{node.name}` ({node.spec.name}) {what}", node.place)
 
 
 def _each(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

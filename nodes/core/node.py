@@ -199,6 +199,13 @@ def kind_name(kind: Any) -> str:
     return getattr(kind, "__name__", str(kind))
 
 
+REQUIRED: Mapping[Role, Mapping[Meaning, str]] = {
+    "optimizer": {"steps": "Steps"},
+    "camera": {"frames": "Frames", "steps": "FrameSteps"},
+}
+"""What nodes of a role must say in a setting, and its type."""
+
+
 @cache
 def read_spec(target: Any, family: str) -> Spec:
     """Read a marked function or class; TypeError, with its name, when its signature says too little."""
@@ -214,7 +221,11 @@ def read_spec(target: Any, family: str) -> Spec:
         _sort(_joined(_parameters(name, model.__init__), own), True, ports, settings, ambient_once)
     call = model.__call__ if inspect.isclass(model) else model
     _sort(_joined(_parameters(name, call), own), False, ports, settings, ambient)
-    return Spec(name, target, _role(target), ports, settings, _outputs(call), ambient, ambient_once)
+    spec = Spec(name, target, _role(target), ports, settings, _outputs(call), ambient, ambient_once)
+    for meaning, kind in REQUIRED.get(spec.role, {}).items():
+        if meaning not in spec.meanings:
+            raise TypeError(f"node {name}: {spec.role} without a setting of type {kind}")
+    return spec
 
 
 def _role(target: Any) -> Role:

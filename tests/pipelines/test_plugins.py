@@ -123,6 +123,11 @@ def test_a_canvas_that_takes_no_picture_on_can_not_be_filmed(camera: str, plugin
     assert problem.place.line == 6
 
 
+def test_an_optimiser_that_does_not_say_its_steps_is_the_programmers_mistake(plugin: Callable[[str], None]) -> None:
+    plugin(OWN_NAMES.replace("strides: Steps", "strides: Count"))
+    assert "optimizer without a setting of type Steps" in catalog.broken()["mine"]
+
+
 OWN_NAMES = '''
 from typing import Annotated
 import torch

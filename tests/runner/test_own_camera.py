@@ -11,7 +11,7 @@ from tests.runner.test_film import FILM, frames, told_of
 CAMERA = '''
 import torch
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Count, Factor, Image
+from t2iflow.nodes.core.types import Factor, Frames, FrameSteps, Image
 from t2iflow.nodes.film.shooting import Framed
 from t2iflow.nodes.film.takes import Moved, Shown, Take, Turns
 from t2iflow.nodes.pictures.motion import Still
@@ -20,7 +20,7 @@ from t2iflow.nodes.pictures.motion import Still
 class Flip:
     """Mirror each frame."""
 
-    def __init__(self, *, frames: Count = 4, steps: Count = 2) -> None:
+    def __init__(self, *, frames: Frames = 4, steps: FrameSteps = 2) -> None:
         self.frames, self.steps = frames, steps
 
     def __call__(self, image: Image, *, rate: Factor = 0.0) -> Framed:

@@ -62,7 +62,7 @@ def start(
     every so many seconds; of a film only up to the end of a part."""
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
-    path = run_folder.named(parent, run_name(plan.graph)) if folder is None else folder
+    path = run_folder.named(parent, run_name(plan)) if folder is None else folder
     run_folder.create(path, recipe, (str(where), why), plan.graph.files)
     with claim(path):
         return _Session(plan, path, recipe, where, why, save_every, part).run(listeners, resumed=False)

@@ -19,6 +19,7 @@ from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
+from t2iflow.pipelines.show.prompts import written
 from t2iflow.pipelines.text.dollars import plain
 from t2iflow.pipelines.text.overlays import Change
 from t2iflow.pipelines.text.yaml_writer import flow
@@ -30,9 +31,6 @@ BARS, MANY_BARS = 24, 72
 
 LONGEST = 300
 """Letters of a prompt, at most."""
-
-ASKING = ("prompt", "scenes")
-"""Settings that say what is to be painted."""
 
 
 def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
@@ -82,14 +80,8 @@ def _used(plan: Plan) -> list[Node]:
 
 def _prompts(plan: Plan) -> Iterator[tuple[str, str]]:
     """What nodes that run are asked for."""
-    for name, text in plan.graph.recipe.nodes.items():
-        if name not in plan.idle:
-            for key, value in text.values.items():
-                if key in ASKING:
-                    yield (
-                        name,
-                        shortened(flow(plain(value)), LONGEST) + _reading(plan.graph.nodes[name].settings.get(key)),
-                    )
+    for name, text, prompt in written(plan):
+        yield name, shortened(flow(plain(text)), LONGEST) + _reading(prompt)
 
 
 def _reading(prompt: Any) -> str:

@@ -15,10 +15,10 @@ from string import Template
 from typing import Any
 
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.prompts import Asked, asked
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock, log
 from t2iflow.runner.folder.folder import resuming
-from t2iflow.runner.report.asked import Asked, asked
 from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import data, exhibits, link
 from t2iflow.runner.report.losses import NAME as TABLE

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.show.prompts import Asked, asked
 from t2iflow.pipelines.text.recipe import read, read_text
-from t2iflow.runner.report.asked import Asked, asked
 
 FILM = """
 t2iflow: 1

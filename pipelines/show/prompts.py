@@ -10,6 +10,10 @@ from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment
 from t2iflow.pipelines.graph.unfolding import keyframe
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.text.yaml_reader import Located
+
+ASKING = ("prompt", "scenes")
+"""Settings that say what is to be painted."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,16 @@ def asked(plan: Plan) -> list[Asked]:
         one for node in nodes for one in (_scenes(node, plan) if "scenes" in node.settings else _texts(node, plan))
     ]
     return list(dict.fromkeys(found))
+
+
+def written(plan: Plan) -> Iterator[tuple[str, Located, Any]]:
+    """What nodes that run are asked for: their name, what the recipe says, and what its setting has become, if it is
+    not unfolded."""
+    for name, text in plan.graph.recipe.nodes.items():
+        if name not in plan.idle:
+            for key in ASKING:
+                if key in text.values:
+                    yield name, text.values[key], plan.graph.nodes[name].settings.get(key)
 
 
 def _texts(node: Node, plan: Plan) -> Iterator[Asked]:

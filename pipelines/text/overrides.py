@@ -1,7 +1,7 @@
 """What `--set` puts into a recipe: a value in place of a param's, of a setting's, or of the seed."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -97,20 +97,26 @@ def _path(said: _Said, document: Located, problems: Problems) -> tuple[str, ...]
         return ("params", target)
     if dot and name in nodes and re.fullmatch(NAME, setting):
         return ("nodes", name, setting)
-    hints: list[str | None]
-    if name in nodes:
-        message, hints = f"`{name}` is a node", [f"name one of its settings: `--set {name}.setting=value`"]
-    elif dot and name in SECTIONS:
-        message, hints = f"there is no node `{name}`", [f"leave `{name}.` out: `--set {setting}=value`"]
-    elif dot:
-        message, hints = f"there is no node `{name}`", [suggest(name, nodes), _listed("nodes", nodes)]
-    else:
-        having = [f"`--set {node}.{name}=value`" for node, body in nodes.items() if name in (body.value or {})]
-        offer = f"it is a setting: {' or '.join(having)}" if having else None
-        message = f"there is no param `{name}`"
-        hints = [suggest(name, [*params, "seed", *nodes]), offer, _listed("params", [*params, "seed"])]
+    message, hints = _nothing_called(target, params, nodes)
     problems.add("T2I110", message, said.at, *hints)
     return None
+
+
+def _nothing_called(
+    target: str, params: Collection[str], nodes: Mapping[str, Located]
+) -> tuple[str, tuple[str | None, ...]]:
+    """What to say of a target that is not there: the message, and hints."""
+    name, dot, setting = target.partition(".")
+    if name in nodes:
+        return f"`{name}` is a node", (f"name one of its settings: `--set {name}.setting=value`",)
+    if dot and name in SECTIONS:
+        return f"there is no node `{name}`", (f"leave `{name}.` out: `--set {setting}=value`",)
+    if dot:
+        return f"there is no node `{name}`", (suggest(name, nodes), _listed("nodes", nodes))
+    having = [f"`--set {node}.{name}=value`" for node, body in nodes.items() if name in (body.value or {})]
+    offer = f"it is a setting: {' or '.join(having)}" if having else None
+    near, known = suggest(name, [*params, "seed", *nodes]), _listed("params", [*params, "seed"])
+    return f"there is no param `{name}`", (near, offer, known)
 
 
 def _listed(what: str, names: Iterable[str]) -> str:

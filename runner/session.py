@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +25,8 @@ from t2iflow.runner.execution.parts import parts
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
-from t2iflow.runner.folder.claim import FolderError, claim
+from t2iflow.runner.folder.changes import check_inputs, check_recipe
+from t2iflow.runner.folder.claim import claim
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.provenance import line
@@ -85,10 +85,6 @@ def resume(
         # An editor's byte order mark, and what it does to the last line's end, are no change.
         recipe = (path / run_folder.RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
         return _Session(plan, path, recipe, where, why, save_every, part).run(listeners, resumed=True)
-
-
-class ChangedError(FolderError):
-    """What a run depends on is not what it was when it began."""
 
 
 @dataclass
@@ -187,15 +183,12 @@ class _Session:
 
     def _run(self, resumed: bool) -> None:
         """Run from the last checkpoint that is whole; from the start, where there is none."""
-        for name in lock.changed_inputs(self.path) if resumed else ():
-            raise ChangedError(
-                f"`{self.path / name}` is not what the run began with; put the original back, or start a new run"
-            )
+        if resumed:
+            check_inputs(self.path)
         for path, read in checkpoint.kept(self.path) if resumed else ():
             try:
                 saved = read()
-                if saved.recipe != self.recipe:
-                    raise ChangedError(_change(saved.recipe, self.recipe, self.path))
+                check_recipe(self.path, saved.recipe, self.recipe)
                 self._loop().run(saved)
                 return
             except DamagedError as fault:
@@ -245,18 +238,6 @@ class _Session:
             yield [*notes, *([f"computing with {threads}, as the run began"] if began != now else [])]
         finally:
             torch.set_num_threads(now)
-
-
-def _change(before: str, now: str, path: Path) -> str:
-    """Where a recipe was changed since the run began, and what to do."""
-    pairs = enumerate(zip_longest(before.splitlines(), now.splitlines(), fillvalue=""), 1)
-    line, old, new = next(((line, old, new) for line, (old, new) in pairs if old != new), (1, "", ""))
-    recipe = path / run_folder.RECIPE
-    return (
-        f"`{recipe}` was changed after the run began, and what is painted so far follows the old recipe; line {line}"
-        f" was\n    {old.strip()}\nand is\n    {new.strip()}\nChange it back to resume the run, or start a new one:"
-        f" `t2iflow run {recipe}`"
-    )
 
 
 @dataclass(frozen=True)

@@ -275,7 +275,7 @@ class Trial:
         )
         self.node: Any = self.spec.target
         if self.spec.is_class:
-            self.node = self.spec.target(**once)
+            self.node = self.spec.make(**once)
         if self.spec.role == "optimizer":
             start = torch.zeros(3, requires_grad=True)
             start.grad = torch.ones(3)

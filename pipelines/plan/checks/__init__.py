@@ -26,13 +26,13 @@ ANY: tuple[Check, ...] = (
 """Checks of every graph."""
 
 ORDERED: tuple[Check, ...] = (
-    training.canvases_before_themselves,
-    training.outputs_of_several,
-    perceptors.mixed,
-    perceptors.without_layers,
     outputs.idle_every,
     outputs.same_files,
     outputs.unfitting_sizes,
+    perceptors.mixed,
+    perceptors.without_layers,
+    training.canvases_before_themselves,
+    training.outputs_of_several,
     wires.unjoined,
     wires.too_few_pictures,
 )

@@ -16,11 +16,12 @@ demo: $(STAMP)          ## make a picture and print where it is
 test: $(STAMP)          ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: dev              ## format, lint, types, imports between layers
+check: dev              ## format, lint, types, imports between layers, and the words of the glossary
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=.typing:. $(BIN)/mypy -p t2iflow -p training --namespace-packages --explicit-package-bases
 	$(BIN)/lint-imports
+	$(BIN)/python tools/words.py
 
 dev: $(STAMP) .typing   ## install for development
 

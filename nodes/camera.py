@@ -1,8 +1,8 @@
 """Films of an optimiser's picture, made frame by frame.
 
-The first frame is the picture that the optimiser ends with. For each further one the camera moves every canvas that the
-optimiser trains, has it take a few steps more, and gives the frame on. What is wired to a camera is computed once a
-frame. To add one, write a function from its own settings to a motion and mark it with `camera`.
+The first frame is the picture that the optimiser ends with. For every further frame the camera moves each canvas that
+the optimiser trains, lets it take a few more steps, and passes the frame on. What is wired to a camera is computed once
+per frame. To add one, write a function from its own settings to a motion and mark it with `camera`.
 """
 
 import inspect
@@ -37,29 +37,29 @@ from t2iflow.nodes.pictures.motion import Affine, Blended, Deep, Motion, Still
 Point = Annotated[tuple[float, float], "across, down"]
 Scale = Annotated[float, Interval(ge=0.01, le=100)]
 SHARED = """
-`frames`: how many the film has. `steps`: how many the optimiser takes for each frame after the first, and `rate` at
-which rate; without it, at that which its own schedule ends with. `carry`: whether it goes on with its moments, or
-starts anew at each frame, as the notebooks do.
+`frames`: the length of the film. `steps`: how many steps the optimiser takes for every frame after the first, at
+`rate`; by default at the rate with which its own schedule ends. `carry`: whether it keeps its moments, or starts afresh
+at every frame, as the notebooks do.
 
 `move`: what is moved. `picture`: the painted picture, which the canvas then takes on again. `latent`: what it is
-painted from. `auto`: that where nothing is lost by it, else the picture. `border`: what shows beyond the picture's
-edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
+painted from. `auto`: the latent where nothing is lost by that, otherwise the picture. `border`: what shows beyond the
+picture's edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
 
-Steadiness: `hold` pulls each frame towards the moved last one by that weight, pixel by pixel (squared differences),
-and `resemble` as the perceptor wired to `clip` sees both; what has newly come in at the border is free of `hold`.
-`edge_steps` are taken more, first, at each frame where something has newly come in, and only that changes in them; such
-a frame begins without the optimiser's moments.
+Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared
+differences), and `resemble` as the perceptor wired to `clip` sees both; what has newly come into view is free of
+`hold`. `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that
+changes in them; such a frame begins without the optimiser's moments.
 
-`start`: pictures to start the frames from, such as an input film's, instead of the moved last frame; `mix` is how much
-of them (1: no moved frame at all).
+`start`: pictures to start the frames from, such as those of an input film, instead of the moved last frame; `mix` is
+their share (1: no moved frame at all).
 
-`loop`: so many frames beyond the last are made, and dissolved into the first ones, so that the film closes; it then
+`loop`: how many frames to make beyond the last and dissolve into the first ones, so that the film closes; it then
 begins where it changes least. Without `image` a camera only lends its motion to others.
 """
 
 
 def _closes(settings: Mapping[str, Any]) -> None:
-    """Refuse a loop that has no room."""
+    """Refuse a loop longer than half the film."""
     if settings["loop"] * 2 > settings["frames"]:
         raise ValueError(f"`loop` can be at most half of the {settings['frames']} frames")
 
@@ -109,7 +109,7 @@ def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Filming]:
 
 @camera
 def still() -> Motion:
-    """A camera that stands still: for stories and morphs, whose prompts change."""
+    """A camera that stands still: for stories and morphs, in which the prompts change."""
     return Still()
 
 
@@ -122,14 +122,14 @@ def zoom(
     centre: Point = (0.5, 0.5),
     shear: Point = (0.0, 0.0),
 ) -> Motion:
-    """A camera that zooms, turns and pans, by so much each frame.
+    """A camera that zooms, rotates and pans by the same amount every frame.
 
-    `scale` above 1 goes in, below 1 out. `turn` in degrees, clockwise. `pan`: how far the camera goes to the right and
-    down, in parts of the picture's shorter side. `centre`: the point that scale, turn and shear leave in its place, in
-    parts of width and height from the left and top. `shear` in degrees, across and down.
+    `scale` above 1 zooms in, below 1 out. `turn` in degrees, clockwise. `pan`: how far the camera moves right and down,
+    as fractions of the picture's shorter side. `centre`: the fixed point of scale, turn and shear, as fractions of
+    width and height from the left and top. `shear` in degrees, across and down.
 
-    As in PyTTI, Disco Diffusion and Deforum (2021, 2022), which read the picture bilinearly or by bicubics; here by
-    splines that stay sharp, or not at all where the canvas can be moved itself.
+    As in PyTTI, Disco Diffusion and Deforum (2021, 2022), which resample the picture bilinearly or bicubically; here
+    with splines that stay sharp, or not at all where the canvas itself can be moved.
     """
     return Affine(scale=scale, angle=turn, pan=pan, centre=centre, shear=shear)
 
@@ -148,14 +148,14 @@ def depth(
     near: Positive = 1.0,
     far: Positive = 5.0,
 ) -> Motion:
-    """A camera that moves through the picture in 2.5 dimensions, by so much each frame.
+    """A camera that moves through the picture in 2.5 dimensions, by the same amount every frame.
 
     Distances are those of a `depth` picture (white is near, at `near`; black far, at `far`), or of a `shape`: a `plane`
     before the camera, a `floor` that leads to a horizon, or a `cylinder` around the line of sight, a tunnel. `dolly`:
-    how far the camera goes ahead, and `pan` to the right and down, in units of `near`; `tilt` (up), `yaw` (to the
-    right) and `roll` (clockwise) in degrees. `fov`: the field of view over the shorter side, in degrees.
+    how far the camera moves forward, and `pan` right and down, in units of `near`; `tilt` (up), `yaw` (to the right)
+    and `roll` (clockwise) in degrees. `fov`: the field of view over the shorter side, in degrees.
 
-    After Disco Diffusion's and PyTTI's 3D modes (2021), which let a network guess the depth of each frame.
+    After Disco Diffusion's and PyTTI's 3D modes (2021), which estimate the depth of every frame with a network.
     """
     return Deep(
         depth=depth, dolly=dolly, pan=pan, tilt=tilt, yaw=yaw, roll=roll, fov=fov, shape=shape, near=near, far=far
@@ -186,10 +186,10 @@ def path(motions: list[Motion], *, position: NonNegative) -> Motion:
 class Infinite(Filming):
     """A camera that zooms in without end, and never blurs: all frames are made of pictures at powers of `jump`.
 
-    At each power the last picture is enlarged by `jump`, and the optimiser takes `steps`; these should be many, as each
-    picture is seen long. The frames between are sampled from them alone, so that nothing is resampled twice: each
-    picture comes up in the middle of the one before, its edge hidden over `feather` of its half. `scale` and `turn`
-    (degrees) are those of a frame. For zooming out, turn the film round: `order: reverse`.
+    At each power the last picture is enlarged by `jump`, and the optimiser takes `steps`; take many, as each picture
+    stays in view for long. All frames are sampled from these pictures, so that nothing is resampled twice: each picture
+    appears in the middle of the one before, its edge hidden over `feather` of its half. `scale` and `turn` (degrees)
+    are per frame. To zoom out, reverse the film: `order: reverse`.
 
     `rate`, `carry`, `move`, `border`, `hold`, `resemble` as in `camera.zoom`. Keyframes are over the film's frames.
     """

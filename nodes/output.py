@@ -72,10 +72,10 @@ def image(
     file: Annotated[PictureName, Means("numbered")] = "picture.png",
     quality: Quality = 95,
 ) -> File:
-    """Write the picture as PNG, WebP or JPEG, as the file's name ends.
+    """Write the picture as PNG, WebP or JPEG, according to the file's ending.
 
-    `quality` is that of WebP and JPEG. Of a batch, each picture goes into a file of its own: `picture-1.png`,
-    `picture-2.png`, ...; given on is the first.
+    `quality` is for WebP and JPEG. Each picture of a batch gets its own file: `picture-1.png`, `picture-2.png`, ...;
+    the output is the first.
     """
     path = Path(file)
     names = [file] if len(image) == 1 else [f"{path.stem}-{n + 1}{path.suffix}" for n in range(len(image))]
@@ -87,9 +87,9 @@ def image(
 
 @node(role="sink")
 def table(labels: Labels, folder: Folder, notes: Notes, *, file: TableName = "labels.json") -> File:
-    """Write what pictures are taken for as JSON or CSV, and tell the likeliest.
+    """Write how pictures are classified as JSON or CSV, and report the likeliest.
 
-    One row a picture: how likely each label is, 0 to 1, the likeliest first in JSON, in the recipe's order in CSV.
+    One row per picture: the probability of each label, the likeliest first in JSON, in the recipe's order in CSV.
     """
     rows = [dict(zip(labels.names, map(float, row), strict=True)) for row in labels.likely.float().cpu()]
     path = folder.path(file)
@@ -140,23 +140,23 @@ def _check(film: encoder.Film) -> None:
     fits=lambda size, count, settings: encoder.Film(**settings).fits(size),
 )
 class Video(_Gathered):
-    """Gather frames and make a film of them, as the file's name ends.
+    """Collect frames and make a film of them, according to the file's ending.
 
-    MP4 (H.264, or H.265 with `codec: h265`), WebM (VP9), MOV (ProRes 422 HQ, for cutting), GIF, APNG (without loss), or
-    pictures in a row, numbered from 0 where the name says so: `film-%04d.png`. H.264 and H.265 need even sides, and
-    H.265 at least 32 pixels; a GIF shows at most 50 frames a second. Of a batch the pictures are shown side by side.
+    MP4 (H.264, or H.265 with `codec: h265`), WebM (VP9), MOV (ProRes 422 HQ, for editing), GIF, APNG (lossless), or a
+    sequence of pictures, numbered from 0 where the name says: `film-%04d.png`. H.264 and H.265 need even sides, and
+    H.265 at least 32 pixels; a GIF shows at most 50 frames a second. The pictures of a batch are shown side by side.
 
-    `fps`: frames a second, as a number or as 30000/1001; 23.976, 29.97 and 59.94 mean 24000/1001 and so on. `loss`:
-    what the coder may lose, from 0 (next to nothing) over 17 (nothing that is seen) to 51; it is the CRF of H.264,
+    `fps`: frames per second, as a number or as 30000/1001; 23.976, 29.97 and 59.94 mean 24000/1001 and so on. `loss`:
+    how much the codec may lose, from 0 (almost nothing) through 17 (nothing visible) to 51; it is the CRF of H.264,
     H.265 and VP9, and the others ignore it.
 
-    `order`: `reverse` shows the last frame first, so that a zoom in becomes one out; `boomerang` goes forward and back,
-    the ends shown once, which makes a loop. `interpolate`: frames a second to come to, by frames in between whose
-    blocks are moved from one to the next (ffmpeg's minterpolate, for sides from 16 pixels on); the frames that were
-    there stay, and the film takes as long as before.
+    `order`: `reverse` shows the last frame first, so that a zoom in becomes a zoom out; `boomerang` plays forward and
+    back, showing the ends once, which makes a loop. `interpolate`: a higher frame rate, reached by motion-compensated
+    frames in between (ffmpeg's minterpolate, for sides of at least 16 pixels); the original frames stay, and so does
+    the film's duration.
 
-    `sound`: what is heard, from `sound_start` seconds on, until the film or it ends; in MP4 and MOV as AAC, in WebM as
-    Opus, in stereo. A film without sound is none to be heard: then this is silent too.
+    `sound`: a sound or a film's sound, from `sound_start` seconds on, until it or the film ends; in MP4 and MOV as AAC,
+    in WebM as Opus, in stereo. If that film has no sound, this one is silent too.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ def _check_strip(size: Size, count: int | None, settings: Mapping[str, Any]) -> 
 
 @node(role="sink", fits=_check_strip)
 class Strip(_Gathered):
-    """Gather snapshots and put them side by side in one picture, `columns` in a row, to show how it came about."""
+    """Collect snapshots and put them side by side in one picture, `columns` in a row, to show how it developed."""
 
     def __init__(
         self,

@@ -13,18 +13,17 @@ from t2iflow.nodes.images import Fit, resize
 
 @node
 class Frames:
-    """The pictures of a film: at each frame of a camera the one that comes next, the first without a camera.
+    """The pictures of a film: the next one at every frame of a camera, or the first without a camera.
 
-    `file`: MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV, of any depth of colour. Without `fps` each
-    of its frames comes in turn, however fast they follow each other; with it, what the film shows at each 1/`fps` of
-    a second. `start`: seconds of the film to leave out. After its end its last picture stays. `size` and `fit` as in
-    `images.resize`; without a size the film's own, turned upright as a phone says that it was held, and with square
-    pixels.
+    `file`: MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV, of any depth of colour. Without `fps` every
+    frame is used, whatever the film's own rate; with it, what the film shows every 1/`fps` seconds. `start`: seconds to
+    skip. After the end, the last picture stays. `size` and `fit` as in `images.resize`; without a size the film's own,
+    turned upright as the phone recorded, and with square pixels.
 
-    Colours are read as the film says; where it says nothing, as BT.709 in high definition, else as BT.601. A film in
-    high dynamic range isn't toned down.
+    Colours are read as the film declares; otherwise as BT.709 in high definition, and as BT.601 below. High dynamic
+    range is not tone-mapped.
 
-    The film is read forwards, and no more of it than a picture is kept.
+    The film is read forwards, and only one picture is kept in memory.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Who hears of a run: what its folder keeps, and listeners who may leave."""
+"""Who receives a run's events: keepers, which write its folder, and listeners, which may leave."""
 
 import contextlib
 from collections.abc import Callable, Iterable

@@ -59,7 +59,7 @@ def start(
     folder: Path | None = None,
 ) -> Outcome:
     """Run a plan on the wanted device in a new run folder under `parent`, or in just this `folder`, with a checkpoint
-    every so many seconds; of a film only up to the end of a part."""
+    every `save_every` seconds; of a film only up to the end of a part."""
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
     path = run_folder.named(parent, run_name(plan)) if folder is None else folder
@@ -76,8 +76,8 @@ def resume(
     save_every: float = SAVE_EVERY,
     part: Part = WHOLE,
 ) -> Outcome:
-    """Go on with a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where
-    that is not possible."""
+    """Resume a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where that
+    is not possible."""
     where, why = device.choose(wanted)
     run_folder.check_resumable(path)
     with claim(path):

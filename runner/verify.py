@@ -1,4 +1,4 @@
-"""How a picture, a film or a whole run compares with what its recipe makes now, and what may be why."""
+"""How a picture, a film or a whole run compares with what its recipe makes now, and what may explain a difference."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ UNKNOWN = (
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether a file is what its recipe makes now, and how far from it, in words."""
+    """Whether a file is what its recipe makes now, and how far off, in words."""
 
     same: bool
     text: str

@@ -1,4 +1,5 @@
-"""What a node may ask for by type, without a wire: chance, time, its share of a batch, the run folder, a voice.
+"""What a node can request by type, without a wire: randomness, time, its share of a batch, the run folder, a way to
+report.
 
 A parameter annotated with one of these (or with `torch.device`) is filled in by the runner. Nothing here is global: the
 same recipe and seed always give a node the same values.
@@ -18,8 +19,8 @@ from torch import Tensor
 class Tick:
     """Where a run stands: `step` of `steps` in this frame, `frame` of `frames` under a camera; all count from 0.
 
-    A film that closes to a loop has a few frames beyond the last, which pass into the first ones. `fps`: frames a
-    second, 0 where nothing says.
+    A film that closes into a loop has a few frames beyond the last, which fade into the first ones. `fps`: frames per
+    second, 0 where unknown.
     """
 
     step: int = 0
@@ -30,13 +31,13 @@ class Tick:
 
     @property
     def progress(self) -> float:
-        """How far the picture has come: from 0 at its first step to 1 at its last, and 1 in all later frames."""
+        """Progress of the picture: from 0 at its first step to 1 at its last, and 1 in all later frames."""
         return 1.0 if self.frame else self.step / max(self.steps - 1, 1)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Which frames a film is to hold, both included and counted from 0; `last` None: to the end."""
+    """Which frames of a film to make, both ends included and counted from 0; `last` None: to the end."""
 
     first: int = 0
     last: int | None = None
@@ -62,11 +63,11 @@ class Share:
 
 
 class Random:
-    """A node's own chance: seeded from the run's seed, the node's name and the tick.
+    """A node's own random numbers: seeded from the run's seed, the node's name and the tick.
 
     So adding a node never changes what another draws, and a resumed run draws the same. Numbers are drawn on the CPU
-    and moved, so that a recipe cuts out the same squares on every device; `noise_like`, for whole pictures, draws where
-    the picture is.
+    and moved, so that a recipe cuts out the same squares on every device; `noise_like`, for whole pictures, draws on
+    the picture's device.
     """
 
     def __init__(self, seed: int, *keys: object, device: torch.device | str = "cpu") -> None:
@@ -77,7 +78,7 @@ class Random:
         self._here: torch.Generator | None = None
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Evenly spread numbers in [low, high)."""
+        """Uniform numbers in [low, high)."""
         return self._moved(torch.rand(shape, generator=self._generator) * (high - low) + low)
 
     def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
@@ -93,7 +94,7 @@ class Random:
         return self.uniform(*shape) < of
 
     def noise_like(self, tensor: Tensor) -> Tensor:
-        """Normal noise in the tensor's shape, dtype and place."""
+        """Gaussian noise of the tensor's shape, dtype and device."""
         if self._here is None:
             self._here = torch.Generator(tensor.device).manual_seed(self.seed ^ 1)
         return torch.randn(tensor.shape, generator=self._here, device=tensor.device, dtype=tensor.dtype)
@@ -104,13 +105,13 @@ class Random:
 
 @runtime_checkable
 class Notes(Protocol):
-    """How a node speaks to the person running it."""
+    """How a node reports to the user."""
 
     def say(self, text: str) -> None:
         """Report something worth knowing."""
 
     def warn(self, text: str) -> None:
-        """Warn of something that the person may want to mend."""
+        """Warn of something that the user may want to fix."""
 
 
 @runtime_checkable

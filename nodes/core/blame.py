@@ -1,4 +1,4 @@
-"""Where in somebody's Python something failed: the line that a person who writes nodes has to look at."""
+"""Where in a plugin's Python something failed: the line that its author has to look at."""
 
 import importlib.util
 import inspect

@@ -1,4 +1,4 @@
-"""Easing: the part of a way that is gone, slowed where it begins and ends."""
+"""Easing: progress from 0 to 1 that starts and ends slowly."""
 
 from typing import TypeVar
 

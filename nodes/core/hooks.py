@@ -27,7 +27,7 @@ class Paced(Protocol):
 
 @runtime_checkable
 class Settles(Protocol):
-    """A canvas that puts itself right after each step: clamps, snaps, projects."""
+    """A canvas that corrects itself after every step: clamps, snaps, projects."""
 
     def settle(self) -> None:
         """Called after an optimiser step, without gradients."""
@@ -35,7 +35,8 @@ class Settles(Protocol):
 
 @runtime_checkable
 class Finishes(Protocol):
-    """A canvas whose finished picture is painted in another way than those of the steps: hard codes for soft ones."""
+    """A canvas whose finished picture is painted differently from those of the steps: with hard codes instead of soft
+    ones."""
 
     def finished(self) -> AbstractContextManager[None]:
         """Within it, what is painted is the finished picture."""
@@ -59,7 +60,7 @@ class Closes(Protocol):
 
 @runtime_checkable
 class Remembers(Protocol):
-    """A node whose memory, beside its trainable tensors, belongs into a checkpoint."""
+    """A node with state, besides its trainable tensors, that belongs in a checkpoint."""
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and texts, in plain containers."""

@@ -1,4 +1,4 @@
-"""What was found out about a file, remembered for as long as the file stays as it is."""
+"""Results of looking into a file, cached for as long as the file stays the same."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 
 
 def until_changed(look: Callable[Concatenate[Path, Rest], Found]) -> Callable[Concatenate[Path, Rest], Found]:
-    """Let a function that looks into a file do so once, and again only where the file's time or size is another."""
+    """Cache a function that looks into a file, until the file's time or size changes."""
 
     @lru_cache(maxsize=64)
     def found(time: int, size: int, path: Path, *rest: Any, **named: Any) -> Found:

@@ -1,4 +1,5 @@
-"""What recipes call our nodes, read from their files: importing them takes seconds, while a shell waits."""
+"""The names of our nodes, read from their source files: importing them takes seconds, which a shell's completion can't
+wait."""
 
 import ast
 import re
@@ -15,7 +16,7 @@ def node_name(name: str) -> str:
 
 
 def our_nodes() -> Iterator[str]:
-    """All nodes that come with the program, family by family."""
+    """All nodes in the package, family by family."""
     for file in sorted(Path(__file__).parents[1].glob("*.py")):
         for thing in ast.parse(file.read_text("utf-8")).body:
             if isinstance(thing, ast.FunctionDef | ast.ClassDef) and any(map(_marks, thing.decorator_list)):

@@ -1,6 +1,6 @@
-"""Paths as people write them, and in words why there is nothing to read at one.
+"""Paths as people write them, and in words why nothing can be read at one.
 
-Every name that a person gives, in a recipe, on the command line or in a variable, becomes a path here.
+Every name that a user gives, in a recipe, on the command line or in a variable, becomes a path here.
 """
 
 import errno
@@ -10,14 +10,14 @@ from itertools import islice
 from pathlib import Path
 
 MOST_BESIDE = 3000
-MISSING = "is not there"
+MISSING = "doesn't exist"
 WHY = {
     errno.ENOENT: MISSING,
     errno.ENOTDIR: MISSING,
     errno.EACCES: "can't be read: you have no permission",
     errno.EPERM: "can't be read: you have no permission",
-    errno.ELOOP: "is a link that leads back to itself",
-    errno.ENAMETOOLONG: "has too long a name",
+    errno.ELOOP: "is a link that points back to itself",
+    errno.ENAMETOOLONG: "has a name that is too long",
 }
 
 
@@ -36,7 +36,7 @@ def whole(name: str | Path, folder: Path = Path()) -> Path:
 
 
 def no_file(path: Path) -> str | None:
-    """Why there is no file to read, such as `is not there`; None where there is one."""
+    """Why there is no file to read, such as `doesn't exist`; None where there is one."""
     mode = _mode(path)
     if isinstance(mode, str):
         return mode
@@ -82,7 +82,7 @@ def _mode(path: Path) -> int | str:
     except OSError as fault:
         return reason(fault)
     except ValueError:
-        return "can't be a file's name: it has a character that no name can have"
+        return "can't be a file's name: it contains a character that no name can have"
 
 
 def read_start(path: Path, most: int) -> bytes:

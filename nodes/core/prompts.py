@@ -1,7 +1,7 @@
 """Prompts: the forms that recipes, `--set` and story files may give them, and the one notation for weights in a text.
 
-`a fox:2 | fog:-1` is that of the VQGAN+CLIP notebooks (Crowson 2021), pixray and PyTTI. Numbers follow colons in plain
-English too: "10:30", "16:9", "Blade Runner: 2049". So what was made of a text with a colon is always reported.
+`a fox:2 | fog:-1` is the notation of the VQGAN+CLIP notebooks (Crowson 2021), pixray and PyTTI. Numbers follow colons
+in plain English too: "10:30", "16:9", "Blade Runner: 2049". So how a text with a colon was read is always reported.
 """
 
 import re
@@ -45,7 +45,7 @@ UNREAD = {
     "`::`": re.compile(r"\w\s*::"),
     "an option": re.compile(r"(?:^|\s)--[a-z]+\b"),
 }
-"""What other tools would read as an instruction, and is taken for words here."""
+"""What other tools would read as an instruction, and is read as words here."""
 
 
 class Phrase(NamedTuple):
@@ -73,7 +73,7 @@ def read_prompt(prompt: object) -> list[Phrase]:
         raise ValueError(f"a prompt of {len(phrases)} texts; at most {MOST} are read")
     for (text, _), weight in phrases.items():
         if weight == 0:
-            raise ValueError(f"{quoted(text)} has weight 0, which asks for nothing; leave it out")
+            raise ValueError(f"{quoted(text)} has weight 0, so it does nothing; leave it out")
     return [Phrase(text, weight, stop) for (text, stop), weight in phrases.items()]
 
 
@@ -87,7 +87,7 @@ def single(prompt: str) -> str:
     """The prompt itself; ValueError where it is not one text, for what knows no weights."""
     phrases = read_prompt(prompt)
     if len(phrases) > 1 or phrases[0].weight != 1 or phrases[0].stop is not None:
-        raise ValueError(f"only one text without a weight is taken here, but it reads as {_listed(phrases)}")
+        raise ValueError(f"this takes one text without a weight, but it reads as {_listed(phrases)}")
     return prompt
 
 
@@ -107,11 +107,11 @@ def reading(prompt: object, phrases: Sequence[Phrase]) -> str | None:
 def doubt(prompt: object, phrases: Sequence[Phrase]) -> str | None:
     """A warning where a text holds the notation of YAML, or of another tool, that could not be read as such."""
     if isinstance(prompt, str) and BRACKETS.fullmatch(prompt.strip()):
-        return f"{quoted(prompt)} begins with a bracket, but YAML reads no list or mapping, so it is taken as a text"
+        return f"{quoted(prompt)} begins with a bracket, but is not a list or mapping in YAML, so it is read as a text"
     for text, *_ in phrases:
         for what, form in UNREAD.items():
             if form.search(text):
-                return f"{what} in {quoted(text)}: taken as words; weights are written `a fox:2 | fog:-1`"
+                return f"{what} in {quoted(text)}: read as words; weights are written `a fox:2 | fog:-1`"
     return None
 
 
@@ -145,12 +145,12 @@ def _phrases(prompt: object) -> Iterator[Phrase]:
         for item in prompt:
             if not isinstance(item, str | Mapping):
                 raise ValueError(
-                    f"{_called(item)} in a list of prompts is no text; if it is meant as one, it needs quotes"
+                    f"{_called(item)} in a list of prompts is not a text; put quotes around it if it should be one"
                 )
             yield from _phrases(item)
     else:
         quotes = "" if prompt is None else "; put quotes around a text that reads as a number or as true or false"
-        raise ValueError(f"{_called(prompt)} is no prompt: {FORMS}{quotes}")
+        raise ValueError(f"{_called(prompt)} is not a prompt: {FORMS}{quotes}")
 
 
 def _noted(prompt: str) -> Iterator[Phrase]:
@@ -185,7 +185,7 @@ def _number(text: str) -> float:
 def _weight(text: str, weight: object) -> float:
     """A weight of a mapping; ValueError where it is no number."""
     if weight is None:
-        meant = _weighted(text)  # {a fox:2} is a text without a weight to YAML, which wants a space
+        meant = _weighted(text)  # {a fox:2} is a text without a weight to YAML, which needs a space
         raise ValueError(
             f"the weight of {quoted(text)} is missing; write {{{shortened(meant.text)}: {meant.weight:g}}}"
         )

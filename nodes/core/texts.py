@@ -1,4 +1,4 @@
-"""Texts as messages show them: no longer than there is room for, and with no sign that could move a cursor."""
+"""Texts as messages show them: cut to a readable length, and without characters that could move a cursor."""
 
 SHOWN = 60
 """Letters that a message has room for."""

@@ -23,10 +23,10 @@ Mask = NewType("Mask", Tensor)
 """Where something holds, (n, 1, h, w) in 0..1; 1 is fully there."""
 
 Loss = NewType("Loss", Tensor)
-"""What an optimiser makes smaller: one number, a tensor of shape ()."""
+"""What an optimiser minimises: one number, a tensor of shape ()."""
 
 Scores = NewType("Scores", Tensor)
-"""How well each of n pictures fits, (n,); more is better."""
+"""How well each of n pictures fits, (n,); higher is better."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ Steps: TypeAlias = Annotated[int, Interval(ge=1, le=10**9), Means("steps")]
 Positive: TypeAlias = Annotated[float, Gt(0)]
 NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Factor: TypeAlias = Annotated[float, Interval(ge=0, le=1e6)]
-"""A rate or a decay in an optimiser's steps: up to far above any use, and not so high that its numbers overflow."""
+"""A rate or a decay in an optimiser's steps: allowed far beyond any use, but not so high that numbers overflow."""
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
 Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
@@ -102,7 +102,7 @@ Rate: TypeAlias = Annotated[
     BeforeValidator(_divided, json_schema_input_type=float | str),
     Field(title=f"frames a second, from {SLOWEST} to {FASTEST}", examples=[24, "30000/1001"]),
 ]
-"""Frames a second: a number, or two with a stroke between them."""
+"""Frames per second: a number, or two with a slash between them."""
 
 
 def exact(rate: float) -> Ratio:
@@ -127,7 +127,7 @@ WRITTEN = re.compile(
 
 
 def _pair(size: object) -> object:
-    """Width and height, where they are written in another way than as a list; one number is both."""
+    """Width and height from other notations than a list; one number stands for both."""
     if isinstance(size, str) and (written := WRITTEN.fullmatch(size.strip())):
         return int(written[1]), int(written[2] or written[1])
     return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
@@ -163,13 +163,13 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 def _plain_name(name: str) -> str:
     if not name or name.startswith(".") or any(sign in name for sign in '/\\:*?"<>|') or not name.isprintable():
-        raise ValueError("a file in the run folder has a plain name, without folders or characters such as : * ?")
+        raise ValueError("a file in the run folder needs a plain name, without folders or characters such as : * ?")
     if len(name.encode()) > LONGEST_NAME:
         raise ValueError(f"a file's name has at most {LONGEST_NAME} bytes")
     if OWN.fullmatch(name):
-        raise ValueError("a run writes a file of this name itself; take another")
+        raise ValueError("a run writes a file of this name itself; choose another")
     if DEVICES.fullmatch(name):
-        raise ValueError("on Windows this is a device, not a file; take another name")
+        raise ValueError("on Windows this is a device, not a file; choose another name")
     return name
 
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: under a private name first, which then takes the place of the old one."""
+"""Files that are written whole or not at all: under a private name first, which then replaces the old file."""
 
 import contextlib
 import errno

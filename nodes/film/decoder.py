@@ -32,7 +32,7 @@ PATIENCE = 60
 """Seconds to wait for the first picture."""
 
 LONGEST = 2000
-"""Bytes of a complaint that are read."""
+"""Bytes of an error message that are read."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _stop(process: subprocess.Popen[bytes], faults: IO[bytes]) -> None:
 
 
 def _passed(path: Path, stream: str) -> tuple[str, int, float]:
-    """What ffmpeg tells of the file, and how many pictures and seconds a stream has; it is not decoded."""
+    """What ffmpeg reports of the file, and how many pictures and seconds a stream has; it is not decoded."""
     command = [*_reading(path, "-hide_banner", "-nostats", "-progress", "pipe:1"), "-map", f"0:{stream}:0"]
     told = subprocess.run([*command, "-c", "copy", "-f", "null", "-"], stdin=subprocess.DEVNULL, capture_output=True)
     amounts = dict(line.split("=", 1) for line in told.stdout.decode().split() if "=" in line)
@@ -188,5 +188,5 @@ def _reading(path: Path, *options: str) -> list[str]:
         raise ValueError(f"there is no file `{path}`")
     format = formats.film(path)
     if format is None:
-        raise ValueError(f"`{path.name}` is no film; {formats.FILMS} can be read")
+        raise ValueError(f"`{path.name}` is not a film; {formats.FILMS} can be read")
     return formats.reading(path, format, *options)

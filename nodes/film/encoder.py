@@ -36,11 +36,11 @@ BETWEEN = (
 MOST_BETWEEN = 60
 """Frames that one may become: each takes as long as many others that are coded."""
 MOVABLE = 16
-"""Pixels that a side must have for ffmpeg to find out how blocks move."""
+"""Pixels that a side must have for ffmpeg to detect how blocks move."""
 
 ABOUT, PALETTE = "about.txt", "palette.png"
 LONGEST = 2000
-"""Bytes of a complaint that are told."""
+"""Bytes of an error message that are shown."""
 
 AAC, OPUS = "-c:a aac -b:a 192k", "-c:a libopus -b:a 160k"
 
@@ -63,7 +63,7 @@ FORMATS = {
     "h264": Format(
         "an MP4 film (H.264)",
         YUV420,
-        # Units of type 6 only tell the version and the options of the coder.
+        # Units of type 6 hold only the coder's version and options.
         "-c:v libx264 -preset medium -crf {loss} -bsf:v filter_units=remove_types=6 -movflags +faststart",
         AAC,
         unit=2,
@@ -125,7 +125,7 @@ class Film:
         return exact(self.interpolate or self.fps)
 
     def check(self) -> None:
-        """Refuse wishes that do not go together."""
+        """Refuse options that conflict."""
         name, fastest = self.format.name, self.format.fastest
         if self.codec == "h265" and self.ending != ".mp4":
             raise ValueError(f"only an MP4 film can be H.265, and `{self.file}` is {name}")
@@ -188,7 +188,7 @@ class Film:
         return f"[0:v]{between}{self.format.pixels}"
 
     def _coding(self, count: int, first: int) -> list[str]:
-        """What ffmpeg is told beside the frames: what else to read, and what to make of it."""
+        """ffmpeg's arguments besides the frames: what else to read, and how to use it."""
         inputs, graph, heard = ["-f", "ffmetadata", "-i", ABOUT], self._filter, ["-an"]
         if self.ending == ".gif":
             inputs, graph = [*inputs, "-i", PALETTE], f"{graph}[frames];[frames][2:v]paletteuse"
@@ -246,6 +246,7 @@ def _ordered(frames: Sequence[Path], order: Order) -> Sequence[Path]:
 
 
 def _cut(start: float, length: float) -> str:
-    """ffmpeg's filter for so many seconds of a sound, in stereo; by decoding, for an MP3 can't be sought in exactly."""
+    """ffmpeg's filter for `length` seconds of a sound, in stereo; by decoding, since an MP3 can't be sought in
+    exactly."""
     end = f"atrim=start={start:f}:end={start + length:f},asetpts=PTS-STARTPTS"
     return f"{end},aresample=48000,aformat=channel_layouts=stereo"

@@ -1,6 +1,6 @@
-"""What films and sounds are kept in: known by how a file begins, and read by ffmpeg as that alone.
+"""File formats of films and sounds: detected from a file's first bytes, and read by ffmpeg as that format only.
 
-Naming the format keeps ffmpeg from taking a stranger's file for a playlist that names other files.
+Naming the format keeps ffmpeg from reading an untrusted file as a playlist that names other files.
 """
 
 import re
@@ -47,13 +47,13 @@ PATIENCE = 600
 
 
 def film(path: Path) -> str | None:
-    """ffmpeg's name for the format of a film; None if the file begins as none does."""
+    """ffmpeg's name for the format of a film; None if it isn't one."""
     format = _format(path)
     return None if format in SOUNDING else format
 
 
 def sound(path: Path) -> str | None:
-    """ffmpeg's name for the format of a sound, or of a film that may have one; None if the file begins as none does."""
+    """ffmpeg's name for the format of a sound, or of a film that may have one; None if it is neither."""
     return _format(path)
 
 
@@ -74,7 +74,7 @@ def described(path: Path, format: str) -> str:
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
-    """Let ffmpeg end by itself; ValueError where it doesn't."""
+    """Run ffmpeg to its end; ValueError where it takes too long."""
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:

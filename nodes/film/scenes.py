@@ -1,4 +1,4 @@
-"""Scenes: what is wanted in turn, and when one passes into the next."""
+"""Scenes: prompts one after another, and when one fades into the next."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ def read_scenes(file: str) -> list[str]:
     lines = [line.strip() for line in _text(Path(file)).splitlines()]
     scenes = [_scene(line, number) for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
     if not scenes:
-        raise ValueError(f"`{Path(file).name}` has no scenes; write one a line")
+        raise ValueError(f"`{Path(file).name}` has no scenes; write one per line")
     return scenes
 
 

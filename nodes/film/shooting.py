@@ -95,7 +95,7 @@ class Filming:
         return Moved(Image(self._target), itself)
 
     def take(self) -> Take:
-        """So many steps, the first of them at the edges where something has newly come in."""
+        """The steps of a frame, the first of them only where something has newly come into view."""
         fresh = None if self._inside is None or bool((self._inside == 1).all()) else 1 - self._inside
         edge = 0 if fresh is None else self._edge_steps
         pull = self._pull if self._hold or self._resemble else None

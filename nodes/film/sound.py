@@ -1,4 +1,5 @@
-"""How a song sounds over time, for films that move to it: how loud it is, in which range, and where something strikes.
+"""How a song sounds over time, for films that move to it: its loudness, in all or a range of frequencies, and its
+onsets.
 
 The song is heard in the critical bands of the ear (Zwicker 1961). How loud it is, or a range of it, grows as the power
 in it to 0.3 (Stevens' sone: 10 dB more are twice as loud), with what is above 1720 Hz raised by 4 dB, which is the
@@ -19,7 +20,7 @@ from t2iflow.nodes.core.memo import until_changed
 from t2iflow.nodes.film import decoder, formats
 
 Follow = Literal["loudness", "onsets", "bass", "middle", "treble"]
-"""What of a song: how loud all of it is, its strikes, or how loud it is below 300 Hz, up to 3700 Hz, or above that."""
+"""What to follow in a song: its loudness, its onsets, or the loudness below 300 Hz, from there to 3700 Hz, or above."""
 
 Curve = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ SHELF = np.where(np.array(EDGES[:-1]) < 1720, 1.0, 10**0.4)
 """What the power of each band is raised by."""
 
 THRESHOLD = 1e-8
-"""The power in a band that is just heard, where that of the loudest possible tone is 1: 80 dB below it."""
+"""The power in a band that is barely audible, where the loudest possible tone has 1: 80 dB below it."""
 
 FAINT = 0.02
 """What part of the song's own loudness a curve must span to be more than flat: else the noise of a steady tone, or of a
@@ -139,7 +140,7 @@ def look(path: Path) -> None:
 
 @until_changed
 def hears(path: Path, start: float = 0.0) -> bool:
-    """Whether a sound, or that of a film, lasts beyond so many seconds; ValueError for what is neither."""
+    """Whether a sound, or that of a film, lasts beyond `start` seconds; ValueError for anything else."""
     heard = ["-map", "0:a:0?", "-af", f"atrim=start={start:f}:end={start + 0.1:f}", "-f", "s16le", "-"]
     return bool(formats.run([*reading(path, "-v", "error"), *heard]).stdout)
 
@@ -148,7 +149,7 @@ def reading(path: Path, *options: str) -> list[str]:
     """The beginning of an ffmpeg command that reads a sound."""
     format = formats.sound(path)
     if format is None:
-        raise ValueError(f"`{path.name}` is no sound; {formats.SOUNDS} can be read")
+        raise ValueError(f"`{path.name}` is not a sound; {formats.SOUNDS} can be read")
     return formats.reading(path, format, *options)
 
 

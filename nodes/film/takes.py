@@ -1,4 +1,4 @@
-"""What a camera tells the runner: how many turns a film takes, how each begins and is guided, and what it shows.
+"""What the runner learns from a camera: how many turns a film takes, how each begins and is guided, and what it shows.
 
 A turn repeats the optimiser's region. The first is as if there were no camera; before each further one the camera node
 is computed for the frames in between, the canvases are moved, and a few steps are taken.

@@ -1,4 +1,4 @@
-"""Colours cut to 0..1 in a way that a gradient can lead back."""
+"""Colours clamped to 0..1 so that a gradient can still lead back."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def cut(picture: Tensor) -> Tensor:
-    """Values cut to 0..1; the gradient passes but where a step against it would lead further out.
+    """Values clamped to 0..1; the gradient passes except where a step against it would lead further out.
 
     ClampWithGrad of Crowson's notebooks (2021).
     """

@@ -1,4 +1,4 @@
-"""Drawing codes by chance."""
+"""Drawing codes at random."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from t2iflow.nodes.core.ambient import Random
 
 
 def drawn(likely: Tensor, random: Random) -> Tensor:
-    """A code for each row of likelihoods (..., codes), by where chance falls in their running sum.
+    """A code for each row of probabilities (..., codes), by where a random number falls in their running sum.
 
-    Chance is one number a row, so that it is the same on every device; what is not likely at all is never drawn.
+    One random number per row, so that it is the same on every device; a code of probability 0 is never drawn.
     """
     sums = likely.cumsum(-1)
     chance = random.uniform(*likely.shape[:-1], 1, high=1 - 1e-6).to(likely.device)  # below the last sum, also rounded

@@ -1,7 +1,7 @@
-"""OpenAI's dVAE, which DALL-E sees and paints by: a code for each 8 x 8 pixels, one of 8192 or a mixture of them.
+"""OpenAI's dVAE, with which DALL-E sees and paints: for every 8 x 8 pixels one of 8192 codes, or a mixture of them.
 
 Ramesh et al. 2021, "Zero-Shot Text-to-Image Generation"; networks and names of tensors as in the DALL-E package 0.1,
-sizes as the tensors say. Nothing of the networks is trained.
+sizes follow from the tensors. The networks are frozen.
 """
 
 import re
@@ -21,7 +21,7 @@ FIRST, LAST = "blocks.input.w", "blocks.output.conv.w"
 
 
 class Decoder(nn.Module):
-    """From what codes stand for to a picture's logits.
+    """From the features of codes to a picture's logits.
 
     `rows`, (codes, features): what each code stands for, the first layer's weight; `bias`: what is added to them. Both
     are in float32, as the original has them.
@@ -51,7 +51,7 @@ class Decoder(nn.Module):
 
 
 class Encoder(nn.Module):
-    """From a picture to how likely each code is."""
+    """From a picture to logits of codes."""
 
     def __init__(self, tensors: Mapping[str, Tensor], name: str, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The grid of places from which a generator paints a picture."""
+"""The grid of codes from which a generator paints a picture."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ def grid(size: Size, factor: int) -> tuple[int, int]:
 
 
 def within(numbers: Iterable[int], codes: int) -> list[int]:
-    """The numbers; ValueError where there are no such codes."""
+    """The numbers; ValueError where there are no codes of these numbers."""
     given = list(numbers)
     beyond = [number for number in given if number >= codes]
     if beyond:
@@ -29,9 +29,9 @@ def within(numbers: Iterable[int], codes: int) -> list[int]:
 
 
 def remaining(blacklist: Iterable[int], codes: int) -> None:
-    """Refuse a blacklist with codes that there are not, or that leaves fewer than two."""
+    """Refuse a blacklist with unknown codes, or one that leaves fewer than two."""
     if codes - len(set(within(blacklist, codes))) < 2:
-        raise ValueError(f"these weights have {codes} codes, of which two have to stay")
+        raise ValueError(f"these weights have {codes} codes, of which at least two must remain")
 
 
 def fits_known(settings: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ REACH = 3.0
 
 
 class Tiny(nn.Sequential):
-    """The layers that there are tensors for; those without any are told by what is around them."""
+    """The layers that have tensors; those without any are inferred from their neighbours."""
 
     def __init__(self, tensors: Mapping[str, Tensor], name: str, device: torch.device, dtype: torch.dtype) -> None:
         found: dict[int, dict[str, Tensor]] = {}

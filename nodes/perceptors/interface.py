@@ -19,7 +19,7 @@ SOFTNESS = 0.1
 
 
 class Layer(NamedTuple):
-    """What one normalised layer saw, and what it saw in training; `losses.naturalness` compares the two."""
+    """What one normalised layer saw, and its statistics from training; `losses.naturalness` compares the two."""
 
     activations: Tensor  # (n, channels, h, w)
     mean: Tensor  # (channels,)
@@ -50,7 +50,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What k prompts ask for, with a weight and a stop each.
+    """What k prompts describe, with a weight and a stop each.
 
     A negative weight pushes away. A loss whose distance (times the weight's sign) is below `stop` no longer pulls.
     """
@@ -61,7 +61,7 @@ class Wanted:
     spans: Tensor | None = None  # (k, 2): from where to where across the picture a prompt belongs; None: everywhere
 
     def heed(self, seen: Seen) -> Tensor:
-        """How much each crop heeds each prompt, (n, k): the weight's size, and less of it outside of the span.
+        """How much each crop counts for each prompt, (n, k): the weight's size, and less of it outside the span.
 
         Spans that lie side by side share a crop between them, so that neighbours' parts add up to one.
         """
@@ -122,7 +122,7 @@ class Sorts(Protocol):
 
 @runtime_checkable
 class Composes(Protocol):
-    """A perceptor that knows single things, so that a text of several is composed for it: side by side."""
+    """A perceptor that knows single things, so a text with several is composed for it, side by side."""
 
     def things(self, text: str) -> list[str]:
         """The text, or the parts of it that are things of their own, from left to right."""

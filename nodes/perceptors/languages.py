@@ -1,4 +1,4 @@
-"""In which language a prompt is, as far as `lite` and others that read English alone need to know.
+"""The language of a prompt, as far as perceptors that read only English need to know.
 
 Letters of other scripts give a language away. Among those in Latin letters it is the small words, of which English
 shares few: a text counts as German, say, if it has two of German's, or one that no name begins with, and none of
@@ -53,7 +53,7 @@ FAR = frozenset(
 
 
 def foreign(text: str) -> str | None:
-    """The language of a text, if it surely is another than English."""
+    """The language of a text, if it is certainly not English."""
     text = text[:MOST]
     letters = [sign for sign in unicodedata.normalize("NFKC", text) if sign.isalpha()]
     scripts = [unicodedata.name(letter, "").replace("-", " ").split(" ")[0] for letter in letters]

@@ -1,4 +1,4 @@
-"""Pictures between files and tensors: reading strangers' files with care, writing ours the same way every time."""
+"""Pictures between files and tensors: reading untrusted files with care, writing ours deterministically."""
 
 import hashlib
 import io
@@ -39,9 +39,9 @@ BAND = 512
 
 
 def read(file: str, size: Size | None = None) -> PIL.Image.Image:
-    """A stranger's picture, upright: L, LA, RGB or RGBA of 8 bits a channel, or F for finer grey, in 0..1.
+    """An untrusted picture, upright: L, LA, RGB or RGBA of 8 bits a channel, or F for finer grey, in 0..1.
 
-    Where `size` is what is wanted of it, a far larger one is shrunk while it is read. ValueError for whatever is none.
+    With a `size` in mind, a far larger picture is shrunk while it is read. ValueError for anything else than a picture.
     """
     path = paths.given(file)
     if why := paths.no_content(path):
@@ -53,7 +53,7 @@ def read(file: str, size: Size | None = None) -> PIL.Image.Image:
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, start_new_session=True
         )
     except subprocess.TimeoutExpired:
-        raise ValueError(f"`{path.name}` takes too long to decode; it was not read") from None
+        raise ValueError(f"`{path.name}` takes too long to decode") from None
     if done.returncode == decoder.REFUSED:
         raise ValueError(f"`{path.name}` {done.stdout.decode()}")
     if done.returncode:
@@ -73,7 +73,7 @@ def look(path: Path) -> None:
 
 
 def over(picture: PIL.Image.Image, backdrop: str) -> PIL.Image.Image:
-    """The picture in red-green-blue, what is transparent in it laid over a colour; finer grey as it is."""
+    """The picture in RGB, with transparency laid over a colour; finer grey as it is."""
     if not picture.has_transparency_data:
         return picture if picture.mode == "F" else picture.convert("RGB")
     ground = PIL.Image.new("RGBA", picture.size, backdrop)
@@ -93,7 +93,7 @@ def to_tensor(picture: PIL.Image.Image) -> Tensor:
 
 
 def from_tensor(image: Tensor) -> PIL.Image.Image:
-    """One picture (3, h, w), rounded to 8 bits; what lies outside of 0..1 is cut off."""
+    """One picture (3, h, w), rounded to 8 bits and clamped to 0..1."""
     levels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().contiguous()
     return PIL.Image.frombytes("RGB", (levels.shape[1], levels.shape[0]), levels.numpy().tobytes())
 
@@ -102,7 +102,9 @@ def check_size(size: Size, file: str) -> None:
     """Refuse a picture that is larger than its file can be, by the suffix, or than any is made."""
     (width, height), most = size, SIDES.get(Path(file).suffix.lower())
     if most and max(size) > most:
-        raise ValueError(f"`{file}` can't be {width} x {height}: such a file goes to {most} a side, a PNG further")
+        raise ValueError(
+            f"`{file}` can't be {width} x {height}: such files hold at most {most} pixels per side, a PNG more"
+        )
     if width * height > LARGEST:
         raise ValueError(f"`{file}` would be {width} x {height}, more than {LARGEST // 10**6} megapixels")
 
@@ -110,7 +112,7 @@ def check_size(size: Size, file: str) -> None:
 def write(picture: PIL.Image.Image, path: Path, recipe: str, quality: int = 95) -> Path:
     """Write a picture that carries its recipe, whole or not at all; the suffix says the format.
 
-    It gives the file: what is too large for its format is not lost, but becomes a PNG.
+    Gives the file: a picture too large for its format is not lost, but becomes a PNG.
     """
     if max(picture.size) > SIDES.get(path.suffix.lower(), math.inf):
         path = path.with_name(f"{path.name}.png")
@@ -128,8 +130,7 @@ def write(picture: PIL.Image.Image, path: Path, recipe: str, quality: int = 95) 
 def sheet(
     pictures: Iterable[PIL.Image.Image], size: Size, count: int, columns: int, clear: bool = False
 ) -> PIL.Image.Image:
-    """So many pictures of one size side by side, row by row; what the last row lacks is black, or transparent if
-    `clear`."""
+    """Pictures of one size side by side, row by row; the rest of the last row is black, or transparent if `clear`."""
     (width, height), columns = size, min(columns, count)
     mode = "RGBA" if clear and count % columns else "RGB"
     whole = PIL.Image.new(mode, (columns * width, math.ceil(count / columns) * height))

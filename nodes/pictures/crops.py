@@ -1,9 +1,9 @@
-"""Crops: views of a picture that are described first and sampled once.
+"""Crops: views of a picture that are described first and sampled only once.
 
-Cutting, shrinking with low-pass, turning, shearing and tilting are all maps of the plane, so a batch of crops is a
-stack of 3x3 matrices over one picture. Augmentations multiply matrices; nothing touches a pixel until somebody looks,
-and then one `grid_sample` takes every crop at its own level of a pyramid (after Williams 1983, "Pyramidal
-parametrics", with half-octave levels and the nearest level taken instead of a blend of two).
+Cropping, downscaling, rotating, shearing and perspective are all maps of the plane, so a batch of crops is a stack of
+3x3 matrices over one picture. Augmentations multiply matrices; no pixel is touched until the crops are needed, and then
+one `grid_sample` takes every crop at its own level of a pyramid (after Williams 1983, "Pyramidal parametrics", with
+half-octave levels and the nearest level taken instead of a blend of two).
 """
 
 import math

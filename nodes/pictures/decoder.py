@@ -1,11 +1,10 @@
-"""The decoder: a program of its own that makes pixels of a stranger's picture.
+"""The decoder: a program of its own that decodes an untrusted picture.
 
     python -I decoder.py FILE SIDE
 
-It is apart from the run because a file can keep a decoder busy for hours, fill the memory, or crash it: here all of
-that ends this program alone. It prints `MODE WIDTH HEIGHT` and a newline, then the pixels row by row: L, LA, RGB or
-RGBA of 8 bits a channel, or F, grey as floats in 0..1. A file that isn't read ends it with the code `REFUSED` and the
-reason.
+It is separate from the run because a file can keep a decoder busy for hours, fill the memory, or crash it: here that
+ends only this program. It prints `MODE WIDTH HEIGHT` and a newline, then the pixels row by row: L, LA, RGB or RGBA of 8
+bits a channel, or F, grey as floats in 0..1. A file that isn't read ends it with the code `REFUSED` and the reason.
 
 A picture is shrunk, by a whole factor and in bands, as long as its sides stay twice as long as SIDE (0: never).
 """
@@ -185,8 +184,8 @@ def main(file: str, side: str) -> int:
     except PIL.UnidentifiedImageError:
         reason = f"is no picture; {', '.join(FORMATS)} or TGA can be read"
     except (MemoryError, PIL.Image.DecompressionBombError):
-        reason = "needs more memory than a picture may take"
-    except Exception as fault:  # whatever Pillow makes of a stranger's bytes
+        reason = "needs more memory than a picture may use"
+    except Exception as fault:  # whatever Pillow makes of untrusted bytes
         reason = f"is damaged or cut short: {str(fault) or type(fault).__name__}"
     else:
         return 0

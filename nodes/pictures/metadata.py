@@ -20,7 +20,7 @@ from t2iflow.nodes.core.whole import whole
 
 KEY = "t2iflow"
 MARK = "# t2iflow recipe\n"
-"""Tells our comment from others', and is a comment in YAML."""
+"""Distinguishes our comment from others', and is a comment in YAML."""
 MOST = 1_000_000
 """Bytes of a recipe."""
 
@@ -44,7 +44,7 @@ def in_png(recipe: str) -> PngInfo:
 
 
 def in_exif(recipe: str, most: int = 2 * MOST) -> bytes:
-    """The recipe as EXIF of at most so many bytes: as text, or where that is too long, compressed; else nothing."""
+    """The recipe as EXIF of at most `most` bytes: as text, or where that is too long, compressed; otherwise nothing."""
     exif = PIL.Image.Exif()
     comments = (ENCODING + (MARK + recipe).encode("utf-16-le"), PACKED + zlib.compress(recipe.encode(), 9))
     fitting = [comment for comment in comments if len(comment) < most]
@@ -151,7 +151,7 @@ def _from_exif(path: Path) -> str | None:
     try:
         with PIL.Image.open(path, formats=("JPEG", "WEBP")) as picture:
             comment = picture.getexif().get_ifd(EXIF_FOLDER).get(USER_COMMENT)
-    except Exception as fault:  # whatever Pillow makes of a stranger's bytes
+    except Exception as fault:  # whatever Pillow makes of untrusted bytes
         raise ValueError(f"`{path.name}` is damaged: {fault}") from fault
     if not isinstance(comment, bytes) or len(comment) > 3 * MOST:
         return None

@@ -1,4 +1,4 @@
-"""How a picture moves from one frame to the next: for each place of the next, where in the last it comes from."""
+"""How a picture moves from one frame to the next: for each position in the next, where it was in the last."""
 
 import math
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""How a picture is read at places between its pixels, once a frame, for hundreds of frames."""
+"""How a picture is sampled between its pixels, once per frame, for hundreds of frames."""
 
 import math
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Files that the user has, taken into the cache: for published weights, or under a name of their own."""
+"""Files that the user has, added to the cache: as published weights, or under a name of their own."""
 
 import os
 import re

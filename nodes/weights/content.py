@@ -1,4 +1,4 @@
-"""What a file of weights looks like: no web page, not cut short, of the size and digest that it should have."""
+"""What a file of weights looks like: not a web page, not cut short, of the expected size and digest."""
 
 import hashlib
 from pathlib import Path
@@ -33,7 +33,7 @@ def examine(path: Path, name: str, file: File | None = None) -> "Checkpoint | No
     if name.endswith(TEXTS):
         if not head.strip() or b"\0" in head:
             raise WrongFileError("it is no text")
-        if name.endswith((".yaml", ".yml")) and head.lstrip().startswith(b"{"):  # as servers tell their errors
+        if name.endswith((".yaml", ".yml")) and head.lstrip().startswith(b"{"):  # as servers report their errors
             raise WrongFileError("it is no YAML as configurations are written in")
         return None
     from t2iflow.nodes.weights.checkpoints import checkpoint  # which imports torch, and a list of weights needs none

@@ -1,4 +1,4 @@
-"""Fetching a file: resumed where it was cut, from one mirror after another, and named only once it is right.
+"""Fetching a file: resumed where it was cut off, from one mirror after another, and named only once it is verified.
 
 What has come so far is in `NAME.part`, and where it came from in `NAME.part.from`; nothing reads these but this file.
 """
@@ -35,7 +35,7 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)
 
 
 class _GoneError(OSError):
-    """An address that need not be asked again."""
+    """An address not worth another try."""
 
 
 class _DiskFullError(MissingWeightsError):
@@ -190,11 +190,11 @@ class _Fetching:
 
 
 def _extent(answer: HTTPResponse, have: int) -> tuple[int, int]:
-    """At which byte the answer starts, and how many the whole file has (0 if that is not told)."""
+    """At which byte the answer starts, and how many the whole file has (0 if unknown)."""
     if answer.status == 206:
         span, _, whole = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
         if span.partition("-")[0] != str(have):
-            raise WrongFileError("it goes on at another place than it was asked to")
+            raise WrongFileError("it resumes at another place than requested")
         return have, int(whole) if whole.isdigit() else 0
     length = answer.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else 0

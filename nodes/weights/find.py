@@ -86,7 +86,7 @@ def _unavailable(record: Record, lacking: list[Entry]) -> str:
     what = ", ".join(f"{file.name} ({amount(file.size)})" if file.size else file.name for file in files)
     ways = [f"fetch {entry.urls[0]}" for entry in lacking if entry.urls]
     forbidden = f" and {places.OFFLINE} forbids fetching them" if places.offline() else " and are not served anywhere"
-    pull = f"Where there is a network: `t2iflow weights pull {record.name}`. Or " if ways else "To mend it: "
+    pull = f"Where there is a network: `t2iflow weights pull {record.name}`. Or " if ways else "To fix it: "
     return (
         f"the weights `{record.name}` are not here,{forbidden}. Missing: {what}. Looked in "
         f"{places.searched(files)}. {pull}{'; '.join([*ways, ''])}"

@@ -1,4 +1,4 @@
-"""Digests kept beside the cache's files: what a file was when it was first seen, it has to stay.
+"""Digests kept beside the cache's files: a file must stay what it was when it was first seen.
 
 A digest takes a second per gigabyte, so it is computed anew only where a file's size or time has changed.
 """

@@ -69,7 +69,7 @@ def elsewhere(file: File) -> Iterator[Path]:
 
 
 def searched(files: Iterable[File]) -> str:
-    """The folders that are looked into for these files, as told to a person."""
+    """The folders that are searched for these files, as shown to the user."""
     folders = [str(cache())]
     for file in files:
         folders += [str(Path(file.kept).parent)] if file.kept else []

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from t2iflow.nodes.core.ambient import Notes
 
 Watch = Callable[[str, int, int], None]
-"""Told how far a file has come: its name, the bytes that are here, the bytes of all (0 if that is not known)."""
+"""Called with the progress of a file: its name, the bytes that are here, and the bytes of all (0 if unknown)."""
 
 TELL_EVERY = 10.0
 """Seconds between notes of how far a file has come."""
 
 
 class Intervals:
-    """Tells now and then how far a file has come."""
+    """Reports the progress of a file now and then."""
 
     def __init__(self, notes: "Notes") -> None:
         self._notes = notes

@@ -211,7 +211,7 @@ KNOWN: Mapping[str, Record] = {
             "dalle-pytorch",
             "dalle-pytorch",
             "your own weights of DALLE-pytorch, by `t2iflow weights add dalle-pytorch FILE`: none are official",
-            "yours to know",
+            "unknown",
             {"checkpoint": File("dalle.pt")},
         ),
         _taesd("taesd", "Stable Diffusion 1 and 2", "e87efbcfc5298d84986b5d9280f40d358b6a228d"),

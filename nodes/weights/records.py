@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SMALL = Path(__file__).parents[1] / "small"
-"""The weights that come with this package, a folder for each name, and `weights.json`, which tells of them."""
+"""The bundled weights, a folder for each name, and `weights.json`, which describes them."""
 
 
 @dataclass(frozen=True)

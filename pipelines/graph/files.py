@@ -23,7 +23,7 @@ class Files:
     named: list[Named] = field(default_factory=list)
 
     def whole(self, read: Any, node: str, setting: Setting, value: Located) -> Any:
-        """What was read of a setting, with whole paths for the files that it names; None for one that can't be had."""
+        """What was read of a setting, with whole paths for the files that it names; None for one that is missing."""
         if isinstance(read, list) and changes(read):
             return [self.whole(one, node, setting, item) for one, item in zip(read, value.value, strict=True)]
         if isinstance(read, Music):

@@ -1,8 +1,8 @@
 """Keyframes as a recipe writes them: values at steps or frames, at parts of the way, or at seconds of a film.
 
 `{0: 1.0, 60: 1.02, 100%: 1.05, ease: smooth}`: a whole number is a step (or frame) counted from 0, a percentage a part
-of the way, 100% being the last, `2s` so many seconds of a film. Before the first and after the last keyframe its value
-stays.
+of the way, 100% being the last, `2s` a time in seconds of a film. Before the first and after the last keyframe its
+value stays.
 """
 
 import math
@@ -84,9 +84,9 @@ class _Reading:
                         "write a step or frame, a percentage (50%) or seconds (2s)",
                     )
             elif moment.amount < 0 or not math.isfinite(moment.amount):
-                self._report(key, f"a keyframe at `{key}` never comes", "time counts from 0")
+                self._report(key, f"the keyframe at `{key}` is never reached", "time counts from 0")
             elif moment.unit == "%" and moment.amount > 100:
-                self._report(key, f"a keyframe at `{key}` never comes", "100% is the last")
+                self._report(key, f"the keyframe at `{key}` is never reached", "100% is the last")
             elif any(_same(moment, other) for other, _ in points):
                 self._report(key, f"two keyframes at `{key}`", None)
             else:
@@ -111,7 +111,7 @@ class _Reading:
         for _, item in points:
             parts = [part.value for part in item.value] if isinstance(item.value, list) else [item.value]
             if not all(isinstance(part, int | float) and part > 0 for part in parts):
-                message = "`ease: exponential` goes by factors, so it needs numbers above 0"
+                message = "`ease: exponential` multiplies, so it needs numbers above 0"
                 self.problems.add("T2I207", message, item.place)
 
     def _of_oneform(self, points: list[tuple[Moment, Located]]) -> list[tuple[Moment, Located]]:
@@ -119,7 +119,9 @@ class _Reading:
         kept = []
         for moment, item in points:
             if form(item) != form(points[0][1]):
-                message = f"keyframes of one setting are alike: first {form(points[0][1])}, here {form(item)}"
+                message = (
+                    f"all keyframes of a setting need the same form: first {form(points[0][1])}, here {form(item)}"
+                )
                 self.problems.add("T2I207", message, item.place)
             else:
                 kept.append((moment, item))

@@ -1,4 +1,4 @@
-"""Settings that were left over when a preset made a node another, and what becomes of them.
+"""Settings left over when a preset replaced their node, and what happens to them.
 
 What a child sets of `cuts` it wrote for the `cuts` that it knows. Where a preset of its parent has exchanged them, the
 settings that the new node has too still hold; the others mean nothing to it and are left out, which is noted.

@@ -1,4 +1,5 @@
-"""A setting that follows music: at each frame of a film it lies between two values, as the song is quiet or loud there.
+"""A setting that follows music: at every frame of a film it lies between two values, depending on how loud the song is
+there.
 
 `{music: song.wav, follow: bass, low: 1.0, high: 1.05, smooth: 0.2, start: 30}`. What can be followed: `loudness`; that
 of a range alone, `bass`, `middle` or `treble`; or `onsets`, strikes that decay. `smooth` (seconds, 0.1 if left out) is
@@ -95,7 +96,7 @@ class _Reading:
     problems: Problems
 
     def music(self) -> Music | None:
-        """The music, with all that is wrong told."""
+        """The music, with everything wrong reported."""
         usual = Music("")
         self._check_words()
         file, follow = self._text("music", "", ()), self._text("follow", usual.follow, FOLLOWED)
@@ -103,7 +104,7 @@ class _Reading:
         start = self._seconds("start", usual.start, sound.LONGEST)
         low, high = self._said("low", usual.low), self._said("high", usual.high)
         if form(low) != form(high):
-            text = f"`low` and `high` are alike: here {form(low)} and {form(high)}"
+            text = f"`low` and `high` need the same form: these are {form(low)} and {form(high)}"
             self.problems.add("T2I207", text, (high if "high" in self.value.value else low).place)
             return None
         return Music(file, follow, low, high, smooth, start) if file and follow else None
@@ -112,8 +113,8 @@ class _Reading:
         for key in self.value.value:
             if key not in WORDS:
                 place = self.value.keys.get(key, self.value.place)
-                known = f"beside `music` there may be {', '.join(WORDS[1:])}"
-                self.problems.add("T2I207", f"`{key}` says nothing of music", place, suggest(key, WORDS), known)
+                known = f"besides `music` it may hold {', '.join(WORDS[1:])}"
+                self.problems.add("T2I207", f"`{key}` is no part of music", place, suggest(key, WORDS), known)
 
     def _text(self, word: str, usual: str, known: tuple[Any, ...]) -> Any:
         said = self._said(word, usual)

@@ -1,4 +1,4 @@
-"""What settings name outside of the recipe: files to read, weights of generators, and perceptors."""
+"""What settings refer to outside the recipe: files to read, weights of generators, and perceptors."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ NOTHING = ("none", "off", "no", "false", "nil")
 def found(name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: Problems) -> Named | None:
     """What a setting names, by its whole path, relative paths from the origin's folder on; known names are kept.
 
-    None for a file that is not there, is of another kind, or is none that a foreign recipe may read. What a picture's
+    None for a file that is missing, is of another kind, or is none that a foreign recipe may read. What a picture's
     recipe may have lost on its way is not looked for: see `missing`. `param` is what `--set` gives another by.
     """
     named = _Finding(name, setting, origin, place, param, problems).found()
@@ -46,7 +46,7 @@ def missing(graph: Graph) -> Iterator[Problem]:
     for named in graph.named:
         if named.missing:
             beside = [f"or put it into a folder `{INPUTS}` beside the picture"] if named.kind in COPIED else []
-            what = f"the {named.kind} `{named.short}`, from which this was made, can't be found"
+            what = f"the {named.kind} `{named.short}`, from which this was made, is missing"
             yield Problem("T2I502", what, named.place, (f"give it, or another: {named.given}", *beside))
 
 
@@ -66,7 +66,7 @@ class Kind:
 
 
 KINDS = {
-    "picture": Kind(codec.look, "make it one that can be read: `magick {} {}`", ".png"),
+    "picture": Kind(codec.look, "convert it: `magick {} {}`", ".png"),
     "film": Kind(decoder.look, "make it one that can be read: `ffmpeg -i {} {}`", ".mp4"),
     "sound": Kind(sound.look, "make it one that can be read: `ffmpeg -i {} {}`", ".wav"),
     "text": Kind(scenes.look, "save it as plain text in UTF-8"),
@@ -96,7 +96,7 @@ class _Finding:
         record = registry.find(self.name)
         if record is not None:
             if record.family != family:
-                what = f"`{self.name}` are weights of the family {record.family}, not of {family}"
+                what = f"`{self.name}` are {record.family} weights, not {family} weights"
                 self._report("T2I411", what, _known(family))
             return self._named(self.name)
         near = suggest(self.name, (known.name for known in registry.every() if known.family == family))
@@ -134,7 +134,9 @@ class _Finding:
     def _takes_weights(self, *hints: str | None) -> bool:
         """Whether weights may be named by a file; that a picture's recipe may not is said when it runs."""
         if self.origin.fence and not self.origin.carried:
-            self._refuse(f"this recipe is foreign, and `{self.name}` is no known name of weights", *hints)
+            self._refuse(
+                f"this recipe is foreign, so it may only name published weights, and `{self.name}` is unknown", *hints
+            )
         return self.origin.fence is None
 
     def _lost(self) -> Named | None:
@@ -144,7 +146,7 @@ class _Finding:
     def _file(self, name: str) -> Named | None:
         path = self._path(name)
         if not self.origin.admits(path):
-            self._refuse(f"this recipe is foreign, and may not read `{name}`", self.origin.rule)
+            self._refuse(f"this recipe is foreign, so it may not read `{name}`", self.origin.rule)
             return None
         why = paths.no_content(path)
         if self.origin.carried and why == paths.MISSING:
@@ -174,11 +176,11 @@ class _Finding:
         if {*"\n\t"} & {*name}:
             return "in double quotes `\\n` and `\\t` are control characters: use single quotes"
         if ADDRESS.match(name):
-            return "an address is not read: download it, and give the file's path"
+            return "addresses are not read: download the file, and give its path"
         if PATTERN.search(name) and self.setting.reads == "film":
-            return f"make one film of pictures first: `ffmpeg -framerate 24 -i {quote(name)} film.mp4`"
+            return f"make the pictures into a film first: `ffmpeg -framerate 24 -i {quote(name)} film.mp4`"
         if name.lower() in NOTHING and self.setting.default is None and not self.setting.required:
-            return "nothing is written `null`"
+            return "for nothing, write `null`"
         if (bare := name.strip(" \"'")) != name and self._path(bare).is_file():
             return f"did you mean `{bare}`, without quotes or spaces around it?"
         if not name.strip() or self.origin.fence:  # what lies in a folder is not for a foreign recipe to ask

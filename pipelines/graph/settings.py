@@ -71,7 +71,7 @@ class _Reading:
         if schedule is None or (fixed and is_music(value)):
             return None
         if is_music(value) and any("number" not in form(item) for item in schedule.values):
-            self._report("T2I206", f"{self._what} can't follow music, which leads from number to number", value)
+            self._report("T2I206", f"{self._what} can't follow music, which needs numbers", value)
             return None
         checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
         return None if fixed else checked

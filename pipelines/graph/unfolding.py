@@ -1,4 +1,4 @@
-"""Spellings that stand for more nodes than one, as plain nodes, so that nothing downstream knows them.
+"""Shorthands that stand for several nodes, expanded into plain nodes, so that nothing downstream needs to know them.
 
 A list or a weight on a `Loss` port is a `losses.total`; the name of a picture's file on a port for pictures or masks is
 the node that reads it; a text keyframed over time is a `clip.blend` of as many copies of its node as there are texts.

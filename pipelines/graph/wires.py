@@ -32,7 +32,7 @@ class Wires:
         if kind is port.kind:
             return Source(start.node, output)
         written = Wire(start.node, output)
-        wanted = f"`{port.name}` of node `{node}` wants {kind_name(port.kind)}"
+        wanted = f"`{port.name}` of node `{node}` needs {kind_name(port.kind)}"
         what = f"`{written}` is {kind_name(kind)}, but {wanted}"
         self.problems.add("T2I303", what, item.place, _bridge(kind, port.kind), self.candidates(port, node))
         return None

@@ -1,4 +1,4 @@
-"""Wiring: from the text of each node to specs found, settings checked and ports joined, with all mistakes at once."""
+"""Wiring: nodes looked up, settings checked and ports joined, reporting every mistake at once."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace

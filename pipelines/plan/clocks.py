@@ -1,4 +1,4 @@
-"""Which clock each setting that changes over time goes by: the steps of an optimiser, or the frames of a camera.
+"""The clock that each changing setting follows: the steps of an optimiser, or the frames of a camera.
 
 Where the recipe leaves it open (`over:`), settings of cameras, and of what is computed once a frame, go by frames;
 those of what is computed at each step by steps, but texts under a camera by frames: a film's prompts change over the
@@ -56,7 +56,7 @@ def _wrong(node: Node, clocks: dict[Over, Region | None]) -> Iterator[Problem]:
     if not clocks:
         yield Problem(
             "T2I206",
-            f"node `{node.name}` runs once, so its keyframes would never change anything",
+            f"node `{node.name}` runs only once, so its keyframes would change nothing",
             node.place,
             hints=(
                 "keyframes are for nodes between a canvas and the loss of an optimiser, for optimisers, and for cameras"
@@ -85,8 +85,8 @@ def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | No
             yield Problem("T2I207", f"{what} changes over steps, which have no seconds", node.place, hints=hints)
         elif region is not None and region.shot is not None and not region.shot.fps:
             needs = f"the music of {what} needs" if music else f"the seconds of {what} need"
-            hint = "wire one `output.video` to the camera, or give all the same `fps`"
-            yield Problem("T2I207", f"{needs} a film with one number of frames each", node.place, hints=(hint,))
+            hint = "wire one `output.video` to the camera, or give all of them the same `fps`"
+            yield Problem("T2I207", f"{needs} a film with a single `fps`", node.place, hints=(hint,))
 
 
 def _over(value: Any, usual: Over) -> Any:

@@ -59,7 +59,7 @@ class Plan:
 
 
 def watching(watches: Iterable[Watch], clock: str) -> Mapping[str, tuple[str, ...]]:
-    """Outputs that look on, with what is computed for them, by how often."""
+    """Outputs shown the work as it goes, with what is computed for them, by how often."""
     parts: dict[str, tuple[str, ...]] = {}
     met: set[str] = set()
     for watch in watches:
@@ -91,7 +91,7 @@ def make_plan(graph: Graph, regions: Regions) -> Plan:
 
 
 def _needed(graph: Graph, regions: Regions) -> set[str]:
-    """Outputs and all that they need; of a region that one looks on at, the whole."""
+    """Outputs and all that they need; of a region that one watches, the whole."""
     needed: set[str] = set()
     more = {name for name, node in graph.nodes.items() if node.spec.role == "sink"}
     while more:

@@ -21,7 +21,7 @@ STOPS = ("optimizer", "camera")
 
 @dataclass(frozen=True)
 class Watch:
-    """An output that looks on at steps or frames, with the nodes computed only for it."""
+    """An output shown steps or frames as they are made, with the nodes computed only for it."""
 
     sink: str
     before: tuple[str, ...]
@@ -30,9 +30,9 @@ class Watch:
 
 @dataclass(frozen=True)
 class Shot:
-    """A camera that repeats a region: `aim` is computed before each move, `show` looks on at each frame it gives on.
+    """A camera that repeats a region: `aim` is computed before each move, `show` is shown each frame.
 
-    `fps` is 0 where no output says it, or two say otherwise.
+    `fps` is 0 where no output says it, or two disagree.
     """
 
     camera: str
@@ -62,7 +62,7 @@ class Shot:
 class Region:
     """The names of the nodes that one optimiser repeats, each part in the order in which they are ready.
 
-    It splits at the picture: `paint` makes it, `judge` turns it into a loss, `watch` looks on. `first` is needed before
+    It splits at the picture: `paint` makes it, `judge` turns it into a loss, `watch` shows it. `first` is needed before
     the region's nodes can be made.
     """
 
@@ -180,7 +180,7 @@ class _Finding:
         )
 
     def _rate(self, sinks: Iterable[str]) -> float:
-        """Frames a second of the film that is shown; 0 where no output says, or two say otherwise."""
+        """Frames per second of the film that is shown; 0 where no output says, or two disagree."""
         said = (self._graph.nodes[sink].said("rate") for sink in sinks)
         rates = {fps for fps in said if isinstance(fps, int | float)}
         return rates.pop() if len(rates) == 1 else 0.0

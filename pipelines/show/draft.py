@@ -15,7 +15,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 
 EVERY = 5
-"""One of so many frames is made."""
+"""One of this many frames is made."""
 FEWER, FEWER_A_FRAME = 3, 2
 """What an optimiser's steps are divided by, and a camera's."""
 LEAST = 64

@@ -84,7 +84,11 @@ def _node(specs: Iterable[Spec], whole: bool) -> Schema:
 
 
 def _inputs(spec: Spec) -> Schema:
-    every = {"type": "integer", "minimum": 1, "description": "For an output in a loop: at which steps it looks on."}
+    every = {
+        "type": "integer",
+        "minimum": 1,
+        "description": "For an output in a loop: one in `every` steps or frames is shown.",
+    }
     return {
         "type": "object",
         "description": spec.doc,

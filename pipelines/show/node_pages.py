@@ -126,7 +126,7 @@ def keyframable(setting: Setting) -> bool:
 
 
 def _kinds(specs: list[Spec]) -> str:
-    """A table of kinds; of those that are more than one tensor, their fields as nodes of one's own meet them."""
+    """A table of kinds; of those that are more than one tensor, their fields, for nodes of your own."""
     rows = []
     for kind in every_kind(specs):
         parts = "; ".join(f"`{name}`" + (f" {said}" if said else "") for name, said in fields(kind))

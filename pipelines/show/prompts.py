@@ -1,4 +1,4 @@
-"""What a recipe asks for in words: its prompts, and when each of them counts where they change over time."""
+"""A recipe's prompts, and when each of them applies where they change over time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

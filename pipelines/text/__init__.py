@@ -1,1 +1,1 @@
-"""From files to a recipe: YAML, layers, presets and references; nothing is looked up yet."""
+"""From files to a recipe: YAML, layers, presets and references; no node is looked up yet."""

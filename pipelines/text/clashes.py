@@ -1,4 +1,4 @@
-"""Names that both a preset and a recipe on top of it have chosen, for different things.
+"""Names that both a preset and the recipe on top of it use, for different things.
 
 A recipe that extends another was written without its presets in mind: a node that it calls `light` is its own, though
 a preset of its base adds one of this name too. The preset's node then gets another name, and its wires follow it.

@@ -78,7 +78,7 @@ class References:
             sorter.prepare()
         except CycleError as fault:
             cycle = fault.args[1][::-1]
-            self._report(self.params[cycle[0]].place, f"params need each other: {' -> '.join(cycle)}")
+            self._report(self.params[cycle[0]].place, f"params refer to each other: {' -> '.join(cycle)}")
         while sorter.is_active():
             for name in sorter.get_ready():
                 yield name
@@ -92,13 +92,13 @@ class References:
             if isinstance(written, str) and "$" in written:
                 key = self._text(written, place, depth).value
                 if not isinstance(key, str | int | float):
-                    hint = "a key may take only a text or a number of a param"
+                    hint = "only a text or a number can be inserted into a key"
                     if isinstance(key, Wire):
-                        hint = f"a loss has its weight as in `{{of: {key}, weight: 0.5}}`"
+                        hint = f"write a loss's weight as `{{of: {key}, weight: 0.5}}`"
                     self._report(place, f"`{written}` can't be a key", hint)
                     key = written
             if key in values:
-                self.problems.add("T2I102", f"`{key}` stands twice", place)
+                self.problems.add("T2I102", f"`{key}` appears twice", place)
             values[key], keys[key] = self.fill(item, depth + 1), place
         return Located(values, value.place, keys)
 
@@ -111,7 +111,7 @@ class References:
             return Located(wire, place)
         self.used.add(name)
         if wire.port:
-            self._report(place, f"`{name}` is a param, so it has no output `{wire.port}`")
+            self._report(place, f"`{name}` is a param, and params have no outputs `{wire.port}`")
         return self._value(name, place, depth)
 
     def _value(self, name: str, place: Place, depth: int) -> Located:
@@ -124,7 +124,7 @@ class References:
         if sound and self._spent <= MAX_COST:
             return value
         if sound or depth + deep > MAX_DEPTH:
-            self.problems.add("T2I104", f"with `{name}` the recipe unfolds into too much", place)
+            self.problems.add("T2I104", f"with `{name}` the recipe expands too far", place)
         return Located(None, place)
 
     def _inserted(self, match: re.Match[str], text: str, place: Place) -> str:
@@ -132,18 +132,18 @@ class References:
             return "$"
         at = _part(place, text, match)
         if match["open"]:
-            self._report(at, "`${` within a text takes a name and `}`", "write `$$` for a dollar")
+            self._report(at, "`${` within a text must be followed by a name and `}`", "write `$$` for a dollar")
             return ""
         name = match["param"] or match["bare"]
         if match["bare"]:
             if name in self.params or name in self.nodes:
                 insert = f"`${{{name}}}` inserts the param" if name in self.params else None
-                message = f"`${name}` is not filled in within a longer text"
+                message = f"`${name}` is not replaced within a longer text"
                 self._report(at, message, insert, f"`$${name}` is a dollar and a word")
             return match[0]
         if name not in self.params:
             if name in self.nodes:
-                self._report(at, f"`{name}` is a node; only params can stand within a text")
+                self._report(at, f"`{name}` is a node; only params can be inserted into a text")
             else:
                 self._report(at, f"there is no param `{name}`", suggest(name, self.params))
             return ""
@@ -154,7 +154,7 @@ class References:
         if isinstance(value, str | int | float):
             return str(value)
         if value is not None:
-            self._report(at, f"the param `{name}` is no text or number, so it can't stand within a text")
+            self._report(at, f"the param `{name}` is neither text nor number, so it can't be inserted into a text")
         return ""
 
     def _report(self, place: Place, message: str, *hints: str | None) -> None:

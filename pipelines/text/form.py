@@ -1,4 +1,4 @@
-"""The form of a recipe: which words it has at the top, and that sections, presets and nodes are mappings with names."""
+"""The form of a recipe: its top-level keys, and that sections, presets and nodes are mappings with names."""
 
 import re
 from collections.abc import Sequence
@@ -49,12 +49,12 @@ class _Form:
     def _check_version(self, document: Located) -> None:
         version = document.value.get("t2iflow")
         if version is None:
-            said, place = "the recipe does not say its format", Place(document.place.file, 1, 1)
+            said, place = "the recipe doesn't state its format", Place(document.place.file, 1, 1)
         elif version.value != FORMAT or isinstance(version.value, bool | float):
             said, place = f"format {shown(plain(version))} is unknown", version.place
         else:
             return
-        self.problems.add("T2I106", said, place, f"this program reads `t2iflow: {FORMAT}`")
+        self.problems.add("T2I106", said, place, f"this version reads `t2iflow: {FORMAT}`")
 
     def _preset(self, name: object, body: Located) -> Located | None:
         if not self._is_mapping(body, f"the preset `{name}`"):
@@ -105,7 +105,7 @@ class _Form:
             else:
                 known = f"known: {', '.join(words)}" if words else None
                 if words is None and value.value is None and isinstance(key, int | float):
-                    known = "a `,` starts another entry; decimals follow a point, as in `1.02`"
+                    known = "a `,` starts another entry; decimals need a point, as in `1.02`"
                 near = suggest(key, words or ())
                 self.problems.add("T2I105", f"{what} has no `{key}`", document.keys[key], near, known)
         return replace(document, value=kept)
@@ -120,14 +120,14 @@ class _Form:
 
     def _is_mapping(self, value: Located, what: str, hint: str = "") -> bool:
         if not isinstance(value.value, dict):
-            message = f"{what} must be a mapping" + ("" if value.value is not None else ", and nothing stands here")
+            message = f"{what} must be a mapping" + ("" if value.value is not None else ", and there is nothing here")
             self.problems.add("T2I105", message, value.place, hint)
         return isinstance(value.value, dict)
 
     def _is_name(self, name: object, names: Located) -> bool:
         sound = isinstance(name, str) and re.fullmatch(NAME, name) is not None
         if not sound:
-            message = f"`{name}` can't be a name: letters, digits, `_` and `-`, and no digit first"
+            message = f"`{name}` can't be a name: use letters, digits, `_` and `-`, and start with no digit"
             self.problems.add("T2I105", message, names.keys[name])
         return sound
 

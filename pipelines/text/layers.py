@@ -15,7 +15,7 @@ from t2iflow.pipelines.text.overlays import merge
 from t2iflow.pipelines.text.yaml_reader import Located, load, parse
 
 Shipped = Callable[[str], Path | None]
-"""Finds a recipe that ships by its name."""
+"""Finds a bundled recipe by its name."""
 
 
 def read_layers(
@@ -41,7 +41,7 @@ def read_layers(
             return layers
         path, whose = _base(base, origins[file], shipped, problems)
         if paths.whole(path) in seen:
-            problems.add("T2I108", f"`{base.value}` leads back to itself", base.place)
+            problems.add("T2I108", f"`{base.value}` refers back to itself", base.place)
             raise RecipeError(problems, sources)
         seen.add(paths.whole(path))
         text, file = load(path), str(path)
@@ -50,7 +50,7 @@ def read_layers(
 
 def _base(base: Located, whose: Origin, shipped: Shipped, problems: Problems) -> tuple[Path, Origin]:
     """The recipe that is extended, and whose it is: what a foreign one extends is foreign too, unless it ships."""
-    message = f"there is no recipe {shown(plain(base))} beside this one, nor among those that ship"
+    message = f"there is no recipe {shown(plain(base))} beside this one, nor among the bundled ones"
     if isinstance(base.value, str):
         beside = paths.given(base.value, whose.folder)
         why = paths.no_file(beside) if whose.admits(beside) else None
@@ -59,14 +59,14 @@ def _base(base: Located, whose: Origin, shipped: Shipped, problems: Problems) ->
         if (path := shipped(base.value)) is not None:
             return path, Origin(path.parent)
         if not whose.admits(beside):  # so that not even whether it is there is known
-            what = f"this recipe is foreign, and may not extend {shown(base.value)}"
-            problems.add("T2I503", what, base.place, whose.rule, "it may extend those that ship")
+            what = f"this recipe is foreign, so it may not extend {shown(base.value)}"
+            problems.add("T2I503", what, base.place, whose.rule, "it may extend the bundled ones")
             raise RecipeError(problems, {})
         if why != paths.MISSING:
             message = f"the recipe {shown(base.value)} {why}"
     bare = Path(base.value).stem.lower() if isinstance(base.value, str) else ""
     near = f"did you mean `{bare}`?" if bare != base.value and shipped(bare) else None
-    problems.add("T2I108", message, base.place, near, "`t2iflow recipes` lists those that ship")
+    problems.add("T2I108", message, base.place, near, "`t2iflow recipes` lists the bundled ones")
     raise RecipeError(problems, {})
 
 

@@ -1,8 +1,8 @@
-"""Whose recipe it is. One's own reads any file; a foreign one, which may be anybody's, only what lies beside it.
+"""Whose recipe it is. Your own may read any file; a foreign one, which may be anybody's, only what lies beside it.
 
 Foreign is what comes out of a picture or film, what lies in a folder for downloads or outside of both the home and the
-working folder, and what belongs to another user. Places decide, because nothing else can: a recipe is a text, and says
-only what its writer wants.
+working folder, and what belongs to another user. Places decide, because nothing else can: a recipe is a text, and its
+author can write anything into it.
 """
 
 import os
@@ -41,12 +41,12 @@ class Origin:
 
     @property
     def rule(self) -> str:
-        """What a foreign recipe may read, for a person."""
+        """What a foreign recipe may read, in words."""
         return f"it reads only what lies in `{self.fence}`, and nothing hidden there"
 
     @property
     def remedy(self) -> str:
-        """What makes a foreign recipe one's own."""
+        """How to make a foreign recipe your own."""
         if self.carried:
             return "or make it your own: `t2iflow new PICTURE mine.yaml`, read that, and run it"
         return (

@@ -1,4 +1,4 @@
-"""One recipe on another: what a recipe lays over the one that it extends, or a preset over its recipe.
+"""One recipe on another: what a recipe changes in the one that it extends, or a preset in its recipe.
 
 Overlays merge by name: params, nodes, and the settings of a node. What a param or a setting holds is replaced
 as a whole, so keyframes and weighted prompts are never mixed; `null` removes. A node whose overlay has another `use` is
@@ -46,7 +46,7 @@ def _merge_names(base: Located, over: Located, unset: Located, levels: int, prob
             removed = values.pop(key, None) or known
             hint = suggest(key, values) if removed is None else None
             if hint:  # what is spelt like nothing here may have been removed before
-                message = f"`null` removes `{key}`, but it is not there"
+                message = f"`null` removes `{key}`, but there is none"
                 problems.add("T2I110", message, over.keys[key], hint)
         elif levels > 1 and (below := _meant(value, [values.get(key), known])) is not None:
             values[key] = _merge_names(below, value, known or NOTHING, levels - 1, problems)

@@ -89,7 +89,7 @@ def _path(said: _Said, document: Located, problems: Problems) -> tuple[str, ...]
     name, dot, setting = target.partition(".")
     if not said.equals:
         hint = "write `--set param=value` or `--set node.setting=value`"
-        problems.add("T2I110", "an override needs a `=`", said.at, hint)
+        problems.add("T2I110", "an override needs an `=`", said.at, hint)
         return None
     if target == "seed":
         return SEED
@@ -105,7 +105,7 @@ def _path(said: _Said, document: Located, problems: Problems) -> tuple[str, ...]
 def _nothing_called(
     target: str, params: Collection[str], nodes: Mapping[str, Located]
 ) -> tuple[str, tuple[str | None, ...]]:
-    """What to say of a target that is not there: the message, and hints."""
+    """What to report for an unknown target: the message, and hints."""
     name, dot, setting = target.partition(".")
     if name in nodes:
         return f"`{name}` is a node", (f"name one of its settings: `--set {name}.setting=value`",)

@@ -102,8 +102,8 @@ def read(
     if why := paths.no_file(path):
         named = shipped(str(where))
         if named is None and why == paths.MISSING:
-            message = f"there is no recipe file {shown(str(where))}, and none of this name ships"
-            near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists those that ship"
+            message = f"there is no recipe file {shown(str(where))}, and no bundled recipe of this name"
+            near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists the bundled ones"
             found.add("T2I107", message, None, near, offer)
             raise RecipeError(found, {})
         path = named or path
@@ -129,7 +129,7 @@ def read_text(
     shipped: Shipped = shipped_recipe,
     problems: Problems | None = None,
 ) -> Recipe:
-    """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, of one's own, the folder where
+    """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, for your own, the folder where
     relative paths start. See `read`."""
     found = Problems() if problems is None else problems
     sources: dict[str, str] = {}

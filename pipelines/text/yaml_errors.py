@@ -1,4 +1,4 @@
-"""What PyYAML complains of, in words of the person who wrote the file."""
+"""PyYAML's errors, in terms of the file's author."""
 
 import re
 
@@ -13,7 +13,7 @@ DEFORUM = re.compile(r"\d\s*:\s*\(")
 COMPLAINTS = (
     ("character '\\t'", "a tab can't indent", "use spaces"),
     ("that cannot start any token", "a text can't start with this character", QUOTES),
-    ("mapping values are not allowed", "a `:` where no key can stand", f"{QUOTES}, or mend the indentation"),
+    ("mapping values are not allowed", "a `:` where no key can stand", f"{QUOTES}, or fix the indentation"),
     ("flow mapping: expected ',' or '}'", "a `,` or `}` is missing before this", f"or {QUOTES}"),
     ("flow sequence: expected ',' or ']'", "a `,` or `]` is missing before this", f"or {QUOTES}"),
     ("could not find expected ':'", "a line without `:`", "write `key: value`"),
@@ -27,14 +27,18 @@ COMPLAINTS = (
         "this `\\` means nothing",
         "in double quotes, write two of them; or use single quotes",
     ),
-    ("undefined tag handle", "tags are refused", "put quotes around a text that starts with `!`"),
+    ("undefined tag handle", "tags are not allowed", "put quotes around a text that starts with `!`"),
     ("scanning a block scalar", "after `|` or `>` the text starts on the next line", QUOTES),
-    ("but found '}'", "this bracket closes nothing", "take it away"),
-    ("but found ']'", "this bracket closes nothing", "take it away"),
-    ("but found '<scalar>'", "something follows a finished value", QUOTES),
-    ("expected <block end>", "this line is indented unlike its neighbours", "keys of one mapping start in one column"),
+    ("but found '}'", "this bracket closes nothing", "remove it"),
+    ("but found ']'", "this bracket closes nothing", "remove it"),
+    ("but found '<scalar>'", "something follows a complete value", QUOTES),
+    (
+        "expected <block end>",
+        "this line's indentation doesn't match its neighbours'",
+        "keys of one mapping start in one column",
+    ),
     ("expected the node content", "a value is missing before this", QUOTES),
-    ("incompatible YAML document", "this is a YAML version of the future", "leave the `%YAML` line out"),
+    ("incompatible YAML document", "this YAML version is unknown", "leave the `%YAML` line out"),
 )
 """What PyYAML says, what it means, and what helps; the first that fits."""
 

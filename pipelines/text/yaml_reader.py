@@ -52,7 +52,7 @@ def parse(text: str, file: str, problems: Problems | None = None) -> Located:
 
 
 def load(path: Path) -> str:
-    """A file's text; RecipeError when it is not there, is no file, too large, or not UTF-8."""
+    """A file's text; RecipeError when it is missing, not a file, too large, or not UTF-8."""
     file = str(path)
     start = Place(file, 1, 1)
     try:
@@ -145,7 +145,7 @@ class _Reader:
             tag = TAG.match(self.text, event.start_mark.index)
             self.problems.add(
                 "T2I103",
-                "tags are refused: a recipe holds only texts, numbers, lists and mappings",
+                "tags are not allowed: a recipe holds only texts, numbers, lists and mappings",
                 Place(self.file, place.line, place.column, len(tag[0]) if tag else 1),
                 "put quotes around a text that starts with `!`",
             )
@@ -187,7 +187,7 @@ class _Reader:
             value = self._value(next(self.events), depth + 1)
             if key in values:
                 first = f"it stands first on line {keys[key].line}"
-                self.problems.add("T2I102", f"`{key}` stands twice", at, first)
+                self.problems.add("T2I102", f"`{key}` appears twice", at, first)
             elif key is not None:
                 values[key], keys[key] = value, at
         return Located(values, self._place(event, inner), keys)

@@ -1,11 +1,11 @@
-"""What stands after a command: recipes, and their params as options of their own, `--prompt "a red fox" --steps 50`."""
+"""A command's arguments: recipes, and their params as options of their own, `--prompt "a red fox" --steps 50`."""
 
 import shlex
 from collections.abc import Sequence
 
 
 class UsageError(ValueError):
-    """The command can't be understood as it was written."""
+    """A usage error."""
 
 
 Option = tuple[str, str | None]
@@ -39,7 +39,7 @@ def the_recipe(recipes: Sequence[str], options: Sequence[Option], command: str) 
     if others:
         words = " ".join(others)
         raise UsageError(
-            f"`{words}` after the recipe is not understood; if it is the prompt, write\n"
+            f"`{words}` after the recipe is unexpected; if it is the prompt, write\n"
             f"  t2iflow {command} {shlex.quote(first)} --prompt {shlex.quote(words)}"
         )
     return first

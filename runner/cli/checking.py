@@ -1,4 +1,4 @@
-"""What `t2iflow check` finds in recipes, for people and as JSON."""
+"""What `t2iflow check` finds in recipes, as text and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ SCHEMA = "t2iflow.check/1"
 
 @dataclass(frozen=True)
 class Checked:
-    """A recipe that was looked through: its mistakes and the texts that they are in, or its plan."""
+    """A checked recipe: its mistakes and the texts that they are in, or its plan."""
 
     recipe: str
     plan: Plan | None = None
@@ -25,10 +25,10 @@ class Checked:
         if self.plan is None:
             return render(self.problems, self.sources)
         recipe = self.plan.graph.recipe
-        unneeded = [f"`{name}` is needed by no output" for name in [*self.plan.idle, *recipe.unused]]
+        unneeded = [f"`{name}` is not needed by any output" for name in [*self.plan.idle, *recipe.unused]]
         lost = [f"`{one.short}` is missing: give it by {one.given}" for one in self.plan.graph.named if one.missing]
         notes = [*lost, *(f"note: {note}" for note in recipe.notes)]
-        return "\n".join([f"{self.recipe}: nothing wrong ({len(recipe.nodes)} nodes)", *unneeded, *notes])
+        return "\n".join([f"{self.recipe}: no mistakes ({len(recipe.nodes)} nodes)", *unneeded, *notes])
 
 
 def check(request: Request) -> Checked:

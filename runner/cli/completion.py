@@ -1,6 +1,6 @@
 """What the shell completes: recipes, their presets, params and settings, and nodes; without torch, so at once.
 
-What reads recipes is imported only where one is read: each command comes by here, `--help` too.
+What reads recipes is imported only when one is read: every command passes through here, `--help` too.
 """
 
 import contextlib

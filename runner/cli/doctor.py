@@ -1,4 +1,4 @@
-"""What this installation can do: versions, devices, packages, weights, folders, and what mends what is broken."""
+"""What this installation can do: versions, devices, packages, weights and folders, and how to fix what is broken."""
 
 import json
 import platform
@@ -52,13 +52,13 @@ for name in sys.argv[1:]:
 PATIENCE = 120.0
 """Seconds that all imports together may take."""
 
-SLOW = "not known: importing it took too long, as on a busy machine"
+SLOW = "unknown: importing it took too long, as on a busy machine"
 """What is said of a module that could not be tried in time, which says nothing of the module."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something looked at: whether it is well, what it is, and what would mend or complete it."""
+    """Something examined: whether it is fine, what it is, and how to fix or complete it."""
 
     well: bool
     what: str
@@ -128,8 +128,8 @@ def _cache() -> Finding:
 def _runs() -> Finding:
     path = Path("runs").absolute()
     if writable(path):
-        return Finding(True, f"run folders can be made in {path}")
-    return Finding(False, f"run folders can't be made in {path}", "go to another folder, or give one with --out")
+        return Finding(True, f"run folders can be created in {path}")
+    return Finding(False, f"run folders can't be created in {path}", "go to another folder, or give one with --out")
 
 
 def _generators() -> Finding:
@@ -146,7 +146,7 @@ def _generators() -> Finding:
     if wrong:
         what = f"weights are damaged: {'; '.join(fault for _, fault in wrong)}"
         return Finding(False, what, f"t2iflow weights pull {' '.join(dict.fromkeys(name for name, _ in wrong))}")
-    what = ", ".join(dict.fromkeys(here)) or "none yet, they are fetched when they are needed"
+    what = ", ".join(dict.fromkeys(here)) or "none yet; they are fetched when they are needed"
     return Finding(True, f"weights of generators in {places.cache()}: {what}")
 
 
@@ -174,7 +174,7 @@ def _clip(faults: dict[str, str | None]) -> Finding:
     mend = f"pip install --upgrade{index} torch torchvision && pip install open_clip_torch"
     absent = [name for name in CLIP if not _version(name)]
     if absent:
-        return Finding(True, f"real CLIPs can't be used without {' and '.join(absent)}; all else works", mend)
+        return Finding(True, f"real CLIPs can't be used without {' and '.join(absent)}; everything else works", mend)
     for name in CLIP:
         fault = faults[_module(name)]
         if fault == SLOW:

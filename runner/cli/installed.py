@@ -21,7 +21,7 @@ def nodes(
         str | None, typer.Argument(help="A node, a family of nodes, or a kind.", autocompletion=completion.nodes)
     ] = None,
 ) -> None:
-    """List the nodes, or explain one."""
+    """List all nodes, or describe one."""
     from t2iflow.pipelines.show import node_pages
 
     try:
@@ -32,9 +32,9 @@ def nodes(
 
 @app.command()
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="A shipped recipe.", autocompletion=completion.shipped)] = None,
+    name: Annotated[str | None, typer.Argument(help="A bundled recipe.", autocompletion=completion.shipped)] = None,
 ) -> None:
-    """List the recipes that ship, or print one."""
+    """List the bundled recipes, or print one."""
     from t2iflow.pipelines.show.needs import offer
     from t2iflow.pipelines.text.recipe import shipped_recipes
 
@@ -51,12 +51,12 @@ def new(
     name: Annotated[
         str,
         typer.Argument(
-            help="A shipped recipe, or a picture or film whose recipe to start from.", autocompletion=completion.shipped
+            help="A bundled recipe, or a picture or film whose recipe to start from.", autocompletion=completion.shipped
         ),
     ],
-    file: Annotated[Path | None, typer.Argument(help="Where to; NAME.yaml if left out.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="The new file.  [default: NAME.yaml]")] = None,
 ) -> None:
-    """Copy a shipped recipe, or that of a picture, to edit."""
+    """Copy a bundled recipe, or a picture's, to edit it."""
     from t2iflow.runner.cli.opening import carried_text, carries, lacking
 
     picture = paths.given(name)
@@ -87,14 +87,14 @@ def schema() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Look at versions, devices, packages and weights, and say what is broken and what mends it."""
+    """Check versions, devices, packages and weights, and show how to fix what is broken."""
     from t2iflow.runner.cli.doctor import examine
 
     healthy = True
     for finding in examine():
         console.out().say(("ok    ", "green") if finding.well else ("broken", "red"), f" {finding.what}")
         if finding.mend:
-            console.out().say(f"       mend: {finding.mend}")
+            console.out().say(f"       fix: {finding.mend}")
         healthy = healthy and finding.well
     raise typer.Exit(OK if healthy else FAILED)
 
@@ -104,5 +104,5 @@ def _shipped(name: str) -> Path:
 
     known = shipped_recipes()
     if name not in known:
-        console.fail(f"there is no shipped recipe `{name}`; {suggest(name, known) or 'see `t2iflow recipes`'}", USAGE)
+        console.fail(f"there is no bundled recipe `{name}`; {suggest(name, known) or 'see `t2iflow recipes`'}", USAGE)
     return known[name]

@@ -36,9 +36,9 @@ def plan(
     context: typer.Context,
     device: Device = "auto",
     draft: Draft = False,
-    schedules: Annotated[bool, typer.Option("--schedules", help="Only draw what changes over time, larger.")] = False,
+    schedules: Annotated[bool, typer.Option("--schedules", help="Draw only what changes over time, larger.")] = False,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Take a few steps, to know the time and memory that a run needs.")
+        bool, typer.Option("--measure", help="Run a few steps to measure the time and memory that a run needs.")
     ] = False,
 ) -> None:
     """Show what would run, how often, on which device, and which files it would write."""

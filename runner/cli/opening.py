@@ -63,7 +63,7 @@ def carried_text(path: Path) -> str:
     """The recipe in a picture or film, as it is; RecipeError if there is none."""
     try:
         text = read_recipe(path)
-        reason = "it carries no recipe; was it saved anew or re-encoded by another program?"
+        reason = "it carries no recipe; was it saved again or re-encoded by another program?"
     except (ValueError, OSError) as fault:
         text, reason = None, str(fault)
     if text is None:

@@ -10,7 +10,7 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RECIPE",
-        help="A recipe file, a shipped recipe's name, a picture or film made here, or - for standard input.",
+        help="A recipe file, a bundled recipe's name, a picture or film made by t2iflow, or - for standard input.",
         show_default=False,
         autocompletion=completion.recipes,
     ),
@@ -20,7 +20,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Change a param, or a setting as NODE.SETTING. Repeatable.",
+        help="Override a param, or a setting as NODE.SETTING. Repeatable.",
         autocompletion=completion.settings,
     ),
 ]
@@ -35,16 +35,20 @@ Presets = Annotated[
 ]
 Seed = Annotated[
     str | None,
-    typer.Option("--seed", metavar="NUMBER", help="Another seed, another picture; `random` draws one."),
+    typer.Option("--seed", metavar="NUMBER", help="Override the seed; `random` draws one."),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")]
-Draft = Annotated[bool, typer.Option("--draft", help="Try a film: half the size, few steps, every fifth frame.")]
+Draft = Annotated[
+    bool, typer.Option("--draft", help="Make a quick draft: half the size, fewer steps, every fifth frame.")
+]
 Frames = Annotated[
     str | None,
-    typer.Option("--frames", metavar="A..B", help="Make only a part of the film, such as 10..20; then `resume` it."),
+    typer.Option(
+        "--frames", metavar="A..B", help="Make only a part of the film, such as 10..20; `resume` makes the rest."
+    ),
 ]
 SaveEvery = Annotated[
     float, typer.Option("--checkpoint", min=0, metavar="SECONDS", help="Seconds between checkpoints.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of what fails.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

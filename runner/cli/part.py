@@ -16,18 +16,20 @@ def read_part(frames: str | None, plan: Plan) -> Part:
     said = re.fullmatch(r"(\d{0,9})\.\.(\d{0,9})|(\d{1,9})", frames.strip())
     first, last = (said[1] or said[3] or "0", said[2] or said[3]) if said else ("1", "0")
     if last and int(last) < int(first):
-        raise UsageError(f"`--frames {frames}` is no part of a film: write 10..20, ..20, 10.. or 15, counted from 0")
+        raise UsageError(
+            f"`--frames {frames}` is not a range of frames: write 10..20, ..20, 10.. or 15, counted from 0"
+        )
     longest = max((region.shot.frames for region in plan.regions if region.shot), default=0)
     if not longest:
-        raise UsageError("there is no camera in this recipe, and so no film that `--frames` could name a part of")
+        raise UsageError("this recipe has no camera, so it makes no film of which `--frames` could select a part")
     if said and said[3] and "frames" in plan.graph.recipe.params:
         console.err().say(f"note: this makes frame {said[3]} alone; a film of {said[3]} is `--set frames={said[3]}`")
     if int(first) >= longest:
-        raise UsageError(f"`--frames {frames}` begins after the film: its frames are 0 to {longest - 1}")
+        raise UsageError(f"`--frames {frames}` starts after the film ends: its frames are 0 to {longest - 1}")
     part = Part(int(first), int(last) if last else None)
     shown = parts(Part(part.first, min(int(last or longest), longest - 1)), plan).values()
     if shown and all(one.first > (one.last or 0) for one in shown):
         raise UsageError(
-            f"`--frames {frames}` holds no frame, for not every frame is made (`every`); name more of them"
+            f"`--frames {frames}` selects no frame, since not every frame is made (`every`); select more of them"
         )
     return part

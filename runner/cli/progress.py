@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar on a terminal, plain lines elsewhere; always on standard error."""
+"""What a user sees of a run: a progress bar on a terminal, plain lines elsewhere; always on standard error."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -115,7 +115,7 @@ class _Bar(Progress):
         self.reset(self._now, total=steps, completed=done, description=optimizer, visible=True, text="", start=True)
 
     def move(self, done: int, text: str) -> None:
-        """It has taken so many steps."""
+        """The number of steps taken so far."""
         self.update(self._now, completed=done, text=text)
 
     def finish(self, steps: int) -> None:

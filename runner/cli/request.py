@@ -36,7 +36,7 @@ class Request:
         overrides = [*self.overrides, *self._from_options(reader)]
         made = self._compiled(reader, overrides)
         if draft:
-            made = self._compiled(reader, [*drafted(made), *overrides])  # what the person says comes last
+            made = self._compiled(reader, [*drafted(made), *overrides])  # what the user gives comes last
         if not lacking and (lost := list(missing(made.graph))):
             raise RecipeError(lost, made.graph.recipe.sources)
         return made

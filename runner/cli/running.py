@@ -25,7 +25,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(cls=RecipeCommand)
 def run(
     context: typer.Context,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where run folders are made.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = Path("runs"),
     device: Device = "auto",
     draft: Draft = False,
     frames: Frames = None,
@@ -33,7 +33,7 @@ def run(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Make what a recipe describes."""
+    """Run a recipe."""
     from t2iflow.runner import session
     from t2iflow.runner.cli.part import read_part
 
@@ -56,7 +56,7 @@ def resume(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Resume a stopped run; it ends with the same bytes as if it had not been stopped."""
+    """Resume a stopped run; the results are the same as without the stop, byte for byte."""
     from t2iflow.runner import session
     from t2iflow.runner.cli.part import read_part
     from t2iflow.runner.cli.request import Request
@@ -72,12 +72,12 @@ def resume(
 
 @app.command()
 def verify(
-    picture: Annotated[Path, typer.Argument(help="A picture or film made here, or the folder of a run.")],
+    picture: Annotated[Path, typer.Argument(help="A picture or film made by t2iflow, or the folder of a run.")],
     settings: Settings = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Make a picture again from the recipe that it carries, and compare; code 0 if it is the same, 1 if not."""
+    """Make a picture again from the recipe that it carries, and compare; exit code 0 if it is the same, 1 if not."""
     from t2iflow.runner.cli.opening import carries
     from t2iflow.runner.cli.request import Request
     from t2iflow.runner.folder.folder import RECIPE

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="weights",
-    help="List, fetch, check and add the weights of generators.",
+    help="List, fetch, verify and add weights of generators.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names, as `t2iflow weights list` has them.")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names, as listed by `t2iflow weights list`.")]
 SomeNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Names; all that are here, if left out."),
+    typer.Argument(metavar="[NAME]...", help="Names.  [default: all that are here]"),
 ]
 
 
 @app.command(name="list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List all weights that have a name: their family, size and licence, and where they are."""
+    """List all named weights: their family, size and licence, and where they are."""
     from t2iflow.nodes.weights import registry
 
     told = [_told(record) for record in registry.every()]
@@ -51,7 +51,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fa
 
 @app.command()
 def pull(names: Names) -> None:
-    """Fetch weights now; what is here already is looked at, and fetched anew only where it is wrong."""
+    """Fetch weights now; files that are already here are verified, and fetched again only if they are wrong."""
     from t2iflow.nodes.core.missing import MissingWeightsError
     from t2iflow.nodes.weights import find
 
@@ -67,7 +67,7 @@ def pull(names: Names) -> None:
 
 @app.command()
 def verify(names: SomeNames = None) -> None:
-    """Compute the digests of files that are here, and compare them with the published or the pinned ones."""
+    """Compute the digests of local files, and compare them with the published or pinned ones."""
     from t2iflow.nodes.weights import registry
     from t2iflow.nodes.weights.content import WrongFileError
     from t2iflow.nodes.weights.entry import entries
@@ -93,11 +93,11 @@ def verify(names: SomeNames = None) -> None:
 
 @app.command(name="add")
 def add_(
-    name: Annotated[str, typer.Argument(help="A name that is known, or one of your own.")],
+    name: Annotated[str, typer.Argument(help="A published name, or one of your own.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files, or folders that hold them.")],
-    family: Annotated[str | None, typer.Option(help="What they are weights of, if their names don't tell.")] = None,
+    family: Annotated[str | None, typer.Option(help="Their family, if their names don't show it.")] = None,
 ) -> None:
-    """Take files that you have into the cache: of published weights, or others under a name of your own."""
+    """Add your files to the cache: as published weights, or under a name of your own."""
     from t2iflow.nodes.weights.add import add
     from t2iflow.nodes.weights.content import WrongFileError
 
@@ -108,13 +108,13 @@ def add_(
     except ValueError as fault:
         fail(str(fault), USAGE)
     except OSError as fault:
-        fail(f"the files can't be taken: {fault}", FAILED)
+        fail(f"the files can't be added: {fault}", FAILED)
     for role, path in found.items():
         write(f"{name}: {role} is {path}")
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="A name, as `t2iflow weights list` has it.")]) -> None:
+def path(name: Annotated[str, typer.Argument(help="A name, as listed by `t2iflow weights list`.")]) -> None:
     """Print where the files of weights are, each on a line; code 4 if one is not here."""
     from t2iflow.nodes.weights.entry import entries
 
@@ -172,7 +172,7 @@ def _record(name: str) -> "Record":
 
 
 class _Voice:
-    """Notes to a person, on standard error."""
+    """Notes to the user, on standard error."""
 
     def say(self, text: str) -> None:
         err().say(text)

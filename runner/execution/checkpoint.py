@@ -1,6 +1,6 @@
 """Checkpoints: all that a run needs to continue as if it had never stopped, in one file of tensors and plain values.
 
-Two are kept, each with a digest at its end: where the last is damaged, the run goes on from the one before.
+Two are kept, each with a digest at its end: where the last is damaged, the run resumes from the one before.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ def read(path: Path) -> Checkpoint:
         return Checkpoint(**said)
     except (DamagedError, UnfitError, OSError, MemoryError):  # what can't be read now may be whole
         raise
-    except Exception as fault:  # a stranger's bytes fail in zipfile, pickletools, torch and here
+    except Exception as fault:  # untrusted bytes fail in zipfile, pickletools, torch and here
         raise DamagedError(f"`{path.name}` is damaged: its content makes no sense") from fault
 
 
@@ -108,7 +108,7 @@ def _survey(packed: bytes) -> None:
         entries = archive.infolist()
         program = next(entry for entry in entries if entry.filename.endswith("/data.pkl"))
         if sum(entry.file_size for entry in entries) > len(packed):
-            raise DamagedError("the checkpoint is refused: it unfolds to more than it holds")
+            raise DamagedError("the checkpoint is refused: it expands to more than it holds")
         pickles.follow(io.BytesIO(archive.read(program)))
 
 
@@ -137,4 +137,4 @@ def _tensors(value: Any) -> Iterator[Tensor]:
             waiting += one.values()
         elif isinstance(one, list | tuple):
             waiting += one
-    raise UnfitError("the checkpoint is refused: it unfolds without end")
+    raise UnfitError("the checkpoint is refused: it expands without end")

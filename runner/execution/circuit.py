@@ -31,7 +31,7 @@ class Circuit:
         run((self.links[name] for name in names), self.values, tick)
 
     def watch(self, watches: Iterable[Watch], tick: Tick, number: int | None = None) -> None:
-        """Let those outputs look on that want this step or frame; all of them, where it has no number."""
+        """Show this step or frame to the outputs that are due; to all of them, where it has no number."""
         for watch in watches:
             if number is None or number % watch.every == 0:
                 self.compute((*watch.before, watch.sink), tick)

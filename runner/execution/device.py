@@ -12,7 +12,7 @@ CHOICES = ("auto", "cpu", "cuda", "mps")
 
 
 class NoDeviceError(RuntimeError):
-    """The device asked for is not there."""
+    """The requested device is unavailable."""
 
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
@@ -35,7 +35,7 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
         if not torch.backends.mps.is_available():
             raise NoDeviceError("no Apple GPU (MPS) that this torch can use")
         return torch.device("mps"), "Apple GPU"
-    why = "asked for" if kind == "cpu" else _why_no_cuda()
+    why = "requested" if kind == "cpu" else _why_no_cuda()
     threads = torch.get_num_threads()
     return torch.device("cpu"), f"{why}; {threads} thread{'s' * (threads > 1)}"
 

@@ -43,7 +43,7 @@ class blaming:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What nodes may ask for by type, for one run."""
+    """What nodes can request by type, for one run."""
 
     seed: int
     device: torch.device

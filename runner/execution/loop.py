@@ -1,4 +1,4 @@
-"""The loop: walks the plan, keeps checkpoints, and is where a run can be stopped and taken up again."""
+"""The loop: walks the plan, writes checkpoints, and is where a run can be stopped and resumed."""
 
 import sys
 from collections.abc import Callable
@@ -46,8 +46,8 @@ class Loop:
         unfinished: Callable[[str], None] = lambda progress: None,
     ) -> None:
         """`save` is called with a checkpoint every `save_every` seconds, after each frame, and when `stopping` says so;
-        `until` is the last frame that is wanted of a film; `unfinished` is told how far a stopped run has come, before
-        its pictures so far are made."""
+        `until` is the last frame that is wanted of a film; `unfinished` is called with how far a stopped run has come,
+        before its pictures so far are made."""
         self._plan, self._tell = plan, tell
         self._stopping, self._until, self._unfinished = stopping, until, unfinished
         self._circuit = Circuit(plan.graph, around)

@@ -14,7 +14,7 @@ class Saver:
     """Saves what a circuit's nodes remember, and the pictures that are finished."""
 
     def __init__(self, circuit: Circuit, save: Callable[[Checkpoint], None], every: float) -> None:
-        """A checkpoint is due `every` so many seconds."""
+        """A checkpoint is due after `every` seconds."""
         self.results: dict[str, Tensor] = {}
         self._circuit, self._save, self._every = circuit, save, every
         self.wait()

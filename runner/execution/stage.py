@@ -127,7 +127,7 @@ class Stage:
                 self._values[slot] = None
 
     def move(self, tick: Tick, judged: Judged) -> None:
-        """Take the optimiser's step along the gradients, settle the canvases, and let outputs look on."""
+        """Take the optimiser's step along the gradients, settle the canvases, and show the outputs."""
         with blaming(self._optimizer.node):
             self._fit(judged.image, judged.loss, rate=judged.rate)
         for link in self._settle:
@@ -197,7 +197,7 @@ class Stage:
         return pulled.detach()
 
     def _weighted(self, tick: Tick, passes: list[list[Tensor]], pulled: Tensor | None) -> Mapping[str, Tensor]:
-        """The terms times their weights, by name; not reckoned before somebody wants them."""
+        """The terms times their weights, by name; computed only on demand."""
         found: dict[str, Tensor] = {}
         for term, values in zip(self._terms, zip(*passes, strict=True), strict=True):
             weights = self._circuit.links[term.total].setting("weights", tick) if term.total else None

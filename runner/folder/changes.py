@@ -16,7 +16,7 @@ def check_inputs(folder: Path) -> None:
     """Raise ChangedError where a file that the run reads is not what it was."""
     for name in lock.changed_inputs(folder):
         raise ChangedError(
-            f"`{folder / name}` is not what the run began with; put the original back, or start a new run"
+            f"`{folder / name}` has changed since the run began; restore the original, or start a new run"
         )
 
 

@@ -1,4 +1,4 @@
-"""One process at a time writes into a run folder."""
+"""Only one process at a time writes into a run folder."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def claim(folder: Path) -> Iterator[None]:
     try:
         if (folder / LOCK).is_symlink():
             raise FolderError(f"`{folder / LOCK}` is a link; delete it")
-        if os.path.isdir(folder) and not os.access(folder, os.W_OK):  # a lock that is there already can be had
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):  # an existing lock can be opened
             raise FolderError(f"can't write in `{folder}`: you have no permission, or its disk is read-only")
         lock.acquire(timeout=0)
     except Timeout:

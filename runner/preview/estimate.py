@@ -1,4 +1,4 @@
-"""How long a run will take and how much memory it needs, from the figures of one like it or of a few steps."""
+"""How long a run will take and how much memory it needs, from measurements of a similar run or of a few steps."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ FORMULA = "once + for each optimiser steps x seconds a step + for each film fram
 
 
 class UnmeasuredError(RuntimeError):
-    """The steps that should have been measured could not be taken."""
+    """The steps to be measured failed."""
 
 
 def known(plan: Plan, wanted: str) -> Figures | None:
@@ -70,7 +70,7 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
     off = _off(found)
     yield "once", f"loading, what is computed once, writing: {duration(found.once)}"
     yield "in all", f"about {duration(total)}: {duration(total * (1 - off))} to {duration(total * (1 + off))}"
-    yield "how sure", f"{_basis(found)}; longer where other programs run too"
+    yield "how sure", f"{_basis(found)}; longer while other programs run"
     if found.memory:
         yield "memory", f"about {amount(found.memory + figures.kept(plan, found.pictures))} at the peak"
 
@@ -115,7 +115,7 @@ def _every(node: Node) -> int:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Within it, nothing is fetched: a person who asks how long a run takes has not asked for a download."""
+    """Within it, nothing is fetched: asking how long a run takes is no request for a download."""
     before = os.environ.get(OFFLINE)
     os.environ[OFFLINE] = "1"
     try:

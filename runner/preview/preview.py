@@ -1,4 +1,5 @@
-"""What a run would do, shown before it starts: how often each node runs, on what, with which weights and files."""
+"""What a run would do, shown before it starts: how often each node runs, on which device, with which weights and
+files."""
 
 import math
 from collections.abc import Iterator
@@ -34,8 +35,8 @@ LONGEST = 300
 
 
 def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
-    """The plan in words, for the wanted device; NoDeviceError if that is not there. How long it will take is known from
-    a run like it, or from a few steps that are taken to `measure` it."""
+    """The plan in words, for the wanted device; NoDeviceError if that is unavailable. How long it will take is known
+    from a run like it, or from a few steps that are taken to `measure` it."""
     where, why = device.choose(wanted)
     recipe = plan.graph.recipe
     parts = {
@@ -63,7 +64,7 @@ def _expected(plan: Plan, wanted: str, measure: bool) -> list[str]:
     except estimate.UnmeasuredError as fault:
         return [f"could not be measured: {fault}"]
     if figures is None:
-        return ["not known yet: no such run has been made here; `--measure` takes a few steps to find out"]
+        return ["unknown yet: no similar run was made here; `--measure` runs a few steps to find out"]
     return [*_table(estimate.rows(plan, figures)), f"the formula: {estimate.FORMULA}"]
 
 

@@ -1,4 +1,4 @@
-"""Settings that change over time, drawn as rows of bars: what a recipe's keyframes and music come to, before anything
+"""Settings that change over time, drawn as bars: what a recipe's keyframes and music amount to, before anything
 runs."""
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple
     how = f"over {value.over}s"
     if isinstance(value, Music):
         how = f"{value.follow} of {Path(value.file).name}"
-        if length > width:  # as a film of so many frames, so that no strike falls between two bars
+        if length > width:  # as a film of `width` frames, so that no onset falls between two bars
             length, fps = width, fps * width / length
     times = _times(length, width)
     values = [value.at(time, length, fps) for time in times]

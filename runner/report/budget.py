@@ -1,4 +1,4 @@
-"""How often there is time to write a page about a run, so that the run is not slowed down."""
+"""How often to write a page about a run without slowing the run down."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""Listens to a run and keeps a page about it, `report.html`, and its picture as it is, `now.png`, while it goes on."""
+"""Listens to a run and keeps a page about it, `report.html`, and its current picture, `now.png`."""
 
 import contextlib
 import math

@@ -130,7 +130,7 @@ class Stopwatch:
 
 
 def kept(plan: Plan, pictures: Mapping[str, int]) -> int:
-    """Bytes of the pictures that films which close keep until their end, of so many bytes each by optimiser."""
+    """Bytes of the pictures that films which close keep until their end, given the bytes of each by optimiser."""
     found = 0
     for region in plan.regions:
         shot = region.shot

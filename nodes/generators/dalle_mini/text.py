@@ -46,17 +46,17 @@ def tokens(prompt: str, weights: Weights, length: int, notes: Notes) -> Tensor:
 
 
 def plain(prompt: str, notes: Notes) -> str:
-    """A prompt in lower-case ASCII; warns of what has to be left out.
+    """A prompt in lower-case ASCII; warns of what is left out.
 
-    Accents are taken off, as DALL-E mini was trained (min-dalle drops such letters, and says emoji in words).
+    Accents are removed, as when DALL-E mini was trained (min-dalle drops such letters, and replaces emoji by words).
     """
     folded = unicodedata.normalize("NFKD", prompt.translate(CURLY)).casefold()
     text = folded.encode("ascii", "ignore").decode()
     if not text.strip():
-        raise ValueError(f"DALL-E mini reads English alone; of {quoted(prompt)} nothing is left")
+        raise ValueError(f"DALL-E mini reads only English; nothing is left of {quoted(prompt)}")
     lost = "".join(sign for sign in folded if not sign.isascii() and unicodedata.category(sign) not in SILENT)
     if lost:
-        notes.warn(f"DALL-E mini reads English alone, and no emoji: of {quoted(prompt)} it does not see {quoted(lost)}")
+        notes.warn(f"DALL-E mini reads only English, and no emoji: in {quoted(prompt)} it does not see {quoted(lost)}")
     return text
 
 

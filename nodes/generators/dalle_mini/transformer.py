@@ -192,7 +192,7 @@ class Sampling(NamedTuple):
 def draw(writing: Writing, chances: Tensor, sampling: Sampling, *, known: int, start: int, notes: Notes) -> Tensor:
     """The codes of pictures, (pictures, length), of which `known` may be drawn; the first of two texts says nothing.
 
-    `chances`, (pictures, length) in 0..1, decide each code. Tells each quarter of the way.
+    `chances`, (pictures, length) in 0..1, decide each code. Reports every quarter of the way.
     """
     length = chances.shape[1]
     codes = [torch.full((len(chances),), start, device=chances.device)]

@@ -1,7 +1,7 @@
 """DALLE-pytorch's checkpoints: the transformer and the decoder that such a file holds, as its own figures say.
 
-The names of tensors tell how a network was wrapped when it was saved, which differs between versions: what stands
-between a layer and its parts is left out here.
+The names of tensors show how a network was wrapped when it was saved, which differs between versions: what stands
+between a layer and its parts is dropped here.
 """
 
 import math
@@ -33,10 +33,10 @@ RENAMES = (
 HEAD = "to_logits.1.weight"
 
 LEFT_OUT = ("text_emb.linear.", "image_emb.linear.", "logits_mask")
-"""What is the head's once more, or can be told from the rest."""
+"""What repeats the head, or follows from the rest."""
 
 FOR_TRAINING = {"vae", "attn_dropout", "ff_dropout", "loss_img_weight", "sparse_attn", "optimize_for_inference"}
-"""What `hparams` say that makes no difference to a picture."""
+"""Entries of `hparams` that make no difference to a picture."""
 
 
 class Loaded(NamedTuple):
@@ -72,7 +72,7 @@ def _shape(hparams: Any, tensors: Mapping[str, Tensor]) -> Shape:
     if strange:
         raise ValueError(f"DALLE-pytorch 1.6 has no `{'`, `'.join(strange)}`")
     said = Shape(**{key: value for key, value in hparams.items() if key in names})
-    # Older versions say nothing of what was the only way then, so of that the tensors tell.
+    # Older versions don't record what was then the only way, so that is inferred from the tensors.
     angles = tensors.get("transformer.pos_emb")
     rows = next((tensors[name] for name in tensors if re.match(r"image_pos_emb\.weights[._]0", name)), None)
     if angles is not None:

@@ -1,4 +1,4 @@
-"""The decoders that DALLE-pytorch's checkpoints carry along: its own, taming's, OpenAI's."""
+"""The decoders in DALLE-pytorch's checkpoints: its own, taming's, OpenAI's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def load(
         wanted = {key.removeprefix("dec."): tensor for key, tensor in _under(tensors, "dec.").items()}
         return DvaeDecoder(dvae.Decoder(wanted, name, device, dtype))
     else:
-        raise ValueError("they hold nothing that paints: no DiscreteVAE, no VQGAN, no dVAE of OpenAI's")
+        raise ValueError("they hold no decoder: no DiscreteVAE, no VQGAN, no dVAE of OpenAI's")
     fill(decoder, {key: tensor.to(dtype) for key, tensor in wanted.items()}, name)
     return decoder.to(device)
 

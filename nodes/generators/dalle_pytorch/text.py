@@ -49,8 +49,8 @@ def _read(file: str) -> Tokenizer:
 
 @cache
 def _clip() -> Tokenizer:
-    """CLIP's tokens without those that frame a text, from the vocabulary that open_clip brings (not imported for it:
-    it would want torchvision). Of what the reference mends first (ftfy), curly quotes are made straight."""
+    """CLIP's tokens without the start and end tokens, from open_clip's vocabulary (read without importing it, which
+    needs torchvision). Of what the reference fixes first (ftfy), curly quotes are straightened."""
     spec = find_spec("open_clip")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("the package open_clip_torch, whose vocabulary is needed, is not installed")

@@ -49,7 +49,7 @@ class Shape:
         for pattern in self.attn_types or ():
             if pattern == "sparse":
                 raise ValueError(
-                    "its attention `sparse` looks at blocks that DeepSpeed chose by chance and the file does not hold"
+                    "its `sparse` attention uses blocks that DeepSpeed chose at random and the file does not hold"
                 )
             if pattern not in get_args(Pattern):
                 raise ValueError(f"its attention `{pattern}` is none of {', '.join(get_args(Pattern))}")

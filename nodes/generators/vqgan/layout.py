@@ -49,7 +49,7 @@ class Layout(BaseModel, frozen=True):
 
     @classmethod
     def read(cls, text: str, name: str) -> "Layout":
-        """The layout of the weights of this name; ValueError where the yaml tells of something else."""
+        """The layout of the weights of this name; ValueError where the yaml describes something else."""
         try:
             model = yaml.safe_load(text)["model"]
             prefix = ""

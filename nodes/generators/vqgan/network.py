@@ -1,4 +1,4 @@
-"""VQGAN: a picture as a grid of codes from a book that was learnt, and the convolutions that paint it.
+"""VQGAN: a picture as a grid of codes from a learnt codebook, and the convolutions that paint it.
 
 Esser et al. 2021, "Taming Transformers for High-Resolution Image Synthesis", as taming-transformers saves it: a yaml
 and a checkpoint of Lightning's. The layers are that package's own. How they are called is written here: with the fused

@@ -1,4 +1,4 @@
-"""Files of CLIP weights: their tensors, and the architecture that these tell of."""
+"""Files of CLIP weights: their tensors, and the architecture inferred from them."""
 
 import math
 import zipfile

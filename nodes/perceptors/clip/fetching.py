@@ -1,6 +1,6 @@
 """Files of published CLIPs: where they are already, and fetched by open_clip where they are not.
 
-open_clip says which file it wants and fetches it, so that no list of ours goes stale; hence no records of such weights
+open_clip says which file it needs and fetches it, so that no list of ours goes stale; hence no records of such weights
 in `t2iflow.nodes.weights`.
 """
 

@@ -15,7 +15,7 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 def load(name: str, weights: str | None, device: torch.device, precision: Precision, notes: Notes) -> OpenClip:
-    """The CLIP of this name, or in this file of weights (`name` being `lite` if the file is to tell what it is)."""
+    """The CLIP of this name, or in this file of weights (`name` being `lite` if the architecture is to be inferred)."""
     source = sources.find(name, weights)
     library = sources.package()
     record = sources.published(library, source.architecture, source.tag)
@@ -25,7 +25,7 @@ def load(name: str, weights: str | None, device: torch.device, precision: Precis
         network = _inferred(library, file, source.quick, dtype, notes)
         tokenizer = library.SimpleTokenizer(context_length=network.context_length)
     else:
-        # A tag says how its network was trained; of a file of one's own, the name does.
+        # A tag says how its network was trained; for a custom file, the name does.
         quick = source.quick or bool(source.tag and record.get("quick_gelu"))
         network = _named(library, source.architecture, file, quick, dtype)
         tokenizer = _tokenizer(library, source.architecture)
@@ -54,7 +54,7 @@ def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, 
             "`name: architecture:file`"
         ) from fault
     if not (quick or weights.openai):
-        notes.say(f"{file.name} is taken for a CLIP without QuickGELU; name its architecture if it has it")
+        notes.say(f"{file.name} is read as a CLIP without QuickGELU; name its architecture if it has it")
     if dtype != torch.float32:
         library.model.convert_weights_to_lp(network, dtype)
     return network

@@ -1,4 +1,4 @@
-"""How `lite` takes a prompt apart, and which words it makes nothing of.
+"""How `lite` takes a prompt apart, and which words it can't use.
 
 A prompt joins parts ("a lighthouse and a castle"), and a part has a head and what that is placed by or does ("a fox",
 "in", "a meadow"). Every piece is read as it stands and without its colours.
@@ -42,7 +42,7 @@ FORM = re.compile(
 """What a prompt may say of the picture before it comes to the subject."""
 STYLE = re.compile(r"\b(?:in the style of|trending on|by [A-Z])[^,;]*")
 ABSENT = re.compile(r"\b(?:no|not|without|never|instead of)\s[^,;]*", re.IGNORECASE)
-"""What is not to be seen, which is not to be painted either."""
+"""What must not be seen, and so must not be painted."""
 MEDIUM = re.compile(r"\b(?:style|art|photo|film|polaroid|comic|cover|poster|engine|lens)\b", re.IGNORECASE)
 """What makes a further part of a prompt a style, not a second subject: "a fox, comic book"."""
 QUOTES = "\"'\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
@@ -53,7 +53,7 @@ SMALL = re.compile(
     r"|behind|through|against|as|like|that|who|is|are|its?|very",
     re.IGNORECASE,
 )
-"""Words that are missed by nobody."""
+"""Words that nobody misses."""
 
 
 class Piece(NamedTuple):

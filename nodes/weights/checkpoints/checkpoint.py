@@ -1,4 +1,4 @@
-"""Checkpoints in every container that weights are shared in, read as tensors only and mapped from the file.
+"""Checkpoints in every container that weights are shared in, read as tensors only and memory-mapped.
 
 Of the containers in containers.py; in these flat state dicts, such dicts under `state_dict` (Lightning's, open_clip's)
 or `weights` (DALLE-pytorch's), and whole modules. Nothing in a file is run (see pickles.py), and nothing is read of a
@@ -76,7 +76,7 @@ def _spoken() -> Iterator[None]:
         yield
     except RefusedError as fault:
         raise RefusedError(f"it holds more than weights: {_line(fault)}") from fault
-    except Exception as fault:  # a stranger's bytes fail in zipfile, pickletools, safetensors, torch and here
+    except Exception as fault:  # untrusted bytes fail in zipfile, pickletools, safetensors, torch and here
         reason = _line(fault) if isinstance(fault, ValueError) else f"it makes no sense ({fault!r:.100})"
         raise ValueError(reason) from fault
 

@@ -26,7 +26,7 @@ LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 NO_CHECKPOINTS = {
     b"<": "it is a web page",
     b"\x1f\x8b": "it is compressed with gzip",
-    b"version https://git-lfs": "it is only what git keeps in a file's place",
+    b"version https://git-lfs": "it is only a Git LFS pointer",
     b"\x80": "it is a pickle, but not one of torch's",
 }
 
@@ -214,4 +214,4 @@ def opened(file: BufferedReader) -> Container:
         if start[form.skipped :].startswith(form.sign):
             return form.opens(file)
     known = (what for sign, what in NO_CHECKPOINTS.items() if start.lstrip().startswith(sign))
-    raise ValueError(next(known, "it is in none of the formats of checkpoints" if start else "it is empty"))
+    raise ValueError(next(known, "it is not in any format of checkpoints" if start else "it is empty"))

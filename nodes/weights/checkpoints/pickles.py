@@ -1,4 +1,4 @@
-"""Pickles followed instruction by instruction, without Python's unpickler: a name in them stays a name.
+"""Pickles interpreted instruction by instruction, without Python's unpickler: a name in them stays a name.
 
 A pickle is a program for a stack machine. This machine knows the instructions that build plain values, and those by
 which torch says "a tensor of this storage" and "an object of this class, with these attributes". It imports nothing and

@@ -19,7 +19,7 @@ def aimless(graph: Graph, regions: Regions) -> Iterator[Problem]:
         if name not in fits:
             yield Problem(
                 "T2I412",
-                f"the camera `{camera.name}` films what `{name}` makes, which is no optimiser's picture",
+                f"the camera `{camera.name}` films what `{name}` makes, which is not an optimiser's picture",
                 camera.place,
                 hints=(f"wire it to an optimiser: `image: ${fits[0] if fits else 'fit'}`",),
             )
@@ -28,7 +28,7 @@ def aimless(graph: Graph, regions: Regions) -> Iterator[Problem]:
                 "T2I412",
                 f"`{owner[name]}` and `{camera.name}` both film what `{name}` makes",
                 camera.place,
-                hints=("join their motions in one: `camera.path` takes several, and goes from one to the next",),
+                hints=("combine their motions: `camera.path` takes several, and moves from one to the next",),
             )
 
 

@@ -19,7 +19,7 @@ def waiting_for_each_other(graph: Graph, _: Regions) -> Iterator[Problem]:
             turn = way[way.index(first) :] + way[: way.index(first)] if first in way else way
             yield Problem(
                 "T2I401",
-                "these nodes wait for each other: " + " -> ".join([*turn, turn[0]]),
+                "these nodes depend on each other in a circle: " + " -> ".join([*turn, turn[0]]),
                 graph.nodes[turn[0]].place,
-                hints=("a wire must not lead back to where its value comes from",),
+                hints=("remove one of these wires",),
             )

@@ -1,4 +1,4 @@
-"""How much a foreign recipe may ask for, so that one out of curiosity doesn't hold a machine for a week."""
+"""How much a foreign recipe may use, so that trying one doesn't occupy a machine for a week."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ ASKED: Mapping[str, tuple[Meaning, ...]] = {"pixels": ("size", "count"), "steps"
 
 
 def immoderate(graph: Graph, _: Regions) -> Iterator[Problem]:
-    """More than a foreign recipe may ask for; what the person says by `--set` is not counted."""
+    """More than a foreign recipe may use; what the user gives by `--set` is not counted."""
     for what, limit in MOST.items():
         amounts = {node.name: _amount(node, ASKED[what], graph) for node in graph.nodes.values()}
         whole = sum(amounts.values())
@@ -28,7 +28,7 @@ def immoderate(graph: Graph, _: Regions) -> Iterator[Problem]:
             named = " or ".join(f"`--set {worst.name}.{key}=...`" for key in _asking(worst, ASKED[what]))
             yield Problem(
                 "T2I503",
-                f"this recipe is foreign, and asks for {whole:,} {what}; it may have {limit:,}",
+                f"this recipe is foreign, and needs {whole:,} {what}; at most {limit:,} are allowed",
                 worst.place,
                 (f"allow it yourself: {named}", *dict.fromkeys(whose.remedy for whose in origins if whose.fence)),
             )
@@ -41,7 +41,7 @@ def _asking(node: Node, meanings: tuple[Meaning, ...]) -> dict[str, Meaning]:
 
 
 def _amount(node: Node, meanings: tuple[Meaning, ...], graph: Graph) -> int:
-    """What a foreign recipe asks for by these settings; 0 where they are all left to us or to the person."""
+    """What a foreign recipe uses by these settings; 0 where all are defaults or given by the user."""
     text = graph.recipe.nodes.get(node.name)
     written = text.values if text else {}
     keys = _asking(node, meanings)

@@ -38,7 +38,7 @@ def idle_every(graph: Graph, regions: Regions) -> Iterator[Problem]:
         if node.every > 1 and node.name not in repeated:
             yield Problem(
                 "T2I406",
-                f"`every` on node `{node.name}` has no meaning: it runs neither in the steps of an optimiser nor in the"
+                f"`every` on node `{node.name}` has no effect: it runs neither in the steps of an optimiser nor in the"
                 " frames of a camera",
                 node.place,
                 hints=(
@@ -104,7 +104,7 @@ def unfitting_sizes(graph: Graph, regions: Regions) -> Iterator[Problem]:
 
 
 def _shown(graph: Graph, regions: Regions) -> Iterator[tuple[str, int]]:
-    """How many pictures each output is shown that looks on at an optimiser, or at a camera."""
+    """How many pictures each output is shown that watches an optimiser or a camera."""
     for region in regions:
         if region.steps:
             yield from ((watch.sink, math.ceil(region.steps / watch.every) + 1) for watch in region.watch)

@@ -21,9 +21,9 @@ def mixed(graph: Graph, _: Regions) -> Iterator[Problem]:
             whose = ", ".join(f"`{port}` is from `{judges.get(end)}`" for port, end in ends.items())
             yield Problem(
                 "T2I403",
-                f"node `{node.name}` compares what two perceptors made: {whose}",
+                f"node `{node.name}` compares embeddings of two perceptors: {whose}",
                 node.place,
-                hints=("an embedding means something only to the perceptor that made it",),
+                hints=("embeddings can only be compared with those of the same perceptor",),
             )
 
 
@@ -40,7 +40,7 @@ def without_layers(graph: Graph, _: Regions) -> Iterator[Problem]:
                 node.place,
                 hints=(
                     "`lite` has it, and so have OpenAI's RN50 to RN50x64",
-                    f"or take the loss out: `{node.name}: null` in a recipe that extends this one",
+                    f"or remove the loss: `{node.name}: null` in a recipe that extends this one",
                 ),
             )
 

@@ -85,7 +85,7 @@ def outputs_of_several(graph: Graph, regions: Regions) -> Iterator[Problem]:
             if len(fits) > 1:
                 yield Problem(
                     "T2I410",
-                    f"`{node.name}` needs pictures of {_listed(fits)}, which train in turn",
+                    f"`{node.name}` needs pictures from {_listed(fits)} while they train, but they train in turn",
                     node.place,
                     hints=("wire it to the optimisers' finished pictures instead",),
                 )

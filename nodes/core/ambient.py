@@ -52,7 +52,10 @@ WHOLE = Part()
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of a batch to make, when an optimiser spreads a step over `parts` passes (`accumulate`)."""
+    """Which part of a batch to make, when an optimiser spreads a step over `parts` passes (`accumulate`).
+
+    A node that takes one has a setting of type `Made`, so that no pass is left with nothing to make.
+    """
 
     part: int = 0
     parts: int = 1

@@ -67,8 +67,8 @@ class Kind:
 
 KINDS = {
     "picture": Kind(codec.look, "convert it: `magick {} {}`", ".png"),
-    "film": Kind(decoder.look, "make it one that can be read: `ffmpeg -i {} {}`", ".mp4"),
-    "sound": Kind(sound.look, "make it one that can be read: `ffmpeg -i {} {}`", ".wav"),
+    "film": Kind(decoder.look, "convert it: `ffmpeg -i {} {}`", ".mp4"),
+    "sound": Kind(sound.look, "convert it: `ffmpeg -i {} {}`", ".wav"),
     "text": Kind(scenes.look, "save it as plain text in UTF-8"),
 }
 

@@ -158,8 +158,8 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
         ("lit", "did you mean `lite`"),
         ("vit-b/32", "did you mean `ViT-B/32"),
         ("ViT-B-32", "did you mean `ViT-B/32"),
-        ("gone.pt", "the file `gone.pt` is not there"),
-        ("ViT-B-32:gone.pt", "the file `gone.pt` is not there"),
+        ("gone.pt", "the file `gone.pt` doesn't exist"),
+        ("ViT-B-32:gone.pt", "the file `gone.pt` doesn't exist"),
         ("rainbow", "no perceptor; take `lite`"),
     ],
 )

@@ -300,13 +300,16 @@ def test_a_tokenizer_that_lies_beside_the_weights_is_theirs(tmp_path: Path, note
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"hparams": {"attn_types": ("full", "sparse")}}, "`sparse` looks at blocks that DeepSpeed chose by chance"),
+        (
+            {"hparams": {"attn_types": ("full", "sparse")}},
+            "`sparse` attention uses blocks that DeepSpeed chose at random",
+        ),
         ({"hparams": {"attn_types": ("mlp",)}}, "`mlp` is none of full, axial_row, axial_col, conv_like"),
         ({"hparams": {"noncausal": 5}}, "has no `noncausal`"),
         ({"hparams": {"depth": 3}}, r"do not fit: missing: layers\.2\.0"),
         ({"hparams": {"dim": 24}}, "of another form"),
         ({"vae_params": {"channels": 4}}, "paints 4 channels"),
-        ({"vae_params": None, "vae_class_name": "Mine"}, "nothing that paints"),
+        ({"vae_params": None, "vae_class_name": "Mine"}, "no decoder"),
         ({"hparams": None}, "have `hparams`"),
         ({"weights": "look into consolidating DeepSpeed checkpoints"}, "consolidating DeepSpeed"),
     ],

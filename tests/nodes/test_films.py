@@ -477,7 +477,8 @@ def test_a_start_after_the_sound_is_refused_before_the_first_frame(folder: RunFo
 def test_what_is_no_sound_is_refused(folder: RunFolder) -> None:
     (folder.place / "list.mp3").write_text("ffconcat version 1.0\nfile song.mp3\n")
     with pytest.raises(
-        ValueError, match=r"`list.mp3` is no sound; WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or a film"
+        ValueError,
+        match=r"`list.mp3` is not a sound; WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or a film",
     ):
         output.Video(folder, Heard(), sound=str(folder.place / "list.mp3"))
 

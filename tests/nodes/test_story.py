@@ -200,14 +200,14 @@ def test_a_time_in_a_file_is_no_weight_and_a_stop_is_one(story: Any, asked: Any,
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "`story.txt` has no scenes; write one a line"),
-        ("# only a comment\n\n", "`story.txt` has no scenes; write one a line"),
+        ("", "`story.txt` has no scenes; write one per line"),
+        ("# only a comment\n\n", "`story.txt` has no scenes; write one per line"),
         (
             "a fox\nan owl || the sea\n",
             "line 2: a prompt needs words before its weight and on both sides of ` | `; scenes are",
         ),
         ("a fox | :2", "line 1: a prompt needs words"),
-        ("a fox\n\nrain:1 | rain:-1\n", "line 3: 'rain' has weight 0, which asks for nothing"),
+        ("a fox\n\nrain:1 | rain:-1\n", "line 3: 'rain' has weight 0, so it does nothing"),
     ],
 )
 def test_mistakes_in_a_file_are_told_with_their_line(text: str, fault: str, story: Any, tmp_path: Path) -> None:

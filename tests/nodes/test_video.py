@@ -207,7 +207,7 @@ def test_of_a_film_cut_short_what_is_there_is_read_and_the_rest_warned_of(made: 
 def test_a_list_that_names_other_files_is_no_film(made: Made, notes: Heard, tmp_path: Path) -> None:
     made("clip.mp4")
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile clip.mp4\n")
-    with pytest.raises(ValueError, match=r"`list.mp4` is no film; MP4, MOV"):
+    with pytest.raises(ValueError, match=r"`list.mp4` is not a film; MP4, MOV"):
         frames(tmp_path / "list.mp4", notes)
 
 

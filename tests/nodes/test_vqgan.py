@@ -268,7 +268,7 @@ def test_blacklisted_codes_are_never_painted(folders: dict[str, Path], make: Mak
     assert make("gumbel", photograph(), blacklist=banned, steer="soft").trainable()[0].shape == (48, 10)
     for wrong in ([64], list(range(63))):
         with pytest.raises(
-            ValueError, match=r"no code 64: these weights have 0 to 63|64 codes, of which two have to stay"
+            ValueError, match=r"no code 64: these weights have 0 to 63|64 codes, of which at least two must remain"
         ):
             make(blacklist=wrong)
 

@@ -68,7 +68,7 @@ def test_every_of_a_camera_does_not_change_when_something_happens(tmp_path: Path
 
 def test_seconds_need_one_film(tmp_path: Path) -> None:
     other = "  more: {use: output.video, image: $zoom, file: more.mp4, fps: 12}\n"
-    assert "need a film with one number of frames" in message(tmp_path, camera="scale: {0s: 1, 2s: 2}", extra=other)
+    assert "need a film with a single `fps`" in message(tmp_path, camera="scale: {0s: 1, 2s: 2}", extra=other)
 
 
 def test_steps_have_no_seconds(tmp_path: Path) -> None:

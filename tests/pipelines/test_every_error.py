@@ -88,8 +88,8 @@ WRONG: dict[str, str] = {
 """A recipe for each code that a recipe alone can make."""
 
 ELSEWHERE = {
-    "T2I107": "test_recipe.py: a file that is not there",
-    "T2I109": "test_recipe.py: a preset that is not there",
+    "T2I107": "test_recipe.py: a file that doesn't exist",
+    "T2I109": "test_recipe.py: a preset that doesn't exist",
     "T2I110": "test_recipe.py: an override of nothing",
     "T2I501": "test_plugins.py: a package that can't be used",
     "T2I503": "test_origin.py: a foreign recipe that reads what is not beside it",

@@ -115,14 +115,18 @@ def test_one_keyframe_is_a_constant() -> None:
     [
         ("{0: 1, 0%: 2}", 8, "two keyframes at `0%`"),
         ("{50%: 1, 50.0%: 2}", 10, "two keyframes at `50.0%`"),
-        ("{0: 1, 110%: 2}", 8, "a keyframe at `110%` never comes"),
-        ("{-1: 1, 2: 2}", 2, "a keyframe at `-1` never comes"),
-        ("{0: 1, 5: a dog}", 11, "keyframes of one setting are alike: first a number, here a text"),
-        ("{0: [1, 2], 5: [1, 2, 3]}", 16, "keyframes of one setting are alike: first 2 numbers, here 3 numbers"),
+        ("{0: 1, 110%: 2}", 8, "the keyframe at `110%` is never reached"),
+        ("{-1: 1, 2: 2}", 2, "the keyframe at `-1` is never reached"),
+        ("{0: 1, 5: a dog}", 11, "all keyframes of a setting need the same form: first a number, here a text"),
+        (
+            "{0: [1, 2], 5: [1, 2, 3]}",
+            16,
+            "all keyframes of a setting need the same form: first 2 numbers, here 3 numbers",
+        ),
         ("{0: 1, 5: 2, ease: smoth}", 20, "`ease` can't be 'smoth'"),
         ("{0: 1, 5: 2, over: 7}", 20, "`over` can't be a number"),
         ("{0: 1, esae: in}", 8, "`esae` is no keyframe"),
-        ("{0: 0, 5: 2, ease: exponential}", 5, "`ease: exponential` goes by factors, so it needs numbers above 0"),
+        ("{0: 0, 5: 2, ease: exponential}", 5, "`ease: exponential` multiplies, so it needs numbers above 0"),
     ],
 )
 def test_each_mistake_is_told_at_its_own_place(text: str, column: int, words: str) -> None:

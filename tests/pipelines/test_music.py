@@ -158,7 +158,7 @@ def test_frames_in_any_order_have_the_same_values(songs: Path) -> None:
         (
             "words.wav",
             0.0,
-            "`words.wav` is no sound; WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or a film can be read",
+            "`words.wav` is not a sound; WAV, W64, AIFF, CAF, AU, MP3, AAC, FLAC, WavPack or OGG, or a film can be",
         ),
     ],
 )
@@ -187,8 +187,8 @@ def test_music_is_told_from_keyframes_and_weighted_prompts(text: str, answer: bo
 @pytest.mark.parametrize(
     ("text", "column", "words", "hint"),
     [
-        ("{music: 's.wav', folow: bass}", 18, "`folow` says nothing of music", "did you mean `follow`?"),
-        ("{music: 's.wav', over: step}", 18, "`over` says nothing of music", "beside `music` there may be follow, low"),
+        ("{music: 's.wav', folow: bass}", 18, "`folow` is no part of music", "did you mean `follow`?"),
+        ("{music: 's.wav', over: step}", 18, "`over` is no part of music", "besides `music` it may hold follow, low"),
         ("{music: 's.wav', follow: base}", 26, "`follow` can't be 'base'", "did you mean `bass`?"),
         ("{music: 's.wav', follow: [bass]}", 26, "`follow` can't be a text", "it is one of loudness, onsets, bass"),
         ("{music: 's.wav', smooth: -1}", 26, "`smooth` can't be -1", "it is a number of seconds from 0 to 10"),
@@ -196,8 +196,18 @@ def test_music_is_told_from_keyframes_and_weighted_prompts(text: str, answer: bo
         ("{music: 's.wav', start: 30s}", 25, "`start` can't be '30s'", "it is a number of seconds from 0 to 3600"),
         ("{music: }", 8, "`music` can't be nothing", "it names a file, such as song.wav"),
         ("{music: [a, b]}", 9, "`music` can't be a text", "it names a file, such as song.wav"),
-        ("{music: 's.wav', low: [0, 1]}", 23, "`low` and `high` are alike: here 2 numbers and a number", ""),
-        ("{music: 's.wav', low: 1, high: much}", 32, "`low` and `high` are alike: here a number and a text", ""),
+        (
+            "{music: 's.wav', low: [0, 1]}",
+            23,
+            "`low` and `high` need the same form: these are 2 numbers and a number",
+            "",
+        ),
+        (
+            "{music: 's.wav', low: 1, high: much}",
+            32,
+            "`low` and `high` need the same form: these are a number and a text",
+            "",
+        ),
     ],
 )
 def test_each_mistake_is_told_at_its_own_place(text: str, column: int, words: str, hint: str) -> None:
@@ -334,8 +344,8 @@ TWICE = {"fps: 10}": "fps: 10}\n  more: {use: output.video, image: $zoom, fps: 2
     ("changed", "words"),
     [
         ({"scale": "scale: {music: swell.wav}"}, "T2I204 `scale` of node `zoom` can't be 0"),
-        ({"scale": "scale: {music: nowhere.wav, low: 1}"}, "T2I502 the file `nowhere.wav` is not there"),
-        ({"scale": "scale: {music: words.wav, low: 1}"}, "T2I502 `words.wav` is no sound"),
+        ({"scale": "scale: {music: nowhere.wav, low: 1}"}, "T2I502 the file `nowhere.wav` doesn't exist"),
+        ({"scale": "scale: {music: words.wav, low: 1}"}, "T2I502 `words.wav` is not a sound"),
         ({"scale": "scale: {music: broken.wav, low: 1}"}, "T2I502 nothing can be heard in `broken.wav`: it is empty"),
         ({"scale": "scale: {music: swell.wav, low: 1, start: 60}"}, "T2I502 `swell.wav` ends before `start: 60`"),
         ({"scale": "scale: {music: $canvas, low: 1}"}, "T2I205 `scale` of node `zoom` is a setting, not a port"),
@@ -348,7 +358,10 @@ TWICE = {"fps: 10}": "fps: 10}\n  more: {use: output.video, image: $zoom, fps: 2
             {"weight": "$beat", CAMERA: "", "$zoom": "$fit"},
             "`weights` of node `fit.loss` can't follow music: no camera",
         ),
-        ({"weight": "$beat", **TWICE}, "T2I207 the music of `weights` of node `fit.loss` needs a film with one number"),
+        (
+            {"weight": "$beat", **TWICE},
+            "T2I207 the music of `weights` of node `fit.loss` needs a film with a single `fps`",
+        ),
     ],
 )
 def test_mistakes_are_told_before_it_runs(changed: dict[str, str], words: str, compiled: Compiled) -> None:

@@ -217,9 +217,9 @@ def test_what_a_foreign_recipe_extends_is_foreign_too(home: Path) -> None:
 
 def test_a_foreign_recipe_asks_for_a_bearable_amount(refused: Callable[..., str], compiled: Compiled) -> None:
     text = refused(size="[16384, 16384]", steps="1000000000")
-    assert "asks for 268,536,000 pixels; it may have 67,108,864" in text
+    assert "needs 268,536,000 pixels; at most 67,108,864 are allowed" in text
     assert "`--set canvas.size=...`" in text
-    assert "asks for 1,000,000,000 steps; it may have 1,000,000" in text
+    assert "needs 1,000,000,000 steps; at most 1,000,000 are allowed" in text
     assert "`--set cuts.size=...` or `--set cuts.count=...`" in refused(count="{0: 1, 100%: 1000000}")
     compiled("size=[16384, 16384]", "steps=1000000000", size="[9, 9]", count="1000")
     give = {"photo": "Downloads/photo.png", "story": "Downloads/texts/story.txt"}

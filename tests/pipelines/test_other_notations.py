@@ -50,7 +50,7 @@ def test_prompts_at_steps_in_quotes_are_keyframes() -> None:
 @pytest.mark.parametrize(
     ("written", "hint"),
     [
-        ("1,02", "decimals follow a point, and nothing stands between thousands: `1.02`"),
+        ("1,02", "decimals need a point, and nothing stands between thousands: `1.02`"),
         ("1,000", "`1.000` or `1000`"),
         ("2 times", "write the number alone: `2`"),
         ("102%", "write a part of 1: `1.02`"),
@@ -70,7 +70,7 @@ def test_what_is_nearly_a_whole_number_is_told_how_to_write_it(written: str, hin
 
 
 def test_a_decimal_comma_that_ends_an_entry_is_told_of_the_point() -> None:
-    assert "decimals follow a point" in told(FILM.replace("SCALE", "1,02"))
+    assert "decimals need a point" in told(FILM.replace("SCALE", "1,02"))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_true_and_false_are_no_numbers(old: str, new: str) -> None:
 
 def test_a_weight_beside_a_wire_is_told_how_to_write_it() -> None:
     for written in ("[$same: 2]", "{$same: 2}"):
-        assert "a loss has its weight as in `{of: $same, weight: 0.5}`" in told(
+        assert "write a loss's weight as `{of: $same, weight: 0.5}`" in told(
             COPY.replace("loss: $same", f"loss: {written}")
         )
 

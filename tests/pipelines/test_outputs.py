@@ -65,9 +65,17 @@ def test_names_that_never_meet_are_taken(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("one", "size", "words"),
     [
-        (STILL.format("a.webp"), "[16384, 8]", "`a.webp` can't be 16384 x 8: such a file goes to 16383 a side"),
-        (STRIP.format("a.webp"), "[4000, 8]", "`a.webp` can't be 24000 x 32: such a file goes to 16383 a side"),
-        (STRIP.format("a.jpg, columns: 1"), "[8, 4000]", "`a.jpg` can't be 8 x 84000: such a file goes to 65500"),
+        (
+            STILL.format("a.webp"),
+            "[16384, 8]",
+            "`a.webp` can't be 16384 x 8: such files hold at most 16383 pixels per side",
+        ),
+        (
+            STRIP.format("a.webp"),
+            "[4000, 8]",
+            "`a.webp` can't be 24000 x 32: such files hold at most 16383 pixels per side",
+        ),
+        (STRIP.format("a.jpg, columns: 1"), "[8, 4000]", "`a.jpg` can't be 8 x 84000: such files hold at most 65500"),
         ("{use: output.strip, image: $zoom, file: a.png}", "[2000, 2000]", "12000 x 300000, more than 300 megapixels"),
     ],
 )

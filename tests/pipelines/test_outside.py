@@ -107,15 +107,15 @@ def test_weights_are_not_copied(files: Path) -> None:
 @pytest.mark.parametrize(
     ("film", "what"),
     [
-        ("nowhere.mp4", "the file `nowhere.mp4` is not there"),
+        ("nowhere.mp4", "the file `nowhere.mp4` doesn't exist"),
         ("folder", "the file `folder` is a folder, not a file"),
         (
             "picture.png",
-            "`picture.png` is no film; MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
+            "`picture.png` is not a film; MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
         ),
         (
             "song.wav",
-            "`song.wav` is no film; MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
+            "`song.wav` is not a film; MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
         ),
     ],
 )
@@ -126,8 +126,8 @@ def test_a_file_that_is_no_film_is_told(film: str, what: str, told: Callable[...
 @pytest.mark.parametrize(
     ("film", "hint"),
     [
-        ("https://example.com/film.mp4", "an address is not read: download it"),
-        ("file:///home/me/film.mp4", "an address is not read"),
+        ("https://example.com/film.mp4", "addresses are not read: download the file"),
+        ("file:///home/me/film.mp4", "addresses are not read"),
         ("frames/%04d.png", "`ffmpeg -framerate 24 -i frames/%04d.png film.mp4`"),
         ("FILM.GIF", "did you mean `film.gif`?"),
         ("film.mp4", "did you mean `film.gif`?"),

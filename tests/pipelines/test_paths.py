@@ -44,13 +44,13 @@ def _below_a_file(folder: Path) -> str:
 
 
 ODD: dict[str, tuple[Callable[[Path], str], str]] = {
-    "a loop of links": (_loop, "leads back to itself"),
+    "a loop of links": (_loop, "points back to itself"),
     "a pipe": (_pipe, "pipe or a device"),
     "a device": (lambda _: "/dev/zero", "pipe or a device"),
-    "three hundred letters": (lambda _: "a" * 300, "too long a name"),
+    "three hundred letters": (lambda _: "a" * 300, "a name that is too long"),
     "a folder": (lambda _: ".", "folder"),
-    "a name below a file": (_below_a_file, "is not there"),
-    "a home that nobody has": (lambda _: "~nobody-of-this-name/x", "is not there"),
+    "a name below a file": (_below_a_file, "doesn't exist"),
+    "a home that nobody has": (lambda _: "~nobody-of-this-name/x", "doesn't exist"),
 }
 
 
@@ -104,7 +104,7 @@ def test_a_home_folder_is_known_wherever_a_file_is_named(tmp_path: Path, monkeyp
     assert not complaints("~/base.yaml", "photo.file=~/photo.png")
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError()))
-    assert "is not there" in complaints(str(work / "mine.yaml")) or "no recipe" in complaints(str(work / "mine.yaml"))
+    assert "doesn't exist" in complaints(str(work / "mine.yaml")) or "no recipe" in complaints(str(work / "mine.yaml"))
     assert complaints("~/work/mine.yaml")
 
 

@@ -111,11 +111,11 @@ def test_what_was_written_is_kept_beside_what_it_means(made: Made) -> None:
     ("text", "words"),
     [
         ("a ${promt} here", "there is no param `promt`"),
-        ("a ${canvas} here", "`canvas` is a node; only params can stand within a text"),
-        ("a ${sizes} here", "the param `sizes` is no text or number, so it can't stand within a text"),
-        ("a $prompt here", "`$prompt` is not filled in within a longer text"),
-        ("a ${ here", "`${` within a text takes a name and `}`"),
-        ("$prompt.mask", "`prompt` is a param, so it has no output `mask`"),
+        ("a ${canvas} here", "`canvas` is a node; only params can be inserted into a text"),
+        ("a ${sizes} here", "the param `sizes` is neither text nor number, so it can't be inserted into a text"),
+        ("a $prompt here", "`$prompt` is not replaced within a longer text"),
+        ("a ${ here", "`${` within a text must be followed by a name and `}`"),
+        ("$prompt.mask", "`prompt` is a param, and params have no outputs `mask`"),
     ],
 )
 def test_what_a_dollar_can_not_stand_for(faults: Faults, text: str, words: str) -> None:
@@ -140,7 +140,7 @@ error T2I111 there is no param `promt`
 def test_params_that_need_each_other_are_told(faults: Faults) -> None:
     problems = faults('params: {a: "${b}!", b: [$a], c: 1}\nnodes: {n: {use: a.b, x: $c}}\n')
     assert codes(problems) == ["T2I111"]
-    assert problems[0].message in ("params need each other: a -> b -> a", "params need each other: b -> a -> b")
+    assert problems[0].message in ("params refer to each other: a -> b -> a", "params refer to each other: b -> a -> b")
 
 
 def test_params_and_nodes_share_their_names(faults: Faults) -> None:

@@ -136,7 +136,7 @@ def test_comments_are_fine(text: str) -> None:
     [
         ("a:\n\tb: 1", 2, 1, "a tab can't indent"),
         ("prompt: a cat: asleep", 1, 14, "a `:` where no key can stand"),
-        ("a:\n  b: 1\n c: 2", 3, 2, "this line is indented unlike its neighbours"),
+        ("a:\n  b: 1\n c: 2", 3, 2, "this line's indentation doesn't match its neighbours'"),
         ("- a\nb: 1", 1, 1, "a list among names"),
         ("a: 'x\nb: 2", 1, 4, "this quote is never closed"),
         ("a: [1, {b: 2,\nc: 3", 1, 8, "this bracket is never closed"),
@@ -151,12 +151,12 @@ def test_comments_are_fine(text: str) -> None:
         ("a: *b", 1, 4, "there is no anchor `&b` before this"),
         ("a: &b [*b]", 1, 8, "there is no anchor `&b` before this"),
         ('a: "\\q"', 1, 6, "this `\\` means nothing"),
-        ('a: "x" y', 1, 8, "something follows a finished value"),
+        ('a: "x" y', 1, 8, "something follows a complete value"),
         ("a: 1\n---\nb: 2", 2, 1, "a recipe is one document; this line starts another"),
         ("a: |x\n  b", 1, 5, "after `|` or `>` the text starts on the next line"),
         ("a\nb: 1\nc", 2, 2, "a `:` where no key can stand"),
         ("a: 1\nb", 2, 2, "a line without `:`"),
-        ("a: !x!y 1", 1, 4, "tags are refused"),
+        ("a: !x!y 1", 1, 4, "tags are not allowed"),
     ],
 )
 def test_syntax_is_explained_where_it_breaks(text: str, line: int, column: int, words: str) -> None:

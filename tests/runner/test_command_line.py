@@ -133,8 +133,8 @@ def test_several_recipes_are_checked_and_each_is_told(command: Command, tmp_path
     (tmp_path / "good.yaml").write_text(COPY, "utf-8")
     told = command("check", COPY.replace("canvas.pixels", "canvas.pixel"), "good.yaml", "hello")
     assert told.code == 3
-    assert "good.yaml: nothing wrong (6 nodes)" in told.out
-    assert "hello: nothing wrong" in told.out
+    assert "good.yaml: no mistakes (6 nodes)" in told.out
+    assert "hello: no mistakes" in told.out
     assert "mine.yaml:7:17" in told.err
 
 
@@ -159,7 +159,7 @@ def test_mistakes_are_printed_as_json(command: Command, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [COPY, COPY.replace("\n", "\r\n")])
 def test_a_recipe_is_read_from_standard_input(command: Command, text: str) -> None:
-    assert call("check", "-", text=text).stdout == "-: nothing wrong (6 nodes)\n"
+    assert call("check", "-", text=text).stdout == "-: no mistakes (6 nodes)\n"
     assert "2 steps of fit" in call("plan", "-", "--steps", "2", text=text).stdout
 
 

@@ -108,7 +108,7 @@ def test_frames_that_a_closing_film_keeps_are_added_to_the_memory() -> None:
 
 def test_plan_measures_a_few_steps_on_request_and_remembers(command: Command, tmp_path: Path) -> None:
     first = command("plan", FILM, "--set", "steps=300")
-    assert "not known yet" in first.out
+    assert "unknown yet" in first.out
     told = command("plan", FILM, "--set", "steps=300", "--measure")
     assert told.code == 0, told.err
     assert "fit 360 steps, " in " ".join(told.out.split())

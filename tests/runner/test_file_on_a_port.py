@@ -56,7 +56,7 @@ def test_a_file_on_a_port_is_a_node_of_its_own(files: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("mixed.over=nowhere.png", "the file `nowhere.png` is not there"),
+        ("mixed.over=nowhere.png", "the file `nowhere.png` doesn't exist"),
         ("mixed.over=canvas", "did you mean `$canvas`?"),
         ("mixed.over=canvass", "did you mean `$canvas`?"),
         ("mixed.over=an endless meadow", "or the name of a picture's file, such as `photo.jpg`"),

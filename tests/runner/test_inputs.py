@@ -108,7 +108,7 @@ def test_a_run_says_which_inputs_are_missing_and_takes_others(alone: str, pictur
     told = command("run", alone)
     assert told.code == 3
     assert told.folder is None
-    assert "the picture `photo.png`, from which this was made, can't be found" in told.err
+    assert "the picture `photo.png`, from which this was made, is missing" in told.err
     assert "give it, or another: `--set photo=PATH`" in told.err
     assert "`--set second.file=PATH`" in told.err
     give = ["--set", f"photo={pictures / 'photo.png'}", "--set", f"second.file={pictures / 'second.png'}"]
@@ -143,7 +143,7 @@ def test_a_picture_s_recipe_reads_only_its_inputs(alone: str, tmp_path: Path, co
         PIL.Image.new("RGB", (8, 8)).save(folder / "evil.png", pnginfo=metadata.in_png(told))
         refused = command("run", str(folder / "evil.png"))
         assert refused.code == 3
-        assert "T2I503 this recipe is foreign, and may not read" in refused.err
+        assert "T2I503 this recipe is foreign, so it may not read" in refused.err
         assert "t2iflow new PICTURE mine.yaml" in refused.err
 
 

@@ -139,7 +139,7 @@ from annotated_types import Ge
 from typing import Annotated
 from t2iflow.nodes.core.ambient import Share, Tick
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Image, Loss
+from t2iflow.nodes.core.types import Image, Loss, Made
 
 @node
 def broken() -> Image:
@@ -152,7 +152,7 @@ def explodes(image: Image, tick: Tick) -> Loss:
     return image.mean() / (0.0 if tick.step == 3 else 1.0)
 
 @node
-def greedy(image: Image, share: Share, *, count: int = 8, limit: int = 2) -> Loss:
+def greedy(image: Image, share: Share, *, count: Made = 8, limit: int = 2) -> Loss:
     """Have memory for `limit` things at a time."""
     if share.of(count) > limit:
         raise torch.OutOfMemoryError("CUDA out of memory")

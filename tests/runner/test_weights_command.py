@@ -279,7 +279,7 @@ def test_a_path_in_a_recipe_starts_at_the_recipe(
     ("weights", "told"),
     [
         ("taedd", "did you mean `taesd`?"),
-        ("biggan-deep-128", "of the family biggan, not of taesd"),
+        ("biggan-deep-128", "are biggan weights, not taesd weights"),
         ("empty", "there are no taesd weights in `empty`"),
         ("mine.yaml", "`mine.yaml` is none of the files of taesd weights"),
     ],

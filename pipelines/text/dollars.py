@@ -111,7 +111,7 @@ class References:
             return Located(wire, place)
         self.used.add(name)
         if wire.port:
-            self._report(place, f"`{name}` is a param, and params have no outputs `{wire.port}`")
+            self._report(place, f"`{name}` is a param, so it has no output `{wire.port}`")
         return self._value(name, place, depth)
 
     def _value(self, name: str, place: Place, depth: int) -> Located:

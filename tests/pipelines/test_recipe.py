@@ -115,7 +115,7 @@ def test_what_was_written_is_kept_beside_what_it_means(made: Made) -> None:
         ("a ${sizes} here", "the param `sizes` is neither text nor number, so it can't be inserted into a text"),
         ("a $prompt here", "`$prompt` is not replaced within a longer text"),
         ("a ${ here", "`${` within a text must be followed by a name and `}`"),
-        ("$prompt.mask", "`prompt` is a param, and params have no outputs `mask`"),
+        ("$prompt.mask", "`prompt` is a param, so it has no output `mask`"),
     ],
 )
 def test_what_a_dollar_can_not_stand_for(faults: Faults, text: str, words: str) -> None:

@@ -41,8 +41,6 @@ class Fit:
         average: Decay = 0.0,
         **own: Any,
     ) -> None:
-        self.steps = steps
-        self.accumulate = accumulate
         self.decay = average
         self._make = partial(make, **own)
         self._tensors: list[Tensor] = []

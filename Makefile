@@ -5,12 +5,13 @@ VENV   := $(or $(VIRTUAL_ENV),.venv)
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.t2iflow-installed
 TORCH  ?=
-PROMPT ?= a lighthouse
+PROMPT ?= a sailing ship
+SIZE   ?= 336x224
 
 .PHONY: demo test check dev docs format clean
 
 demo: $(STAMP)          ## make a picture and print where it is
-	$(BIN)/t2iflow run hello --set prompt="$(PROMPT)"
+	$(BIN)/t2iflow run hello --prompt "$(PROMPT)" --size $(SIZE)
 
 # A process for each core, each with one thread: threads of several processes would compete.
 test: $(STAMP)          ## run the tests

@@ -1,6 +1,6 @@
 """The wired recipe: every node with its spec, its settings checked, its ports joined."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, count
@@ -12,7 +12,7 @@ import networkx as nx
 
 from t2iflow.nodes.core.node import Spec
 from t2iflow.nodes.core.types import Image, Mask, Meaning
-from t2iflow.pipelines.graph.schedule import changes
+from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.pipelines.text.recipe import Recipe
@@ -77,6 +77,21 @@ class Unfolded:
 
 
 @dataclass(frozen=True)
+class Scheduled:
+    """A schedule, and where in a node's settings it is: in which, and at which place if that is a list."""
+
+    setting: str
+    number: int | None
+    schedule: Schedule
+
+    def put(self, settings: Mapping[str, Any], value: Any) -> dict[str, Any]:
+        """These settings with something else in its place."""
+        there = settings[self.setting]
+        new = value if self.number is None else [*there[: self.number], value, *there[self.number + 1 :]]
+        return {**settings, self.setting: new}
+
+
+@dataclass(frozen=True)
 class Node:
     """A node of the recipe, checked. `settings` holds every setting; one that changes over time is a `Schedule`."""
 
@@ -93,14 +108,47 @@ class Node:
         return self.settings.get(self.spec.meanings.get(meaning, ""))
 
     @property
+    def complete(self) -> bool:
+        """Whether no setting was refused."""
+        return self.settings.keys() == self.spec.settings.keys()
+
+    @property
     def written(self) -> Spec:
         """The spec of the node that the recipe has for it."""
         return self.unfolded.spec if self.unfolded else self.spec
 
+    @cached_property
+    def schedules(self) -> tuple[Scheduled, ...]:
+        """What changes over time in its settings."""
+        return tuple(
+            Scheduled(name, number, one)
+            for name, value in self.settings.items()
+            for number, one in (enumerate(value) if isinstance(value, list) else [(None, value)])
+            if isinstance(one, Schedule)
+        )
+
+    @cached_property
+    def changing(self) -> frozenset[str]:
+        """The names of the settings that change over time."""
+        return frozenset(one.setting for one in self.schedules)
+
     @property
-    def scheduled(self) -> bool:
-        """Whether a setting changes over time."""
-        return any(changes(value) for value in self.settings.values())
+    def begun(self) -> dict[str, Any]:
+        """The settings as they are first."""
+        settings = dict(self.settings)
+        for one in self.schedules:
+            settings = one.put(settings, one.schedule.values[0])
+        return settings
+
+    def states(self, alone: bool = False) -> Iterator[dict[str, Any]]:
+        """The settings as they are first, and with each later value of what changes, if it is the only one that does.
+
+        Where several change, which of their values meet is known only with the number of steps; `alone` gives each
+        nevertheless, for what depends on one setting alone.
+        """
+        yield self.begun
+        if alone or len(self.changing) == 1:
+            yield from (one.put(self.begun, value) for one in self.schedules for value in one.schedule.values[1:])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.schedule import Ease, Keyframes, Moment, Over
 from t2iflow.pipelines.problems import Problems, shown
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 
 WORDS = ("ease", "over")

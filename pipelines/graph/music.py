@@ -22,7 +22,7 @@ from t2iflow.nodes.film.sound import Follow
 from t2iflow.pipelines.graph.keyframes import form
 from t2iflow.pipelines.graph.schedule import Over, Schedule, blend
 from t2iflow.pipelines.problems import Problems, shown
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.located import Located
 
 WORDS = ("music", "follow", "low", "high", "smooth", "start")
 SONG = Setting("music", SoundPath, None, required=True, once=True)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -110,38 +110,6 @@ class Keyframes(Schedule):
             return value, value, 0.0
         (start, first), (end, second) = points[index - 1 : index + 1]
         return first, second, _eased((time - start) / (end - start), self.ease)
-
-
-def changes(value: Any) -> bool:
-    """Whether a setting changes over time: it is a schedule, or a list with one in it."""
-    return any(True for _ in schedules(value))
-
-
-def schedules(value: Any) -> Iterator[Schedule]:
-    """All that changes over time in a setting."""
-    if isinstance(value, list):
-        for item in value:
-            yield from schedules(item)
-    elif isinstance(value, Schedule):
-        yield value
-
-
-def states(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Settings as they are at moments that can be named: at the first, and at each other of the only one that changes.
-
-    Where several change, which of their values meet is known only with the number of steps.
-    """
-    first = {name: _first(value) for name, value in settings.items()}
-    yield first
-    moving = [name for name, value in settings.items() if changes(value)]
-    if len(moving) == 1 and isinstance(schedule := settings[moving[0]], Schedule):
-        yield from ({**first, moving[0]: value} for value in schedule.values[1:])
-
-
-def _first(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_first(item) for item in value]
-    return value.values[0] if isinstance(value, Schedule) else value
 
 
 def least(value: Any) -> Any:

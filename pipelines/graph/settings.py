@@ -1,43 +1,39 @@
 """Settings: what a recipe writes, checked against what the signature declares, keyframes and music included."""
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from t2iflow.nodes.core.blame import blamed
 from t2iflow.nodes.core.node import Setting, Spec
 from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
 from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.keyframes import form, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.graph.music import is_music, read_music
-from t2iflow.pipelines.graph.schedule import Schedule, states
+from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems, shown
-from t2iflow.pipelines.text.dollars import Wire, plain
+from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.recipe import NodeText
-from t2iflow.pipelines.text.yaml_reader import Located
 
 
 def read_settings(text: NodeText, spec: Spec, wires: Wires, files: Files) -> dict[str, Any]:
     """Each setting of a node that is right, or left out and has a default; a `Schedule` where it changes over time."""
-    settings = {name: value for setting in spec.settings.values() for name, value in _read(text, setting, wires, files)}
-    if settings.keys() == spec.settings.keys() and not files.lacks(settings):
-        _check_together(text, spec, settings, files)
-    return settings
+    return {name: value for setting in spec.settings.values() for name, value in _read(text, setting, wires, files)}
 
 
 def _read(text: NodeText, setting: Setting, wires: Wires, files: Files) -> Iterator[tuple[str, Any]]:
     """A setting with its value, unless that is missing or refused."""
-    value, problems, before = text.values.get(setting.name), files.problems, len(files.problems)
+    value, before = text.values.get(setting.name), len(files.problems)
     if value is None and not setting.required:
         yield setting.name, setting.default
     if value is None or [wire for wire in wires_in(value) if wires.starts_nowhere(wire)]:  # each is reported
         return
-    read = files.whole(_Reading(text.name, setting, problems).read(value), text.name, setting, value)
-    if len(problems) == before:
+    read = _Reading(text.name, setting, files).read(value)
+    if len(files.problems) == before:
         yield setting.name, read
 
 
@@ -45,7 +41,7 @@ def _read(text: NodeText, setting: Setting, wires: Wires, files: Files) -> Itera
 class _Reading:
     node: str
     setting: Setting
-    problems: Problems
+    files: Files
 
     def read(self, value: Located) -> Any:
         wires = list(wires_in(value))
@@ -60,21 +56,23 @@ class _Reading:
             one = replace(self.setting, annotation=item_of(self.setting.annotation), default=None)
             reads = (self._schedule if is_schedule(item) else self._checked for item in value.value)
             return [read(item, one) for read, item in zip(reads, value.value, strict=True)]
-        return self._checked(value, self.setting)
+        checked = self._checked(value, self.setting)
+        named = isinstance(checked, str) and (self.setting.reads or self.setting.loads)
+        return self.files.path(checked, self.node, self.setting, value.place) if named else checked
 
     def _schedule(self, value: Located, setting: Setting) -> Any:
         fixed = self.setting.once or self.setting.reads or self.setting.loads
         if fixed:
             text = f"{self._what} is read once, so it can't change over time"
             self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
-        schedule = read_schedule(value, self.problems)
+        schedule = read_schedule(value, self.files.problems)
         if schedule is None or (fixed and is_music(value)):
             return None
         if is_music(value) and any("number" not in form(item) for item in schedule.values):
             self._report("T2I206", f"{self._what} can't follow music, which needs numbers", value)
             return None
         checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
-        return None if fixed else checked
+        return None if fixed else self.files.heard(checked, self.node, self.setting, value)
 
     def _checked(self, value: Located, setting: Setting) -> Any:
         """The value that a setting, or one that stands for the items of its list, takes."""
@@ -101,33 +99,12 @@ class _Reading:
         return f"`{self.setting.name}` of node `{self.node}`"
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
-        self.problems.add(code, text, value.place, *hints)
-
-
-def _check_together(text: NodeText, spec: Spec, settings: Mapping[str, Any], files: Files) -> None:
-    """Report settings that conflict, where each for itself is right."""
-    try:
-        for state in states(settings):
-            spec.check(state)
-    except Exception as fault:  # somebody else's check may raise anything
-        kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
-        what = f"node `{text.name}` ({spec.name}): these settings conflict: {kind}{fault}"
-        hints = (*_elsewhere(text, spec, files.recipe.sources), blamed(fault, spec.target))
-        files.problems.add("T2I204", what, text.place, *hints)
-
-
-def _elsewhere(text: NodeText, spec: Spec, sources: Mapping[str, str]) -> Iterator[str]:
-    """Where settings were given, as far as that was not in the file of the node."""
-    for key, value in text.values.items():
-        at = value.place
-        if key in spec.settings and at.file != text.place.file:
-            said = sources[at.file] == at.file  # as an override is named by itself
-            yield f"`{key}` is set " + (f"by `{at.file}`" if said else f"at {at.file}:{at.line}:{at.column}")
+        self.files.problems.add(code, text, value.place, *hints)
 
 
 def is_schedule(value: Located) -> bool:
     """Whether a value is meant to change over time."""
-    return is_keyframes(value) or is_music(value)
+    return isinstance(value.value, dict) and (is_keyframes(value) or is_music(value))
 
 
 def read_schedule(value: Located, problems: Problems) -> Schedule | None:

@@ -15,8 +15,8 @@ from t2iflow.pipelines.graph.graph import FILE_NAME, READERS, Node, Source, Unfo
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Over, Schedule
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import NodeText
-from t2iflow.pipelines.text.yaml_reader import Located
 
 
 def total(name: str, terms: list[Located], place: Place) -> NodeText:

@@ -9,8 +9,8 @@ from t2iflow.nodes.core.node import Port, Spec, kind_name
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.graph import READERS, Source
 from t2iflow.pipelines.problems import Place, Problems, shown
-from t2iflow.pipelines.text.dollars import Wire, plain
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.located import Located, plain
 
 
 @dataclass(frozen=True)

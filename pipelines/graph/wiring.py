@@ -17,9 +17,9 @@ from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_se
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import NodeText, Recipe
 from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
-from t2iflow.pipelines.text.yaml_reader import Located
 
 
 def wire(recipe: Recipe, problems: Problems) -> Graph:
@@ -63,7 +63,8 @@ class _Wiring:
     def _faded(self, text: NodeText, spec: Spec, key: str) -> Iterator[Node]:
         """The nodes of a text with a setting of texts over time."""
         value = text.values[key]
-        schedule = self.files.whole(read_schedule(value, self.problems), text.name, spec.settings[key], value)
+        read = read_schedule(value, self.problems)
+        schedule = read and self.files.heard(read, text.name, spec.settings[key], value)
         if schedule is None:  # which is reported; others may be wired to it
             self.torn.add(text.name)
             yield Node(text.name, spec, text.place, {}, {})

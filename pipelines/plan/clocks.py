@@ -7,11 +7,10 @@ film. Music always goes by frames.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.music import Music
-from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule, schedules
+from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule
 from t2iflow.pipelines.plan.regions import Region, Regions
 from t2iflow.pipelines.problems import Problem, Problems
 
@@ -43,12 +42,15 @@ def _of_texts(node: Node) -> bool:
 
 
 def _set(node: Node, regions: Regions, problems: Problems) -> Node:
-    if not node.scheduled:
+    if not node.schedules:
         return node
     clocks = _clocks(node, regions)
     problems.extend(_wrong(node, clocks))
     usual: Over = next(iter(clocks), "step")
-    settings = {name: _over(value, usual) for name, value in node.settings.items()}
+    settings = node.settings
+    for one in node.schedules:
+        if isinstance(one.schedule, Keyframes) and one.schedule.over is None:
+            settings = one.put(settings, replace(one.schedule, over=usual))
     return replace(node, settings=settings)
 
 
@@ -64,9 +66,8 @@ def _wrong(node: Node, clocks: dict[Over, Region | None]) -> Iterator[Problem]:
             ),
         )
         return
-    for name, value in node.settings.items():
-        for schedule in schedules(value):
-            yield from _without_clock(f"`{name}` of node `{node.name}`", schedule, clocks, node)
+    for one in node.schedules:
+        yield from _without_clock(f"`{one.setting}` of node `{node.name}`", one.schedule, clocks, node)
 
 
 def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | None], node: Node) -> Iterator[Problem]:
@@ -87,9 +88,3 @@ def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | No
             needs = f"the music of {what} needs" if music else f"the seconds of {what} need"
             hint = "wire one `output.video` to the camera, or give all of them the same `fps`"
             yield Problem("T2I207", f"{needs} a film with a single `fps`", node.place, hints=(hint,))
-
-
-def _over(value: Any, usual: Over) -> Any:
-    if isinstance(value, list):
-        return [_over(item, usual) for item in value]
-    return replace(value, over=usual) if isinstance(value, Keyframes) and value.over is None else value

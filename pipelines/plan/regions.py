@@ -205,7 +205,7 @@ class _Finding:
     def _changing(self, names: set[str]) -> set[str]:
         """Those that give something else at each step or frame by themselves: by the clock or by their share."""
         nodes = [self._graph.nodes[name] for name in names]
-        return {node.name for node in nodes if node.scheduled or {Tick, Share} & {*node.spec.ambient.values()}}
+        return {node.name for node in nodes if node.schedules or {Tick, Share} & {*node.spec.ambient.values()}}
 
     def _moved(self, movers: set[str]) -> set[str]:
         """The movers and all that is computed from them."""

@@ -12,7 +12,7 @@ from t2iflow.pipelines.graph.graph import READERS, Graph
 from t2iflow.pipelines.graph.music import is_music
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.dollars import mentions, reference
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.located import Located
 
 Inputs = Mapping[tuple[str, str], Located]
 """What is written at the ports and settings of nodes."""

@@ -10,7 +10,7 @@ from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment
 from t2iflow.pipelines.graph.unfolding import keyframe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.located import Located
 
 ASKING = ("prompt", "scenes")
 """Settings that say what is to be painted."""

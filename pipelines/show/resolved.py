@@ -10,7 +10,7 @@ from typing import Any
 
 from t2iflow.pipelines.graph.graph import Graph
 from t2iflow.pipelines.show.copies import Copies
-from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.recipe import NodeText
 from t2iflow.pipelines.text.yaml_writer import flow, scalar
 

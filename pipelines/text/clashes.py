@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from t2iflow.pipelines.text.dollars import reference
+from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.overlays import LEVELS, NOTHING, use_of
-from t2iflow.pipelines.text.yaml_reader import Located
 
 
 def make_room(base: Located, over: Located, unset: Located) -> Located:

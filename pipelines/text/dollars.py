@@ -13,7 +13,8 @@ from typing import Any
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problems
-from t2iflow.pipelines.text.yaml_reader import MAX_COST, MAX_DEPTH, Located, extent
+from t2iflow.pipelines.text.located import Located, extent
+from t2iflow.pipelines.text.yaml_reader import MAX_COST, MAX_DEPTH
 
 NAME = "[A-Za-z_][A-Za-z0-9_-]*"
 WHOLE = re.compile(rf"\$(?:({NAME})(?:\.({NAME}))?|\{{\s*({NAME})(?:\.({NAME}))?\s*\}})")
@@ -35,16 +36,6 @@ def reference(text: object) -> Wire | None:
     """What a text as a whole refers to, if it is a reference: a wire, or a param."""
     found = WHOLE.fullmatch(text) if isinstance(text, str) else None
     return Wire(found[1] or found[3], found[2] or found[4] or "") if found else None
-
-
-def plain(value: Located) -> Any:
-    """The value without places."""
-    inner = value.value
-    if isinstance(inner, list):
-        return [plain(item) for item in inner]
-    if isinstance(inner, dict):
-        return {key: plain(item) for key, item in inner.items()}
-    return str(inner) if isinstance(inner, Wire) else inner
 
 
 class References:

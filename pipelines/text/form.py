@@ -7,8 +7,8 @@ from typing import Any
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
-from t2iflow.pipelines.text.dollars import NAME, plain
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.dollars import NAME
+from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 
 FORMAT = 1

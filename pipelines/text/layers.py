@@ -8,11 +8,11 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Problems, RecipeError, shown
 from t2iflow.pipelines.text.clashes import make_room
-from t2iflow.pipelines.text.dollars import plain
 from t2iflow.pipelines.text.form import check_structure
+from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import Origin, of_file
 from t2iflow.pipelines.text.overlays import merge
-from t2iflow.pipelines.text.yaml_reader import Located, load, parse
+from t2iflow.pipelines.text.yaml_reader import load, parse
 
 Shipped = Callable[[str], Path | None]
 """Finds a bundled recipe by its name."""

@@ -5,13 +5,12 @@ as a whole, so keyframes and weighted prompts are never mixed; `null` removes. A
 replaced as a whole too: the settings of one node mean nothing to another.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problems
-from t2iflow.pipelines.text.dollars import plain
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.located import Located, plain
 
 LEVELS = {"params": 1, "nodes": 2}
 """How deep overlays merge by name."""
@@ -36,6 +35,18 @@ def merge(base: Located, over: Located, problems: Problems, unset: Located = NOT
         below, above, known = base.value[section], over.value[section], unset.value.get(section, NOTHING)
         values[section] = _merge_names(below, above, known, levels, problems)
     return Located(values, base.place, keys)
+
+
+def put(document: Located, path: tuple[str, ...], value: Located, at: Place) -> Located:
+    """The document with one value in it replaced; `at` is where that was said."""
+    if not path:
+        return value
+    step, *rest = path
+    below = document.value.get(step)
+    inner = put(below if below is not None else Located({}, at), tuple(rest), value, at)
+    last = replace(at, column=at.column + at.width - len(step), width=len(step))
+    keys: Mapping[str, Place] = {**document.keys, step: document.keys.get(step, at) if rest else last}
+    return Located({**document.value, step: inner}, document.place, keys)
 
 
 def _merge_names(base: Located, over: Located, unset: Located, levels: int, problems: Problems) -> Located:

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.dollars import NAME, reference
 from t2iflow.pipelines.text.form import SECTIONS
-from t2iflow.pipelines.text.yaml_reader import Located, parse
+from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.overlays import put
+from t2iflow.pipelines.text.yaml_reader import parse
 from t2iflow.pipelines.text.yaml_scalars import readable
 
 NULL = "null"
@@ -62,10 +64,10 @@ def override(document: Located, overrides: Sequence[str], problems: Problems, so
     for text in overrides:
         said = _Said(*text.partition("="))
         sources[said.file] = said.file
-        path = _path(said, document, problems)
+        at, path = said.at, _path(said, document, problems)
         value = path and _value(said, path, document, problems)
         if path and value:
-            document = _put(document, path, value, said.at)
+            document = put(document, path, value, at)
     return document
 
 
@@ -151,14 +153,3 @@ def _in_brackets(text: str, file: str) -> Located | None:
         return parse(text, file)
     except RecipeError:
         return None
-
-
-def _put(document: Located, path: tuple[str, ...], value: Located, at: Place) -> Located:
-    if not path:
-        return value
-    step, *rest = path
-    below = document.value.get(step)
-    inner = _put(below if below is not None else Located({}, at), tuple(rest), value, at)
-    last = replace(at, column=at.column + at.width - len(step), width=len(step))
-    keys: Mapping[str, Place] = {**document.keys, step: document.keys.get(step, at) if rest else last}
-    return Located({**document.value, step: inner}, document.place, keys)

@@ -12,11 +12,12 @@ from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.dollars import References, mentions
 from t2iflow.pipelines.text.layers import Shipped, preset_names, read_layers, stack
+from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overlays import Change, carried, changes
 from t2iflow.pipelines.text.overrides import override
 from t2iflow.pipelines.text.seed import is_drawn, read_seed
-from t2iflow.pipelines.text.yaml_reader import Located, load
+from t2iflow.pipelines.text.yaml_reader import load
 
 RESERVED = ("use", "every")
 

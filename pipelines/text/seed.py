@@ -3,7 +3,7 @@
 import secrets
 
 from t2iflow.pipelines.problems import Problems
-from t2iflow.pipelines.text.yaml_reader import Located
+from t2iflow.pipelines.text.located import Located
 
 END = 2**63
 DRAWN_BELOW = 2**32

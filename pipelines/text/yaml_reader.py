@@ -6,8 +6,7 @@ YAML 1.2's core schema: `1e-3` is a number, `off` and `16:9` are texts, `010` is
 """
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +14,7 @@ import yaml
 
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError, shown
+from t2iflow.pipelines.text.located import Located, extent
 from t2iflow.pipelines.text.yaml_errors import explain
 from t2iflow.pipelines.text.yaml_scalars import UNPRINTABLE, plain_scalar, readable
 
@@ -27,15 +27,6 @@ TAG = re.compile(r"\S+")
 
 SWALLOWED = re.compile(r"[ \t]+#[^\s#]")
 """A comment as nobody writes it: `painting of #1 dog`."""
-
-
-@dataclass(frozen=True)
-class Located:
-    """A value and its place; for a mapping also the place of each key. Lists and mappings hold more of these."""
-
-    value: Any
-    place: Place
-    keys: Mapping[Any, Place] = field(default_factory=dict)
 
 
 def parse(text: str, file: str, problems: Problems | None = None) -> Located:
@@ -83,17 +74,6 @@ def _place_after(before: str, file: str) -> Place:
     if lines[-1].endswith(("\n", "\r")):
         lines.append("")
     return Place(file, len(lines), len(lines[-1]) + 1)
-
-
-def extent(value: Located) -> tuple[int, int]:
-    """What a value costs when it is written out, and how deep it is."""
-    inner = value.value
-    if isinstance(inner, str):
-        return 1 + len(inner) // 80, 0
-    if not isinstance(inner, list | dict):
-        return 1, 0
-    parts = [extent(part) for part in (inner.values() if isinstance(inner, dict) else inner)]
-    return 1 + sum(cost for cost, _ in parts), 1 + max((depth for _, depth in parts), default=0)
 
 
 class _Reader:
@@ -160,7 +140,7 @@ class _Reader:
             value = plain_scalar(event.value) if event.style is None else event.value
             if isinstance(value, str):
                 value = readable(value, place, self.problems)
-            self._check_comment(event, value, place)
+                self._check_comment(event, place)
             return Located(value, place)
         self._spend(1, place)
         if event.flow_style:
@@ -223,9 +203,8 @@ class _Reader:
         if self.cost > MAX_COST:
             self._stop("T2I104", "the recipe unfolds into too many values", place)
 
-    def _check_comment(self, event: Any, value: Any, place: Place) -> None:
-        end = event.end_mark.index
-        if isinstance(value, str) and event.style is None and SWALLOWED.match(self.text, end):
+    def _check_comment(self, event: Any, place: Place) -> None:
+        if event.style is None and SWALLOWED.match(self.text, event.end_mark.index):
             rest = self.lines[event.end_mark.line][event.end_mark.column :].strip()
             self.problems.add(
                 "T2I113",

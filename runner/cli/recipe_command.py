@@ -97,7 +97,7 @@ def _params_of_all() -> list[Any]:
 def _params_of(recipe: str) -> Iterator[tuple[str, str]]:
     from t2iflow.nodes.core.texts import shortened
     from t2iflow.pipelines.problems import Problems, RecipeError
-    from t2iflow.pipelines.text.dollars import plain
+    from t2iflow.pipelines.text.located import plain
     from t2iflow.pipelines.text.recipe import read
     from t2iflow.pipelines.text.yaml_writer import flow
 

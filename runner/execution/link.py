@@ -9,7 +9,7 @@ import torch
 from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part, Random, Share, Tick
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
-from t2iflow.pipelines.graph.schedule import changes, schedules
+from t2iflow.pipelines.graph.schedule import Schedule
 
 ALL = Share()
 """All crops in one pass."""
@@ -88,7 +88,7 @@ class Link:
                 ambient = self._ambient(self.node.spec.ambient_once, Tick(), Share(), "made")
                 with blaming(self.node):
                     self.live = self.live(**_gathered(self._once_ports, values), **self._once, **ambient)
-            for music in (one for value in self._moving.values() for one in schedules(value) if isinstance(one, Music)):
+            for music in (one.schedule for one in self.node.schedules if isinstance(one.schedule, Music)):
                 with blaming(self.node):
                     music.listen()
 
@@ -141,7 +141,7 @@ def _sorted_settings(node: Node) -> tuple[dict[str, Any], dict[str, Any], dict[s
     for name, value in node.settings.items():
         if node.spec.settings[name].once:
             once[name] = value
-        elif changes(value):
+        elif name in node.changing:
             moving[name] = value
         else:
             constant[name] = value
@@ -151,7 +151,7 @@ def _sorted_settings(node: Node) -> tuple[dict[str, Any], dict[str, Any], dict[s
 def _at(value: Any, tick: Tick) -> Any:
     if isinstance(value, list):
         return [_at(item, tick) for item in value]
-    if not changes(value):
+    if not isinstance(value, Schedule):
         return value
     if value.over == "frame":
         return value.at(tick.frame % tick.frames, tick.frames, tick.fps)

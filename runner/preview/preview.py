@@ -21,7 +21,7 @@ from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.show.prompts import written
-from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.overlays import Change
 from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.execution import device

@@ -7,7 +7,7 @@ from typing import Any
 
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
-from t2iflow.pipelines.graph.schedule import Keyframes, Schedule, schedules
+from t2iflow.pipelines.graph.schedule import Keyframes, Schedule
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import weighed_terms
@@ -26,12 +26,9 @@ def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
 def _changing(node: Node, region: Region) -> Iterator[tuple[str, Schedule]]:
     """What changes in a node, named as the recipe names it: of a sum of losses, by the term that is weighed."""
     weighed = [f"{region.optimizer}: weight of {term}" for term in weighed_terms(node)]
-    for setting, value in node.settings.items():
-        for number, item in enumerate(value if isinstance(value, list) else [value]):
-            for one in schedules(item):
-                alone = f"{node.name}.{setting}"
-                label = f"{alone}[{number}]" if isinstance(value, list) else alone
-                yield weighed[number] if setting == "weights" and weighed else label, one
+    for one in node.schedules:
+        label = f"{node.name}.{one.setting}" + ("" if one.number is None else f"[{one.number}]")
+        yield weighed[one.number or 0] if one.setting == "weights" and weighed else label, one.schedule
 
 
 def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,6 @@ from platformdirs import user_cache_path
 from t2iflow.nodes.core.whole import cached
 from t2iflow.nodes.film.closing import BEGINNINGS
 from t2iflow.pipelines.graph.graph import Node
-from t2iflow.pipelines.graph.schedule import changes
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.events import Ended, Event, Filmed, Fitting, Started, Stepped
 from t2iflow.runner.execution.device import model
@@ -175,7 +174,7 @@ def _cost(node: Node) -> Iterator[Any]:
     yield node.spec.name
     yield {port: [f"{source.node}.{source.output}" for source in sources] for port, sources in node.wires.items()}
     for name, value in node.settings.items():
-        if name not in FREE and not isinstance(value, float) and not changes(value):
+        if name not in FREE and not isinstance(value, float) and name not in node.changing:
             yield name, value
 
 

@@ -12,7 +12,7 @@ from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.allowed import describe, example, refusal
 from t2iflow.pipelines.problems import Problems, RecipeError, render
-from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.pipelines.text.yaml_reader import parse
 from tests.runner.conftest import COPY

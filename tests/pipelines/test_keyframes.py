@@ -7,7 +7,8 @@ import pytest
 from t2iflow.pipelines.graph.keyframes import is_keyframes, read_keyframes
 from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.problems import Problem, Problems
-from t2iflow.pipelines.text.yaml_reader import Located, parse
+from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.yaml_reader import parse
 
 
 def plain(value: Located) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems
-from t2iflow.pipelines.text.dollars import plain
+from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.recipe import Recipe, read, shipped_recipes
 
 Made = Callable[..., Recipe]

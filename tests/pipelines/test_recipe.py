@@ -10,8 +10,8 @@ import pytest
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, Problems, RecipeError, render
 from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text, shipped_recipes
-from t2iflow.pipelines.text.yaml_reader import Located
 
 Made = Callable[..., Recipe]
 Faults = Callable[..., list[Problem]]

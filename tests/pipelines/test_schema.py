@@ -8,8 +8,9 @@ from jsonschema import Draft202012Validator
 from t2iflow.nodes.core.catalog import every_node
 from t2iflow.pipelines.show.json_schema import recipe_schema
 from t2iflow.pipelines.text import form
+from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import shipped_recipes
-from t2iflow.pipelines.text.yaml_reader import Located, parse
+from t2iflow.pipelines.text.yaml_reader import parse
 
 NODES = """
   clip:   {use: clip.model}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
-from t2iflow.pipelines.text.yaml_reader import Located, parse
+from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.yaml_reader import parse
 
 
 def plain(value: Located) -> Any:

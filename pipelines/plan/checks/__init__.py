@@ -7,13 +7,14 @@ missing from the graph.
 from collections.abc import Callable, Iterator
 
 from t2iflow.pipelines.graph.graph import Graph
-from t2iflow.pipelines.plan.checks import cameras, cycles, limits, outputs, perceptors, training, wires
+from t2iflow.pipelines.plan.checks import cameras, cycles, limits, outputs, perceptors, settings, training, wires
 from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem
 
 Check = Callable[[Graph, Regions], Iterator[Problem]]
 
 ANY: tuple[Check, ...] = (
+    settings.conflicting,
     limits.immoderate,
     training.nothing_to_train,
     training.shared_canvases,

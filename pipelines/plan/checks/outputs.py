@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from t2iflow.pipelines.graph.graph import Graph, Node
-from t2iflow.pipelines.graph.schedule import Keyframes, states
+from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.checks import batches
 from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem
@@ -94,10 +94,9 @@ def unfitting_sizes(graph: Graph, regions: Regions) -> Iterator[Problem]:
     shown = dict(_shown(graph, regions))
     for node in graph.nodes.values():
         size = batches.size(graph, node)
-        refused = node.settings.keys() != node.spec.settings.keys()
-        if size is not None and node.spec.role == "sink" and not refused:
+        if size is not None and node.spec.role == "sink" and node.complete:
             try:
-                for state in states(node.settings):
+                for state in node.states():
                     node.spec.fits(size, shown.get(node.name), state)
             except ValueError as fault:
                 yield Problem("T2I408", f"node `{node.name}` ({node.spec.name}): {fault}", node.place)

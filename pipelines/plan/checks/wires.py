@@ -1,10 +1,8 @@
 """Whether what is wired to a node suits its settings: how many wires, and how many pictures."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from t2iflow.pipelines.graph.graph import Graph
-from t2iflow.pipelines.graph.schedule import Schedule, states
 from t2iflow.pipelines.plan.checks import batches
 from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem
@@ -13,11 +11,11 @@ from t2iflow.pipelines.problems import Problem
 def unjoined(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Settings that don't go with the number of wires."""
     for node in graph.nodes.values():
-        if node.name in graph.torn or node.settings.keys() != node.spec.settings.keys():
+        if node.name in graph.torn or not node.complete:
             continue
         wires = {port: len(node.wires.get(port, ())) for port in node.spec.ports}
         try:
-            for settings in _each(node.settings):
+            for settings in node.states(alone=True):
                 node.spec.joins(wires, settings)
         except ValueError as fault:
             yield Problem("T2I204", f"node `{node.name}` ({node.spec.name}): {fault}", node.place)
@@ -31,12 +29,3 @@ def too_few_pictures(graph: Graph, _: Regions) -> Iterator[Problem]:
             come = "only one picture comes" if count == 1 else f"only {count} pictures come"
             what = f"can't keep {kept}: {come} from `{batches.painter(node)}`"
             yield Problem("T2I204", f"node `{node.name}` ({node.spec.name}) {what}", node.place)
-
-
-def _each(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Settings as they are first, and with each value of each that changes."""
-    first = next(states(settings))
-    yield first
-    for name, value in settings.items():
-        if isinstance(value, Schedule):
-            yield from ({**first, name: one} for one in value.values)

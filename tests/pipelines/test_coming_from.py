@@ -7,12 +7,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from t2iflow.nodes.core.catalog import find
+from t2iflow.nodes.core.catalog import families, find
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read_text, shipped_recipes
 
 TEXT = (Path(__file__).parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
-FAMILIES = "augment|biggan|canvas|clip|cutouts|dalle|dvae|images|losses|optimizers|output|siren|vqgan"
+FAMILIES = "|".join(families())
 NODES = sorted(set(re.findall(rf"`((?:{FAMILIES})\.\w+)`", TEXT)))
 SETTINGS = sorted(set(re.findall(rf"`((?:{FAMILIES})\.\w+)` `(\w+): ([^`]+)`", TEXT)))
 

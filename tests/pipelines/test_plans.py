@@ -24,7 +24,7 @@ def test_each_shipped_recipe_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_every_recipe_has_a_preset_lite(name: str) -> None:
-    assert "lite" in read(name).presets
+    assert "lite" in read(name).presets, f"give {name} a preset `lite`, which needs no download"
 
 
 def plan_of(nodes: str, folder: object = None) -> Plan:

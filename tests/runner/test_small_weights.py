@@ -8,8 +8,7 @@ from tests import needs
 from tests.runner.conftest import Command
 
 SMALL = {record.family: name for name, record in KNOWN.items() if record.bundled}
-OFFICIAL = {"vqgan": "imagenet-f16-16384", "dvae": "openai-dvae", "taesd": "taef2", "biggan": "biggan-deep-128"}
-OFFICIAL |= {name: name for name in ("dalle-mini", "dalle-pytorch")}
+OFFICIAL = {record.family: name for name, record in KNOWN.items() if not record.bundled}
 LITE = [name for name in shipped_recipes() if "lite" in read(name).presets]
 
 

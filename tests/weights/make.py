@@ -22,8 +22,11 @@ def families() -> list[str]:
 
 def make(family: str, folder: Path, full: bool = False) -> Path:
     """Write the weights of a family into the folder; gives where they are, which may be a file in it."""
+    module = family.replace("-", "_")
+    if family not in families():
+        raise LookupError(f"there are no small {family} weights: add tests/weights/{module}.py with make(folder, full)")
     folder.mkdir(parents=True, exist_ok=True)
-    made: Path = importlib.import_module(f"{package.__name__}.{family.replace('-', '_')}").make(folder, full=full)
+    made: Path = importlib.import_module(f"{package.__name__}.{module}").make(folder, full=full)
     return made
 
 

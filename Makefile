@@ -8,7 +8,7 @@ TORCH  ?=
 PROMPT ?= a sailing ship
 SIZE   ?= 336x224
 
-.PHONY: demo test check dev docs format clean
+.PHONY: demo test golden check dev docs format clean
 
 demo: $(STAMP)          ## make a picture and print where it is
 	$(BIN)/t2iflow run hello --prompt "$(PROMPT)" --size $(SIZE)
@@ -16,6 +16,9 @@ demo: $(STAMP)          ## make a picture and print where it is
 # A process for each core, each with one thread: threads of several processes would compete.
 test: $(STAMP)          ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+golden: $(STAMP)        ## write the plans and error texts that tests compare with; then read `git diff`
+	OMP_NUM_THREADS=1 T2IFLOW_GOLDEN=write $(BIN)/python -m pytest -q tests/pipelines/test_plans.py tests/pipelines/test_every_error.py
 
 check: dev              ## format, lint, types, imports between layers, and the words of the glossary
 	$(BIN)/ruff format --check .

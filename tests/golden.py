@@ -1,9 +1,13 @@
-"""Golden texts: compared with what is stored, or written anew with T2IFLOW_GOLDEN=write (then read the difference)."""
+"""Golden texts: compared with what is stored, or written anew by `make golden` (then read the difference)."""
 
+import difflib
 import os
 from pathlib import Path
 
+import pytest
+
 FOLDER = Path(__file__).parent / "golden"
+REMEDY = "if it is meant to be so, write it with `make golden`"
 
 
 def check(name: str, text: str) -> None:
@@ -12,5 +16,7 @@ def check(name: str, text: str) -> None:
     if os.environ.get("T2IFLOW_GOLDEN") == "write":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    assert path.exists(), f"no golden text {path.name}; write it with T2IFLOW_GOLDEN=write"
-    assert text == path.read_text(encoding="utf-8")
+    stored = path.read_text(encoding="utf-8") if path.exists() else ""
+    if text != stored:
+        lines = difflib.unified_diff(stored.splitlines(), text.splitlines(), f"tests/golden/{name}", "now", lineterm="")
+        pytest.fail("\n".join([REMEDY, *lines]), pytrace=False)

@@ -13,7 +13,7 @@ from t2iflow.pipelines.problems import Problem
 
 Check = Callable[[Graph, Regions], Iterator[Problem]]
 
-ANY: tuple[Check, ...] = (
+CHECKS: tuple[Check, ...] = (
     settings.conflicting,
     limits.immoderate,
     training.nothing_to_train,
@@ -23,10 +23,8 @@ ANY: tuple[Check, ...] = (
     cameras.idle,
     cameras.unmoved_canvases,
     outputs.makes_nothing,
-)
-"""Checks of every graph."""
-
-ORDERED: tuple[Check, ...] = (
+    cycles.waiting_for_each_other,
+    # From here on, checks may follow wires back to where they begin: they aren't asked where that has no end.
     outputs.idle_every,
     outputs.same_files,
     outputs.unfitting_sizes,
@@ -37,12 +35,13 @@ ORDERED: tuple[Check, ...] = (
     wires.unjoined,
     wires.too_few_pictures,
 )
-"""Checks of graphs without cycles: they follow wires back to where they begin."""
+"""All checks, in order; a new one comes last."""
 
 
 def check(graph: Graph, regions: Regions) -> Iterator[Problem]:
     """All that is wrong with the whole."""
-    loops = list(cycles.waiting_for_each_other(graph, regions))
-    yield from loops
-    for one in ANY if loops else (*ANY, *ORDERED):
-        yield from one(graph, regions)
+    for one in CHECKS:
+        found = list(one(graph, regions))
+        yield from found
+        if found and one is cycles.waiting_for_each_other:
+            return

@@ -93,10 +93,10 @@ def make(row: str, folder: Path) -> None:
 
 def checkpoints(family: str, folder: Path) -> list[tuple[str, Path]]:
     """The checkpoints in a folder, by their roles."""
-    from t2iflow.nodes.weights.families import ROLES
+    from t2iflow.nodes.weights.families import FAMILIES
 
-    patterns = {"file": "*.pt"} if family == "clip" else ROLES[family]
-    found = [(role, path) for role, pattern in patterns.items() for path in sorted(folder.glob(pattern))]
+    files = {"file": ("*.pt",)} if family == "clip" else FAMILIES[family].files
+    found = [(role, path) for role, names in files.items() for name in names for path in sorted(folder.glob(name))]
     return [(role, path) for role, path in found if path.suffix not in (".yaml", ".json", ".txt")]
 
 

@@ -18,11 +18,11 @@ from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.spelling import near
-from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, Loss, Positive
+from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loss, Positive
 from t2iflow.nodes.generators.biggan.network import BigGAN
 from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
-from t2iflow.nodes.weights.find import obtain
+from t2iflow.nodes.weights.find import loads, obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]
 """An ImageNet class by its index."""
@@ -75,7 +75,7 @@ class Canvas:
         clip: Clip | None = None,
         wanted: Wanted | None = None,
         *,
-        weights: Annotated[str, Loads("biggan")] = "biggan-deep-512",
+        weights: Annotated[str, loads("biggan")] = "biggan-deep-512",
         truncation: Annotated[float, Gt(0), Le(1)] = 1.0,
         max_classes: Annotated[int, Interval(ge=1, le=1000)] | None = None,
         temperature: Positive = 2.0,

@@ -9,8 +9,8 @@ import torch
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
-from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Loads, Made, Means, NonNegative, Positive, Reads
-from t2iflow.nodes.weights.find import obtain, offers
+from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Made, Means, NonNegative, Positive, Reads
+from t2iflow.nodes.weights.find import loads, obtain, offers
 
 
 def _square(settings: Mapping[str, Any]) -> None:
@@ -27,7 +27,7 @@ def mini(
     notes: Notes,
     device: torch.device,
     *,
-    weights: Annotated[str, Loads("dalle-mini")] = "dalle-mini",
+    weights: Annotated[str, loads("dalle-mini")] = "dalle-mini",
     prompt: Caption,
     count: Made = 9,
     batch: Count = 9,
@@ -67,7 +67,7 @@ def pytorch(
     notes: Notes,
     device: torch.device,
     *,
-    weights: Annotated[str, Loads("dalle-pytorch")],
+    weights: Annotated[str, loads("dalle-pytorch")],
     prompt: Caption,
     count: Made = 16,
     batch: Count = 4,

@@ -18,14 +18,14 @@ from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
-from t2iflow.nodes.core.types import Image, Loads, NonNegative, Positive, Size
+from t2iflow.nodes.core.types import Image, NonNegative, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.weights.find import obtain
+from t2iflow.nodes.weights.find import loads, obtain
 
 Code = Annotated[int, Ge(0)]
 """A code by its number."""
@@ -69,7 +69,7 @@ class Canvas:
         notes: Notes,
         init: Image | None = None,
         *,
-        weights: Annotated[str, Loads("dvae")] = "openai-dvae",
+        weights: Annotated[str, loads("dvae")] = "openai-dvae",
         size: Size = (512, 512),
         steer: Literal["soft", "gumbel", "codebook"] = "soft",
         softmax: Literal["interleaved", "plain"] = "interleaved",

@@ -14,13 +14,13 @@ from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
-from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loads, NonNegative, Size
+from t2iflow.nodes.core.types import Count, Factor, Image, Latent, NonNegative, Size
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.taesd import Tiny
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.weights.find import obtain, offers
+from t2iflow.nodes.weights.find import loads, obtain, offers
 
 
 class Painted(NamedTuple):
@@ -55,7 +55,7 @@ class Canvas:
         notes: Notes,
         init: Image | None = None,
         *,
-        weights: Annotated[str, Loads("taesd")] = "taef2",
+        weights: Annotated[str, loads("taesd")] = "taef2",
         size: Size = (384, 384),
         noise: NonNegative = 0.5,
         start_steps: Count = 100,

@@ -18,14 +18,14 @@ from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
-from t2iflow.nodes.core.types import Image, Latent, Loads, Positive, Size
+from t2iflow.nodes.core.types import Image, Latent, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import drawn
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.vqgan.network import VQGAN, nearest
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
-from t2iflow.nodes.weights.find import obtain
+from t2iflow.nodes.weights.find import loads, obtain
 
 
 class Painted(NamedTuple):
@@ -66,7 +66,7 @@ class Canvas:
         notes: Notes,
         init: Image | None = None,
         *,
-        weights: Annotated[str, Loads("vqgan")] = "imagenet-f16-16384",
+        weights: Annotated[str, loads("vqgan")] = "imagenet-f16-16384",
         size: Size = (512, 512),
         steer: Literal["quantize", "codebook", "soft"] = "quantize",
         start: Literal["codes", "noise", "gradient"] = "codes",

@@ -186,7 +186,7 @@ class Reads:
 
 @dataclass(frozen=True)
 class Loads:
-    """Marks a setting that names weights of a family of generators: known ones by name, or a folder or file."""
+    """Marks a setting that names weights of a family: known ones by name, or a folder or file. Made by `loads`."""
 
     family: str
 

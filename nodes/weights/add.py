@@ -10,7 +10,7 @@ from t2iflow.nodes.core.whole import FULL, whole
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, examine, sha256
 from t2iflow.nodes.weights.entry import Entry
-from t2iflow.nodes.weights.families import ROLES, beside, called, fitting, guess
+from t2iflow.nodes.weights.families import FAMILIES, beside, called, fitting, guess
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.nodes.weights.records import File, Record
 
@@ -31,8 +31,8 @@ def add(
     if known is not None and family not in (None, known.family):
         raise ValueError(f"`{name}` are weights of the family {known.family}, not of {family}")
     family = known.family if known else family or guess([path.name for path in _flat(given)])
-    if family not in ROLES:
-        raise ValueError(f"there is no family `{family}`; there are {', '.join(ROLES)}")
+    if family not in FAMILIES:
+        raise ValueError(f"there is no family `{family}`; there are {', '.join(FAMILIES)}")
     chosen = _by_role(given, family, known)
     record = known or registry.added(name, family, {role: path.name for role, path in chosen.items()})
     taken = [(Entry(record, role), path) for role, path in chosen.items()]
@@ -73,7 +73,7 @@ def _by_role(given: Sequence[Path], family: str, record: Record | None) -> dict[
         if not path.is_file():  # a pipe would never end
             raise ValueError(f"`{path}` is no file" if path.exists() else f"there is no file `{path}`")
         named = [role for role, file in record.files.items() if file.name == path.name] if record else []
-        roles = named or [role for role in ROLES[family] if fitting(path.name, family, role)]
+        roles = named or fitting(path.name, family)
         if not roles:
             raise ValueError(
                 f"`{path.name}` is none of the files of {family} weights, which are called: {called(family)}"

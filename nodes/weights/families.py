@@ -2,53 +2,68 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 from t2iflow.nodes.weights.content import WrongFileError
 
-ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "vqgan": {"config": ("*.y*ml",), "checkpoint": ("*.ckpt", "*.safetensors")},
-    "biggan": {"config": ("*config.json",), "checkpoint": ("*pytorch_model.bin", "*model.safetensors")},
-    "dvae": {
-        "decoder": ("decoder*.pkl", "decoder*.safetensors"),
-        "encoder": ("encoder*.pkl", "encoder*.safetensors"),
-    },
-    "dalle-mini": {
-        "encoder": ("encoder*.pt", "encoder*.safetensors"),
-        "decoder": ("decoder*.pt", "decoder*.safetensors"),
-        "detoker": ("detoker*.pt", "detoker*.safetensors"),
-        "vocabulary": ("vocab*.json",),
-        "merges": ("merges*.txt",),
-    },
-    "dalle-pytorch": {"checkpoint": ("*.pt",), "tokenizer": ("*tokenizer*.json",)},
-    "taesd": {
-        "decoder": ("*decoder*.pth", "*decoder*.safetensors"),
-        "encoder": ("*encoder*.pth", "*encoder*.safetensors"),
-    },
+
+@dataclass(frozen=True)
+class Family:
+    """What files its weights are made of, by role, and how these are called: as their publishers do, or in the format
+    that is safe whatever is in it. Those `on_demand` are needed only where a run starts from a picture, or films.
+    """
+
+    files: Mapping[str, tuple[str, ...]]
+    on_demand: tuple[str, ...] = ()
+
+
+FAMILIES: Mapping[str, Family] = {
+    "vqgan": Family({"config": ("*.y*ml",), "checkpoint": ("*.ckpt", "*.safetensors")}),
+    "biggan": Family({"config": ("*config.json",), "checkpoint": ("*pytorch_model.bin", "*model.safetensors")}),
+    "dvae": Family(
+        {"decoder": ("decoder*.pkl", "decoder*.safetensors"), "encoder": ("encoder*.pkl", "encoder*.safetensors")},
+        on_demand=("encoder",),
+    ),
+    "dalle-mini": Family(
+        {
+            "encoder": ("encoder*.pt", "encoder*.safetensors"),
+            "decoder": ("decoder*.pt", "decoder*.safetensors"),
+            "detoker": ("detoker*.pt", "detoker*.safetensors"),
+            "vocabulary": ("vocab*.json",),
+            "merges": ("merges*.txt",),
+        }
+    ),
+    "dalle-pytorch": Family({"checkpoint": ("*.pt",), "tokenizer": ("*tokenizer*.json",)}),
+    "taesd": Family(
+        {"decoder": ("*decoder*.pth", "*decoder*.safetensors"), "encoder": ("*encoder*.pth", "*encoder*.safetensors")},
+        on_demand=("encoder",),
+    ),
 }
-"""What files weights of a family are made of, by role, and how these are called: as their publishers do, or in the
-format that is safe whatever is in it."""
+"""All families, by name."""
 
 
 def called(family: str, *roles: str) -> str:
     """How a family's files are called, in words: `config *.y*ml, checkpoint *.ckpt or *.safetensors`."""
-    return ", ".join(f"{role} {' or '.join(ROLES[family][role])}" for role in roles or ROLES[family])
+    files = FAMILIES[family].files
+    return ", ".join(f"{role} {' or '.join(files[role])}" for role in roles or files)
 
 
-def fitting(name: str, family: str, role: str) -> list[str]:
-    """The patterns of a role that a file's name fits."""
-    return [pattern for pattern in ROLES[family][role] if fnmatch(name, pattern)]
+def fitting(name: str, family: str) -> list[str]:
+    """The roles whose files are called like this one."""
+    files = FAMILIES[family].files
+    return [role for role, patterns in files.items() if any(fnmatch(name, pattern) for pattern in patterns)]
 
 
 def guess(names: Sequence[str]) -> str:
     """The family whose files are called like this; of several the one that says most of the names."""
 
     def said(family: str) -> int:
-        found = [pattern for name in names for role in ROLES[family] for pattern in fitting(name, family, role)]
-        return sum(len(pattern.replace("*", "")) for pattern in found)
+        patterns = [pattern for patterns in FAMILIES[family].files.values() for pattern in patterns]
+        return sum(len(one.replace("*", "")) for name in names for one in patterns if fnmatch(name, one))
 
-    best = max(ROLES, key=said)
+    best = max(FAMILIES, key=said)
     if said(best) == 0:
         raise ValueError(f"{', '.join(names)}: no family's files are called so; say which it is with --family")
     return best
@@ -61,7 +76,7 @@ def beside(place: Path, family: str, roles: Iterable[str] | None = None) -> dict
     """
     folder = place if place.is_dir() else place.parent
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    varied = {role: _varied(patterns, names) for role, patterns in ROLES[family].items()}
+    varied = {role: _varied(patterns, names) for role, patterns in FAMILIES[family].files.items()}
     if place.is_file():
         keys = [key for candidates in varied.values() for key, name in candidates.items() if name == place.name]
         if not keys:

@@ -7,13 +7,21 @@ from pathlib import Path
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
+from t2iflow.nodes.core.types import Loads
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, amount, examine
 from t2iflow.nodes.weights.entry import Entry, entries
-from t2iflow.nodes.weights.families import ROLES, beside, called
+from t2iflow.nodes.weights.families import FAMILIES, beside, called
 from t2iflow.nodes.weights.progress import Intervals, Watch
 from t2iflow.nodes.weights.records import Record
 from t2iflow.nodes.weights.weights import Weights
+
+
+def loads(family: str) -> Loads:
+    """Marks a setting that names weights of a family."""
+    if family not in FAMILIES:
+        raise TypeError(f"there is no family of weights `{family}`: add it to FAMILIES in nodes/weights/families.py")
+    return Loads(family)
 
 
 def obtain(name: str, family: str, notes: Notes, *, roles: tuple[str, ...] | None = None) -> Weights:
@@ -22,7 +30,7 @@ def obtain(name: str, family: str, notes: Notes, *, roles: tuple[str, ...] | Non
     MissingWeightsError where they are unavailable or not those that they should be, ValueError where a checkpoint
     can't be read.
     """
-    wanted = tuple(ROLES[family]) if roles is None else roles
+    wanted = tuple(FAMILIES[family].files) if roles is None else roles
     record = registry.find(name)
     if record is None:
         return _given(name, family, wanted)

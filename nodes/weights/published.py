@@ -6,7 +6,7 @@ No source states a digest of most of these files; such a file is trusted when it
 import json
 from collections.abc import Iterator, Mapping
 
-from t2iflow.nodes.weights.families import ROLES
+from t2iflow.nodes.weights.families import FAMILIES
 from t2iflow.nodes.weights.records import SMALL, File, Record
 
 HEIBOX = "https://heibox.uni-heidelberg.de"
@@ -111,7 +111,7 @@ def _dvae() -> Record:
         )
         for role, size in sizes.items()
     }
-    licence = "MIT, changed: asks to be named where it is used"
+    licence = "MIT, modified: asks for attribution"
     return Record("openai-dvae", "dvae", "OpenAI's discrete autoencoder of DALL-E, 8192 codes", licence, files, 8, 8192)
 
 
@@ -135,7 +135,8 @@ def _dalle(name: str, about: str, suffix: str, digests: tuple[str, str], sizes: 
 
 def _taesd(name: str, of: str, commit: str) -> Record:
     files = {
-        role: File(f"{name}_{role}.pth", (f"{TAESD}{commit}/{name}_{role}.pth",), 5_000_000) for role in ROLES["taesd"]
+        role: File(f"{name}_{role}.pth", (f"{TAESD}{commit}/{name}_{role}.pth",), 5_000_000)
+        for role in FAMILIES["taesd"].files
     }
     return Record(name, "taesd", f"tiny autoencoder of the latents of {of}", "MIT", files, 8)
 
@@ -145,13 +146,7 @@ def _small() -> Iterator[Record]:
     told = json.loads((SMALL / "weights.json").read_text(encoding="utf-8"))
     for name, one in told.items():
         files = {
-            role: File(
-                file["name"],
-                size=file["size"],
-                exact=True,
-                sha256=file["sha256"],
-                kept=str(SMALL / name / file["name"]),
-            )
+            role: File(file["name"], (), file["size"], True, file["sha256"], str(SMALL / name / file["name"]))
             for role, file in one["files"].items()
         }
         licence = "MIT; of what pictures: LICENSES.md beside them"

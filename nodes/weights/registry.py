@@ -6,7 +6,7 @@ from pathlib import Path
 
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.weights import places
-from t2iflow.nodes.weights.families import ROLES
+from t2iflow.nodes.weights.families import FAMILIES
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.nodes.weights.records import File, Record
 
@@ -23,7 +23,7 @@ def find(name: str) -> Record | None:
     try:
         told = json.loads((places.cache() / name / ADDED).read_text(encoding="utf-8"))
         family, files = told["family"], told["files"]
-        return added(name, family, {role: str(files[role]) for role in ROLES[family] if role in files})
+        return added(name, family, {role: str(files[role]) for role in FAMILIES[family].files if role in files})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

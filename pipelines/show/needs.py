@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from t2iflow.nodes.perceptors.clip.sizes import size
 from t2iflow.nodes.weights.content import amount
+from t2iflow.nodes.weights.families import FAMILIES
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.text.recipe import NodeText, Recipe, read
-
-SPLIT = ("dvae", "taesd")
-"""Families of which a run needs the encoder only if it starts from a picture, or films."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def _generators(node: NodeText) -> Iterator[str]:
     value = node.values.get("weights")
     record = KNOWN.get(value.value) if value is not None and isinstance(value.value, str) else None
     if record is not None and not record.bundled:
-        most = "up to " if record.family in SPLIT else ""
+        most = "up to " if FAMILIES[record.family].on_demand else ""
         yield f"{record.name} ({most + amount(record.size) if record.size else 'your own'})"
 
 

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.weights import connection, download, places, progress, registry
 from t2iflow.nodes.weights.add import add
-from t2iflow.nodes.weights.families import ROLES
-from t2iflow.nodes.weights.find import obtain
+from t2iflow.nodes.weights.families import FAMILIES
+from t2iflow.nodes.weights.find import loads, obtain
 from t2iflow.nodes.weights.published import KNOWN
 from tests.mirror import Mirror, busy, cut, forever, half, late, page, short, slow, whole
 from tests.nodes.conftest import Heard
@@ -468,9 +468,20 @@ def test_weights_of_another_family_are_refused(own_cache: Path, notes: Heard) ->
 def test_every_known_file_is_called_as_its_role_wants_and_has_an_address() -> None:
     for name, record in KNOWN.items():
         assert record.name == name
-        assert record.files.keys() <= ROLES[record.family].keys()
+        assert record.files.keys() <= FAMILIES[record.family].files.keys()
         for role, file in record.files.items():
-            assert any(Path(file.name).match(pattern) for pattern in ROLES[record.family][role]), file.name
+            assert any(Path(file.name).match(pattern) for pattern in FAMILIES[record.family].files[role]), file.name
             assert all(url.startswith(("https://", "http://eaidata")) for url in file.urls)
-            assert file.urls or record.bundled or name == "dalle-pytorch"  # of which everybody has their own
+            assert file.urls or record.bundled or record.licence == "unknown", f"where is {file.name} of {name} served?"
             assert file.sha256 is None or len(file.sha256) == 64
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_weights_with_a_name(family: str) -> None:
+    known = {record.family for record in KNOWN.values()}
+    assert family in known, f"add weights of the family {family} to KNOWN in nodes/weights/published.py"
+
+
+def test_a_family_that_nobody_described_is_refused_where_a_node_names_it() -> None:
+    with pytest.raises(TypeError, match=r"add it to FAMILIES in nodes/weights/families\.py"):
+        loads("unheard-of")

@@ -29,11 +29,11 @@ import torch
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.weights.find import obtain
-from t2iflow.nodes.core.types import Image, Loads
+from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.weights.find import loads, obtain
 
 @node
-def picture(notes: Notes, *, weights: Annotated[str, Loads("taesd")] = "taesd") -> Image:
+def picture(notes: Notes, *, weights: Annotated[str, loads("taesd")] = "taesd") -> Image:
     found = obtain(weights, "taesd", notes, roles=("decoder",))
     return Image(found.tensors("decoder")["weight"][:192].view(1, 3, 8, 8).sigmoid())
 """

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
+from t2iflow.nodes.core.types import Image as Picture
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 
@@ -27,7 +28,11 @@ CELL, CAPTION, ACROSS = 224, 16, 6
 
 def shown(name: str) -> bool:
     """Whether a recipe makes a picture, and can do so without a download."""
-    return name != "clip-classify" and "lite" in read(name).presets
+    if "lite" not in read(name).presets:
+        return False
+    nodes = compile_recipe(read(name, presets=["lite"])).graph.nodes.values()
+    outputs = [node.spec for node in nodes if node.spec.role == "sink"]
+    return any(port.kind is Picture for spec in outputs for port in spec.ports.values())
 
 
 def made(name: str, folder: Path) -> tuple[Image.Image, float]:

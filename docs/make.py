@@ -1,13 +1,21 @@
 """Writes the pages in this folder that are made from the code; `make docs` runs it."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from t2iflow.nodes.weights.content import amount
+from t2iflow.nodes.weights.families import FAMILIES, Family
+from t2iflow.nodes.weights.published import KNOWN
+from t2iflow.nodes.weights.records import Record
 from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import CODES, Problems, render
 from t2iflow.pipelines.show.node_pages import markdown
 from t2iflow.pipelines.text.recipe import read_text
+
+FOLDER = Path(__file__).parent
 
 GROUPS = {
     "1": "Text and structure",
@@ -26,7 +34,7 @@ nodes:
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file's name."""
-    return {"nodes.md": markdown(), "errors.md": "\n".join(_errors()) + "\n"}
+    return {"nodes.md": markdown(), "errors.md": "\n".join(_errors()) + "\n", "weights.md": _weights()}
 
 
 def _errors() -> Iterator[str]:
@@ -49,8 +57,30 @@ def _example() -> str:
     return render(problems, recipe.sources)
 
 
+def _weights() -> str:
+    """The page of weights, whose tables are made anew."""
+    tables = {
+        "| name | what": [_row(record) for record in KNOWN.values() if not record.bundled],
+        "| family | files": [f"| `{name}` | {_files(family)} |" for name, family in FAMILIES.items()],
+    }
+    text = (FOLDER / "weights.md").read_text(encoding="utf-8")
+    for head, rows in tables.items():
+        table = re.compile(rf"({re.escape(head)}.*\n\|[-|]+\n)(?:\|.*\n)*")
+        text = table.sub(lambda found, rows=rows: found[1] + "\n".join(rows) + "\n", text)
+    return text
+
+
+def _files(family: Family) -> str:
+    return ", ".join(" or ".join(f"`{pattern}`" for pattern in patterns) for patterns in family.files.values())
+
+
+def _row(record: Record) -> str:
+    hosts = {urlsplit(url).hostname: None for file in record.files.values() for url in file.urls}
+    size = amount(record.size) if record.size else ""
+    return f"| `{record.name}` | {record.about} | {size} | {record.licence} | {', '.join(map(str, hosts))} |"
+
+
 if __name__ == "__main__":
-    folder = Path(__file__).parent
     for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"wrote {folder / name}\n")
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"wrote {FOLDER / name}\n")

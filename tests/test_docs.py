@@ -1,0 +1,61 @@
+"""The pages that are written by hand name all that there is."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import typer
+
+from t2iflow.nodes.core.catalog import every_node
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
+from t2iflow.runner.cli import weights
+from t2iflow.runner.cli.main import app
+
+DOCS = Path(__file__).parents[1] / "docs"
+GALLERY = runpy.run_path(str(DOCS / "gallery.py"))
+
+
+def page(name: str) -> str:
+    """The text of a page."""
+    return (DOCS / name).read_text("utf-8")
+
+
+def commands(of: typer.Typer) -> list[str]:
+    """The names of its commands; a group of commands is left out."""
+    return [
+        name
+        for name, command in vars(typer.main.get_command(of))["commands"].items()
+        if not hasattr(command, "commands")
+    ]
+
+
+@pytest.mark.parametrize("name", commands(app))
+def test_every_command_has_a_row_in_the_page_of_commands(name: str) -> None:
+    assert re.search(rf"^\| `t2iflow {name}\b", page("commands.md"), re.MULTILINE), (
+        f"add `t2iflow {name}` to docs/commands.md"
+    )
+
+
+@pytest.mark.parametrize("name", commands(weights.app))
+def test_every_command_on_weights_is_on_their_page(name: str) -> None:
+    assert f"t2iflow weights {name}" in page("weights.md"), f"add `t2iflow weights {name}` to docs/weights.md"
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in every_node() if spec.role == "camera"])
+def test_every_camera_is_in_the_guide(name: str) -> None:
+    assert f"`{name}`" in page("recipes.md"), f"add `{name}` to the list of cameras in docs/recipes.md"
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_recipe_is_among_the_systems(name: str) -> None:
+    assert f"`{name}`" in page("systems.md"), f"add `{name}` to docs/systems.md"
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if "lite" in read(name).presets])
+def test_a_recipe_with_a_preset_lite_is_in_the_gallery_under_its_picture(name: str) -> None:
+    assert f"**{name}**" in page("gallery.md"), f"add **{name}** to docs/gallery.md"
+    if GALLERY["shown"](name):
+        shown = f"](pictures/{name}.webp)<br>**{name}**"
+        assert (DOCS / "pictures" / f"{name}.webp").is_file(), f"make its picture: `python docs/gallery.py {name}`"
+        assert shown in page("gallery.md"), f"put its picture over its name in docs/gallery.md: ![...{shown}"

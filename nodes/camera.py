@@ -5,17 +5,15 @@ the optimiser trains, lets it take a few more steps, and passes the frame on. Wh
 per frame. To add one, write a function from its own settings to a motion and mark it with `camera`.
 """
 
-import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Interval, Lt
 
 from t2iflow.nodes.core.easing import smooth
-from t2iflow.nodes.core.node import Joins, node, reached
+from t2iflow.nodes.core.node import node, reached
 from t2iflow.nodes.core.types import (
     Degrees,
     Factor,
@@ -36,26 +34,6 @@ from t2iflow.nodes.pictures.motion import Affine, Blended, Deep, Motion, Still
 
 Point = Annotated[tuple[float, float], "across, down"]
 Scale = Annotated[float, Interval(ge=0.01, le=100)]
-SHARED = """
-`frames`: the length of the film. `steps`: how many steps the optimiser takes for every frame after the first, at
-`rate`; by default at the rate with which its own schedule ends. `carry`: whether it keeps its moments, or starts afresh
-at every frame, as the notebooks do.
-
-`move`: what is moved. `picture`: the painted picture, which the canvas then takes on again. `latent`: what it is
-painted from. `auto`: the latent where nothing is lost by that, otherwise the picture. `border`: what shows beyond the
-picture's edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
-
-Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared
-differences), and `resemble` as the perceptor wired to `clip` sees both; what has newly come into view is free of
-`hold`. `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that
-changes in them; such a frame begins without the optimiser's moments.
-
-`start`: pictures to start the frames from, such as those of an input film, instead of the moved last frame; `mix` is
-their share (1: no moved frame at all).
-
-`loop`: how many frames to make beyond the last and dissolve into the first ones, so that the film closes; it then
-begins where it changes least. Without `image` a camera only lends its motion to others.
-"""
 
 
 def _closes(settings: Mapping[str, Any]) -> None:
@@ -64,11 +42,33 @@ def _closes(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"`loop` can be at most half of the {settings['frames']} frames")
 
 
-def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Filming]:
-    """Make a camera node of a function from its own ports and settings to a motion."""
+class Aimed(Filming):
+    """A camera that moves as a function of its own ports and settings says.
+
+    `frames`: the length of the film. `steps`: how many steps the optimiser takes for every frame after the first, at
+    `rate`; by default at the rate with which its own schedule ends. `carry`: whether it keeps its moments, or starts
+    afresh at every frame, as the notebooks do.
+
+    `move`: what is moved. `picture`: the painted picture, which the canvas then takes on again. `latent`: what it is
+    painted from. `auto`: the latent where nothing is lost by that, otherwise the picture. `border`: what shows beyond
+    the picture's edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
+
+    Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared
+    differences), and `resemble` as the perceptor wired to `clip` sees both; what has newly come into view is free of
+    `hold`. `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that
+    changes in them; such a frame begins without the optimiser's moments.
+
+    `start`: pictures to start the frames from, such as those of an input film, instead of the moved last frame; `mix`
+    is their share (1: no moved frame at all).
+
+    `loop`: how many frames to make beyond the last and dissolve into the first ones, so that the film closes; it then
+    begins where it changes least. Without `image` a camera only lends its motion to others.
+    """
 
     def __init__(
-        self: Filming,
+        self,
+        aim: Callable[..., Motion],
+        /,
         device: torch.device,
         *,
         frames: Frames = 120,
@@ -79,11 +79,11 @@ def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Filming]:
         carry: bool = True,
         loop: Annotated[int, Ge(0), Means("loop")] = 0,
     ) -> None:
-        options = {"edge_steps": edge_steps, "move": move, "border": border, "carry": carry, "loop": loop}
-        Filming.__init__(self, device, frames, steps, **options)  # type: ignore[arg-type]
+        super().__init__(device, frames, steps, edge_steps=edge_steps, move=move, border=border, carry=carry, loop=loop)
+        self._aim = aim
 
     def __call__(
-        self: Filming,
+        self,
         image: Image | None = None,
         start: Image | None = None,
         clip: Clip | None = None,
@@ -95,16 +95,11 @@ def camera(aim: Callable[..., Motion], joins: Joins = sees) -> type[Filming]:
         **own: Any,
     ) -> Framed:
         """The picture as the next frame begins; the runner takes the steps that follow."""
-        return self.framed(aim(**own), image, start, clip, rate=rate, hold=hold, resemble=resemble, mix=mix)
+        return self.framed(self._aim(**own), image, start, clip, rate=rate, hold=hold, resemble=resemble, mix=mix)
 
-    shared = [one for one in inspect.signature(__call__).parameters.values() if one.kind is not one.VAR_KEYWORD]
-    both = [*shared, *inspect.signature(aim).parameters.values()]
-    both.sort(key=lambda one: (one.kind, one.default is not one.empty))  # ports first, and of them those that must be
-    __call__.__signature__ = inspect.Signature(both, return_annotation=Framed)  # type: ignore[attr-defined]
-    __call__.__annotations__ = {one.name: one.annotation for one in both if one.name != "self"} | {"return": Framed}
-    doc = f"{inspect.cleandoc(aim.__doc__ or '')}\n{SHARED}"
-    members = {"__init__": __init__, "__call__": __call__, "__doc__": doc, "__module__": aim.__module__}
-    return node(role="camera", check=_closes, joins=joins)(type(aim.__name__, (Filming,), members))
+
+camera = node(role="camera", check=_closes, joins=sees, base=Aimed)
+"""Marks a function from its own ports and settings to a motion as a camera node."""
 
 
 @camera
@@ -168,7 +163,7 @@ def _leads(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
     reached(settings["position"], wires["motions"], "motion")
 
 
-@partial(camera, joins=_leads)
+@node(role="camera", check=_closes, joins=_leads, base=Aimed)
 def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     """A camera that goes from one motion to the next.
 

@@ -127,14 +127,19 @@ class Spec:
         return mark
 
     @property
+    def model(self) -> Any:
+        """The class of what the node is while it runs; where it has no memory, its function."""
+        return self._mark.base or self.target
+
+    @property
     def is_class(self) -> bool:
         """Whether the node has memory."""
-        return self._mark.base is not None or inspect.isclass(self.target)
+        return inspect.isclass(self.model)
 
     @property
     def make(self) -> Callable[..., Any]:
         """What makes the node; where it has no memory, the node itself."""
-        return self.target if self._mark.base is None else partial(self._mark.base, self.target)
+        return self.model if self.model is self.target else partial(self.model, self.target)
 
     @property
     def doc(self) -> str:

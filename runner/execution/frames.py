@@ -160,5 +160,5 @@ def total(region: Region, graph: Graph) -> int:
 
 
 def _turns(camera: Node, shot: Shot) -> Turns:
-    kind: type[Camera] = camera.spec.target  # type: ignore[assignment]
+    kind: type[Camera] = camera.spec.model
     return kind.turns(camera.settings, shot.every)

@@ -24,6 +24,7 @@ check: dev              ## format, lint, types, imports between layers, and the 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=.typing:. $(BIN)/mypy -p t2iflow -p training --namespace-packages --explicit-package-bases
+	MYPYPATH=.typing:.:benchmarks $(BIN)/mypy tools docs benchmarks --explicit-package-bases
 	$(BIN)/lint-imports
 	$(BIN)/python tools/words.py
 

@@ -37,12 +37,12 @@ def compare(ours: Side, theirs: Side, steps: int, device: torch.device) -> str:
             seconds[side.name].append(timed(side.step, device))
             if device.type == "cuda":
                 peaks[side.name] = side.built + torch.cuda.max_memory_allocated() - before
-    medians = {side: statistics.median(times[1:]) for side, times in seconds.items()}
+    medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
     lines = []
-    for side, median in medians.items():
-        memory = f"   peak {peaks[side] / 2**30:.2f} GiB" if peaks else ""
-        first = seconds[side][0]
-        lines.append(f"{side:10} {1 / median:8.3f} steps/s   median {median:.3f} s, first {first:.3f} s{memory}")
+    for name, median in medians.items():
+        memory = f"   peak {peaks[name] / 2**30:.2f} GiB" if peaks else ""
+        first = seconds[name][0]
+        lines.append(f"{name:10} {1 / median:8.3f} steps/s   median {median:.3f} s, first {first:.3f} s{memory}")
     return "\n".join([*lines, f"ratio      {medians[theirs.name] / medians[ours.name]:8.2f}"])
 
 

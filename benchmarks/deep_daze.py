@@ -7,9 +7,11 @@ each and one move of the optimiser. The two take turns, so that a machine whose 
 """
 
 import argparse
+import importlib
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from beside import Step, built, compare, our_step, random_vit
@@ -49,8 +51,9 @@ def main() -> None:
 def their_step(arguments: argparse.Namespace, vit: nn.Module, device: torch.device) -> Step:
     """A training step of deep-daze's own class, given the same perceptor."""
     sys.path.remove(str(Path(__file__).parent))  # or this file would be imported in the package's place
-    from deep_daze import deep_daze as theirs
     from torchvision import transforms
+
+    theirs: Any = importlib.import_module("deep_daze.deep_daze")
 
     mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     perceptor = vit.to(device)

@@ -53,7 +53,8 @@ class Bench:
     def seen(self, crops: Tensor) -> Tensor:
         """What the perceptor makes of crops, by the original's way."""
         mean, std = (torch.tensor(part, device=self.device).view(3, 1, 1) for part in (MEAN, STD))
-        encoded: Tensor = self.vit.encode_image((crops - mean) / std)  # type: ignore[operator]
+        vit: Any = self.vit
+        encoded: Tensor = vit.encode_image((crops - mean) / std)
         return F.normalize(encoded, dim=-1)
 
 
@@ -73,7 +74,7 @@ def vqgan_clip(bench: Bench) -> tuple[Callable[[], Step], Callable[[], Step]]:
         decoder.load_state_dict({key[8:]: value for key, value in tensors.items() if key.startswith("decoder.")})
         decoder.to(bench.device).requires_grad_(False)
         codes = tensors["quantize.embedding.weight"].to(bench.device)
-        post = [tensors[f"post_quant_conv.{part}"].to(bench.device) for part in ("weight", "bias")]
+        weight, bias = (tensors[f"post_quant_conv.{part}"].to(bench.device) for part in ("weight", "bias"))
         side = bench.size // 2 ** (len(layout["ch_mult"]) - 1)
         z = codes[torch.randint(len(codes), (side * side,))].T.reshape(1, -1, side, side).clone().requires_grad_()
         optimizer = torch.optim.Adam([z], lr=0.05)
@@ -85,7 +86,7 @@ def vqgan_clip(bench: Bench) -> tuple[Callable[[], Step], Callable[[], Step]]:
             hot = F.one_hot(distances.argmin(-1), len(codes)).to(codes.dtype)
             quantized = (hot @ codes).movedim(3, 1)
             quantized = z + (quantized - z).detach()
-            image = ((decoder(F.conv2d(quantized, *post)) + 1) / 2).clamp(0, 1)
+            image = ((decoder(F.conv2d(quantized, weight, bias)) + 1) / 2).clamp(0, 1)
             crops = []
             for _ in range(bench.cutouts):
                 length = int(torch.rand([]) * max(bench.size - 224, 0) + min(bench.size, 224))
@@ -109,7 +110,7 @@ def big_sleep(bench: Bench) -> tuple[Callable[[], Step], Callable[[], Step]]:
     weights = biggan.make(bench.folder / "biggan", full=bench.full, side=bench.size)
 
     def theirs() -> Step:
-        on_cpu = [mock.patch.object(torch.cuda, "is_available", return_value=True)]
+        on_cpu: list[Any] = [mock.patch.object(torch.cuda, "is_available", return_value=True)]
         on_cpu += [mock.patch.object(kind, "cuda", lambda self, *_: self) for kind in (torch.Tensor, nn.Module)]
         patches = on_cpu if bench.device.type == "cpu" else []
         for patch in patches:

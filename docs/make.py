@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,6 +58,10 @@ def _example() -> str:
     return render(problems, recipe.sources)
 
 
+def _refilled(rows: list[str], table: re.Match[str]) -> str:
+    return table[1] + "".join(f"{row}\n" for row in rows)
+
+
 def _weights() -> str:
     """The page of weights, whose tables are made anew."""
     tables = {
@@ -66,7 +71,7 @@ def _weights() -> str:
     text = (FOLDER / "weights.md").read_text(encoding="utf-8")
     for head, rows in tables.items():
         table = re.compile(rf"({re.escape(head)}.*\n\|[-|]+\n)(?:\|.*\n)*")
-        text = table.sub(lambda found, rows=rows: found[1] + "\n".join(rows) + "\n", text)
+        text = table.sub(partial(_refilled, rows), text)
     return text
 
 

@@ -41,7 +41,8 @@ def song() -> NDArray[np.float64]:
     tone = np.sin(2 * np.pi * np.cumsum(root) / RATE)
     chord = sum(np.sin(2 * np.pi * np.cumsum(root * ratio) / RATE) for ratio in (2, 2.5, 3))
     heard += 0.25 * tone + 0.12 * chord * all_of_it / all_of_it[-1]
-    return heard / np.abs(heard).max() * 0.8
+    loud: NDArray[np.float64] = heard / np.abs(heard).max() * 0.8
+    return loud
 
 
 def main() -> None:

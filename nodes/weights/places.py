@@ -94,10 +94,13 @@ def _kept(url: str) -> Iterator[Path]:
 
 
 def _hub() -> Path:
-    home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
+    home = os.environ.get("HF_HOME") or f"{_caches()}/huggingface"
     return paths.given(os.environ.get("HF_HUB_CACHE") or f"{home}/hub")
 
 
 def _torch_hub() -> Path:
-    home = os.environ.get("TORCH_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/torch"
-    return paths.given(home) / "hub"
+    return paths.given(os.environ.get("TORCH_HOME") or f"{_caches()}/torch") / "hub"
+
+
+def _caches() -> str:
+    return os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -50,7 +50,7 @@ nodes:
   clip:   {use: clip.model, name: lite}
   words:  {use: clip.text, clip: $clip, prompt: fox}
   canvas: {use: canvas.pixels, size: [64, 64]}
-  cuts:   {use: cutouts.square, image: $canvas, count: 48, size: 224}
+  cuts:   {use: cutouts.square, image: $canvas, count: 96, size: 224}
   seen:   {use: clip.look, crops: $cuts, clip: $clip}
   near:   {use: losses.spherical, seen: $seen, wanted: $words}
   fit:    {use: optimizers.adam, image: $canvas, loss: $near, steps: 1}
@@ -554,7 +554,7 @@ def limit(event):
     if isinstance(event, Noted):
         notes.append(event.text)
 plan = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path()))
-for room in (1_000_000, 900_000_000):
+for room in (1_000_000, 1_300_000_000):
     notes.clear()
     outcome = session.start(plan, Path("runs"), "cpu", [limit])
     print(outcome.code, sum(note.startswith("out of memory") for note in notes), outcome.message)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,9 +147,9 @@ def _loss_shapes(width: int, layers: int) -> dict[str, tuple[int, ...]]:
 
 
 def _values(name: str, shape: tuple[int, ...], chance: torch.Generator) -> Tensor:
-    values = torch.randn(shape, generator=chance)
+    values: Tensor = torch.randn(shape, generator=chance)
     if len(shape) == 4:
-        return values * (1.5 / torch.Size(shape[1:]).numel()) ** 0.5
+        return values * math.sqrt(1.5 / math.prod(shape[1:]))
     return values * 0.1 + 1 if "norm" in name and name.endswith("weight") else values * (0.1 if len(shape) == 1 else 1)
 
 

@@ -69,6 +69,7 @@ def random_vit() -> nn.Module:
 def our_step(recipe: str, overrides: Sequence[str], device: torch.device, folder: Path) -> Step:
     """A step of a shipped recipe, through the compiler and the loop's own stage."""
     from t2iflow.nodes.core.ambient import Tick
+    from t2iflow.nodes.film.takes import Take
     from t2iflow.pipelines.compiling import compile_recipe
     from t2iflow.pipelines.text.recipe import read
     from t2iflow.runner.execution.link import Surroundings
@@ -79,7 +80,7 @@ def our_step(recipe: str, overrides: Sequence[str], device: torch.device, folder
     notes = type("Silence", (), {"say": lambda self, text: None, "warn": lambda self, text: None})()
     run_folder = RunFolder(folder, "", lambda event: None)
     stage = Loop(plan, Surroundings(0, device, run_folder, lambda node: notes), lambda event: None).stage("fit")
-    return lambda: stage.step(Tick(1, 100))
+    return lambda: stage.step(Tick(1, 100), Take(100))
 
 
 def _allocated() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.film.takes import Take
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read
@@ -68,12 +69,11 @@ def main() -> None:
         for link in (*stage._paint, *stage._judge):
             link.live = clock.wrap(link.live)
         Fit.__call__ = clock.wrap(Fit.__call__)  # type: ignore[method-assign]
-        Fit.clear = clock.wrap(Fit.clear)  # type: ignore[method-assign]
         torch.autograd.backward = clock.wrap(torch.autograd.backward)
         shares, totals = [], []
         for step in range(arguments.steps):
             clock.seconds, began = 0.0, time.perf_counter()
-            stage.step(Tick(step, arguments.steps))
+            stage.step(Tick(step, arguments.steps), Take(arguments.steps))
             total = time.perf_counter() - began
             shares.append((total - clock.seconds) / total)
             totals.append(total)

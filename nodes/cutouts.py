@@ -180,14 +180,14 @@ def _own(count: int, share: Share) -> int:
     number = share.of(count)
     if not number:
         raise ValueError(
-            f"{count} crops can't be spread over {share.parts} passes: lower `accumulate` or raise `count`"
+            f"{count} crops can't be spread over {share.passes} passes: lower `accumulate` or raise `count`"
         )
     return number
 
 
 def _numbers(count: int, share: Share, device: torch.device) -> Tensor:
     """Which of the step's `count` crops this pass makes, int64."""
-    first = count * share.part // share.parts
+    first = count * share.number // share.passes
     return torch.arange(first, first + share.of(count), device=device)
 
 

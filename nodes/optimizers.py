@@ -65,10 +65,6 @@ class Fit:
         for mean in self._means:
             mean.zero_()
 
-    def clear(self) -> None:
-        """Forget the gradients of the last step."""
-        self._optimizer.zero_grad(set_to_none=True)
-
     def __call__(self, image: Image, loss: Loss, *, rate: Factor = 0.05) -> Image:
         """Move the trained tensors along their gradients, which the caller has made from `loss`; gives `image` on."""
         for group, pace in zip(self._optimizer.param_groups, self._paces, strict=True):

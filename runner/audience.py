@@ -20,20 +20,17 @@ class Audience:
         for keeper in self._keepers:
             with contextlib.suppress(Exception):
                 keeper(event)
-        self._tell_listeners(event)
-
-    def end(self, event: Ended) -> None:
-        """Let the keepers write the end down, raising what goes wrong, and only then hand it to the others."""
-        for keeper in self._keepers:
-            keeper(event)
-        self._tell_listeners(event)
-
-    def _tell_listeners(self, event: Event) -> None:
         for listener in list(self._listeners):
             fault = leaving(lambda listener=listener: listener(event))  # type: ignore[misc]
             if fault is not None:
                 self._listeners.remove(listener)
                 self(Noted("run", "warn", f"nobody reads the output any more; the run continues ({fault})"))
+
+    def end(self, event: Ended) -> None:
+        """Let the keepers write the end down, raising what goes wrong, and only then hand it to the others."""
+        for keeper in self._keepers:
+            keeper(event)
+        Audience((), self._listeners)(event)
 
 
 def leaving(act: Callable[[], Any]) -> str | None:

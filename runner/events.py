@@ -58,7 +58,7 @@ class Fitting(Happened):
 @dataclass(frozen=True)
 class Stepped(Happened):
     """A step was taken, of all that a film needs; `image` is what was judged, `rate` how far the optimiser went. Read
-    `loss`, and what `terms` returns, only as often as needed: that waits for the device."""
+    `loss` and `terms` only as often as needed: that waits for the device."""
 
     node: str
     step: int
@@ -66,7 +66,7 @@ class Stepped(Happened):
     loss: Tensor
     image: Tensor
     rate: float = 0.0
-    terms: Callable[[], Mapping[str, Tensor]] = dict
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
     """What adds up to the loss, by the recipe's names, each times its weight."""
 
 
@@ -122,7 +122,7 @@ def plain(event: Event, began: float) -> dict[str, Any]:
     """The event as JSON has it, `time` in seconds since `began`; reads the loss and its terms, leaves pictures out."""
     told: dict[str, Any] = {"schema": SCHEMA, "type": type(event).__name__.lower(), "time": round(event.at - began, 3)}
     if isinstance(event, Stepped):
-        told |= _plain({"loss": event.loss, "terms": event.terms(), "rate": event.rate})
+        told |= _plain({"loss": event.loss, "terms": event.terms, "rate": event.rate})
     left_out = {"at", *told, "image"}
     return told | {name: _plain(value) for name, value in vars(event).items() if name not in left_out}
 

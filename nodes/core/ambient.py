@@ -52,17 +52,17 @@ WHOLE = Part()
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of a batch to make, when an optimiser spreads a step over `parts` passes (`accumulate`).
+    """Which part of a batch to make: that of the `number`-th of `passes` that a step is judged in (`accumulate`).
 
     A node that takes one has a setting of type `Made`, so that no pass is left with nothing to make.
     """
 
-    part: int = 0
-    parts: int = 1
+    number: int = 0
+    passes: int = 1
 
     def of(self, count: int) -> int:
-        """How many of `count` fall to this part; the parts add up to `count`, none is empty while count >= parts."""
-        return (count * (self.part + 1)) // self.parts - (count * self.part) // self.parts
+        """How many of `count` fall to this pass; they add up to `count`, and none is empty while count >= passes."""
+        return (count * (self.number + 1)) // self.passes - (count * self.number) // self.passes
 
 
 class Random:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -57,9 +58,8 @@ class Filming:
         self._mix = 1.0
         self._hold = self._resemble = 0.0
         self._last: Image | None = None
-        self._target: Tensor | None = None
+        self._target: Image | None = None
         self._inside: Tensor | None = None
-        self._seen: Seen | None = None
         self._kept: list[Tensor] = []
 
     def framed(
@@ -78,51 +78,50 @@ class Filming:
         moved: Any = None
         if image is not None:
             sees({"image": 1, "clip": clip is not None}, {"resemble": resemble})
-            self._motion, self._start, self._mix = motion, start, mix
+            self._motion, self._start, self._mix = motion, start if mix else None, mix
             self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
             moved = self._moved(image)
-            self._last, self._target, self._seen = image, moved, None
+            self._last, self._target = image, moved
             self._inside = motion.inside((image.shape[-1], image.shape[-2]), image.device)
         return Framed(moved, motion)
 
     def move(self, canvas: object, picture: Image) -> Moved | None:
         """Move the canvas in its own terms where nothing is lost by it, or where that is wanted."""
-        if not self._restarts and self._motion.still:
+        if self._start is None and self._motion.still:
             return None
         itself = self._moves(canvas)
-        if self._target is None or picture is not self._last:
-            return Moved(self._moved(picture), itself)
-        return Moved(Image(self._target), itself)
+        return Moved(
+            self._moved(picture) if self._target is None or picture is not self._last else self._target, itself
+        )
 
+    @torch.no_grad()
     def take(self) -> Take:
         """The steps of a frame, the first of them only where something has newly come into view."""
-        fresh = None if self._inside is None or bool((self._inside == 1).all()) else 1 - self._inside
+        pull = fresh = None
+        if self._target is not None and self._inside is not None:
+            if self._hold or self._resemble:
+                pull = partial(self._pull, self._target, self._inside, self._looked(self._target))
+            if not bool((self._inside == 1).all()):
+                fresh = 1 - self._inside
         edge = 0 if fresh is None else self._edge_steps
-        pull = self._pull if self._hold or self._resemble else None
         # Moments would go on changing what is not fresh.
         return Take(self._steps + edge, self._rate, pull, self._carry and not edge, edge, fresh)
 
     def _moves(self, canvas: object) -> bool:
         """Whether the canvas has moved itself."""
-        if self._restarts or self._move == "picture":
+        if self._start is not None or self._move == "picture":
             return False
-        exact = self._move == "auto"
+        exact, moves = self._move == "auto", isinstance(canvas, Moves)
         if isinstance(canvas, Moves) and canvas.move(self._motion, self.border, exact):
             return True
         if not exact:
-            can = "can't be moved so" if isinstance(canvas, Moves) else "can't be moved"
-            raise ValueError(f"{can} in what it is painted from; take `move: auto`")
+            raise ValueError(f"can't be moved{' so' * moves} in what it is painted from; take `move: auto`")
         return False
-
-    @property
-    def _restarts(self) -> bool:
-        """Whether the frame starts from a picture that is not only the moved last one."""
-        return self._start is not None and self._mix > 0
 
     def _moved(self, picture: Image) -> Image:
         """A picture of the last frame as the present one starts with it."""
         moved = self._motion(picture, self.border)
-        if self._start is not None and self._mix:
+        if self._start is not None:
             start = F.interpolate(self._start[:1], moved.shape[-2:], mode="bilinear", antialias=True)
             moved = torch.lerp(moved, start.to(moved), self._mix)
         return Image(moved)
@@ -149,20 +148,21 @@ class Filming:
         for number, place, image in closing.shown(picture, turn, self._kept):
             yield Shown(number, place * every, image)
 
-    def _pull(self, image: Tensor) -> Loss | None:
-        """What keeps the picture near the moved last one, if anything does; gradients flow to the picture."""
-        if self._target is None or self._inside is None:
-            return None
+    def _pull(self, target: Image, inside: Tensor, seen: Seen | None, image: Tensor) -> Loss:
+        """What keeps the picture near the moved last one; gradients flow to the picture."""
         total = image.new_zeros(())
         if self._hold:
-            error = (image - self._target).square().mean(1, keepdim=True) * self._inside
-            total = total + self._hold * error.sum() / self._inside.sum().clamp(min=1)
-        if self._resemble and self._clip is not None:
-            if self._seen is None:
-                with torch.no_grad():
-                    self._seen = self._looked(self._target, self._clip)
-            total = total + self._resemble * self._looked(image, self._clip).unlike(self._seen)
+            error = (image - target).square().mean(1, keepdim=True) * inside
+            total = total + self._hold * error.sum() / inside.sum().clamp(min=1)
+        if seen is not None and (now := self._looked(image)) is not None:
+            total = total + self._resemble * now.unlike(seen)
         return Loss(total)
+
+    def _looked(self, image: Tensor) -> Seen | None:
+        """The picture as the perceptor sees it, if frames must resemble each other."""
+        if self._clip is None or not self._resemble:
+            return None
+        return self._clip.look(whole(image, 1, self._clip.size).pixels)
 
     def state_dict(self) -> dict[str, Any]:
         """What the present frame is held to, and pictures that wait for the end; all else comes by wires again."""
@@ -174,10 +174,6 @@ class Filming:
             kept if kept is None else kept.to(self._device) for kept in (state["target"], state["inside"])
         )
         self._kept = [kept.to(self._device) for kept in state["kept"]]
-
-    @staticmethod
-    def _looked(image: Tensor, clip: Clip) -> Seen:
-        return clip.look(whole(image, 1, clip.size).pixels)
 
 
 def _closed(frames: int, loop: int, every: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What the runner learns from a camera: how many turns a film takes, how each begins and is guided, and what it shows.
+"""What the runner learns from a camera: how many turns a film takes, how each begins and is taken, and what it shows.
 
 A turn repeats the optimiser's region. The first is as if there were no camera; before each further one the camera node
 is computed for the frames in between, the canvases are moved, and a few steps are taken.
@@ -11,9 +11,6 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor
 
 from t2iflow.nodes.core.types import Image, Loss
-
-Pull = Callable[[Tensor], Loss | None]
-"""From the picture of a step to what is added to its loss."""
 
 
 class Turns(NamedTuple):
@@ -39,32 +36,19 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Guidance:
-    """What a camera changes about a step: its rate, what else it is judged by, and where alone the picture changes,
-    (1, 1, h, w) in 0..1."""
-
-    rate: float | None = None
-    pull: Pull | None = None
-    only: Tensor | None = None
-
-
-FREE = Guidance()
-
-
-@dataclass(frozen=True)
 class Take:
-    """How a turn's steps are taken: the first `edge_steps` change only what is `fresh`; `carry` keeps moments."""
+    """How a turn's steps are taken.
+
+    `rate` replaces the optimiser's own; what `pull` makes of a step's picture is added to its loss; `carry` keeps the
+    optimiser's moments; the first `edge_steps` change only what is `fresh`, (1, 1, h, w) in 0..1.
+    """
 
     steps: int
     rate: float | None = None
-    pull: Pull | None = None
+    pull: Callable[[Tensor], Loss] | None = None
     carry: bool = True
     edge_steps: int = 0
     fresh: Tensor | None = None
-
-    def guidance(self, step: int) -> Guidance:
-        """What the camera changes about this step."""
-        return Guidance(self.rate, self.pull, self.fresh if step < self.edge_steps else None)
 
 
 @runtime_checkable

@@ -50,7 +50,7 @@ class Plan:
                 yield "once", {"compute": tuple(alone)}
                 alone = []
             if isinstance(item, Region):
-                passes = f", judged in {item.accumulate} passes" if item.accumulate > 1 else ""
+                passes = f", judged in {item.passes} passes" if item.passes > 1 else ""
                 first = {"begin": item.first} if item.first else {}
                 parts = {**first, "train": item.canvases, "paint": item.paint, "judge": item.judge}
                 yield f"{item.steps} steps of {item.optimizer}{passes}", {**parts, **watching(item.watch, "step")}

@@ -68,7 +68,7 @@ class Region:
 
     optimizer: str
     steps: int
-    accumulate: int
+    passes: int
     canvases: tuple[str, ...]
     paint: tuple[str, ...]
     judge: tuple[str, ...]
@@ -156,7 +156,7 @@ class _Finding:
         return Region(
             optimizer=fit.name,
             steps=fit.said("steps") or 0,
-            accumulate=fit.said("passes") or 1,
+            passes=fit.said("passes") or 1,
             canvases=self._ordered(canvases),
             paint=self._ordered(paint),
             judge=self._ordered(judge),

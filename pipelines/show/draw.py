@@ -57,7 +57,7 @@ def groups(plan: Plan) -> list[Group]:
 
 def _parts(region: Region) -> Iterator[Group]:
     """Each node once, where it first runs."""
-    passes = f" in {region.accumulate} passes" if region.accumulate > 1 else ""
+    passes = f" in {region.passes} passes" if region.passes > 1 else ""
     painting = {"begin": region.first, "paint": region.paint, f"judge{passes}": region.judge}
     steps = f"{region.steps} steps of {region.optimizer}"
     stages = {steps: {**painting, "optimise": (region.optimizer,), **watching(region.watch, "step")}}

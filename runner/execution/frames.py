@@ -1,15 +1,14 @@
 """A reel: the turns of one optimiser's region; one where no camera films it, else as many as the camera takes."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from t2iflow.nodes.core.ambient import Tick
-from t2iflow.nodes.core.types import Image
-from t2iflow.nodes.film.takes import Camera, Guidance, Moved, Shown, Take, Turns
+from t2iflow.nodes.film.takes import Camera, Moved, Take, Turns
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.regions import Region, Shot
+from t2iflow.runner.events import Filmed, Listener
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.link import Link, blaming
 from t2iflow.runner.execution.stage import Stage, moment
@@ -17,28 +16,17 @@ from t2iflow.runner.execution.stage import Stage, moment
 ONE = Turns(1, 0)
 
 
-@dataclass(frozen=True)
-class Turn:
-    """A turn that has begun: its place among others, the frame that it paints, and how its steps are taken."""
+class Turn(NamedTuple):
+    """A turn: its place among others, the steps of those before it, and the frames that lead to the one it paints."""
 
     number: int
     before: int
-    """Steps of all turns before it."""
-    frame: int
-    take: Take
-    region: Region
+    frames: range
 
     @property
-    def last(self) -> Tick:
-        """Its last step."""
-        return self._tick(self.take.steps - 1)
-
-    def steps(self, first: int) -> Iterator[tuple[Tick, Guidance]]:
-        """The steps from the `first` on, each with what the camera changes about it."""
-        return ((self._tick(step), self.take.guidance(step)) for step in range(first, self.take.steps))
-
-    def _tick(self, step: int) -> Tick:
-        return moment(self.region, step, self.take.steps, self.frame)
+    def frame(self) -> int:
+        """The frame that it paints."""
+        return self.frames[-1] if self.frames else 0
 
 
 class Reel:
@@ -48,31 +36,36 @@ class Reel:
         """`frames` are made, one in `every` of the film's."""
         self.stage, self.turns, self.frames, self.every = stage, turns.number, frames, every
         self._steps = turns.steps
-        self.total = self.before(self.turns)
+        self.total = self._before(self.turns)
 
-    def before(self, number: int) -> int:
+    def turn(self, number: int) -> Turn:
+        """One of its turns."""
+        return Turn(number, self._before(number), range(0))
+
+    def begin(self, turn: Turn) -> Take:
+        """Move what the canvases show, by all motions since the last turn; gives how its steps are taken."""
+        return self.take(turn)
+
+    def aim(self, turn: Turn) -> None:
+        """Make everything that isn't remembered ready for the rest of a turn that has begun."""
+
+    def take(self, turn: Turn) -> Take:
+        """How the steps of a turn that has begun are taken."""
+        return Take(self.stage.region.steps)
+
+    def end(self, turn: Turn, last: Tick, tell: Listener) -> int:
+        """Finish the picture after the `last` step, and show the frames that are due; gives how many frames there are
+        now."""
+        self.stage.finish(last)
+        return 0
+
+    def _before(self, number: int) -> int:
         """Steps of all turns before this one: the first takes the optimiser's own, each further one the camera's."""
         return self.stage.region.steps + (number - 1) * self._steps if number else 0
 
-    def begin(self, number: int) -> Turn:
-        """Make everything ready for a turn."""
-        return self.turn(number)
-
-    def aim(self, number: int) -> None:
-        """Make everything that isn't remembered ready for the rest of a turn."""
-
-    def turn(self, number: int) -> Turn:
-        """A turn that has begun."""
-        return Turn(number, self.before(number), 0, Take(self.stage.region.steps), self.stage.region)
-
-    def end(self, turn: Turn) -> Iterator[Shown]:
-        """Finish the picture of a turn, and show the frames that are due; each is shown when the next is asked for."""
-        self.stage.finish(turn.last)
-        yield from ()
-
 
 class Film(Reel):
-    """A reel that a camera makes."""
+    """A reel that a camera makes; its first turn is as without one."""
 
     def __init__(self, stage: Stage, shot: Shot, circuit: Circuit) -> None:
         self._node = circuit.links[shot.camera].node
@@ -82,58 +75,56 @@ class Film(Reel):
         self._canvases = [circuit.links[name] for name in stage.region.canvases]
         self._image = circuit.slots[shot.camera, "image"]
 
+    def turn(self, number: int) -> Turn:
+        """One of its turns, with its frames."""
+        with blaming(self._node):
+            frames = self._camera.passed(number, self.every) if number else range(0)
+        return Turn(number, self._before(number), frames)
+
     @torch.no_grad()
-    def begin(self, number: int) -> Turn:
+    def begin(self, turn: Turn) -> Take:
         """Move what the canvases show, by all motions since the last turn."""
-        again: dict[str, Link] = {}
-        moved = False
-        for frame in self._passed(number):
+        if not turn.frames:
+            return super().begin(turn)
+        moved: dict[Link, bool] = {}  # and whether it was always the canvas itself
+        for frame in turn.frames:
             self._compute(frame)
             for canvas in self._canvases:
-                begun = self._move(canvas)
-                moved = moved or begun is not None
-                if begun is not None and not begun.itself:
-                    again[canvas.node.name] = canvas
+                if begun := self._move(canvas):
+                    moved[canvas] = begun.itself and moved.get(canvas, True)
             self._values[self.stage.result] = self._values[self._image]
-        for canvas in again.values():
-            with blaming(canvas.node):
-                canvas.live.repaint(self._values[canvas.outputs[0]])
-        turn = self.turn(number)
-        if moved:
-            self.stage.restart(turn.take.carry)
-        return turn
-
-    @torch.no_grad()
-    def aim(self, number: int) -> None:
-        """Let the camera see again what it is wired to; what it made of the picture then, it remembers."""
-        self.stage.give(self._values[self.stage.image])
-        for frame in self._passed(number)[-1:]:
-            self._compute(frame)
-
-    def turn(self, number: int) -> Turn:
-        """The first turn is as without a camera."""
-        if number == 0:
-            return super().turn(number)
         with blaming(self._node):
             take = self._camera.take()
-        return Turn(number, self.before(number), self._passed(number)[-1], take, self.stage.region)
+        for canvas in (canvas for canvas, itself in moved.items() if not itself):
+            with blaming(canvas.node):
+                canvas.live.repaint(self._values[canvas.outputs[0]])
+        if moved:
+            self.stage.restart(take.carry)
+        return take
 
-    def end(self, turn: Turn) -> Iterator[Shown]:
-        """Finish the picture, and show the frames that are due; each is shown when the next is asked for."""
-        picture = Image(self.stage.finish(turn.last))
-        with blaming(self._node):
-            due = self._camera.develop(picture, turn.number, self.every)
-            shown = next(due, None)
-        while shown is not None:
-            self._values[self._image] = shown.image
-            self._circuit.watch(self._shot.show, moment(turn.region, 0, 1, shown.frame), shown.number)
-            yield shown
-            with blaming(self._node):
-                shown = next(due, None)
+    @torch.no_grad()
+    def aim(self, turn: Turn) -> None:
+        """Let the camera see again what it is wired to; what it made of the picture then, it remembers."""
+        self._values[self.stage.result] = self._values[self.stage.image]
+        if turn.frames:
+            self._compute(turn.frame)
 
-    def _passed(self, number: int) -> range:
+    def take(self, turn: Turn) -> Take:
+        """How the steps of a turn that has begun are taken; the first is as without a camera."""
         with blaming(self._node):
-            return self._camera.passed(number, self.every) if number else range(0)
+            return self._camera.take() if turn.frames else super().take(turn)
+
+    def end(self, turn: Turn, last: Tick, tell: Listener) -> int:
+        """Finish the picture, and show the frames that are due."""
+        region, made = self.stage.region, 0
+        picture = self.stage.finish(last)
+        with blaming(self._node):
+            for shown in self._camera.develop(picture, turn.number, self.every):
+                self._values[self._image] = shown.image
+                self._circuit.watch(self._shot.show, moment(region, 0, 1, shown.frame), shown.number)
+                tell(Filmed(region.optimizer, shown.number, self.frames, shown.image))
+                made = shown.number + 1
+        return made
 
     def _compute(self, frame: int) -> None:
         """Compute the camera for a frame, and what aims it."""
@@ -142,10 +133,9 @@ class Film(Reel):
     def _move(self, canvas: Link) -> Moved | None:
         """Move a canvas to the present frame, and what it shows."""
         slot = canvas.outputs[0]
-        picture = self._values[self.stage.result if slot == self.stage.image else slot]
         with blaming(self._node):
             try:
-                begun = self._camera.move(canvas.live, picture)
+                begun = self._camera.move(canvas.live, self._values[slot])
             except ValueError as fault:
                 raise ValueError(f"the canvas `{canvas.node.name}` {fault}") from fault
         if begun is not None:

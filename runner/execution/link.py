@@ -55,7 +55,7 @@ class Surroundings:
     def give(self, kind: type, node: str, tick: Tick, share: Share, stage: str) -> Any:
         """The ambient value of this type for this node, now."""
         if kind is Random:
-            return Random(self.seed, node, stage, tick.frame, tick.step, share.part, device=self.device)
+            return Random(self.seed, node, stage, tick.frame, tick.step, share.number, device=self.device)
         if kind is Tick:
             return tick
         if kind is Share:

@@ -7,10 +7,10 @@ import torch
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.hooks import Closes
-from t2iflow.nodes.film.takes import Guidance
+from t2iflow.nodes.film.takes import Take
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
-from t2iflow.runner.events import Computing, Filmed, Fitted, Fitting, Listener, Noted, Stepped
+from t2iflow.runner.events import Computing, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.execution import device
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.execution.circuit import Circuit
@@ -19,7 +19,7 @@ from t2iflow.runner.execution.frames import Film, Reel, Turn
 from t2iflow.runner.execution.link import NodeError, Surroundings
 from t2iflow.runner.execution.resuming import recall, take_up
 from t2iflow.runner.execution.saver import Saver
-from t2iflow.runner.execution.stage import Judged, Stage, build
+from t2iflow.runner.execution.stage import Judged, Stage, build, moment
 
 
 class Stopped(Exception):
@@ -114,42 +114,42 @@ class Loop:
         if resume is not None and item == resume.item:
             first, step = resume.turn, resume.step
             take_up(reel, self._circuit, resume)
-        self._tell(Fitting(region.optimizer, reel.before(first) + step, reel.total))
-        self._saver.wait()
-        for turn in range(first, reel.turns):
-            self._turn(item, reel, turn, step if turn == first else 0)
+        self._tell(Fitting(region.optimizer, reel.turn(first).before + step, reel.total))
+        self._saver.begin(item)
+        for number in range(first, reel.turns):
+            self._turn(reel, number, step if number == first else 0)
         results = {name: self._circuit.values[slot] for name, slot in stage.results.items()}
         self._saver.results |= results
         self._tell(Fitted(region.optimizer, reel.total, results[region.optimizer]))
 
-    def _turn(self, item: int, reel: Reel, number: int, first: int) -> None:
+    def _turn(self, reel: Reel, number: int, first: int) -> None:
         """Take a turn from the `first` step on, and show the frames that are due."""
-        turn = reel.turn(number) if first else reel.begin(number)
-        for tick, guidance in turn.steps(first):
-            self._step(item, reel, turn, tick, guidance)
-        shown = -1
-        for shown, _, image in reel.end(turn):
-            self._tell(Filmed(turn.region.optimizer, shown, reel.frames, image))
+        turn = reel.turn(number)
+        take = reel.take(turn) if first else reel.begin(turn)
+        for step in range(first, take.steps):
+            self._step(reel, turn, take, moment(reel.stage.region, step, take.steps, turn.frame))
+        made = reel.end(turn, moment(reel.stage.region, take.steps - 1, take.steps, turn.frame), self._tell)
         if number + 1 < reel.turns:
-            self._saver.save(item, number + 1, 0, reel.stage.passes)  # no frame is ever made again
-            if (shown + 1) * reel.every > self._until:
+            self._saver.save(number + 1, 0, reel.stage.passes)  # no frame is ever made again
+            if made * reel.every > self._until:
                 raise Cut
 
-    def _step(self, item: int, reel: Reel, turn: Turn, tick: Tick, guidance: Guidance) -> None:
+    def _step(self, reel: Reel, turn: Turn, take: Take, tick: Tick) -> None:
         """Take a step, and save the run where it is time to."""
         stage, done = reel.stage, turn.before + tick.step
-        judged = self._patiently(stage, tick, guidance)
-        name = turn.region.optimizer
-        self._tell(Stepped(name, done, reel.total, judged.loss, judged.image, judged.rate, judged.terms))
+        judged = self._judged(stage, tick, take)
+        rate = stage.move(tick, take, judged)
+        name = stage.region.optimizer
+        self._tell(Stepped(name, done, reel.total, judged.loss, judged.image, rate, judged.terms))
         stopping = self._stopping()
         if stopping or self._saver.due:
-            self._saver.save(item, turn.number, tick.step + 1, stage.passes)
+            self._saver.save(turn.number, tick.step + 1, stage.passes)
         if stopping:
-            self._leave(item, stage, tick, f"{done + 1} of {reel.total} steps")
+            self._leave(stage, tick, f"{done + 1} of {reel.total} steps")
             raise Stopped
 
     @torch.no_grad()
-    def _leave(self, item: int, stage: Stage, tick: Tick, progress: str) -> None:
+    def _leave(self, stage: Stage, tick: Tick, progress: str) -> None:
         """Make the pictures that follow from what is painted so far, but for those that need a later optimiser.
 
         The checkpoint knows nothing of it: a resumed run makes them anew at its end.
@@ -161,7 +161,8 @@ class Loop:
                 values[slot] = picture if values[slot] is None else values[slot]
             self._unfinished(progress)
             lacking: set[str] = set()
-            for later in self._plan.items[item + 1 :]:
+            items = self._plan.items
+            for later in items[items.index(stage.region) + 1 :]:
                 if isinstance(later, Region):
                     lacking |= set(later.members)
                 elif lacking.isdisjoint(self._plan.graph.net.predecessors(later)):
@@ -171,17 +172,14 @@ class Loop:
         except Exception as fault:  # it is an extra, and the run is safe
             self._tell(Noted(stage.region.optimizer, "warn", f"there is no picture so far: {fault}"))
 
-    def _patiently(self, stage: Stage, tick: Tick, guidance: Guidance) -> Judged:
-        """Take the step, judging it in more passes if memory does not suffice."""
+    def _judged(self, stage: Stage, tick: Tick, take: Take) -> Judged:
+        """Judge a step, in more passes if memory does not suffice."""
         while True:
             try:
-                judged = stage.judge(tick, guidance)
+                return stage.judge(tick, take)
             except Exception as fault:
                 if not out_of_memory(fault) or stage.passes >= stage.most_passes:
                     raise
-            else:
-                stage.move(tick, judged)
-                return judged
             stage.passes = min(stage.passes * 2, stage.most_passes)
             stage.forget()
             device.release(stage.device)

@@ -11,7 +11,7 @@ from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitE
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.frames import Reel
 from t2iflow.runner.execution.link import Link
-from t2iflow.runner.execution.stage import Stage
+from t2iflow.runner.execution.stage import Stage, moment
 
 
 def recall(stage: Stage, circuit: Circuit, saved: Checkpoint) -> dict[str, Tensor]:
@@ -30,18 +30,21 @@ def recall(stage: Stage, circuit: Circuit, saved: Checkpoint) -> dict[str, Tenso
 
 def take_up(reel: Reel, circuit: Circuit, saved: Checkpoint) -> None:
     """Let a region be where the checkpoint was written."""
-    stage, turn, step = reel.stage, saved.turn, saved.step
-    wrong = UnfitError(f"the checkpoint is at turn {turn}, step {step}, which this recipe doesn't reach")
-    if turn >= reel.turns or saved.parts > max(stage.most_passes, stage.passes):
+    stage, begun = reel.stage, saved.turn - (saved.step == 0)
+    wrong = UnfitError(f"the checkpoint is at turn {saved.turn}, step {saved.step}, which this recipe doesn't reach")
+    if saved.turn >= reel.turns or saved.parts > max(stage.most_passes, stage.passes):
         raise wrong
-    if turn or step:
-        reel.aim(turn if step else turn - 1)
+    turn = reel.turn(max(begun, 0))
+    if begun >= 0:
+        reel.aim(turn)
     give_back(circuit.links, stage.region.members, saved)
     stage.passes = saved.parts
-    if step > reel.turn(turn).take.steps:
-        raise wrong
-    if turn and not step:
-        stage.finish(reel.turn(turn - 1).last, show=False)  # what the next frame begins with
+    if begun >= 0:
+        steps = reel.take(turn).steps
+        if saved.step > steps:
+            raise wrong
+        if not saved.step:  # finish what the next frame begins with
+            stage.finish(moment(stage.region, steps - 1, steps, turn.frame), show=False)
 
 
 @torch.no_grad()

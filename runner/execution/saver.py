@@ -17,21 +17,21 @@ class Saver:
         """A checkpoint is due after `every` seconds."""
         self.results: dict[str, Tensor] = {}
         self._circuit, self._save, self._every = circuit, save, every
-        self.wait()
+        self.begin(0)
 
-    def wait(self) -> None:
-        """Begin to wait anew."""
-        self._last = time.monotonic()
+    def begin(self, item: int) -> None:
+        """An item of the plan begins, and the wait for the next checkpoint anew."""
+        self._item, self._last = item, time.monotonic()
 
     @property
     def due(self) -> bool:
         """Whether the last checkpoint is so old that it is time for another."""
         return time.monotonic() - self._last > self._every
 
-    def save(self, item: int, turn: int, step: int, passes: int) -> None:
+    def save(self, turn: int, step: int, passes: int) -> None:
         """Save the run as it stands, so that it continues from here."""
         live = {name: link.live for name, link in self._circuit.links.items() if link.node.spec.is_class}
         trained = {name: one.trainable() for name, one in live.items() if isinstance(one, Trainable)}
         memories = {name: one.state_dict() for name, one in live.items() if isinstance(one, Remembers)}
-        self._save(Checkpoint(item, turn, step, passes, trained, memories, dict(self.results)))
+        self._save(Checkpoint(self._item, turn, step, passes, trained, memories, dict(self.results)))
         self._last = time.monotonic()

@@ -5,7 +5,7 @@ detached picture, adding up the picture's gradient, and the paint is differentia
 pass's crops, and k passes cost no extra painting.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Share, Tick
 from t2iflow.nodes.core.hooks import Finishes, Paced, Settles
 from t2iflow.nodes.core.types import Image, Loss
-from t2iflow.nodes.film.takes import FREE, Guidance
+from t2iflow.nodes.film.takes import Take
 from t2iflow.nodes.optimizers import Fit
 from t2iflow.pipelines.graph.schedule import least
 from t2iflow.pipelines.plan.regions import Region
@@ -35,12 +35,11 @@ class NotFiniteError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Judged:
-    """What a step found before it moved: its loss, picture and rate, and the terms of the loss, read when asked for."""
+    """What a step found before it moved: its loss, the terms that add up to it, and its picture."""
 
     loss: Loss
+    terms: Mapping[str, Tensor]
     image: Image
-    rate: float
-    terms: Callable[[], Mapping[str, Tensor]]
 
 
 class Stage:
@@ -49,15 +48,13 @@ class Stage:
     def __init__(self, region: Region, circuit: Circuit) -> None:
         links, slots = circuit.links, circuit.slots
         self.region = region
-        self.passes = region.accumulate
+        self.passes = region.passes
         self._circuit, self._values = circuit, circuit.values
         self._optimizer = links[region.optimizer]
         self._fit: Fit = self._optimizer.live
-        self._camera = links[region.shot.camera] if region.shot else None
         self._canvases = [links[name] for name in region.canvases]
         self._paint = [links[name] for name in region.paint]
         self._judge = [links[name] for name in region.judge]
-        self._settle = [link for link in self._canvases if isinstance(link.live, Settles)]
         wires = self._optimizer.node.wires
         self.image, self._loss = (slots[wires[port][0].node, wires[port][0].output] for port in ("image", "loss"))
         nodes = {name: link.node for name, link in links.items()}
@@ -69,18 +66,20 @@ class Stage:
         made = {slot for link in self._paint for slot in link.outputs}
         used = {slot for link in self._judge for slot in link.inputs} | {self._loss, self.image}
         self._crossing = sorted(made & used)
+        self._painted: dict[int, Tensor] = {}
+        """What the judge's gradients are gathered at, before it was cut off the paint."""
 
     def begin(self) -> None:
         """Let the optimiser take on what the canvases train, and paint the first picture."""
-        tensors: list[Tensor] = []
+        self._trained: list[Tensor] = []
         paces: list[float] = []
         for link in self._canvases:
             with blaming(link.node):
                 trained = link.live.trainable()
-                tensors += trained
+                self._trained += trained
                 paces += [_pace(link.live)] * len(trained)
         with blaming(self._optimizer.node):  # a library's optimiser may refuse its settings
-            self._fit.start(tensors, paces)
+            self._fit.start(self._trained, paces)
         self._circuit.compute(self.region.paint, moment(self.region))
 
     @property
@@ -99,48 +98,83 @@ class Stage:
         ]
         return int(min(counts, default=1))
 
-    def step(self, tick: Tick, guidance: Guidance = FREE) -> None:
+    def step(self, tick: Tick, take: Take) -> None:
         """Take a whole step."""
-        self.move(tick, self.judge(tick, guidance))
+        self.move(tick, take, self.judge(tick, take))
 
-    def judge(self, tick: Tick, guidance: Guidance = FREE) -> Judged:
-        """Paint, judge and differentiate, which changes nothing that lasts."""
-        self._fit.clear()
-        rate = self._optimizer.setting("rate", tick) if guidance.rate is None else guidance.rate
-        run(self._paint, self._values, tick)
-        painted = self._detach()
-        loss, found = self._judged(tick)
-        pulled = self._pulled(guidance)
-        if pulled is not None:
-            loss = Loss(loss + pulled)
+    def judge(self, tick: Tick, take: Take) -> Judged:
+        """Paint and judge, which changes nothing that lasts."""
+        loss, terms = self._judged(tick)
         image: Image = self._values[self.image].detach()
-        if self._looks_at(tick) and not torch.isfinite(loss):
+        if take.pull is not None and self.region.shot is not None:
+            with blaming(self._circuit.links[self.region.shot.camera].node):
+                pulled = take.pull(self._values[self.image])
+            pulled.backward()  # type: ignore[no-untyped-call]
+            loss, terms = loss + pulled.detach(), {**terms, self.region.shot.camera: pulled.detach()}
+        if (image.is_cpu or tick.step % LOOK_EVERY == 0) and not torch.isfinite(loss):
             self._blame(tick)
-        self._differentiate(painted, guidance.only)
-        return Judged(loss, image, float(rate), lambda: self._weighted(tick, found, pulled))
+        return Judged(Loss(loss), terms, image)
+
+    def _judged(self, tick: Tick) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, and its terms times their weights, by name; the gradients are gathered at the picture."""
+        values = self._values
+        self.forget()
+        run(self._paint, values, tick)
+        crossing = {slot: values[slot] for slot in self._crossing}
+        self._painted = {slot: one for slot, one in crossing.items() if isinstance(one, Tensor) and one.requires_grad}
+        for slot, painted in self._painted.items():
+            values[slot] = painted.detach().requires_grad_()
+        losses, found = [], []
+        for number in range(self.passes):
+            run(self._judge, values, tick, Share(number, self.passes))
+            loss = values[self._loss] / self.passes
+            loss.backward()
+            losses.append(loss.detach())
+            found.append([values[slot].detach() for slot in self._terms.values()])
+        return torch.stack(losses).sum(), self._weighed(tick, found)
+
+    def _weighed(self, tick: Tick, passes: list[list[Tensor]]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for term, values in zip(self._terms, zip(*passes, strict=True), strict=True):
+            weights = self._circuit.links[term.total].setting("weights", tick) if term.total else None
+            mean = torch.stack(values).mean() if len(values) > 1 else values[0]
+            value = mean * (1.0 if weights is None else weights[term.place])
+            found[term.name] = found[term.name] + value if term.name in found else value
+        return found
 
     def forget(self) -> None:
-        """Let go of all that a step had computed when it failed."""
-        self._fit.clear()
+        """Let go of all that the last step had computed, even if it failed."""
+        for tensor in self._trained:
+            tensor.grad = None
+        self._painted = {}
         for link in self._judge:
             for slot in link.outputs:
                 self._values[slot] = None
 
-    def move(self, tick: Tick, judged: Judged) -> None:
-        """Take the optimiser's step along the gradients, settle the canvases, and show the outputs."""
+    def move(self, tick: Tick, take: Take, judged: Judged) -> float:
+        """Carry the gradients on through the paint, take the optimiser's step, settle, and show the outputs; gives the
+        rate."""
+        reached = [(painted, self._values[slot].grad) for slot, painted in self._painted.items()]
+        reached = [(painted, gradient) for painted, gradient in reached if gradient is not None]
+        fresh = take.fresh if tick.step < take.edge_steps else None
+        gradients = [gradient if fresh is None else _kept_in(gradient, fresh) for _, gradient in reached]
+        torch.autograd.backward([painted for painted, _ in reached], gradients)
+        rate: float = self._optimizer.setting("rate", tick) if take.rate is None else take.rate
         with blaming(self._optimizer.node):
-            self._fit(judged.image, judged.loss, rate=judged.rate)
-        for link in self._settle:
-            with blaming(link.node):
-                link.live.settle()
+            self._fit(judged.image, judged.loss, rate=rate)
+        for link in self._canvases:
+            if isinstance(link.live, Settles):
+                with blaming(link.node):
+                    link.live.settle()
         self._circuit.watch(self.region.watch, tick, tick.step)
+        return rate
 
     def restart(self, carry: bool) -> None:
         """Begin anew with what the canvases were moved to; `carry` keeps the optimiser's moments."""
         with blaming(self._optimizer.node):
             self._fit.restart(carry)
 
-    def finish(self, tick: Tick, show: bool = True) -> Tensor:
+    def finish(self, tick: Tick, show: bool = True) -> Image:
         """Paint the finished picture (of the running mean, if one is kept), show it and give it on."""
         with ExitStack() as stack:
             for link in self._canvases:
@@ -151,71 +185,13 @@ class Stage:
             self._circuit.compute(self.region.paint, tick)
         if show:
             self._circuit.watch(self.region.watch, tick)
-        image: Tensor = self._values[self.image].detach()
+        image: Image = self._values[self.image].detach()
         if not torch.isfinite(image).all():
             raise NotFiniteError(
                 f"the last step of `{self.region.optimizer}` made the picture infinite; lower its rate"
             )
-        self.give(image)
+        self._values[self.image] = self._values[self.result] = image
         return image
-
-    def give(self, image: Tensor) -> None:
-        """Put the finished picture where the rest of the run finds it."""
-        self._values[self.result] = image
-
-    def _detach(self) -> list[tuple[int, Tensor]]:
-        """Cut the picture off the paint, so that the judge's gradients gather there; gives what was cut."""
-        painted = []
-        for slot in self._crossing:
-            value = self._values[slot]
-            if isinstance(value, Tensor) and value.requires_grad:
-                painted.append((slot, value))
-                self._values[slot] = value.detach().requires_grad_()
-        return painted
-
-    def _judged(self, tick: Tick) -> tuple[Loss, list[list[Tensor]]]:
-        """The loss, and its terms in each pass as they are before their weights."""
-        total = torch.zeros((), device=self.device)
-        found = []
-        for number in range(self.passes):
-            run(self._judge, self._values, tick, Share(number, self.passes))
-            loss = self._values[self._loss] / self.passes
-            loss.backward()
-            total += loss.detach()
-            found.append([self._values[slot].detach() for slot in self._terms.values()])
-        return Loss(total), found
-
-    def _pulled(self, guidance: Guidance) -> Tensor | None:
-        """What the camera adds to the loss, differentiated."""
-        if guidance.pull is None or self._camera is None:
-            return None
-        with blaming(self._camera.node):
-            pulled = guidance.pull(self._values[self.image])
-        if pulled is None:
-            return None
-        pulled.backward()  # type: ignore[no-untyped-call]
-        return pulled.detach()
-
-    def _weighted(self, tick: Tick, passes: list[list[Tensor]], pulled: Tensor | None) -> Mapping[str, Tensor]:
-        """The terms times their weights, by name; computed only on demand."""
-        found: dict[str, Tensor] = {}
-        for term, values in zip(self._terms, zip(*passes, strict=True), strict=True):
-            weights = self._circuit.links[term.total].setting("weights", tick) if term.total else None
-            mean = torch.stack(values).mean() if len(values) > 1 else values[0]
-            value = mean * (1.0 if weights is None else weights[term.place])
-            found[term.name] = found[term.name] + value if term.name in found else value
-        if pulled is not None and self.region.shot is not None:
-            found[self.region.shot.camera] = pulled
-        return found
-
-    def _differentiate(self, painted: list[tuple[int, Tensor]], only: Tensor | None) -> None:
-        """Carry the gathered gradients on through the paint."""
-        reached = [(value, self._values[slot].grad) for slot, value in painted]
-        reached = [(value, _kept_in(gradient, only)) for value, gradient in reached if gradient is not None]
-        torch.autograd.backward([value for value, _ in reached], [gradient for _, gradient in reached])
-
-    def _looks_at(self, tick: Tick) -> bool:
-        return self.device.type == "cpu" or tick.step % LOOK_EVERY == 0
 
     @torch.no_grad()
     def _blame(self, tick: Tick) -> None:
@@ -249,9 +225,9 @@ def moment(region: Region, step: int = 0, steps: int | None = None, frame: int =
     return Tick(step, steps, frame, shot.frames, shot.fps) if shot else Tick(step, steps)
 
 
-def _kept_in(gradient: Tensor, only: Tensor | None) -> Tensor:
+def _kept_in(gradient: Tensor, only: Tensor) -> Tensor:
     """A gradient only where the picture may change; of what is no picture, all of it."""
-    if only is None or gradient.ndim != 4 or gradient.shape[1] != 3:
+    if gradient.ndim != 4 or gradient.shape[1] != 3:
         return gradient
     return gradient * F.interpolate(only, gradient.shape[-2:], mode="bilinear").to(gradient)
 

@@ -6,7 +6,7 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class _Unread:
     optimizer: str
     step: int
     loss: Tensor
-    terms: Callable[[], Mapping[str, Tensor]]
+    terms: Mapping[str, Tensor]
 
 
 class Losses:
@@ -137,11 +137,10 @@ class Losses:
 
 def _read(rows: list[_Unread]) -> Iterator[Row]:
     """The rows as numbers, read from the device at once."""
-    terms = [row.terms() for row in rows]
-    found = [value for row, some in zip(rows, terms, strict=True) for value in (row.loss, *some.values())]
+    found = [value for row in rows for value in (row.loss, *row.terms.values())]
     numbers = iter(torch.stack([value.detach().float() for value in found]).tolist() if found else ())
-    for row, some in zip(rows, terms, strict=True):
-        yield Row(row.optimizer, row.step, next(numbers), {name: next(numbers) for name in some})
+    for row in rows:
+        yield Row(row.optimizer, row.step, next(numbers), {name: next(numbers) for name in row.terms})
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> str:

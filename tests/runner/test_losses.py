@@ -23,7 +23,7 @@ SUM = COPY.replace("loss: $same", "loss: [$same, {of: $loss, weight: 0.5}]").rep
 def stepped(step: int, steps: int = 10, node: str = "fit", /, **terms: float) -> Stepped:
     loss = torch.tensor(sum(terms.values()))
     found = {name: torch.tensor(value) for name, value in terms.items()}
-    return Stepped(node, step, steps, loss, torch.zeros(1, 3, 2, 2), terms=lambda: found)
+    return Stepped(node, step, steps, loss, torch.zeros(1, 3, 2, 2), terms=found)
 
 
 def table(path: Path) -> list[Mapping[str, str]]:

@@ -59,7 +59,7 @@ def report(tmp_path: Path) -> Callable[..., Report]:
 
 def stepped(step: int, steps: int, loss: float | Tensor = 0.5, **terms: Tensor) -> Stepped:
     image = torch.full((1, 3, 4, 6), step / steps)
-    return Stepped("fit", step, steps, torch.as_tensor(loss), image, terms=lambda: dict(terms))
+    return Stepped("fit", step, steps, torch.as_tensor(loss), image, terms=dict(terms))
 
 
 def ended(report: Report, folder: Path, how: str = "finished", message: str = "") -> Page:

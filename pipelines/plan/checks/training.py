@@ -51,10 +51,10 @@ def too_many_passes(graph: Graph, regions: Regions) -> Iterator[Problem]:
         for name in sorted(region.judge):
             node = graph.nodes[name]
             count = least(node.said("count"))
-            if Share in node.spec.ambient.values() and isinstance(count, int) and count < region.accumulate:
+            if Share in node.spec.ambient.values() and isinstance(count, int) and count < region.passes:
                 yield Problem(
                     "T2I407",
-                    f"`{region.optimizer}` spreads its crops over {region.accumulate} passes, but `{name}` makes only"
+                    f"`{region.optimizer}` spreads its crops over {region.passes} passes, but `{name}` makes only"
                     f" {count}",
                     graph.nodes[region.optimizer].place,
                     hints=(f"an `accumulate` of at most {count}, or a higher `count`",),

@@ -27,24 +27,21 @@ class Closing:
 
     def shown(self, picture: Image, turn: int, kept: Sequence[Tensor]) -> Iterator[tuple[int, int, Image]]:
         """The pictures that are due at a turn: how many come before it, its place, and it; `kept` are those held."""
-        if turn >= self.held - 1:
-            first = self.over + self._calmest(kept)
-            for place, image in self._due(picture, turn, kept, first):
-                yield (place - first) % self.frames, place, image
-
-    def _due(self, picture: Image, turn: int, kept: Sequence[Tensor], first: int) -> Iterator[tuple[int, Image]]:
+        if turn < self.held - 1:
+            return
         waiting = [(place, Image(kept[place])) for place in range(self.over, self.held)]
+        begun, place = self._calmest(kept), turn - self.frames
+        due = [(turn, picture)]
         if turn == self.held - 1:
-            yield from waiting[first - self.over :]
-        elif turn < self.frames:
-            yield turn, picture
-        else:
-            place = turn - self.frames
-            yield place, Image(torch.lerp(picture, kept[place], smooth((place + 1) / (self.over + 1))))
-        if turn == self.frames + self.over - 1:
-            yield from waiting[: first - self.over]
+            due = waiting[begun:]
+        elif place >= 0:
+            due = [(place, Image(torch.lerp(picture, kept[place], smooth((place + 1) / (self.over + 1)))))]
+        if place == self.over - 1:
+            due += waiting[:begun]
+        for place, image in due:
+            yield (place - self.over - begun) % self.frames, place, image
 
     def _calmest(self, kept: Sequence[Tensor]) -> int:
-        """Which of the pictures that may be the beginning differs least from the one before it."""
+        """Which of those that wait and may be the beginning differs least from the one before it."""
         pairs = zip(kept[self.over :], kept[self.over - 1 :], strict=False)
         return int(torch.stack([(after - before).square().mean() for after, before in pairs]).argmin())

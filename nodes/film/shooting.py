@@ -89,10 +89,8 @@ class Filming:
         """Move the canvas in its own terms where nothing is lost by it, or where that is wanted."""
         if self._start is None and self._motion.still:
             return None
-        itself = self._moves(canvas)
-        return Moved(
-            self._moved(picture) if self._target is None or picture is not self._last else self._target, itself
-        )
+        itself, known = self._moves(canvas), self._target if picture is self._last else None
+        return Moved(self._moved(picture) if known is None else known, itself)
 
     @torch.no_grad()
     def take(self) -> Take:

@@ -75,7 +75,11 @@ class Link:
         self.live: Any = None
         self._around = around
         self._once_ports, self._ports = _takes(node, slots, once=True), _takes(node, slots, once=False)
-        self._once, self._settings, self._moving = _sorted_settings(node)
+        once = {name for name in node.settings if node.spec.settings[name].once}
+        self._once = {name: node.settings[name] for name in once}
+        called = {name: value for name, value in node.settings.items() if name not in once}
+        self._settings = {name: value for name, value in called.items() if name not in node.changing}
+        self._moving = {name: value for name, value in called.items() if name in node.changing}
         self.outputs = tuple(slots[node.name, output] for output in node.spec.outputs)
         self.inputs = tuple(slots[source.node, source.output] for wires in node.wires.values() for source in wires)
         self._many = len(node.spec.outputs) > 1
@@ -133,19 +137,6 @@ def _takes(node: Node, slots: Mapping[Slot, int], once: bool) -> list[tuple[str,
 
 def _gathered(takes: list[tuple[str, int | tuple[int, ...]]], values: Sequence[Any]) -> dict[str, Any]:
     return {name: values[at] if isinstance(at, int) else [values[one] for one in at] for name, at in takes}
-
-
-def _sorted_settings(node: Node) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Settings read once, constant ones of each call, and those that change over time."""
-    once, constant, moving = {}, {}, {}
-    for name, value in node.settings.items():
-        if node.spec.settings[name].once:
-            once[name] = value
-        elif name in node.changing:
-            moving[name] = value
-        else:
-            constant[name] = value
-    return once, constant, moving
 
 
 def _at(value: Any, tick: Tick) -> Any:

@@ -70,7 +70,7 @@ class Loop:
         Raises Stopped, Cut, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case, but
         where the checkpoint is of no use: UnfitError or DamagedError, and nothing is done.
         """
-        if resume is not None and not self._is_region(resume.item):
+        if resume is not None and not isinstance(dict(enumerate(self._plan.items)).get(resume.item), Region):
             raise UnfitError(f"the checkpoint is at item {resume.item} of the plan, where this recipe has no optimiser")
         try:
             for index, item in enumerate(self._plan.items):
@@ -83,9 +83,6 @@ class Loop:
         finally:
             if not isinstance(sys.exc_info()[1], UnfitError | DamagedError):
                 self._close()
-
-    def _is_region(self, item: int) -> bool:
-        return 0 <= item < len(self._plan.items) and isinstance(self._plan.items[item], Region)
 
     def _compute(self, name: str) -> None:
         self._tell(Computing(name))
@@ -110,10 +107,7 @@ class Loop:
             self._saver.results |= recall(stage, self._circuit, resume)
             return
         reel = Film(stage, region.shot, self._circuit) if region.shot else Reel(stage)
-        first, step = 0, 0
-        if resume is not None and item == resume.item:
-            first, step = resume.turn, resume.step
-            take_up(reel, self._circuit, resume)
+        first, step = take_up(reel, self._circuit, resume) if resume and item == resume.item else (0, 0)
         self._tell(Fitting(region.optimizer, reel.turn(first).before + step, reel.total))
         self._saver.begin(item)
         for number in range(first, reel.turns):

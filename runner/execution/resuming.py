@@ -28,23 +28,22 @@ def recall(stage: Stage, circuit: Circuit, saved: Checkpoint) -> dict[str, Tenso
     return results
 
 
-def take_up(reel: Reel, circuit: Circuit, saved: Checkpoint) -> None:
-    """Let a region be where the checkpoint was written."""
-    stage, begun = reel.stage, saved.turn - (saved.step == 0)
+def take_up(reel: Reel, circuit: Circuit, saved: Checkpoint) -> tuple[int, int]:
+    """Let a region be where the checkpoint was written; gives the turn and step to go on with."""
+    stage = reel.stage
     wrong = UnfitError(f"the checkpoint is at turn {saved.turn}, step {saved.step}, which this recipe doesn't reach")
     if saved.turn >= reel.turns or saved.parts > max(stage.most_passes, stage.passes):
         raise wrong
-    turn = reel.turn(max(begun, 0))
-    if begun >= 0:
-        reel.aim(turn)
+    turn = reel.turn(saved.turn if saved.step else max(saved.turn - 1, 0))
+    reel.aim(turn)
     give_back(circuit.links, stage.region.members, saved)
     stage.passes = saved.parts
-    if begun >= 0:
-        steps = reel.take(turn).steps
-        if saved.step > steps:
-            raise wrong
-        if not saved.step:  # finish what the next frame begins with
-            stage.finish(moment(stage.region, steps - 1, steps, turn.frame), show=False)
+    steps = reel.take(turn).steps
+    if saved.step > steps:
+        raise wrong
+    if not saved.step:  # the next frame begins with the finished picture
+        stage.finish(moment(stage.region, steps - 1, steps, turn.frame), show=False)
+    return saved.turn, saved.step
 
 
 @torch.no_grad()

@@ -1,9 +1,7 @@
 """Writes the pages in this folder that are made from the code; `make docs` runs it."""
 
-import re
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,10 +56,6 @@ def _example() -> str:
     return render(problems, recipe.sources)
 
 
-def _refilled(rows: list[str], table: re.Match[str]) -> str:
-    return table[1] + "".join(f"{row}\n" for row in rows)
-
-
 def _weights() -> str:
     """The page of weights, whose tables are made anew."""
     tables = {
@@ -70,8 +64,11 @@ def _weights() -> str:
     }
     text = (FOLDER / "weights.md").read_text(encoding="utf-8")
     for head, rows in tables.items():
-        table = re.compile(rf"({re.escape(head)}.*\n\|[-|]+\n)(?:\|.*\n)*")
-        text = table.sub(partial(_refilled, rows), text)
+        above, _, rest = text.partition(head)
+        first, line, below = rest.split("\n", 2)
+        while below.startswith("|"):
+            below = below.partition("\n")[2]
+        text = "\n".join([f"{above}{head}{first}", line, *rows, below])
     return text
 
 

@@ -1,6 +1,5 @@
 """The pages that are written by hand name all that there is."""
 
-import re
 import runpy
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import typer
 from t2iflow.nodes.core.catalog import every_node
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner.cli import weights
-from t2iflow.runner.cli.main import app
 
 DOCS = Path(__file__).parents[1] / "docs"
 GALLERY = runpy.run_path(str(DOCS / "gallery.py"))
@@ -21,23 +19,7 @@ def page(name: str) -> str:
     return (DOCS / name).read_text("utf-8")
 
 
-def commands(of: typer.Typer) -> list[str]:
-    """The names of its commands; a group of commands is left out."""
-    return [
-        name
-        for name, command in vars(typer.main.get_command(of))["commands"].items()
-        if not hasattr(command, "commands")
-    ]
-
-
-@pytest.mark.parametrize("name", commands(app))
-def test_every_command_has_a_row_in_the_page_of_commands(name: str) -> None:
-    assert re.search(rf"^\| `t2iflow {name}\b", page("commands.md"), re.MULTILINE), (
-        f"add `t2iflow {name}` to docs/commands.md"
-    )
-
-
-@pytest.mark.parametrize("name", commands(weights.app))
+@pytest.mark.parametrize("name", vars(typer.main.get_command(weights.app))["commands"])
 def test_every_command_on_weights_is_on_their_page(name: str) -> None:
     assert f"t2iflow weights {name}" in page("weights.md"), f"add `t2iflow weights {name}` to docs/weights.md"
 

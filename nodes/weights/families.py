@@ -88,7 +88,8 @@ def beside(place: Path, family: str, roles: Iterable[str] | None = None) -> dict
     found = {}
     for role in varied if roles is None else roles:
         candidates = varied[role]
-        key = next((key for key in (*keys[:1], *_usual(candidates)) if key in candidates), None)
+        usual = list(candidates) if len(candidates) == 1 else ["", "model"]
+        key = next((key for key in (*keys[:1], *usual) if key in candidates), None)
         if key is not None:
             found[role] = folder / candidates[key]
         elif candidates:
@@ -107,7 +108,3 @@ def _varied(patterns: Iterable[str], names: list[str]) -> dict[str, str]:
         form = re.compile(f"{first}(.*){'.*'.join(rest)}")
         found = {match[1]: name for name in names if (match := form.fullmatch(name))} | found
     return found
-
-
-def _usual(candidates: Mapping[str, str]) -> list[str]:
-    return list(candidates) if len(candidates) == 1 else ["", "model"]

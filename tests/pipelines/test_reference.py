@@ -20,7 +20,8 @@ PAGES = runpy.run_path(str(DOCS / "make.py"))["pages"]
 @pytest.mark.parametrize("page", PAGES())
 def test_pages_made_from_the_code_are_up_to_date(page: str) -> None:
     stored = (DOCS / page).read_text(encoding="utf-8")
-    assert stored == PAGES()[page], f"docs/{page} is not what the code says now: run `make docs`"
+    current = stored == PAGES()[page]
+    assert current, f"docs/{page} is not what the code says now: run `make docs`"
 
 
 def test_the_page_of_errors_has_every_code() -> None:

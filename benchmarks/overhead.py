@@ -15,7 +15,7 @@ import torch
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.film.takes import Take
-from t2iflow.nodes.optimizers import Fit
+from t2iflow.nodes.optimizing.fit import Fit
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.execution import device

@@ -89,10 +89,10 @@ class Canvas:
         dtype = dtype_of(precision, device)
         self._network = BigGAN(obtain(weights, "biggan", notes), truncation, device, dtype)
         layout, rows = self._network.layout, self._network.layout.rows
-        self._noise = random.normal(rows, layout.z_dim).to(device).requires_grad_()
+        self._noise = random.normal(rows, layout.z_dim).requires_grad_()
         spread = random.normal(rows, layout.num_classes, std=0.3)
         numbers = _numbers(classes) or _meant(clip, wanted, notes)[:max_classes]
-        self._logits = (self._start(sorted(numbers), layout.num_classes) + spread).to(device).requires_grad_()
+        self._logits = (self._start(sorted(numbers), layout.num_classes).to(device) + spread).requires_grad_()
         if init is not None:
             self.repaint(init)
 

@@ -44,7 +44,7 @@ class Pixels:
     ) -> None:
         width, height = size
         self._size = size
-        self._pixels = (0.5 + noise * random.normal(1, 3, height, width)).clamp(0, 1).to(device).requires_grad_()
+        self._pixels = (0.5 + noise * random.normal(1, 3, height, width)).clamp(0, 1).requires_grad_()
         if init is not None:
             self.repaint(init)
 
@@ -207,7 +207,7 @@ class Palette:
         for _ in range(10):
             nearest = torch.cdist(points, centres).argmin(1)
             sums = torch.zeros_like(centres).index_add_(0, nearest, points)
-            counts = torch.bincount(nearest, minlength=len(centres))[:, None]
+            counts = torch.zeros_like(centres[:, :1]).index_add_(0, nearest, torch.ones_like(points[:, :1]))
             centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
         self._colours.copy_(centres)
 

@@ -3,107 +3,20 @@
 To add one, write a function from parameters and its own settings to a torch optimiser and mark it with `optimizer`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from annotated_types import Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Count, Factor, Image, Loss, Means, Steps
+from t2iflow.nodes.core.types import Factor
+from t2iflow.nodes.optimizing.adamp import AdamP
+from t2iflow.nodes.optimizing.fit import Decay, Fit
 
-Decay = Annotated[float, Interval(ge=0, lt=1)]
 Betas = tuple[Decay, Decay]
 Groups = list[dict[str, list[Tensor]]]
 """Tensors under `params`, as torch's optimisers take them: those of one pace together."""
-
-
-class Fit:
-    """What all optimiser nodes are: a torch optimiser, its number of steps, and a running mean of what it trains.
-
-    `steps`: how many to take. `accumulate` spreads the crops of a step over this many passes (best a divisor of their
-    number), so that memory holds only those of one pass; the picture is still painted once per step. `average` above 0
-    keeps a bias-corrected running mean of the trained tensors with that decay (as Big Sleep does) and gives the picture
-    of the mean. `rate` may be keyframed.
-    """
-
-    def __init__(
-        self,
-        make: Callable[..., Optimizer],
-        /,
-        *,
-        steps: Steps = 300,
-        accumulate: Annotated[Count, Means("passes")] = 1,
-        average: Decay = 0.0,
-        **own: Any,
-    ) -> None:
-        self.decay = average
-        self._make = partial(make, **own)
-        self._tensors: list[Tensor] = []
-        self._paces: list[float] = []
-        self._means: list[Tensor] = []
-        self._taken = 0
-
-    def start(self, tensors: Sequence[Tensor], paces: Sequence[float] | None = None) -> None:
-        """Take on the tensors to train, each at the rate times its pace (1 if none are given)."""
-        groups: dict[float, list[Tensor]] = {}
-        for tensor, pace in zip(tensors, [1.0] * len(tensors) if paces is None else paces, strict=True):
-            groups.setdefault(pace, []).append(tensor)
-        self._tensors, self._paces = list(tensors), list(groups)
-        self._optimizer = self._make([{"params": group} for group in groups.values()])
-        self._means = [torch.zeros_like(tensor) for tensor in tensors] if self.decay else []
-
-    def restart(self, carry: bool) -> None:
-        """Begin with the tensors as they are now: without their running mean, and without moments but to `carry`."""
-        if not carry:
-            self._optimizer.state.clear()
-        self._taken = 0
-        for mean in self._means:
-            mean.zero_()
-
-    def __call__(self, image: Image, loss: Loss, *, rate: Factor = 0.05) -> Image:
-        """Move the trained tensors along their gradients, which the caller has made from `loss`; gives `image` on."""
-        for group, pace in zip(self._optimizer.param_groups, self._paces, strict=True):
-            group["lr"] = rate * pace
-        self._optimizer.step()
-        self._taken += 1
-        for mean, tensor in zip(self._means, self._tensors, strict=True) if self._means else ():
-            mean.lerp_(tensor.detach(), 1 - self.decay)
-        return image
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Within it, the trained tensors hold their running mean, if one is kept."""
-        if not self._means or not self._taken:
-            yield
-            return
-        kept = [tensor.detach().clone() for tensor in self._tensors]
-        correction = 1 - self.decay**self._taken
-        try:
-            self._fill([mean / correction for mean in self._means])
-            yield
-        finally:
-            self._fill(kept)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The optimiser's own state, the running means, and the number of steps taken."""
-        return {"optimizer": self._optimizer.state_dict(), "means": self._means, "taken": self._taken}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the memory back, after `start`."""
-        self._optimizer.load_state_dict(state["optimizer"])
-        for mean, saved in zip(self._means, state["means"], strict=True):
-            mean.copy_(saved)
-        self._taken = state["taken"]
-
-    @torch.no_grad()
-    def _fill(self, values: list[Tensor]) -> None:
-        for tensor, value in zip(self._tensors, values, strict=True):
-            tensor.copy_(value)
 
 
 optimizer = node(role="optimizer", base=Fit)
@@ -115,7 +28,9 @@ def adam(
     parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, amsgrad: bool = False
 ) -> Optimizer:
     """Adam (Kingma and Ba 2014), what most of the notebooks use."""
-    return torch.optim.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
+    return _quiet(
+        torch.optim.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad, **fused(parameters))
+    )
 
 
 @optimizer
@@ -123,7 +38,9 @@ def adamw(
     parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.01, amsgrad: bool = False
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter 2017)."""
-    return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad)
+    return _quiet(
+        torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad, **fused(parameters))
+    )
 
 
 @optimizer
@@ -131,8 +48,6 @@ def adamp(
     parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, nesterov: bool = False
 ) -> Optimizer:
     """AdamP (Heo et al. 2020), Deep Daze's choice: steps without the part that only makes weights grow."""
-    from pytorch_optimizer import AdamP
-
     return AdamP(parameters, betas=betas, weight_decay=weight_decay, nesterov=nesterov)
 
 
@@ -176,3 +91,15 @@ def sgd(
 ) -> Optimizer:
     """Stochastic gradient descent, with momentum if wanted."""
     return torch.optim.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+
+
+def fused(parameters: Groups) -> dict[str, Any]:
+    """Options by which Adam is one call that asks a GPU nothing; a CPU's pictures stay what they were."""
+    on_gpu = all(tensor.is_cuda for group in parameters for tensor in group["params"])
+    return {"fused": True, "capturable": True} if on_gpu else {}
+
+
+def _quiet(adam: Optimizer) -> Optimizer:
+    """Without torch's warning that a capturable step may also be taken as it comes."""
+    adam._warned_capturable_if_run_uncaptured = True
+    return adam

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -65,6 +65,21 @@ class Share:
         return (count * (self.number + 1)) // self.passes - (count * self.number) // self.passes
 
 
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random numbers as they are drawn, not scaled yet: in 0..1, around 0 with a deviation of 1 (`normal`, `noise`), or
+    whole ones `below` a number."""
+
+    kind: Literal["uniform", "normal", "whole", "noise"]
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+    device: torch.device = CPU  # where they are drawn
+    below: int = 1
+
+
 class Random:
     """A node's own random numbers: seeded from the run's seed, the node's name and the tick.
 
@@ -77,33 +92,50 @@ class Random:
         digest = hashlib.blake2b("\0".join(map(str, (seed, *keys))).encode(), digest_size=8).digest()
         self.seed = int.from_bytes(digest, "little") >> 1
         self.device = torch.device(device)
-        self._generator = torch.Generator().manual_seed(self.seed)
+        self._generator = generator(CPU, self.seed)
         self._here: torch.Generator | None = None
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high)."""
-        return self._moved(torch.rand(shape, generator=self._generator) * (high - low) + low)
+        return self.drawn(Draw("uniform", shape)) * (high - low) + low
 
     def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
         """Normally distributed numbers."""
-        return self._moved(torch.randn(shape, generator=self._generator) * std + mean)
+        return self.drawn(Draw("normal", shape)) * std + mean
 
     def integers(self, *shape: int, below: int) -> Tensor:
         """Whole numbers in [0, below), int64."""
-        return self._moved(torch.randint(below, shape, generator=self._generator))
+        return self.drawn(Draw("whole", shape, torch.int64, below=below))
 
     def chance(self, *shape: int, of: float) -> Tensor:
         """True with probability `of`."""
         return self.uniform(*shape) < of
 
     def noise_like(self, tensor: Tensor) -> Tensor:
-        """Gaussian noise of the tensor's shape, dtype and device."""
-        if self._here is None:
-            self._here = torch.Generator(tensor.device).manual_seed(self.seed ^ 1)
-        return torch.randn(tensor.shape, generator=self._here, device=tensor.device, dtype=tensor.dtype)
+        """Gaussian noise of the tensor's shape, dtype and device; the caller's own, to be written into."""
+        return self.drawn(Draw("noise", tuple(tensor.shape), tensor.dtype, tensor.device))
 
-    def _moved(self, tensor: Tensor) -> Tensor:
-        return tensor if self.device.type == "cpu" else tensor.to(self.device, non_blocking=True)
+    def drawn(self, draw: Draw) -> Tensor:
+        """The next numbers, where the node computes."""
+        place = self.fill(torch.empty(draw.shape, dtype=draw.dtype, device=draw.device), draw)
+        return place if draw.kind == "noise" else place.to(self.device, non_blocking=True)
+
+    def fill(self, place: Tensor, draw: Draw) -> Tensor:
+        """Draw the next numbers into a place of their shape."""
+        if draw.kind == "uniform":
+            return place.uniform_(generator=self._generator)
+        if draw.kind == "normal":
+            return place.normal_(generator=self._generator)
+        if draw.kind == "whole":
+            return place.random_(0, draw.below, generator=self._generator)
+        if self._here is None:
+            self._here = generator(place.device, self.seed ^ 1)
+        return place.normal_(generator=self._here)
+
+
+def generator(device: torch.device, seed: int) -> torch.Generator:
+    """What draws on a device."""
+    return torch.Generator(device).manual_seed(seed)
 
 
 @runtime_checkable

@@ -60,6 +60,7 @@ class Filming:
         self._last: Image | None = None
         self._target: Image | None = None
         self._inside: Tensor | None = None
+        self._opens = False  # whether something has come into view
         self._kept: list[Tensor] = []
 
     def framed(
@@ -82,7 +83,7 @@ class Filming:
             self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
             moved = self._moved(image)
             self._last, self._target = image, moved
-            self._inside = motion.inside((image.shape[-1], image.shape[-2]), image.device)
+            self._look_inside(motion.inside((image.shape[-1], image.shape[-2]), torch.device("cpu")))
         return Framed(moved, motion)
 
     def move(self, canvas: object, picture: Image) -> Moved | None:
@@ -99,11 +100,15 @@ class Filming:
         if self._target is not None and self._inside is not None:
             if self._hold or self._resemble:
                 pull = partial(self._pull, self._target, self._inside, self._looked(self._target))
-            if not bool((self._inside == 1).all()):
+            if self._opens:
                 fresh = 1 - self._inside
         edge = 0 if fresh is None else self._edge_steps
         # Moments would go on changing what is not fresh.
         return Take(self._steps + edge, self._rate, pull, self._carry and not edge, edge, fresh)
+
+    def _look_inside(self, inside: Tensor) -> None:
+        """Take on, from the CPU, where the frame comes from inside of the last."""
+        self._inside, self._opens = inside.to(self._device), bool((inside != 1).any())
 
     def _moves(self, canvas: object) -> bool:
         """Whether the canvas has moved itself."""
@@ -168,9 +173,9 @@ class Filming:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back."""
-        self._target, self._inside = (
-            kept if kept is None else kept.to(self._device) for kept in (state["target"], state["inside"])
-        )
+        if state["target"] is not None:
+            self._target = state["target"].to(self._device)
+            self._look_inside(state["inside"])
         self._kept = [kept.to(self._device) for kept in state["kept"]]
 
 

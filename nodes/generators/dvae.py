@@ -98,10 +98,7 @@ class Blocks(nn.Module):
 
     def place(self, device: torch.device, dtype: torch.dtype) -> None:
         """Go to a device and a format, the channels of each pixel together, as convolutions are fastest."""
-        for layer in self.modules():
-            if isinstance(layer, Convolution):
-                layer.w.data = layer.w.to(device, dtype, memory_format=torch.channels_last)
-                layer.b.data = layer.b.to(device, dtype)
+        self.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Block(nn.Module):

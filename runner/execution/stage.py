@@ -18,7 +18,7 @@ from t2iflow.nodes.core.ambient import Share, Tick
 from t2iflow.nodes.core.hooks import Finishes, Paced, Settles
 from t2iflow.nodes.core.types import Image, Loss
 from t2iflow.nodes.film.takes import Take
-from t2iflow.nodes.optimizers import Fit
+from t2iflow.nodes.optimizing.fit import Fit
 from t2iflow.pipelines.graph.schedule import least
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import terms

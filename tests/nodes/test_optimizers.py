@@ -1,10 +1,14 @@
 """Optimisers: what they do with what they are given to train."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
+from t2iflow.nodes import optimizers
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.types import Image, Loss
+from tests.captured import Captured
 
 IMAGE, LOSS = Image(torch.zeros(1, 3, 2, 2)), Loss(torch.zeros(()))
 
@@ -53,3 +57,70 @@ def test_memory_comes_back_to_tensors_of_several_paces() -> None:
             return [tensor.item() for tensor in tensors]
 
     assert moved(4, again=2) == moved(4, again=-1)
+
+
+SHAPES = ((8, 2), (8,), (8, 8), (8, 8), (3, 8), (3,), (4, 3, 2))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_our_adamp_is_that_of_the_library(weight_decay: float, nesterov: bool) -> None:
+    library = pytest.importorskip("pytorch_optimizer")
+    chance = torch.Generator().manual_seed(0)
+    ours = [torch.randn(shape, generator=chance).requires_grad_() for shape in SHAPES]
+    theirs = [tensor.detach().clone().requires_grad_() for tensor in ours]
+    fit = catalog.find("optimizers.adamp").make(weight_decay=weight_decay, nesterov=nesterov)
+    fit.start(ours)
+    other = library.AdamP(theirs, lr=0.01, weight_decay=weight_decay, nesterov=nesterov)
+    projected = 0
+    for step in range(40):
+        for one, two in zip(ours, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=chance)
+            if step % 2 and one.ndim > 1:  # across the weight, as after a norm
+                across = (one.grad * one.detach()).sum() / one.detach().square().sum()
+                one.grad -= across * one.detach()
+                projected += 1
+            two.grad = one.grad.clone()
+        fit(IMAGE, LOSS, rate=0.01)
+        other.step()
+    assert projected
+    for one, two in zip(ours, theirs, strict=True):
+        assert (one - two).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "adamp"])
+def test_a_step_that_can_be_captured_asks_nothing_and_takes_its_rate_from_a_tensor(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimizers, "fused", lambda parameters: {"fused": True})
+    tensors = [torch.ones(shape, requires_grad=True) for shape in SHAPES]
+    fit = catalog.find(f"optimizers.{name}").make(average=0.9)
+    fit.start(tensors, [1.0, 0.5] * 3 + [1.0])
+    assert fit.capturable
+    for step in range(3):
+        for tensor in tensors:
+            tensor.grad = torch.full(tensor.shape, 0.1)
+        before = tensors[0].detach().clone()
+        fit.set_out(rate=0.1 / (step + 1))
+        with Captured(torch.device("cpu")) if step else nullcontext():
+            fit.step()
+        assert (before - tensors[0])[0, 0].item() == pytest.approx(0.1 / (step + 1), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamp"])
+def test_what_can_be_captured_begins_anew_in_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimizers, "fused", lambda parameters: {"fused": True})
+    tensor = torch.zeros(4, 2, requires_grad=True)
+    fit = catalog.find(f"optimizers.{name}").make()
+    fit.start([tensor])
+    moves, places = [], []
+    for _ in range(2):
+        before = tensor.detach().clone()
+        for step in range(3):
+            tensor.grad = torch.full((4, 2), 1.0 + step)
+            fit(IMAGE, LOSS, rate=0.1)
+        moves.append(tensor.detach() - before)
+        places.append([one.data_ptr() for one in fit.state_dict()["optimizer"]["state"][0].values()])
+        fit.restart(carry=False)
+    assert torch.allclose(*moves)
+    assert places[0] == places[1]

@@ -30,7 +30,7 @@ def load(name: str, weights: str | None, device: torch.device, precision: Precis
         network = _named(library, source.architecture, file, quick, dtype)
         tokenizer = _tokenizer(library, source.architecture)
     called = name if weights is None or name != "lite" else file.name
-    return OpenClip(called, network.to(device), tokenizer, device, record.get("mean", MEAN), record.get("std", STD))
+    return OpenClip(called, network, tokenizer, device, record.get("mean", MEAN), record.get("std", STD))
 
 
 def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, notes: Notes) -> Any:

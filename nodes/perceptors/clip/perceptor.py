@@ -27,7 +27,7 @@ class OpenClip:
         size = network.visual.image_size
         self.size: int = size if isinstance(size, int) else size[0]
         self.scale = float(network.logit_scale.detach().float().exp())
-        self._network = network.eval().requires_grad_(False)
+        self._network = network.to(device).eval().requires_grad_(False)
         self._dtype = next(tensor.dtype for tensor in network.visual.parameters() if tensor.ndim > 2)
         self._tokenizer = tokenizer
         self._english = type(tokenizer).__name__ == "SimpleTokenizer"  # that of OpenAI's, made of English texts

@@ -1,0 +1,1 @@
+"""What optimiser nodes are made of."""

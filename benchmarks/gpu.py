@@ -1,0 +1,312 @@
+"""Steps a second of the four systems of 2021: ours, each way, beside the originals as published; and are they the same?
+
+    python benchmarks/gpu.py --out FOLDER                    # a GPU, some six minutes
+    python benchmarks/gpu.py --device cpu --steps 3          # this machine's CPU, in the true shapes
+    python benchmarks/gpu.py --device meta                   # no machine at all: only counts what would be launched
+    python benchmarks/gpu.py --small --device cpu --steps 2  # the whole path, with small weights
+
+Weights have true shapes and random values; the perceptor is OpenAI's ViT-B/32. All ways of a system take turns, in
+blocks of steps, so that a machine whose speed drifts slows all of them.
+"""
+
+import argparse
+import importlib
+import json
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _import_from_here() -> None:
+    """Let `t2iflow` be imported from these files where it isn't installed, as on a lent machine."""
+    try:
+        importlib.import_module("t2iflow.nodes")
+    except ModuleNotFoundError:
+        package, links = ModuleType("t2iflow"), Path(tempfile.mkdtemp())
+        for folder in ("nodes", "pipelines", "runner", "examples"):
+            (links / folder).symlink_to(ROOT / folder)
+        package.__path__ = [str(links)]
+        sys.modules["t2iflow"] = package
+
+
+_import_from_here()
+
+from originals import ORIGINALS, Setting  # noqa: E402
+
+from t2iflow.nodes.film.takes import Take  # noqa: E402
+from t2iflow.pipelines.compiling import compile_recipe  # noqa: E402
+from t2iflow.pipelines.text.recipe import read  # noqa: E402
+from t2iflow.runner.execution.link import Surroundings  # noqa: E402
+from t2iflow.runner.execution.loop import Loop  # noqa: E402
+from t2iflow.runner.execution.stage import Stage, moment  # noqa: E402
+from t2iflow.runner.folder.folder import RunFolder  # noqa: E402
+
+PRESETS = {"vqgan-clip": ["classic"]}
+"""Which edition of ours has the settings of the original."""
+
+FREE = tuple(
+    f"aten.{name}"
+    for name in [
+        "view",
+        "_unsafe_view",
+        "permute",
+        "t.",
+        "transpose",
+        "expand",
+        "slice",
+        "select",
+        "unsqueeze",
+        "squeeze",
+        "detach",
+        "alias",
+        "split",
+        "unbind",
+        "as_strided",
+        "unfold",
+        "chunk",
+        "empty",
+    ]
+)
+"""Calls that launch nothing."""
+
+
+@dataclass
+class Way:
+    """One way to take a step of a system, with what was measured of it."""
+
+    system: str
+    name: str
+    step: Callable[[int], object] = field(repr=False)
+    built: int = 0
+    seconds: list[float] = field(default_factory=list)
+    host: list[float] = field(default_factory=list)
+    peak: int = 0
+    taken: int = 0
+    note: str = ""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Milliseconds a step in all and on the host alone, steps a second, and GiB at the peak."""
+        ms = statistics.median(self.seconds) * 1e3
+        host = statistics.median(self.host) * 1e3 if self.host else 0.0
+        gib = (self.built + self.peak) / 2**30
+        return {"ms": ms, "rate": 1e3 / ms, "host_ms": host, "gib": gib, "note": self.note}
+
+
+class Counted(TorchDispatchMode):
+    """Counts the calls that would launch something."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.launches = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count a call."""
+        self.launches += not str(func).startswith(FREE)
+        return func(*args, **(kwargs or {}))
+
+
+class Silence:
+    """Notes that nobody reads."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    warn = say
+
+
+def our_stage(system: str, setting: Setting) -> Stage:
+    """The stage of our recipe, through the compiler and the loop's own building."""
+    plan = compile_recipe(read(system, presets=PRESETS.get(system, []), overrides=list(_overrides(system, setting))))
+    folder = RunFolder(Path(tempfile.mkdtemp(dir=setting.folder)), "", lambda event: None)
+    around = Surroundings(0, setting.device, folder, lambda node: Silence())
+    return Loop(plan, around, lambda event: None).stage(plan.regions[-1].optimizer)
+
+
+def _overrides(system: str, setting: Setting) -> Iterator[str]:
+    yield f"clip.name={setting.clip}"
+    yield f"cuts.count={setting.crops({'vqgan-clip': 32, 'big-sleep': 128, 'aleph-image': 64}.get(system, 16))}"
+    if system != "deep-daze":
+        family = {"vqgan-clip": "vqgan", "big-sleep": "biggan", "aleph-image": "dvae"}[system]
+        yield f"canvas.weights={setting.weights(family)}"
+    if system != "big-sleep":
+        yield f"canvas.size=[{setting.side}, {setting.side}]"
+    if system == "deep-daze" and setting.small:
+        yield from ("canvas.layers=2", "canvas.width=16", "fit.accumulate=2")
+
+
+def eager(system: str, setting: Setting) -> Callable[[int], object]:
+    """A step node by node."""
+    stage = our_stage(system, setting)
+    take = Take(stage.region.steps)
+    return lambda number: stage.step(moment(stage.region, number), take)
+
+
+def original(system: str, setting: Setting) -> Callable[[int], object]:
+    """A step of the original."""
+    step = ORIGINALS[system](setting)
+    return lambda number: step()
+
+
+WAYS = {"eager": eager, "original": original}
+
+
+def measure(system: str, setting: Setting, steps: int, blocks: int = 3) -> list[Way]:
+    """All ways of a system, taking turns; one that fails says why and costs the others nothing."""
+    ways = [way for name in WAYS if (way := _made(system, name, setting)) is not None]
+    for _ in range(blocks):
+        for way in list(ways):
+            try:
+                _block(way, max(1, steps // blocks), setting.device)
+            except Exception as fault:
+                ways.remove(way)
+                _failed(way.system, way.name, fault)
+    return ways
+
+
+def _made(system: str, name: str, setting: Setting) -> Way | None:
+    before = _allocated()
+    try:
+        way = Way(system, name, WAYS[name](system, setting))
+        for way.taken in range(2):  # to warm up
+            way.step(way.taken)
+    except Exception as fault:
+        _failed(system, name, fault)
+        return None
+    way.built = _allocated() - before
+    return way
+
+
+def _failed(system: str, name: str, fault: Exception) -> None:
+    print(f"{system:12} {name:10} FAILS: {type(fault).__name__}: {' '.join(str(fault).split())[:300]}", flush=True)
+
+
+def _block(way: Way, steps: int, device: torch.device) -> None:
+    """Some steps without a wait between them, then some with, for what the host alone takes."""
+    before = _allocated()
+    _wait(device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    began = time.perf_counter()
+    for _ in range(steps):
+        way.step(way.taken)
+        way.taken += 1
+    _wait(device)
+    way.seconds.append((time.perf_counter() - began) / steps)
+    if device.type == "cuda":
+        way.peak = max(way.peak, torch.cuda.max_memory_allocated() - before)
+        for _ in range(5):
+            _wait(device)
+            began = time.perf_counter()
+            way.step(way.taken)
+            way.host.append(time.perf_counter() - began)
+            way.taken += 1
+
+
+def _allocated() -> int:
+    return torch.cuda.memory_allocated() if torch.cuda.is_available() else 0
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def table(ways: list[Way]) -> Iterator[str]:
+    """A line for each way, and how many times as fast as the original it is."""
+    rows = {way.name: way.row for way in ways}
+    for way in ways:
+        row = rows[way.name]
+        times = f"{rows['original']['ms'] / row['ms']:6.2f} x" if "original" in rows else " " * 8
+        yield (
+            f"{way.system:12} {way.name:10} {row['rate']:8.2f} steps/s {row['ms']:9.2f} ms, "
+            f"host {row['host_ms']:7.2f} ms {row['gib']:6.2f} GiB {times}  {row['note']}"
+        )
+
+
+def ceilings(device: torch.device) -> Iterator[str]:
+    """What the GPU does at best: a large product, and a copy."""
+    one = torch.randn(8192, 8192, device=device, dtype=torch.bfloat16)
+    many = torch.empty(2**31, device=device, dtype=torch.uint8)
+    calls = {
+        "product": (lambda: one @ one, 2 * 8192**3 / 1e12, "TFLOP/s"),
+        "copy": (lambda: many[: 2**30].copy_(many[2**30 :]), 2**31 / 1e12, "TB/s"),
+    }
+    for name, (call, amount, unit) in calls.items():
+        way = Way("", name, partial(_only, call))
+        for _ in range(2):
+            _block(way, 10, device)
+        yield f"{name} {amount / way.seconds[-1]:.2f} {unit}"
+
+
+def _only(call: Callable[[], object], _: int) -> object:
+    return call()
+
+
+def count(system: str, setting: Setting) -> str:
+    """How many launches a step of ours has."""
+    step = eager(system, setting)
+    step(0)
+    with Counted() as counted:
+        step(1)
+    return f"{system:12} {counted.launches} launches a step, node by node"
+
+
+def main() -> None:
+    """Measure, print, and write figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "systems", nargs="*", default=list(ORIGINALS), metavar="system", help=f"of {', '.join(ORIGINALS)}"
+    )
+    parser.add_argument("--device", default="cuda", help="cuda, cpu, or meta, which only counts")
+    parser.add_argument("--small", action="store_true", help="small weights and pictures")
+    parser.add_argument("--steps", type=int, default=90, help="measured steps of each way")
+    parser.add_argument("--budget", type=float, default=450, help="seconds after which no other system begins")
+    parser.add_argument("--out", type=Path, help="a folder for gpu.json")
+    given, unknown = parser.parse_known_args()  # a lent machine's time is not lost on a word that this version lacks
+    if unknown:
+        print(f"passed over: {' '.join(unknown)}")
+    warnings.filterwarnings("ignore")
+    device, began = torch.device(given.device), time.perf_counter()
+    rows: dict[str, dict[str, Any]] = {}
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{device}, {torch.get_num_threads()} threads"
+    print(f"{name}, torch {torch.__version__}, {vars(given)}", flush=True)
+    for line in ceilings(device) if device.type == "cuda" else ():
+        print(line, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        setting = Setting(device, Path(folder), given.small)
+        for system in given.systems:
+            if time.perf_counter() - began > given.budget:
+                print(f"{system}: no time left")
+                continue
+            torch.manual_seed(0)
+            if device.type == "meta":
+                print(count(system, setting), flush=True)
+                continue
+            ways = measure(system, setting, given.steps)
+            print("\n".join(table(ways)), flush=True)
+            rows |= {f"{way.system} {way.name}": way.row for way in ways}
+            if given.out:
+                given.out.mkdir(parents=True, exist_ok=True)
+                (given.out / "gpu.json").write_text(json.dumps(rows, indent=1))
+            ways.clear()
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+    print(f"{time.perf_counter() - began:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()

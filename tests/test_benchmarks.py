@@ -1,0 +1,43 @@
+"""The benchmark that is run where a GPU is available goes its whole way here, with small weights."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.perceptors.clip import sources
+
+ROOT = Path(__file__).parents[1]
+NEEDED = {"vqgan-clip": "kornia", "big-sleep": "big_sleep", "aleph-image": "dall_e", "deep-daze": "deep_daze"}
+"""The package that each original needs."""
+
+
+def test_the_benchmark_for_gpus_measures_every_way_of_every_system(tmp_path: Path) -> None:
+    try:
+        sources.package()
+    except MissingPackageError as fault:
+        pytest.skip(str(fault))
+    command = [
+        sys.executable,
+        "benchmarks/gpu.py",
+        "--small",
+        "--device",
+        "cpu",
+        "--steps",
+        "2",
+        "--out",
+        str(tmp_path),
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "gpu.json").read_text())
+    lacking = {f"{system} original" for system, name in NEEDED.items() if importlib.util.find_spec(name) is None}
+    expected = {f"{system} {way}" for system in NEEDED for way in ("eager", "original")}
+    assert rows.keys() == expected - lacking, done.stdout
+    assert all(row["ms"] > 0 for row in rows.values())

@@ -23,8 +23,10 @@ CHECKS: tuple[Check, ...] = (
     cameras.idle,
     cameras.unmoved_canvases,
     outputs.makes_nothing,
-    cycles.waiting_for_each_other,
-    # From here on, checks may follow wires back to where they begin: they aren't asked where that has no end.
+)
+"""Checks of every graph."""
+
+FOLLOWING: tuple[Check, ...] = (
     outputs.idle_every,
     outputs.same_files,
     outputs.unfitting_sizes,
@@ -35,13 +37,12 @@ CHECKS: tuple[Check, ...] = (
     wires.unjoined,
     wires.too_few_pictures,
 )
-"""All checks, in order; a new one comes last."""
+"""Checks that follow wires back to where they begin, which in a circle has no end; a new check comes here."""
 
 
 def check(graph: Graph, regions: Regions) -> Iterator[Problem]:
     """All that is wrong with the whole."""
-    for one in CHECKS:
-        found = list(one(graph, regions))
-        yield from found
-        if found and one is cycles.waiting_for_each_other:
-            return
+    circles = list(cycles.waiting_for_each_other(graph, regions))
+    yield from circles
+    for one in CHECKS if circles else (*CHECKS, *FOLLOWING):
+        yield from one(graph, regions)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -6,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.perceptors.interface import Layer, Seen
 
 
@@ -64,6 +67,15 @@ class Glance:
 @pytest.fixture
 def notes() -> Heard:
     return Heard()
+
+
+@pytest.fixture
+def library() -> ModuleType:
+    """open_clip; tests that need it are skipped where it can't be imported."""
+    try:
+        return sources.package()
+    except MissingPackageError as fault:
+        pytest.skip(str(fault))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.core.node import read_spec
 from t2iflow.nodes.core.types import Image
-from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources
+from t2iflow.nodes.perceptors.clip import checkpoint, fetching
 from t2iflow.nodes.perceptors.interface import Clip, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole
 from t2iflow.nodes.weights.content import sha256
@@ -28,14 +28,6 @@ from tests.nodes import checkpoints
 from tests.nodes.conftest import Glance, Heard
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def library() -> ModuleType:
-    try:
-        return sources.package()
-    except MissingPackageError as fault:
-        pytest.skip(str(fault))
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +258,8 @@ def test_all_forms_of_a_file_see_the_same(
 def test_the_network_computes_what_openais_does(library: ModuleType, tmp_path: Path, notes: Heard) -> None:
     """Against open_clip's own way of building OpenAI's models."""
     tensors = checkpoints.vit(text=64)
-    clip = nodes.model(CPU, notes, weights=str(checkpoints.save_openai(tensors, tmp_path / "tiny.pt")))
+    file = checkpoints.save_openai(tensors, tmp_path / "tiny.pt")
+    clip = nodes.model(CPU, notes, weights=str(file), precision="float32")
     reference = library.model.build_model_from_openai_state_dict(
         checkpoints.halved(tensors), cast_dtype=torch.float32
     ).float()

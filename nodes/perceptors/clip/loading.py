@@ -1,5 +1,7 @@
 """From a name to a CLIP: its architecture built, its weights read into it."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -8,10 +10,16 @@ import torch
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
-from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources
-from t2iflow.nodes.perceptors.clip.perceptor import MEAN, STD, OpenClip
+from t2iflow.nodes.core.precision import native
+from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources, vit
+from t2iflow.nodes.perceptors.clip.own import Own
+from t2iflow.nodes.perceptors.clip.perceptor import OpenClip
+from t2iflow.nodes.perceptors.clip.vit import ViT
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+"""Of the colours that CLIP was trained on; a record of published weights can have others."""
 
 
 def load(name: str, weights: str | None, device: torch.device, precision: Precision, notes: Notes) -> OpenClip:
@@ -20,22 +28,47 @@ def load(name: str, weights: str | None, device: torch.device, precision: Precis
     library = sources.package()
     record = sources.published(library, source.architecture, source.tag)
     file = source.file or fetching.obtain(library, record, name, notes)
-    dtype = _dtype(device, precision)
-    if source.architecture is None or checkpoint.is_archive(file):
-        network = _inferred(library, file, source.quick, dtype, notes)
-        tokenizer = library.SimpleTokenizer(context_length=network.context_length)
+    build: Callable[[torch.dtype], Any]
+    stored = checkpoint.read(file) if source.architecture is None or checkpoint.is_archive(file) else None
+    if stored is not None:
+        quick = source.quick or stored.openai
+        build = partial(_inferred, library, file, stored, quick)
     else:
         # A tag says how its network was trained; for a custom file, the name does.
         quick = source.quick or bool(source.tag and record.get("quick_gelu"))
-        network = _named(library, source.architecture, file, quick, dtype)
+        build = partial(_named, library, source.architecture, file, quick)
+    network, tower = _towers(build, device, precision, record.get("mean", MEAN), record.get("std", STD))
+    if stored is None:
         tokenizer = _tokenizer(library, source.architecture)
+    else:
+        tokenizer = library.SimpleTokenizer(context_length=network.context_length)
+        if not quick:
+            notes.say(f"{file.name} is read as a CLIP without QuickGELU; name its architecture if it has it")
     called = name if weights is None or name != "lite" else file.name
-    return OpenClip(called, network, tokenizer, device, record.get("mean", MEAN), record.get("std", STD))
+    return OpenClip(called, network, tower, tokenizer, device)
 
 
-def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, notes: Notes) -> Any:
+def _towers(
+    build: Callable[[torch.dtype], Any],
+    device: torch.device,
+    precision: Precision,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> tuple[Any, ViT | Own]:
+    """A network, and its image tower in the precision that is meant: folded where it can be."""
+    network = build(torch.float32)
+    if vit.foldable(network.visual):
+        tower = ViT(network.visual, mean, std, _dtype(device, precision, native(device)))
+        del network.visual
+        return network, tower
+    dtype = _dtype(device, precision, torch.float32)
+    if dtype != torch.float32:
+        network = build(dtype)
+    return network, Own(network, mean, std)
+
+
+def _inferred(library: ModuleType, file: Path, weights: checkpoint.Weights, quick: bool, dtype: torch.dtype) -> Any:
     """A CLIP in OpenAI's form, its architecture read off the tensors."""
-    weights = checkpoint.read(file)
     _check_words(library, file, weights)
     try:
         shape = checkpoint.shape(weights.tensors)
@@ -43,7 +76,7 @@ def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, 
             shape.embed_dim,
             library.CLIPVisionCfg(**shape.vision_cfg),
             library.CLIPTextCfg(**shape.text_cfg),
-            quick_gelu=quick or weights.openai,
+            quick_gelu=quick,
             cast_dtype=None if dtype == torch.float32 else dtype,  # what makes its layer norms compute in float32
         )
         network.load_state_dict(weights.tensors)
@@ -53,8 +86,6 @@ def _inferred(library: ModuleType, file: Path, quick: bool, dtype: torch.dtype, 
             f"`{file.name}` is not a CLIP as OpenAI builds it ({reason}); if open_clip knows its architecture, write "
             "`name: architecture:file`"
         ) from fault
-    if not (quick or weights.openai):
-        notes.say(f"{file.name} is read as a CLIP without QuickGELU; name its architecture if it has it")
     if dtype != torch.float32:
         library.model.convert_weights_to_lp(network, dtype)
     return network
@@ -71,7 +102,7 @@ def _check_words(library: ModuleType, file: Path, weights: checkpoint.Weights) -
         )
 
 
-def _named(library: ModuleType, architecture: str, file: Path, quick: bool, dtype: torch.dtype) -> Any:
+def _named(library: ModuleType, architecture: str | None, file: Path, quick: bool, dtype: torch.dtype) -> Any:
     """An architecture of open_clip with weights from a file, in whatever form open_clip reads."""
     precision = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
     try:
@@ -81,18 +112,18 @@ def _named(library: ModuleType, architecture: str, file: Path, quick: bool, dtyp
         raise ValueError(f"`{file.name}` can't be read as weights of {architecture}: {reason}") from fault
 
 
-def _tokenizer(library: ModuleType, architecture: str) -> Any:
+def _tokenizer(library: ModuleType, architecture: str | None) -> Any:
     try:
         return library.get_tokenizer(architecture)
     except Exception as fault:  # some have to be fetched
         raise MissingWeightsError(f"the tokenizer of {architecture} is unavailable: {fault}") from fault
 
 
-def _dtype(device: torch.device, precision: Precision) -> torch.dtype:
-    """The precision meant; `auto` on a CUDA device is the half precision that it computes in."""
+def _dtype(device: torch.device, precision: Precision, own: torch.dtype) -> torch.dtype:
+    """The precision meant; `auto` is `own`, but on a CUDA device the half precision that it computes in."""
     if precision != "auto":
         dtype: torch.dtype = getattr(torch, precision)
         return dtype
     if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+        return own
+    return torch.bfloat16 if native(device) == torch.bfloat16 else torch.float16

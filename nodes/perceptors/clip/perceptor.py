@@ -8,32 +8,32 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.texts import ending, quoted
+from t2iflow.nodes.perceptors.clip.own import Own
+from t2iflow.nodes.perceptors.clip.vit import ViT
 from t2iflow.nodes.perceptors.interface import Layer, Seen
 from t2iflow.nodes.perceptors.languages import MANY, foreign
-
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 UPLIFT = 1024.0
 """What gradients are multiplied by on their way through float16, where small ones would vanish."""
 
 
 class OpenClip:
-    """A network of open_clip as a `Clip`. Crops of another size than its own are resized (bilinear, low-passed)."""
+    """A network of open_clip as a `Clip`, its image tower apart from the rest.
 
-    def __init__(
-        self, name: str, network: Any, tokenizer: Any, device: torch.device, mean: Any = MEAN, std: Any = STD
-    ) -> None:
+    Crops of another size than its own are resized (bilinear, low-passed).
+    """
+
+    def __init__(self, name: str, network: Any, tower: ViT | Own, tokenizer: Any, device: torch.device) -> None:
         self.name = name
-        size = network.visual.image_size
-        self.size: int = size if isinstance(size, int) else size[0]
+        self.size = tower.size
         self.scale = float(network.logit_scale.detach().float().exp())
+        self._device = device
         self._network = network.to(device).eval().requires_grad_(False)
-        self._dtype = next(tensor.dtype for tensor in network.visual.parameters() if tensor.ndim > 2)
+        self._tower = tower.to(device).eval().requires_grad_(False)
         self._tokenizer = tokenizer
         self._english = type(tokenizer).__name__ == "SimpleTokenizer"  # that of OpenAI's, made of English texts
-        self._mean, self._std = (torch.tensor(three, device=device).view(3, 1, 1) for three in (mean, std))
         self._layers: list[Layer] = []
-        for module in network.visual.modules():
+        for module in tower.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.register_forward_pre_hook(self._watch)
 
@@ -43,15 +43,14 @@ class OpenClip:
         for text in texts:
             self._check_length(text, notes)
             self._check_language(text, notes)
-        tokens = self._tokenizer(texts).to(self._mean.device)
+        tokens = self._tokenizer(texts).to(self._device)
         return F.normalize(self._network.encode_text(tokens).float(), dim=-1)
 
     def look(self, pixels: Tensor) -> Seen:
         """Embeddings of crops (n, 3, s, s) of 0..1; of a ResNet also what its layers saw before each normalisation."""
         if pixels.shape[-2:] != (self.size, self.size):
             pixels = F.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-        normalised = (pixels.float() - self._mean) / self._std
-        features = self._network.encode_image(self._uplifted(normalised, 1 / UPLIFT).to(self._dtype)).float()
+        features = self._tower(self._uplifted(pixels.float(), 1 / UPLIFT))
         layers, self._layers = tuple(self._layers), []
         return Seen(F.normalize(self._uplifted(features, UPLIFT), dim=-1), layers)
 
@@ -62,8 +61,8 @@ class OpenClip:
             self._layers.append(Layer(activations, mean.float(), (variance.float() + module.eps).sqrt()))
 
     def _uplifted(self, tensor: Tensor, factor: float) -> Tensor:
-        """The tensor itself; where the network computes in float16, with its gradient multiplied on the way back."""
-        if self._dtype == torch.float16 and tensor.requires_grad:
+        """The tensor itself; where the tower computes in float16, with its gradient multiplied on the way back."""
+        if self._tower.dtype == torch.float16 and tensor.requires_grad:
             tensor = tensor.view_as(tensor)
             tensor.register_hook(lambda gradient: gradient * factor)
         return tensor

@@ -29,6 +29,7 @@ from typing import Any
 
 import torch
 
+from t2iflow.nodes.core.catalog import every_node
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner import session
@@ -61,6 +62,11 @@ CAMERAS = {
     "start": "camera.still, frames: 5, steps: 3, start: $photo, mix: {0: 0.2, 100%: 0.8}, hold: 0.2",
     "depth": "camera.depth, frames: 7, steps: 3, dolly: 0.1, move: picture, every: 2",
     "infinite": "camera.infinite, frames: 12, steps: 3, scale: 1.1, hold: 0.3",
+}
+CAMERAS |= {
+    spec.name: f"{spec.name}, frames: 6, steps: 2"
+    for spec in every_node()
+    if spec.role == "camera" and not any(port.required for port in spec.ports.values() if port.name != "image")
 }
 
 

@@ -64,7 +64,7 @@ def test_a_shipped_recipe_runs_without_a_download(name: str, command: Command) -
     else:
         with Image.open(told.folder / "picture.png") as picture:
             side = DECIDED.get(name, 64)
-            assert picture.size == (side, side)
+            assert picture.size == (side, side), f"if its weights decide the side, add {name} to DECIDED"
 
 
 def test_deep_daze_runs_unchanged_on_a_clip_from_a_local_file(command: Command, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Filming:
             self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
             moved = self._moved(image)
             self._last, self._target = image, moved
-            self._look_inside(motion.inside((image.shape[-1], image.shape[-2]), torch.device("cpu")))
+            self._look_inside(motion.inside((image.shape[-1], image.shape[-2]), image.device))
         return Framed(moved, motion)
 
     def move(self, canvas: object, picture: Image) -> Moved | None:
@@ -107,7 +107,7 @@ class Filming:
         return Take(self._steps + edge, self._rate, pull, self._carry and not edge, edge, fresh)
 
     def _look_inside(self, inside: Tensor) -> None:
-        """Take on, from the CPU, where the frame comes from inside of the last."""
+        """Take on where the frame comes from inside of the last."""
         self._inside, self._opens = inside.to(self._device), bool((inside != 1).any())
 
     def _moves(self, canvas: object) -> bool:

@@ -43,20 +43,20 @@ class Motion(ABC):
         if self.still:
             return image
         size = image.shape[-1], image.shape[-2]
-        return sample(image, self.where(grid(size), reach(size)), border)
+        return sample(image, self.where(grid(size, image.device), reach(size)), border)
 
     def inside(self, size: Size, device: torch.device, feather: float = 0.0) -> Tensor:
         """Where the next picture comes from inside of the last, (1, 1, h, w): 1 there, 0 outside of it.
 
         From the edges it rises within a pixel, or within `feather`, in parts of the half width and height.
         """
-        edges = torch.tensor(reach(size), dtype=torch.float64)
-        within = 1 - self.where(grid(size), reach(size)).abs() / edges  # 1 in the middle, 0 at the edges
+        places = self.where(grid(size, device), reach(size))
+        within = 1 - places.abs() / places.new_tensor(reach(size))  # 1 in the middle, 0 at the edges
         if feather:
             risen = (within / feather).clamp(0, 1)
             risen = smooth(risen)
         else:
-            risen = (within * torch.tensor(size) / 2 + 0.5).clamp(0, 1)
+            risen = (within * places.new_tensor(size) / 2 + 0.5).clamp(0, 1)
         return risen.prod(-1)[None, None].to(device, torch.float32)
 
 

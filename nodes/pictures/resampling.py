@@ -26,11 +26,17 @@ def reach(size: Size) -> Reach:
     return size[0] / min(size), size[1] / min(size)
 
 
-def grid(size: Size) -> Tensor:
-    """The places of all pixels' middles, (h, w, 2): to the right and down; float64, on the CPU."""
-    spread = [(torch.arange(side, dtype=torch.float64) * 2 + 1 - side) / min(size) for side in size]
+def grid(size: Size, device: torch.device | str = "cpu") -> Tensor:
+    """The places of all pixels' middles, (h, w, 2): to the right and down; float64, on the device if it knows that."""
+    where = exact(torch.device(device))
+    spread = [(torch.arange(side, dtype=torch.float64, device=where) * 2 + 1 - side) / min(size) for side in size]
     across, down = torch.meshgrid(spread[0], spread[1], indexing="xy")
     return torch.stack([across, down], -1)
+
+
+def exact(device: torch.device) -> torch.device:
+    """The device, or the CPU in place of one that has no float64."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 @torch.no_grad()
@@ -42,7 +48,7 @@ def sample(image: Tensor, places: Tensor, border: Border) -> Tensor:
     kernel of 3 lobes, as much wider, and from twice on of halved pictures, so that nothing aliases. What overshoots is
     cut to the picture's own range.
     """
-    places = places.to("cpu", torch.float64)
+    places = places.to(exact(image.device), torch.float64)
     size = image.shape[-1], image.shape[-2]
     spread, edged = _spread(places, size), places / places.new_tensor(reach(size))  # edges at -1 and 1 on both sides
     pixels, columns, lines = image.float(), edged[0, :, 0], edged[:, 0, 1]
@@ -98,7 +104,7 @@ class _Source:
             else:  # what has other channels than red, green and blue has no colours
                 pixels = F.pad(pixels, around)
         if sharp:
-            down, across = (_through(side, border, self._margin).to(pixels.device) for side in pixels.shape[-2:])
+            down, across = (_through(side, border, self._margin, pixels.device) for side in pixels.shape[-2:])
             pixels = down @ pixels @ across.T
         self._table = pixels.permute(2, 3, 0, 1).flatten(2)  # (h, w, n * c): what belongs to one pixel lies together
 
@@ -126,7 +132,7 @@ class _Source:
         middles = ((places + 1) * side - 1) / 2
         before = middles.floor()
         half = 3 if self._sharp else math.ceil(3 * float(spread.max()))
-        taps = torch.arange(1 - half, half + 1)
+        taps = torch.arange(1 - half, half + 1, device=places.device)
         away = (taps - (middles - before)[:, None]).float()
         weights = _spline(away) if self._sharp else lanczos(away / spread.float()[:, None])
         return _met(before.long()[:, None] + taps, side, self._border, self._margin), weights
@@ -146,14 +152,14 @@ def lanczos(away: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _through(side: int, border: Border, margin: int) -> Tensor:
+def _through(side: int, border: Border, margin: int, device: torch.device) -> Tensor:
     """From pixels to weights of the B-splines whose sum goes through them, (side, side)."""
     steps = torch.arange(-2, 3)
     taps = _met(torch.arange(side)[:, None] + steps - margin, side - 2 * margin, border, margin)
     sums = torch.zeros(side, side, dtype=torch.float64)
     sums.scatter_add_(1, taps, _spline(steps.double()).expand(side, -1))
     through: Tensor = torch.linalg.inv(sums)
-    return through.float()
+    return through.float().to(device)
 
 
 def _met(taps: Tensor, side: int, border: Border, margin: int) -> Tensor:

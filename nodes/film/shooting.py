@@ -16,6 +16,7 @@ from t2iflow.nodes.perceptors.interface import Clip, Seen
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.crops import whole
 from t2iflow.nodes.pictures.motion import Motion, Moves, Still
+from t2iflow.nodes.pictures.resampling import exact
 
 Move = Literal["auto", "latent", "picture"]
 
@@ -83,7 +84,7 @@ class Filming:
             self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
             moved = self._moved(image)
             self._last, self._target = image, moved
-            self._look_inside(motion.inside((image.shape[-1], image.shape[-2]), image.device))
+            self._look_inside(motion.inside((image.shape[-1], image.shape[-2]), exact(image.device)))
         return Framed(moved, motion)
 
     def move(self, canvas: object, picture: Image) -> Moved | None:

@@ -27,7 +27,7 @@ def reach(size: Size) -> Reach:
 
 
 def grid(size: Size, device: torch.device | str = "cpu") -> Tensor:
-    """The places of all pixels' middles, (h, w, 2): to the right and down; float64, on the device if it knows that."""
+    """The places of all pixels' middles, (h, w, 2): to the right and down; float64, on the device if it can be."""
     where = exact(torch.device(device))
     spread = [(torch.arange(side, dtype=torch.float64, device=where) * 2 + 1 - side) / min(size) for side in size]
     across, down = torch.meshgrid(spread[0], spread[1], indexing="xy")
@@ -35,8 +35,8 @@ def grid(size: Size, device: torch.device | str = "cpu") -> Tensor:
 
 
 def exact(device: torch.device) -> torch.device:
-    """The device, or the CPU in place of one that has no float64."""
-    return torch.device("cpu") if device.type == "mps" else device
+    """Where places are computed: on the CPU for a device that has no float64, or that has no numbers at all."""
+    return torch.device("cpu") if device.type in ("mps", "meta") else device
 
 
 @torch.no_grad()

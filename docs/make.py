@@ -3,7 +3,10 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from typer.main import get_command
 
 from t2iflow.nodes.weights.content import amount
 from t2iflow.nodes.weights.families import FAMILIES, Family
@@ -13,6 +16,7 @@ from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import CODES, Problems, render
 from t2iflow.pipelines.show.node_pages import markdown
 from t2iflow.pipelines.text.recipe import read_text
+from t2iflow.runner.cli.main import app
 
 FOLDER = Path(__file__).parent
 
@@ -33,7 +37,7 @@ nodes:
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file's name."""
-    return {"nodes.md": markdown(), "errors.md": "\n".join(_errors()) + "\n", "weights.md": _weights()}
+    return {"nodes.md": markdown(), "errors.md": "\n".join(_errors()) + "\n", **dict(_refilled())}
 
 
 def _errors() -> Iterator[str]:
@@ -56,20 +60,39 @@ def _example() -> str:
     return render(problems, recipe.sources)
 
 
-def _weights() -> str:
-    """The page of weights, whose tables are made anew."""
+def _refilled() -> Iterator[tuple[str, str]]:
+    """Pages written by hand whose tables, known by how they begin, are made anew."""
     tables = {
-        "| name | what": [_row(record) for record in KNOWN.values() if not record.bundled],
-        "| family | files": [f"| `{name}` | {_files(family)} |" for name, family in FAMILIES.items()],
+        "weights.md": {
+            "| name | what": [_row(record) for record in KNOWN.values() if not record.bundled],
+            "| family | files": [f"| `{name}` | {_files(family)} |" for name, family in FAMILIES.items()],
+        },
+        "commands.md": {"| command | what": list(_commands(get_command(app)))},
     }
-    text = (FOLDER / "weights.md").read_text(encoding="utf-8")
-    for head, rows in tables.items():
-        above, _, rest = text.partition(head)
-        first, line, below = rest.split("\n", 2)
-        while below.startswith("|"):
-            below = below.partition("\n")[2]
-        text = "\n".join([f"{above}{head}{first}", line, *rows, below])
-    return text
+    for page, heads in tables.items():
+        text = (FOLDER / page).read_text(encoding="utf-8")
+        for head, rows in heads.items():
+            above, _, rest = text.partition(head)
+            first, line, below = rest.split("\n", 2)
+            while below.startswith("|"):
+                below = below.partition("\n")[2]
+            text = "\n".join([f"{above}{head}{first}", line, *rows, below])
+        yield page, text
+
+
+def _commands(group: Any, before: str = "t2iflow") -> Iterator[str]:
+    """A row for each command: what it takes, and what its help says."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before} {name}")
+            continue
+        taken = [_taken(one) for one in command.params if one.param_type_name == "argument"]
+        yield f"| `{' '.join([before, name, *taken])}` | {' '.join(command.help.split())} |"
+
+
+def _taken(argument: Any) -> str:
+    name = (argument.metavar or argument.name).upper()
+    return name if argument.required or name.startswith("[") else f"[{name}]"
 
 
 def _files(family: Family) -> str:

@@ -92,7 +92,8 @@ def _commands(group: Any, before: str = "t2iflow") -> Iterator[str]:
 
 def _taken(argument: Any) -> str:
     name = (argument.metavar or argument.name).upper()
-    return name if argument.required or name.startswith("[") else f"[{name}]"
+    # Without a recipe, a command lists those that there are, and ends with an error.
+    return name if argument.required or name.startswith(("[", "RECIPE")) else f"[{name}]"
 
 
 def _files(family: Family) -> str:

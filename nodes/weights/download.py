@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ class _DiskFullError(MissingWeightsError):
     """The file does not fit, wherever it comes from."""
 
 
-def fetch(name: str, pin: Pin, urls: tuple[str, ...], watch: Watch, notes: "Notes") -> None:
+def fetch(name: str, pin: Pin, urls: Sequence[str], watch: Watch, notes: "Notes") -> None:
     """Put a file of the weights `name` where it belongs. MissingWeightsError where no address gives it."""
     faults: list[str] = []
     for url in urls:

@@ -1,6 +1,6 @@
 """A file of weights that have a name: where it is, whether it is the right one, and how it comes here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ class Entry:
         return places.elsewhere(self.file)
 
     @property
-    def urls(self) -> tuple[str, ...]:
+    def urls(self) -> Sequence[str]:
         """Where it is to be fetched from, in turn."""
         return places.addresses(self.record.name, self.file)
 

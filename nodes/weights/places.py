@@ -1,7 +1,7 @@
 """Where weights are: in our cache, where another program put them, or at an address."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -54,10 +54,10 @@ def offline() -> bool:
     return os.environ.get(OFFLINE, "0") not in ("", "0")
 
 
-def addresses(name: str, file: File) -> tuple[str, ...]:
+def addresses(name: str, file: File) -> Sequence[str]:
     """Where a file is to be fetched from, in turn."""
     mirrors = os.environ.get(MIRROR, "").split()
-    return tuple(f"{base.rstrip('/')}/{name}/{file.name}" for base in mirrors) or file.urls
+    return [f"{base.rstrip('/')}/{name}/{file.name}" for base in mirrors] or file.urls
 
 
 def elsewhere(file: File) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """What is known of weights that have a name: their family and licence, and a file for each of their roles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class File:
     """
 
     name: str
-    urls: tuple[str, ...] = ()
+    urls: Sequence[str] = ()
     size: int = 0
     exact: bool = False
     sha256: str | None = None
@@ -31,8 +31,8 @@ class Record:
     name: str
     family: str
     about: str
-    licence: str
     files: Mapping[str, File]
+    licence: str = "unknown"
     factor: int = 1
     codes: int = 0
 

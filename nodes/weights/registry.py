@@ -39,7 +39,7 @@ def every() -> Iterator[Record]:
 
 def added(name: str, family: str, files: Mapping[str, str]) -> Record:
     """The record of weights of the user's own, from the names of their files by role."""
-    return Record(name, family, "added here", "unknown", {role: File(file) for role, file in files.items()})
+    return Record(name, family, "added here", {role: File(file) for role, file in files.items()})
 
 
 def keep(record: Record) -> None:

@@ -479,7 +479,7 @@ def test_every_known_file_is_called_as_its_role_wants_and_has_an_address() -> No
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_has_weights_with_a_name(family: str) -> None:
     known = {record.family for record in KNOWN.values()}
-    assert family in known, f"add weights of the family {family} to KNOWN in nodes/weights/published.py"
+    assert family in known, f"add weights of the family {family} to nodes/weights/published.json"
 
 
 def test_a_family_that_nobody_described_is_refused_where_a_node_names_it() -> None:

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -37,17 +37,15 @@ class Container(Protocol):
     names: list[str]
     data: dict[str, Any]
     """What it says beside the tensors in plain values, by the outermost keys."""
-    archive: bool
+    archive: bool = False
     """Whether it is a TorchScript archive: OpenAI's CLIPs are."""
 
     def tensors(self, file: BufferedReader, names: Iterable[str]) -> dict[str, Tensor]:
         """Those of these names, from the same file, opened again."""
 
 
-class Safetensors:
+class Safetensors(Container):
     """What Hugging Face's library of that name writes: a table in JSON, then the numbers."""
-
-    archive = False
 
     def __init__(self, file: BufferedReader) -> None:
         with self._opened(file) as content:
@@ -74,8 +72,6 @@ class Safetensors:
 
 class _Pickled(Container):
     """A file of torch's, whose pickle says which views of which storages its tensors are."""
-
-    archive = False
 
     def __init__(self, root: Any) -> None:
         self._stored, self.data = sorted_out(root)
@@ -196,22 +192,19 @@ class Legacy(_Pickled):
         return found
 
 
-class Format(NamedTuple):
-    """A kind of container: what it begins with, after some bytes of another meaning, and what opens it."""
-
-    skipped: int
-    sign: bytes
-    opens: Callable[[BufferedReader], Container]
-
-
-FORMATS = (Format(0, PACKED, Zip), Format(2, LEGACY, Legacy), Format(8, b"{", Safetensors))
+FORMATS: tuple[tuple[int, bytes, Callable[[BufferedReader], Container]], ...] = (
+    (0, PACKED, Zip),
+    (2, LEGACY, Legacy),
+    (8, b"{", Safetensors),
+)
+"""The kinds of container: after how many bytes of another meaning each begins with what, and what opens it."""
 
 
 def opened(file: BufferedReader) -> Container:
     """The container that a file is, whatever it is called; ValueError for what is none, or is damaged."""
     start = file.read(512)
-    for form in FORMATS:
-        if start[form.skipped :].startswith(form.sign):
-            return form.opens(file)
+    for skipped, sign, opens in FORMATS:
+        if start[skipped:].startswith(sign):
+            return opens(file)
     known = (what for sign, what in NO_CHECKPOINTS.items() if start.lstrip().startswith(sign))
     raise ValueError(next(known, "it is not in any format of checkpoints" if start else "it is empty"))

@@ -63,63 +63,33 @@ class _Machine:
                 raise RefusedError(f"it uses the instruction {opcode.name}")
         raise ValueError("it was cut short")  # genops says so itself
 
-    def mark(self) -> None:
-        self.marks.append(len(self.stack))
+    def last(self, count: int) -> list[Any]:
+        """So many things from the top of the stack, which are taken from it."""
+        return [self.stack.pop() for _ in range(count)][::-1]
 
     def since_mark(self) -> list[Any]:
-        mark = self.marks.pop()
-        items = self.stack[mark:]
-        del self.stack[mark:]
-        return items
+        return self.last(len(self.stack) - self.marks.pop())
 
-    def make_list(self) -> None:
-        self.stack.append([])
-
-    def make_dict(self) -> None:
-        self.stack.append({})
-
-    def tuple_of_mark(self) -> None:
-        self.stack.append(tuple(self.since_mark()))
-
-    def tuple_of(self, count: int) -> None:
-        items = tuple(self.stack[-count:])
-        del self.stack[-count:]
-        self.stack.append(items)
-
-    def append(self) -> None:
-        item = self.stack.pop()
-        self._extend([item])
-
-    def appends(self) -> None:
-        self._extend(self.since_mark())
-
-    def _extend(self, items: list[Any]) -> None:
+    def extend(self, items: list[Any]) -> None:
         if isinstance(self.stack[-1], list):
             self.stack[-1].extend(items)
         elif not isinstance(self.stack[-1], Holder):  # a class of lists: what is in it, nobody asks for
             raise RefusedError(f"it adds items to {kind_of(self.stack[-1])}")
 
-    def set_item(self) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self._update([key, value])
-
-    def set_items(self) -> None:
-        self._update(self.since_mark())
-
-    def _update(self, items: list[Any]) -> None:
+    def update(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if isinstance(target, Holder):
             target = target.attributes
         if not isinstance(target, dict):
             raise RefusedError(f"it gives keys to {kind_of(target)}")
-        _put(target, zip(items[::2], items[1::2], strict=True))
-
-    def stack_name(self) -> None:
-        name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(allowed(module, name))
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # Of a tuple of tuples of tuples ... the hash would overflow the stack.
+            if not isinstance(key, str | int | float | bytes | Name | None):
+                raise RefusedError(f"it has {kind_of(key)} for a key")
+            target[key] = value
 
     def call(self) -> None:
-        arguments, function = self.stack.pop(), self.stack.pop()
+        function, arguments = self.last(2)
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
             raise RefusedError(f"it calls {kind_of(function)}")
         self.stack.append(stand_in(function, arguments))
@@ -154,14 +124,6 @@ class _Machine:
         self.stack.append(storage)
 
 
-def _put(target: dict[Any, Any], pairs: Any) -> None:
-    for key, value in pairs:
-        # Of a tuple of tuples of tuples ... the hash would overflow the stack.
-        if not isinstance(key, str | int | float | bytes | Name | None):
-            raise RefusedError(f"it has {kind_of(key)} for a key")
-        target[key] = value
-
-
 _FIXED = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _VALUES = {
     *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINBYTES", "SHORT_BINBYTES"),
@@ -170,20 +132,20 @@ _VALUES = {
 _PUTS = {"BINPUT", "LONG_BINPUT", "MEMOIZE"}
 _GETS = {"BINGET", "LONG_BINGET"}
 _ACTS: dict[str, Callable[[_Machine], None]] = {
-    "MARK": _Machine.mark,
-    "EMPTY_LIST": _Machine.make_list,
-    "EMPTY_SET": _Machine.make_list,
-    "EMPTY_DICT": _Machine.make_dict,
-    "TUPLE": _Machine.tuple_of_mark,
-    "TUPLE1": lambda machine: machine.tuple_of(1),
-    "TUPLE2": lambda machine: machine.tuple_of(2),
-    "TUPLE3": lambda machine: machine.tuple_of(3),
-    "APPEND": _Machine.append,
-    "APPENDS": _Machine.appends,
-    "ADDITEMS": _Machine.appends,
-    "SETITEM": _Machine.set_item,
-    "SETITEMS": _Machine.set_items,
-    "STACK_GLOBAL": _Machine.stack_name,
+    "MARK": lambda machine: machine.marks.append(len(machine.stack)),
+    "EMPTY_LIST": lambda machine: machine.stack.append([]),
+    "EMPTY_SET": lambda machine: machine.stack.append([]),
+    "EMPTY_DICT": lambda machine: machine.stack.append({}),
+    "TUPLE": lambda machine: machine.stack.append(tuple(machine.since_mark())),
+    "TUPLE1": lambda machine: machine.stack.append(tuple(machine.last(1))),
+    "TUPLE2": lambda machine: machine.stack.append(tuple(machine.last(2))),
+    "TUPLE3": lambda machine: machine.stack.append(tuple(machine.last(3))),
+    "APPEND": lambda machine: machine.extend(machine.last(1)),
+    "APPENDS": lambda machine: machine.extend(machine.since_mark()),
+    "ADDITEMS": lambda machine: machine.extend(machine.since_mark()),
+    "SETITEM": lambda machine: machine.update(machine.last(2)),
+    "SETITEMS": lambda machine: machine.update(machine.since_mark()),
+    "STACK_GLOBAL": lambda machine: machine.stack.append(allowed(*machine.last(2))),
     "REDUCE": _Machine.call,
     "NEWOBJ": _Machine.call,
     "BUILD": _Machine.build,

@@ -6,12 +6,12 @@ sees only the crop's own border; colours, erasing and noise come after all geome
 """
 
 import math
-from functools import cache
 
 import torch
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.constants import table
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Degrees, Fraction, NonNegative, Positive
 from t2iflow.nodes.pictures.border import Border
@@ -87,7 +87,7 @@ def perspective(
     of the S2 VQGAN+CLIP notebook; the map is solved in closed form (Heckbert 1989, "Fundamentals of texture mapping").
     """
     inward = random.uniform(len(crops), 4, 2, high=strength)
-    maps = _square_of_quad(_constant(CORNERS, inward.device) * (1 - inward))
+    maps = _square_of_quad(table(CORNERS, inward.device) * (1 - inward))
     return crops.moved(_sometimes(maps, random, probability), border)
 
 
@@ -120,7 +120,7 @@ def colour(
     added = random.uniform(number, 1, 1, low=-brightness, high=brightness)
     cos, sin, zero, one = turn.cos() * vivid, turn.sin() * vivid, torch.zeros_like(turn), torch.ones_like(turn)
     hues = torch.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], 1).view(number, 3, 3)
-    matrix = _constant(RGB, turn.device) @ hues @ _constant(YIQ, turn.device)
+    matrix = table(RGB, turn.device) @ hues @ table(YIQ, turn.device)
     shift = 0.5 * (1 - factor) + added
     matrix = torch.cat([factor * tint * matrix, shift.expand(number, 3, 1)], 2)
     same = torch.eye(3, 4, device=turn.device)
@@ -130,7 +130,7 @@ def colour(
 @node
 def grey(crops: Crops, random: Random, *, probability: Fraction = 0.1) -> Crops:
     """Remove the colour, keeping Rec. 601 brightness."""
-    luma = _constant(((*LUMA, 0.0),) * 3, random.device)
+    luma = table(((*LUMA, 0.0),) * 3, random.device)
     same = torch.eye(3, 4, device=random.device)
     return crops.coloured(torch.where(random.chance(len(crops), 1, 1, of=probability), luma, same))
 
@@ -194,12 +194,6 @@ def gentle(crops: Crops, random: Random, *, noise: NonNegative = 0.04, border: B
     crops = affine(crops, random, degrees=15, translate=0, aspect=0.12, probability=1, border=border)
     crops = colour(crops, random, brightness=0.15, contrast=0.15, channels=0.15, saturation=0, hue=0, probability=1)
     return _grained(grey(crops, random), random, noise)
-
-
-@cache
-def _constant(rows: tuple[tuple[float, ...], ...], device: torch.device) -> Tensor:
-    """The rows as a tensor, cached, because copying numbers to a GPU would make every step wait for it."""
-    return torch.tensor(rows, device=device)
 
 
 def _grained(crops: Crops, random: Random, strength: float) -> Crops:

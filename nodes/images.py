@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from functools import cache
 from typing import Annotated, Any, Literal
 
 import PIL.Image
@@ -12,6 +11,7 @@ from annotated_types import Interval
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.constants import constant
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Fraction, Image, Mask, NonNegative, PicturePath, Size
 from t2iflow.nodes.pictures import codec
@@ -222,7 +222,7 @@ def _cut(image: Tensor, size: Size) -> Tensor:
     return image[..., top : top + high, left : left + wide]
 
 
-@cache
+@constant
 def _shares(old: int, new: int, device: torch.device) -> Tensor:
     """The weight of each old pixel in each new one, (new, old)."""
     scale = max(old / new, 1.0)

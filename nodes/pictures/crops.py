@@ -7,13 +7,13 @@ half-octave levels and the nearest level taken instead of a blend of two).
 """
 
 import math
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from t2iflow.nodes.core.constants import constant
 from t2iflow.nodes.pictures.border import CONTINUED, Border, painted
 
 
@@ -33,6 +33,7 @@ class Crops:
     colour: Tensor | None = None  # (n, 3, 4): red, green, blue, 1 -> red, green, blue
     erased: Tensor | None = None  # (n, k, 4): left, top, right, bottom of k boxes painted mid-grey
     noise: Tensor | None = None  # (n, 3, size, size), added
+    _made: list[Tensor] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.views)
@@ -56,9 +57,14 @@ class Crops:
         """The same crops with (n, 3, size, size) more noise added."""
         return replace(self, noise=noise if self.noise is None else self.noise + noise)
 
-    @cached_property
+    @property
     def pixels(self) -> Tensor:
         """The crops as pixels, (n, 3, size, size); around 0..1, but noise and colour may leave that range."""
+        if not self._made:  # kept, for several perceptors; functools' own way would stop torch.compile
+            self._made.append(self._painted())
+        return self._made[0]
+
+    def _painted(self) -> Tensor:
         pixels = self._sampled()
         if self.colour is not None:
             matrix, shift = self.colour[:, :, :3], self.colour[:, :, 3, None]
@@ -142,14 +148,11 @@ def _level_sizes(height: int, width: int, smallest: int) -> list[tuple[int, int]
     return [(max(1, round(height / factor)), max(1, round(width / factor))) for factor in factors]
 
 
-@cache
+@constant
 def _shelves(
     height: int, width: int, smallest: int, pictures: int, device: torch.device, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of an atlas: width and height of each level (2, levels), left edges (levels,), own width and height (2, 1).
-
-    Kept, because moving numbers to a GPU would make every step wait for it.
-    """
+    """Of an atlas: width and height of each level (2, levels), left edges (levels,), own width and height (2, 1)."""
     sizes = torch.tensor(_level_sizes(height, width, smallest), dtype=dtype).T.flip(0)
     lefts = sizes[0].cumsum(0) - sizes[0]
     extent = torch.stack([sizes[0].sum(), sizes[1, 0] * pictures])[:, None]

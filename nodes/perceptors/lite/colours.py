@@ -5,10 +5,11 @@ the colours near it in Oklab (Ottosson 2020).
 """
 
 import re
-from functools import cache
 
 import torch
 from torch import Tensor
+
+from t2iflow.nodes.core.constants import table
 
 COLOURS = {
     "black": (0.03, 0.03, 0.03),
@@ -108,7 +109,7 @@ def seen(pixels: Tensor, weights: Tensor) -> Tensor:
     Roots, because then a dot product is Bhattacharyya's likeness of two distributions, and cosines stay cosines.
     """
     places = oklab(pixels.flatten(2).transpose(1, 2))  # (n, h * w, 3)
-    prototypes = oklab(_constant(tuple(COLOURS.values()), pixels.device))
+    prototypes = oklab(table(tuple(COLOURS.values()), pixels.device))
     far = (places[:, :, None] - prototypes).square().sum(-1)
     shares = torch.softmax(-far / SOFTNESS, dim=-1)
     weights = weights.flatten(1) / weights.flatten(1).sum(1, keepdim=True)
@@ -119,10 +120,4 @@ def seen(pixels: Tensor, weights: Tensor) -> Tensor:
 def oklab(rgb: Tensor) -> Tensor:
     """Oklab of red-green-blue (..., 3) in 0..1."""
     linear = rgb.clamp(0.02, 1) ** 2.2  # near enough to sRGB's curve; never 0, where the roots below have no gradient
-    return (linear @ _constant(CONES, rgb.device)).pow(1 / 3) @ _constant(OPPONENTS, rgb.device)
-
-
-@cache
-def _constant(rows: tuple[tuple[float, ...], ...], device: torch.device) -> Tensor:
-    """The rows as a tensor, kept, because moving numbers to a GPU would make every step wait for it."""
-    return torch.tensor(rows, device=device)
+    return (linear @ table(CONES, rgb.device)).pow(1 / 3) @ table(OPPONENTS, rgb.device)

@@ -13,6 +13,7 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.constants import table
 from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.numbers import RADIAN, logarithm
 from t2iflow.nodes.core.types import Degrees, Fraction, NonNegative, Positive
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.crops import Crops
@@ -60,8 +61,8 @@ def affine(
     Follows kornia's RandomAffine, with the defaults of the S2 VQGAN+CLIP notebook; `aspect` is our own.
     """
     number = len(crops)
-    turn = random.uniform(number, low=-math.radians(degrees), high=math.radians(degrees))
-    slant = random.uniform(number, low=-math.radians(shear), high=math.radians(shear)).tan()
+    turn = random.uniform(number, low=-degrees * RADIAN, high=degrees * RADIAN)
+    slant = random.uniform(number, low=-shear * RADIAN, high=shear * RADIAN).tan()
     larger = random.uniform(number, low=scale[0], high=scale[1])
     wider = random.uniform(number, low=1 - aspect / 2, high=1 + aspect / 2)
     cos, sin = turn.cos() / larger, turn.sin() / larger
@@ -161,7 +162,7 @@ def erase(
     """
     number = len(crops)
     surface = random.uniform(number, low=area[0], high=area[1])
-    shape = random.uniform(number, low=math.log(ratio[0]), high=math.log(ratio[1])).exp()
+    shape = random.uniform(number, low=logarithm(ratio[0]), high=logarithm(ratio[1])).exp()
     width, height = (surface * shape).sqrt().clamp(max=1), (surface / shape).sqrt().clamp(max=1)
     left, top = (2 * random.uniform(number) * (1 - side) - 1 for side in (width, height))
     box = torch.stack([left, top, left + 2 * width, top + 2 * height], 1)

@@ -13,8 +13,9 @@ from annotated_types import Interval
 from pydantic import AfterValidator
 from torch import Tensor
 
-from t2iflow.nodes.core.ambient import Random, Share, Tick
+from t2iflow.nodes.core.ambient import Progress, Random, Share
 from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.numbers import larger
 from t2iflow.nodes.core.types import Fraction, Image, Made, Means, NonNegative, Positive, Range
 from t2iflow.nodes.pictures import crops
 from t2iflow.nodes.pictures.border import Border
@@ -99,7 +100,7 @@ def uniform(
     image: Image,
     random: Random,
     share: Share,
-    tick: Tick,
+    progress: Progress,
     *,
     count: Made = 16,
     size: CropSize = 224,
@@ -123,8 +124,8 @@ def uniform(
     number, short = _own(count, share), min(image.shape[-2:])
     lower, upper = within
     if saturate_bound:
-        lower += (max(saturate_limit, lower) - lower) * tick.progress
-    side = random.uniform(number, low=lower, high=max(lower, upper)) * short
+        lower = lower + (larger(saturate_limit, lower) - lower) * progress
+    side = random.uniform(number, low=lower, high=larger(lower, upper)) * short
     if center_bias:
         return _central(image, random, share, count, size, side, center_focus, border)
     return _anywhere(image, random, share, count, size, side, 0.0, border)

@@ -17,6 +17,7 @@ from torch import Tensor
 from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.numbers import counts
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.types import Image, NonNegative, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
@@ -116,7 +117,7 @@ class Canvas:
         columns, lines = self._grid
         painted = self._decoder((features + self._decoder.bias).T.view(1, -1, lines, columns))
         logits, spread = painted.chunk(2, 1)
-        if noise and not self._finished:
+        if counts(noise) and not self._finished:
             logits = logits + noise * spread.exp() * laplace(random.noise_like(spread))
         picture = (torch.sigmoid(logits) - 0.1) / 0.8
         return Image(cut(picture) if self._steer == "codebook" else picture.clamp(0, 1))

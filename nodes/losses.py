@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.numbers import counts
 from t2iflow.nodes.core.types import Fraction, Image, Latent, Loss, Mask, NonNegative, Positive
 from t2iflow.nodes.perceptors.interface import Layer, Seen, Wanted
 
@@ -44,7 +45,7 @@ def cosine(seen: Seen, wanted: Wanted, *, scale: Positive = 1.0, averaging: Frac
     that the mean is of unit-length embeddings; `scale: 10` those of Aleph2Image.
     """
     loss = _weighted(1 - seen.embeddings @ wanted.embeddings.T, wanted, wanted.heed(seen))
-    if averaging:
+    if counts(averaging):
         together = Seen(F.normalize(seen.embeddings.mean(0, keepdim=True), dim=-1))
         others = _weighted(1 - together.embeddings @ wanted.embeddings.T, wanted, wanted.heed(together))
         loss = torch.lerp(loss, others, averaging)

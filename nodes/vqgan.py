@@ -135,7 +135,7 @@ class Canvas:
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it; it is the new start."""
         self._trained.copy_(self._taken(image))
-        self._start = self._likeliest()
+        self._start.copy_(self._likeliest())
 
     @torch.no_grad()
     def move(self, motion: Motion, border: Border, exact: bool) -> bool:
@@ -146,7 +146,7 @@ class Canvas:
         moved = motion(rows, border)
         self._trained.copy_(moved if self._quantizes else moved[0].flatten(1).T)
         self.settle()
-        self._start = self._likeliest()
+        self._start.copy_(self._likeliest())
         return True
 
     def state_dict(self) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class Canvas:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back."""
-        self._start = state["start"].to(self._start.device)
+        self._start.copy_(state["start"])
 
     @torch.no_grad()
     def _taken(self, image: Image) -> Tensor:

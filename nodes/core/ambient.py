@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NewType, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,6 +33,10 @@ class Tick:
     def progress(self) -> float:
         """Progress of the picture: from 0 at its first step to 1 at its last, and 1 in all later frames."""
         return 1.0 if self.frame else self.step / max(self.steps - 1, 1)
+
+
+Progress = NewType("Progress", float)
+"""A tick's progress alone; unlike that, a step that a GPU repeats by itself can have it, as a tensor."""
 
 
 @dataclass(frozen=True)
@@ -164,4 +168,4 @@ class Folder(Protocol):
         """Say that a file is complete."""
 
 
-AMBIENT: Sequence[type] = (Tick, Part, Share, Random, Notes, Folder, torch.device)
+AMBIENT: Sequence[Any] = (Tick, Progress, Part, Share, Random, Notes, Folder, torch.device)

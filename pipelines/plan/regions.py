@@ -12,11 +12,13 @@ from functools import cached_property
 
 import networkx as nx
 
-from t2iflow.nodes.core.ambient import Share, Tick
+from t2iflow.nodes.core.ambient import Progress, Share, Tick
 from t2iflow.pipelines.graph.graph import Graph, Node
 
 STOPS = ("optimizer", "camera")
 """Roles whose pictures are finished: nothing is computed anew through them."""
+CHANGING = {Tick, Progress, Share}
+"""What differs from step to step, or from pass to pass."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,7 @@ class _Finding:
     def _changing(self, names: set[str]) -> set[str]:
         """Those that give something else at each step or frame by themselves: by the clock or by their share."""
         nodes = [self._graph.nodes[name] for name in names]
-        return {node.name for node in nodes if node.schedules or {Tick, Share} & {*node.spec.ambient.values()}}
+        return {node.name for node in nodes if node.schedules or CHANGING & {*node.spec.ambient.values()}}
 
     def _moved(self, movers: set[str]) -> set[str]:
         """The movers and all that is computed from them."""

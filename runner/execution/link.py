@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part, Random, Share, Tick
+from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part, Progress, Random, Share, Tick
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.graph.schedule import Schedule
@@ -58,6 +58,8 @@ class Surroundings:
             return Random(self.seed, node, stage, tick.frame, tick.step, share.number, device=self.device)
         if kind is Tick:
             return tick
+        if kind is Progress:
+            return tick.progress
         if kind is Share:
             return share
         if kind is Part:

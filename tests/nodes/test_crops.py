@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes import augment, cutouts
-from t2iflow.nodes.core.ambient import Random, Share, Tick
+from t2iflow.nodes.core.ambient import Progress, Random, Share
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import crops
 from t2iflow.nodes.pictures.border import Border
@@ -171,7 +171,7 @@ CUTOUTS = {
         image, random, share, count=count, size=16, center_bias=True
     ),
     "uniform": lambda image, random, share, count: cutouts.uniform(
-        image, random, share, Tick(), count=count, size=16, center_bias=True
+        image, random, share, Progress(0.0), count=count, size=16, center_bias=True
     ),
     "mixed": lambda image, random, share, count: cutouts.mixed(image, random, share, count=count, size=16),
     "whole": lambda image, random, share, count: cutouts.whole(image, share, count=count, size=16),
@@ -226,14 +226,10 @@ def test_overscan_reaches_outside_by_so_much() -> None:
 
 def test_a_saturated_bound_rises_to_its_limit() -> None:
     image = picture()
-    smallest = [
-        sides(
-            cutouts.uniform(image, Random(0), Share(), Tick(step, 11), count=500, size=16, saturate_bound=True).views,
-            image,
-        ).min()
-        / 48
-        for step in (0, 5, 10)
-    ]
+    smallest = []
+    for at in (0.0, 0.5, 1.0):
+        cut = cutouts.uniform(image, Random(0), Share(), Progress(at), count=500, size=16, saturate_bound=True)
+        smallest.append(sides(cut.views, image).min() / 48)
     assert smallest == pytest.approx([0.1, 0.425, 0.75], abs=0.02)
 
 
@@ -243,7 +239,7 @@ def test_center_focus_gathers_crops_about_the_middle() -> None:
             picture(),
             Random(0),
             Share(),
-            Tick(),
+            Progress(0.0),
             count=500,
             size=16,
             within=(0.2, 0.2),

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch.nn.functional as F
 from jsonschema import Draft202012Validator
 from PIL import Image as pictures
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from t2iflow.nodes.core.ambient import Folder, Notes, Part, Random, Share, Tick
+from t2iflow.nodes.core.ambient import Folder, Notes, Part, Progress, Random, Share, Tick
 from t2iflow.nodes.core.catalog import every_node
 from t2iflow.nodes.core.hooks import Closes
 from t2iflow.nodes.core.node import Setting, kind_name
@@ -21,6 +23,7 @@ from t2iflow.nodes.core.types import File, Image, Labels, Latent, Loss, Mask, Sc
 from t2iflow.nodes.perceptors.interface import Clip, Layer, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole
 from t2iflow.nodes.pictures.motion import Affine, Motion
+from tests.captured import QUESTIONS
 
 from .conftest import RunFolder
 
@@ -169,8 +172,10 @@ LEADING = [
     and SPECS[name].kind in SMOOTH
     and any(port.kind in SMOOTH for port in SPECS[name].ports.values())
 ]
-SINKS = [name for name in TRIED if SPECS[name].role == "sink"]
 CANVASES = [name for name in TRIED if SPECS[name].role == "canvas"]
+STEPPED = [name for name in TRIED if name.partition(".")[0] in ("augment", "cutouts", "losses") or name in CANVASES]
+"""What is computed in each step as a rule; others' numbers may change too, but there they are read before it."""
+SINKS = [name for name in TRIED if SPECS[name].role == "sink"]
 SETTINGS = {f"{spec.name}.{setting.name}": setting for spec in SPECS.values() for setting in spec.settings.values()}
 
 
@@ -189,7 +194,15 @@ def bench(make_bench: Callable[[], Bench]) -> Bench:
 class Trial:
     """One call of a node, as the runner would make it."""
 
-    def __init__(self, name: str, bench: Bench, seed: int = 0, only_required: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        bench: Bench,
+        seed: int = 0,
+        only_required: bool = False,
+        change: Callable[[Any], Any] = lambda number: number,
+        within: AbstractContextManager[object] | None = None,
+    ) -> None:
         self.spec, row = SPECS[name], ROWS.get(name, Row())
         settings = {
             key: value for setting in self.spec.settings.values() for key, value in usual(setting, bench).items()
@@ -209,6 +222,7 @@ class Trial:
                 self.ports[port.name] = [give(bench), give(bench)] if port.many else give(bench)
         ambient: dict[Any, Any] = {
             Tick: Tick(3, 10),
+            Progress: change(0.3),
             Share: Share(),
             Part: Part(),
             Random: Random(seed, name),
@@ -219,7 +233,11 @@ class Trial:
         once, call = (
             {
                 **{key: value for key, value in self.ports.items() if self.spec.ports[key].once == first},
-                **{key: value for key, value in self.settings.items() if self.spec.settings[key].once == first},
+                **{
+                    key: value if first else change(value)
+                    for key, value in self.settings.items()
+                    if self.spec.settings[key].once == first
+                },
                 **{key: ambient[kind] for key, kind in kinds.items()},
             }
             for first, kinds in ((True, self.spec.ambient_once), (False, self.spec.ambient))
@@ -232,7 +250,8 @@ class Trial:
             start.grad = torch.ones(3)
             self.node.start([start])
         before = len(bench.folder.written)
-        self.output = self.node(**call)
+        with within or nullcontext():
+            self.output = self.node(**call)
         if self.spec.role == "sink" and isinstance(self.node, Closes):
             self.node.close()
         self.written = bench.folder.written[before:]
@@ -350,6 +369,26 @@ def test_a_gradient_reaches_every_input(name: str, bench: Bench) -> None:
         gradients = [leaf.grad for leaf in leaves(value) if leaf.grad is not None]
         assert all(gradient.isfinite().all() for gradient in gradients), port
         assert any(gradient.any() for gradient in gradients), port
+
+
+class Unasked(TorchDispatchMode):
+    """Within it, no tensor says what its value is."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert function.overloadpacket.__name__ not in QUESTIONS
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_numbers_may_be_tensors_whose_values_nobody_asks_for(name: str, make_bench: Callable[[], Bench]) -> None:
+    def moved(value: Any) -> Any:
+        if isinstance(value, tuple | list) and value and all(isinstance(one, float) for one in value):
+            return [moved(one) for one in value]
+        return torch.tensor(value) if isinstance(value, float) else value
+
+    plain, still = Trial(name, make_bench()).tensors(), Trial(name, make_bench(), change=moved, within=Unasked())
+    for one, other in zip(plain, still.tensors(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SINKS)

@@ -45,7 +45,7 @@ def add(
     with places.alone(name, say):
         for entry, path in taken:
             _take(path, entry.own)
-            entry.pin.vouch()
+            entry.vouch()
         if known is None:
             registry.keep(record)
     return {entry.role: entry.own for entry, _ in taken}

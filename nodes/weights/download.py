@@ -9,9 +9,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
@@ -20,7 +20,7 @@ from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.whole import FULL
 from t2iflow.nodes.weights.connection import ask, patience
 from t2iflow.nodes.weights.content import WrongFileError, amount
-from t2iflow.nodes.weights.pins import Pin
+from t2iflow.nodes.weights.entry import Entry
 from t2iflow.nodes.weights.progress import Watch
 
 if TYPE_CHECKING:
@@ -43,34 +43,37 @@ class _DiskFullError(MissingWeightsError):
     """The file does not fit, wherever it comes from."""
 
 
-def fetch(name: str, pin: Pin, urls: Sequence[str], watch: Watch, notes: "Notes") -> None:
-    """Put a file of the weights `name` where it belongs. MissingWeightsError where no address gives it."""
+def fetch(entry: Entry, watch: Watch, notes: "Notes") -> Path:
+    """Fetch a file into the cache, unless it is there by now; MissingWeightsError where no address gives it."""
+    if entry.own.is_file():
+        return entry.own
+    record, file, urls = entry.record, entry.file, entry.urls
+    size = f", {amount(file.size)}" if file.size else ""
+    notes.say(f"fetching `{file.name}` of `{record.name}`{size}, licence {record.licence}, from {urls[0]}")
     faults: list[str] = []
     for url in urls:
         if faults:
             notes.warn(f"{faults[-1]}; asking {url}")
         try:
-            _Fetching(pin, url, watch).run()
-            return
+            _Fetching(entry, url, watch).run()
+            return entry.own
         except _DiskFullError:
             raise
         except (OSError, HTTPException, ValueError) as fault:
             reason = fault.reason if isinstance(fault, URLError) and not isinstance(fault, HTTPError) else fault
             faults.append(f"{url}: {reason or type(fault).__name__}")
-    raise MissingWeightsError(
-        f"`{pin.file.name}` of the weights `{name}` can't be fetched:\n  "
-        + "\n  ".join(faults or ["there is no address"])
-    )
+    listed = "\n  ".join(faults)
+    raise MissingWeightsError(f"`{file.name}` of the weights `{record.name}` can't be fetched:\n  {listed}")
 
 
 @dataclass
 class _Fetching:
-    pin: Pin
+    entry: Entry
     url: str
     watch: Watch
 
     def __post_init__(self) -> None:
-        self.file, self.target = self.pin.file, self.pin.own
+        self.file, self.target = self.entry.file, self.entry.own
         self.part = self.target.with_name(f"{self.target.name}.part")
         self.source = self.target.with_name(f"{self.target.name}.part.from")
 
@@ -92,7 +95,7 @@ class _Fetching:
     def _accept(self) -> None:
         """Look at what came, and give it its name; a file that is wrong is thrown away."""
         try:
-            self.pin.confirm(self.part, bound_for=self.target)
+            self.entry.verify(self.part, bound_for=self.target)
         except WrongFileError:
             self._drop()
             raise
@@ -175,7 +178,7 @@ class _Fetching:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             told = json.loads(self.source.read_text(encoding="utf-8"))
             # Of another address only a part that a digest will judge as a whole.
-            if isinstance(told, dict) and (told.get("url") == self.url or self.pin.digest):
+            if isinstance(told, dict) and (told.get("url") == self.url or self.entry.digest):
                 return told
         return {}
 

@@ -1,15 +1,20 @@
-"""A file of weights that have a name: where it is, whether it is the right one, and how it comes here."""
+"""A file of weights that have a name: where it is, and whether it is the right one.
 
+A digest is kept beside each file of the cache, so that it must stay what it was when it was first seen. That takes a
+second per gigabyte, and is computed anew only where a file's size or time has changed.
+"""
+
+import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from t2iflow.nodes.core.missing import MissingWeightsError
-from t2iflow.nodes.weights import download, places
-from t2iflow.nodes.weights.content import WrongFileError, amount
-from t2iflow.nodes.weights.pins import Pin
-from t2iflow.nodes.weights.progress import Watch
+from t2iflow.nodes.core.whole import cached
+from t2iflow.nodes.weights import places
+from t2iflow.nodes.weights.content import WrongFileError, examine, sha256
 from t2iflow.nodes.weights.records import File, Record
 
 if TYPE_CHECKING:
@@ -44,9 +49,9 @@ class Entry:
         return places.addresses(self.record.name, self.file)
 
     @property
-    def pin(self) -> Pin:
-        """Which digest it has to have, as far as that is known."""
-        return Pin(self.file, self.own)
+    def digest(self) -> str | None:
+        """The digest that it has to have, as far as that is known."""
+        return self.file.sha256 or self._pinned().get("sha256")
 
     def seen(self) -> Path | None:
         """Where it seems to be, without a look into it."""
@@ -57,14 +62,14 @@ class Entry:
         if not self.own.is_file():
             return False
         try:
-            self.pin.confirm(self.own)
+            self.verify(self.own)
         except WrongFileError as fault:
             raise WrongFileError(f"{self.own} is not the file it should be: {fault}") from fault
         return True
 
     def found(self, notes: "Notes") -> Path | None:
         """Where it is, shown to be the right one; a wrong one of another program's is passed over."""
-        name, own, pin = self.record.name, self.own, self.pin
+        name, own = self.record.name, self.own
         try:
             if self.confirm():
                 return own
@@ -76,24 +81,56 @@ class Entry:
         for path in self.elsewhere:
             if path.is_file():
                 try:
-                    pin.confirm(path)
+                    self.verify(path)
                     return path
                 except (WrongFileError, OSError) as fault:
                     notes.warn(f"{path} is passed over: {fault}")
         return None
 
-    def fetch(self, watch: Watch, notes: "Notes") -> Path:
-        """Fetch it into the cache, unless it is there by now; MissingWeightsError where no address gives it."""
-        if not self.own.is_file():
-            size = f", {amount(self.file.size)}" if self.file.size else ""
-            notes.say(
-                f"fetching `{self.file.name}` of `{self.record.name}`{size}, licence {self.record.licence}, "
-                f"from {self.urls[0]}"
-            )
-            download.fetch(self.record.name, self.pin, self.urls, watch, notes)
-        return self.own
+    def verify(self, path: Path, *, anew: bool = False, bound_for: Path | None = None) -> str:
+        """The digest of what is at a path, computed `anew` or trusted if nothing has touched it since.
+
+        `bound_for` is where it goes next. WrongFileError where it is neither the published nor the pinned file.
+        """
+        pin, now = self._pinned(), _state(path)
+        known, seen = self.file.sha256 or pin.get("sha256"), pin.get("seen", {})
+        if known and not anew and pin.get("sha256") == known and seen.get(str(path.absolute())) == now:
+            return str(known)
+        examine(path, self.file.name, None if known else self.file)
+        digest = sha256(path)
+        if known and digest != known:
+            whose = "the published file's" if self.file.sha256 else f"the one that was pinned in {self._pin}"
+            raise WrongFileError(f"its sha256 is {digest}, and not {whose}, {known}")
+        self._keep(digest, {**seen, str((bound_for or path).absolute()): now})
+        return digest
+
+    def vouch(self) -> None:
+        """Pin what is in the cache now, for which the user vouches."""
+        now = _state(self.own)
+        self._keep(sha256(self.own), {str(self.own.absolute()): now})
+
+    @property
+    def _pin(self) -> Path:
+        return self.own.with_name(f"{self.own.name}.pin")
+
+    def _pinned(self) -> dict[str, Any]:
+        """The digest that it was seen to have, and where."""
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            told = json.loads(self._pin.read_text(encoding="utf-8"))
+            if isinstance(told, dict) and isinstance(told.get("seen"), dict):
+                return told
+        return {}
+
+    def _keep(self, digest: str, seen: dict[str, list[int]]) -> None:
+        with contextlib.suppress(OSError), cached(self._pin) as fresh:  # a cache that is only read serves as well
+            fresh.write_text(json.dumps({"sha256": digest, "seen": seen}), encoding="utf-8")
 
 
 def entries(record: Record) -> dict[str, Entry]:
     """The files of weights, by role."""
     return {role: Entry(record, role) for role in record.files}
+
+
+def _state(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]

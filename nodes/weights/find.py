@@ -8,7 +8,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.types import Loads
-from t2iflow.nodes.weights import places, registry
+from t2iflow.nodes.weights import download, places, registry
 from t2iflow.nodes.weights.content import WrongFileError, amount, examine
 from t2iflow.nodes.weights.entry import Entry, entries
 from t2iflow.nodes.weights.families import FAMILIES, beside, called
@@ -56,7 +56,7 @@ def fetch(record: Record, lacking: Iterable[Entry], notes: Notes, watch: Watch) 
     if places.offline() or not all(entry.urls for entry in wanted):
         raise MissingWeightsError(_unavailable(record, wanted))
     with places.alone(record.name, notes.say):
-        return {entry.role: entry.fetch(watch, notes) for entry in wanted}
+        return {entry.role: download.fetch(entry, watch, notes) for entry in wanted}
 
 
 def pull(record: Record, notes: Notes, progress: Callable[[], AbstractContextManager[Watch]]) -> Iterator[Path]:

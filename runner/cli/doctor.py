@@ -140,7 +140,7 @@ def _generators() -> Finding:
             if entry.own.is_file():
                 here.append(record.name)
                 try:
-                    entry.pin.confirm(entry.own)
+                    entry.verify(entry.own)
                 except (WrongFileError, OSError) as fault:
                     wrong.append((record.name, f"{entry.own}: {fault}"))
     if wrong:

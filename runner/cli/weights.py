@@ -79,9 +79,9 @@ def verify(names: SomeNames = None) -> None:
             err().say(f"{record.name}: not here")
             well = False
         for entry, path in found:
-            known = entry.pin.digest
+            known = entry.digest
             try:
-                digest = entry.pin.confirm(path, anew=True)
+                digest = entry.verify(path, anew=True)
                 what = "published" if entry.file.sha256 else "as pinned" if known else "now pinned"
                 write(f"ok     {record.name} {path} sha256 {digest} ({what})")
             except (WrongFileError, OSError) as fault:
@@ -147,7 +147,7 @@ def _told(record: "Record") -> dict[str, Any]:
             role: {
                 "name": entry.file.name,
                 "path": str(found[role]) if role in found else None,
-                "sha256": entry.pin.digest,
+                "sha256": entry.digest,
                 "urls": list(entry.urls),
             }
             for role, entry in files.items()

@@ -87,7 +87,7 @@ def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
         for name, setting in node.spec.settings.items():
             if setting.loads and (record := registry.find(node.settings[name] or "")):
                 for entry in entries(record).values():
-                    if digest := entry.pin.digest:
+                    if digest := entry.digest:
                         yield f"{record.name}/{entry.file.name}", digest
 
 

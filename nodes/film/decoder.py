@@ -150,7 +150,7 @@ def _coloured(path: Path) -> str:
 
     They are those of BT.709, as other players take them; ffmpeg would take all for BT.601.
     """
-    said = STREAM.search(formats.described(path, formats.film(path) or ""))
+    said = STREAM.search(formats.described(path))
     if said is None or not said["form"].startswith(("yuv", "nv", "p0")):
         return ""
     tags = re.split("[, ]+", said["tags"] or "")
@@ -161,7 +161,7 @@ def _coloured(path: Path) -> str:
 
 def _squared(path: Path) -> str:
     """ffmpeg's filter that makes the pixels of a film square, as those of DV, DVDs and anamorphic lenses are not."""
-    shape = PIXEL.search(formats.described(path, formats.film(path) or ""))
+    shape = PIXEL.search(formats.described(path))
     square = shape is None or shape[1] == shape[2]
     return "" if square else f",scale=clip(round(iw*sar)\\,1\\,{WIDEST}):ih,setsar=1"
 

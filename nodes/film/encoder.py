@@ -209,18 +209,8 @@ class Film:
 
     def _run(self, frames: Sequence[Path], place: Path, options: Sequence[str]) -> None:
         """Let ffmpeg work in a folder, on frames that are handed to it one after another."""
-        command = [
-            metadata.ffmpeg(),
-            "-v",
-            "error",
-            "-f",
-            "png_pipe",
-            "-framerate",
-            str(exact(self.fps)),
-            "-i",
-            "-",
-            *options,
-        ]
+        reading = ["-v", "error", "-f", "png_pipe", "-framerate", str(exact(self.fps)), "-i", "-"]
+        command = [metadata.ffmpeg(), *reading, *options]
         with (
             tempfile.TemporaryFile() as faults,  # a pipe that nobody reads would fill
             # In a session of its own, or Ctrl-C would end it together with the run that waits for it.

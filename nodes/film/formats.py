@@ -48,13 +48,17 @@ PATIENCE = 600
 
 def film(path: Path) -> str | None:
     """ffmpeg's name for the format of a film; None if it isn't one."""
-    format = _format(path)
+    format = sound(path)
     return None if format in SOUNDING else format
 
 
 def sound(path: Path) -> str | None:
     """ffmpeg's name for the format of a sound, or of a film that may have one; None if it is neither."""
-    return _format(path)
+    head = _head(path)
+    known = {**FILMING, **SOUNDING}.items()
+    found = (format for format, (_, begins) in known if re.match(begins, head, re.DOTALL))
+    # Behind a tag, what begins as nothing else is an MP3, which finds its first frame by itself.
+    return next(found, "mp3" if _tag(path) else None)
 
 
 def reading(path: Path, format: str, *options: str) -> list[str]:
@@ -67,10 +71,9 @@ def reading(path: Path, format: str, *options: str) -> list[str]:
 
 
 @until_changed
-def described(path: Path, format: str) -> str:
-    """What ffmpeg says of the file and its streams."""
-    command = reading(path, format, "-hide_banner")
-    return run(command).stderr.decode(errors="replace")
+def described(path: Path) -> str:
+    """What ffmpeg says of a film or sound and its streams."""
+    return run(reading(path, sound(path) or "", "-hide_banner")).stderr.decode(errors="replace")
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
@@ -79,14 +82,6 @@ def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         raise ValueError(f"{command[command.index('-i') + 1]} takes more than {PATIENCE} s to read") from None
-
-
-def _format(path: Path) -> str | None:
-    head = _head(path)
-    known = {**FILMING, **SOUNDING}.items()
-    found = (format for format, (_, begins) in known if re.match(begins, head, re.DOTALL))
-    # Behind a tag, what begins as nothing else is an MP3, which finds its first frame by itself.
-    return next(found, "mp3" if _tag(path) else None)
 
 
 def _head(path: Path) -> bytes:

@@ -155,9 +155,7 @@ def reading(path: Path, *options: str) -> list[str]:
 
 def cleaned(path: Path) -> str:
     """The beginning of an ffmpeg filter for a sound: samples that are not numbers, as floats may be, are silent."""
-    format = formats.sound(path)
-    floats = format is not None and re.search(r"Audio: pcm_f\d", formats.described(path, format))
-    return CLEAN if floats else ""
+    return CLEAN if re.search(r"Audio: pcm_f\d", formats.described(path)) else ""
 
 
 def _samples(path: Path) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import PIL.Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngInfo, putchunk
 
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.whole import whole
@@ -68,20 +68,14 @@ def put(recipe: str, path: Path) -> None:
     """Put the recipe behind the header of a PNG, APNG or GIF."""
     with whole(path) as fresh, path.open("rb") as old, fresh.open("wb") as new:
         head = old.read(13)
+        new.write(head)
         if head.startswith(b"GIF8"):
-            head += old.read(3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0)  # the colours
-            text = _gif_comment(recipe)
+            colours = old.read(3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0)
+            new.write(colours + _gif_comment(recipe))
         else:
-            head += old.read(20)  # to the end of the first chunk, which is as long in every PNG
-            text = _png_text(recipe)
-        new.write(head + text)
+            new.write(old.read(20))  # to the end of the first chunk, which is as long in every PNG
+            putchunk(new, *in_png(recipe).chunks[0][:2])
         shutil.copyfileobj(old, new)
-
-
-def _png_text(recipe: str) -> bytes:
-    """The recipe as a chunk of a PNG."""
-    body = b"iTXt" + KEY.encode() + b"\0\1\0\0\0" + zlib.compress(recipe.encode())
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def _gif_comment(recipe: str) -> bytes:

@@ -75,7 +75,8 @@ class Canvas:
         """The whole picture."""
         colours = self._colours()
         painted = torch.sigmoid(3 * colours) if self._output == "sigmoid" else ((colours + 1) / 2).clamp(0, 1)
-        return Image(self._shaped(painted))
+        width, height = self._size
+        return Image(painted.T.reshape(1, 3, height, width))
 
     def trainable(self) -> list[Tensor]:
         """Weight and bias of each layer in turn."""
@@ -107,10 +108,6 @@ class Canvas:
         settings = (self._w0, self._dtype, self._strip)
         colours: Tensor = _Sines.apply(self._places, *settings, *self._parameters)  # type: ignore[no-untyped-call]
         return colours
-
-    def _shaped(self, painted: Tensor) -> Tensor:
-        width, height = self._size
-        return painted.T.reshape(1, 3, height, width)
 
 
 class _Sines(torch.autograd.Function):

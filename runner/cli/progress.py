@@ -99,7 +99,8 @@ class _Bar(Progress):
         self._terminal = console
         bar = BarColumn(bar_width=16, table_column=Column(no_wrap=True))
         text = TextColumn("{task.fields[text]}", markup=False, table_column=Column())  # wraps where the rest is wide
-        super().__init__(_Name(), bar, _Steps(), text, console=console, refresh_per_second=1 / REDRAW_EVERY)
+        name, steps = _Name(Column(no_wrap=True)), _Steps(table_column=Column(no_wrap=True))
+        super().__init__(name, bar, steps, text, console=console, refresh_per_second=1 / REDRAW_EVERY)
         self._now = self.add_task("", total=None, visible=False, text="")
 
     def get_renderables(self) -> Iterable[RenderableType]:
@@ -130,20 +131,13 @@ class _Bar(Progress):
 
 
 class _Name(ProgressColumn):
-    def __init__(self) -> None:
-        super().__init__(Column(no_wrap=True))
-
     def render(self, task: Task) -> Text:
         return Text(task.description, style="bold" if task.total else "dim")
 
 
-class _Steps(ProgressColumn):
-    def __init__(self) -> None:
-        self._counted = MofNCompleteColumn()
-        super().__init__(Column(no_wrap=True))
-
+class _Steps(MofNCompleteColumn):
     def render(self, task: Task) -> Text:
-        return self._counted.render(task) if task.total else Text("")
+        return super().render(task) if task.total else Text("")
 
 
 def _speed(speed: float) -> str:

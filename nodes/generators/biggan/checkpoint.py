@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 
-from t2iflow.nodes.weights.checkpoints.filling import fill
+from t2iflow.nodes.weights.checkpoints.filling import filled
 from t2iflow.nodes.weights.weights import Weights
 
 
@@ -49,10 +49,7 @@ def read(weights: Weights) -> "tuple[Layout, Stored]":
         faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in fault.errors())
         told = f"the weights `{weights.name}` have no configuration of BigGAN-deep: {'; '.join(faults)}"
         raise ValueError(told) from None
-    with torch.device("meta"):
-        stored = Stored(layout)
-    fill(stored, weights.tensors("checkpoint"), weights.name)
-    return layout, stored
+    return layout, filled(lambda: Stored(layout), weights.tensors("checkpoint"), weights.name)
 
 
 class Stored(nn.Module):

@@ -15,7 +15,7 @@ from t2iflow.nodes.generators.dalle_mini.text import tokens
 from t2iflow.nodes.generators.dalle_mini.transformer import Reader, Sampling, Writer, built, draw
 from t2iflow.nodes.generators.vqgan.layout import Layout
 from t2iflow.nodes.generators.vqgan.network import Painter
-from t2iflow.nodes.weights.checkpoints.filling import fill
+from t2iflow.nodes.weights.checkpoints.filling import filled
 from t2iflow.nodes.weights.weights import Weights
 
 
@@ -59,9 +59,8 @@ def pictures(codes: Tensor, weights: Weights, dtype: torch.dtype) -> Tensor:
         layout = Layout.of(tensors)
     except KeyError as fault:
         raise ValueError(f"the weights `{weights.name}` are not those of DALL-E mini: there is no {fault}") from fault
-    with torch.device("meta"):
-        painter: Any = Painter(layout)  # torch 2.13 does not say that `to` takes a memory format
-    fill(painter, tensors, weights.name)
+    # torch 2.13 does not say that `to` takes a memory format.
+    painter: Any = filled(lambda: Painter(layout), tensors, weights.name)
     painter.to(codes.device, dtype).to(memory_format=torch.channels_last)
     book = painter.quantize["embedding"]
     # This VQGAN was trained to paint in 0..1, unlike taming's own.

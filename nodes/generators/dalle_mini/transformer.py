@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.generators.codes import picked
-from t2iflow.nodes.weights.checkpoints.filling import fill
+from t2iflow.nodes.weights.checkpoints.filling import filled
 
 Network = TypeVar("Network", "Reader", "Writer")
 
@@ -211,13 +211,10 @@ def built(
     """A network with its weights; ValueError where these are of another."""
     try:
         joined = _joined(tensors, device, dtype)
-        with torch.device("meta"):
-            network = kind(joined)
+        return filled(lambda: kind(joined), joined, name)
     except (KeyError, RuntimeError) as fault:
         reason = f"there is no {fault}" if isinstance(fault, KeyError) else str(fault)
         raise ValueError(f"the weights `{name}` are not those of DALL-E mini: {reason}") from fault
-    fill(network, joined, name)
-    return network
 
 
 def _joined(tensors: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from t2iflow.nodes.generators.dalle_pytorch import decoders
 from t2iflow.nodes.generators.dalle_pytorch.transformer import Dalle, Shape
-from t2iflow.nodes.weights.checkpoints.filling import fill
+from t2iflow.nodes.weights.checkpoints.filling import filled
 from t2iflow.nodes.weights.weights import Weights
 
 RENAMES = (
@@ -56,12 +56,9 @@ def load(weights: Weights, device: torch.device, dtype: torch.dtype) -> Loaded:
         decoder = decoders.load(data.get("vae_params"), vae, weights.name, device, dtype)
     except ValueError as fault:
         raise ValueError(f"the weights `{weights.name}` can't be used: {fault}") from fault
-    with torch.device("meta"):
-        transformer = Dalle(shape)
-    filling = _renamed(shape, own)
     # Angles are of up to a thousand turns, of which a short format would keep no fraction.
-    fill(transformer, {key: each if key == "angles" else each.to(dtype) for key, each in filling.items()}, weights.name)
-    return Loaded(transformer.to(device), decoder)
+    ours = {key: each if key == "angles" else each.to(dtype) for key, each in _renamed(shape, own).items()}
+    return Loaded(filled(lambda: Dalle(shape), ours, weights.name).to(device), decoder)
 
 
 def _shape(hparams: Any, tensors: Mapping[str, Tensor]) -> Shape:

@@ -1,6 +1,7 @@
 """The decoders in DALLE-pytorch's checkpoints: its own, taming's, OpenAI's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from t2iflow.nodes.generators import dvae
 from t2iflow.nodes.generators.dalle_pytorch.discrete_vae import DiscreteDecoder
 from t2iflow.nodes.generators.vqgan.layout import Layout
 from t2iflow.nodes.generators.vqgan.network import Painter
-from t2iflow.nodes.weights.checkpoints.filling import fill
+from t2iflow.nodes.weights.checkpoints.filling import filled
 
 
 def load(
@@ -25,10 +26,9 @@ def load(
     `parameters` are what a checkpoint says of a DiscreteVAE; of the others it says nothing. ValueError where the
     tensors are of none of these.
     """
-    decoder: DiscreteDecoder | VqganDecoder
+    make: Callable[[], DiscreteDecoder | VqganDecoder]
     if parameters is not None:
-        with torch.device("meta"):
-            decoder = DiscreteDecoder(parameters)
+        make = partial(DiscreteDecoder, parameters)
         wanted = _under(tensors, "codebook.", "decoder.")
     elif any(key.startswith("model.decoder.") for key in tensors):
         tensors = {key.removeprefix("model."): tensor for key, tensor in tensors.items()}
@@ -36,16 +36,14 @@ def load(
             layout = Layout.of(tensors)
         except KeyError as fault:
             raise ValueError(f"their VQGAN lacks {fault}") from fault
-        with torch.device("meta"):
-            decoder = VqganDecoder(layout)
-        wanted = _under(tensors, f"quantize.{decoder.book}.", "post_quant_conv.", "decoder.")
+        make = partial(VqganDecoder, layout)
+        wanted = _under(tensors, f"quantize.{layout.book}.", "post_quant_conv.", "decoder.")
     elif any(key.startswith("dec.") for key in tensors):
         wanted = {key.removeprefix("dec."): tensor for key, tensor in _under(tensors, "dec.").items()}
         return DvaeDecoder(dvae.Decoder(wanted, name, device, dtype))
     else:
         raise ValueError("they hold no decoder: no DiscreteVAE, no VQGAN, no dVAE of OpenAI's")
-    fill(decoder, {key: tensor.to(dtype) for key, tensor in wanted.items()}, name)
-    return decoder.to(device)
+    return filled(make, {key: tensor.to(dtype) for key, tensor in wanted.items()}, name).to(device)
 
 
 class DvaeDecoder(nn.Module):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from t2iflow.nodes.generators.grid import remaining
 from t2iflow.nodes.generators.vqgan.group_norm import normalized
 from t2iflow.nodes.generators.vqgan.layout import Layout
-from t2iflow.nodes.weights.checkpoints.filling import fill
+from t2iflow.nodes.weights.checkpoints.filling import filled
 from t2iflow.nodes.weights.weights import Weights
 
 PARTS = ("encoder.", "quant_conv.", "quantize.", "post_quant_conv.", "decoder.", "loss.")
@@ -66,13 +66,11 @@ class VQGAN:
     def _filled(self, kind: "type[Painter] | type[Reader]", *parts: str) -> Any:
         """A part of the network with its tensors, on the device, in the format in which they are stored."""
         prefix = self.layout.prefix
-        with torch.device("meta"):
-            network = kind(self.layout)
-        unwanted = tuple(prefix + part for part in PARTS if not any(wanted.startswith(part) for wanted in parts))
+        unwanted = tuple(prefix + part for part in PARTS if not any(own.startswith(part) for own in parts))
         read = self._weights.tensors("checkpoint", drop=(*unwanted, *AROUND))
         tensors = {name.removeprefix(prefix): tensor for name, tensor in read.items() if name.startswith(prefix)}
-        fill(network, {name: tensors[name] for name in tensors if name.startswith(parts)}, self._weights.name)
-        return network.to(self._device)
+        wanted = {name: tensor for name, tensor in tensors.items() if name.startswith(parts)}
+        return filled(lambda: kind(self.layout), wanted, self._weights.name).to(self._device)
 
 
 class Painter(nn.Module):

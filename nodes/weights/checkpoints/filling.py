@@ -1,8 +1,20 @@
 """Weights put into a network: every tensor has its place and every place its tensor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def filled(make: Callable[[], Network], tensors: Mapping[str, Tensor], name: str) -> Network:
+    """A network with these tensors in its places, made without values of its own; ValueError as by `fill`."""
+    with torch.device("meta"):
+        network = make()
+    fill(network, tensors, name)
+    return network
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:

@@ -68,7 +68,7 @@ def main() -> None:
         stage = loop.stage(region.optimizer)
         for link in (*stage._paint, *stage._judge):
             link.live = clock.wrap(link.live)
-        Fit.__call__ = clock.wrap(Fit.__call__)  # type: ignore[method-assign]
+        Fit.step = clock.wrap(Fit.step)  # type: ignore[method-assign]
         torch.autograd.backward = clock.wrap(torch.autograd.backward)
         shares, totals = [], []
         for step in range(arguments.steps):

@@ -17,6 +17,7 @@ from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareab
 from t2iflow.runner.audience import Audience
 from t2iflow.runner.events import Ended, Listener, Noted, Started
 from t2iflow.runner.execution import checkpoint, device, faults
+from t2iflow.runner.execution.capture import recorder
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.execution.link import Surroundings
@@ -57,15 +58,16 @@ def start(
     part: Part = WHOLE,
     *,
     folder: Path | None = None,
+    capture: bool = True,
 ) -> Outcome:
     """Run a plan on the wanted device in a new run folder under `parent`, or in just this `folder`, with a checkpoint
-    every `save_every` seconds; of a film only up to the end of a part."""
+    every `save_every` seconds; of a film only up to the end of a part. Without `capture`, no steps are recorded."""
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
     path = run_folder.named(parent, run_name(plan)) if folder is None else folder
     run_folder.create(path, recipe, (str(where), why), plan.graph.files)
     with claim(path):
-        return _Session(plan, path, recipe, where, why, save_every, part).run(listeners, resumed=False)
+        return _Session(plan, path, recipe, where, why, save_every, part, capture).run(listeners, resumed=False)
 
 
 def resume(
@@ -75,6 +77,8 @@ def resume(
     listeners: Sequence[Listener],
     save_every: float = SAVE_EVERY,
     part: Part = WHOLE,
+    *,
+    capture: bool = True,
 ) -> Outcome:
     """Resume a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where that
     is not possible."""
@@ -84,7 +88,7 @@ def resume(
         run_folder.check_unfinished(path)
         # An editor's byte order mark, and what it does to the last line's end, are no change.
         recipe = (path / run_folder.RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
-        return _Session(plan, path, recipe, where, why, save_every, part).run(listeners, resumed=True)
+        return _Session(plan, path, recipe, where, why, save_every, part, capture).run(listeners, resumed=True)
 
 
 @dataclass
@@ -96,6 +100,7 @@ class _Session:
     why: str
     save_every: float
     part: Part
+    capture: bool
     stop: Stop = field(default_factory=Stop)
     progress: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -223,6 +228,7 @@ class _Session:
             stopping=lambda: self.stop.signal > 0,
             until=math.inf if self.part.last is None else self.part.last,
             unfinished=unfinished,
+            recorder=recorder(self.device) if self.capture else None,
         )
 
     @contextmanager

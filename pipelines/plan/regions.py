@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import networkx as nx
 
-from t2iflow.nodes.core.ambient import Progress, Share, Tick
+from t2iflow.nodes.core.ambient import Progress, Random, Share, Tick
 from t2iflow.pipelines.graph.graph import Graph, Node
 
 STOPS = ("optimizer", "camera")
@@ -64,8 +65,8 @@ class Shot:
 class Region:
     """The names of the nodes that one optimiser repeats, each part in the order in which they are ready.
 
-    It splits at the picture: `paint` makes it, `judge` turns it into a loss, `watch` shows it. `first` is needed before
-    the region's nodes can be made.
+    It splits at the picture: `paint` makes it, `judge` turns it into a loss, `watch` shows it. `ahead` is what of these
+    no canvas leads to, nor a share of the crops, nor chance. `first` is needed before the region's nodes can be made.
     """
 
     optimizer: str
@@ -75,6 +76,7 @@ class Region:
     paint: tuple[str, ...]
     judge: tuple[str, ...]
     watch: tuple[Watch, ...]
+    ahead: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     shot: Shot | None = None
 
@@ -163,6 +165,9 @@ class _Finding:
             paint=self._ordered(paint),
             judge=self._ordered(judge),
             watch=watch,
+            ahead=self._ordered(
+                (paint | judge) - self._moved(canvases | self._requesting(paint | judge, {Share, Random}))
+            ),
             first=self._first(stepping.union(shot.members if shot else ()), canvases),
             shot=shot,
         )
@@ -206,8 +211,10 @@ class _Finding:
 
     def _changing(self, names: set[str]) -> set[str]:
         """Those that give something else at each step or frame by themselves: by the clock or by their share."""
-        nodes = [self._graph.nodes[name] for name in names]
-        return {node.name for node in nodes if node.schedules or CHANGING & {*node.spec.ambient.values()}}
+        return {name for name in names if self._graph.nodes[name].schedules} | self._requesting(names, CHANGING)
+
+    def _requesting(self, names: set[str], kinds: set[Any]) -> set[str]:
+        return {name for name in names if kinds & {*self._graph.nodes[name].spec.ambient.values()}}
 
     def _moved(self, movers: set[str]) -> set[str]:
         """The movers and all that is computed from them."""

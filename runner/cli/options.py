@@ -50,5 +50,13 @@ Frames = Annotated[
 SaveEvery = Annotated[
     float, typer.Option("--checkpoint", min=0, metavar="SECONDS", help="Seconds between checkpoints.")
 ]
+Capture = Annotated[
+    bool,
+    typer.Option(
+        "--capture/--no-capture",
+        help="On a GPU, record an optimiser's step once and replay it, or take each step node by node.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -10,7 +10,7 @@ import typer
 
 from t2iflow.nodes.core import paths
 from t2iflow.runner import console
-from t2iflow.runner.cli.options import Debug, Device, Draft, Frames, Json, SaveEvery, Settings
+from t2iflow.runner.cli.options import Capture, Debug, Device, Draft, Frames, Json, SaveEvery, Settings
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import HUNG_UP, OK, USAGE
@@ -30,6 +30,7 @@ def run(
     draft: Draft = False,
     frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
+    capture: Capture = True,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -43,7 +44,7 @@ def run(
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
             console.err().say(f"changed by presets: {names}")
         part = read_part(frames, plan)
-        outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part)
+        outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part, capture=capture)
     _finish(outcome, debug)
 
 
@@ -53,6 +54,7 @@ def resume(
     device: Device = "auto",
     frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
+    capture: Capture = True,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -66,7 +68,8 @@ def resume(
     with refusals():
         check_resumable(folder)
         plan = compiled(Request(str(folder / RECIPE), resumed=True))
-        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, read_part(frames, plan))
+        part = read_part(frames, plan)
+        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, part, capture=capture)
     _finish(outcome, debug)
 
 

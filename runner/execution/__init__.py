@@ -1,1 +1,1 @@
-"""The loop and what it is made of: links, stages, frames, checkpoints and the device."""
+"""The loop and what it is made of: links, stages, recorded steps, frames, checkpoints and the device."""

@@ -18,6 +18,7 @@ class Circuit:
         outputs = [(node.name, output) for node in graph.nodes.values() for output in node.spec.outputs]
         self.slots: dict[Slot, int] = {output: number for number, output in enumerate(outputs)}
         self.values: list[Any] = [None] * len(self.slots)
+        self.around = around
         self.links = {name: Link(node, self.slots, around) for name, node in graph.nodes.items()}
 
     def make(self, names: Iterable[str]) -> None:

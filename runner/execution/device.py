@@ -5,6 +5,8 @@ import ctypes
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -51,6 +53,19 @@ def _why_no_cuda() -> str:
     if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
         return f"torch {torch.__version__} is built without GPU support"
     return "torch finds no GPU or driver"
+
+
+@contextmanager
+def stream(device: torch.device) -> Iterator[None]:
+    """Within it, a GPU computes on one stream of its own, as it must where steps are recorded."""
+    if device.type != "cuda":
+        yield
+        return
+    own = torch.cuda.Stream(device)
+    own.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(own):
+        yield
+    torch.cuda.current_stream(device).wait_stream(own)
 
 
 def release(device: torch.device) -> None:

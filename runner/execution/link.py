@@ -80,7 +80,7 @@ class Link:
         once = {name for name in node.settings if node.spec.settings[name].once}
         self._once = {name: node.settings[name] for name in once}
         called = {name: value for name, value in node.settings.items() if name not in once}
-        self._settings = {name: value for name, value in called.items() if name not in node.changing}
+        self.settings = {name: value for name, value in called.items() if name not in node.changing}
         self._moving = {name: value for name, value in called.items() if name in node.changing}
         self.outputs = tuple(slots[node.name, output] for output in node.spec.outputs)
         self.inputs = tuple(slots[source.node, source.output] for wires in node.wires.values() for source in wires)
@@ -106,7 +106,7 @@ class Link:
     def compute(self, values: list[Any], changing: Mapping[str, Any]) -> None:
         """Call the node with the values in its slots, and put what it returns into slots."""
         with blaming(self.node):
-            result = self.live(**_gathered(self._ports, values), **self._settings, **changing)
+            result = self.live(**_gathered(self._ports, values), **self.settings, **changing)
         if self._many:
             for slot, value in zip(self.outputs, result, strict=True):
                 values[slot] = value
@@ -115,7 +115,7 @@ class Link:
 
     def setting(self, name: str, tick: Tick) -> Any:
         """The value that a setting has now."""
-        return _at(self._moving[name], tick) if name in self._moving else self._settings[name]
+        return _at(self._moving[name], tick) if name in self._moving else self.settings[name]
 
     def _ambient(self, kinds: Mapping[str, type], tick: Tick, share: Share, stage: str) -> dict[str, Any]:
         return {name: self._around.give(kind, self.node.name, tick, share, stage) for name, kind in kinds.items()}

@@ -12,6 +12,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.runner.events import Computing, Fitted, Fitting, Listener, Noted, Stepped
 from t2iflow.runner.execution import device
+from t2iflow.runner.execution.capture import Recorder
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.faults import out_of_memory
@@ -43,12 +44,15 @@ class Loop:
         save_every: float = float("inf"),
         stopping: Callable[[], bool] = lambda: False,
         until: float = float("inf"),
+        recorder: Callable[[], Recorder] | None = None,
         unfinished: Callable[[str], None] = lambda progress: None,
     ) -> None:
         """`save` is called with a checkpoint every `save_every` seconds, after each frame, and when `stopping` says so;
         `until` is the last frame that is wanted of a film; `unfinished` is called with how far a stopped run has come,
-        before its pictures so far are made."""
+        before its pictures so far are made; each optimiser's steps are recorded by a `recorder` of its own, if there is
+        one."""
         self._plan, self._tell = plan, tell
+        self._recorder = recorder
         self._stopping, self._until, self._unfinished = stopping, until, unfinished
         self._circuit = Circuit(plan.graph, around)
         self._saver = Saver(self._circuit, save, save_every)
@@ -73,16 +77,20 @@ class Loop:
         if resume is not None and not isinstance(dict(enumerate(self._plan.items)).get(resume.item), Region):
             raise UnfitError(f"the checkpoint is at item {resume.item} of the plan, where this recipe has no optimiser")
         try:
-            for index, item in enumerate(self._plan.items):
-                if self._stopping():
-                    raise Stopped
-                if isinstance(item, Region):
-                    self._fit(index, item, resume)
-                else:
-                    self._compute(item)
+            with device.stream(self._circuit.around.device):
+                self._run(resume)
         finally:
             if not isinstance(sys.exc_info()[1], UnfitError | DamagedError):
                 self._close()
+
+    def _run(self, resume: Checkpoint | None) -> None:
+        for index, item in enumerate(self._plan.items):
+            if self._stopping():
+                raise Stopped
+            if isinstance(item, Region):
+                self._fit(index, item, resume)
+            else:
+                self._compute(item)
 
     def _compute(self, name: str) -> None:
         self._tell(Computing(name))
@@ -102,7 +110,7 @@ class Loop:
             raise failed
 
     def _fit(self, item: int, region: Region, resume: Checkpoint | None) -> None:
-        stage = build(region, self._circuit)
+        stage = build(region, self._circuit, self._recorder() if self._recorder else None)
         if resume is not None and item < resume.item:
             self._saver.results |= recall(stage, self._circuit, resume)
             return

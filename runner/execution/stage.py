@@ -5,7 +5,7 @@ detached picture, adding up the picture's gradient, and the paint is differentia
 pass's crops, and k passes cost no extra painting.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +19,14 @@ from t2iflow.nodes.core.hooks import Finishes, Paced, Settles
 from t2iflow.nodes.core.types import Image, Loss
 from t2iflow.nodes.film.takes import Take
 from t2iflow.nodes.optimizing.fit import Fit
+from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import least
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import terms
+from t2iflow.runner.execution.capture import Capture, Given, Recorder, UncapturedError
 from t2iflow.runner.execution.circuit import Circuit
-from t2iflow.runner.execution.link import blaming, run
+from t2iflow.runner.execution.link import ALL, blaming, run
+from t2iflow.runner.execution.tensors import mapped, tensors
 
 LOOK_EVERY = 25
 """Steps between looks at whether a GPU's loss is still finite; each look waits for the device."""
@@ -45,7 +48,7 @@ class Judged:
 class Stage:
     """One optimiser's region, live: `build` makes one."""
 
-    def __init__(self, region: Region, circuit: Circuit) -> None:
+    def __init__(self, region: Region, circuit: Circuit, recorder: Recorder | None = None) -> None:
         links, slots = circuit.links, circuit.slots
         self.region = region
         self.passes = region.passes
@@ -53,8 +56,10 @@ class Stage:
         self._optimizer = links[region.optimizer]
         self._fit: Fit = self._optimizer.live
         self._canvases = [links[name] for name in region.canvases]
-        self._paint = [links[name] for name in region.paint]
-        self._judge = [links[name] for name in region.judge]
+        self._camera = links[region.shot.camera].node if region.shot else None
+        self._ahead = [links[name] for name in region.ahead]
+        self._paint = [links[name] for name in region.paint if name not in region.ahead]
+        self._judge = [links[name] for name in region.judge if name not in region.ahead]
         wires = self._optimizer.node.wires
         self.image, self._loss = (slots[wires[port][0].node, wires[port][0].output] for port in ("image", "loss"))
         nodes = {name: link.node for name, link in links.items()}
@@ -68,6 +73,7 @@ class Stage:
         self._crossing = sorted(made & used)
         self._painted: dict[int, Tensor] = {}
         """What the judge's gradients are gathered at, before it was cut off the paint."""
+        self._capture = Capture(recorder, self._values, circuit.around.notes(region.optimizer))
 
     def begin(self) -> None:
         """Let the optimiser take on what the canvases train, and paint the first picture."""
@@ -104,43 +110,74 @@ class Stage:
 
     def judge(self, tick: Tick, take: Take) -> Judged:
         """Paint and judge, which changes nothing that lasts."""
-        loss, terms = self._judged(tick)
-        image: Image = self._values[self.image].detach()
-        if take.pull is not None and self.region.shot is not None:
-            with blaming(self._circuit.links[self.region.shot.camera].node):
-                pulled = take.pull(self._values[self.image])
-            pulled.backward()  # type: ignore[no-untyped-call]
-            loss, terms = loss + pulled.detach(), {**terms, self.region.shot.camera: pulled.detach()}
-        if (image.is_cpu or tick.step % LOOK_EVERY == 0) and not torch.isfinite(loss):
+        with torch.no_grad():
+            run(self._ahead, self._values, tick)
+        shares = [Share(number, self.passes) for number in range(self.passes)]
+        calls = [*((link, ALL) for link in self._paint), *((link, share) for share in shares for link in self._judge)]
+        ahead = [slot for link in self._ahead for slot in link.outputs]
+        given = self._capture.prepare(calls, ahead, tick, self.device)
+        try:
+            judged: Judged
+            judged, values = self._capture.part("judge", lambda: self._judged(given, shares))
+        except UncapturedError:
+            return self.judge(tick, take)
+        for slot, value in values.items():
+            self._values[slot] = value
+        if self._capture.on:
+            judged = mapped(judged, torch.clone)
+        if take.pull is not None and self._camera is not None:
+            judged = self._pulled(judged, take.pull, self._camera)
+        if take.fresh is not None and tick.step < take.edge_steps:
+            self._keep_in(take.fresh)
+        if (judged.image.is_cpu or tick.step % LOOK_EVERY == 0) and not torch.isfinite(judged.loss):
             self._blame(tick)
-        return Judged(Loss(loss), terms, image)
+        return judged
 
-    def _judged(self, tick: Tick) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, and its terms times their weights, by name; the gradients are gathered at the picture."""
+    def _judged(self, given: Given, shares: Sequence[Share]) -> tuple[Judged, Mapping[int, Any]]:
+        """What a step finds, and all values of it; the gradients are gathered at the picture."""
         values = self._values
         self.forget()
-        run(self._paint, values, tick)
+        for link in self._paint:
+            link.compute(values, given(link, ALL))
         crossing = {slot: values[slot] for slot in self._crossing}
         self._painted = {slot: one for slot, one in crossing.items() if isinstance(one, Tensor) and one.requires_grad}
         for slot, painted in self._painted.items():
             values[slot] = painted.detach().requires_grad_()
         losses, found = [], []
-        for number in range(self.passes):
-            run(self._judge, values, tick, Share(number, self.passes))
-            loss = values[self._loss] / self.passes
+        for share in shares:
+            for link in self._judge:
+                link.compute(values, given(link, share))
+            loss = values[self._loss] / len(shares)
             loss.backward()
             losses.append(loss.detach())
             found.append([values[slot].detach() for slot in self._terms.values()])
-        return torch.stack(losses).sum(), self._weighed(tick, found)
+        image: Image = values[self.image].detach()
+        judged = Judged(Loss(torch.stack(losses).sum()), self._weighed(found, given, shares[0]), image)
+        return judged, {slot: values[slot] for link in (*self._paint, *self._judge) for slot in link.outputs}
 
-    def _weighed(self, tick: Tick, passes: list[list[Tensor]]) -> dict[str, Tensor]:
+    def _weighed(self, passes: list[list[Tensor]], given: Given, share: Share) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for term, values in zip(self._terms, zip(*passes, strict=True), strict=True):
-            weights = self._circuit.links[term.total].setting("weights", tick) if term.total else None
+            total = self._circuit.links[term.total] if term.total else None
+            weights = {**total.settings, **given(total, share)}["weights"] if total else None
             mean = torch.stack(values).mean() if len(values) > 1 else values[0]
             value = mean * (1.0 if weights is None else weights[term.place])
             found[term.name] = found[term.name] + value if term.name in found else value
         return found
+
+    def _pulled(self, judged: Judged, pull: Callable[[Tensor], Loss], camera: Node) -> Judged:
+        """What a step finds, with what the camera adds to its loss."""
+        with blaming(camera):
+            pulled = pull(self._values[self.image])
+        pulled.backward()  # type: ignore[no-untyped-call]
+        terms = {**judged.terms, camera.name: pulled.detach()}
+        return Judged(Loss(judged.loss + pulled.detach()), terms, judged.image)
+
+    def _keep_in(self, fresh: Tensor) -> None:
+        """Let the picture change only where it is fresh; what is no picture may change everywhere."""
+        for gradient in (self._values[slot].grad for slot in self._painted):
+            if gradient is not None and gradient.ndim == 4 and gradient.shape[1] == 3:
+                gradient.mul_(F.interpolate(fresh, gradient.shape[-2:], mode="bilinear").to(gradient))
 
     def forget(self) -> None:
         """Let go of all that the last step had computed, even if it failed."""
@@ -154,20 +191,40 @@ class Stage:
     def move(self, tick: Tick, take: Take, judged: Judged) -> float:
         """Carry the gradients on through the paint, take the optimiser's step, settle, and show the outputs; gives the
         rate."""
+        try:
+            gradients = self._capture.part("carry", self._carried)
+        except UncapturedError:
+            self.judge(tick, take)
+            gradients = self._carried()
+        for tensor, gradient in zip(self._trained, gradients, strict=True):
+            tensor.grad = gradient
+        rate: float = self._optimizer.setting("rate", tick) if take.rate is None else take.rate
+        self._fit.set_out(rate)
+        if not self._fit.capturable:
+            self._advance()
+        else:
+            try:
+                self._capture.part("advance", self._advance, repeats=False)
+            except UncapturedError:
+                self._advance()
+        self._circuit.watch(self.region.watch, tick, tick.step)
+        return rate
+
+    def _carried(self) -> list[Tensor | None]:
+        """The gradients of what is trained."""
         reached = [(painted, self._values[slot].grad) for slot, painted in self._painted.items()]
         reached = [(painted, gradient) for painted, gradient in reached if gradient is not None]
-        fresh = take.fresh if tick.step < take.edge_steps else None
-        gradients = [gradient if fresh is None else _kept_in(gradient, fresh) for _, gradient in reached]
-        torch.autograd.backward([painted for painted, _ in reached], gradients)
-        rate: float = self._optimizer.setting("rate", tick) if take.rate is None else take.rate
+        torch.autograd.backward([painted for painted, _ in reached], [gradient for _, gradient in reached])
+        return [tensor.grad for tensor in self._trained]
+
+    def _advance(self) -> None:
+        """Move what is trained along its gradients, and settle it."""
         with blaming(self._optimizer.node):
-            self._fit(judged.image, judged.loss, rate=rate)
+            self._fit.step()
         for link in self._canvases:
             if isinstance(link.live, Settles):
                 with blaming(link.node):
                     link.live.settle()
-        self._circuit.watch(self.region.watch, tick, tick.step)
-        return rate
 
     def restart(self, carry: bool) -> None:
         """Begin anew with what the canvases were moved to; `carry` keeps the optimiser's moments."""
@@ -196,10 +253,10 @@ class Stage:
     @torch.no_grad()
     def _blame(self, tick: Tick) -> None:
         """Compute the step again, looking at each node's values."""
-        for link in (*self._paint, *self._judge):
+        for link in (*self._ahead, *self._paint, *self._judge):
             run([link], self._values, tick, Share(0, self.passes))
             for slot in link.outputs:
-                if not all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(self._values[slot])):
+                if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors(self._values[slot])):
                     raise NotFiniteError(
                         f"at step {tick.step} the values of `{link.node.name}` ({link.node.spec.name}) are no longer"
                         " finite; a lower rate or a smaller weight of its loss may help"
@@ -207,13 +264,13 @@ class Stage:
         raise NotFiniteError(f"at step {tick.step} the loss is no longer finite; a lower rate may help")
 
 
-def build(region: Region, circuit: Circuit) -> Stage:
+def build(region: Region, circuit: Circuit, recorder: Recorder | None = None) -> Stage:
     """Make a region's nodes live, with all that they begin with, and paint its first picture."""
     for name in region.first:
         circuit.make([name])
         circuit.compute([name], moment(region))
     circuit.make(region.members)
-    stage = Stage(region, circuit)
+    stage = Stage(region, circuit, recorder)
     stage.begin()
     return stage
 
@@ -225,24 +282,5 @@ def moment(region: Region, step: int = 0, steps: int | None = None, frame: int =
     return Tick(step, steps, frame, shot.frames, shot.fps) if shot else Tick(step, steps)
 
 
-def _kept_in(gradient: Tensor, only: Tensor) -> Tensor:
-    """A gradient only where the picture may change; of what is no picture, all of it."""
-    if gradient.ndim != 4 or gradient.shape[1] != 3:
-        return gradient
-    return gradient * F.interpolate(only, gradient.shape[-2:], mode="bilinear").to(gradient)
-
-
 def _pace(canvas: object) -> float:
     return canvas.pace if isinstance(canvas, Paced) else 1.0
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors in a value."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _tensors(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        for item in vars(value).values():
-            yield from _tensors(item)

@@ -25,6 +25,7 @@ from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.overlays import Change
 from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.execution import device
+from t2iflow.runner.execution.capture import hindrance
 from t2iflow.runner.preview import estimate, schedules
 
 BARS, MANY_BARS = 24, 72
@@ -45,6 +46,7 @@ def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
         "changed by presets": _table((change.name, _changed(change)) for change in recipe.changed),
         "order": str(plan).splitlines(),
         "sizes": _table((node.name, size) for node in _used(plan) for size in _sizes(node)),
+        "on the GPU": _table(_recorded(plan)) if where.type == "cuda" else [],
         "schedules": _table(schedules.rows(plan, BARS)),
         "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(_read(plan)),
@@ -94,6 +96,23 @@ def _reading(prompt: Any) -> str:
 def _changed(change: Change) -> str:
     before, after = (shortened(flow(plain(value))) if value else "" for value in (change.before, change.after))
     return f"{after}, not {before}" if after else f"removed; it was {before}"
+
+
+def _recorded(plan: Plan) -> Iterator[tuple[str, str]]:
+    """How the steps of optimisers are taken on a GPU: what changes in them but can't be fed begins a new recording."""
+    for region in plan.regions:
+        nodes = [plan.graph.nodes[name] for name in (*region.paint, *region.judge) if name not in region.ahead]
+        changing = [
+            f"`{node.name}.{one.setting}`"
+            for node in nodes
+            for one in node.schedules
+            if not isinstance(one.schedule.values[0], float)
+        ]
+        if why := hindrance(nodes):
+            yield region.optimizer, f"steps are taken node by node: {why}"
+            continue
+        anew = f", anew whenever {' or '.join(changing)} changes" if changing else ""
+        yield region.optimizer, f"steps are recorded{anew}, and replayed, unless a node has to wait for a value in them"
 
 
 def _sizes(node: Node) -> Iterator[str]:

@@ -3,8 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+import torch
 from PIL import Image as pictures
 
+from t2iflow.runner.execution import device
+from t2iflow.runner.timing import figures
 from tests.runner.conftest import COPY, Command
 
 
@@ -82,3 +86,14 @@ def test_a_plan_shows_prompts_what_presets_change_and_what_no_output_needs(comma
 def test_a_long_prompt_is_cut(command: Command) -> None:
     told = command("plan", "fourier-dream", "--set", f"prompt=a castle{', and a fox' * 500}")
     assert max(map(len, told.out.splitlines())) < 500
+
+
+def test_on_a_gpu_a_plan_shows_what_is_recorded_and_what_begins_a_new_recording(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "choose", lambda wanted: (torch.device("cuda"), "a GPU"))
+    monkeypatch.setattr(figures, "model", lambda where: "a GPU")
+    told = command("plan", "hello", "--set", "cuts.count={0: 4, 20: 8}")
+    rows = told.out.partition("on the GPU:\n")[2].splitlines()
+    assert "steps are recorded, and replayed" in rows[0]
+    assert "anew whenever `cuts.count` changes" in rows[1]

@@ -1,0 +1,149 @@
+"""Steps that the device repeats by itself: taken twice as they come, then recorded, then replayed.
+
+From Python a step is a thousand kernels, launched one by one, and a GPU is done with one before the next is on its way.
+Recorded, they are a few CUDA graphs. A replay does what was recorded, on the same memory: so all that changes from step
+to step is fed to it (`feed.py`); where something changes that can't be, recording begins anew. A region in which nodes
+ask the device for values can't be recorded: it is computed node by node, as on a CPU.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import torch
+
+from t2iflow.nodes.core.ambient import Notes, Share, Tick
+from t2iflow.pipelines.graph.graph import Node
+from t2iflow.runner.execution.feed import Feed, form, outline
+from t2iflow.runner.execution.link import Link, NodeError
+
+Given = Callable[[Link, Share], Mapping[str, Any]]
+"""What a call is given in a step that differs from step to step, beside values of other nodes."""
+FIRST, SECOND = 1, 2
+"""The first step makes what lasts, such as constants; in the second, what can't be recorded raises."""
+
+
+class Recorder(Protocol):
+    """What records the work of a device."""
+
+    def watching(self) -> AbstractContextManager[None]:
+        """Within it, what can't be recorded raises."""
+
+    def record(self, act: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
+        """Let the device do it, once; gives what it returned, and what repeats it."""
+
+
+class Graphs:
+    """Records CUDA graphs, which share their memory."""
+
+    def __init__(self) -> None:
+        self._pool = torch.cuda.graph_pool_handle()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within it, what waits for the device raises."""
+        before = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+
+    def record(self, act: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
+        """Record it, on the stream that all else is computed on, and replay it."""
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        # Other threads, such as those that code films, may do anything meanwhile.
+        with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
+            made = act()
+        graph.replay()
+        return made, graph.replay
+
+
+def recorder(where: torch.device) -> Callable[[], Recorder] | None:
+    """What makes a recorder for a device, if there is one."""
+    return Graphs if where.type == "cuda" else None
+
+
+class UncapturedError(Exception):
+    """A part of a step can't be recorded, and was not done."""
+
+
+class Capture:
+    """The parts of a region's steps, each done when it is asked for; from the third step on they are replayed."""
+
+    def __init__(self, recorder: Recorder | None, values: list[Any], notes: Notes) -> None:
+        """Without a recorder, nothing is replayed."""
+        self._recorder, self._values, self._notes = recorder, values, notes
+        self._begin(None)
+
+    @property
+    def on(self) -> bool:
+        """Whether what a part gives is written over in the next step."""
+        return self._recorder is not None
+
+    def prepare(
+        self, calls: Sequence[tuple[Link, Share]], ahead: Sequence[int], tick: Tick, where: torch.device
+    ) -> Given:
+        """Make everything ready for a step of these calls, which finds the slots `ahead` filled; gives what the calls
+        are given."""
+        changing = {(link.node.name, share.number): link.changing(tick, share) for link, share in calls}
+        if self._recorder is None:
+            return lambda link, share: changing[link.node.name, share.number]
+        why = hindrance(link.node for link, _ in calls)
+        if why:
+            self._stop(why)
+            return self.prepare(calls, ahead, tick, where)
+        key = [form(changing), outline([self._values[slot] for slot in ahead])]
+        if key != self._key:
+            self._begin(key)
+            self._feed = Feed(where)
+        self._taken += 1
+        for slot in ahead:
+            self._values[slot] = self._feed.keep(slot, self._values[slot])
+        self._feed.renew(changing)
+        return self._feed
+
+    def part(self, name: str, act: Callable[[], Any], repeats: bool = True) -> Any:
+        """Do a part of a step; UncapturedError where it can't be recorded, and is to be done anew. One that `repeats`
+        not could not be done twice, even if it failed at first."""
+        if self._recorder is None or self._taken == FIRST or (self._taken == SECOND and not repeats):
+            return act()
+        try:
+            if self._taken == SECOND:
+                with self._recorder.watching():
+                    return act()
+            if name in self._parts:
+                self._parts[name][1]()
+            else:
+                self._parts[name] = self._recorder.record(act)
+        except Exception as fault:
+            if self._taken == SECOND and isinstance(fault, torch.OutOfMemoryError):
+                raise
+            self._stop(_reason(fault))
+            raise UncapturedError from fault
+        return self._parts[name][0]
+
+    def _begin(self, key: object) -> None:
+        """Let go of what was recorded, if anything was."""
+        self._key, self._taken = key, 0
+        self._parts: dict[str, tuple[Any, Callable[[], None]]] = {}
+
+    def _stop(self, why: str) -> None:
+        """Record nothing any more, and say why."""
+        self._recorder = None
+        self._begin(None)
+        self._notes.warn(f"its steps can't be recorded and replayed, which would be faster: {why}")
+
+
+def hindrance(nodes: Iterable[Node]) -> str:
+    """Which of the nodes of a step keeps it from being recorded, as far as that is known beforehand; empty for none."""
+    timed = next((node for node in nodes if Tick in node.spec.ambient.values()), None)
+    return f"`{timed.name}` ({timed.spec.name}) reads the clock" if timed else ""
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, torch.OutOfMemoryError):
+        return "there is too little memory"
+    return (
+        f"`{fault.node.name}` ({fault.node.spec.name}): {fault.cause}" if isinstance(fault, NodeError) else str(fault)
+    )

@@ -122,7 +122,8 @@ def picture(
     views = boxes(left, top, side, side, image)
     views[::count] = torch.eye(3, device=image.device)
     embeddings = clip.look(Crops(image, views, clip.size).pixels).embeddings
-    return _wanted(embeddings, [weight / len(views)] * len(views), [stop] * len(views))
+    lowest = -math.inf if stop is None else stop
+    return Wanted(embeddings, *(embeddings.new_full((len(views),), value) for value in (weight / len(views), lowest)))
 
 
 def _wanted(embeddings: Tensor, weights: list[float], stops: list[float | None]) -> Wanted:

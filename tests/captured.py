@@ -55,6 +55,8 @@ class Refused(AssertionError):
 class Captured(TorchDispatchMode):
     """Within it, questions, chance and copies from the host are refused, and all tensors lie on the device.
 
+    On the CPU single numbers are let through: there torch copies them where on other devices it fills.
+
     `counters`: whether the host may count for itself, with tensors of its own.
     """
 
@@ -87,7 +89,7 @@ class Captured(TorchDispatchMode):
             return
         if name in QUESTIONS or (name == "index" and any(one.dtype == torch.bool for one in tensors)):
             raise Refused(f"{name}: the host asks the device")
-        if name in COPIES:
+        if name in COPIES and (self._device.type != "cpu" or any(tensor.ndim for tensor in made)):
             raise Refused(f"{name}: numbers are copied from the host")
         if name.rstrip("_") in CHANCE or any(isinstance(one, torch.Generator) for one in given):
             raise Refused(f"{name}: chance is drawn in the step")

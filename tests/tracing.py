@@ -6,6 +6,7 @@ python -m tests.tracing vqgan-clip         # one of them
 
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -16,13 +17,21 @@ from t2iflow.nodes.core import tracing
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.film.takes import Take
 from t2iflow.runner.execution.stage import Stage
+from tests.needs import specs
 from tests.rehearsal import STEPPING, Rehearsal, small
 from tests.weights import make
 
 CPU = torch.device("cpu")
 
 
-def losses(rehearsal: Rehearsal, backend: str = "eager") -> list[tuple[float, float]]:
+def whole(name: str, preset: str | None, weights: Callable[[str], Path], folder: Path) -> Rehearsal:
+    """A small recipe whose steps are judged in one pass each."""
+    optimizers = [node for node, spec in specs(name, preset) if spec.role == "optimizer"]
+    changes = [*small(name, preset, weights), *(f"{node}.accumulate=1" for node in optimizers)]
+    return Rehearsal(name, preset, changes, folder, CPU)
+
+
+def losses(rehearsal: Rehearsal) -> list[tuple[float, float]]:
     """The loss of a step of each stage, as it is and as one graph, which is differentiated; torch's own error where it
     is none."""
     tracing.teach()
@@ -33,14 +42,14 @@ def losses(rehearsal: Rehearsal, backend: str = "eager") -> list[tuple[float, fl
             if number < 2:
                 judged = stage.judge(tick, take)
             else:
-                loss = traced(rehearsal, stage, tick, backend)
+                loss = traced(rehearsal, stage, tick)
         loss.backward()  # type: ignore[no-untyped-call]
         found.append((float(judged.loss), float(loss.detach())))
         rehearsal.finish(stage, judged.image)
     return found
 
 
-def traced(rehearsal: Rehearsal, stage: Stage, tick: Tick, backend: str) -> Tensor:
+def traced(rehearsal: Rehearsal, stage: Stage, tick: Tick) -> Tensor:
     """The loss of a step that is painted and judged in one graph; what comes before a picture is there already."""
     moving, values = rehearsal.moving(stage.region), rehearsal.circuit.values
     calls = [(link, link.changing(tick, share)) for link, share in rehearsal.calls(stage) if link.node.name in moving]
@@ -55,7 +64,7 @@ def traced(rehearsal: Rehearsal, stage: Stage, tick: Tick, backend: str) -> Tens
         return loss
 
     torch.compiler.reset()
-    loss: Tensor = torch.compile(step, fullgraph=True, backend=backend)()
+    loss: Tensor = torch.compile(step, fullgraph=True, backend="aot_eager")()
     return loss
 
 
@@ -69,9 +78,7 @@ def main(names: list[str]) -> int:
             if names and name not in names:
                 continue
             try:
-                told = str(
-                    losses(Rehearsal(name, preset, small(name, preset, weights), Path(folder), CPU), "aot_eager")
-                )
+                told = str(losses(whole(name, preset, weights, Path(folder))))
             except Exception as fault:
                 failed, told = failed + 1, f"{type(fault).__name__}: {fault}"
             sys.stdout.write(f"{name} {preset or ''}: {told}\n")

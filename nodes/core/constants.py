@@ -1,26 +1,25 @@
 """Tensors that are made of numbers once: moving numbers to a GPU in every step would make every step wait for it."""
 
-from collections.abc import Callable
-from functools import cache, wraps
-from typing import ParamSpec, TypeVar, cast
+from collections.abc import Callable, Hashable
+from functools import wraps
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
 
-def constant(make: Callable[Given, Made]) -> Callable[Given, Made]:
-    """Keep what a function makes; to `torch.compile` too it is a constant."""
-    kept = cast(Callable[Given, Made], cache(make))
+def constant(make: Callable[..., Made]) -> Callable[..., Made]:
+    """Keep what a function makes; in the open, not by `functools.cache`, through which `torch.compile` looks."""
+    kept: dict[tuple[Hashable, ...], Made] = {}
 
     @wraps(make)
-    def once(*given: Given.args, **named: Given.kwargs) -> Made:
-        return kept(*given, **named)
+    def once(*given: Hashable) -> Made:
+        if given not in kept:
+            kept[given] = make(*given)
+        return kept[given]
 
-    # As torch.compiler.assume_constant_result does, which would load the whole compiler for it.
-    once._dynamo_marked_constant = True  # type: ignore[attr-defined]
     return once
 
 

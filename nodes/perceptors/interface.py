@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.core.constants import table
 
 SOFTNESS = 0.1
 """Over how much of half the picture's width a crop passes from one prompt's span to its neighbour's."""
@@ -91,7 +92,7 @@ class Wanted:
 
     def _everywhere(self) -> Tensor:
         """The spans, endless where there are none."""
-        ends = self.weights.new_tensor([-math.inf, math.inf])
+        ends = table(((-math.inf, math.inf),), self.weights.device)
         return ends.expand(len(self.weights), 2) if self.spans is None else self.spans
 
 

@@ -17,13 +17,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from t2iflow.nodes.core.ambient import Folder, Notes, Part, Progress, Random, Share, Tick
 from t2iflow.nodes.core.catalog import every_node
+from t2iflow.nodes.core.chance import Chance
 from t2iflow.nodes.core.hooks import Closes
 from t2iflow.nodes.core.node import Setting, kind_name
 from t2iflow.nodes.core.types import File, Image, Labels, Latent, Loss, Mask, Scores, Size
 from t2iflow.nodes.perceptors.interface import Clip, Layer, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole
 from t2iflow.nodes.pictures.motion import Affine, Motion
-from tests.captured import QUESTIONS
+from tests.captured import QUESTIONS, Captured
 
 from .conftest import RunFolder
 
@@ -175,6 +176,9 @@ LEADING = [
 CANVASES = [name for name in TRIED if SPECS[name].role == "canvas"]
 STEPPED = [name for name in TRIED if name.partition(".")[0] in ("augment", "cutouts", "losses") or name in CANVASES]
 """What is computed in each step as a rule; others' numbers may change too, but there they are read before it."""
+READING = {"clip.classify", "clip.model", "clip.text", "dalle.mini", "dalle.pytorch", "images.colour", "images.mask"}
+"""What reads words, files or numbers of its own, and so must run before a step that a GPU repeats by itself."""
+CAPTURED = [name for name in TRIED if SPECS[name].role in ("function", "canvas", "memory") and name not in READING]
 SINKS = [name for name in TRIED if SPECS[name].role == "sink"]
 SETTINGS = {f"{spec.name}.{setting.name}": setting for spec in SPECS.values() for setting in spec.settings.values()}
 
@@ -202,6 +206,7 @@ class Trial:
         only_required: bool = False,
         change: Callable[[Any], Any] = lambda number: number,
         within: AbstractContextManager[object] | None = None,
+        random: Random | None = None,
     ) -> None:
         self.spec, row = SPECS[name], ROWS.get(name, Row())
         settings = {
@@ -225,7 +230,7 @@ class Trial:
             Progress: change(0.3),
             Share: Share(),
             Part: Part(),
-            Random: Random(seed, name),
+            Random: random or Random(seed, name),
             Notes: bench.notes,
             Folder: bench.folder,
             torch.device: torch.device("cpu"),
@@ -389,6 +394,15 @@ def test_numbers_may_be_tensors_whose_values_nobody_asks_for(name: str, make_ben
     plain, still = Trial(name, make_bench()).tensors(), Trial(name, make_bench(), change=moved, within=Unasked())
     for one, other in zip(plain, still.tensors(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_a_node_asks_the_device_nothing_once_it_has_its_constants(name: str, make_bench: Callable[[], Bench]) -> None:
+    chance = Chance(torch.device("cpu"))
+    for step in (0, 1):
+        chance.renew({(name, 0): Random(0, name, step)})
+        within = Captured(torch.device("cpu")) if step else None
+        Trial(name, make_bench(), within=within, random=chance[name, 0])
 
 
 @pytest.mark.parametrize("name", SINKS)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rehearsal import Rehearsal, small
-from tests.tracing import CPU, losses
+from tests.tracing import losses, whole
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # which torch.compile itself raises
@@ -16,5 +15,5 @@ from tests.tracing import CPU, losses
 def test_a_step_is_one_graph_that_computes_the_same(
     name: str, preset: str | None, small_weights: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    for eager, compiled in losses(Rehearsal(name, preset, small(name, preset, small_weights), tmp_path, CPU)):
+    for eager, compiled in losses(whole(name, preset, small_weights, tmp_path)):
         assert compiled == pytest.approx(eager, rel=1e-5)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import networkx as nx
+
 Point = tuple[float, float]
 Pair = tuple[str, str]
 
@@ -73,18 +75,16 @@ def arrange(
 
 def _rows(groups: Sequence[Sequence[str]], wires: Sequence[Pair]) -> tuple[list[int], dict[str, int]]:
     """The first row of each group (and the one after the last), and the row of each node: below all that feed it."""
-    starts, rows = [0], {}
+    starts: list[int] = [0]
+    rows: dict[str, int] = {}
     for group in groups:
-        own = dict.fromkeys(group, starts[-1])
-        inside = [(start, end) for start, end in wires if start in own and end in own]
-        for _ in own:
-            before = dict(own)
-            for start, end in inside:
-                own[end] = max(own[end], own[start] + 1)
-            if own == before:
-                break
-        rows.update(own)
-        starts.append(1 + max(own.values(), default=starts[-1] - 1))
+        known = {*group}
+        inside: nx.DiGraph[str] = nx.DiGraph([wire for wire in wires if known.issuperset(wire)])
+        inside.add_nodes_from(group)
+        levels = list(nx.topological_generations(inside))
+        own = {name: row for row, level in enumerate(levels, starts[-1]) for name in level}
+        rows |= {name: own[name] for name in group}
+        starts.append(starts[-1] + len(levels))
     return starts, rows
 
 

@@ -25,9 +25,14 @@ class Plan:
         return tuple(item for item in self.items if isinstance(item, Region))
 
     @property
+    def used(self) -> frozenset[str]:
+        """Names of the nodes that run."""
+        return frozenset(name for one in self.items for name in (one.members if isinstance(one, Region) else (one,)))
+
+    @property
     def idle(self) -> tuple[str, ...]:
         """Names of the recipe's nodes that no output needs."""
-        used = {name for item in self.items for name in (item.members if isinstance(item, Region) else (item,))}
+        used = self.used
         return tuple(name for name in self.graph.recipe.nodes if name not in used)
 
     def __str__(self) -> str:

@@ -19,7 +19,6 @@ from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.show.prompts import written
 from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.overlays import Change
@@ -77,7 +76,7 @@ def changing(plan: Plan) -> str:
 
 def _used(plan: Plan) -> list[Node]:
     """The nodes that run, in the order of the recipe."""
-    names = {name for item in plan.items for name in (item.members if isinstance(item, Region) else (item,))}
+    names = plan.used
     return [node for name, node in plan.graph.nodes.items() if name in names]
 
 
@@ -175,12 +174,7 @@ def _perceptor(node: Node) -> str:
 
 def _read(plan: Plan) -> Iterator[str]:
     """The files that nodes read; what films are."""
-    films = {
-        node.settings[name]
-        for node in plan.graph.nodes.values()
-        for name, setting in node.spec.settings.items()
-        if setting.reads == "film"
-    }
+    films = {named.name for named in plan.graph.named if named.kind == "film"}
     lost = {named.name for named in plan.graph.named if named.missing}
     for path in plan.graph.files:
         if path not in lost:
@@ -208,9 +202,7 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
                 watch, shot = filming[node.name]
                 what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frames')}"
             file = node.said("file")
-            yield from (
-                (str(one), what) for one in ([x for _, x in file.points] if isinstance(file, Keyframes) else [file])
-            )
+            yield from ((str(one), what) for one in (file.values if isinstance(file, Keyframes) else [file]))
 
 
 def _length(node: Node, shown: int, what: str) -> str:

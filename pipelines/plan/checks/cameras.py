@@ -34,13 +34,8 @@ def aimless(graph: Graph, regions: Regions) -> Iterator[Problem]:
 
 def idle(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Cameras that neither film nor lend their motion."""
-    lent = {
-        source.node
-        for node in graph.nodes.values()
-        for port, sources in node.wires.items()
-        for source in sources
-        if node.spec.ports[port].kind is Motion
-    }
+    wires = graph.net.edges(data=True)
+    lent = {start for start, end, wire in wires if graph.nodes[end].spec.ports[wire["port"]].kind is Motion}
     for node in graph.nodes.values():
         if node.spec.role == "camera" and not node.wires.get("image") and node.name not in lent | graph.torn:
             yield Problem(
@@ -54,19 +49,21 @@ def idle(graph: Graph, _: Regions) -> Iterator[Problem]:
 def unmoved_canvases(graph: Graph, regions: Regions) -> Iterator[Problem]:
     """Canvases that a camera can't move as its settings ask."""
     for region in regions:
-        camera = graph.nodes[region.shot.camera] if region.shot else None
-        for name in sorted(region.canvases) if camera else ():
-            canvas = graph.nodes[name].spec
-            latent = camera is not None and camera.settings.get("move") == "latent"
-            lacking = "what it is painted from" if latent and not _can(canvas.target, Moves) else ""
-            lacking = lacking or ("pictures" if not _can(canvas.target, Repaints) else "")
-            if camera is not None and lacking:
-                advice = "take `move: auto`" if latent and _can(canvas.target, Repaints) else "film another canvas"
+        if region.shot is None:
+            continue
+        camera = graph.nodes[region.shot.camera]
+        latent = camera.settings.get("move") == "latent"
+        for canvas in (graph.nodes[name] for name in sorted(region.canvases)):
+            repaints = _can(canvas.spec.target, Repaints)
+            stuck = latent and not _can(canvas.spec.target, Moves)
+            if stuck or not repaints:
+                lacking = "what it is painted from" if stuck else "pictures"
+                name = f"`{canvas.name}` ({canvas.spec.name})"
                 yield Problem(
                     "T2I412",
-                    f"the camera `{camera.name}` moves {lacking}, which `{name}` ({canvas.name}) can't take on",
+                    f"the camera `{camera.name}` moves {lacking}, which {name} can't take on",
                     camera.place,
-                    hints=(advice,),
+                    hints=("take `move: auto`" if latent and repaints else "film another canvas",),
                 )
 
 

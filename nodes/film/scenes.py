@@ -10,24 +10,20 @@ MOST = 1_000_000
 """Bytes of a text that is read."""
 
 
-def look(path: Path) -> None:
-    """Refuse a file that is no text in UTF-8, or too long, with ValueError."""
-    _text(path)
-
-
 def read_scenes(file: str) -> list[str]:
     """The scenes in a text file, one a line, each a prompt; ValueError, with the line, for what is none.
 
     Empty lines and those that begin with # are skipped, as PyTTI and nerdyrodent's VQGAN-CLIP (2021) do.
     """
-    lines = [line.strip() for line in _text(Path(file)).splitlines()]
+    lines = [line.strip() for line in text(Path(file)).splitlines()]
     scenes = [_scene(line, number) for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
     if not scenes:
         raise ValueError(f"`{Path(file).name}` has no scenes; write one per line")
     return scenes
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
+    """What a file says; ValueError where it is no text in UTF-8, or too long."""
     with path.open("rb") as file:
         data = file.read(MOST + 1)
     if len(data) > MOST:

@@ -69,7 +69,7 @@ KINDS = {
     "picture": Kind(codec.look, "convert it: `magick {} {}`", ".png"),
     "film": Kind(decoder.look, "convert it: `ffmpeg -i {} {}`", ".mp4"),
     "sound": Kind(sound.look, "convert it: `ffmpeg -i {} {}`", ".wav"),
-    "text": Kind(scenes.look, "save it as plain text in UTF-8"),
+    "text": Kind(scenes.text, "save it as plain text in UTF-8"),
 }
 
 

@@ -30,15 +30,11 @@ def _clocks(node: Node, regions: Regions) -> dict[Over, Region | None]:
     if stepping is not None:
         clocks.append(("step", stepping))
         if stepping.shot is not None:
-            clocks.insert(0 if _of_texts(node) else 1, ("frame", stepping))
+            of_texts = node.unfolded is not None and node.unfolded.what == "blend"
+            clocks.insert(0 if of_texts else 1, ("frame", stepping))
     elif filming is not None or lent:
         clocks.append(("frame", filming))
     return dict(clocks)
-
-
-def _of_texts(node: Node) -> bool:
-    """Whether the node was unfolded from a text that changes."""
-    return node.unfolded is not None and node.unfolded.what == "blend"
 
 
 def _set(node: Node, regions: Regions, problems: Problems) -> Node:

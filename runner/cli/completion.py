@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 def recipes(incomplete: str) -> list[str]:
     """Recipes that ship, and recipe files."""
-    from t2iflow.pipelines.text.recipe import shipped_recipes
-
-    files = glob.glob(glob.escape(incomplete) + "*.yaml")
-    return [name for name in [*shipped_recipes(), *files] if name.startswith(incomplete)]
+    return [*shipped(incomplete), *glob.glob(glob.escape(incomplete) + "*.yaml")]
 
 
 def shipped(incomplete: str) -> list[str]:

@@ -93,7 +93,9 @@ def _basis(found: Figures) -> str:
 
 def _shortened(graph: Graph) -> Plan:
     nodes = {
-        name: dataclasses.replace(node, settings={**node.settings, **_fewer(node)}, every=_every(node))
+        name: dataclasses.replace(
+            node, settings={**node.settings, **_fewer(node)}, every=1 if node.spec.role == "camera" else node.every
+        )
         for name, node in graph.nodes.items()
     }
     shorter = dataclasses.replace(graph, nodes=nodes)
@@ -107,10 +109,6 @@ def _fewer(node: Node) -> Mapping[str, Any]:
     }
     found = {meaning: (node.said(meaning), most) for meaning, most in amounts.get(node.spec.role, {}).items()}
     return {node.spec.meanings[one]: min(said, most) for one, (said, most) in found.items() if isinstance(said, int)}
-
-
-def _every(node: Node) -> int:
-    return 1 if node.spec.role == "camera" else node.every
 
 
 @contextmanager

@@ -176,11 +176,6 @@ class Subjects:
             return load_file(file)["names"]
         except (OSError, SafetensorError, KeyError):
             places = self._reader.encode(self._flat)
-            _keep({"names": places}, file)
+            with contextlib.suppress(OSError), cached(file) as fresh:  # a cache that can't be written is done without
+                save_file({"names": places}, fresh)
             return places
-
-
-def _keep(tensors: dict[str, Tensor], file: Path) -> None:
-    """Keep them in a cache; one that can't be written is done without."""
-    with contextlib.suppress(OSError), cached(file) as fresh:
-        save_file(tensors, fresh)

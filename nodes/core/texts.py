@@ -1,4 +1,6 @@
-"""Texts as messages show them: cut to a readable length, and without characters that could move a cursor."""
+"""Texts as messages show them: cut to a readable length, in columns, and without what could move a cursor."""
+
+from collections.abc import Iterable, Sequence
 
 SHOWN = 60
 """Letters that a message has room for."""
@@ -20,6 +22,13 @@ def ending(text: str) -> str:
 def quoted(text: str) -> str:
     """The beginning of a text, in quotes."""
     return repr(shortened(text))
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows of texts as lines, each column as wide as the longest text in it."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def printable(text: str) -> str:

@@ -2,12 +2,12 @@
 
 import sys
 import textwrap
-from collections.abc import Iterator
 from typing import Any
 
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.core.spelling import suggest
+from t2iflow.nodes.core.texts import aligned
 from t2iflow.pipelines.graph.allowed import describe
 from t2iflow.pipelines.show.kinds import every_kind, fields, makers, said_of, takers
 from t2iflow.pipelines.text.yaml_writer import flow
@@ -84,7 +84,7 @@ def _kind(kind: Any) -> str:
     specs = list(catalog.every_node())
     parts = [kind_name(kind), "\n".join(textwrap.wrap(said_of(kind), WIDTH))]
     if rows := [(name, said, "") for name, said in fields(kind)]:
-        parts.append("\n".join(["fields:", *_table(rows)]))
+        parts.append("\n".join(["fields:", *(f"  {row}" for row in aligned(rows))]))
     for title, names in (("made by", makers(kind, specs)), ("taken by", takers(kind, specs))):
         if listed := ", ".join(names):
             parts.append("\n".join(textwrap.wrap(listed, WIDTH, initial_indent=f"{title}: ", subsequent_indent="  ")))
@@ -100,14 +100,8 @@ def _told(spec: Spec) -> str:
     outputs = [(name or "(the only one)", kind_name(kind), "") for name, kind in spec.outputs.items()]
     for title, rows in (("ports", ports), ("settings", settings), ("outputs", outputs)):
         if rows:
-            parts.append("\n".join([f"{title}:", *_table(rows)]))
+            parts.append("\n".join([f"{title}:", *(f"  {row}" for row in aligned(rows))]))
     return "\n\n".join(parts) + "\n"
-
-
-def _table(rows: list[tuple[str, str, str]]) -> Iterator[str]:
-    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-    for name, kind, marks in rows:
-        yield f"  {name.ljust(first)}  {kind.ljust(second)}  {marks}".rstrip()
 
 
 def _port_marks(port: Port) -> str:

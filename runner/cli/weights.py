@@ -10,6 +10,7 @@ import typer
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
+from t2iflow.nodes.core.texts import aligned
 from t2iflow.runner.console import err, fail, write
 from t2iflow.runner.exits import FAILED, USAGE, WEIGHTS
 
@@ -43,10 +44,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fa
         return
     rows = [[one["name"], one["family"], _size(one), one["where"] or one["state"], one["licence"]] for one in told]
     heads = ["name", "family", "size", "where", "licence"]
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    for row in (heads, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        write("  ".join(cells).rstrip())
+    write("\n".join(aligned([heads, *rows])))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.prompts import read_prompt, reading
-from t2iflow.nodes.core.texts import shortened
+from t2iflow.nodes.core.texts import aligned, shortened
 from t2iflow.nodes.film import decoder
 from t2iflow.nodes.perceptors.clip import fetching, sources
 from t2iflow.nodes.perceptors.clip.sizes import size
@@ -41,16 +41,16 @@ def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
     recipe = plan.graph.recipe
     parts = {
         "": [recipe.title, f"on {where} ({why}), seed {recipe.seed}"],
-        "prompts": _table(_prompts(plan)),
-        "changed by presets": _table((change.name, _changed(change)) for change in recipe.changed),
+        "prompts": aligned(_prompts(plan)),
+        "changed by presets": aligned((change.name, _changed(change)) for change in recipe.changed),
         "order": str(plan).splitlines(),
-        "sizes": _table((node.name, size) for node in _used(plan) for size in _sizes(node)),
-        "on the GPU": _table(_recorded(plan)) if where.type == "cuda" else [],
-        "schedules": _table(schedules.rows(plan, BARS)),
-        "weights": _table((node.name, weights) for node in _used(plan) for weights in _weights(node)),
+        "sizes": aligned((node.name, size) for node in _used(plan) for size in _sizes(node)),
+        "on the GPU": aligned(_recorded(plan)) if where.type == "cuda" else [],
+        "schedules": aligned(schedules.rows(plan, BARS)),
+        "weights": aligned((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(_read(plan)),
         "missing": [f"{one.short}: give it by {one.given}" for one in plan.graph.named if one.missing],
-        "files written": _table((file, what) for file, what in _written(plan)),
+        "files written": aligned(_written(plan)),
         "time and memory": _expected(plan, wanted, measure),
         "needed by no output": [*plan.idle, *recipe.unused],
     }
@@ -66,12 +66,12 @@ def _expected(plan: Plan, wanted: str, measure: bool) -> list[str]:
         return [f"could not be measured: {fault}"]
     if figures is None:
         return ["unknown yet: no similar run was made here; `--measure` runs a few steps to find out"]
-    return [*_table(estimate.rows(plan, figures)), f"the formula: {estimate.FORMULA}"]
+    return [*aligned(estimate.rows(plan, figures)), f"the formula: {estimate.FORMULA}"]
 
 
 def changing(plan: Plan) -> str:
     """All settings that change over time, drawn."""
-    return "\n".join(_table(schedules.rows(plan, MANY_BARS))) or "nothing changes over time in this recipe"
+    return "\n".join(aligned(schedules.rows(plan, MANY_BARS))) or "nothing changes over time in this recipe"
 
 
 def _used(plan: Plan) -> list[Node]:
@@ -210,12 +210,6 @@ def _length(node: Node, shown: int, what: str) -> str:
     fps, frames = node.said("rate"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
     rate = float(fps) if isinstance(fps, Real) else 0.0
     return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")
-
-
-def _table(rows: Iterator[tuple[str, str]]) -> list[str]:
-    found = list(rows)
-    width = max((len(name) for name, _ in found), default=0)
-    return [f"{name.ljust(width)}  {text}" for name, text in found]
 
 
 def _indented(rows: list[str]) -> Iterator[str]:

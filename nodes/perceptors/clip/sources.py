@@ -13,18 +13,9 @@ import torch
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.spelling import suggest
+from t2iflow.nodes.perceptors.clip import sizes
 
-OPENAI = {
-    "ViT-B/32": "ViT-B-32",
-    "ViT-B/16": "ViT-B-16",
-    "ViT-L/14": "ViT-L-14",
-    "ViT-L/14@336px": "ViT-L-14-336",
-    "RN50": "RN50",
-    "RN101": "RN101",
-    "RN50x4": "RN50x4",
-    "RN50x16": "RN50x16",
-    "RN50x64": "RN50x64",
-}
+OPENAI = {name: name.replace("/", "-").replace("@", "-").removesuffix("px") for name in sizes.KNOWN}
 """OpenAI's names, and open_clip's for the same architectures."""
 
 LISTED = "t2iflow_open_clip_listed"

@@ -115,10 +115,10 @@ class Transformer(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Tensor], layer: Callable[[int, int], nn.Module]) -> None:
         super().__init__()
-        known, width = _shape(tensors, "embed_tokens.weight")
-        inner = _shape(tensors, "layers.0.glu.fc2.weight")[1]
+        known, width = tensors["embed_tokens.weight"].shape
+        inner = tensors["layers.0.glu.fc2.weight"].shape[1]
         self.embed_tokens = nn.Embedding(known, width)
-        self.embed_positions = nn.Embedding(_shape(tensors, "embed_positions.weight")[0], width)
+        self.embed_positions = nn.Embedding(len(tensors["embed_positions.weight"]), width)
         number = len({name.split(".")[1] for name in tensors if name.startswith("layers.")})
         self.layers = nn.ModuleList([layer(width, inner) for _ in range(number)])
         self.layernorm_embedding, self.final_ln = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -149,7 +149,7 @@ class Writer(Transformer):
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(tensors, DecoderLayer)
-        made, width = _shape(tensors, "lm_head.weight")
+        made, width = tensors["lm_head.weight"].shape
         self.lm_head = nn.Linear(width, made, bias=False)
 
     def begin(self, tokens: Tensor, read: Tensor, pictures: int) -> "Writing":
@@ -233,10 +233,6 @@ def _joined(tensors: Mapping[str, Tensor], device: torch.device, dtype: torch.dt
                 place.copy_(one)
             joined[f"{start}{dot}{whole}.weight"] = room
     return joined
-
-
-def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size:
-    return tensors[name].shape
 
 
 def _heads(x: Tensor, weight: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ FOLDED: dict[str, dict[str, Any]] = {
     "fixed places": {"pos_embed_type": "sin_cos_2d"},
     "a text tower of its own": {"custom_text": True},
 }
-"""What a vision transformer of open_clip can be made of, beside `VIT`."""
+"""Settings that a vision transformer of open_clip can have besides those of `VIT`."""
 
 NOT: dict[str, dict[str, Any]] = {
     "pooling by attention": {"attentional_pool": True, "attn_pooler_heads": 2, "attn_pooler_queries": 4},

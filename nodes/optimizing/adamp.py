@@ -51,10 +51,9 @@ class AdamP(Optimizer):
         torch._foreach_add_(spreads, EPS)
         ahead = torch._foreach_lerp(means, gradients, 1 - keep) if group["nesterov"] else means
         moves = list(torch._foreach_div(ahead, spreads))
-        free = _projected(weights, gradients, moves)
+        decays = _projected(weights, gradients, moves)
         if group["weight_decay"]:
-            factors = [1 - group["weight_decay"] * rate * torch.where(one, SPARED, 1.0) for one in free]
-            torch._foreach_mul_(weights, factors)
+            torch._foreach_mul_(weights, [1 - group["weight_decay"] * rate * decay for decay in decays])
         scale = rate * _counted(keep_square, steps[0]).sqrt() / _counted(keep, steps[0])
         torch._foreach_mul_(moves, scale)
         torch._foreach_sub_(weights, moves)
@@ -76,35 +75,43 @@ def _counted(keep: float, step: Tensor) -> Tensor:
     return -torch.expm1(step * (math.log(keep) if keep else -math.inf))
 
 
-def _projected(weights: list[Tensor], gradients: list[Tensor], moves: list[Tensor]) -> list[Tensor]:
-    """Take from each move what only changes the weight's length; for each weight, whether that was so."""
-    free = [weight.new_zeros((), dtype=torch.bool) for weight in weights]
-    alike: dict[torch.Size, list[int]] = defaultdict(list)
+def _projected(weights: list[Tensor], gradients: list[Tensor], moves: list[Tensor]) -> list[Tensor | float]:
+    """Take from each move what only changes the weight's length; gives what part of its decay each weight gets."""
+    decays: list[Tensor | float] = [1.0] * len(weights)
+    for numbers in _alike(weights):
+        weight, gradient, move = (_together(some, numbers) for some in (weights, gradients, moves))
+        lengths, slopes = weight.norm(dim=2), gradient.norm(dim=2)
+        products, along = (weight * gradient).sum(2), (weight * move).sum(2)
+        length, slope = (one.norm(dim=1, keepdim=True) for one in (lengths, slopes))
+        rows = _cosine(products, lengths, slopes).amax(1, keepdim=True) < ALONG / math.sqrt(weight.shape[2])
+        whole = _cosine(products.sum(1, keepdim=True), length, slope) < ALONG / math.sqrt(weight[0].numel())
+        taken = torch.where(rows, along / (lengths + EPS) ** 2, along.sum(1, keepdim=True) / (length + EPS) ** 2)
+        move.addcmul_(weight, torch.where(rows | whole, taken, 0.0)[..., None], value=-1)
+        for number, moved, decay in zip(numbers, move, torch.where(rows | whole, SPARED, 1.0)[:, 0], strict=True):
+            moves[number], decays[number] = moved.view(weights[number].shape), decay
+    return decays
+
+
+def _alike(weights: list[Tensor]) -> Iterable[list[int]]:
+    """The numbers of those of several dimensions: of one shape together, where each call is dear, or one by one, where
+    a processor's cache is small."""
+    alike: dict[object, list[int]] = defaultdict(list)
     for number, weight in enumerate(weights):
         if weight.ndim > 1:
-            alike[weight.shape].append(number)
-    for numbers in alike.values():
-        weight, gradient, move = (
-            torch.stack([some[number] for number in numbers]).flatten(2) for some in (weights, gradients, moves)
-        )  # (k, rows, n)
-        rows = _apart(weight, gradient, (2,)).amax(1) < ALONG / math.sqrt(weight.shape[2])
-        whole = _apart(weight, gradient, (1, 2))[:, 0] < ALONG / math.sqrt(weight[0].numel())
-        along = torch.where(rows[:, None, None], _along(weight, move, (2,)), _along(weight, move, (1, 2)))
-        moved = move - torch.where((rows | whole)[:, None, None], along, 0.0)
-        torch._foreach_copy_([moves[number].view_as(moved[0]) for number in numbers], list(moved))
-        for number, one in zip(numbers, rows | whole, strict=True):
-            free[number] = one
-    return free
+            alike[number if weight.is_cpu else weight.shape].append(number)
+    return alike.values()
 
 
-def _apart(weight: Tensor, gradient: Tensor, over: tuple[int, ...]) -> Tensor:
-    """The size of the cosine between weights and gradients over some dimensions, (k, rows or 1)."""
-    lengths = [one.norm(dim=over, keepdim=True).clamp(min=EPS) for one in (weight, gradient)]
-    cosine: Tensor = (weight * gradient).sum(over, keepdim=True) / lengths[0] / lengths[1]
-    return cosine[..., 0].abs()
+def _together(some: list[Tensor], numbers: list[int]) -> Tensor:
+    """Those of these numbers, (k, rows, n)."""
+    return (
+        torch.stack([some[number] for number in numbers]).flatten(2)
+        if numbers[1:]
+        else some[numbers[0]][None].flatten(2)
+    )
 
 
-def _along(weight: Tensor, move: Tensor, over: tuple[int, ...]) -> Tensor:
-    """The part of a move that points along the weight."""
-    unit: Tensor = weight / (weight.norm(dim=over, keepdim=True) + EPS)
-    return unit * (unit * move).sum(over, keepdim=True)
+def _cosine(products: Tensor, lengths: Tensor, slopes: Tensor) -> Tensor:
+    """The size of cosines, from scalar products and the lengths of both sides."""
+    cosine: Tensor = products.abs() / lengths.clamp(min=EPS) / slopes.clamp(min=EPS)
+    return cosine

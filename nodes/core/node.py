@@ -72,6 +72,11 @@ class Setting:
         """The family of weights that the value names, if it names any."""
         return next((mark.family for mark in self._marks if isinstance(mark, Loads)), None)
 
+    @property
+    def fixed(self) -> bool:
+        """Whether the value holds for the whole run."""
+        return bool(self.once or self.reads or self.loads)
+
     @cached_property
     def means(self) -> frozenset[Meaning]:
         """What the value says that others must know."""

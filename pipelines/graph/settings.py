@@ -61,18 +61,17 @@ class _Reading:
         return self.files.path(checked, self.node, self.setting, value.place) if named else checked
 
     def _schedule(self, value: Located, setting: Setting) -> Any:
-        fixed = self.setting.once or self.setting.reads or self.setting.loads
-        if fixed:
+        if self.setting.fixed:
             text = f"{self._what} is read once, so it can't change over time"
             self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
         schedule = read_schedule(value, self.files.problems)
-        if schedule is None or (fixed and is_music(value)):
+        if schedule is None or (self.setting.fixed and is_music(value)):
             return None
         if is_music(value) and any("number" not in form(item) for item in schedule.values):
             self._report("T2I206", f"{self._what} can't follow music, which needs numbers", value)
             return None
         checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
-        return None if fixed else self.files.heard(checked, self.node, self.setting, value)
+        return None if self.setting.fixed else self.files.heard(checked, self.node, self.setting, value)
 
     def _checked(self, value: Located, setting: Setting) -> Any:
         """The value that a setting, or one that stands for the items of its list, takes."""

@@ -15,7 +15,6 @@ from t2iflow.nodes.core.types import Loss
 from t2iflow.pipelines.graph.graph import FILE_NAME, READERS
 from t2iflow.pipelines.graph.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.graph.schedule import Ease, Over
-from t2iflow.pipelines.show.node_pages import keyframable
 from t2iflow.pipelines.text.dollars import NAME
 from t2iflow.pipelines.text.form import FORMAT
 from t2iflow.pipelines.text.seed import DRAWN, END
@@ -131,7 +130,7 @@ def _setting(setting: Setting) -> Schema:
     if "$defs" in schema:  # only a package's own type can be so, and what it refers to has no place here
         schema = {}
     value = _opened(schema)
-    options = [value, *_schedules(value)] if keyframable(setting) else [value]
+    options = [value] if setting.fixed else [value, *_schedules(value)]
     return _any_of(options) if setting.required else {**_any_of(options), "default": _plain(setting.default)}
 
 

@@ -111,12 +111,7 @@ def _port_marks(port: Port) -> str:
 
 def _setting_marks(setting: Setting) -> str:
     first = "required" if setting.required else f"default {flow(setting.default)}"
-    return f"{first}, may be keyframed" if keyframable(setting) else first
-
-
-def keyframable(setting: Setting) -> bool:
-    """Whether the setting may change over time."""
-    return not setting.once and not setting.reads and not setting.loads
+    return first if setting.fixed else f"{first}, may be keyframed"
 
 
 def _kinds(specs: list[Spec]) -> str:
@@ -134,7 +129,7 @@ def _kinds(specs: list[Spec]) -> str:
 def _section(spec: Spec) -> str:
     heading = f"### {spec.name}\n\n`{_signature(spec)}`\n\n{spec.doc}\n"
     rows = [
-        f"| {name}{' ~' * keyframable(setting)} | {_cell(describe(setting.annotation))} | {_default(setting)} |"
+        f"| {name}{'' if setting.fixed else ' ~'} | {_cell(describe(setting.annotation))} | {_default(setting)} |"
         for name, setting in spec.settings.items()
     ]
     return heading + (

@@ -5,8 +5,6 @@ samples codes.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Annotated, Literal
 
@@ -21,7 +19,7 @@ from t2iflow.nodes.core.numbers import counts
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.types import Image, NonNegative, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
-from t2iflow.nodes.generators.codes import drawn
+from t2iflow.nodes.generators.codes import Hardens, certain, drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
 from t2iflow.nodes.pictures.border import Border
@@ -36,7 +34,7 @@ BANNED = -100.0
 
 
 @node(check=fits_known)
-class Canvas:
+class Canvas(Hardens):
     """A picture painted by OpenAI's dVAE; what is trained is the probability of each of its 8192 codes at each place.
 
     `weights` by name, or a folder with encoder.pkl and decoder.pkl. Sides are multiples of 8 pixels, the side of a
@@ -93,7 +91,6 @@ class Canvas:
         remaining(blacklist or [], codes)
         self._banned[blacklist or []] = BANNED
         self._banned = self._parted(self._banned)[:, None]
-        self._finished = False
         if init is not None:
             trained = self._taken(init)
         elif start == "noise":
@@ -126,15 +123,6 @@ class Canvas:
         """The logits, (parts, places, codes); the parts are even and odd codes, or all."""
         return [self._trained]
 
-    @contextmanager
-    def finished(self) -> Iterator[None]:
-        """Within it, the likeliest codes are painted."""
-        self._finished = True
-        try:
-            yield
-        finally:
-            self._finished = False
-
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it."""
@@ -161,8 +149,7 @@ class Canvas:
         near = self._encoder(fitted(image, self._size).clamp(0, 1))[0].flatten(1)
         near = self._parted(near).transpose(1, 2) + self._banned
         most, best = near.max(-1, keepdim=True)
-        others = near.scatter(-1, best, -math.inf).logsumexp(-1, keepdim=True)
-        near.scatter_(-1, best, others + math.log(self._certainty / (1 - self._certainty)))
+        near = certain(near, best, self._certainty)
         taken: Tensor = torch.where(most == most.amax(0), near, self._banned).contiguous()
         return taken
 

@@ -5,8 +5,6 @@ sampling, which moves the probability of each code; with what S2, nerdyrodent an
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
@@ -20,7 +18,7 @@ from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.types import Image, Latent, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
-from t2iflow.nodes.generators.codes import drawn
+from t2iflow.nodes.generators.codes import Hardens, certain, drawn
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.vqgan.network import VQGAN, nearest
 from t2iflow.nodes.pictures.border import Border
@@ -37,7 +35,7 @@ class Painted(NamedTuple):
 
 
 @node(check=fits_known)
-class Canvas:
+class Canvas(Hardens):
     """A picture painted by a VQGAN from a grid of codes, one for every 16 x 16 pixels (8 x 8 with f8).
 
     `weights` by name, or a folder with taming-transformers' yaml and ckpt. Sides are multiples of the pixels of a code.
@@ -83,7 +81,6 @@ class Canvas:
         self._draws = steer == "codebook"
         codes = self._network.codes
         self._bounds = (codes.amin(0).view(1, -1, 1, 1), codes.amax(0).view(1, -1, 1, 1)) if bounded else None
-        self._finished = False
         if init is None and start != "codes":
             init = images.noise(random, size=size, kind="gradient" if start == "gradient" else "uniform")
         if init is not None:
@@ -122,15 +119,6 @@ class Canvas:
         if self._quantizes and self._bounds is not None:
             self._trained.clamp_(*self._bounds)
 
-    @contextmanager
-    def finished(self) -> Iterator[None]:
-        """Within it, the likeliest codes are painted."""
-        self._finished = True
-        try:
-            yield
-        finally:
-            self._finished = False
-
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it; it is the new start."""
@@ -165,8 +153,7 @@ class Canvas:
         if self._quantizes:
             return self._placed(self._network.codes[best[:, 0]])
         near = (near - near.mean(1, keepdim=True)) / near.std(1, keepdim=True)  # spread like a random start
-        others = near.scatter(1, best, -math.inf).logsumexp(1, keepdim=True)
-        return near.scatter(1, best, others + math.log(self._certainty / (1 - self._certainty)))
+        return certain(near, best, self._certainty)
 
     @torch.no_grad()
     def _likeliest(self) -> Tensor:

@@ -1,4 +1,8 @@
-"""Drawing codes at random."""
+"""What canvases of codes share: codes drawn at random, or made almost certain, and the likeliest for the end."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -16,6 +20,12 @@ def drawn(likely: Tensor, random: Random) -> Tensor:
     return torch.searchsorted(sums, chance * sums[..., -1:], right=True)[..., 0]
 
 
+def certain(logits: Tensor, codes: Tensor, certainty: float) -> Tensor:
+    """Logits (..., codes) with that of one code in each row, (..., 1), raised to the probability `certainty`."""
+    others = logits.scatter(-1, codes, -math.inf).logsumexp(-1, keepdim=True)
+    return logits.scatter(-1, codes, others + math.log(certainty / (1 - certainty)))
+
+
 def picked(logits: Tensor, chance: Tensor, most: int, temperature: float) -> Tensor:
     """A code for each row of logits (n, codes): where a chance (n,) in 0..1 falls when the `most` likeliest codes share
     that range among them, more evenly at a higher `temperature`."""
@@ -23,3 +33,18 @@ def picked(logits: Tensor, chance: Tensor, most: int, temperature: float) -> Ten
     shares = (likely / temperature).softmax(-1).cumsum(-1)
     at = torch.searchsorted(shares, chance[:, None].contiguous(), right=True).clamp(max=most - 1)
     return which.gather(1, at)[:, 0]
+
+
+class Hardens:
+    """A canvas whose finished picture has the likeliest codes, whatever is painted in its steps."""
+
+    _finished = False
+
+    @contextmanager
+    def finished(self) -> Iterator[None]:
+        """Within it, the likeliest codes are painted."""
+        self._finished = True
+        try:
+            yield
+        finally:
+            self._finished = False

@@ -83,14 +83,12 @@ class StoredBlock(nn.Module):
     def __init__(self, taken: int, made: int, doubles: bool, truncations: int, condition: int) -> None:
         super().__init__()
         self.doubles, self.made, inner = doubles, made, taken // 4
-        self.bn_0 = ConditionedNorm(taken, truncations, condition)
-        self.conv_0 = Biased(inner, taken, 1, 1)
-        self.bn_1 = ConditionedNorm(inner, truncations, condition)
-        self.conv_1 = Biased(inner, inner, 3, 3)
-        self.bn_2 = ConditionedNorm(inner, truncations, condition)
-        self.conv_2 = Biased(inner, inner, 3, 3)
-        self.bn_3 = ConditionedNorm(inner, truncations, condition)
-        self.conv_3 = Biased(made, inner, 1, 1)
+        layers = ((taken, inner, 1), (inner, inner, 3), (inner, inner, 3), (inner, made, 1))
+        self.norms = [ConditionedNorm(old, truncations, condition) for old, _, _ in layers]
+        self.convolutions = [Biased(new, old, side, side) for old, new, side in layers]
+        for number, (norm, convolution) in enumerate(zip(self.norms, self.convolutions, strict=True)):
+            self.add_module(f"bn_{number}", norm)
+            self.add_module(f"conv_{number}", convolution)
 
 
 class StoredAttention(nn.Module):

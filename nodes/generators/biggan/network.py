@@ -50,11 +50,9 @@ class Block:
     """Four convolutions in a bottleneck, each of normalised, conditioned and rectified channels, beside a shortcut."""
 
     def __init__(self, stored: checkpoint.StoredBlock, fold: "Fold") -> None:
-        norms = stored.bn_0, stored.bn_1, stored.bn_2, stored.bn_3
-        convolutions = stored.conv_0, stored.conv_1, stored.conv_2, stored.conv_3
-        self._statistics = [fold.statistics(norm) for norm in norms]
-        self._convolutions = [fold.convolution(convolution) for convolution in convolutions]
-        linears = [fold.weight(linear) for norm in norms for linear in (norm.scale, norm.offset)]
+        self._statistics = [fold.statistics(norm) for norm in stored.norms]
+        self._convolutions = [fold.convolution(convolution) for convolution in stored.convolutions]
+        linears = [fold.weight(linear) for norm in stored.norms for linear in (norm.scale, norm.offset)]
         self._conditions, self._lengths = torch.cat(linears), [len(linear) for linear in linears]  # one product for 8
         self._doubles, self._made, self._eps = stored.doubles, stored.made, fold.eps
 

@@ -11,7 +11,7 @@ from t2iflow.nodes.core.texts import printable
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.dollars import References, mentions
-from t2iflow.pipelines.text.layers import Shipped, preset_names, read_layers, stack
+from t2iflow.pipelines.text.layers import preset_names, read_layers, stack
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overlays import Change, carried, changes
@@ -88,7 +88,6 @@ def read(
     *,
     presets: Sequence[str] = (),
     overrides: Sequence[str] = (),
-    shipped: Shipped = shipped_recipe,
     problems: Problems | None = None,
     whose: Origin | None = None,
     name: str = "",
@@ -101,7 +100,7 @@ def read(
     """
     path, found = paths.given(where), Problems() if problems is None else problems
     if why := paths.no_file(path):
-        named = shipped(str(where))
+        named = shipped_recipe(str(where))
         if named is None and why == paths.MISSING:
             message = f"there is no recipe file {shown(str(where))}, and no bundled recipe of this name"
             near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists the bundled ones"
@@ -114,9 +113,7 @@ def read(
         text = load(path)
     except RecipeError as fault:
         raise RecipeError([*found, *fault.problems], fault.sources) from None
-    return read_text(
-        text, str(path), whose, name=name, presets=presets, overrides=overrides, shipped=shipped, problems=problems
-    )
+    return read_text(text, str(path), whose, name=name, presets=presets, overrides=overrides, problems=problems)
 
 
 def read_text(
@@ -127,7 +124,6 @@ def read_text(
     name: str = "",
     presets: Sequence[str] = (),
     overrides: Sequence[str] = (),
-    shipped: Shipped = shipped_recipe,
     problems: Problems | None = None,
 ) -> Recipe:
     """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, for your own, the folder where
@@ -136,7 +132,7 @@ def read_text(
     sources: dict[str, str] = {}
     origins = {file: Origin(whose) if isinstance(whose, Path) else whose}
     try:
-        layers = read_layers(text, file, origins, shipped, found, sources)
+        layers = read_layers(text, file, origins, shipped_recipe, found, sources)
     except RecipeError as fault:
         raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
     unset, preset = stack(layers, presets, found)

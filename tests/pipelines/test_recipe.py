@@ -246,11 +246,8 @@ def test_every_value_remembers_its_file(made: Made, tmp_path: Path) -> None:
     assert recipe.origin_of(recipe.nodes["fit"].place).folder == tmp_path
 
 
-def test_a_recipe_may_extend_one_that_ships(made: Made, tmp_path: Path) -> None:
-    ships = tmp_path / "shipped.yaml"
-    ships.write_text("t2iflow: 1\n" + ZOOM)
-    recipe = made("extends: hello\n", shipped={"hello": ships}.get)
-    assert recipe.title == "Zoom"
+def test_a_recipe_may_extend_one_that_ships(made: Made) -> None:
+    assert made("extends: hello\n").title == read("hello").title != ""
 
 
 def test_a_chain_of_recipes_applies_in_order(made: Made) -> None:

@@ -46,7 +46,8 @@ def written(plan: Plan) -> Iterator[tuple[str, Located, Any]]:
 
 def _texts(node: Node, plan: Plan) -> Iterator[Asked]:
     if prompt := node.settings.get("prompt"):
-        yield from _weighted(prompt, _keyframe(node, plan))
+        counts = keyframe(node, plan.graph.nodes)  # when it counts wholly, if it was unfolded from one that changes
+        yield from _weighted(prompt, _at(counts[0], counts[1] or _length(node, plan)[1]) if counts else "")
 
 
 def _scenes(node: Node, plan: Plan) -> Iterator[Asked]:
@@ -75,12 +76,6 @@ def _weighted(prompt: Any, when: str) -> Iterator[Asked]:
 
 def _at(moment: Moment, clock: str) -> str:
     return f"at {moment}" if moment.unit else f"at {clock} {moment}"
-
-
-def _keyframe(node: Node, plan: Plan) -> str:
-    """When a node's text counts wholly, if it was unfolded from one that changes."""
-    found = keyframe(node, plan.graph.nodes)
-    return _at(found[0], found[1] or _length(node, plan)[1]) if found else ""
 
 
 def _length(node: Node, plan: Plan) -> tuple[int, str]:

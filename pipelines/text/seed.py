@@ -18,7 +18,7 @@ def read_seed(value: Located | None, problems: Problems) -> int:
     seed = value.value if value is not None else None
     if is_drawn(value):
         return secrets.randbelow(DRAWN_BELOW)
-    if value is not None and seed is not None and (not _is_whole(seed) or not 0 <= seed < END):
+    if value is not None and seed is not None and not (type(seed) is int and 0 <= seed < END):
         message = "`seed` must be a whole number, from 0 to 2^63 - 1"
         problems.add("T2I204", message, value.place, "`seed: random` draws one")
         return 0
@@ -29,7 +29,3 @@ def is_drawn(value: Located | None) -> bool:
     """Whether a seed is to be drawn."""
     seed = value.value if value is not None else None
     return (seed.strip().lower() if isinstance(seed, str) else seed) in DRAWN and not isinstance(seed, float)
-
-
-def _is_whole(seed: object) -> bool:
-    return isinstance(seed, int) and not isinstance(seed, bool)

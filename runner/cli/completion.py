@@ -55,8 +55,7 @@ def _recipe(ctx: typer.Context) -> "Recipe | None":
     from t2iflow.pipelines.text.recipe import read
 
     words = [*(ctx.params.get("words") or ()), *ctx.args]  # click leaves them unread while it completes
-    problems = Problems()
     with contextlib.suppress(RecipeError, UsageError):
         recipes, _ = sort_out(words)
-        return read(recipes[0], problems=problems) if recipes else None
+        return read(recipes[0], problems=Problems()) if recipes else None
     return None

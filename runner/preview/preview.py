@@ -4,7 +4,6 @@ files."""
 import math
 from collections.abc import Iterator
 from numbers import Real
-from typing import Any
 from urllib.parse import urlsplit
 
 from t2iflow.nodes.core.missing import MissingPackageError
@@ -55,7 +54,9 @@ def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
         "needed by no output": [*plan.idle, *recipe.unused],
     }
     return "\n".join(
-        "\n".join([f"\n{title}:", *_indented(rows)] if title else rows) for title, rows in parts.items() if rows
+        "\n".join([f"\n{title}:", *(f"  {row}" for row in rows)] if title else rows)
+        for title, rows in parts.items()
+        if rows
     )
 
 
@@ -81,15 +82,10 @@ def _used(plan: Plan) -> list[Node]:
 
 
 def _prompts(plan: Plan) -> Iterator[tuple[str, str]]:
-    """What nodes that run are asked for."""
+    """What nodes that run are asked for, and how a text is read that has weights in it, or might have."""
     for name, text, prompt in written(plan):
-        yield name, shortened(flow(plain(text)), LONGEST) + _reading(prompt)
-
-
-def _reading(prompt: Any) -> str:
-    """How a text is read that has weights in it, or might have."""
-    read = reading(prompt, read_prompt(prompt)) if isinstance(prompt, str) else None
-    return f", {read}" if read else ""
+        read = reading(prompt, read_prompt(prompt)) if isinstance(prompt, str) else None
+        yield name, shortened(flow(plain(text)), LONGEST) + (f", {read}" if read else "")
 
 
 def _changed(change: Change) -> str:
@@ -210,7 +206,3 @@ def _length(node: Node, shown: int, what: str) -> str:
     fps, frames = node.said("rate"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
     rate = float(fps) if isinstance(fps, Real) else 0.0
     return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")
-
-
-def _indented(rows: list[str]) -> Iterator[str]:
-    return (f"  {row}" for row in rows)

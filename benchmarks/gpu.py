@@ -1,4 +1,4 @@
-"""Steps a second of the four systems of 2021: ours, each way, beside the originals as published; and are they the same?
+"""Steps a second of the four systems of 2021: ours, each way, beside the originals as published; are ours the same?
 
     python benchmarks/gpu.py --out FOLDER                    # a GPU, some six minutes
     python benchmarks/gpu.py --device cpu --steps 3          # this machine's CPU, in the true shapes
@@ -6,7 +6,8 @@
     python benchmarks/gpu.py --small --device cpu --steps 2  # the whole path, with small weights
 
 Weights have true shapes and random values; the perceptor is OpenAI's ViT-B/32. All ways of a system take turns, in
-blocks of steps, so that a machine whose speed drifts slows all of them.
+blocks of steps, so that a machine whose speed drifts slows all of them. `eager` is a step node by node, `captured` one
+that is replayed, `alone` the generator and the perceptor by themselves, replayed.
 """
 
 import argparse
@@ -49,13 +50,17 @@ from originals import ORIGINALS, Setting  # noqa: E402
 
 from t2iflow.nodes.core import ambient  # noqa: E402
 from t2iflow.nodes.film.takes import Take  # noqa: E402
+from t2iflow.nodes.perceptors.clip.perceptor import OpenClip  # noqa: E402
 from t2iflow.pipelines.compiling import compile_recipe  # noqa: E402
 from t2iflow.pipelines.text.recipe import read  # noqa: E402
-from t2iflow.runner.execution.link import Surroundings  # noqa: E402
+from t2iflow.runner.execution import device as devices  # noqa: E402
+from t2iflow.runner.execution.capture import Recorder, recorder  # noqa: E402
+from t2iflow.runner.execution.link import ALL, Surroundings  # noqa: E402
 from t2iflow.runner.execution.loop import Loop  # noqa: E402
 from t2iflow.runner.execution.stage import Stage, moment  # noqa: E402
 from t2iflow.runner.folder.folder import RunFolder  # noqa: E402
 
+CROPS = {"vqgan-clip": 32, "big-sleep": 128, "aleph-image": 64, "deep-daze": 16}
 PRESETS = {"vqgan-clip": ["classic"]}
 """Which edition of ours has the settings of the original."""
 
@@ -130,17 +135,29 @@ class Silence:
     warn = say
 
 
-def our_stage(system: str, setting: Setting) -> Stage:
-    """The stage of our recipe, through the compiler and the loop's own building."""
+def our_stage(system: str, setting: Setting, recording: bool = False) -> Stage:
+    """The stage of our recipe, through the compiler and the loop's own building; its steps recorded, if wanted."""
     plan = compile_recipe(read(system, presets=PRESETS.get(system, []), overrides=list(_overrides(system, setting))))
     folder = RunFolder(Path(tempfile.mkdtemp(dir=setting.folder)), "", lambda event: None)
     around = Surroundings(0, setting.device, folder, lambda node: Silence())
-    return Loop(plan, around, lambda event: None).stage(plan.regions[-1].optimizer)
+    made = _recorder(setting) if recording else None
+    return Loop(plan, around, lambda event: None, recorder=made).stage(plan.regions[-1].optimizer)
+
+
+def _recorder(setting: Setting) -> Callable[[], Recorder] | None:
+    """What records steps; where there is no GPU, the tests' own imitation, for the path alone."""
+    if setting.device.type == "cuda":
+        return recorder(setting.device)
+    if not setting.small:
+        raise ValueError("only a GPU can record steps")
+    from tests.tape import Tapes
+
+    return Tapes
 
 
 def _overrides(system: str, setting: Setting) -> Iterator[str]:
     yield f"clip.name={setting.clip}"
-    yield f"cuts.count={setting.crops({'vqgan-clip': 32, 'big-sleep': 128, 'aleph-image': 64}.get(system, 16))}"
+    yield f"cuts.count={setting.crops(CROPS[system])}"
     if system != "deep-daze":
         family = {"vqgan-clip": "vqgan", "big-sleep": "biggan", "aleph-image": "dvae"}[system]
         yield f"canvas.weights={setting.weights(family)}"
@@ -152,7 +169,57 @@ def _overrides(system: str, setting: Setting) -> Iterator[str]:
 
 def eager(system: str, setting: Setting) -> Callable[[int], object]:
     """A step node by node."""
-    stage = our_stage(system, setting)
+    return stepping(our_stage(system, setting))
+
+
+def captured(system: str, setting: Setting) -> Callable[[int], object]:
+    """A step replayed."""
+    return stepping(our_stage(system, setting, recording=True))
+
+
+def alone(system: str, setting: Setting) -> Callable[[int], object]:
+    """Generator and perceptor by themselves, forward and backward, recorded: what a step can't be faster than."""
+    stage, record = our_stage(system, setting), _recorder(setting)
+    values, tick = stage._values, moment(stage.region, 1)
+    painting = [(link, link.changing(tick, ALL)) for link in stage._paint]
+    perceptor = next(value for value in values if isinstance(value, OpenClip))
+    crops = torch.rand(setting.crops(CROPS[system]) // stage.passes, 3, perceptor.size, perceptor.size)
+    crops = crops.to(setting.device).requires_grad_()
+    picture = torch.ones_like(values[stage.image])
+
+    def once() -> None:
+        for link, changing in painting:
+            link.compute(values, changing)
+        values[stage.image].backward(picture)
+        for _ in range(stage.passes):
+            perceptor.look(crops).embeddings.sum().backward()
+
+    for _ in range(2):
+        once()
+    assert record is not None
+    _, replay = record().record(once)
+    return lambda number: replay()
+
+
+def faithful(system: str, setting: Setting, steps: int = 6) -> str:
+    """How far replayed steps lead from steps one by one, beside how far these lead from themselves."""
+    stages = [our_stage(system, setting, recording=recording) for recording in (False, False, True)]
+    for step in (stepping(stage) for stage in stages):
+        torch.manual_seed(0)
+        for number in range(steps):
+            step(number)
+    again, replayed = (_apart(stages[0], stage) for stage in stages[1:])
+    return f"after {steps} steps {replayed:.1e} from those one by one, which are {again:.1e} from themselves"
+
+
+def _apart(one: Stage, other: Stage) -> float:
+    """How far what was trained is apart, in parts of its length."""
+    pairs = zip(one._trained, other._trained, strict=True)
+    return max(float((a.detach() - b.detach()).norm() / a.detach().norm().clamp(min=1e-12)) for a, b in pairs)
+
+
+def stepping(stage: Stage) -> Callable[[int], object]:
+    """Takes a stage's steps by their number."""
     take = Take(stage.region.steps)
     return lambda number: stage.step(moment(stage.region, number), take)
 
@@ -163,7 +230,7 @@ def original(system: str, setting: Setting) -> Callable[[int], object]:
     return lambda number: step()
 
 
-WAYS = {"eager": eager, "original": original}
+WAYS = {"eager": eager, "captured": captured, "alone": alone, "original": original}
 
 
 def measure(system: str, setting: Setting, steps: int, blocks: int = 3) -> list[Way]:
@@ -183,7 +250,7 @@ def _made(system: str, name: str, setting: Setting) -> Way | None:
     before = _allocated()
     try:
         way = Way(system, name, WAYS[name](system, setting))
-        for way.taken in range(2):  # to warm up
+        for way.taken in range(4 if name == "captured" else 2):  # to warm up, and to be recorded
             way.step(way.taken)
     except Exception as fault:
         _failed(system, name, fault)
@@ -289,7 +356,7 @@ def main() -> None:
     print(f"{name}, torch {torch.__version__}, {vars(given)}", flush=True)
     for line in ceilings(device) if device.type == "cuda" else ():
         print(line, flush=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, devices.stream(device):
         setting = Setting(device, Path(folder), given.small)
         for system in given.systems:
             if time.perf_counter() - began > given.budget:
@@ -301,6 +368,11 @@ def main() -> None:
                 continue
             ways = measure(system, setting, given.steps)
             print("\n".join(table(ways)), flush=True)
+            if device.type == "cuda" or given.small:
+                try:
+                    print(f"{system:12} replayed: {faithful(system, setting)}", flush=True)
+                except Exception as fault:
+                    _failed(system, "replayed", fault)
             rows |= {f"{way.system} {way.name}": way.row for way in ways}
             if given.out:
                 given.out.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ class Captured(TorchDispatchMode):
     """
 
     def __init__(self, device: torch.device, counters: bool = False) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.launched = 0
         self._device, self._counters, self._on = device, counters, True
 

@@ -38,6 +38,6 @@ def test_the_benchmark_for_gpus_measures_every_way_of_every_system(tmp_path: Pat
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "gpu.json").read_text())
     lacking = {f"{system} original" for system, name in NEEDED.items() if importlib.util.find_spec(name) is None}
-    expected = {f"{system} {way}" for system in NEEDED for way in ("eager", "original")}
+    expected = {f"{system} {way}" for system in NEEDED for way in ("eager", "captured", "alone", "original")}
     assert rows.keys() == expected - lacking, done.stdout
     assert all(row["ms"] > 0 for row in rows.values())

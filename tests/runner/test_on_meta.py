@@ -19,7 +19,7 @@ from t2iflow.nodes.film.takes import Take
 from t2iflow.nodes.perceptors.clip.sources import package
 from t2iflow.nodes.perceptors.lite import perceptor
 from t2iflow.runner.execution.frames import Film
-from t2iflow.runner.execution.stage import Stage, moment
+from t2iflow.runner.execution.stage import Stage
 from tests.captured import Captured
 from tests.nodes import checkpoints
 from tests.rehearsal import STEPPING, Rehearsal, small
@@ -78,9 +78,9 @@ def before(mode: Captured, live: Callable[..., Any], **given: Any) -> Any:
 
 
 def begin_frame(rehearsal: Rehearsal, stage: Stage) -> None:
-    """Let a camera begin a frame, if there is one, and take the first step of it."""
+    """Let a camera begin a frame, if there is one, and judge the frame by what is there."""
     if stage.region.shot:
         film = Film(stage, stage.region.shot, rehearsal.circuit)
-        turn = film.turn(1)
-        take = film.begin(turn)
-        stage.step(moment(stage.region, 1, take.steps, turn.frame), take)
+        take = film.begin(film.turn(1))
+        if take.pull is not None:
+            take.pull(rehearsal.circuit.values[stage.image])

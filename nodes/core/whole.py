@@ -47,6 +47,12 @@ def cached(path: Path) -> Iterator[Path]:
         yield fresh
 
 
+def keep(path: Path, content: str) -> None:
+    """Write a cache's file, where that can be written; a cache that is only read is as good."""
+    with contextlib.suppress(OSError), cached(path) as fresh:
+        fresh.write_text(content, encoding="utf-8")
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or the list of a folder's files, is safe from a power cut."""
     if path.is_dir() and os.name == "nt":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2iflow.nodes.core.missing import MissingWeightsError
-from t2iflow.nodes.core.whole import cached
+from t2iflow.nodes.core.whole import keep
 from t2iflow.nodes.weights import places
 from t2iflow.nodes.weights.content import WrongFileError, examine, sha256
 from t2iflow.nodes.weights.records import File, Record
@@ -92,22 +92,22 @@ class Entry:
 
         `bound_for` is where it goes next. WrongFileError where it is neither the published nor the pinned file.
         """
-        pin, now = self._pinned(), _state(path)
-        known, seen = self.file.sha256 or pin.get("sha256"), pin.get("seen", {})
-        if known and not anew and pin.get("sha256") == known and seen.get(str(path.absolute())) == now:
+        pin, told, now = self._pin, self._pinned(), _state(path)
+        known, seen = self.file.sha256 or told.get("sha256"), told.get("seen", {})
+        if known and not anew and told.get("sha256") == known and seen.get(str(path.absolute())) == now:
             return str(known)
         examine(path, self.file.name, None if known else self.file)
         digest = sha256(path)
         if known and digest != known:
-            whose = "the published file's" if self.file.sha256 else f"the one that was pinned in {self._pin}"
+            whose = "the published file's" if self.file.sha256 else f"the one that was pinned in {pin}"
             raise WrongFileError(f"its sha256 is {digest}, and not {whose}, {known}")
-        self._keep(digest, {**seen, str((bound_for or path).absolute()): now})
+        keep(pin, json.dumps({"sha256": digest, "seen": {**seen, str((bound_for or path).absolute()): now}}))
         return digest
 
     def vouch(self) -> None:
         """Pin what is in the cache now, for which the user vouches."""
-        now = _state(self.own)
-        self._keep(sha256(self.own), {str(self.own.absolute()): now})
+        seen = {str(self.own.absolute()): _state(self.own)}
+        keep(self._pin, json.dumps({"sha256": sha256(self.own), "seen": seen}))
 
     @property
     def _pin(self) -> Path:
@@ -120,10 +120,6 @@ class Entry:
             if isinstance(told, dict) and isinstance(told.get("seen"), dict):
                 return told
         return {}
-
-    def _keep(self, digest: str, seen: dict[str, list[int]]) -> None:
-        with contextlib.suppress(OSError), cached(self._pin) as fresh:  # a cache that is only read serves as well
-            fresh.write_text(json.dumps({"sha256": digest, "seen": seen}), encoding="utf-8")
 
 
 def entries(record: Record) -> dict[str, Entry]:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from platformdirs import user_cache_path
 
-from t2iflow.nodes.core.whole import cached
+from t2iflow.nodes.core.whole import keep
 from t2iflow.nodes.film.closing import BEGINNINGS
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.plan.plan import Plan
@@ -109,7 +109,7 @@ class Stopwatch:
         elif isinstance(event, Ended):
             figures = self._figures(event.at - self._began)
             if self._gaps.keys() == {region.optimizer for region in self._plan.regions} and event.how != "failed":
-                _keep(self._plan, self._device, figures)
+                keep(_place(self._plan, self._device), json.dumps(asdict(figures)))
 
     def _stepped(self, event: Stepped) -> None:
         if self._last:  # an optimiser's first step takes longer, and belongs to the rest
@@ -151,11 +151,6 @@ def known(plan: Plan, device: torch.device) -> Figures | None:
         told = json.loads(_place(plan, device).read_text(encoding="utf-8"))
         return Figures(**{**told, "steps": {name: StepTime(**time) for name, time in told["steps"].items()}})
     return None
-
-
-def _keep(plan: Plan, device: torch.device, figures: Figures) -> None:
-    with contextlib.suppress(OSError), cached(_place(plan, device)) as fresh:  # a cache that can't be written is none
-        fresh.write_text(json.dumps(asdict(figures)), encoding="utf-8")
 
 
 def _place(plan: Plan, device: torch.device) -> Path:

@@ -61,7 +61,6 @@ class Filming:
         self._last: Image | None = None
         self._target: Image | None = None
         self._inside: Tensor | None = None
-        self._opens = False  # whether something has come into view
         self._kept: list[Tensor] = []
 
     def framed(
@@ -84,7 +83,7 @@ class Filming:
             self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
             moved = self._moved(image)
             self._last, self._target = image, moved
-            self._look_inside(motion.inside((image.shape[-1], image.shape[-2]), exact(image.device)))
+            self._inside = motion.inside((image.shape[-1], image.shape[-2]), exact(image.device))
         return Framed(moved, motion)
 
     def move(self, canvas: object, picture: Image) -> Moved | None:
@@ -99,17 +98,14 @@ class Filming:
         """The steps of a frame, the first of them only where something has newly come into view."""
         pull = fresh = None
         if self._target is not None and self._inside is not None:
+            inside = self._inside.to(self._device)
             if self._hold or self._resemble:
-                pull = partial(self._pull, self._target, self._inside, self._looked(self._target))
-            if self._opens:
-                fresh = 1 - self._inside
+                pull = partial(self._pull, self._target, inside, self._looked(self._target))
+            if bool((self._inside != 1).any()):
+                fresh = 1 - inside
         edge = 0 if fresh is None else self._edge_steps
         # Moments would go on changing what is not fresh.
         return Take(self._steps + edge, self._rate, pull, self._carry and not edge, edge, fresh)
-
-    def _look_inside(self, inside: Tensor) -> None:
-        """Take on where the frame comes from inside of the last."""
-        self._inside, self._opens = inside.to(self._device), bool((inside != 1).any())
 
     def _moves(self, canvas: object) -> bool:
         """Whether the canvas has moved itself."""
@@ -176,7 +172,7 @@ class Filming:
         """Take it back."""
         if state["target"] is not None:
             self._target = state["target"].to(self._device)
-            self._look_inside(state["inside"])
+            self._inside = state["inside"]
         self._kept = [kept.to(self._device) for kept in state["kept"]]
 
 

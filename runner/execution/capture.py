@@ -6,7 +6,7 @@ to step is fed to it (`feed.py`); where something changes that can't be, recordi
 ask the device for values can't be recorded: it is computed node by node, as on a CPU.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -15,10 +15,8 @@ import torch
 from t2iflow.nodes.core.ambient import Notes, Share, Tick
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.runner.execution.feed import Feed, form, outline
-from t2iflow.runner.execution.link import Link, NodeError
+from t2iflow.runner.execution.link import Given, Link, NodeError, now
 
-Given = Callable[[Link, Share], Mapping[str, Any]]
-"""What a call is given in a step that differs from step to step, beside values of other nodes."""
 FIRST, SECOND = 1, 2
 """The first step makes what lasts, such as constants; in the second, what can't be recorded raises."""
 
@@ -64,49 +62,35 @@ def recorder(where: torch.device) -> Callable[[], Recorder] | None:
     return Graphs if where.type == "cuda" else None
 
 
-class UncapturedError(Exception):
-    """A part of a step can't be recorded, and was not done."""
-
-
 class Capture:
     """The parts of a region's steps, each done when it is asked for; from the third step on they are replayed."""
 
-    def __init__(self, recorder: Recorder | None, values: list[Any], notes: Notes) -> None:
-        """Without a recorder, nothing is replayed."""
-        self._recorder, self._values, self._notes = recorder, values, notes
+    def __init__(self, recorder: Recorder, values: list[Any], where: torch.device, notes: Notes) -> None:
+        self.on = True
+        """Whether anything is still recorded and replayed; what parts give is then written over in the next step."""
+        self._recorder, self._values, self._device, self._notes = recorder, values, where, notes
         self._begin(None)
 
-    @property
-    def on(self) -> bool:
-        """Whether what a part gives is written over in the next step."""
-        return self._recorder is not None
-
-    def prepare(
-        self, calls: Sequence[tuple[Link, Share]], ahead: Sequence[int], tick: Tick, where: torch.device
-    ) -> Given:
+    def prepare(self, calls: Sequence[tuple[Link, Share]], ahead: Sequence[int], tick: Tick) -> Given:
         """Make everything ready for a step of these calls, which finds the slots `ahead` filled; gives what the calls
         are given."""
-        changing = {(link.node.name, share.number): link.changing(tick, share) for link, share in calls}
-        if self._recorder is None:
-            return lambda link, share: changing[link.node.name, share.number]
         why = hindrance(link.node for link, _ in calls)
         if why:
             self._stop(why)
-            return self.prepare(calls, ahead, tick, where)
+            return now(tick)
+        changing = {(link.node.name, share.number): link.changing(tick, share) for link, share in calls}
         key = [form(changing), outline([self._values[slot] for slot in ahead])]
         if key != self._key:
             self._begin(key)
-            self._feed = Feed(where)
         self._taken += 1
         for slot in ahead:
             self._values[slot] = self._feed.keep(slot, self._values[slot])
         self._feed.renew(changing)
         return self._feed
 
-    def part(self, name: str, act: Callable[[], Any], repeats: bool = True) -> Any:
-        """Do a part of a step; UncapturedError where it can't be recorded, and is to be done anew. One that `repeats`
-        not could not be done twice, even if it failed at first."""
-        if self._recorder is None or self._taken == FIRST or (self._taken == SECOND and not repeats):
+    def part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any]) -> Any:
+        """Do a part of a step; where it can't be recorded, do another thing `instead`, now and ever after."""
+        if not self.on or self._taken == FIRST or (self._taken == SECOND and act is instead):
             return act()
         try:
             if self._taken == SECOND:
@@ -120,17 +104,18 @@ class Capture:
             if self._taken == SECOND and isinstance(fault, torch.OutOfMemoryError):
                 raise
             self._stop(_reason(fault))
-            raise UncapturedError from fault
+            return instead()
         return self._parts[name][0]
 
     def _begin(self, key: object) -> None:
         """Let go of what was recorded, if anything was."""
         self._key, self._taken = key, 0
         self._parts: dict[str, tuple[Any, Callable[[], None]]] = {}
+        self._feed = Feed(self._device)
 
     def _stop(self, why: str) -> None:
         """Record nothing any more, and say why."""
-        self._recorder = None
+        self.on = False
         self._begin(None)
         self._notes.warn(f"its steps can't be recorded and replayed, which would be faster: {why}")
 

@@ -8,7 +8,7 @@ import torch
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.pipelines.graph.graph import Graph
 from t2iflow.pipelines.plan.regions import Watch
-from t2iflow.runner.execution.link import Link, Slot, Surroundings, run
+from t2iflow.runner.execution.link import Link, Slot, Surroundings, now, run
 
 
 class Circuit:
@@ -29,7 +29,7 @@ class Circuit:
     @torch.no_grad()
     def compute(self, names: Iterable[str], tick: Tick) -> None:
         """Compute live nodes in which nothing learns."""
-        run((self.links[name] for name in names), self.values, tick)
+        run((self.links[name] for name in names), self.values, now(tick))
 
     def watch(self, watches: Iterable[Watch], tick: Tick, number: int | None = None) -> None:
         """Show this step or frame to the outputs that are due; to all of them, where it has no number."""

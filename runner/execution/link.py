@@ -121,10 +121,19 @@ class Link:
         return {name: self._around.give(kind, self.node.name, tick, share, stage) for name, kind in kinds.items()}
 
 
-def run(links: Iterable[Link], values: list[Any], tick: Tick, share: Share = ALL) -> None:
+Given = Callable[[Link, Share], Mapping[str, Any]]
+"""From a call to what it is given that differs from step to step."""
+
+
+def now(tick: Tick) -> Given:
+    """What calls are given at this time."""
+    return lambda link, share: link.changing(tick, share)
+
+
+def run(links: Iterable[Link], values: list[Any], given: Given, share: Share = ALL) -> None:
     """Compute nodes, one after another."""
     for link in links:
-        link.compute(values, link.changing(tick, share))
+        link.compute(values, given(link, share))
 
 
 def _takes(node: Node, slots: Mapping[Slot, int], once: bool) -> list[tuple[str, int | tuple[int, ...]]]:

@@ -63,7 +63,7 @@ class Loop:
             if isinstance(item, str):
                 self._compute(item)
                 continue
-            stage = build(item, self._circuit)
+            stage = self._build(item)
             if item.optimizer == optimizer:
                 return stage
         raise LookupError(optimizer)
@@ -110,7 +110,7 @@ class Loop:
             raise failed
 
     def _fit(self, item: int, region: Region, resume: Checkpoint | None) -> None:
-        stage = build(region, self._circuit, self._recorder() if self._recorder else None)
+        stage = self._build(region)
         if resume is not None and item < resume.item:
             self._saver.results |= recall(stage, self._circuit, resume)
             return
@@ -123,6 +123,9 @@ class Loop:
         results = {name: self._circuit.values[slot] for name, slot in stage.results.items()}
         self._saver.results |= results
         self._tell(Fitted(region.optimizer, reel.total, results[region.optimizer]))
+
+    def _build(self, region: Region) -> Stage:
+        return build(region, self._circuit, self._recorder() if self._recorder else None)
 
     def _turn(self, reel: Reel, number: int, first: int) -> None:
         """Take a turn from the `first` step on, and show the frames that are due."""

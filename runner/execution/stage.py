@@ -8,6 +8,7 @@ pass's crops, and k passes cost no extra painting.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,9 +24,9 @@ from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import least
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import terms
-from t2iflow.runner.execution.capture import Capture, Given, Recorder, UncapturedError
+from t2iflow.runner.execution.capture import Capture, Recorder
 from t2iflow.runner.execution.circuit import Circuit
-from t2iflow.runner.execution.link import ALL, blaming, run
+from t2iflow.runner.execution.link import ALL, Given, blaming, now, run
 from t2iflow.runner.execution.tensors import mapped, tensors
 
 LOOK_EVERY = 25
@@ -73,7 +74,9 @@ class Stage:
         self._crossing = sorted(made & used)
         self._painted: dict[int, Tensor] = {}
         """What the judge's gradients are gathered at, before it was cut off the paint."""
-        self._capture = Capture(recorder, self._values, circuit.around.notes(region.optimizer))
+        around = circuit.around
+        notes = around.notes(region.optimizer)
+        self._capture = Capture(recorder, self._values, around.device, notes) if recorder else None
 
     def begin(self) -> None:
         """Let the optimiser take on what the canvases train, and paint the first picture."""
@@ -110,21 +113,14 @@ class Stage:
 
     def judge(self, tick: Tick, take: Take) -> Judged:
         """Paint and judge, which changes nothing that lasts."""
-        with torch.no_grad():
-            run(self._ahead, self._values, tick)
+        for link in self._ahead:
+            with torch.no_grad():
+                link.compute(self._values, link.changing(tick, ALL))
         shares = [Share(number, self.passes) for number in range(self.passes)]
-        calls = [*((link, ALL) for link in self._paint), *((link, share) for share in shares for link in self._judge)]
-        ahead = [slot for link in self._ahead for slot in link.outputs]
-        given = self._capture.prepare(calls, ahead, tick, self.device)
-        try:
-            judged: Judged
-            judged, values = self._capture.part("judge", lambda: self._judged(given, shares))
-        except UncapturedError:
-            return self.judge(tick, take)
-        for slot, value in values.items():
-            self._values[slot] = value
-        if self._capture.on:
-            judged = mapped(judged, torch.clone)
+        if self._capture is not None and self._capture.on:
+            judged = self._replayed(shares, tick, self._capture)
+        else:
+            judged, _ = self._judged(shares, now(tick))
         if take.pull is not None and self._camera is not None:
             judged = self._pulled(judged, take.pull, self._camera)
         if take.fresh is not None and tick.step < take.edge_steps:
@@ -133,20 +129,18 @@ class Stage:
             self._blame(tick)
         return judged
 
-    def _judged(self, given: Given, shares: Sequence[Share]) -> tuple[Judged, Mapping[int, Any]]:
+    def _judged(self, shares: Sequence[Share], given: Given) -> tuple[Judged, Mapping[int, Any]]:
         """What a step finds, and all values of it; the gradients are gathered at the picture."""
         values = self._values
         self.forget()
-        for link in self._paint:
-            link.compute(values, given(link, ALL))
+        run(self._paint, values, given)
         crossing = {slot: values[slot] for slot in self._crossing}
         self._painted = {slot: one for slot, one in crossing.items() if isinstance(one, Tensor) and one.requires_grad}
         for slot, painted in self._painted.items():
             values[slot] = painted.detach().requires_grad_()
         losses, found = [], []
         for share in shares:
-            for link in self._judge:
-                link.compute(values, given(link, share))
+            run(self._judge, values, given, share)
             loss = values[self._loss] / len(shares)
             loss.backward()
             losses.append(loss.detach())
@@ -154,6 +148,18 @@ class Stage:
         image: Image = values[self.image].detach()
         judged = Judged(Loss(torch.stack(losses).sum()), self._weighed(found, given, shares[0]), image)
         return judged, {slot: values[slot] for link in (*self._paint, *self._judge) for slot in link.outputs}
+
+    def _replayed(self, shares: Sequence[Share], tick: Tick, capture: Capture) -> Judged:
+        """What a step finds, replayed if it was recorded."""
+        calls = [*((link, ALL) for link in self._paint), *((link, share) for share in shares for link in self._judge)]
+        ahead = [slot for link in self._ahead for slot in link.outputs]
+        given = capture.prepare(calls, ahead, tick)
+        plainly = partial(self._judged, shares, now(tick))
+        judged, values = capture.part("judge", partial(self._judged, shares, given), plainly)
+        for slot, value in values.items():
+            self._values[slot] = value
+        cloned: Judged = mapped(judged, torch.clone)
+        return cloned
 
     def _weighed(self, passes: list[list[Tensor]], given: Given, share: Share) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -191,31 +197,33 @@ class Stage:
     def move(self, tick: Tick, take: Take, judged: Judged) -> float:
         """Carry the gradients on through the paint, take the optimiser's step, settle, and show the outputs; gives the
         rate."""
-        try:
-            gradients = self._capture.part("carry", self._carried)
-        except UncapturedError:
-            self.judge(tick, take)
-            gradients = self._carried()
-        for tensor, gradient in zip(self._trained, gradients, strict=True):
-            tensor.grad = gradient
         rate: float = self._optimizer.setting("rate", tick) if take.rate is None else take.rate
         self._fit.set_out(rate)
-        if not self._fit.capturable:
-            self._advance()
+        capturable = self._fit.capturable
+        gradients = self._part("carry", self._carry, lambda: self._carry_anew(tick, take))
+        for tensor, gradient in zip(self._trained, gradients, strict=True):
+            tensor.grad = gradient
+        if capturable:
+            self._part("advance", self._advance, self._advance)
         else:
-            try:
-                self._capture.part("advance", self._advance, repeats=False)
-            except UncapturedError:
-                self._advance()
+            self._advance()
         self._circuit.watch(self.region.watch, tick, tick.step)
         return rate
 
-    def _carried(self) -> list[Tensor | None]:
-        """The gradients of what is trained."""
+    def _part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any]) -> Any:
+        return act() if self._capture is None else self._capture.part(name, act, instead)
+
+    def _carry(self) -> list[Tensor | None]:
+        """Carry the gradients on through the paint; gives those of what is trained."""
         reached = [(painted, self._values[slot].grad) for slot, painted in self._painted.items()]
         reached = [(painted, gradient) for painted, gradient in reached if gradient is not None]
         torch.autograd.backward([painted for painted, _ in reached], [gradient for _, gradient in reached])
         return [tensor.grad for tensor in self._trained]
+
+    def _carry_anew(self, tick: Tick, take: Take) -> list[Tensor | None]:
+        """The same for a step that has to be judged again, since it can't be recorded."""
+        self.judge(tick, take)
+        return self._carry()
 
     def _advance(self) -> None:
         """Move what is trained along its gradients, and settle it."""
@@ -254,7 +262,7 @@ class Stage:
     def _blame(self, tick: Tick) -> None:
         """Compute the step again, looking at each node's values."""
         for link in (*self._ahead, *self._paint, *self._judge):
-            run([link], self._values, tick, Share(0, self.passes))
+            run([link], self._values, now(tick), Share(0, self.passes))
             for slot in link.outputs:
                 if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors(self._values[slot])):
                     raise NotFiniteError(

@@ -6,6 +6,7 @@ to step is fed to it (`feed.py`); where something changes that can't be, recordi
 ask the device for values can't be recorded: it is computed node by node, as on a CPU.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ import torch
 
 from t2iflow.nodes.core.ambient import Notes, Share, Tick
 from t2iflow.pipelines.graph.graph import Node
+from t2iflow.runner.execution import device
 from t2iflow.runner.execution.feed import Feed, form, outline
 from t2iflow.runner.execution.link import Given, Link, NodeError, now
 
@@ -40,12 +42,13 @@ class Graphs:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Within it, what waits for the device raises."""
-        before = torch.cuda.get_sync_debug_mode()
-        torch.cuda.set_sync_debug_mode("error")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it doesn't find everything
+            torch.cuda.set_sync_debug_mode("error")
         try:
             yield
         finally:
-            torch.cuda.set_sync_debug_mode(before)
+            torch.cuda.set_sync_debug_mode("default")
 
     def record(self, act: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
         """Record it, on the stream that all else is computed on, and replay it."""
@@ -100,12 +103,13 @@ class Capture:
                 self._parts[name][1]()
             else:
                 self._parts[name] = self._recorder.record(act)
+            return self._parts[name][0]
         except Exception as fault:
             if self._taken == SECOND and isinstance(fault, torch.OutOfMemoryError):
                 raise
             self._stop(_reason(fault))
-            return instead()
-        return self._parts[name][0]
+        device.release(self._device)  # now that nothing holds what failed
+        return instead()
 
     def _begin(self, key: object) -> None:
         """Let go of what was recorded, if anything was."""
@@ -126,7 +130,9 @@ def hindrance(nodes: Iterable[Node]) -> str:
     return f"`{timed.name}` ({timed.spec.name}) reads the clock" if timed else ""
 
 
-def _reason(fault: Exception) -> str:
+def _reason(fault: BaseException) -> str:
+    if isinstance(fault.__context__, NodeError):  # which a recording that it ended has hidden
+        return _reason(fault.__context__)
     if isinstance(fault, torch.OutOfMemoryError):
         return "there is too little memory"
     return (

@@ -134,9 +134,10 @@ class Loop:
         for step in range(first, take.steps):
             self._step(reel, turn, take, moment(reel.stage.region, step, take.steps, turn.frame))
         made = reel.end(turn, moment(reel.stage.region, take.steps - 1, take.steps, turn.frame), self._tell)
-        if number + 1 < reel.turns:
+        cut = made * reel.every > self._until
+        if number + 1 < reel.turns and (cut or self._saver.rested):
             self._saver.save(number + 1, 0, reel.stage.passes)  # no frame is ever made again
-            if made * reel.every > self._until:
+            if cut:
                 raise Cut
 
     def _step(self, reel: Reel, turn: Turn, take: Take, tick: Tick) -> None:

@@ -9,6 +9,9 @@ from t2iflow.nodes.core.hooks import Remembers, Trainable
 from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.circuit import Circuit
 
+REST = 3.0
+"""Seconds between the checkpoints after frames, on a GPU."""
+
 
 class Saver:
     """Saves what a circuit's nodes remember, and the pictures that are finished."""
@@ -22,6 +25,12 @@ class Saver:
     def begin(self, item: int) -> None:
         """An item of the plan begins, and the wait for the next checkpoint anew."""
         self._item, self._last = item, time.monotonic()
+
+    @property
+    def rested(self) -> bool:
+        """Whether the last checkpoint is old enough for one after a frame: on a GPU frames may follow each other faster
+        than they can be saved."""
+        return time.monotonic() - self._last >= (REST if self._circuit.around.device.type == "cuda" else 0.0)
 
     @property
     def due(self) -> bool:

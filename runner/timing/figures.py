@@ -89,6 +89,7 @@ class Stopwatch:
     def __init__(self, plan: Plan, device: torch.device) -> None:
         self._plan, self._device = plan, device
         self._began = self._last = 0.0
+        self._early = 1
         self._filmed = False
         self._gaps: dict[str, _Gaps] = {}
         self._turns: dict[str, _Gaps] = {}  # those in which a frame was finished, shown and moved
@@ -100,7 +101,7 @@ class Stopwatch:
         if isinstance(event, Started):
             self._began = event.at
         elif isinstance(event, Fitting):
-            self._last = 0.0
+            self._early = 3 if self._device.type == "cuda" else 1
         elif isinstance(event, Stepped):
             self._stepped(event)
         elif isinstance(event, Filmed):
@@ -112,7 +113,9 @@ class Stopwatch:
                 keep(_place(self._plan, self._device), json.dumps(asdict(figures)))
 
     def _stepped(self, event: Stepped) -> None:
-        if self._last:  # an optimiser's first step takes longer, and belongs to the rest
+        if self._early:  # an optimiser's first steps take longer, and belong to the rest
+            self._early -= 1
+        else:
             gap = event.at - self._last
             self._looped += gap
             (self._turns if self._filmed else self._gaps).setdefault(event.node, _Gaps()).add(gap)

@@ -29,11 +29,20 @@ class Tape(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._calls: list[tuple[Any, Any, Any, Any]] = []
+        self._before: list[tuple[Tensor, Tensor]] = []
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function._schema.is_mutable:
+            self._before += [(one, one.clone()) for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
         made = function(*args, **(kwargs or {}))
         self._calls.append((function, args, kwargs or {}, made))
         return made
+
+    @torch.no_grad()
+    def undo(self) -> None:
+        """Let everything be as it was: a CUDA graph that fails while it is recorded has done nothing."""
+        for place, before in reversed(self._before):
+            place.copy_(before)
 
     @torch.no_grad()
     def replay(self) -> None:
@@ -58,8 +67,13 @@ class Tapes:
     def record(self, act: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
         """Do it, and note it."""
         self.recorded += 1
-        with Tape() as tape, self.watching():
-            made = act()
+        tape = Tape()
+        try:
+            with tape, self.watching():
+                made = act()
+        except Exception:
+            tape.undo()
+            raise
 
         def replay() -> None:
             self.replayed += 1

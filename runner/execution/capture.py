@@ -92,8 +92,9 @@ class Capture:
         return self._feed
 
     def part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any]) -> Any:
-        """Do a part of a step; where it can't be recorded, do another thing `instead`, now and ever after."""
-        if not self.on or self._taken == FIRST or (self._taken == SECOND and act is instead):
+        """Do a part of a step; where it can't be recorded, do another thing `instead`, now and ever after. If that is
+        the same, it could not be done twice, and only recording shows whether it can be recorded."""
+        if not self.on or self._taken == FIRST or (self._taken == SECOND and act == instead):
             return act()
         try:
             if self._taken == SECOND:

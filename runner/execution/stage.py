@@ -145,7 +145,10 @@ class Stage:
             loss.backward()
             losses.append(loss.detach())
             found.append([values[slot].detach() for slot in self._terms.values()])
-        image: Image = values[self.image].detach()
+        picture: Tensor = values[self.image]
+        if self._camera is not None and picture.requires_grad and picture.grad is None:
+            picture.grad = torch.zeros_like(picture)  # where what the camera pulls is gathered, in every step
+        image = Image(picture.detach())
         judged = Judged(Loss(torch.stack(losses).sum()), self._weighed(found, given, shares[0]), image)
         return judged, {slot: values[slot] for link in (*self._paint, *self._judge) for slot in link.outputs}
 

@@ -49,8 +49,8 @@ FILM = (
 NODES = '''
 import torch
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.ambient import Share, Tick
-from t2iflow.nodes.core.types import Loss, Made
+from t2iflow.nodes.core.ambient import Random, Share, Tick
+from t2iflow.nodes.core.types import Image, Loss, Made, Size
 from t2iflow.nodes.pictures.crops import Crops
 
 @node
@@ -68,6 +68,24 @@ def asking(crops: Crops) -> Loss:
 def timely(crops: Crops, tick: Tick) -> Loss:
     """As dark, more and more."""
     return crops.pixels.mean() * 0.3 * tick.progress
+
+@node
+class Bounded:
+    """Pixels that are clamped where that changes them."""
+
+    def __init__(self, random: Random, *, size: Size = (24, 24)) -> None:
+        self._pixels = random.uniform(1, 3, size[1], size[0]).requires_grad_()
+
+    def __call__(self) -> Image:
+        return Image(self._pixels * 1)
+
+    def trainable(self):
+        return [self._pixels]
+
+    @torch.no_grad()
+    def settle(self):
+        if bool((self._pixels.abs() > 1).any()):
+            self._pixels.clamp_(0, 1)
 
 @node
 def greedy(crops: Crops, share: Share, *, count: Made = 4, limit: int = 2) -> Loss:
@@ -209,6 +227,22 @@ def test_the_frames_of_a_film_are_replayed_too(how: str, tmp_path: Path) -> None
     assert made.heard.warned == []
     assert tapes.recorded == 3
     assert tapes.replayed >= 3 * (4 + 5 * 4 - 3)
+
+
+def test_a_camera_holds_a_picture_that_the_loss_does_not_see(tmp_path: Path) -> None:
+    soft = "  soft:   {use: images.blend, image: $canvas, over: $photo, amount: 0.3}\n"
+    film = FILM.replace(
+        "fit:    {use: optimizers.adam, image: $canvas", soft.lstrip() + "  fit:    {use: optimizers.adam, image: $soft"
+    )
+    made, tapes = both(film.replace("turn: 3", "turn: 3, hold: 5"), tmp_path)
+    assert made.heard.warned == []
+    assert tapes.recorded == 3
+
+
+def test_a_canvas_that_asks_when_it_settles_is_named(tmp_path: Path) -> None:
+    made, _ = both(RECIPE.replace("canvas.pixels", "mine.bounded"), tmp_path)
+    (warned,) = made.heard.warned
+    assert "`canvas` (mine.bounded)" in warned
 
 
 class Full(Tapes):

@@ -8,7 +8,7 @@ ask the device for values can't be recorded: it is computed node by node, as on 
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 
 import torch
@@ -53,11 +53,22 @@ class Graphs:
     def record(self, act: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
         """Record it, on the stream that all else is computed on, and replay it."""
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-        # Other threads, such as those that code films, may do anything meanwhile.
-        with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
-            made = act()
+        try:
+            # Other threads, such as those that code films, may do anything meanwhile.
+            with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
+                made = act()
+        except Exception:
+            self._abandon()
+            raise
         graph.replay()
         return made, graph.replay
+
+    def _abandon(self) -> None:
+        """Let the allocator know that a recording has failed; torch doesn't, where CUDA has ended it."""
+        with suppress(RuntimeError, AttributeError):  # it did
+            where = torch.cuda.current_device()
+            torch._C._cuda_endAllocateToPool(where, self._pool)
+            torch._C._cuda_releasePool(where, self._pool)
 
 
 def recorder(where: torch.device) -> Callable[[], Recorder] | None:
@@ -109,7 +120,8 @@ class Capture:
             if self._taken == SECOND and isinstance(fault, torch.OutOfMemoryError):
                 raise
             self._stop(_reason(fault))
-        device.release(self._device)  # now that nothing holds what failed
+        with suppress(RuntimeError):
+            device.release(self._device)  # now that nothing holds what failed
         return instead()
 
     def _begin(self, key: object) -> None:

@@ -38,7 +38,9 @@ class Feed:
 
     def keep(self, slot: int, value: Any) -> Any:
         """Put a value that was computed before the step into its place; gives what is there."""
-        kept = self._values.setdefault(slot, mapped(value, torch.clone))
+        if slot not in self._values:
+            self._values[slot] = mapped(value, torch.clone)
+        kept = self._values[slot]
         for place, fresh in zip(tensors(kept), tensors(value), strict=True):
             place.copy_(fresh, non_blocking=True)
         return kept

@@ -16,12 +16,14 @@ from t2iflow.nodes.perceptors.lite import perceptor
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text, shipped_recipes
+from t2iflow.runner import session
 from t2iflow.runner.events import Event, Filmed, Fitted, Stepped
 from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.link import Surroundings
 from t2iflow.runner.execution.loop import Loop, Stopped
 from tests import needs
 from tests.nodes.conftest import Heard, RunFolder
+from tests.runner.conftest import COPY, Command
 from tests.runner.test_shipped_recipes import smaller
 from tests.runner.test_systems import ROWS
 from tests.runner.test_systems import smaller as less
@@ -243,6 +245,23 @@ def test_a_canvas_that_asks_when_it_settles_is_named(tmp_path: Path) -> None:
     made, _ = both(RECIPE.replace("canvas.pixels", "mine.bounded"), tmp_path)
     (warned,) = made.heard.warned
     assert "`canvas` (mine.bounded)" in warned
+
+
+@pytest.mark.parametrize("verb", ["run", "resume"])
+@pytest.mark.parametrize(("option", "recorded"), [("--capture", 3), ("--no-capture", 0)])
+def test_recording_can_be_turned_off(
+    verb: str, option: str, recorded: int, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tapes = Tapes()
+    monkeypatch.setattr(session, "recorder", lambda device: lambda: tapes)
+    told = command("run", COPY, option)
+    assert told.code == 0, told.err
+    if verb == "resume":
+        assert told.folder
+        (told.folder / "events.jsonl").unlink()
+        tapes.recorded = 0
+        assert command("resume", str(told.folder), option).code == 0
+    assert tapes.recorded == recorded
 
 
 class Full(Tapes):

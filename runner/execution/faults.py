@@ -10,8 +10,8 @@ from t2iflow.nodes.core.blame import blamed
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.core.whole import FULL
 from t2iflow.runner.execution.checkpoint import BEFORE, NAME, DamagedError, UnfitError
+from t2iflow.runner.execution.finite import NotFiniteError
 from t2iflow.runner.execution.link import NodeError
-from t2iflow.runner.execution.stage import NotFiniteError
 from t2iflow.runner.exits import FAILED, MEMORY, WEIGHTS
 
 NO_MEMORY = re.compile(

@@ -26,15 +26,12 @@ from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import terms
 from t2iflow.runner.execution.capture import Capture, Recorder
 from t2iflow.runner.execution.circuit import Circuit
+from t2iflow.runner.execution.finite import NotFiniteError, blame
 from t2iflow.runner.execution.link import ALL, Given, blaming, now, run
-from t2iflow.runner.execution.tensors import mapped, tensors
+from t2iflow.runner.execution.tensors import mapped
 
 LOOK_EVERY = 25
 """Steps between looks at whether a GPU's loss is still finite; each look waits for the device."""
-
-
-class NotFiniteError(ArithmeticError):
-    """A value became infinite or not a number; says in which node first."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ class Stage:
         if take.fresh is not None and tick.step < take.edge_steps:
             self._keep_in(take.fresh)
         if (judged.image.is_cpu or tick.step % LOOK_EVERY == 0) and not torch.isfinite(judged.loss):
-            self._blame(tick)
+            raise blame((*self._ahead, *self._paint, *self._judge), self._values, tick, shares[0])
         return judged
 
     def _judged(self, shares: Sequence[Share], given: Given) -> tuple[Judged, Mapping[int, Any]]:
@@ -260,19 +257,6 @@ class Stage:
             )
         self._values[self.image] = self._values[self.result] = image
         return image
-
-    @torch.no_grad()
-    def _blame(self, tick: Tick) -> None:
-        """Compute the step again, looking at each node's values."""
-        for link in (*self._ahead, *self._paint, *self._judge):
-            run([link], self._values, now(tick), Share(0, self.passes))
-            for slot in link.outputs:
-                if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors(self._values[slot])):
-                    raise NotFiniteError(
-                        f"at step {tick.step} the values of `{link.node.name}` ({link.node.spec.name}) are no longer"
-                        " finite; a lower rate or a smaller weight of its loss may help"
-                    )
-        raise NotFiniteError(f"at step {tick.step} the loss is no longer finite; a lower rate may help")
 
 
 def build(region: Region, circuit: Circuit, recorder: Recorder | None = None) -> Stage:

@@ -1,6 +1,5 @@
 """What happens in a run, as values: the progress bar, the JSON lines, the report and the tests listen to these."""
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -116,23 +115,3 @@ class Ended(Happened):
 
 Event: TypeAlias = Started | Computing | Fitting | Stepped | Filmed | Fitted | Noted | Wrote | Ended
 Listener: TypeAlias = Callable[[Event], None]
-
-
-def plain(event: Event, began: float) -> dict[str, Any]:
-    """The event as JSON has it, `time` in seconds since `began`; reads the loss and its terms, leaves pictures out."""
-    told: dict[str, Any] = {"schema": SCHEMA, "type": type(event).__name__.lower(), "time": round(event.at - began, 3)}
-    if isinstance(event, Stepped):
-        told |= _plain({"loss": event.loss, "terms": event.terms, "rate": event.rate})
-    left_out = {"at", *told, "image"}
-    return told | {name: _plain(value) for name, value in vars(event).items() if name not in left_out}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Tensor | float):
-        number = float(value)
-        return float(f"{number:.6g}") if math.isfinite(number) else None  # JSON has no other numbers
-    return str(value) if isinstance(value, Path) else value

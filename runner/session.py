@@ -114,7 +114,7 @@ class _Session:
     def run(self, listeners: Sequence[Listener], resumed: bool) -> Outcome:
         with closing(LogFile(self.path)) as log, self.stop.listening(), self._threads(resumed) as notes:
             watch = Stopwatch(self.plan, self.device)
-            self._tell = Audience([self.report, EventLog(log.write)], [watch, *listeners])
+            self._tell = Audience([watch, self.report, EventLog(log.write)], listeners)
             self._tell(self._started(resumed))
             for note in notes:
                 self._tell(Noted("run", "warn", note))

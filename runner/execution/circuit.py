@@ -31,8 +31,7 @@ class Circuit:
         """Compute live nodes in which nothing learns."""
         run((self.links[name] for name in names), self.values, now(tick))
 
-    def watch(self, watches: Iterable[Watch], tick: Tick, number: int | None = None) -> None:
-        """Show this step or frame to the outputs that are due; to all of them, where it has no number."""
-        for watch in watches:
-            if number is None or number % watch.every == 0:
-                self.compute((*watch.before, watch.sink), tick)
+    def show(self, watch: Watch, tick: Tick, number: int | None = None) -> None:
+        """Show this step or frame to an output that is due; to any, where it has no number."""
+        if number is None or number % watch.every == 0:
+            self.compute((*watch.before, watch.sink), tick)

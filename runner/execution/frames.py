@@ -1,11 +1,13 @@
 """A reel: the turns of one optimiser's region; one where no camera films it, else as many as the camera takes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 
 from t2iflow.nodes.core.ambient import Tick
-from t2iflow.nodes.film.takes import Camera, Moved, Take, Turns
+from t2iflow.nodes.film.takes import Camera, Take, Turns
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.regions import Region, Shot
 from t2iflow.runner.events import Filmed, Listener
@@ -90,7 +92,11 @@ class Film(Reel):
         for frame in turn.frames:
             self._compute(frame)
             for canvas in self._canvases:
-                if begun := self._move(canvas):
+                slot = canvas.outputs[0]
+                with blaming(self._node), _naming(canvas.node.name):
+                    begun = self._camera.move(canvas.live, self._values[slot])
+                if begun is not None:
+                    self._values[slot] = begun.picture
                     moved[canvas] = begun.itself and moved.get(canvas, True)
             self._values[self.stage.result] = self._values[self._image]
         with blaming(self._node):
@@ -121,7 +127,8 @@ class Film(Reel):
         with blaming(self._node):
             for shown in self._camera.develop(picture, turn.number, self.every):
                 self._values[self._image] = shown.image
-                self._circuit.watch(self._shot.show, moment(region, 0, 1, shown.frame), shown.number)
+                for watch in self._shot.show:
+                    self._circuit.show(watch, moment(region, 0, 1, shown.frame), shown.number)
                 tell(Filmed(region.optimizer, shown.number, self.frames, shown.image))
                 made = shown.number + 1
         return made
@@ -130,17 +137,14 @@ class Film(Reel):
         """Compute the camera for a frame, and what aims it."""
         self._circuit.compute((*self._shot.aim, self._shot.camera), moment(self.stage.region, frame=frame))
 
-    def _move(self, canvas: Link) -> Moved | None:
-        """Move a canvas to the present frame, and what it shows."""
-        slot = canvas.outputs[0]
-        with blaming(self._node):
-            try:
-                begun = self._camera.move(canvas.live, self._values[slot])
-            except ValueError as fault:
-                raise ValueError(f"the canvas `{canvas.node.name}` {fault}") from fault
-        if begun is not None:
-            self._values[slot] = begun.picture
-        return begun
+
+@contextmanager
+def _naming(canvas: str) -> Iterator[None]:
+    """Within it, what a camera says of a canvas gets the canvas's name."""
+    try:
+        yield
+    except ValueError as fault:
+        raise ValueError(f"the canvas `{canvas}` {fault}") from fault
 
 
 def total(region: Region, graph: Graph) -> int:

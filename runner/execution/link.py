@@ -1,6 +1,7 @@
 """Linking: from names to callables over slots, so that a step only walks a flat list."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ContextDecorator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,9 @@ class NodeError(Exception):
         self.cause = cause
 
 
-class blaming:
-    """Within it, what is raised gets the node's name; that memory is out is no node's fault."""
+class blaming(ContextDecorator):
+    """Within it, or within a function that it wraps, what is raised gets the node's name; that memory is out is no
+    node's fault."""
 
     def __init__(self, node: Node) -> None:
         self._node = node

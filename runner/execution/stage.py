@@ -197,21 +197,25 @@ class Stage:
     def move(self, tick: Tick, take: Take, judged: Judged) -> float:
         """Carry the gradients on through the paint, take the optimiser's step, settle, and show the outputs; gives the
         rate."""
-        rate: float = self._optimizer.setting("rate", tick) if take.rate is None else take.rate
-        self._fit.set_out(rate)
-        capturable = self._fit.capturable
         gradients = self._part("carry", self._carry, lambda: self._carry_anew(tick, take))
         for tensor, gradient in zip(self._trained, gradients, strict=True):
             tensor.grad = gradient
-        if capturable:
-            self._part("advance", self._advance, self._advance)
+        rate: float = self._optimizer.setting("rate", tick) if take.rate is None else take.rate
+        self._fit.set_out(rate)
+        if self._fit.capturable:
+            self._part("advance", blaming(self._optimizer.node)(self._fit.step))
         else:
-            self._advance()
-        self._circuit.watch(self.region.watch, tick, tick.step)
+            blaming(self._optimizer.node)(self._fit.step)()
+        for link in self._canvases:
+            if isinstance(link.live, Settles):
+                self._part(f"settle {link.node.name}", blaming(link.node)(link.live.settle))
+        for watch in self.region.watch:
+            self._circuit.show(watch, tick, tick.step)
         return rate
 
-    def _part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any]) -> Any:
-        return act() if self._capture is None else self._capture.part(name, act, instead)
+    def _part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any] | None = None) -> Any:
+        """Do a part of a step; where it can't be recorded, another thing `instead`."""
+        return act() if self._capture is None else self._capture.part(name, act, instead or act)
 
     def _carry(self) -> list[Tensor | None]:
         """Carry the gradients on through the paint; gives those of what is trained."""
@@ -224,15 +228,6 @@ class Stage:
         """The same for a step that has to be judged again, since it can't be recorded."""
         self.judge(tick, take)
         return self._carry()
-
-    def _advance(self) -> None:
-        """Move what is trained along its gradients, and settle it."""
-        with blaming(self._optimizer.node):
-            self._fit.step()
-        for link in self._canvases:
-            if isinstance(link.live, Settles):
-                with blaming(link.node):
-                    link.live.settle()
 
     def restart(self, carry: bool) -> None:
         """Begin anew with what the canvases were moved to; `carry` keeps the optimiser's moments."""
@@ -248,8 +243,8 @@ class Stage:
                         stack.enter_context(link.live.finished())
             stack.enter_context(self._fit.averaged())
             self._circuit.compute(self.region.paint, tick)
-        if show:
-            self._circuit.watch(self.region.watch, tick)
+        for watch in self.region.watch if show else ():
+            self._circuit.show(watch, tick)
         image: Image = self._values[self.image].detach()
         if not torch.isfinite(image).all():
             raise NotFiniteError(

@@ -2,13 +2,16 @@
 
 import contextlib
 import json
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from t2iflow.runner.events import Event, Fitting, Started, Stepped, plain
+from torch import Tensor
+
+from t2iflow.runner.events import SCHEMA, Event, Fitting, Started, Stepped
 from t2iflow.runner.folder.claim import FolderError
 
 NAME = "events.jsonl"
@@ -35,7 +38,27 @@ class EventLog:
                 return
             self._last = event.at
         # In ASCII, which every encoding of a terminal has, and in which even a name that is no text can be written.
-        self._write(json.dumps(plain(event, self._began)) + "\n")
+        self._write(json.dumps(_described(event, self._began)) + "\n")
+
+
+def _described(event: Event, began: float) -> dict[str, Any]:
+    """The event as JSON has it, `time` in seconds since `began`; reads the loss and its terms, leaves pictures out."""
+    told: dict[str, Any] = {"schema": SCHEMA, "type": type(event).__name__.lower(), "time": round(event.at - began, 3)}
+    if isinstance(event, Stepped):
+        told |= _plain({"loss": event.loss, "terms": event.terms, "rate": event.rate})
+    left_out = {"at", *told, "image"}
+    return told | {name: _plain(value) for name, value in vars(event).items() if name not in left_out}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Tensor | float):
+        number = float(value)
+        return float(f"{number:.6g}") if math.isfinite(number) else None  # JSON has no other numbers
+    return str(value) if isinstance(value, Path) else value
 
 
 class LogFile:

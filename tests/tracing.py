@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NewType
 
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.core import tracing
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.film.takes import Take
 from t2iflow.runner.execution.stage import Stage
@@ -34,7 +34,7 @@ def whole(name: str, preset: str | None, weights: Callable[[str], Path], folder:
 def losses(rehearsal: Rehearsal) -> list[tuple[float, float]]:
     """The loss of a step of each stage, as it is and as one graph, which is differentiated; torch's own error where it
     is none."""
-    tracing.teach()
+    teach()
     found = []
     for stage in rehearsal.stages():
         take = Take(stage.region.steps)
@@ -66,6 +66,15 @@ def traced(rehearsal: Rehearsal, stage: Stage, tick: Tick) -> Tensor:
     torch.compiler.reset()
     loss: Tensor = torch.compile(step, fullgraph=True, backend="aot_eager")()
     return loss
+
+
+@cache
+def teach() -> None:
+    """Let `torch.compile` know what a kind does, `Image(...)`: it can't follow the C code that calls a `NewType`."""
+
+    @torch.compiler.substitute_in_graph(NewType.__call__, skip_signature_check=True)  # type: ignore[arg-type]
+    def same(*given: object) -> object:
+        return given[-1]  # before it comes the kind
 
 
 def main(names: list[str]) -> int:

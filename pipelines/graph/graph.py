@@ -132,23 +132,18 @@ class Node:
         """The names of the settings that change over time."""
         return frozenset(one.setting for one in self.schedules)
 
-    @property
-    def begun(self) -> dict[str, Any]:
-        """The settings as they are first."""
-        settings = dict(self.settings)
-        for one in self.schedules:
-            settings = one.put(settings, one.schedule.values[0])
-        return settings
-
     def states(self, alone: bool = False) -> Iterator[dict[str, Any]]:
         """The settings as they are first, and with each later value of what changes, if it is the only one that does.
 
         Where several change, which of their values meet is known only with the number of steps; `alone` gives each
         nevertheless, for what depends on one setting alone.
         """
-        yield self.begun
+        first = dict(self.settings)
+        for one in self.schedules:
+            first = one.put(first, one.schedule.values[0])
+        yield first
         if alone or len(self.changing) == 1:
-            yield from (one.put(self.begun, value) for one in self.schedules for value in one.schedule.values[1:])
+            yield from (one.put(first, value) for one in self.schedules for value in one.schedule.values[1:])
 
 
 @dataclass(frozen=True)

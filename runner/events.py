@@ -22,7 +22,8 @@ class Happened:
 @dataclass(frozen=True)
 class Started(Happened):
     """A run begins, or is resumed. `params` are the recipe's, as they are for this run; `overrides` are the options
-    that changed the recipe; `optimizers` are in their order, each with its steps; `date` is the only wall clock."""
+    that changed the recipe; `prompts` are all texts that are asked for; `optimizers` are in their order, each with its
+    steps; `date` is the only wall clock."""
 
     recipe: str
     folder: Path
@@ -33,6 +34,7 @@ class Started(Happened):
     seed: int = 0
     params: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
     optimizers: tuple[tuple[str, int], ...] = ()
     threads: int = 0
     date: str = ""

@@ -13,6 +13,7 @@ import torch
 
 from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.prompts import asked
 from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareable
 from t2iflow.runner.audience import Audience
 from t2iflow.runner.events import Ended, Listener, Noted, Started
@@ -28,6 +29,7 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.changes import check_inputs, check_recipe
 from t2iflow.runner.folder.claim import claim
+from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.provenance import line
@@ -87,7 +89,7 @@ def resume(
     with claim(path):
         run_folder.check_unfinished(path)
         # An editor's byte order mark, and what it does to the last line's end, are no change.
-        recipe = (path / run_folder.RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
+        recipe = (path / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
         return _Session(plan, path, recipe, where, why, save_every, part, capture).run(listeners, resumed=True)
 
 
@@ -161,6 +163,7 @@ class _Session:
             seed=recipe.seed,
             params=params(self.plan.graph),
             overrides=overrides(self.plan.graph),
+            prompts=tuple(one.text for one in asked(self.plan)),
             optimizers=optimizers,
             threads=torch.get_num_threads(),
             date=datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -21,7 +21,8 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner import session
 from t2iflow.runner.events import Event, Listener, Wrote
 from t2iflow.runner.exits import FAILED, HUNG_UP, OK
-from t2iflow.runner.folder import folder, lock, provenance
+from t2iflow.runner.folder import lock, provenance
+from t2iflow.runner.folder.history import RECIPE
 
 UNKNOWN = (
     "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known, and"
@@ -102,7 +103,7 @@ def reasons(target: Path, made: Path, again: Path) -> list[str]:
     theirs = target / made.name if target.is_dir() else target
     told = [*provenance.differences(_line(theirs), _line(made))]
     beside = theirs.parent
-    if (beside / folder.RECIPE).is_file():  # else a lock beside it is another's
+    if (beside / RECIPE).is_file():  # else a lock beside it is another's
         told += provenance.differences(_lock(beside), _lock(again))
     return list(dict.fromkeys(told))
 

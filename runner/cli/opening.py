@@ -14,8 +14,8 @@ from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.origin import Origin, of_picture, of_run
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded
-from t2iflow.runner.folder.folder import RECIPE, resuming
-from t2iflow.runner.folder.log import recipe_name
+from t2iflow.runner.folder.folder import resuming
+from t2iflow.runner.folder.history import RECIPE, recipe_name
 
 STANDARD_INPUT = "-"
 OFFERED = 3

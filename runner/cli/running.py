@@ -62,7 +62,8 @@ def resume(
     from t2iflow.runner import session
     from t2iflow.runner.cli.part import read_part
     from t2iflow.runner.cli.request import Request
-    from t2iflow.runner.folder.folder import RECIPE, check_resumable
+    from t2iflow.runner.folder.folder import check_resumable
+    from t2iflow.runner.folder.history import RECIPE
 
     folder = paths.given(folder)
     with refusals():
@@ -83,8 +84,7 @@ def verify(
     """Make a picture again from the recipe that it carries, and compare; exit code 0 if it is the same, 1 if not."""
     from t2iflow.runner.cli.opening import carries
     from t2iflow.runner.cli.request import Request
-    from t2iflow.runner.folder.folder import RECIPE
-    from t2iflow.runner.folder.log import has_finished
+    from t2iflow.runner.folder.history import RECIPE, has_finished
     from t2iflow.runner.verify import verify as verified
 
     target = paths.given(picture)

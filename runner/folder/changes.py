@@ -5,7 +5,7 @@ from pathlib import Path
 
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.folder import RECIPE
+from t2iflow.runner.folder.history import RECIPE
 
 
 class ChangedError(FolderError):

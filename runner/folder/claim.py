@@ -30,6 +30,26 @@ class BusyError(FolderError):
 @contextmanager
 def claim(folder: Path) -> Iterator[None]:
     """Hold a run folder; BusyError, at once, while another process does. A killed holder's claim ends with it."""
+    with _locked(folder):
+        try:
+            _sign(folder)
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                (folder / HOLDER).unlink(missing_ok=True)
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a process holds the folder now; OSError where that can't be known."""
+    try:
+        with _locked(folder):
+            return False
+    except BusyError:
+        return True
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
         if (folder / LOCK).is_symlink():
@@ -44,21 +64,9 @@ def claim(folder: Path) -> Iterator[None]:
     except OSError as fault:
         raise FolderError(f"can't write in `{folder}`: {fault.strerror}") from fault
     try:
-        _sign(folder)
         yield
     finally:
-        with contextlib.suppress(OSError):
-            (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
-
-
-def is_claimed(folder: Path) -> bool:
-    """Whether a process holds the folder now."""
-    try:
-        with claim(folder):
-            return False
-    except BusyError:
-        return True
 
 
 def _sign(folder: Path) -> None:

@@ -14,10 +14,10 @@ from t2iflow.nodes.core.whole import private, sync
 from t2iflow.nodes.pictures.codec import WAITING
 from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.execution import checkpoint
-from t2iflow.runner.folder import claim, lock, log
+from t2iflow.runner.folder import claim, lock
 from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.folder.history import RECIPE, has_finished
 
-RECIPE = "recipe.yaml"
 NOW = "now.png"
 """The picture as it is, while a run goes on and where it stopped."""
 SNAPSHOTS = ".snapshots"
@@ -133,7 +133,7 @@ def _begun_without_recipe(path: Path) -> bool:
 
 def check_unfinished(path: Path) -> None:
     """Raise NotResumableError where the run has finished; what a kill left to tidy in it is tidied."""
-    if log.has_finished(path):
+    if has_finished(path):
         tidy(path)
         raise NotResumableError(f"the run in `{path}` is finished; make it again with `t2iflow run {path / RECIPE}`")
 

@@ -1,11 +1,10 @@
 """The log of a run, `events.jsonl`: its events as JSON lines, each on disk as soon as it is written."""
 
-import contextlib
 import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from torch import Tensor
 
 from t2iflow.runner.events import SCHEMA, Event, Fitting, Started, Stepped
 from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.folder.history import LOG
 
-NAME = "events.jsonl"
 STEP_EVERY = 0.1
 """Seconds between steps that are written down."""
 
@@ -67,9 +66,9 @@ class LogFile:
     def __init__(self, folder: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            self._file = os.open(folder / NAME, flags, 0o666)
+            self._file = os.open(folder / LOG, flags, 0o666)
         except OSError as fault:
-            raise FolderError(f"can't write `{folder / NAME}`: {fault.strerror}") from fault
+            raise FolderError(f"can't write `{folder / LOG}`: {fault.strerror}") from fault
         end = os.lseek(self._file, 0, os.SEEK_END)
         self._torn = end > 0 and os.pread(self._file, 1, end - 1) != b"\n"
 
@@ -84,35 +83,3 @@ class LogFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
-
-
-def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """The events in the log of a run; a line that was cut short by a kill is left out."""
-    return filter(None, map(_event, _lines(folder)))
-
-
-def has_finished(folder: Path) -> bool:
-    """Whether the run in this folder came to its end."""
-    last = _event(next(reversed(_lines(folder)), ""))
-    return last is not None and last.get("how") == "finished"
-
-
-def recipe_name(folder: Path) -> str:
-    """What the recipe of the run in this folder is called; nothing where that is not known."""
-    name = next((event.get("recipe") for event in read(folder) if event["type"] == "started"), None)
-    return name if isinstance(name, str) else ""
-
-
-def _lines(folder: Path) -> list[str]:
-    with contextlib.suppress(OSError):
-        if (folder / NAME).is_file():  # and nothing that can be read without end
-            return (folder / NAME).read_text("utf-8", errors="replace").rstrip().splitlines()
-    return []
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    with contextlib.suppress(ValueError, RecursionError):
-        told = json.loads(line)
-        if isinstance(told, dict) and "type" in told:
-            return told
-    return None

@@ -17,7 +17,7 @@ from t2iflow.nodes.pictures import codec
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
-from t2iflow.runner.folder import log
+from t2iflow.runner.folder import history
 from t2iflow.runner.folder.folder import NOW
 from t2iflow.runner.report import losses
 from t2iflow.runner.report.budget import Budget
@@ -78,7 +78,7 @@ class Report:
         if event.resumed:
             self._losses.remember()
             self._snapshots.remember()
-            for told in log.read(self._folder):
+            for told in history.read(self._folder):
                 with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
                     self._remember(told)
 

@@ -17,7 +17,8 @@ from typing import Any
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import Asked, asked
 from t2iflow.runner.events import Ended, Noted, Started
-from t2iflow.runner.folder import lock, log
+from t2iflow.runner.folder import lock
+from t2iflow.runner.folder.history import LOG
 from t2iflow.runner.folder.folder import resuming
 from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import data, exhibits, link
@@ -182,7 +183,7 @@ def facts(told: Told) -> Iterator[str]:
     found["run again here"] = "t2iflow run recipe.yaml"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
-    tables = [path for name in (TABLE, log.NAME) if (path := told.folder / name).is_file()]
+    tables = [path for name in (TABLE, LOG) if (path := told.folder / name).is_file()]
     links = [(path.name, link(path, told.folder)) for path in (*told.files, *tables)]
     rows += [f'<dt>file</dt><dd><a href="{href}">{escape(name)}</a></dd>' for name, href in links]
     rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]

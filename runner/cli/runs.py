@@ -1,0 +1,66 @@
+"""The commands on runs that were made: a list of them, two compared, and one as a file to give away."""
+
+import json as lines
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.texts import aligned, shortened
+from t2iflow.runner import console
+from t2iflow.runner.exits import USAGE
+
+if TYPE_CHECKING:
+    from t2iflow.runner.folder.summary import Summary
+
+app = typer.Typer(rich_markup_mode=None)
+
+SCHEMA = "t2iflow.runs/1"
+STYLES = {"finished": "green", "running": "cyan", "failed": "red", "damaged": "red"}
+PROMPT = 36
+"""Letters of a prompt, at most."""
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the run folders.")] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List runs: their state, recipe, prompt, seed, time and folder; the last to begin comes last."""
+    from t2iflow.runner.folder.summary import summaries
+
+    try:
+        found = summaries(paths.given(folder))
+    except FileNotFoundError:
+        console.fail(f"there is no folder `{folder}`; `t2iflow run hello` makes a run in `runs`", USAGE)
+    except OSError as fault:
+        console.fail(f"`{folder}` can't be read: {fault.strerror}", USAGE)
+    if json:
+        console.write(lines.dumps({"schema": SCHEMA, "runs": [_plain(one) for one in found]}, indent=2))
+        return
+    if not found:
+        console.err().say(f"there are no runs in `{folder}`")
+        return
+    heads = ("state", "began", "took", "recipe", "seed", "prompt", "folder")
+    head, *rows = aligned([heads, *(_row(one) for one in found)])
+    console.out().say((head, "dim"))
+    for one, row in zip(found, rows, strict=True):
+        console.out().say((row[: len(one.state)], STYLES.get(one.state, "")), row[len(one.state) :])
+
+
+def _row(one: "Summary") -> tuple[str, ...]:
+    from t2iflow.nodes.core.texts import in_line
+    from t2iflow.runner.timing.duration import duration
+
+    took = "" if one.seconds is None else duration(one.seconds)
+    seed = "" if one.seed is None else str(one.seed)
+    began = f"{one.began:%Y-%m-%d %H:%M}" if one.began else ""
+    words = one.message if one.state == "damaged" else one.prompt
+    return (one.state, began, took, one.recipe, seed, shortened(in_line(words), PROMPT), str(one.folder))
+
+
+def _plain(one: "Summary") -> dict[str, Any]:
+    began = one.began.isoformat() if one.began else None
+    return {**asdict(one), "folder": str(one.folder), "began": began}

@@ -1,0 +1,71 @@
+"""A run's past, as its folder keeps it: the recipe that it began with, and its log, read back. Reads without torch."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+RECIPE = "recipe.yaml"
+LOG = "events.jsonl"
+SHORT, LONG = 8_192, 1_000_000
+"""Bytes in which the first or last event is looked for at first, and at most."""
+
+
+def read(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events in the log of a run; a line that was cut short by a kill is left out."""
+    return filter(None, map(_event, _lines(folder)))
+
+
+def ends(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The first and the last event of the log, read without what is between; None for a line that holds none."""
+    with contextlib.suppress(OSError), _opened(folder / LOG) as file:
+        first = file.readline(LONG)
+        return _event(first.decode("utf-8", "replace")), _event(_last(file).decode("utf-8", "replace"))
+    return None, None
+
+
+def has_finished(folder: Path) -> bool:
+    """Whether the run in this folder came to its end."""
+    _, last = ends(folder)
+    return last is not None and last.get("how") == "finished"
+
+
+def recipe_name(folder: Path) -> str:
+    """What the recipe of the run in this folder is called; nothing where that is not known."""
+    name = next((event.get("recipe") for event in read(folder) if event["type"] == "started"), None)
+    return name if isinstance(name, str) else ""
+
+
+def _last(file: BinaryIO) -> bytes:
+    """The last line."""
+    size = file.seek(0, os.SEEK_END)
+    line = b""
+    for most in (SHORT, LONG):
+        file.seek(max(size - most, 0))
+        before, _, line = file.read(most).rstrip().rpartition(b"\n")
+        if before or size <= most:
+            break
+    return line
+
+
+def _lines(folder: Path) -> list[str]:
+    with contextlib.suppress(OSError), _opened(folder / LOG) as file:
+        return file.read().decode("utf-8", "replace").rstrip().splitlines()
+    return []
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file to read, and nothing that can be read without end."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return path.open("rb")
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    with contextlib.suppress(ValueError, RecursionError):
+        told = json.loads(line)
+        if isinstance(told, dict) and "type" in told:
+            return told
+    return None

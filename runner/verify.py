@@ -1,9 +1,7 @@
 """How a picture, a film or a whole run compares with what its recipe makes now, and what may explain a difference."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from glob import escape
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +17,10 @@ from t2iflow.nodes.pictures import decoder
 from t2iflow.nodes.pictures.metadata import FILMED, STILL, read_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner import session
-from t2iflow.runner.events import Event, Listener, Wrote
+from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import FAILED, HUNG_UP, OK
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.folder.history import RECIPE, outputs
 
 UNKNOWN = (
     "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known, and"
@@ -38,24 +36,6 @@ class Finding:
     text: str
 
 
-@dataclass
-class Outputs:
-    """Listens to a run for the files that its outputs write."""
-
-    first: list[Path] = field(default_factory=list)
-
-    def __call__(self, event: Event) -> None:
-        """Take note of a file; of a row of numbered ones only the first is reported."""
-        if isinstance(event, Wrote):
-            self.first.append(event.path)
-
-    @property
-    def files(self) -> list[Path]:
-        """All that were written."""
-        rows = (path.parent.glob(re.sub(r"\d+", "[0-9]*", escape(path.name))) for path in self.first)
-        return list(dict.fromkeys(path for row in rows for path in sorted(row)))
-
-
 @dataclass(frozen=True)
 class Verdict:
     """An exit code, and lines to print."""
@@ -66,18 +46,18 @@ class Verdict:
 
 def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener]) -> Verdict:
     """Make a picture, a film or all outputs of a run folder again by their plan, and compare; code 0 if they agree."""
-    outputs = Outputs()
     with TemporaryDirectory(prefix="t2iflow-verify-") as place:
-        outcome = session.start(plan, Path(place), wanted, [*listeners, outputs])
+        outcome = session.start(plan, Path(place), wanted, listeners)
         if outcome.code >= HUNG_UP:
             return Verdict(outcome.code, ("interrupted; nothing was compared",))
         if outcome.code != OK:
             return Verdict(outcome.code, (outcome.message,))
-        found = list(findings(target, outputs.files))
+        made = outputs(outcome.folder)
+        found = list(findings(target, made))
         told = [one.text for one in found]
         if all(one.same for one in found):
             return Verdict(OK, tuple(told))
-        known = [reason for made in outputs.files for reason in reasons(target, made, outcome.folder)]
+        known = [reason for one in made for reason in reasons(target, one, outcome.folder)]
         return Verdict(FAILED, (*told, *(dict.fromkeys(known) or (UNKNOWN,))))
 
 

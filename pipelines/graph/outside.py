@@ -46,7 +46,8 @@ def missing(graph: Graph) -> Iterator[Problem]:
     for named in graph.named:
         if named.missing:
             beside = [f"or put it into a folder `{INPUTS}` beside the picture"] if named.kind in COPIED else []
-            what = f"the {named.kind} `{named.short}`, from which this was made, is missing"
+            are = "are" if named.kind == "weights" else "is"
+            what = f"the {named.kind} `{named.short}`, from which this was made, {are} missing"
             yield Problem("T2I502", what, named.place, (f"give it, or another: {named.given}", *beside))
 
 

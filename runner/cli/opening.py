@@ -1,4 +1,4 @@
-"""What commands take as a recipe: a file, a shipped recipe's name, a picture or film that carries one, or `-`."""
+"""What commands take as a recipe: a file, a shipped recipe's name, a picture, film or bundle that carries one, or `-`."""
 
 import os
 import sys
@@ -13,7 +13,9 @@ from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.origin import Origin, of_picture, of_run
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
-from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded
+from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
+from t2iflow.runner.folder import bundle
+from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
 from t2iflow.runner.folder.folder import resuming
 from t2iflow.runner.folder.history import RECIPE, recipe_name
 
@@ -36,6 +38,10 @@ def opened(where: str, resumed: bool = False) -> Reader:
         raise RecipeError(
             [Problem("T2I107", f"`{where}` is a folder, not a recipe", hints=tuple(_in_folder(path)))], {}
         )
+    if is_bundle(path):
+        whole = unpacked(path)
+        recipe = whole.folder / RECIPE
+        return _reader(load(recipe), f"recipe in {path.name}", of_picture(recipe), whole.recipe)
     if carries(path):
         return _reader(carried_text(path), f"recipe in {path.name}", of_picture(path), path.stem)
     whose = of_run(path) if resumed else None
@@ -43,6 +49,22 @@ def opened(where: str, resumed: bool = False) -> Reader:
     return lambda presets, overrides, problems: read(
         where, presets=presets, overrides=overrides, problems=problems, whose=whose, name=name
     )
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether this is a file that may be a bundle."""
+    return path.suffix.lower() == ENDING and not paths.no_file(path)
+
+
+def unpacked(path: Path) -> Bundle:
+    """A bundle, unpacked; RecipeError if it is none."""
+    try:
+        return bundle.opened(path)
+    except BundleError as fault:
+        reason = str(fault)
+    except OSError as fault:
+        reason = f"it can't be unpacked: {fault.strerror or fault}"
+    raise RecipeError([Problem("T2I107", f"can't open the bundle `{path}`: {reason}", Place(str(path), 1, 1))], {})
 
 
 def lacking(text: str, place: Path) -> list[Named]:
@@ -56,11 +78,13 @@ def lacking(text: str, place: Path) -> list[Named]:
 
 def carries(path: Path) -> bool:
     """Whether this is a file that may carry a recipe."""
-    return path.suffix.lower() in CARRIERS and not paths.no_file(path)
+    return path.suffix.lower() in (*CARRIERS, ENDING) and not paths.no_file(path)
 
 
 def carried_text(path: Path) -> str:
-    """The recipe in a picture or film, as it is; RecipeError if there is none."""
+    """The recipe in a picture, film or bundle, as it is; RecipeError if there is none."""
+    if is_bundle(path):
+        return load(unpacked(path).folder / RECIPE)
     try:
         text = read_recipe(path)
         reason = "it carries no recipe; was it saved again or re-encoded by another program?"

@@ -76,13 +76,15 @@ def resume(
 
 @app.command()
 def verify(
-    picture: Annotated[Path, typer.Argument(help="A picture or film made by t2iflow, or the folder of a run.")],
+    picture: Annotated[
+        Path, typer.Argument(help="A picture or film made by t2iflow, a bundle, or the folder of a run.")
+    ],
     settings: Settings = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Make a picture again from the recipe that it carries, and compare; exit code 0 if it is the same, 1 if not."""
-    from t2iflow.runner.cli.opening import carries
+    from t2iflow.runner.cli.opening import carries, is_bundle, unpacked
     from t2iflow.runner.cli.request import Request
     from t2iflow.runner.folder.history import RECIPE, has_finished
     from t2iflow.runner.verify import verify as verified
@@ -96,6 +98,7 @@ def verify(
         console.fail(f"`{target}` {why}", USAGE)
     again = Request(str(target / RECIPE if folder else target), overrides=settings or ())
     with refusals():
+        target = unpacked(target).folder if is_bundle(target) else target
         verdict = verified(target, compiled(again, lacking=False), device, _listeners(json))
     for text in verdict.lines:
         (console.err() if json else console.out()).say(text)

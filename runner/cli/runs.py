@@ -1,6 +1,7 @@
 """The commands on runs that were made: a list of them, two compared, and one as a file to give away."""
 
 import json as lines
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,8 @@ import typer
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import aligned, shortened
 from t2iflow.runner import console
-from t2iflow.runner.exits import USAGE
+from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.exits import FAILED, USAGE
 
 if TYPE_CHECKING:
     from t2iflow.runner.folder.summary import Summary
@@ -48,6 +50,39 @@ def runs(
     console.out().say((head, "dim"))
     for one, row in zip(found, rows, strict=True):
         console.out().say((row[: len(one.state)], STYLES.get(one.state, "")), row[len(one.state) :])
+
+
+@app.command()
+def bundle(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    file: Annotated[Path | None, typer.Argument(help="The new file.  [default: RUN.zip]")] = None,
+) -> None:
+    """Put a finished run into one file to give away: its recipe, inputs, versions and pictures."""
+    from t2iflow.runner.cli.recipe_command import compiled
+    from t2iflow.runner.cli.request import Request
+    from t2iflow.runner.folder.bundle import ENDING, left_out, pack
+    from t2iflow.runner.folder.claim import FolderError
+    from t2iflow.runner.folder.history import RECIPE, has_finished
+
+    folder = paths.given(run)
+    if not has_finished(folder):
+        console.fail(f"`{folder}` is not the folder of a finished run", USAGE)
+    target = paths.given(file or f"{paths.whole(folder).name}{ENDING}")
+    if target.suffix.lower() != ENDING:
+        console.fail(f"a bundle's name ends with {ENDING}: `t2iflow bundle {run} {target}{ENDING}`", USAGE)
+    with refusals():
+        plan = compiled(Request(str(folder / RECIPE), resumed=True))
+        try:
+            pack(folder, plan, target)
+        except FileExistsError:
+            console.fail(f"`{target}` exists; name another file: `t2iflow bundle {run} FILE`", FAILED)
+        except FolderError:
+            raise
+        except OSError as fault:
+            console.fail(f"can't write `{target}`: {fault.strerror or fault}", FAILED)
+    console.out().say(f"wrote {target}; it runs by `t2iflow run {shlex.quote(str(target))}`")
+    for one in left_out(plan):
+        console.out().say(f"the weights `{one.short}` are not in it: whoever runs it gives them by {one.given}")
 
 
 def _row(one: "Summary") -> tuple[str, ...]:

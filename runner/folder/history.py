@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,6 +38,26 @@ def recipe_name(folder: Path) -> str:
     """What the recipe of the run in this folder is called; nothing where that is not known."""
     name = next((event.get("recipe") for event in read(folder) if event["type"] == "started"), None)
     return name if isinstance(name, str) else ""
+
+
+def wrote(folder: Path) -> Iterator[Path]:
+    """The files of which the log says that they are complete, as far as they are there; of a row of numbered ones only
+    the first."""
+    home = folder
+    for told in read(folder):
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
+            if told["type"] == "started":
+                home = Path(told["folder"])
+            elif told["type"] == "wrote":
+                path = folder / Path(told["path"]).relative_to(home)  # the folder may have been moved
+                if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                    yield path
+
+
+def outputs(folder: Path) -> list[Path]:
+    """All files that the outputs of a run wrote."""
+    rows = (path.parent.glob(re.sub(r"\d+", "[0-9]*", escape(path.name))) for path in wrote(folder))
+    return list(dict.fromkeys(path for row in rows for path in sorted(row)))
 
 
 def _last(file: BinaryIO) -> bytes:

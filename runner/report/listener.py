@@ -43,7 +43,6 @@ class Report:
         self._snapshots = Snapshots(folder, plan)
         self._started: Started | None = None
         self._steps: dict[str, int] = {}
-        self._home = folder
         self._image: Tensor | None = None
         self._notes: dict[Noted, None] = {}
         self._files: dict[Path, None] = {}
@@ -81,18 +80,13 @@ class Report:
             for told in history.read(self._folder):
                 with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
                     self._remember(told)
+            self._files |= dict.fromkeys(history.wrote(self._folder))
 
     def _remember(self, told: dict[str, Any]) -> None:
         if told["type"] == "fitting":
             self._steps[str(told["node"])] = min(int(told["steps"]), losses.MOST)
         elif told["type"] == "noted" and told["level"] in ("say", "warn"):
             self._noted(Noted(str(told["node"]), told["level"], str(told["text"])))
-        elif told["type"] == "started":
-            self._home = Path(told["folder"])
-        elif told["type"] == "wrote":
-            path = self._folder / Path(told["path"]).relative_to(self._home)  # the folder may have been moved
-            if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
-                self._files[path] = None
 
     def _fitting(self, event: Fitting) -> None:
         self._steps[event.node] = event.steps

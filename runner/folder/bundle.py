@@ -1,0 +1,158 @@
+"""A bundle: a finished run as one zip file to give away, with its recipe, its inputs, its lock and what it made.
+
+Whoever opens one may have it from anybody. So nothing in a bundle is compressed, and it can't unpack to more than it is
+itself; no name in it leads out of it, or to a link; and its recipe, like a picture's, reads nothing but its `inputs`.
+"""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from platformdirs import user_cache_path
+
+from t2iflow.nodes.core.texts import in_line, shortened
+from t2iflow.nodes.core.whole import whole
+from t2iflow.nodes.weights.content import sha256
+from t2iflow.nodes.weights.published import KNOWN
+from t2iflow.pipelines.graph.graph import COPIED, Named
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.resolved import shareable
+from t2iflow.runner.folder import lock
+from t2iflow.runner.folder.changes import check_inputs
+from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.folder.history import RECIPE, outputs
+
+ENDING = ".zip"
+BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)
+"""The date of all that is in a bundle, so that the same run makes the same bytes."""
+UNSOUND = re.compile(r'[\x00-\x1f\\:*?"<>|]')
+"""Signs that not every system takes in a file's name, or takes for a folder's end."""
+KEPT = 30 * 24 * 3600
+"""Seconds for which an unpacked bundle that nobody opens stays in the cache."""
+
+
+class BundleError(ValueError):
+    """A file is no bundle, or not a sound one."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle holds, as it lies in `folder`, and what its recipe is called."""
+
+    folder: Path
+    recipe: str
+
+
+def pack(run: Path, plan: Plan, target: Path) -> None:
+    """Write the bundle of a finished run; FileExistsError where there is a file, FolderError where it can't be made."""
+    check_inputs(run)
+    if os.path.lexists(target):
+        raise FileExistsError(target)
+    recipe = shareable((run / RECIPE).read_text(encoding="utf-8-sig"), plan.graph)
+    made = {path.relative_to(run).as_posix(): path for path in outputs(run)}
+    inputs = {name: Path(path) for path, name in plan.graph.files.items()}
+    for name in (*inputs, *made):
+        if not _is_sound(name):
+            raise FolderError(f"`{name}` has a name that not every system takes; rename the file, and run again")
+    with whole(target) as fresh, ZipFile(fresh, "w", ZIP_STORED) as file:
+        file.comment = plan.graph.recipe.name.encode()
+        file.writestr(_entry(RECIPE), recipe)
+        said = {lock.NAME: run / lock.NAME} if (run / lock.NAME).is_file() else {}
+        _add(file, {**said, **inputs, **made})
+
+
+def left_out(plan: Plan) -> list[Named]:
+    """Weights of the maker's own, which are too large to be in the bundle."""
+    weights = [named for named in plan.graph.named if named.kind not in COPIED]
+    return [one for one in weights if os.path.isabs(one.path) or (one.kind == "weights" and one.name not in KNOWN)]
+
+
+def opened(path: Path) -> Bundle:
+    """Unpack a bundle into the cache, where it is not there yet; BundleError if it is none, or would do harm."""
+    try:
+        with ZipFile(path) as file:
+            entries = _checked(file, path.stat().st_size)
+            name = shortened(in_line(file.comment.decode("utf-8", "replace")))
+            folder = user_cache_path("t2iflow") / "bundles" / sha256(path)
+            if not folder.is_dir():
+                _forget_old(folder.parent)
+                _unpack(file, entries, folder)
+    except (BadZipFile, NotImplementedError, EOFError, ValueError) as fault:
+        raise fault if isinstance(fault, BundleError) else BundleError(f"it is damaged, or no zip file: {fault}") from fault
+    os.utime(folder)
+    return Bundle(folder, name or path.stem)
+
+
+def _add(file: ZipFile, files: Mapping[str, Path]) -> None:
+    for name, path in files.items():
+        entry = _entry(name)
+        entry.file_size = path.stat().st_size
+        with path.open("rb") as source, file.open(entry, "w") as copy:
+            shutil.copyfileobj(source, copy)
+
+
+def _entry(name: str) -> ZipInfo:
+    entry = ZipInfo(name, BEGINNING_OF_TIME)
+    entry.create_system = 3  # the same on every system
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    return entry
+
+
+def _checked(file: ZipFile, size: int) -> list[ZipInfo]:
+    """The files in a zip file of this size, none of which does harm."""
+    entries = [entry for entry in file.infolist() if not entry.is_dir()]
+    for entry in entries:
+        if not _is_sound(entry.orig_filename):
+            raise BundleError(f"`{entry.orig_filename}` in it has a name that leads out of it, or is hidden")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise BundleError(f"`{entry.filename}` in it is a link")
+        if entry.flag_bits & 1:
+            raise BundleError("it is encrypted")
+        if entry.compress_type != ZIP_STORED:
+            raise BundleError("it is compressed, which bundles are not: unpack it, and run the recipe that is in it")
+    if sum(entry.file_size for entry in entries) > size:
+        raise BundleError("it claims to hold more than it does")
+    names = [entry.filename.casefold() for entry in entries]
+    if len({*names}) < len(names):
+        raise BundleError("it holds two files of one name")
+    if RECIPE not in names:
+        raise BundleError(f"it holds no `{RECIPE}`; bundles are made by `t2iflow bundle RUN`")
+    return entries
+
+
+def _is_sound(name: str) -> bool:
+    """Whether a name leads to a file beneath the folder in which it is unpacked, on any system, and to none hidden."""
+    return not UNSOUND.search(name) and not any(part == "" or part.startswith(".") for part in name.split("/"))
+
+
+def _unpack(file: ZipFile, entries: list[ZipInfo], folder: Path) -> None:
+    """Whole or not at all."""
+    making = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    try:
+        for entry in entries:
+            path = making / entry.filename
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with file.open(entry) as source, path.open("xb") as copy:
+                shutil.copyfileobj(source, copy)
+        try:
+            making.replace(folder)
+        except OSError:
+            if not folder.is_dir():  # or another process was quicker
+                raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _forget_old(cache: Path) -> None:
+    for folder in cache.glob("*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > KEPT:
+                shutil.rmtree(folder)

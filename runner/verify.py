@@ -2,21 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import PIL.Image
-import PIL.ImageSequence
-import torch
-from torch import Tensor
-
-from t2iflow.nodes.film.decoder import every_picture
-from t2iflow.nodes.pictures import decoder
-from t2iflow.nodes.pictures.metadata import FILMED, STILL, read_recipe
+from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner import session
+from t2iflow.runner.apart import Finding, apart
 from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import FAILED, HUNG_UP, OK
 from t2iflow.runner.folder import lock, provenance
@@ -26,14 +19,6 @@ UNKNOWN = (
     "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known, and"
     " may have been changed since"
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Whether a file is what its recipe makes now, and how far off, in words."""
-
-    same: bool
-    text: str
 
 
 @dataclass(frozen=True)
@@ -106,47 +91,4 @@ def _compared(target: Path, made: Path | None) -> Finding:
         return Finding(False, f"{name}: its recipe writes no file like it")
     if not target.is_file():
         return Finding(False, f"{name}: it is missing, and its recipe writes it")
-    if target.read_bytes() == made.read_bytes():
-        return Finding(True, f"{name}: the same, byte for byte")
-    try:
-        return _apart(name, _pictures(target), _pictures(made))
-    except (ValueError, OSError, SyntaxError) as fault:  # as Pillow raises
-        return Finding(False, f"{name}: the files differ, and the pictures can't be compared: {fault}")
-
-
-def _apart(name: str, there: Iterator[Tensor], here: Iterator[Tensor]) -> Finding:
-    """How far pictures are from those made again, in levels of 255."""
-    most, total, count, first = 0.0, 0.0, 0, None
-    for number, (one, other) in enumerate(zip_longest(there, here)):
-        if one is None:
-            return Finding(False, f"{name}: it has {number} pictures, and more when made now")
-        if other is None:
-            return Finding(False, f"{name}: it has more pictures than the {number} made now")
-        if one.shape != other.shape:
-            sizes = [f"{tensor.shape[1]} x {tensor.shape[0]}" for tensor in (one, other)]
-            return Finding(False, f"{name}: it is {sizes[0]} pixels, and {sizes[1]} when made now")
-        apart = (one.float() - other.float()).abs()
-        most, total, count = max(most, float(apart.max())), total + float(apart.mean()), number + 1
-        first = number if first is None and most else first
-    if first is None:
-        return Finding(True, f"{name}: every pixel is the same; the files differ in what else they hold")
-    since = f" from picture {first + 1} of {count} on" if count > 1 else ""
-    return Finding(
-        False, f"{name}: differs{since}, by {total / count:.2g} of 255 levels on average and {most:.0f} at most"
-    )
-
-
-def _pictures(path: Path) -> Iterator[Tensor]:
-    """The pictures in a file, (h, w, channels) in 0..255."""
-    if path.suffix.lower() in FILMED:
-        yield from every_picture(str(path))
-        return
-    if path.suffix.lower() not in STILL:
-        raise ValueError("they are no pictures")
-    with PIL.Image.open(path) as opened:
-        if opened.width * opened.height > decoder.MOST:
-            raise ValueError(f"more than {decoder.MOST // 10**6} megapixels are not read")
-        for frame in PIL.ImageSequence.Iterator(opened):
-            levels = frame.convert("RGBA")
-            flat = torch.frombuffer(bytearray(levels.tobytes()), dtype=torch.uint8)
-            yield flat.view(levels.height, levels.width, 4)
+    return apart(target, made, "when made now")

@@ -1,4 +1,4 @@
-"""What commands take as a recipe: a file, a shipped recipe's name, a picture, film or bundle that carries one, or `-`."""
+"""What commands take as a recipe: a file, a shipped recipe's name, a picture, film or bundle with one, or `-`."""
 
 import os
 import sys

@@ -10,7 +10,7 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RECIPE",
-        help="A recipe file, a bundled recipe's name, a picture, film or bundle made by t2iflow, or - for standard input.",
+        help="A recipe file, a bundled recipe's name, a picture, film or bundle of t2iflow's, or - for standard input.",
         show_default=False,
         autocompletion=completion.recipes,
     ),

@@ -12,9 +12,10 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import aligned, shortened
 from t2iflow.runner import console
 from t2iflow.runner.cli.refusals import refusals
-from t2iflow.runner.exits import FAILED, USAGE
+from t2iflow.runner.exits import FAILED, OK, USAGE
 
 if TYPE_CHECKING:
+    from t2iflow.runner.comparison import Side
     from t2iflow.runner.folder.summary import Summary
 
 app = typer.Typer(rich_markup_mode=None)
@@ -53,6 +54,35 @@ def runs(
 
 
 @app.command()
+def diff(
+    one: Annotated[str, typer.Argument(metavar="A", help="A run folder, a picture or film, a bundle, or a recipe.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Put their pictures side by side into this file.")
+    ] = None,
+) -> None:
+    """Show in which settings, inputs, versions and pictures two runs or recipes differ; exit code 0 if in none, 1 if in
+    some."""
+    from t2iflow.runner.comparison import compare, sheet
+
+    with refusals():
+        sides = _side(one), _side(other)
+    found = compare(*sides)
+    for line in found.lines:
+        console.out().say(line)
+    if out is not None:
+        try:
+            made = sheet(*sides, found.settings)
+            if made is None:
+                console.fail("there is nothing to put side by side: one of the two has no picture", USAGE)
+            made.save(paths.given(out))
+        except (OSError, ValueError) as fault:
+            console.fail(f"can't write `{out}`: {fault}", FAILED)
+        console.out().say(f"wrote {out}")
+    raise typer.Exit(OK if found.same else FAILED)
+
+
+@app.command()
 def bundle(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
     file: Annotated[Path | None, typer.Argument(help="The new file.  [default: RUN.zip]")] = None,
@@ -83,6 +113,20 @@ def bundle(
     console.out().say(f"wrote {target}; it runs by `t2iflow run {shlex.quote(str(target))}`")
     for one in left_out(plan):
         console.out().say(f"the weights `{one.short}` are not in it: whoever runs it gives them by {one.given}")
+
+
+def _side(where: str) -> "Side":
+    """What is compared: the folder of a run by its recipe, a bundle as it is unpacked, or what else names a recipe."""
+    from t2iflow.runner.cli.opening import carries, is_bundle, unpacked
+    from t2iflow.runner.cli.request import Request
+    from t2iflow.runner.comparison import Side
+    from t2iflow.runner.folder.history import RECIPE
+
+    path = paths.given(where)
+    if (path / RECIPE).is_file():
+        return Side(where, Request(str(path / RECIPE), resumed=True).plan(), path)
+    plan = Request(where).plan()
+    return Side(where, plan, unpacked(path).folder if is_bundle(path) else path if carries(path) else None)
 
 
 def _row(one: "Summary") -> tuple[str, ...]:

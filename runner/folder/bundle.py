@@ -86,7 +86,9 @@ def opened(path: Path) -> Bundle:
                 _forget_old(folder.parent)
                 _unpack(file, entries, folder)
     except (BadZipFile, NotImplementedError, EOFError, ValueError) as fault:
-        raise fault if isinstance(fault, BundleError) else BundleError(f"it is damaged, or no zip file: {fault}") from fault
+        raise (
+            fault if isinstance(fault, BundleError) else BundleError(f"it is damaged, or no zip file: {fault}")
+        ) from fault
     os.utime(folder)
     return Bundle(folder, name or path.stem)
 

@@ -18,8 +18,8 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import Asked, asked
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock
-from t2iflow.runner.folder.history import LOG
 from t2iflow.runner.folder.folder import resuming
+from t2iflow.runner.folder.history import LOG
 from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import data, exhibits, link
 from t2iflow.runner.report.losses import NAME as TABLE

@@ -66,7 +66,7 @@ def _told(folder: Path, state: State, started: dict[str, Any], ended: dict[str, 
         prompt=_text(prompts[0]) if isinstance(prompts, list) and prompts else "",
         seed=seed if type(seed) is int else None,
         began=_date(started.get("date")),
-        seconds=float(seconds) if type(seconds) in (int, float) else None,
+        seconds=float(seconds) if isinstance(seconds, int | float) else None,
         message=message,
     )
 

@@ -1,6 +1,6 @@
 """The wired recipe: every node with its spec, its settings checked, its ports joined."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, count
@@ -167,7 +167,7 @@ class Graph:
         """
         copies: dict[str, str] = {}
         for path in dict.fromkeys(named.name for named in self.named if named.kind in COPIED):
-            copies[path] = _free(PurePath(path), {copy.lower() for copy in copies.values()})
+            copies[path] = free_name(path, copies.values())
         return copies
 
     @property
@@ -196,8 +196,9 @@ class Graph:
         return flow
 
 
-def _free(path: PurePath, taken: set[str]) -> str:
+def free_name(file: str, taken: Iterable[str]) -> str:
     """A name in the folder of copies that is not taken, whether or not letters' case counts there."""
+    path, lower = PurePath(file), {copy.lower() for copy in taken}
     stem = path.stem[:200]
     names = chain([path.name], (f"{stem}-{number}{path.suffix[:40]}" for number in count(2)))
-    return next(copy for name in names if (copy := f"{INPUTS}/{name}").lower() not in taken)
+    return next(copy for name in names if (copy := f"{INPUTS}/{name}").lower() not in lower)

@@ -16,7 +16,7 @@ from t2iflow.pipelines.graph.graph import FILE_NAME, READERS
 from t2iflow.pipelines.graph.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.graph.schedule import Ease, Over
 from t2iflow.pipelines.text.dollars import NAME
-from t2iflow.pipelines.text.form import FORMAT
+from t2iflow.pipelines.text.form import FORMAT, SHEET_WORDS
 from t2iflow.pipelines.text.seed import DRAWN, END
 
 Schema = dict[str, Any]
@@ -41,6 +41,7 @@ def recipe_schema() -> Schema:
             "extends": {"type": "string", "description": "A recipe file, or the name of one that ships."},
             **overlay,
             "presets": _named({"type": "object", "properties": {**texts, **overlay}, "additionalProperties": False}),
+            "sweep": _sweep(),
         },
         "required": ["t2iflow"],
         "additionalProperties": False,
@@ -57,6 +58,23 @@ def recipe_schema() -> Schema:
             **{spec.name: _inputs(spec) for spec in specs},
         },
     }
+
+
+def _sweep() -> Schema:
+    """What varies: of each name a list of values, a range such as `0..7`, or `@` and the name of a file."""
+    names = {
+        "type": "object",
+        "propertyNames": {"pattern": rf"^{NAME}(\.{NAME})?$"},
+        "additionalProperties": {"anyOf": [{"type": "array", "minItems": 1}, {"type": ["string", "number", "object"]}]},
+    }
+    sheet = {word: {"type": "string"} for word in SHEET_WORDS}
+    parts: Schema = {
+        "each": {**names, "description": "All combinations of these values are run."},
+        "together": {**names, "description": "These vary in step: the first values of all, then the second ones."},
+        "rank": {"type": ["string", "null"], "description": "The perceptor that ranks the pictures."},
+        "sheet": {"type": "object", "properties": sheet, "additionalProperties": False},
+    }
+    return {"type": "object", "properties": parts, "additionalProperties": False}
 
 
 def _named(value: str | Schema, nullable: bool = False) -> Schema:

@@ -14,14 +14,20 @@ from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 FORMAT = 1
 SECTIONS = ("params", "nodes")
 PRESET_WORDS = ("title", "about", "seed", *SECTIONS)
+SWEEP_WORDS = ("each", "together", "rank", "sheet")
+SHEET_WORDS = ("across", "down")
 EXAMPLES = {
+    "sweep": "each: {seed: 0..3}",
+    "each": "seed: 0..3",
+    "together": "steps: [40, 80]",
+    "sheet": "across: seed",
     "nodes": "canvas: {use: canvas.pixels}",
     "params": "prompt: a fox",
     "presets": "quick: {params: {steps: 50}}",
 }
 JOINED = re.compile(rf"({NAME}):(\S.*)")
 """A key and its value without a space between them."""
-WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes")
+WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes", "sweep")
 
 
 def check_structure(document: Located, problems: Problems) -> Located:
@@ -44,7 +50,16 @@ class _Form:
         bodies = {name: self._preset(name, body) for name, body in presets.value.items()}
         bodies = {name: body for name, body in bodies.items() if body is not None}
         sound = replace(sound, value={**sound.value, "presets": replace(presets, value=bodies)})
+        if "sweep" in sound.value:
+            sound = replace(sound, value={**sound.value, "sweep": self._sweep(sound.value["sweep"])})
         return self._sections(sound, overlay="extends" in sound.value)
+
+    def _sweep(self, section: Located) -> Located:
+        sound = self._known(self._mapping(section, "sweep"), SWEEP_WORDS, "a sweep")
+        values = {word: self._mapping(sound.value[word], word) for word in sound.value if word != "rank"}
+        if "sheet" in values:
+            values["sheet"] = self._known(values["sheet"], SHEET_WORDS, "a sheet")
+        return replace(sound, value={**sound.value, **values})
 
     def _check_version(self, document: Located) -> None:
         version = document.value.get("t2iflow")

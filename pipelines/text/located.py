@@ -26,6 +26,20 @@ def plain(value: Located) -> Any:
     return inner if inner is None or isinstance(inner, str | int | float) else str(inner)
 
 
+def located(value: Any, place: Place, literal: bool = False) -> Located:
+    """The value with this place for all that is in it; a `literal` one's texts refer to nothing."""
+    if isinstance(value, list | tuple):
+        return Located([located(item, place, literal) for item in value], place)
+    if isinstance(value, dict):
+        inner = {_literal(key, literal): located(item, place, literal) for key, item in value.items()}
+        return Located(inner, place, dict.fromkeys(inner, place))
+    return Located(_literal(value, literal), place)
+
+
+def _literal(value: Any, literal: bool) -> Any:
+    return value.replace("$", "$$") if literal and isinstance(value, str) else value
+
+
 def extent(value: Located) -> tuple[int, int]:
     """What a value costs when it is written out, and how deep it is."""
     inner = value.value

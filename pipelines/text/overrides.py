@@ -1,7 +1,7 @@
 """What `--set` puts into a recipe: a value in place of a param's, of a setting's, or of the seed."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -24,23 +24,24 @@ SEED = ("seed",)
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What a person wrote before and after the `=`; `equals` is empty if there is none."""
+class Said:
+    """What a person wrote after an option, before and after the `=`; `equals` is empty if there is none."""
 
     target: str
     equals: str
     written: str
+    option: str = "--set"
 
     @property
     def file(self) -> str:
         """What messages call the text, and the text itself."""
-        return f"--set {self.target}{self.equals}{self.written}"
+        return f"{self.option} {self.target}{self.equals}{self.written}"
 
     @property
     def at(self) -> Place:
         """The place of the target."""
         name = self.target.strip()
-        return Place(self.file, 1, 7 + self.target.index(name), max(1, len(name)))
+        return Place(self.file, 1, len(self.option) + 2 + self.target.index(name), max(1, len(name)))
 
     @property
     def source(self) -> str:
@@ -54,6 +55,36 @@ class _Said:
         column = len(self.file) - len(self.written.lstrip()) + 1
         return Place(self.file, 1, column, max(1, len(self.written.strip())))
 
+    def path(self, document: Located, problems: Problems) -> tuple[str, ...] | None:
+        """The way in the document to what is named; None where there is no such thing, which is reported."""
+        if not self.equals:
+            hint = f"write `{self.option} param=value` or `{self.option} node.setting=value`"
+            problems.add("T2I110", "an override needs an `=`", self.at, hint)
+            return None
+        return way(self.target.strip(), self.at, document, problems, self.option)
+
+    def value(self, path: tuple[str, ...], document: Located, problems: Problems) -> Located | None:
+        """The value that is given; None if there is none to be read, which is reported."""
+        word, is_text = self.written.strip(), BLOCK.match(self.written) or is_text_at(path, document)
+        if not word and not is_text:
+            return Located(None, self.place)
+        if is_text and path != SEED and word != NULL:
+            text = readable(self.written.replace("$", "$$"), self.place, problems)
+            return _in_brackets(self.source, self.file) or Located(text, self.place)
+        try:
+            return parse(self.source, self.file, problems)
+        except RecipeError:  # its problems are noted
+            return None
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value that has been read already, for a param, a setting or the seed; `at` is where it is named."""
+
+    name: str
+    value: Located
+    at: Place
+
 
 def override(document: Located, overrides: Sequence[str], problems: Problems, sources: dict[str, str]) -> Located:
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
@@ -62,60 +93,51 @@ def override(document: Located, overrides: Sequence[str], problems: Problems, so
     mapping in YAML's brackets; elsewhere it is read as YAML, but for a text like `Star Wars: a new hope`.
     """
     for text in overrides:
-        said = _Said(*text.partition("="))
+        said = Said(*text.partition("="))
         sources[said.file] = said.file
-        at, path = said.at, _path(said, document, problems)
-        value = path and _value(said, path, document, problems)
+        path = said.path(document, problems)
+        value = path and said.value(path, document, problems)
         if path and value:
-            document = put(document, path, value, at)
+            document = put(document, path, value, said.at)
     return document
 
 
-def _value(said: _Said, path: tuple[str, ...], document: Located, problems: Problems) -> Located | None:
-    """The value that an override gives; None if there is none to be read, which is reported."""
-    word, is_text = said.written.strip(), BLOCK.match(said.written) or _is_text(_present(document, path), document)
-    if not word and not is_text:
-        return Located(None, said.place)
-    if is_text and path != SEED and word != NULL:
-        text = readable(said.written.replace("$", "$$"), said.place, problems)
-        return _in_brackets(said.source, said.file) or Located(text, said.place)
-    try:
-        return parse(said.source, said.file, problems)
-    except RecipeError:  # its problems are noted
-        return None
+def give(document: Located, given: Iterable[Given], problems: Problems) -> Located:
+    """The recipe with each of these values in its place."""
+    for one in given:
+        if path := way(one.name, one.at, document, problems):
+            document = put(document, path, one.value, one.at)
+    return document
 
 
-def _path(said: _Said, document: Located, problems: Problems) -> tuple[str, ...] | None:
-    """The way in the document to what an override names; None where there is no such thing, which is reported."""
-    params, nodes, target = document.value["params"].value, document.value["nodes"].value, said.target.strip()
+def way(target: str, at: Place, document: Located, problems: Problems, option: str = "") -> tuple[str, ...] | None:
+    """The way in the document to a param, a setting as `node.setting`, or the seed; None where there is no such thing,
+    which is reported. `option` is before which it stands, if it does."""
+    params, nodes = document.value["params"].value, document.value["nodes"].value
     name, dot, setting = target.partition(".")
-    if not said.equals:
-        hint = "write `--set param=value` or `--set node.setting=value`"
-        problems.add("T2I110", "an override needs an `=`", said.at, hint)
-        return None
     if target == "seed":
         return SEED
     if not dot and target in params:
         return ("params", target)
     if dot and name in nodes and re.fullmatch(NAME, setting):
         return ("nodes", name, setting)
-    message, hints = _nothing_called(target, params, nodes)
-    problems.add("T2I110", message, said.at, *hints)
+    message, hints = _nothing_called(target, params, nodes, (f"{option} {{}}=value" if option else "{}").format)
+    problems.add("T2I110", message, at, *hints)
     return None
 
 
 def _nothing_called(
-    target: str, params: Collection[str], nodes: Mapping[str, Located]
+    target: str, params: Collection[str], nodes: Mapping[str, Located], write: Callable[[str], str]
 ) -> tuple[str, tuple[str | None, ...]]:
     """What to report for an unknown target: the message, and hints."""
     name, dot, setting = target.partition(".")
     if name in nodes:
-        return f"`{name}` is a node", (f"name one of its settings: `--set {name}.setting=value`",)
+        return f"`{name}` is a node", (f"name one of its settings: `{write(f'{name}.setting')}`",)
     if dot and name in SECTIONS:
-        return f"there is no node `{name}`", (f"leave `{name}.` out: `--set {setting}=value`",)
+        return f"there is no node `{name}`", (f"leave `{name}.` out: `{write(setting)}`",)
     if dot:
         return f"there is no node `{name}`", (suggest(name, nodes), _listed("nodes", nodes))
-    having = [f"`--set {node}.{name}=value`" for node, body in nodes.items() if name in (body.value or {})]
+    having = [f"`{write(f'{node}.{name}')}`" for node, body in nodes.items() if name in (body.value or {})]
     offer = f"it is a setting: {' or '.join(having)}" if having else None
     near, known = suggest(name, [*params, "seed", *nodes]), _listed("params", [*params, "seed"])
     return f"there is no param `{name}`", (near, offer, known)
@@ -132,9 +154,9 @@ def _present(document: Located, path: tuple[str, ...]) -> Located | None:
     return value
 
 
-def _is_text(value: Located | None, document: Located) -> bool:
+def is_text_at(path: tuple[str, ...], document: Located) -> bool:
     """Whether a text stands there, itself or as a param."""
-    params = document.value["params"].value
+    value, params = _present(document, path), document.value["params"].value
     for _ in range(len(params) + 1):
         if value is None or not isinstance(value.value, str):
             return False

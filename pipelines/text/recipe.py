@@ -12,12 +12,14 @@ from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.dollars import References, mentions
 from t2iflow.pipelines.text.layers import preset_names, read_layers, stack
-from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
-from t2iflow.pipelines.text.overlays import Change, carried, changes
-from t2iflow.pipelines.text.overrides import override
+from t2iflow.pipelines.text.overlays import Change, carried, changes, put
+from t2iflow.pipelines.text.overrides import SEED, Given, give, override
 from t2iflow.pipelines.text.seed import is_drawn, read_seed
+from t2iflow.pipelines.text.sweep import Sweep, read_sweep
 from t2iflow.pipelines.text.yaml_reader import load
+from t2iflow.pipelines.text.yaml_writer import flow
 
 RESERVED = ("use", "every")
 
@@ -42,11 +44,27 @@ class NodeText:
 
 
 @dataclass(frozen=True)
+class _Text:
+    """A recipe before its `$` are filled in: its `document`, and what it was without overrides and without presets."""
+
+    name: str
+    file: str
+    layers: tuple[Located, ...]
+    unset: Located
+    preset: Located
+    document: Located
+    sources: Mapping[str, str]
+    origins: Mapping[str, Origin]
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The recipe. `params` are as written; `sources` are the texts of its files, its own first, and `origins` say whose
     those are; `start` is where its nodes begin; `overrides` are the options that changed it, such as `--preset lite`.
     `changed` is what presets put in place of what it says; `unused` are params that nothing refers to; `notes` are for
-    whoever runs it."""
+    whoever runs it; `sweep` is what its section of this name says; `text` is what other recipes are made of, see
+    `vary`."""
 
     name: str
     title: str
@@ -58,6 +76,8 @@ class Recipe:
     sources: Mapping[str, str]
     origins: Mapping[str, Origin]
     start: Place
+    text: _Text
+    sweep: Sweep
     overrides: tuple[str, ...] = ()
     changed: tuple[Change, ...] = ()
     unused: tuple[str, ...] = ()
@@ -137,32 +157,51 @@ def read_text(
         raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
     unset, preset = stack(layers, presets, found)
     document = override(preset, overrides, found, sources)
-    references = References(document.value["params"].value, document.value["nodes"].value, found)
-    nodes = _nodes(document, references, found)
+    given = (*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides))
+    parts = _Text(name, file, tuple(layers), unset, preset, document, sources, origins, given)
+    recipe = _recipe(parts, read_sweep(document, origins, found), found)
+    if problems is None and found:
+        raise RecipeError(found, sources)
+    return recipe
+
+
+def vary(recipe: Recipe, given: Sequence[Given], problems: Problems) -> Recipe:
+    """The recipe with other values in it; its seed, if it was drawn, stays as it is. See `read` for the problems."""
+    text = recipe.text
+    kept = put(text.document, SEED, Located(recipe.seed, recipe.start), recipe.start)
+    told = tuple(f"--set {one.name}={flow(plain(one.value))}" for one in given)
+    changed = replace(text, document=give(kept, given, problems), overrides=text.overrides + told)
+    return _recipe(changed, recipe.sweep, problems)
+
+
+def _recipe(text: _Text, sweep: Sweep, problems: Problems) -> Recipe:
+    """The recipe of a text, with its `$` filled in."""
+    document, preset = text.document, text.preset
+    references = References(document.value["params"].value, document.value["nodes"].value, problems)
+    nodes = _nodes(document, references, problems)
     used = {*references.used, *mentions(preset)}  # an override may take the place of what used a param
-    changed = tuple(changes(unset, preset))
-    seed = read_seed(document.value.get("seed"), found)
+    seed = read_seed(document.value.get("seed"), problems)
     notes = [f"the seed {seed} was drawn; `--seed {seed}` repeats it"] if is_drawn(document.value.get("seed")) else []
+    name = printable(text.name or Path(text.file).stem)
     recipe = Recipe(
-        name=printable(name or Path(file).stem),
-        title=_words(document, "title", found) or printable(name or Path(file).stem),
-        about=_words(document, "about", found),
+        name=name,
+        title=_words(document, "title", problems) or name,
+        about=_words(document, "about", problems),
         params=references.params,
-        presets=tuple(preset_names(layers)),
-        nodes={name: replace(node, carried=carried(name, unset, preset)) for name, node in nodes.items()},
+        presets=tuple(preset_names(text.layers)),
+        nodes={name: replace(node, carried=carried(name, text.unset, preset)) for name, node in nodes.items()},
         seed=seed,
-        sources=sources,
-        origins=origins,
+        sources=text.sources,
+        origins=text.origins,
         start=document.keys.get("nodes", document.place),
-        overrides=(*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides)),
-        changed=changed,
+        text=text,
+        sweep=sweep,
+        overrides=text.overrides,
+        changed=tuple(changes(text.unset, preset)),
         unused=tuple(param for param in references.params if param not in used),
         notes=tuple(notes),
     )
-    own = layers[0].value["params"].value.keys()
-    _check_names(document, own, recipe.unused, found)
-    if problems is None and found:
-        raise RecipeError(found, sources)
+    _check_names(document, text.layers[0].value["params"].value.keys(), recipe.unused, problems)
     return recipe
 
 

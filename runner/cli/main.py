@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from t2iflow.runner import console
-from t2iflow.runner.cli import installed, looking, running, runs, weights
+from t2iflow.runner.cli import installed, looking, running, runs, sweeping, weights
 
 app = typer.Typer(
     name="t2iflow",
@@ -17,7 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, runs, looking, installed, weights):
+for commands in (running, sweeping, runs, looking, installed, weights):
     app.add_typer(commands.app)
 
 

@@ -41,6 +41,11 @@ class Request:
             raise RecipeError(lost, made.graph.recipe.sources)
         return made
 
+    def recipe(self, problems: Problems) -> Recipe:
+        """Read the recipe; its mistakes are added to the problems, and RecipeError if none can be made of it."""
+        reader = opened(self.where, self.resumed)
+        return reader(self.presets, [*self.overrides, *self._from_options(reader)], problems)
+
     def _compiled(self, reader: Reader, overrides: Sequence[str]) -> Plan:
         problems = Problems()
         return compile_recipe(reader(self.presets, overrides, problems), problems)

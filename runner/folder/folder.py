@@ -6,7 +6,8 @@ import secrets
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
@@ -70,21 +71,27 @@ def create(path: Path, recipe: str, device: tuple[str, str], files: Mapping[str,
 
     `device` is the one chosen, and why.
     """
-    making = path.with_name(f"{MAKING}{secrets.token_hex(4)}")
+    with making(path) as fresh, claim.claim(fresh):
+        _fill(fresh, recipe, device, files)
+
+
+@contextmanager
+def making(path: Path) -> Iterator[Path]:
+    """A new folder that is at `path` once it is whole, or not at all; FolderError where it can't be made."""
+    fresh = path.with_name(f"{MAKING}{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        _clear(path.parent)
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise FolderError(f"`{path}` exists; choose another folder, or `{resuming(path)}`")
-        making.mkdir()
+        fresh.mkdir()
         try:
-            with claim.claim(making):
-                _fill(making, recipe, device, files)
-            sync(making)
-            making.replace(path)
+            yield fresh
+            sync(fresh)
+            fresh.replace(path)
             sync(path.parent)
         except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
+            shutil.rmtree(fresh, ignore_errors=True)
             raise
     except FolderError:
         raise
@@ -92,19 +99,24 @@ def create(path: Path, recipe: str, device: tuple[str, str], files: Mapping[str,
         raise FolderError(f"can't make a run folder in `{path.parent}`: {fault.strerror}") from fault
 
 
+def copy(files: Mapping[str, str], folder: Path) -> None:
+    """Copy files, which are named by whole path, to their names in a folder."""
+    for source, name in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / name)
+        sync(folder / name)
+
+
 def _fill(folder: Path, recipe: str, device: tuple[str, str], files: Mapping[str, str]) -> None:
     """Everything that a run needs, the recipe last: a folder without one has not begun."""
-    for source, copy in files.items():
-        (folder / copy).parent.mkdir(exist_ok=True)
-        shutil.copyfile(source, folder / copy)
-        sync(folder / copy)
+    copy(files, folder)
     texts = {lock.NAME: lock.describe(*device, folder, list(files.values())), RECIPE: recipe}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
         sync(folder / name)
 
 
-def _sweep(parent: Path) -> None:
+def _clear(parent: Path) -> None:
     """Remove the unfinished folders of starts that were killed."""
     for left in parent.glob(f"{MAKING}*"):
         with contextlib.suppress(OSError):

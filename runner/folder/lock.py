@@ -32,7 +32,7 @@ def describe(device: str, why: str, folder: Path, inputs: list[str]) -> str:
         "platform": platform.platform(),
         "device": f"{device}: {why}",
         "threads": torch.get_num_threads(),
-        "packages": _packages(),
+        "packages": versions(),
     }
     return _dumped(about | ({"inputs": {name: sha256(folder / name) for name in inputs}} if inputs else {}))
 
@@ -69,7 +69,7 @@ def differences(folder: Path, device: str) -> Iterator[str]:
     was = str(began.get("device", device)).partition(":")[0]
     if was != device.partition(":")[0]:
         yield f"it began on {was}, and continues on {device}"
-    packages, now = began.get("packages"), _packages()
+    packages, now = began.get("packages"), versions()
     for name, version in packages.items() if isinstance(packages, dict) else ():
         if name in now and str(version) != now[name]:
             yield f"it began with {name} {version}, and continues with {now[name]}"
@@ -91,7 +91,8 @@ def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
                         yield f"{record.name}/{entry.file.name}", digest
 
 
-def _packages() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of what the bytes of pictures depend on, and of packages that offer nodes."""
     found = {
         dist.name: dist.version
         for dist in distributions()

@@ -7,7 +7,7 @@ recipe, the facts.
 import importlib.resources
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import Asked, asked
+from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.folder import resuming
@@ -61,20 +62,29 @@ class Told:
 
 def page(told: Told) -> str:
     """The whole page."""
-    template = Template((importlib.resources.files(__package__) / "report.html").read_text("utf-8"))
     parts = (head, state, pictures, losses, snapshots, graph, recipe, facts)
-    body = "\n".join(line for part in parts for line in part(told))
-    again = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if isinstance(told.state, Running) else ""
-    return template.substitute(title=escape(told.plan.graph.recipe.title), again=again, body=body)
+    body = (line for part in parts for line in part(told))
+    return framed(told.plan.graph.recipe.title, body, again=isinstance(told.state, Running))
 
 
-def head(told: Told) -> Iterator[str]:
-    """What the recipe is, and what it asks for."""
-    written = told.plan.graph.recipe
+def framed(title: str, body: Iterable[str], again: bool, style: str = "") -> str:
+    """A page in the look of all; one that is written `again` loads itself anew."""
+    template = Template((importlib.resources.files(__package__) / "report.html").read_text("utf-8"))
+    more = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if again else ""
+    return template.substitute(title=escape(title), again=more, style=style, body="\n".join(body))
+
+
+def heading(written: Recipe) -> Iterator[str]:
+    """What a recipe is."""
     yield f"<h1>{escape(written.title)}</h1>"
     if written.about:
         about = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(written.about))
         yield f'<p class="about">{about}</p>'
+
+
+def head(told: Told) -> Iterator[str]:
+    """What the recipe is, and what it asks for."""
+    yield from heading(told.plan.graph.recipe)
     yield from (f'<p class="prompt">{_prompt(one)}</p>' for one in asked(told.plan))
 
 
@@ -163,8 +173,13 @@ def graph(told: Told) -> Iterator[str]:
 
 def recipe(told: Told) -> Iterator[str]:
     """The resolved recipe, to copy."""
+    yield from listing(told.recipe)
+
+
+def listing(recipe: str) -> Iterator[str]:
+    """A recipe's text, to copy."""
     yield '<h2>Recipe</h2><div class="recipe"><button hidden data-copies="recipe">copy</button>'
-    yield f'<div class="scroll" tabindex="0"><pre id="recipe">{escape(told.recipe)}</pre></div></div>'
+    yield f'<div class="scroll" tabindex="0"><pre id="recipe">{escape(recipe)}</pre></div></div>'
 
 
 def facts(told: Told) -> Iterator[str]:

@@ -1,0 +1,119 @@
+"""The command that runs many: a recipe with other values in it, and the rest of a sweep that was stopped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from t2iflow.nodes.core import paths
+from t2iflow.runner import console
+from t2iflow.runner.cli import completion
+from t2iflow.runner.cli.arguments import UsageError, sort_out
+from t2iflow.runner.cli.options import Device
+from t2iflow.runner.cli.recipe_command import RecipeCommand, request
+from t2iflow.runner.cli.refusals import refusals
+
+if TYPE_CHECKING:
+    from t2iflow.runner.sweep.folder import SweepFolder
+
+app = typer.Typer(rich_markup_mode=None)
+
+Each = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--each",
+        metavar="NAME=VALUES",
+        help="Vary a param, NODE.SETTING or the seed: [a, b], 0..7, or @FILE with a value per line. Repeatable; all"
+        " combinations are run.",
+        autocompletion=completion.settings,
+    ),
+]
+Together = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--together",
+        metavar="NAME=VALUES",
+        help="Vary several in step: the first values of all, then the second ones. Repeatable.",
+        autocompletion=completion.settings,
+    ),
+]
+Retry = Annotated[str | None, typer.Option(metavar="failed", help="Of a sweep's folder: try failed cells again.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="How many run at once.")]
+PerGpu = Annotated[int, typer.Option("--per-gpu", min=1, metavar="N", help="How many run at once on each GPU.")]
+Rank = Annotated[str | None, typer.Option("--rank", metavar="NAME", help="The perceptor that ranks the pictures.")]
+
+
+@app.command(cls=RecipeCommand)
+def sweep(
+    context: typer.Context,
+    each: Each = None,
+    together: Together = None,
+    rank: Rank = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create the sweep's folder.")] = Path(
+        "sweeps"
+    ),
+    device: Device = "auto",
+    jobs: Jobs = None,
+    per_gpu: PerGpu = 1,
+    retry: Retry = None,
+    json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
+) -> None:
+    """Run a recipe with every combination of other values; or, given a sweep's folder, go on with it."""
+    from t2iflow.runner.cli.sweep_progress import lines, shown
+    from t2iflow.runner.sweep import sweeping
+
+    with refusals():
+        if retry not in (None, "failed"):
+            raise UsageError(f"`--retry {retry}`: only what failed can be tried again: `--retry failed`")
+        begun = _begun(context, [*(each or ()), *(together or ()), *([rank] if rank else [])])
+        if begun is None:
+            begun = _new(context, each or (), together or (), rank, paths.given(out), device, jobs, per_gpu)
+            device = begun.device
+        elif device == "auto":
+            device = begun.device
+        crew = sweeping.pool(begun, device, jobs, per_gpu)
+        with lines() if json else shown(console.err()) as watcher:
+            ending = sweeping.run(begun, crew, [watcher], retry is not None)
+    if ending.message:
+        console.err().prose(ending.message)
+    console.err().say(f"page: {begun.at / 'index.html'}")
+    raise typer.Exit(ending.code)
+
+
+def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
+    """The sweep whose folder is named, if one is."""
+    from t2iflow.runner.sweep.folder import is_sweep, read
+
+    recipes, options = sort_out(context.obj.words or ())
+    if len(recipes) != 1 or not is_sweep(paths.given(recipes[0])):
+        return None
+    asked = context.obj
+    if options or varied or asked.settings or asked.preset or asked.seed is not None:
+        raise UsageError(f"the sweep in `{recipes[0]}` has begun, so nothing in it can be changed; start another")
+    return read(paths.given(recipes[0]))
+
+
+def _new(
+    context: typer.Context,
+    each: Sequence[str],
+    together: Sequence[str],
+    rank: str | None,
+    parent: Path,
+    device: str,
+    jobs: int | None,
+    per_gpu: int,
+) -> "SweepFolder":
+    """A new sweep of the recipe that is named."""
+    from t2iflow.pipelines.problems import Problems
+    from t2iflow.pipelines.text.sweep import with_options
+    from t2iflow.runner.sweep import sweeping
+
+    problems = Problems()
+    recipe = request(context).recipe(problems)
+    varied = with_options(recipe.sweep, each, together, rank, recipe.text.document, problems)
+    if not varied.axes and not problems:
+        raise UsageError(
+            f"nothing varies: write `t2iflow sweep {recipe.name} --each seed=0..3`, or `sweep:` in the recipe"
+        )
+    return sweeping.begin(recipe, varied, problems, parent, device, jobs, per_gpu)

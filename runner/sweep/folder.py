@@ -1,0 +1,153 @@
+"""The folder of a sweep, which is its queue: every cell written out, the recipe that they change, and their runs.
+
+`sweep.yaml` is written before a cell runs, and never again. How far a cell is, its own run folder says.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.whole import sync
+from t2iflow.pipelines.text.located import plain
+from t2iflow.pipelines.text.sweep import Sweep
+from t2iflow.pipelines.text.yaml_writer import flow
+from t2iflow.runner.folder import folder as run_folder
+from t2iflow.runner.folder import lock
+from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.sweep.cell import Cell
+from t2iflow.runner.sweep.grid import Grid
+
+NAME, RUNS = "sweep.yaml", "runs"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of the sweep: what varies in step, and rows of the values, wildcards not drawn."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SweepFolder:
+    """A sweep as its folder has it. The cells are the rows of the axes, the last of which varies quickest; `threads`
+    are those of each run, as the bytes depend on them; `packages` are the versions that it was begun with."""
+
+    at: Path
+    recipe: str
+    device: str
+    threads: int
+    axes: tuple[Axis, ...]
+    cells: tuple[Cell, ...]
+    rank: str | None = None
+    across: str = ""
+    down: str = ""
+    packages: Mapping[str, str] | None = None
+
+    @property
+    def runs(self) -> Path:
+        """Where the run of each cell is, by the cell's name."""
+        return self.at / RUNS
+
+    @cached_property
+    def by_name(self) -> dict[str, Cell]:
+        """The cells by their names."""
+        return {cell.name: cell for cell in self.cells}
+
+
+def create(path: Path, name: str, grid: Grid, sweep: Sweep, device: str, threads: int) -> SweepFolder:
+    """Make the folder of a sweep of a recipe, with copies of the files that its cells read: whole or not at all."""
+    with run_folder.making(path) as fresh:
+        run_folder.copy(grid.files, fresh)
+        (fresh / RUNS).mkdir()
+        lines = "\n".join(_lines(name, grid.cells, sweep, device, threads)) + "\n"
+        for file, text in ((RECIPE, grid.recipe), (NAME, lines)):
+            (fresh / file).write_text(text, encoding="utf-8")
+            sync(fresh / file)
+    return read(path)
+
+
+def _lines(name: str, cells: Sequence[Cell], sweep: Sweep, device: str, threads: int) -> Iterator[str]:
+    yield f"t2iflow-sweep: {FORMAT}"
+    yield f"recipe: {flow(name)}"
+    yield f"device: {flow(device)}"
+    yield f"threads: {threads} # of each run; other numbers give other bytes"
+    yield f"rank: {flow(sweep.rank and sweep.rank.value)}"
+    yield f"sheet: {flow({'across': sweep.across, 'down': sweep.down})}"
+    yield f"packages: {flow(lock.versions())}"
+    yield "axes:"
+    for axis in sweep.axes:
+        rows = [[plain(value) for value in row] for row in axis.rows]
+        yield f"- {flow({'names': axis.names, 'rows': rows})}"
+    yield "cells:"
+    yield from (f"- {flow({'name': cell.name, 'set': cell.set})}" for cell in cells)
+
+
+def going_on(path: Path) -> str:
+    """The command that goes on with a sweep."""
+    return f"t2iflow sweep {shlex.quote(str(path))}"
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether this is the folder of a sweep."""
+    return (path / NAME).is_file()
+
+
+@cache
+def read(path: Path) -> SweepFolder:
+    """Read the folder of a sweep, once in a process; FolderError if there is none."""
+    file = path / NAME
+    if why := paths.no_file(file):
+        raise FolderError(f"`{path}` is not the folder of a sweep: its {NAME} {why}")
+    try:
+        said = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_Loader)
+        if said["t2iflow-sweep"] != FORMAT:
+            raise FolderError(f"`{file}` has a format that this version doesn't read")
+        return _folder(path, said)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as fault:
+        if isinstance(fault, FolderError):
+            raise
+        raise FolderError(f"`{file}` is damaged: {type(fault).__name__}: {fault}") from fault
+
+
+def _folder(path: Path, said: Mapping[str, Any]) -> SweepFolder:
+    axes = (Axis(tuple(axis["names"]), tuple(tuple(row) for row in axis["rows"])) for axis in said["axes"])
+    cells = tuple(Cell(_file_name(cell["name"]), dict(cell["set"])) for cell in said["cells"])
+    sheet = said.get("sheet") or {}
+    return SweepFolder(
+        path,
+        str(said["recipe"]),
+        str(said["device"]),
+        int(said["threads"]),
+        tuple(axes),
+        cells,
+        said.get("rank"),
+        str(sheet.get("across") or ""),
+        str(sheet.get("down") or ""),
+        said.get("packages"),
+    )
+
+
+def _file_name(name: Any) -> str:
+    """A cell's name, which leads nowhere else."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._=-]*", name):
+        raise ValueError(f"a cell can't be called {name!r}")
+    return name
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads numbers such as 1e-05, which YAML 1.1 takes for texts; in C where that is there, as cells may be many."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+"), list("-+0123456789")
+)

@@ -1,0 +1,122 @@
+"""All cells of a sweep, compiled before one of them runs, so that all mistakes come at once."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.graph.graph import COPIED, Graph, free_name
+from t2iflow.pipelines.graph.outside import missing
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import Problem, Problems, RecipeError
+from t2iflow.pipelines.show.copies import Copies
+from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.located import plain
+from t2iflow.pipelines.text.overrides import Given
+from t2iflow.pipelines.text.recipe import Recipe, vary
+from t2iflow.pipelines.text.seed import read_seed
+from t2iflow.pipelines.text.sweep import Sweep
+from t2iflow.pipelines.text.wildcards import drawn, has_wildcards
+from t2iflow.pipelines.text.yaml_writer import flow
+from t2iflow.runner.sweep.cell import Cell, cell_name, said
+
+SEED = "seed"
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells in order; the `recipe` that they change, resolved; what they read, by whole path, with the names of
+    copies; the plan of the first."""
+
+    cells: tuple[Cell, ...]
+    recipe: str
+    files: Mapping[str, str]
+    plan: Plan
+
+
+def compiled(recipe: Recipe, sweep: Sweep, found: Problems) -> Grid:
+    """Compile every cell; RecipeError with all their mistakes, each once and with the cells that make it, and with
+    those `found` before."""
+    return _Grid(recipe, sweep, found).grid()
+
+
+@dataclass
+class _Grid:
+    recipe: Recipe
+    sweep: Sweep
+    found: Problems
+    files: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Values] = field(default_factory=dict)
+    faults: dict[str, Problems] = field(default_factory=dict)
+    cells: dict[str, list[str]] = field(default_factory=dict)
+    first: Plan | None = None
+    """The first of the plans; `made`, `faults` and `cells` are by what differs but for the seed."""
+
+    def grid(self) -> Grid:
+        rows = list(itertools.product(*(axis.given() for axis in self.sweep.axes)))
+        cells = [self._cell(number, len(rows), list(itertools.chain(*row))) for number, row in enumerate(rows)]
+        if problems := [*self.found, *self._mistakes(len(rows))]:
+            raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources})
+        assert self.first is not None  # there is a cell, and it has no mistakes
+        return Grid(tuple(cells), resolved(self.first.graph, self.files), self.files, self.first)
+
+    def _cell(self, number: int, count: int, row: Sequence[Given]) -> Cell:
+        seed = self._seed(row)
+        others = [one for one in row if one.name != SEED]
+        fixed = [one for one in self._templates if one.name not in {other.name for other in others}]
+        given = [replace(one, value=drawn(one.value, seed)) for one in (*fixed, *others)]
+        shown = {one.name: said(plain(one.value)) for one in given} | {SEED: str(seed)}
+        named = {one.name: shown[one.name] for one in row}
+        values = self._compiled(given, seed, ", ".join(f"{name}={value}" for name, value in named.items()))
+        return Cell(cell_name(number, count, named), {**values, SEED: seed})
+
+    def _seed(self, row: Sequence[Given]) -> int:
+        given = next((one for one in row if one.name == SEED), None)
+        return self.recipe.seed if given is None else read_seed(given.value, self.found)
+
+    @cached_property
+    def _templates(self) -> list[Given]:
+        """The params and prompts of the recipe itself that have wildcards."""
+        written = {f"{node.name}.prompt": node.written.get("prompt") for node in self.recipe.nodes.values()}
+        texts = {**self.recipe.params, **written}.items()
+        return [Given(name, value, value.place) for name, value in texts if value and has_wildcards(value)]
+
+    def _compiled(self, given: Sequence[Given], seed: int, cell: str) -> Values:
+        """What a cell changes; cells that differ in no more than their seed are compiled once."""
+        key = flow({one.name: plain(one.value) for one in given})
+        self.cells.setdefault(key, []).append(cell)
+        if key not in self.faults:
+            problems = self.faults[key] = Problems()
+            with suppress(RecipeError):  # its problems are noted
+                plan = compile_recipe(vary(replace(self.recipe, seed=seed), given, problems), problems)
+                problems.extend(missing(plan.graph))
+                self.first = self.first or plan
+                self.made[key] = self._values(plan.graph, [one.name for one in given])
+        return self.made.get(key, {})
+
+    def _values(self, graph: Graph, names: Sequence[str]) -> Values:
+        """What is written at these names, and wherever a file is named, by the names of the copies."""
+        for named in graph.named:
+            if named.kind in COPIED and named.name not in self.files:
+                self.files[named.name] = free_name(named.name, self.files.values())
+        copies, nodes = Copies(graph, self.files), graph.recipe.nodes
+        inputs = {f"{node}.{key}": value for (node, key), value in copies.inputs.items()}
+        written = {f"{text.name}.{key}": value for text in nodes.values() for key, value in text.written.items()}
+        changed = [name for name, value in inputs.items() if plain(value) != plain(written[name])]
+        values = {**inputs, **copies.params}
+        return {name: plain(values[name]) for name in dict.fromkeys([*names, *changed]) if name in values}
+
+    def _mistakes(self, count: int) -> Iterator[Problem]:
+        """Each mistake once, with the cells that make it, unless all do."""
+        makers: dict[Problem, list[str]] = {}
+        for key, problems in self.faults.items():
+            for problem in dict.fromkeys(problems):
+                makers.setdefault(problem, []).extend(self.cells[key])
+        for problem, cells in makers.items():
+            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+            hint = () if len(cells) == count else (f"in the cell {cells[0]}{more}",)
+            yield replace(problem, hints=(*problem.hints, *hint))

@@ -1,0 +1,168 @@
+"""A sweep on one page, `index.html`: its pictures in a table, the best first, and how far all are."""
+
+import importlib.resources
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from t2iflow.nodes.core.whole import write
+from t2iflow.pipelines.text.recipe import Recipe
+from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.report.exhibits import data
+from t2iflow.runner.report.listener import NAME as REPORT
+from t2iflow.runner.report.page import framed, heading, listing
+from t2iflow.runner.sweep.folder import SweepFolder, going_on
+from t2iflow.runner.sweep.results import CSV, JSON, Result
+from t2iflow.runner.sweep.sheet import NAME as SHEET
+from t2iflow.runner.sweep.table import Table, label
+from t2iflow.runner.timing.duration import duration
+
+NAME = "index.html"
+MOST = 24_000_000
+"""Bytes of pictures that are embedded; what exceeds them is linked."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that a page shows of a sweep. `small` are the cells' pictures; they are embedded but while it `goes_on`, when
+    it has `left` some seconds, as far as is known. `judge` is the perceptor that ranked."""
+
+    sweep: SweepFolder
+    recipe: Recipe
+    table: Table
+    results: Sequence[Result]
+    small: Mapping[str, Path]
+    judge: str
+    goes_on: bool
+    left: float | None = None
+
+
+def write_page(told: Told) -> Path:
+    """Write the page."""
+    style = (importlib.resources.files(__package__) / "sweep.css").read_text("utf-8")
+    parts = (_head, _state, _best, _cells, _failures, _recipe, _facts)
+    body = (line for part in parts for line in part(told))
+    text = framed(f"{told.recipe.title}: {len(told.results)} runs", body, told.goes_on, style)
+    path = told.sweep.at / NAME
+    write(path, text.encode("utf-8", errors="replace"))
+    return path
+
+
+def _head(told: Told) -> Iterator[str]:
+    yield from heading(told.recipe)
+    varied = (f"{', '.join(axis.names)} ({len(axis.rows)})" for axis in told.sweep.axes)
+    yield f'<p class="about">{len(told.results)} runs of {escape(" × ".join(varied))}</p>'
+
+
+def _state(told: Told) -> Iterator[str]:
+    """How far all are."""
+    counts = {state: sum(one.state == state for one in told.results) for state in ("finished", "failed")}
+    total = len(told.results)
+    if told.goes_on:
+        clock = time.strftime("%H:%M:%S")
+        left = "" if told.left is None else f", about {duration(told.left)} left"
+        failed = f", {counts['failed']} failed" if counts["failed"] else ""
+        yield f'<div class="how live" data-written="{time.time():.0f}"><b>Running, as of {clock}:</b>'
+        yield f"{counts['finished']} of {total} finished{failed}{left}"
+        yield f'<progress value="{sum(counts.values()) / total:.4f}"></progress></div>'
+        yield f'<div class="how warn" hidden>Nothing new since {clock}. {_again(told)}</div>'
+    elif counts["finished"] < total:
+        failed = f", {counts['failed']} failed" if counts["failed"] else ""
+        yield f'<div class="how warn"><b>{counts["finished"]} of {total} runs finished{failed}.</b>'
+        yield f"{_again(told)}</div>"
+
+
+def _again(told: Told) -> str:
+    return f"<code>{escape(going_on(told.sweep.at))}</code> goes on."
+
+
+def _best(told: Told) -> Iterator[str]:
+    """The picture that fits its prompt best."""
+    best = next((one for one in told.results if one.rank == 1 and one.picture), None)
+    if best and not told.goes_on and len(told.results) > 1:
+        assert best.picture
+        words = f"{label(told.sweep, best.cell)}: best of {len(told.results)} to {told.judge}"
+        shown = f'<img src="{_embedded(told.small[best.cell.name])}" alt="the best">'
+        yield f'<div class="best"><a href="{_linked(told.sweep, best.picture)}">{shown}</a><p>{escape(words)}</p></div>'
+
+
+def _cells(told: Told) -> Iterator[str]:
+    results = {one.cell.name: one for one in told.results}
+    shown = _Figures(told)
+    yield "<h2>All</h2>"
+    if told.table.labels:
+        yield '<div class="flow">'
+        for row in told.table.cells:
+            yield from (shown.figure(results[cell.name], told.table.labels[cell.name]) for cell in row)
+        yield "</div>"
+        return
+    yield '<div class="scroll cells" tabindex="0"><table>'
+    if any(told.table.columns):
+        heads = (f"<th>{escape(head)}</th>" for head in told.table.columns)
+        yield f"<thead><tr><th></th>{''.join(heads)}</tr></thead>"
+    yield "<tbody>"
+    for head, row in zip(told.table.rows, told.table.cells, strict=True):
+        figures = "".join(f"<td>{shown.figure(results[cell.name])}</td>" for cell in row)
+        yield f"<tr><th>{escape(head)}</th>{figures}</tr>"
+    yield "</tbody></table></div>"
+
+
+class _Figures:
+    """Makes figures, and embeds their pictures as long as there is room."""
+
+    def __init__(self, told: Told) -> None:
+        self._told, self._room = told, 0 if told.goes_on else MOST
+
+    def figure(self, one: Result, words: str = "") -> str:
+        """A cell's picture, which leads to its report."""
+        name = label(self._told.sweep, one.cell)
+        score = "" if one.score is None else f"{one.score:.3f}"
+        place = "" if one.rank is None else f"{one.rank}. "
+        caption = " ".join(filter(None, [escape(words), f"<span>{place}{score}</span>" if score else ""]))
+        report = self._told.sweep.runs / one.cell.name / REPORT
+        shown = self._picture(one, name)
+        if report.exists():
+            shown = f'<a href="{_linked(self._told.sweep, report)}">{shown}</a>'
+        top = ' class="top"' if one.rank == 1 else ""
+        return f"<figure{top}>{shown}<figcaption>{caption}</figcaption></figure>"
+
+    def _picture(self, one: Result, name: str) -> str:
+        small = self._told.small.get(one.cell.name)
+        if small is None:
+            failed = " failed" if one.state == "failed" else ""
+            return f'<div class="none{failed}">{one.state}</div>'
+        size = small.stat().st_size
+        self._room -= size
+        source = _embedded(small) if self._room >= 0 else _linked(self._told.sweep, small)
+        return f'<img src="{source}" alt="{escape(name)}" loading="lazy">'
+
+
+def _failures(told: Told) -> Iterator[str]:
+    failed = [one for one in told.results if one.state == "failed"]
+    if failed:
+        yield "<h2>Failed</h2><dl>"
+        yield from (f"<dt>{escape(one.cell.name)}</dt><dd>{escape(one.message)}</dd>" for one in failed)
+        yield "</dl>"
+
+
+def _recipe(told: Told) -> Iterator[str]:
+    yield from listing((told.sweep.at / RECIPE).read_text(encoding="utf-8"))
+
+
+def _facts(told: Told) -> Iterator[str]:
+    found = {"device": told.sweep.device, "threads of each run": told.sweep.threads, "ranked by": told.judge}
+    rows = [f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items() if value]
+    files = [name for name in (SHEET, CSV, JSON) if (told.sweep.at / name).exists()]
+    rows += [f'<dt>file</dt><dd><a href="{name}">{name}</a></dd>' for name in files]
+    yield f"<h2>Sweep</h2><dl>{''.join(rows)}</dl>"
+
+
+def _embedded(small: Path) -> str:
+    return data("image/webp", small.read_bytes())
+
+
+def _linked(sweep: SweepFolder, path: Path) -> str:
+    return quote(path.relative_to(sweep.at).as_posix())

@@ -1,0 +1,98 @@
+"""The pictures of a sweep ranked: how well each fits its own prompt, to one perceptor, in the scores of `clip.rank`.
+
+Never by losses: different settings make those incomparable.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from t2iflow.nodes import clip
+from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.perceptors.interface import Clip, Wanted
+from t2iflow.nodes.pictures.codec import to_tensor
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.prompts import asked
+from t2iflow.runner.sweep.thumbnail import opened
+
+NAME = "scores.json"
+PERCEPTOR = "clip.model"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A perceptor: the settings of `clip.model`."""
+
+    settings: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return str(self.settings["name"])
+
+
+def judge(plan: Plan, named: str | None) -> Judge:
+    """The perceptor of this name, or the recipe's own, or `lite`, if it has none."""
+    if named is not None:
+        return Judge({"name": named})
+    own = (node.settings for node in plan.graph.nodes.values() if node.spec.name == PERCEPTOR)
+    return Judge(next(own, {"name": "lite"}))
+
+
+def prompt(plan: Plan) -> dict[str, float]:
+    """What a picture is judged by: its prompts with their weights; of those that change, the last."""
+    texts = asked(plan)
+    steady = [one for one in texts if not one.when] or texts[-1:]
+    return {one.text: 1.0 if one.weight is None else one.weight for one in steady}
+
+
+class Ranking:
+    """Scores of pictures, which are kept in the folder of a sweep: each is looked at once."""
+
+    def __init__(self, folder: Path, judge: Judge, device: torch.device) -> None:
+        self._file, self._judge, self._device = folder / NAME, judge, device
+        self.scores: dict[str, float] = {}
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            said = json.loads(self._file.read_text("utf-8"))
+            if said["perceptor"] == judge.name:
+                self.scores = {str(cell): float(score) for cell, score in said["scores"].items()}
+        self._clip: Clip | None = None
+        self._wanted: dict[tuple[tuple[str, float], ...], Wanted] = {}
+
+    def rank(
+        self, pictures: Mapping[str, Path], prompt: Callable[[str], dict[str, float]], stopping: Callable[[], bool]
+    ) -> None:
+        """Look at the pictures that have no score yet; `prompt` gives what a cell's was painted for."""
+        for cell, path in pictures.items():
+            if cell not in self.scores and not stopping() and (texts := prompt(cell)):
+                with contextlib.suppress(OSError, ValueError):  # it can't be read
+                    self.scores[cell] = round(self._score(path, texts), 5)
+        write(self._file, json.dumps({"perceptor": self._judge.name, "scores": self.scores}, indent=1) + "\n")
+
+    @torch.no_grad()
+    def _score(self, path: Path, texts: dict[str, float]) -> float:
+        perceptor = self._perceptor()
+        key = tuple(texts.items())
+        if key not in self._wanted:
+            self._wanted[key] = clip.text(perceptor, _Silence(), prompt=texts)
+        image = Image(to_tensor(opened(path)).to(self._device))
+        return float(clip.rank(image, self._wanted[key], perceptor).scores[0])
+
+    def _perceptor(self) -> Clip:
+        if self._clip is None:
+            self._clip = clip.model(self._device, _Silence(), **self._judge.settings)
+        return self._clip
+
+
+class _Silence:
+    """Says nothing: the runs have said it."""
+
+    def say(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...

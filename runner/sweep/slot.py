@@ -1,0 +1,56 @@
+"""Where the cells of a sweep run on this machine: a slot for each process, on a GPU or with its share of the CPU."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from t2iflow.runner.execution import device
+
+MOST = 8
+"""Processes that a CPU gets by itself; each takes memory, and more seldom are quicker."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The device that a process computes on, and what its environment has for that."""
+
+    device: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def slots(wanted: str, jobs: int | None, per_gpu: int) -> list[Slot]:
+    """As many slots as there are jobs; by themselves `per_gpu` on each GPU, or on a CPU one for each core up to MOST.
+    NoDeviceError where the device is unavailable."""
+    kind = _kind(wanted)
+    if kind == "cpu":
+        return [Slot("cpu")] * (jobs or min(cores(), MOST))
+    gpus = _gpus() if wanted in ("auto", "cuda") and kind == "cuda" else [Slot(wanted)]
+    places = gpus * per_gpu
+    return [places[number % len(places)] for number in range(jobs or len(places))]
+
+
+def threads(slots: int) -> int:
+    """How many threads each of so many processes computes with."""
+    return max(1, cores() // slots)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _kind(wanted: str) -> str:
+    """The kind of device that is meant, without making a context on a GPU, which would take memory from the runs."""
+    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
+    if wanted in ("auto", "cuda") and torch.cuda.device_count():
+        return "cuda"
+    return device.choose(wanted)[0].type
+
+
+def _gpus() -> list[Slot]:
+    """A slot for each GPU, in which no process sees another's."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
+    return [Slot("cuda", {"CUDA_VISIBLE_DEVICES": name.strip()}) for name in names[: torch.cuda.device_count()]]

@@ -1,0 +1,105 @@
+"""A sweep from its recipe to its folder, and from its folder to its pictures."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.perceptors.clip.sources import check_published
+from t2iflow.pipelines.problems import Problems
+from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.recipe import Recipe
+from t2iflow.pipelines.text.sweep import Sweep
+from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
+from t2iflow.runner.folder.folder import named
+from t2iflow.runner.signals import Stop
+from t2iflow.runner.sweep import folder, grid
+from t2iflow.runner.sweep.driver import Crew, drive
+from t2iflow.runner.sweep.events import Event, Watcher
+from t2iflow.runner.sweep.folder import SweepFolder, going_on
+from t2iflow.runner.sweep.keeper import Keeper
+from t2iflow.runner.sweep.pool import Pool
+from t2iflow.runner.sweep.slot import cores, slots, threads
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a sweep ended: an exit code, and words for what is left to do or went wrong."""
+
+    code: int
+    message: str = ""
+
+
+def begin(
+    recipe: Recipe,
+    sweep: Sweep,
+    problems: Problems,
+    parent: Path,
+    device: str,
+    jobs: int | None = None,
+    per_gpu: int = 1,
+) -> SweepFolder:
+    """Compile all cells of a sweep and make its folder under `parent`; RecipeError with all their mistakes, and with
+    these `problems`, which were found before."""
+    if sweep.rank is not None:
+        _check_perceptor(sweep.rank, problems)
+    cells = grid.compiled(recipe, sweep, problems)
+    many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
+    return folder.create(named(parent, recipe.name), recipe.name, cells, sweep, device, threads(many))
+
+
+def pool(sweep: SweepFolder, device: str, jobs: int | None = None, per_gpu: int = 1) -> Pool:
+    """The processes of this machine for a sweep; NoDeviceError where the device is unavailable."""
+    places = slots(device, jobs, per_gpu)
+    if jobs is None and places[0].device == "cpu":  # as many as the cores have room for, each with the sweep's threads
+        places = places[: max(1, cores() // sweep.threads)]
+    return Pool(sweep.at, places[: len(sweep.cells)])
+
+
+def run(
+    sweep: SweepFolder,
+    crew: AbstractContextManager[Crew],
+    watchers: Sequence[Watcher] = (),
+    retry: bool = False,
+    stop: Stop | None = None,
+) -> Ending:
+    """Make all cells that have not finished, with a crew, and keep what people look at. A signal stops all with their
+    checkpoints, and so does whoever sets that of `stop`."""
+    stop = stop or Stop()
+    keeper = Keeper(sweep)
+    everybody: list[Watcher] = [keeper, *watchers]
+
+    def watch(event: Event) -> None:
+        for watcher in everybody:
+            watcher(event)
+
+    def stopping() -> bool:
+        return stop.signal > 0
+
+    with stop.listening():
+        try:
+            with crew as makers:
+                states = drive(sweep, makers, stopping, watch, retry)
+            unranked = keeper.end(stopping)
+        except KeyboardInterrupt:  # a second signal
+            return Ending(INTERRUPTED, _resuming(sweep))
+    if stopping():
+        return Ending(128 + stop.signal, _resuming(sweep))
+    if failed := sum(state == "failed" for state in states.values()):
+        again = f"{going_on(sweep.at)} --retry failed"
+        return Ending(FAILED, f"{failed} of {len(states)} cells failed; to try them again:\n  {again}")
+    return Ending(OK if all(state == "finished" for state in states.values()) else FAILED, unranked)
+
+
+def _resuming(sweep: SweepFolder) -> str:
+    return f"interrupted; to go on:\n  {going_on(sweep.at)}"
+
+
+def _check_perceptor(rank: Located, problems: Problems) -> None:
+    """Report a perceptor that there isn't."""
+    try:
+        if rank.value != "lite":
+            check_published(str(rank.value), None)
+    except (ValueError, MissingPackageError) as fault:
+        problems.add("T2I204", f"`rank`: {fault}", rank.place)

@@ -1,0 +1,85 @@
+"""How the cells of a sweep lie in a table: what is shown across, what down, and the words at its edges."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from t2iflow.runner.sweep.cell import Cell, said
+from t2iflow.runner.sweep.folder import Axis, SweepFolder
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells, with the words at the head of each column and before each row. With a single axis there are none
+    of either: `labels`, by the names of the cells, stand below them, and only the last row may be shorter."""
+
+    columns: Sequence[str]
+    rows: Sequence[str]
+    cells: Sequence[Sequence[Cell]]
+    labels: dict[str, str]
+
+
+def table(sweep: SweepFolder) -> Table:
+    """The table of a sweep: across what it says, or its last axis; down all others."""
+    if len([axis for axis in sweep.axes if len(axis.rows) > 1]) < 2 and not (sweep.across or sweep.down):
+        return _flowing(sweep)
+    across = _across(sweep)
+    others = [number for number in range(len(sweep.axes)) if number != across]
+    order = [*others, across]
+    sizes = [len(axis.rows) for axis in sweep.axes]
+    cells = []
+    for places in itertools.product(*(range(sizes[number]) for number in order)):
+        place = dict(zip(order, places, strict=True))
+        cells.append(sweep.cells[_index([place[number] for number in range(len(sizes))], sizes)])
+    width = sizes[across]
+    downs = itertools.product(*(_words(sweep.axes[number]) for number in others))
+    return Table(
+        _words(sweep.axes[across]),
+        [", ".join(filter(None, words)) for words in downs],
+        [cells[start : start + width] for start in range(0, len(cells), width)],
+        {},
+    )
+
+
+def label(sweep: SweepFolder, cell: Cell) -> str:
+    """What tells a cell from the others, in words."""
+    names = [name for axis in sweep.axes if len(axis.rows) > 1 for name in axis.names]
+    return ", ".join(_named(name, cell.set[name]) for name in names if name in cell.set)
+
+
+def _flowing(sweep: SweepFolder) -> Table:
+    width = math.ceil(math.sqrt(len(sweep.cells) * 1.5))
+    rows = [sweep.cells[start : start + width] for start in range(0, len(sweep.cells), width)]
+    return Table((), (), rows, {cell.name: label(sweep, cell) for cell in sweep.cells})
+
+
+def _across(sweep: SweepFolder) -> int:
+    """The number of the axis that is shown across."""
+    numbers = range(len(sweep.axes))
+    found = [number for number in numbers if sweep.across in sweep.axes[number].names]
+    free = [number for number in numbers if not sweep.down or sweep.down not in sweep.axes[number].names]
+    wide = [number for number in free if len(sweep.axes[number].rows) > 1]
+    order: list[int] = [*found, *reversed(wide), *reversed(free), *numbers]
+    return order[0]
+
+
+def _index(places: Sequence[int], sizes: Sequence[int]) -> int:
+    """The number of the cell at these places of the axes, the last of which varies quickest."""
+    number = 0
+    for place, size in zip(places, sizes, strict=True):
+        number = number * size + place
+    return number
+
+
+def _words(axis: Axis) -> list[str]:
+    """What stands for each row of an axis; nothing where there is but one."""
+    if len(axis.rows) == 1:
+        return [""]
+    return [", ".join(_named(name, value) for name, value in zip(axis.names, row, strict=True)) for row in axis.rows]
+
+
+def _named(name: str, value: Any) -> str:
+    """A text stands for itself, and a number after its name."""
+    return said(value) if isinstance(value, str) and not value.isdecimal() else f"{name} {said(value)}"

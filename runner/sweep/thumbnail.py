@@ -1,0 +1,47 @@
+"""The picture that a cell made, small: as sheets and pages show it."""
+
+import contextlib
+import io
+from pathlib import Path
+
+import PIL.Image
+
+from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.film.decoder import every_picture
+from t2iflow.nodes.pictures.codec import FORMATS, over
+from t2iflow.runner.folder.history import wrote
+from t2iflow.runner.report.exhibits import FILMS, PICTURES
+
+FOLDER, SIDE, QUALITY = ".small", 256, 90
+"""Where small pictures are kept in the folder of a sweep, pixels of their longer side, and the quality of WebP."""
+
+
+def picture(run: Path, strips: frozenset[str]) -> Path | None:
+    """The last picture that a run wrote, but for `strips` of it on its way; where there is none its film."""
+    files = list(wrote(run))
+    stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
+    films = [path for path in files if path.suffix.lower() in FILMS]
+    return next(reversed([*films, *stills]), None)
+
+
+def opened(path: Path) -> PIL.Image.Image:
+    """A picture, or the first of a film; OSError or ValueError where that can't be read."""
+    if path.suffix.lower() in FILMS and path.suffix.lower() not in (".gif", ".apng"):
+        return PIL.Image.fromarray(next(iter(every_picture(str(path)))).numpy())
+    with PIL.Image.open(path, formats=FORMATS) as found:
+        return over(found, "#ffffff").convert("RGB")
+
+
+def thumbnail(sweep: Path, cell: str, source: Path) -> Path:
+    """The file of a cell's small picture, which is made if need be."""
+    small = sweep / FOLDER / f"{cell}.webp"
+    with contextlib.suppress(OSError):
+        if small.stat().st_mtime_ns >= source.stat().st_mtime_ns:
+            return small
+    shown = opened(source)
+    shown.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)
+    small.parent.mkdir(exist_ok=True)
+    data = io.BytesIO()
+    shown.save(data, "WEBP", quality=QUALITY)
+    write(small, data.getvalue())
+    return small

@@ -1,0 +1,88 @@
+"""The work of a sweep: making one cell, in whatever process this is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.text.located import located
+from t2iflow.pipelines.text.origin import of_run
+from t2iflow.pipelines.text.overrides import Given
+from t2iflow.pipelines.text.recipe import Recipe, vary
+from t2iflow.pipelines.text.recipe import read as read_recipe
+from t2iflow.runner import session
+from t2iflow.runner.events import Listener
+from t2iflow.runner.execution.device import NoDeviceError
+from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE
+from t2iflow.runner.folder.claim import BusyError, FolderError
+from t2iflow.runner.folder.history import RECIPE, has_finished
+from t2iflow.runner.session import Outcome
+from t2iflow.runner.sweep.cell import Cell
+from t2iflow.runner.sweep.folder import SweepFolder, read
+
+BUSY, DIED = -1, -2
+"""What stands for an exit code where another process is at the cell, and where the process that was at it is gone."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of a cell: an exit code, or BUSY or DIED, and words for what went wrong."""
+
+    cell: str
+    code: int
+    message: str = ""
+
+
+def make(folder: Path, name: str, device: str, listeners: Sequence[Listener] = ()) -> Made:
+    """Make a cell of the sweep in a folder: from the start, from its checkpoint, or not at all if it is finished."""
+    sweep = read(folder)
+    cell = sweep.by_name[name]
+    path = sweep.runs / cell.name
+    torch.set_num_threads(sweep.threads)
+    try:
+        outcome = (_resume if path.exists() else _start)(sweep, cell, device, listeners)
+    except BusyError as fault:
+        return Made(name, BUSY, str(fault))
+    except RecipeError as fault:
+        return Made(name, INVALID, render(fault.problems, fault.sources))
+    except NoDeviceError as fault:
+        return Made(name, USAGE, str(fault))
+    except FolderError as fault:  # another process may have finished it since
+        return Made(name, OK) if has_finished(path) else Made(name, FAILED, str(fault))
+    return Made(name, outcome.code, outcome.message)
+
+
+def plan(sweep: SweepFolder, cell: Cell) -> Plan:
+    """The plan of a cell, by what the sweep's folder says; RecipeError where that can't be run here."""
+    recipe, problems = _recipe(sweep), Problems()
+    given = [Given(name, located(value, recipe.start), recipe.start) for name, value in cell.set.items()]
+    return compile_recipe(vary(recipe, given, problems), problems)
+
+
+@cache
+def _recipe(sweep: SweepFolder) -> Recipe:
+    """The recipe that the cells change."""
+    path = sweep.at / RECIPE
+    return read_recipe(path, whose=of_run(path), name=sweep.recipe)
+
+
+def _start(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener]) -> Outcome:
+    path = sweep.runs / cell.name
+    try:
+        return session.start(plan(sweep, cell), path.parent, device, listeners, folder=path)
+    except FolderError as fault:
+        if (path / RECIPE).exists():  # another process was quicker
+            raise BusyError(str(fault)) from fault
+        raise
+
+
+def _resume(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener]) -> Outcome:
+    path = sweep.runs / cell.name
+    begun = path / RECIPE
+    again = compile_recipe(read_recipe(begun, whose=of_run(begun), name=sweep.recipe))
+    return session.resume(again, path, device, listeners)

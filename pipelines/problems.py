@@ -95,12 +95,15 @@ class Problems(list[Problem]):
 
 
 class RecipeError(Exception):
-    """All mistakes of a recipe, with the texts of the files that they are in."""
+    """All mistakes of a recipe, with the texts of the files that they are in; its text shows each at its place."""
 
     def __init__(self, problems: Iterable[Problem], sources: Mapping[str, str]) -> None:
         self.problems = tuple(problems)
         self.sources = sources
-        super().__init__("\n".join(f"{problem.code} {problem.message}" for problem in self.problems))
+        super().__init__(self.problems, dict(sources))  # all that it is made of, so that processes can hand it on
+
+    def __str__(self) -> str:
+        return render(self.problems, self.sources)
 
 
 def shown(value: object) -> str:

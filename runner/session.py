@@ -61,15 +61,19 @@ def start(
     *,
     folder: Path | None = None,
     capture: bool = True,
+    stop: Stop | None = None,
 ) -> Outcome:
     """Run a plan on the wanted device in a new run folder under `parent`, or in just this `folder`, with a checkpoint
-    every `save_every` seconds; of a film only up to the end of a part. Without `capture`, no steps are recorded."""
+    every `save_every` seconds; of a film only up to the end of a part. Without `capture`, no steps are recorded. By
+    `stop` another thread may ask for an end."""
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
     path = run_folder.named(parent, run_name(plan)) if folder is None else folder
     run_folder.create(path, recipe, (str(where), why), plan.graph.files)
     with claim(path):
-        return _Session(plan, path, recipe, where, why, save_every, part, capture).run(listeners, resumed=False)
+        return _Session(plan, path, recipe, where, why, save_every, part, capture, stop or Stop()).run(
+            listeners, resumed=False
+        )
 
 
 def resume(
@@ -81,6 +85,7 @@ def resume(
     part: Part = WHOLE,
     *,
     capture: bool = True,
+    stop: Stop | None = None,
 ) -> Outcome:
     """Resume a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where that
     is not possible."""
@@ -90,7 +95,9 @@ def resume(
         run_folder.check_unfinished(path)
         # An editor's byte order mark, and what it does to the last line's end, are no change.
         recipe = (path / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
-        return _Session(plan, path, recipe, where, why, save_every, part, capture).run(listeners, resumed=True)
+        return _Session(plan, path, recipe, where, why, save_every, part, capture, stop or Stop()).run(
+            listeners, resumed=True
+        )
 
 
 @dataclass
@@ -103,7 +110,7 @@ class _Session:
     save_every: float
     part: Part
     capture: bool
-    stop: Stop = field(default_factory=Stop)
+    stop: Stop
     progress: str = ""
     began: float = field(default_factory=time.monotonic)
     noted: set[tuple[str, str]] = field(default_factory=set)

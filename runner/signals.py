@@ -1,34 +1,46 @@
 """Signals that end a run: the first lets it write a checkpoint, the second stops it at once."""
 
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Stop:
-    """Whether a run was asked to stop: `signal` is the number of the one that did, or 0."""
+    """Whether a run was asked to stop: `signal` is the number of the one that did, or 0. Any thread may ask."""
 
     signal = 0
 
+    def ask(self) -> None:
+        """Let the run write a checkpoint and end, as Ctrl-C does."""
+        self.signal = self.signal or signal.SIGINT
+
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within it, signals are heard here; KeyboardInterrupt at the second."""
-        before = {}
-        for number in ENDING:
-            with suppress(ValueError):  # not the main thread, which alone hears signals
-                if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGINT:
-                    continue  # `nohup` says so
-                before[number] = signal.signal(number, self._ask)
+        """Within it, signals are heard here, if this is the main thread, which alone hears any; KeyboardInterrupt at
+        the second."""
+        before = {number: signal.signal(number, self._hear) for number in _heard()}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
+    def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
+
+
+def _heard() -> Iterator[int]:
+    """The signals to hear: none that is ignored, as `nohup` has it, but Ctrl-C; and none that another program's C code
+    handles, which could not be given back to it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in ENDING:
+        handler = signal.getsignal(number)
+        if handler is not None and (handler is not signal.SIG_IGN or number == signal.SIGINT):
+            yield number

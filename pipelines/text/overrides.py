@@ -117,13 +117,18 @@ def way(target: str, at: Place, document: Located, problems: Problems, option: s
     name, dot, setting = target.partition(".")
     if target == "seed":
         return SEED
-    if not dot and target in params:
-        return ("params", target)
+    if not dot and (param := _param(target, params)):
+        return ("params", param)
     if dot and name in nodes and re.fullmatch(NAME, setting):
         return ("nodes", name, setting)
     message, hints = _nothing_called(target, params, nodes, (f"{option} {{}}=value" if option else "{}").format)
     problems.add("T2I110", message, at, *hints)
     return None
+
+
+def _param(name: str, params: Collection[str]) -> str | None:
+    """The param of this name, or of the name with `-` in place of `_`, as Python has it."""
+    return next((one for one in (name, name.replace("_", "-")) if one in params), None)
 
 
 def _nothing_called(

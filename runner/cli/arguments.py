@@ -2,17 +2,15 @@
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from t2iflow.runner.exits import UsageError
+
+if TYPE_CHECKING:
+    from t2iflow.runner.request import Option
 
 
-class UsageError(ValueError):
-    """A usage error."""
-
-
-Option = tuple[str, str | None]
-"""An option that the command itself doesn't have, and its value."""
-
-
-def sort_out(words: Sequence[str]) -> tuple[list[str], list[Option]]:
+def sort_out(words: Sequence[str]) -> "tuple[list[str], list[Option]]":
     """Recipes, and options with their values, in the order in which they stand."""
     recipes: list[str] = []
     options: list[Option] = []
@@ -30,7 +28,7 @@ def sort_out(words: Sequence[str]) -> tuple[list[str], list[Option]]:
     return recipes, options
 
 
-def the_recipe(recipes: Sequence[str], options: Sequence[Option], command: str) -> str:
+def the_recipe(recipes: Sequence[str], options: "Sequence[Option]", command: str) -> str:
     """The one recipe; words after it are most likely meant as a prompt."""
     if not recipes:
         written = "".join(f"; `--{name} {value}` was read as an option" for name, value in options if value)

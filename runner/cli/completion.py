@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from t2iflow.runner.cli.arguments import UsageError, sort_out
+from t2iflow.runner.cli.arguments import sort_out
+from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.text.recipe import Recipe

@@ -57,7 +57,7 @@ def new(
     file: Annotated[Path | None, typer.Argument(help="The new file.  [default: NAME.yaml]")] = None,
 ) -> None:
     """Copy a bundled recipe, or a picture's, to edit it."""
-    from t2iflow.runner.cli.opening import carried_text, carries, lacking
+    from t2iflow.runner.opening import carried_text, carries, lacking
 
     picture = paths.given(name)
     target = paths.given(file or f"{picture.stem}.yaml")

@@ -19,7 +19,7 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print the mistakes as JSON on standard output.")] = False,
 ) -> None:
     """Report every mistake in recipes, without running them."""
-    from t2iflow.runner.cli import checking
+    from t2iflow.runner import checking
 
     with refusals():
         found = [checking.check(one) for one in requests(context)]
@@ -46,7 +46,7 @@ def plan(
 
     with refusals():
         made = compiled(request(context), draft)
-        console.out().say(changing(made) if schedules else preview(made, device, measure))
+        console.out().say(changing(made) if schedules else str(preview(made, device, measure)))
 
 
 @app.command(cls=RecipeCommand)

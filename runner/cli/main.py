@@ -1,11 +1,10 @@
 """The command line. Heavy imports happen inside the commands, so that `--help` is quick."""
 
-import os
 from typing import Annotated
 
 import typer
 
-from t2iflow.runner import console
+from t2iflow.runner import console, environment
 from t2iflow.runner.cli import installed, looking, running, runs, sweeping, weights
 
 app = typer.Typer(
@@ -39,9 +38,7 @@ def _options(
 
 def main() -> None:
     """The console command."""
-    # Threads that spin long while they wait for each other slow a busy machine down severalfold, and gain nothing.
-    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
-    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    environment.prepare()
     console.forgive()
     with console.printing():
         app()

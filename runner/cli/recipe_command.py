@@ -9,12 +9,13 @@ import typer
 from typer.core import TyperCommand
 
 from t2iflow.runner import console
-from t2iflow.runner.cli.arguments import Option, UsageError, sort_out, the_recipe
+from t2iflow.runner.cli.arguments import sort_out, the_recipe
 from t2iflow.runner.cli.options import Presets, Seed, Settings, Words
+from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
-    from t2iflow.runner.cli.request import Request
+    from t2iflow.runner.request import Option, Request
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def compiled(request: "Request", draft: bool = False, lacking: bool = True) -> "
     return made
 
 
-def _request(context: typer.Context, where: str, options: Sequence[Option]) -> "Request":
-    from t2iflow.runner.cli.request import Request
+def _request(context: typer.Context, where: str, options: "Sequence[Option]") -> "Request":
+    from t2iflow.runner.request import Request
 
     asked: Asked = context.obj
     if asked.seed is not None and not asked.seed.strip():

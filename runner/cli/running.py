@@ -36,14 +36,14 @@ def run(
 ) -> None:
     """Run a recipe."""
     from t2iflow.runner import session
-    from t2iflow.runner.cli.part import read_part
+    from t2iflow.runner.part import read_part
 
     with refusals():
         plan = compiled(request(context), draft, lacking=False)
         if plan.graph.recipe.changed:
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
             console.err().say(f"changed by presets: {names}")
-        part = read_part(frames, plan)
+        part = read_part(frames, plan, _note)
         outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part, capture=capture)
     _finish(outcome, debug)
 
@@ -60,16 +60,13 @@ def resume(
 ) -> None:
     """Resume a stopped run; the results are the same as without the stop, byte for byte."""
     from t2iflow.runner import session
-    from t2iflow.runner.cli.part import read_part
-    from t2iflow.runner.cli.request import Request
-    from t2iflow.runner.folder.folder import check_resumable
-    from t2iflow.runner.folder.history import RECIPE
+    from t2iflow.runner.part import read_part
+    from t2iflow.runner.request import of_run
 
     folder = paths.given(folder)
     with refusals():
-        check_resumable(folder)
-        plan = compiled(Request(str(folder / RECIPE), resumed=True))
-        part = read_part(frames, plan)
+        plan = compiled(of_run(folder))
+        part = read_part(frames, plan, _note)
         outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, part, capture=capture)
     _finish(outcome, debug)
 
@@ -84,9 +81,9 @@ def verify(
     json: Json = False,
 ) -> None:
     """Make a picture again from the recipe that it carries, and compare; exit code 0 if it is the same, 1 if not."""
-    from t2iflow.runner.cli.opening import carries, is_bundle, unpacked
-    from t2iflow.runner.cli.request import Request
     from t2iflow.runner.folder.history import RECIPE, has_finished
+    from t2iflow.runner.opening import carries, is_bundle, unpacked
+    from t2iflow.runner.request import Request
     from t2iflow.runner.verify import verify as verified
 
     target = paths.given(picture)
@@ -105,9 +102,13 @@ def verify(
     raise typer.Exit(verdict.code)
 
 
+def _note(text: str) -> None:
+    console.err().say(f"note: {text}")
+
+
 def _listeners(json: bool) -> list["Listener"]:
-    from t2iflow.runner.cli.progress import Reporter
     from t2iflow.runner.folder.log import EventLog
+    from t2iflow.runner.progress import Reporter
 
     if not json:
         return [Reporter(console.err())]

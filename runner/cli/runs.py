@@ -89,10 +89,10 @@ def bundle(
 ) -> None:
     """Put a finished run into one file to give away: its recipe, inputs, versions and pictures."""
     from t2iflow.runner.cli.recipe_command import compiled
-    from t2iflow.runner.cli.request import Request
     from t2iflow.runner.folder.bundle import ENDING, left_out, pack
     from t2iflow.runner.folder.claim import FolderError
     from t2iflow.runner.folder.history import RECIPE, has_finished
+    from t2iflow.runner.request import Request
 
     folder = paths.given(run)
     if not has_finished(folder):
@@ -117,10 +117,10 @@ def bundle(
 
 def _side(where: str) -> "Side":
     """What is compared: the folder of a run by its recipe, a bundle as it is unpacked, or what else names a recipe."""
-    from t2iflow.runner.cli.opening import carries, is_bundle, unpacked
-    from t2iflow.runner.cli.request import Request
     from t2iflow.runner.comparison import Side
     from t2iflow.runner.folder.history import RECIPE
+    from t2iflow.runner.opening import carries, is_bundle, unpacked
+    from t2iflow.runner.request import Request
 
     path = paths.given(where)
     if (path / RECIPE).is_file():

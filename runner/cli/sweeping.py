@@ -9,10 +9,11 @@ import typer
 from t2iflow.nodes.core import paths
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
-from t2iflow.runner.cli.arguments import UsageError, sort_out
+from t2iflow.runner.cli.arguments import sort_out
 from t2iflow.runner.cli.options import Device
 from t2iflow.runner.cli.recipe_command import RecipeCommand, request
 from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
     from t2iflow.runner.sweep.folder import SweepFolder

@@ -4,7 +4,8 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,11 +14,28 @@ RECIPE = "recipe.yaml"
 LOG = "events.jsonl"
 SHORT, LONG = 8_192, 1_000_000
 """Bytes in which the first or last event is looked for at first, and at most."""
+FOLLOW_EVERY = 0.2
+"""Seconds between looks whether a log has grown."""
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
     """The events in the log of a run; a line that was cut short by a kill is left out."""
     return filter(None, map(_event, _lines(folder)))
+
+
+def follow(folder: Path, going: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """The events in the log of a run, each as it comes for as long as the run is `going`."""
+    place, last = 0, False
+    while not last:
+        last = not going()  # what is written before that is read below
+        with contextlib.suppress(OSError), _opened(folder / LOG) as file:
+            file.seek(place)
+            added = file.read()
+            added = added if last else added[: added.rfind(b"\n") + 1]  # the rest of a line is still to come
+            place += len(added)
+            yield from filter(None, map(_event, added.decode("utf-8", "replace").splitlines()))
+        if not last:
+            time.sleep(FOLLOW_EVERY)
 
 
 def ends(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

@@ -2,7 +2,8 @@
 files."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from urllib.parse import urlsplit
 
@@ -33,12 +34,28 @@ LONGEST = 300
 """Letters of a prompt, at most."""
 
 
-def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
+@dataclass(frozen=True, repr=False)
+class Preview:
+    """What a run would do, in words: lines under titles, the first of them, about the whole, under none."""
+
+    plan: Plan
+    sections: Mapping[str, Sequence[str]]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            "\n".join([f"\n{title}:", *(f"  {line}" for line in lines)] if title else lines)
+            for title, lines in self.sections.items()
+        )
+
+    __repr__ = __str__
+
+
+def preview(plan: Plan, wanted: str, measure: bool = False) -> Preview:
     """The plan in words, for the wanted device; NoDeviceError if that is unavailable. How long it will take is known
     from a run like it, or from a few steps that are taken to `measure` it."""
     where, why = device.choose(wanted)
     recipe = plan.graph.recipe
-    parts = {
+    sections = {
         "": [recipe.title, f"on {where} ({why}), seed {recipe.seed}"],
         "prompts": aligned(_prompts(plan)),
         "changed by presets": aligned((change.name, _changed(change)) for change in recipe.changed),
@@ -53,11 +70,7 @@ def preview(plan: Plan, wanted: str, measure: bool = False) -> str:
         "time and memory": _expected(plan, wanted, measure),
         "needed by no output": [*plan.idle, *recipe.unused],
     }
-    return "\n".join(
-        "\n".join([f"\n{title}:", *(f"  {row}" for row in rows)] if title else rows)
-        for title, rows in parts.items()
-        if rows
-    )
+    return Preview(plan, {title: lines for title, lines in sections.items() if lines})
 
 
 def _expected(plan: Plan, wanted: str, measure: bool) -> list[str]:

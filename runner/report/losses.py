@@ -68,9 +68,7 @@ class Losses:
 
     def remember(self) -> None:
         """Take the rows that were written before the run was stopped."""
-        with contextlib.suppress(OSError, csv.Error):
-            if self._path.is_file():  # and nothing that can be read without end
-                self._rows = list(_parsed(self._path.read_text("utf-8", errors="replace")))
+        self._rows = rows_of(self._path)
 
     def begin(self, event: Fitting) -> None:
         """An optimiser begins; what was written of its later steps is void."""
@@ -133,6 +131,14 @@ class Losses:
             except OSError:
                 os.truncate(self._path, end)
                 raise
+
+
+def rows_of(path: Path) -> list[Row]:
+    """The rows of a file; none where it can't be read."""
+    with contextlib.suppress(OSError, csv.Error):
+        if path.is_file():  # and nothing that can be read without end
+            return list(_parsed(path.read_text("utf-8", errors="replace")))
+    return []
 
 
 def _read(rows: list[_Unread]) -> Iterator[Row]:

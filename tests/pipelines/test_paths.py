@@ -9,7 +9,7 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problems, RecipeError
-from t2iflow.runner.cli.opening import opened
+from t2iflow.runner.opening import opened
 from tests.runner.conftest import COPY
 
 PHOTO = COPY.replace(

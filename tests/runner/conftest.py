@@ -9,7 +9,6 @@ import torch
 from typer.testing import CliRunner
 
 from t2iflow.runner.cli.main import app
-from t2iflow.runner.timing import figures
 
 torch.set_num_threads(1)  # as the runs in processes of their own, or the bytes would differ
 
@@ -39,13 +38,6 @@ class Told:
 
 
 Command = Callable[..., Told]
-
-
-@pytest.fixture(autouse=True)
-def _own_figures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of tests teach a person's own `plan` nothing."""
-    folder = tmp_path_factory.mktemp("figures")
-    monkeypatch.setattr(figures, "folder", lambda: folder)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from t2iflow.runner.cli.progress import Reporter
 from t2iflow.runner.console import Console
 from t2iflow.runner.events import Computing, Ended, Event, Fitted, Fitting, Noted, Started, Stepped, Wrote
+from t2iflow.runner.progress import Reporter
 from t2iflow.runner.timing.duration import duration
 from tests.runner.conftest import COPY, Command
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problem, RecipeError, render
-from t2iflow.runner.cli.request import Request
+from t2iflow.runner.request import Request
 
 SCHEMA = "t2iflow.check/1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checked:
     """A checked recipe: its mistakes and the texts that they are in, or its plan."""
 
@@ -20,6 +20,10 @@ class Checked:
     plan: Plan | None = None
     problems: Sequence[Problem] = ()
     sources: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there are no mistakes."""
+        return not self.problems
 
     def __str__(self) -> str:
         if self.plan is None:
@@ -29,6 +33,8 @@ class Checked:
         lost = [f"`{one.short}` is missing: give it by {one.given}" for one in self.plan.graph.named if one.missing]
         notes = [*lost, *(f"note: {note}" for note in recipe.notes)]
         return "\n".join([f"{self.recipe}: no mistakes ({len(recipe.nodes)} nodes)", *unneeded, *notes])
+
+    __repr__ = __str__
 
 
 def check(request: Request) -> Checked:

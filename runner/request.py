@@ -1,7 +1,9 @@
-"""A recipe as a command line asks for it: where it is, and what is changed in it."""
+"""A recipe as it is asked for: where it is, and what is changed in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.compiling import compile_recipe
@@ -10,14 +12,20 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.draft import overrides as drafted
 from t2iflow.pipelines.text.recipe import Recipe
-from t2iflow.runner.cli.arguments import Option, UsageError
-from t2iflow.runner.cli.opening import Reader, opened
+from t2iflow.runner.exits import UsageError
+from t2iflow.runner.folder.folder import check_resumable
+from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.opening import Reader, opened
+
+Option: TypeAlias = tuple[str, str | None]
+"""An option that the command itself doesn't have, and its value."""
 
 
 @dataclass(frozen=True)
 class Request:
     """A recipe, presets and overrides; and options that the command itself (whose own are `known`) doesn't have, so
-    that they must be params of the recipe or settings of its nodes."""
+    that they must be params of the recipe or settings of its nodes. A recipe that is in no file is here as `text`, and
+    `where` is what messages call it."""
 
     where: str
     presets: Sequence[str] = ()
@@ -25,6 +33,7 @@ class Request:
     options: Sequence[Option] = ()
     known: Sequence[str] = ()
     resumed: bool = False
+    text: str | None = None
 
     def plan(self, draft: bool = False, lacking: bool = True) -> Plan:
         """Read and compile the recipe; RecipeError with all its mistakes, or UsageError.
@@ -32,7 +41,7 @@ class Request:
         A draft is smaller and shorter. A recipe that comes out of a picture may be `lacking` what it reads, unless it
         is to run.
         """
-        reader = opened(self.where, self.resumed)
+        reader = opened(self.where, self.resumed, self.text)
         overrides = [*self.overrides, *self._from_options(reader)]
         made = self._compiled(reader, overrides)
         if draft:
@@ -43,7 +52,7 @@ class Request:
 
     def recipe(self, problems: Problems) -> Recipe:
         """Read the recipe; its mistakes are added to the problems, and RecipeError if none can be made of it."""
-        reader = opened(self.where, self.resumed)
+        reader = opened(self.where, self.resumed, self.text)
         return reader(self.presets, [*self.overrides, *self._from_options(reader)], problems)
 
     def _compiled(self, reader: Reader, overrides: Sequence[str]) -> Plan:
@@ -72,6 +81,12 @@ class Request:
                 f"`--{name}` needs a value: `--{name} VALUE`, or `--{name}=VALUE` where that begins with --"
             )
         return f"{names.get(name, name)}={value}"
+
+
+def of_run(folder: Path) -> Request:
+    """The recipe of a run that was stopped; NotResumableError where no run in the folder can be resumed."""
+    check_resumable(folder)
+    return Request(str(folder / RECIPE), resumed=True)
 
 
 def _params(recipe: Recipe) -> str:

@@ -1,4 +1,4 @@
-"""What commands take as a recipe: a file, a shipped recipe's name, a picture, film or bundle with one, or `-`."""
+"""What is taken as a recipe: a file, a shipped recipe's name, a picture, film or bundle with one, `-`, or a text."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from t2iflow.nodes.pictures.metadata import CARRIERS, read_recipe
 from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
-from t2iflow.pipelines.text.origin import Origin, of_picture, of_run
+from t2iflow.pipelines.text.origin import HERE, Origin, of_picture, of_run
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
 from t2iflow.runner.folder import bundle
@@ -27,8 +27,11 @@ Reader: TypeAlias = Callable[[Sequence[str], Sequence[str], Problems], Recipe]
 """Reads the recipe with these presets and overrides, adding its mistakes; RecipeError if none can be made of it."""
 
 
-def opened(where: str, resumed: bool = False) -> Reader:
-    """The reader of a recipe, which may be called several times; RecipeError if there is none to be read."""
+def opened(where: str, resumed: bool = False, text: str | None = None) -> Reader:
+    """The reader of a recipe, which may be called several times; RecipeError if there is none to be read. A text is
+    the user's own."""
+    if text is not None:
+        return _reader(decoded(text.encode(errors="surrogatepass"), where), where, HERE, "recipe")
     path = paths.given(where)
     if where == STANDARD_INPUT:
         file = "standard input"

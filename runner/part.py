@@ -1,16 +1,17 @@
 """The part of a film that `--frames` names."""
 
 import re
+from collections.abc import Callable
 
 from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.runner import console
-from t2iflow.runner.cli.arguments import UsageError
 from t2iflow.runner.execution.parts import parts
+from t2iflow.runner.exits import UsageError
 
 
-def read_part(frames: str | None, plan: Plan) -> Part:
-    """The part, of the plan's longest film; the whole without a name, UsageError where there is no such part."""
+def read_part(frames: str | None, plan: Plan, note: Callable[[str], None]) -> Part:
+    """The part, of the plan's longest film; the whole without a name, UsageError where there is no such part. What may
+    not be what was meant is noted."""
     if frames is None:
         return WHOLE
     said = re.fullmatch(r"(\d{0,9})\.\.(\d{0,9})|(\d{1,9})", frames.strip())
@@ -23,7 +24,7 @@ def read_part(frames: str | None, plan: Plan) -> Part:
     if not longest:
         raise UsageError("this recipe has no camera, so it makes no film of which `--frames` could select a part")
     if said and said[3] and "frames" in plan.graph.recipe.params:
-        console.err().say(f"note: this makes frame {said[3]} alone; a film of {said[3]} is `--set frames={said[3]}`")
+        note(f"this makes frame {said[3]} alone; a film of {said[3]} is `--set frames={said[3]}`")
     if int(first) >= longest:
         raise UsageError(f"`--frames {frames}` starts after the film ends: its frames are 0 to {longest - 1}")
     part = Part(int(first), int(last) if last else None)

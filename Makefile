@@ -25,7 +25,7 @@ check: dev              ## format, lint, types, imports between layers, and the 
 	$(BIN)/ruff check .
 	MYPYPATH=.typing:. $(BIN)/mypy -p t2iflow -p training --namespace-packages --explicit-package-bases
 	MYPYPATH=.typing:.:benchmarks $(BIN)/mypy tools docs benchmarks --explicit-package-bases
-	$(BIN)/lint-imports
+	PYTHONPATH=.typing $(BIN)/lint-imports
 	$(BIN)/python tools/words.py
 
 dev: $(STAMP) .typing   ## install for development
@@ -46,6 +46,9 @@ $(STAMP): pyproject.toml
 	touch $@
 
 # Type checkers can't follow an editable install's import hook; these links show them the packages where they import from.
-.typing:
+.typing: $(wildcard api/*.py) api/py.typed
+	rm -rf .typing
 	mkdir -p .typing/t2iflow
 	for part in nodes pipelines runner; do ln -sfn ../../$$part .typing/t2iflow/$$part; done
+	for file in $^; do ln -sfn ../../$$file .typing/t2iflow/$${file##*/}; done
+	touch .typing

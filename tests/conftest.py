@@ -9,6 +9,7 @@ import pytest
 
 from t2iflow.nodes.core import catalog
 from t2iflow.pipelines.text import origin
+from t2iflow.runner.timing import figures
 from tests.mirror import Mirror
 from tests.weights import make
 
@@ -72,6 +73,13 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
         return places[family]
 
     return place
+
+
+@pytest.fixture(autouse=True)
+def _own_figures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of tests teach a person's own `plan` nothing."""
+    folder = tmp_path_factory.mktemp("figures")
+    monkeypatch.setattr(figures, "folder", lambda: folder)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,135 @@
+"""A run as a notebook shows it: its picture, how it stands and its loss, as HTML that needs nothing from outside."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import PIL.Image
+
+from t2iflow.pictures import best, opened, pictures
+from t2iflow.runner.folder.folder import NOW
+from t2iflow.runner.folder.summary import summary
+from t2iflow.runner.report.curve import curve
+from t2iflow.runner.report.exhibits import FILMS, MOST, data
+from t2iflow.runner.report.losses import NAME as TABLE
+from t2iflow.runner.report.losses import TOTAL, Losses, Points
+from t2iflow.runner.timing.duration import duration
+
+if TYPE_CHECKING:
+    from t2iflow.running import Run
+
+LIVE, STILL = 320, 640
+"""Pixels of the longer side of a picture that is replaced soon, and of one that stays."""
+SHOWN = 8
+"""How many pictures of a batch are shown."""
+
+STYLE = """
+.t2iflow { display: flex; flex-wrap: wrap; gap: 12px 24px; align-items: flex-start; margin: 4px 0; max-width: 960px;
+  font: 14px/1.5 system-ui, sans-serif; }
+.t2iflow .pictures { display: flex; flex-wrap: wrap; gap: 8px; max-width: 100%; }
+.t2iflow img, .t2iflow video { display: block; max-width: 100%; min-width: min(224px, 100%);
+  border-radius: 8px; margin: 0; }
+.t2iflow .batch img { min-width: 0; width: 160px; }
+.t2iflow .words { flex: 1 1 260px; min-width: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.t2iflow progress { display: block; width: 100%; height: 6px; margin: 6px 0; }
+.t2iflow .chart { padding: 12px 12px 28px 56px; }
+.t2iflow .curve { display: block; width: 100%; height: 110px; overflow: visible; }
+.t2iflow .curve svg { overflow: visible; }
+.t2iflow .curve text { font: 11px system-ui, sans-serif; fill: currentColor; opacity: .6; }
+.t2iflow .curve line { stroke: currentColor; opacity: .15; }
+.t2iflow .curve path { stroke: #d97a2b; stroke-width: 2; fill: none; vector-effect: non-scaling-stroke; }
+"""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The curve of an optimiser's loss, of so many steps in all."""
+
+    optimizer: str
+    points: Points
+    steps: int
+
+
+def html(words: Sequence[str], figures: Sequence[str], chart: Chart | None = None, part: float | None = None) -> str:
+    """Lines of words, the first of them bold, beside pictures or films, over the curve of a loss; `part` of 1 is
+    done."""
+    return "".join(_parts(words, figures, chart, part))
+
+
+def _parts(words: Sequence[str], figures: Sequence[str], chart: Chart | None, part: float | None) -> Iterator[str]:
+    yield f'<style>{STYLE}</style><div class="t2iflow">'
+    if figures:
+        batch = " batch" if len(figures) > 1 else ""
+        yield f'<div class="pictures{batch}">{"".join(figures)}</div>'
+    head, *rest = words
+    lines = "\n".join([f"<b>{escape(head)}</b>", *map(escape, rest)])
+    yield f'<div class="words">{lines}'
+    if part is not None:
+        yield f'<progress value="{part:.3f}"></progress>'
+    if chart and len(chart.points) > 1:
+        drawn = curve(chart.points, chart.steps, f"Loss of {chart.optimizer}", marks=3)
+        yield f'<div class="chart">{drawn}</div>'
+    yield "</div></div>"
+
+
+def card(run: Run) -> str:
+    """A run as its folder has it now."""
+    return html(list(_words(run)), list(_figures(run)), _chart(run.folder))
+
+
+def _words(run: Run) -> Iterator[str]:
+    """What it is, how it stands and where it is."""
+    told = summary(run.folder)
+    yield ": ".join(filter(None, [told.recipe, told.prompt])) or run.folder.name
+    yield run.state + (f" in {duration(told.seconds)}" if run.state == "finished" and told.seconds else "")
+    yield from filter(None, [run.message, str(run.folder)])
+
+
+def _figures(run: Run) -> Iterator[str]:
+    """The films and the pictures; the picture as it is now where there is neither."""
+    files = run.files
+    films = [
+        file for file in files if file.suffix.lower() in FILMS and file.stat().st_size <= MOST[file.suffix.lower()]
+    ]
+    yield from map(_film, films)
+    first = best(run.folder, files)
+    stills = [file for file in pictures(run.folder, files) if first and _belongs(file, first)][:SHOWN]
+    if not stills and not films and (run.folder / NOW).is_file():
+        stills = [run.folder / NOW]
+    yield from (picture(opened(file), STILL) for file in stills)
+
+
+def _belongs(file: Path, first: Path) -> bool:
+    """Whether a picture is of the same batch as its first, or that itself."""
+    stem = first.stem.removesuffix("-1")
+    return file == first or (stem != first.stem and file.stem.startswith(f"{stem}-") and file.suffix == first.suffix)
+
+
+def _film(file: Path) -> str:
+    source = data(FILMS[file.suffix.lower()], file.read_bytes())
+    if file.suffix.lower() in (".gif", ".apng"):
+        return f'<img src="{source}" alt="{escape(file.name)}">'
+    return f'<video src="{source}" controls autoplay loop muted playsinline></video>'
+
+
+def picture(shown: PIL.Image.Image, side: int) -> str:
+    """A picture as a small JPEG within the page."""
+    small = shown.convert("RGB")
+    small.thumbnail((side, side))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=85)
+    return f'<img src="{data("image/jpeg", file.getvalue())}" alt="the picture">'
+
+
+def _chart(folder: Path) -> Chart | None:
+    """The loss of the optimiser that came last."""
+    losses = Losses(folder / TABLE)
+    losses.remember()
+    for optimizer, curves in reversed(losses.curves().items()):
+        return Chart(optimizer, curves[TOTAL], max(curves[TOTAL]) + 1)
+    return None

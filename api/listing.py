@@ -1,0 +1,176 @@
+"""What is installed, as lists that print themselves: bundled recipes, and nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+
+if TYPE_CHECKING:
+    from t2iflow.nodes.core.node import Spec
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_Named)
+
+
+class Listing(Sequence[Item], Generic[Item]):
+    """Things in order, each found by its number or its name; prints a line for each."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = tuple(items)
+
+    @overload
+    def __getitem__(self, which: int | str) -> Item: ...
+    @overload
+    def __getitem__(self, which: slice) -> Listing[Item]: ...
+    def __getitem__(self, which: int | str | slice) -> Item | Listing[Item]:
+        if isinstance(which, slice):
+            return Listing(self._items[which])
+        return self._named(which) if isinstance(which, str) else self._items[which]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def _named(self, name: str) -> Item:
+        from t2iflow.nodes.core.spelling import suggest
+
+        names = [item.name for item in self._items]
+        if name not in names:
+            raise KeyError(f"there is no `{name}`; {suggest(name, names) or 'names: ' + ', '.join(names)}")
+        return self._items[names.index(name)]
+
+    def __repr__(self) -> str:
+        width = max((len(item.name) for item in self._items), default=0)
+        return "\n".join(f"{item.name:{width}}  {item.about}" for item in self._items)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><td style="text-align:left;white-space:nowrap"><code>{escape(item.name)}</code></td>'
+            f'<td style="text-align:left">{escape(item.about)}</td></tr>'
+            for item in self._items
+        )
+        return f"<table>{rows}</table>"
+
+
+@dataclass(frozen=True, repr=False)
+class BundledRecipe:
+    """A recipe that comes with t2iflow; `run` takes it."""
+
+    name: str
+    title: str
+    about: str
+    params: Mapping[str, Any]
+    presets: tuple[str, ...]
+    needs: str
+    """The weights to be fetched, and whether it takes a GPU; `nothing` else."""
+    file: Path
+
+    @cached_property
+    def text(self) -> str:
+        """The recipe itself, as YAML."""
+        return self.file.read_text(encoding="utf-8")
+
+    def __repr__(self) -> str:
+        from t2iflow.pipelines.text.yaml_writer import flow
+
+        rows = {
+            "params": ", ".join(f"{name}={flow(value)}" for name, value in self.params.items()),
+            "presets": ", ".join(self.presets),
+            "needs": self.needs,
+        }
+        return "\n".join(
+            [f"{self.name}: {self.title}", self.about, *(f"{key}: {said}" for key, said in rows.items() if said)]
+        )
+
+
+@dataclass(frozen=True)
+class Port:
+    """A place where a wire ends: a `kind` such as `Image`; `many` takes a list of wires."""
+
+    name: str
+    kind: str
+    many: bool
+    required: bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that a recipe may write: what it `takes`, in words, and whether it may change over steps or frames."""
+
+    name: str
+    takes: str
+    default: Any
+    required: bool
+    keyframes: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Node:
+    """A node that recipes can name after `use:`; prints what `t2iflow nodes NAME` does."""
+
+    name: str
+    about: str
+    doc: str
+    ports: Mapping[str, Port] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """The kind of each output, by name; of the only one, by `""`."""
+
+    def __repr__(self) -> str:
+        from t2iflow.pipelines.show.node_pages import about
+
+        return about(self.name).rstrip()
+
+
+def recipes() -> Listing[BundledRecipe]:
+    """The recipes that come with t2iflow."""
+    from t2iflow.pipelines.text.recipe import shipped_recipes
+
+    return Listing([_recipe(name, file) for name, file in shipped_recipes().items()])
+
+
+def nodes() -> Listing[Node]:
+    """All nodes, those of installed packages included."""
+    from t2iflow.nodes.core.catalog import every_node
+
+    return Listing([_node(spec) for spec in every_node()])
+
+
+def _recipe(name: str, file: Path) -> BundledRecipe:
+    from t2iflow.pipelines.show.needs import needs
+    from t2iflow.pipelines.text.located import plain
+    from t2iflow.pipelines.text.recipe import read
+
+    recipe = read(name)
+    params = {name: plain(value) for name, value in recipe.params.items()}
+    return BundledRecipe(name, recipe.title, recipe.about, params, recipe.presets, str(needs(recipe)), file)
+
+
+def _node(spec: Spec) -> Node:
+    from t2iflow.nodes.core.node import kind_name
+    from t2iflow.pipelines.graph.allowed import describe
+
+    return Node(
+        spec.name,
+        spec.about,
+        spec.doc,
+        {one.name: Port(one.name, kind_name(one.kind), one.many, one.required) for one in spec.ports.values()},
+        {
+            one.name: Setting(one.name, describe(one.annotation), one.default, one.required, not one.fixed)
+            for one in spec.settings.values()
+        },
+        {name: kind_name(kind) for name, kind in spec.outputs.items()},
+    )

@@ -1,0 +1,58 @@
+"""Recipes looked at without a run: their mistakes, and what they would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from t2iflow.asking import RecipeLike, request
+from t2iflow.faults import refusing
+
+if TYPE_CHECKING:
+    from t2iflow.runner.checking import Checked
+    from t2iflow.runner.preview.preview import Preview
+
+
+def check(
+    recipe: RecipeLike,
+    *,
+    preset: str | Sequence[str] = (),
+    set: Mapping[str, Any] | None = None,
+    seed: int | str | None = None,
+    **params: Any,
+) -> Checked:
+    """Find every mistake in a recipe, without running it; as text, what `t2iflow check` prints.
+
+    It is true where there are none; `problems` are the mistakes, each with its code, place and hints. Takes what `run`
+    takes.
+    """
+    from t2iflow.runner import checking
+
+    with refusing():
+        return checking.check(request(recipe, preset, set, seed, params))
+
+
+def plan(
+    recipe: RecipeLike,
+    *,
+    preset: str | Sequence[str] = (),
+    set: Mapping[str, Any] | None = None,
+    seed: int | str | None = None,
+    draft: bool = False,
+    device: str = "auto",
+    measure: bool = False,
+    **params: Any,
+) -> Preview:
+    """What a run would do: how often each node runs, on which device, with which weights and files, and how long it
+    takes; as text, what `t2iflow plan` prints.
+
+    `measure` runs a few steps to find out how long. Takes what `run` takes; RecipeError where the recipe has mistakes.
+    """
+    from t2iflow.jobs import alone
+    from t2iflow.runner.preview.preview import preview
+
+    with refusing():
+        made = request(recipe, preset, set, seed, params).plan(draft)
+        if not measure:
+            return preview(made, device)
+        return alone(lambda stop: preview(made, device, measure))

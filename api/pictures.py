@@ -1,0 +1,48 @@
+"""Which of the files that a run has written are its pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import PIL.Image
+
+from t2iflow.nodes.pictures.codec import FORMATS
+from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.report.exhibits import PICTURES
+
+STRIP = "output.strip"
+
+
+def pictures(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Those of the files that are pictures, without strips of snapshots."""
+    strips = _strips(folder)
+    return [file for file in files if file.suffix.lower() in PICTURES and file.name not in strips]
+
+
+def best(folder: Path, files: Sequence[Path]) -> Path | None:
+    """The last picture; of a batch, `picture-1.png`, `picture-2.png`, ..., the first."""
+    found = pictures(folder, files)
+    if not found:
+        return None
+    first = found[-1].with_stem(re.sub(r"-\d+$", "-1", found[-1].stem))
+    return first if first in found else found[-1]
+
+
+def opened(path: Path) -> PIL.Image.Image:
+    """A picture with all that it carries, its file closed again."""
+    with PIL.Image.open(path, formats=FORMATS) as picture:
+        whole: PIL.Image.Image = picture.copy()
+    return whole
+
+
+def _strips(folder: Path) -> set[object]:
+    """The names of the strips, as the run's resolved recipe has them."""
+    with suppress(RecipeError):
+        nodes = read(folder / RECIPE).nodes.values()
+        return {node.values["file"].value for node in nodes if node.use.value == STRIP and "file" in node.values}
+    return set()

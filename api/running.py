@@ -1,0 +1,171 @@
+"""A run as Python sees it, and as a notebook shows it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from t2iflow.faults import Interrupted, RunError, refusing
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from t2iflow.jobs import Job
+    from t2iflow.notebook import Shown
+    from t2iflow.runner.events import Listener
+    from t2iflow.runner.report.losses import Row
+    from t2iflow.runner.session import Outcome
+    from t2iflow.runner.signals import Stop
+
+State: TypeAlias = Literal["waiting", "running", "finished", "part", "stopped", "failed", "damaged"]
+"""How a run stands. It is `waiting` for another run of the same process to end; `part` means that the frames of a film
+that were asked for are there; a `stopped` run can be resumed, and so can most of those that `failed`."""
+
+
+class Run:
+    """A run: the pictures that it has made so far, its losses, and how it stands.
+
+    `run` and `resume` make one. `Run(folder)` looks at any run's folder, also at one in which another process works.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        from t2iflow.nodes.core import paths
+
+        self.folder: Path = paths.given(os.fspath(folder))
+        self._job: Job[Outcome] | None = None
+        self._shown: Shown | None = None
+
+    @property
+    def state(self) -> State:
+        """How the run stands, see `State`."""
+        from t2iflow.runner.folder.summary import summary
+
+        if self._job and self._job.goes_on:
+            return "waiting" if self._job.waits else "running"
+        if self._job and not self._job.result:
+            return "failed" if self._job.fault else "stopped"
+        return summary(self.folder).state
+
+    @property
+    def message(self) -> str:
+        """What went wrong, or how to go on; empty while all is well."""
+        from t2iflow.runner.folder.summary import summary
+
+        if self._job and not self._job.goes_on and not self._job.result:
+            return str(self._job.fault) if self._job.fault else "stopped before it began"
+        return self._in_python(summary(self.folder).message)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are complete, in the order in which they were written."""
+        from t2iflow.runner.folder.history import wrote
+
+        return list(dict.fromkeys(wrote(self.folder)))
+
+    @property
+    def images(self) -> list[PIL.Image.Image]:
+        """The pictures that are complete, in the order in which they were written, without strips."""
+        from t2iflow.pictures import opened, pictures
+
+        return [opened(path) for path in pictures(self.folder, self.files)]
+
+    @property
+    def image(self) -> PIL.Image.Image | None:
+        """The last picture (of a batch, its first); until there is one, the picture as it is now."""
+        from t2iflow.pictures import best, opened
+        from t2iflow.runner.folder.folder import NOW
+
+        path = best(self.folder, self.files) or self.folder / NOW
+        return opened(path) if path.is_file() else None
+
+    @property
+    def losses(self) -> Sequence[Row]:
+        """The loss of each step and its terms, as `losses.csv` has them; up to a few seconds old while the run goes
+        on."""
+        from t2iflow.runner.report.losses import NAME, rows_of
+
+        return rows_of(self.folder / NAME)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Each event so far, and while the run goes on each as it comes: what `--json` prints, as mappings."""
+        from t2iflow.runner.folder.history import follow
+
+        return follow(self.folder, lambda: self.state in ("waiting", "running"))
+
+    def wait(self) -> Run:
+        """Wait for the run to end; RunError if it fails. Ctrl-C stops it with a checkpoint and raises Interrupted."""
+        if not self._job:
+            return self
+        try:
+            self._job.join()
+        except KeyboardInterrupt:
+            self.stop()
+            raise Interrupted(self.message, self) from None
+        self._check(self._job)
+        return self
+
+    def stop(self) -> Run:
+        """Stop the run with a checkpoint, and wait until it has; it has pictures of what is painted so far."""
+        if not self._job:
+            raise RunError("only the process in which a run goes on can stop it", 2, self)
+        self._job.ask()
+        self._job.join()
+        return self
+
+    def resume(self, **how: Any) -> Run:
+        """Resume the run where it was stopped; takes what `t2iflow.resume` takes."""
+        from t2iflow.starting import resume
+
+        return resume(self, **how)
+
+    def _begin(
+        self,
+        begin: Callable[[Sequence[Listener], Stop], Outcome],
+        title: str,
+        notes: Sequence[str],
+        wait: bool,
+        show: bool | None,
+    ) -> Run:
+        """Let it go on in a thread, and `show` it: by default in a notebook, and elsewhere if there is a `wait`."""
+        from t2iflow.jobs import Job
+        from t2iflow.notebook import Shown, shell
+        from t2iflow.runner.console import err
+        from t2iflow.runner.progress import Reporter
+
+        listeners: list[Listener] = []
+        if show is not False and shell():
+            self._shown = Shown(self, title, notes)
+            listeners = [self._shown]
+        elif show or (show is None and wait):
+            listeners = [Reporter(err())]
+            for note in notes:
+                err().prose(f"note: {note}")
+        self._job = Job(lambda stop: begin(listeners, stop), self._shown.close if self._shown else lambda: None)
+        return self.wait() if wait else self
+
+    def _check(self, job: Job[Outcome]) -> None:
+        """Raise what ended the run badly."""
+        from t2iflow.runner.exits import HUNG_UP, OK
+
+        with refusing():
+            if job.fault:
+                raise job.fault
+        if job.result and OK < job.result.code < HUNG_UP:
+            raise RunError(self._in_python(job.result.message), job.result.code, self) from job.result.fault
+
+    def _in_python(self, message: str) -> str:
+        """A message with the call that resumes the run in place of the command."""
+        from t2iflow.runner.folder.folder import resuming
+
+        return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
+
+    def __repr__(self) -> str:
+        return f"<Run {self.state}: {self.folder}>"
+
+    def _repr_html_(self) -> str | None:
+        """The run as a notebook shows it; nothing in the cell that shows it already."""
+        from t2iflow.card import card
+
+        return None if self._shown and self._shown.is_in_this_cell else card(self)

@@ -1,0 +1,118 @@
+"""A run begins, or is resumed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from t2iflow.asking import RecipeLike, request
+from t2iflow.faults import refusing
+from t2iflow.running import Run
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.plan.plan import Plan
+    from t2iflow.runner.events import Listener
+    from t2iflow.runner.session import Outcome
+    from t2iflow.runner.signals import Stop
+
+Frames: TypeAlias = int | str | range | None
+"""A part of a film: `15`, `"10..20"` or `range(10, 21)`, counted from 0; None is all of it."""
+
+
+def run(
+    recipe: RecipeLike,
+    *,
+    preset: str | Sequence[str] = (),
+    set: Mapping[str, Any] | None = None,
+    seed: int | str | None = None,
+    draft: bool = False,
+    frames: Frames = None,
+    out: str | os.PathLike[str] = "runs",
+    device: str = "auto",
+    checkpoint: float = 10.0,
+    capture: bool = True,
+    wait: bool = True,
+    show: bool | None = None,
+    **params: Any,
+) -> Run:
+    """Run a recipe: a bundled one by its name, a file, a picture that carries one, its text, or a mapping.
+
+    `params` are the recipe's own, such as `prompt`, with `_` for `-`; `set` has params and settings by their names,
+    such as `{"canvas.size": [256, 256]}`. A text is read as `--set` reads it. `preset` names one or several; `seed` may
+    be `"random"`; `checkpoint` is how many seconds pass between two.
+
+    Waits for the end and shows how the run goes on: in a notebook as a picture, elsewhere as a progress bar. With
+    `wait=False` it goes on in a thread; runs of one process take turns. RecipeError lists all mistakes of a recipe;
+    RunError is raised where the run can't begin or fails; Interrupted, a KeyboardInterrupt, after Ctrl-C.
+    """
+    from t2iflow.nodes.core import paths
+    from t2iflow.runner import environment, session
+    from t2iflow.runner.execution.device import choose
+    from t2iflow.runner.folder import folder as folders
+    from t2iflow.runner.folder.naming import run_name
+    from t2iflow.runner.part import read_part
+
+    environment.prepare()
+    with refusing():
+        plan = request(recipe, preset, set, seed, params).plan(draft, lacking=False)
+        notes = list(_notes(plan))
+        part = read_part(_range(frames), plan, notes.append)
+        parent = paths.given(os.fspath(out))
+        made = Run(folders.named(parent, run_name(plan)))
+
+        choose(device)
+
+    def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
+        return session.start(
+            plan, parent, device, listeners, checkpoint, part, folder=made.folder, capture=capture, stop=stop
+        )
+
+    return made._begin(begin, plan.graph.recipe.title, notes, wait, show)
+
+
+def resume(
+    folder: str | os.PathLike[str] | Run,
+    *,
+    frames: Frames = None,
+    device: str = "auto",
+    checkpoint: float = 10.0,
+    capture: bool = True,
+    wait: bool = True,
+    show: bool | None = None,
+) -> Run:
+    """Resume a run that was stopped, failed or was killed; on a CPU with the same bytes as if nothing had happened.
+
+    The options are those of `run`. RunError where no run in the folder can be resumed.
+    """
+    from t2iflow.runner import environment, session
+    from t2iflow.runner.execution.device import choose
+    from t2iflow.runner.part import read_part
+    from t2iflow.runner.request import of_run
+
+    environment.prepare()
+    made = Run(folder.folder if isinstance(folder, Run) else folder)
+    with refusing():
+        plan = of_run(made.folder).plan()
+        notes = list(plan.graph.recipe.notes)
+        part = read_part(_range(frames), plan, notes.append)
+        choose(device)
+
+    def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
+        return session.resume(plan, made.folder, device, listeners, checkpoint, part, capture=capture, stop=stop)
+
+    return made._begin(begin, plan.graph.recipe.title, notes, wait, show)
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    """What is worth knowing of a recipe before it runs."""
+    yield from plan.graph.recipe.notes
+    if changed := plan.graph.recipe.changed:
+        yield f"changed by presets: {', '.join(change.name for change in changed)}"
+
+
+def _range(frames: Frames) -> str | None:
+    """A part of a film as `--frames` has it."""
+    if isinstance(frames, range):
+        return f"{frames.start}..{frames.stop - 1}"
+    return None if frames is None else str(frames)

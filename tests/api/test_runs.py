@@ -1,0 +1,242 @@
+"""Runs from Python: begun, watched, stopped, resumed; and what is raised where one can't be."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import t2iflow
+from tests.runner.conftest import COPY
+
+FAILS = """
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.types import Image, Loss
+
+@node
+def fails(image: Image, reference: Image) -> Loss:
+    raise ValueError("no more of this")
+"""
+LONG = 10**6
+"""Steps that no test waits for."""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def going() -> Iterator[Callable[..., t2iflow.Run]]:
+    """Begin a run that would take for ever, and is stopped with the test."""
+    runs = []
+
+    def begin(**how: object) -> t2iflow.Run:
+        runs.append(t2iflow.run(COPY, steps=LONG, wait=False, **how))  # type: ignore[arg-type]
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.stop()
+
+
+def steps_of(run: t2iflow.Run) -> Iterator[int]:
+    """The steps of a run as they come."""
+    return (event["step"] for event in run if event["type"] == "stepped")
+
+
+def test_a_run_has_its_picture_its_files_its_losses_and_its_events() -> None:
+    run = t2iflow.run(COPY, steps=4, show=False)
+    assert run.state == "finished"
+    assert not run.message
+    assert run.image is not None
+    assert run.image.size == (24, 24)
+    assert [image.size for image in run.images] == [(24, 24)]
+    assert [path.name for path in run.files] == ["picture.png", "film.mp4"]
+    assert [row.step for row in run.losses] == [0, 1, 2, 3]
+    assert [event["type"] for event in run][-1] == "ended"
+    assert repr(run) == f"<Run finished: {run.folder}>"
+
+
+@pytest.mark.parametrize("form", ["a file", "a path", "a text", "a mapping", "a picture"])
+def test_a_recipe_is_given_in_any_form_and_the_picture_is_the_same(form: str, tmp_path: Path) -> None:
+    import yaml
+
+    (tmp_path / "mine.yaml").write_text(COPY, encoding="utf-8")
+    first = t2iflow.run("mine.yaml", steps=2, show=False)
+    recipe = {
+        "a file": "mine.yaml",
+        "a path": tmp_path / "mine.yaml",
+        "a text": COPY,
+        "a mapping": yaml.safe_load(COPY),
+        "a picture": first.folder / "picture.png",
+    }[form]
+    again = t2iflow.run(recipe, steps=2, show=False)
+    assert pixels(again) == pixels(first)
+
+
+def pixels(run: t2iflow.Run) -> bytes:
+    """The picture of a run."""
+    assert run.image is not None
+    return run.image.tobytes()
+
+
+@pytest.mark.parametrize("size", [[32, 16], (32, 16), "[32, 16]", np.array([32, 16]), torch.tensor([32, 16])])
+def test_settings_are_pythons_values_or_texts_as_the_command_takes_them(size: object) -> None:
+    run = t2iflow.run(COPY, steps=1, set={"canvas.size": size, "photo.size": size}, seed=np.int64(5), show=False)
+    assert run.image is not None
+    assert run.image.size == (32, 16)
+    assert "\nseed: 5\n" in (run.folder / "recipe.yaml").read_text("utf-8")
+
+
+def test_keyframes_are_a_mapping() -> None:
+    plan = t2iflow.plan(COPY, set={"fit.rate": {0: 0.1, "100%": 0.01}})
+    assert "fit.rate" in "\n".join(plan.sections["schedules"])
+
+
+def test_a_param_is_given_with_underscores_for_dashes() -> None:
+    recipe = COPY.replace("{steps: 6}", "{steps: 6, learning-rate: 0.1}").replace("rate: 0.05", "rate: $learning-rate")
+    run = t2iflow.run(recipe, steps=1, learning_rate=0.5, show=False)
+    assert "learning-rate: 0.5" in (run.folder / "recipe.yaml").read_text("utf-8")
+
+
+def test_a_prompt_is_taken_as_it_is() -> None:
+    recipe = COPY.replace("{steps: 6}", "{steps: 6, prompt: a fox}").replace(
+        "  still:",
+        "  clip: {use: clip.model, name: lite}\n  words: {use: clip.text, clip: $clip, prompt: $prompt}\n  still:",
+    )
+    for prompt in ("a cat, 100% red: $5 #1", 'she said "no"', "C:\\dir", "a\nb"):
+        plan = t2iflow.plan(recipe, prompt=prompt)
+        assert plan.plan.graph.nodes["words"].settings["prompt"] == prompt
+
+
+def test_mistakes_of_a_recipe_are_raised_as_the_command_prints_them() -> None:
+    with pytest.raises(t2iflow.RecipeError) as caught:
+        t2iflow.run(COPY.replace("canvas.pixels", "canvas.pixel"), stepps=3)
+    assert {problem.code for problem in caught.value.problems} >= {"T2I110", "T2I201"}
+    assert "did you mean `canvas.pixels`?" in str(caught.value)
+    assert "--> the recipe:7:17" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "words"),
+    [
+        ({"device": "cuda:77"}, 2, "(no CUDA device|there is no `cuda:77`)"),
+        ({"device": "tpu"}, 2, "unknown device `tpu`"),
+        ({"frames": 3}, 2, "this recipe has no camera"),
+        ({"out": "/proc/runs"}, 1, "can't make a run folder"),
+    ],
+)
+def test_what_cannot_be_done_is_raised_with_the_commands_exit_code(how: dict[str, str], code: int, words: str) -> None:
+    with pytest.raises(t2iflow.RunError, match=words) as caught:
+        t2iflow.run(COPY, show=False, **how)  # type: ignore[arg-type]
+    assert caught.value.code == code
+    assert f"exit code {code}: {caught.value.meaning}" in str(caught.value)
+
+
+def test_a_run_that_fails_is_raised_with_its_folder_when_it_is_waited_for(plugin: Callable[[str], None]) -> None:
+    plugin(FAILS)
+    run = t2iflow.run(COPY.replace("losses.reference", "mine.fails"), wait=False)
+    with pytest.raises(t2iflow.RunError) as caught:
+        run.wait()
+    assert caught.value.run is run
+    assert run.state == "failed"
+    assert run.message.startswith("no more of this\n  --> the recipe:8:3, node `same`")
+    assert str(caught.value) == f"{run.message}\n(exit code 1: the run failed)"
+    assert isinstance(caught.value.__cause__, Exception)
+
+
+def test_a_run_that_is_stopped_and_resumed_makes_the_same_bytes() -> None:
+    stopped = t2iflow.run(COPY, steps=400, wait=False)
+    assert next(steps_of(stopped)) == 0
+    stopped.stop()
+    assert stopped.state == "stopped"
+    assert f"t2iflow.resume('{stopped.folder}')" in stopped.message
+    resumed = stopped.resume(show=False)
+    whole = t2iflow.run(COPY, steps=400, show=False)
+    assert resumed.state == "finished"
+    assert (resumed.folder / "picture.png").read_bytes() == (whole.folder / "picture.png").read_bytes()
+
+
+def test_runs_of_one_process_take_turns_and_make_the_bytes_of_single_ones() -> None:
+    with torch.no_grad():  # which is the caller's own
+        runs = [t2iflow.run(COPY, steps=40, seed=seed, wait=False) for seed in (1, 2, 1)]
+    first, second, third = (run.wait() for run in runs)
+    assert [run.state for run in runs] == ["finished"] * 3
+    assert pixels(first) == pixels(third) != pixels(second)
+    times = [[event["date"] for event in run if event["type"] == "started"] for run in runs]
+    assert times == sorted(times)
+
+
+def test_a_run_that_waits_for_its_turn_can_be_stopped_before_it_begins(going: Callable[..., t2iflow.Run]) -> None:
+    first = going()
+    assert next(steps_of(first)) == 0
+    second = going()
+    assert (first.state, second.state) == ("running", "waiting")
+    second.stop()
+    assert second.state == "stopped"
+    assert second.message == "stopped before it began"
+    assert not second.folder.exists()
+    assert list(second) == []
+
+
+def test_an_interrupt_stops_the_run_with_a_checkpoint_and_says_how_to_resume(
+    going: Callable[..., t2iflow.Run],
+) -> None:
+    run = going()
+    handler = signal.getsignal(signal.SIGINT)
+    steps = steps_of(run)
+    next(steps)
+    threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+ of") as caught:
+        run.wait()
+    assert isinstance(caught.value, t2iflow.Interrupted)
+    assert caught.value.run is run
+    assert run.state == "stopped"
+    assert (run.folder / "checkpoint.pt").is_file()
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_program_that_ends_stops_its_runs_so_that_they_can_be_resumed(tmp_path: Path) -> None:
+    code = f"import t2iflow\nrun = t2iflow.run({COPY!r}, steps={LONG}, wait=False)\nnext(iter(run))\nprint(run.folder)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    run = t2iflow.Run(tmp_path / done.stdout.strip())
+    assert done.returncode == 0, done.stderr
+    assert run.state == "stopped"
+
+
+def test_a_folder_is_looked_at_while_another_process_runs_in_it(tmp_path: Path) -> None:
+    code = f"import t2iflow\nrun = t2iflow.run({COPY!r}, steps={LONG}, out='there')"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE)
+    try:
+        while not (logs := list(tmp_path.glob("there/2*/events.jsonl"))):
+            time.sleep(0.05)
+        run = t2iflow.Run(logs[0].parent)
+        assert next(steps_of(run)) == 0
+        assert run.state == "running"
+        with pytest.raises(t2iflow.RunError, match="only the process"):
+            run.stop()
+    finally:
+        process.kill()
+        process.communicate()
+    assert run.state == "stopped"
+
+
+def test_a_folder_without_a_run_is_refused_by_resume_and_damaged_to_look_at(tmp_path: Path) -> None:
+    assert t2iflow.Run(tmp_path).state == "damaged"
+    assert t2iflow.Run(tmp_path).image is None
+    with pytest.raises(t2iflow.RunError, match="is not a run folder") as caught:
+        t2iflow.resume(tmp_path)
+    assert caught.value.code == 2
+
+
+def test_a_value_that_no_recipe_can_hold_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="`steps` can't be of type object"):
+        t2iflow.run(COPY, steps=object())

@@ -17,6 +17,7 @@ from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.spelling import near
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loss, Positive
 from t2iflow.nodes.generators.biggan.network import BigGAN
@@ -74,6 +75,7 @@ class Canvas:
         init: Image | None = None,
         clip: Clip | None = None,
         wanted: Wanted | None = None,
+        shelf: Shelf = NOWHERE,
         *,
         weights: Annotated[str, loads("biggan")] = "biggan-deep-512",
         truncation: Annotated[float, Gt(0), Le(1)] = 1.0,
@@ -87,7 +89,7 @@ class Canvas:
         self._max_classes, self._temperature = max_classes, temperature
         self._start_steps, self._start_rate = start_steps, start_rate
         dtype = dtype_of(precision, device)
-        self._network = BigGAN(obtain(weights, "biggan", notes), truncation, device, dtype)
+        self._network = shelf.get(BigGAN, obtain(weights, "biggan", notes), truncation, device, dtype)
         layout, rows = self._network.layout, self._network.layout.rows
         self._noise = random.normal(rows, layout.z_dim).requires_grad_()
         spread = random.normal(rows, layout.num_classes, std=0.3)

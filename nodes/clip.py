@@ -14,6 +14,7 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
 from t2iflow.nodes.core.node import node, reached
 from t2iflow.nodes.core.prompts import Phrase, doubt, read_prompt, reading
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import shortened
 from t2iflow.nodes.core.types import Count, Image, Labels, Means, NonNegative, Prompt, Reads, Scores, TextPath, Words
 from t2iflow.nodes.film.scenes import Timetable, read_scenes
@@ -36,6 +37,7 @@ def _named(settings: Mapping[str, Any]) -> None:
 def model(
     device: torch.device,
     notes: Notes,
+    shelf: Shelf = NOWHERE,
     *,
     name: PerceptorName = "lite",
     precision: Precision = "auto",
@@ -56,8 +58,8 @@ def model(
     if name == "lite" and weights is None:
         from t2iflow.nodes.perceptors.lite.perceptor import Lite
 
-        return Lite(device, precision)
-    return load(name, weights, device, precision, notes)
+        return Lite(device, precision, shelf)
+    return load(name, weights, device, precision, notes, shelf)
 
 
 @node

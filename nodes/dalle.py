@@ -9,6 +9,7 @@ import torch
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Made, Means, NonNegative, Positive, Reads
 from t2iflow.nodes.weights.find import loads, obtain, offers
 
@@ -66,6 +67,7 @@ def pytorch(
     random: Random,
     notes: Notes,
     device: torch.device,
+    shelf: Shelf = NOWHERE,
     *,
     weights: Annotated[str, loads("dalle-pytorch")],
     prompt: Caption,
@@ -95,7 +97,7 @@ def pytorch(
 
     dtype = dtype_of(precision, device)
     found = obtain(weights, "dalle-pytorch", notes, roles=("checkpoint",))
-    transformer, decoder = checkpoint.load(found, device, dtype)
+    transformer, decoder = shelf.get(checkpoint.load, found, device, dtype)
     if tokenizer is None and offers(weights, "dalle-pytorch", "tokenizer"):
         tokenizer = str(obtain(weights, "dalle-pytorch", notes, roles=("tokenizer",)).files["tokenizer"])
     shape = transformer.shape

@@ -6,7 +6,7 @@ samples codes.
 
 import math
 from functools import cached_property, partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import torch
 from annotated_types import Ge, Gt, Len, Lt
@@ -17,6 +17,7 @@ from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.numbers import counts
 from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image, NonNegative, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
@@ -25,9 +26,12 @@ from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.weights.find import loads, obtain
+from t2iflow.nodes.weights.weights import Weights
 
 Code = Annotated[int, Ge(0)]
 """A code by its number."""
+
+Part = TypeVar("Part", Encoder, Decoder)
 
 BANNED = -100.0
 """Added to the logits of codes that must not be painted."""
@@ -67,6 +71,7 @@ class Canvas(Hardens):
         device: torch.device,
         notes: Notes,
         init: Image | None = None,
+        shelf: Shelf = NOWHERE,
         *,
         weights: Annotated[str, loads("dvae")] = "openai-dvae",
         size: Size = (512, 512),
@@ -78,11 +83,11 @@ class Canvas(Hardens):
         precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
-        self._weights, self._notes, self._device = weights, notes, device
+        self._weights, self._notes, self._shelf, self._device = weights, notes, shelf, device
         self._dtype = dtype_of(precision, device)
         self._size, self._steer, self._certainty = size, steer, certainty
-        tensors = obtain(weights, "dvae", notes, roles=("decoder",)).tensors("decoder")
-        self._decoder = Decoder(tensors, weights, device, self._dtype)
+        found = obtain(weights, "dvae", notes, roles=("decoder",))
+        self._decoder = shelf.get(_network, Decoder, found, "decoder", device, self._dtype)
         self._grid = grid(size, self._decoder.factor)
         codes, places = len(self._decoder.rows), math.prod(self._grid)
         self._parts = 2 if softmax == "interleaved" else 1
@@ -140,8 +145,8 @@ class Canvas(Hardens):
 
     @cached_property
     def _encoder(self) -> Encoder:
-        tensors = obtain(self._weights, "dvae", self._notes, roles=("encoder",)).tensors("encoder")
-        return Encoder(tensors, self._weights, self._device, self._dtype)
+        found = obtain(self._weights, "dvae", self._notes, roles=("encoder",))
+        return self._shelf.get(_network, Encoder, found, "encoder", self._device, self._dtype)
 
     @torch.no_grad()
     def _taken(self, image: Image) -> Tensor:
@@ -156,6 +161,10 @@ class Canvas(Hardens):
     def _parted(self, rows: Tensor) -> Tensor:
         """Something of each code, (codes, ...), as (parts, codes of a part, ...)."""
         return torch.unflatten(rows, 0, (-1, self._parts)).transpose(0, 1).contiguous()
+
+
+def _network(kind: type[Part], weights: Weights, role: str, device: torch.device, dtype: torch.dtype) -> Part:
+    return kind(weights.tensors(role), weights.name, device, dtype)
 
 
 def gumbel(normal: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, NonNegative, Size
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
@@ -21,6 +22,7 @@ from t2iflow.nodes.generators.taesd import Tiny
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.weights.find import loads, obtain, offers
+from t2iflow.nodes.weights.weights import Weights
 
 
 class Painted(NamedTuple):
@@ -54,6 +56,7 @@ class Canvas:
         device: torch.device,
         notes: Notes,
         init: Image | None = None,
+        shelf: Shelf = NOWHERE,
         *,
         weights: Annotated[str, loads("taesd")] = "taef2",
         size: Size = (384, 384),
@@ -63,7 +66,7 @@ class Canvas:
         precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
-        self._weights, self._notes, self._device, self._size = weights, notes, device, size
+        self._weights, self._notes, self._shelf, self._device, self._size = weights, notes, shelf, device, size
         self._start_steps, self._start_rate = start_steps, start_rate
         self._dtype = dtype_of(precision, device)
         self._decoder = self._network("decoder")
@@ -109,5 +112,9 @@ class Canvas:
         return self._network("encoder") if offers(self._weights, "taesd", "encoder") else None
 
     def _network(self, role: Literal["decoder", "encoder"]) -> Tiny:
-        tensors = obtain(self._weights, "taesd", self._notes, roles=(role,)).tensors(role)
-        return Tiny(tensors, self._weights, self._device, self._dtype)
+        found = obtain(self._weights, "taesd", self._notes, roles=(role,))
+        return self._shelf.get(_tiny, found, role, self._device, self._dtype)
+
+
+def _tiny(weights: Weights, role: str, device: torch.device, dtype: torch.dtype) -> Tiny:
+    return Tiny(weights.tensors(role), weights.name, device, dtype)

@@ -16,6 +16,7 @@ from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image, Latent, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
@@ -63,6 +64,7 @@ class Canvas(Hardens):
         device: torch.device,
         notes: Notes,
         init: Image | None = None,
+        shelf: Shelf = NOWHERE,
         *,
         weights: Annotated[str, loads("vqgan")] = "imagenet-f16-16384",
         size: Size = (512, 512),
@@ -75,7 +77,7 @@ class Canvas(Hardens):
     ) -> None:
         fits_known({"weights": weights, "size": size})
         dtype = dtype_of(precision, device)
-        self._network = VQGAN(obtain(weights, "vqgan", notes), blacklist or [], device, dtype)
+        self._network = shelf.get(VQGAN, obtain(weights, "vqgan", notes), blacklist or [], device, dtype)
         self._size, self._grid = size, grid(size, self._network.layout.factor)
         self._quantizes, self._certainty = steer == "quantize", certainty
         self._draws = steer == "codebook"

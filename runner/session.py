@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 
 from t2iflow.nodes.core.ambient import WHOLE, Part
+from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import asked
 from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareable
@@ -35,6 +36,7 @@ from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.provenance import line
 from t2iflow.runner.report.listener import Report
 from t2iflow.runner.signals import Stop
+from t2iflow.runner.stages import Shared, Stages
 from t2iflow.runner.timing.figures import Stopwatch
 
 SAVE_EVERY = 10.0
@@ -62,18 +64,25 @@ def start(
     folder: Path | None = None,
     capture: bool = True,
     stop: Stop | None = None,
+    shelf: Shelf | None = None,
+    stages: Stages | None = None,
 ) -> Outcome:
     """Run a plan on the wanted device in a new run folder under `parent`, or in just this `folder`, with a checkpoint
     every `save_every` seconds; of a film only up to the end of a part. Without `capture`, no steps are recorded. By
-    `stop` another thread may ask for an end."""
+    `stop` another thread may ask for an end.
+
+    What is on the `shelf` of earlier runs, such as networks, is not loaded again; work of optimisers in `stages`, which
+    other runs share, is done once.
+    """
     where, why = device.choose(wanted)
     recipe = resolved(plan.graph, plan.graph.files)
     path = run_folder.named(parent, run_name(plan)) if folder is None else folder
     run_folder.create(path, recipe, (str(where), why), plan.graph.files)
     with claim(path):
-        return _Session(plan, path, recipe, where, why, save_every, part, capture, stop or Stop()).run(
-            listeners, resumed=False
+        doing = _Session(
+            plan, path, recipe, where, why, save_every, part, capture, stop or Stop(), shelf or Shelf(), stages
         )
+        return doing.run(listeners, resumed=False)
 
 
 def resume(
@@ -86,6 +95,8 @@ def resume(
     *,
     capture: bool = True,
     stop: Stop | None = None,
+    shelf: Shelf | None = None,
+    stages: Stages | None = None,
 ) -> Outcome:
     """Resume a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where that
     is not possible."""
@@ -95,9 +106,10 @@ def resume(
         run_folder.check_unfinished(path)
         # An editor's byte order mark, and what it does to the last line's end, are no change.
         recipe = (path / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
-        return _Session(plan, path, recipe, where, why, save_every, part, capture, stop or Stop()).run(
-            listeners, resumed=True
+        doing = _Session(
+            plan, path, recipe, where, why, save_every, part, capture, stop or Stop(), shelf or Shelf(), stages
         )
+        return doing.run(listeners, resumed=True)
 
 
 @dataclass
@@ -111,9 +123,11 @@ class _Session:
     part: Part
     capture: bool
     stop: Stop
+    shelf: Shelf
+    stages: Stages | None
     progress: str = ""
     began: float = field(default_factory=time.monotonic)
-    noted: set[tuple[str, str]] = field(default_factory=set)
+    noted: dict[tuple[str, str], Noted] = field(default_factory=dict)
     _tell: Audience = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +136,7 @@ class _Session:
 
     def run(self, listeners: Sequence[Listener], resumed: bool) -> Outcome:
         with closing(LogFile(self.path)) as log, self.stop.listening(), self._threads(resumed) as notes:
+            self.shelf.begin()
             watch = Stopwatch(self.plan, self.device)
             self._tell = Audience([watch, self.report, EventLog(log.write)], listeners)
             self._tell(self._started(resumed))
@@ -154,7 +169,7 @@ class _Session:
     def _note(self, note: Noted) -> None:
         """Pass on what a node says, but not again what it said in an earlier step."""
         if (note.node, note.text) not in self.noted:
-            self.noted.add((note.node, note.text))
+            self.noted[note.node, note.text] = note
             self._tell(note)
 
     def _started(self, resumed: bool) -> Started:
@@ -231,6 +246,7 @@ class _Session:
                 folder,
                 lambda node: _Voice(node, self._note),
                 parts(self.part, self.plan),
+                self.shelf,
             ),
             self._tell,
             save=save,
@@ -239,7 +255,12 @@ class _Session:
             until=math.inf if self.part.last is None else self.part.last,
             unfinished=unfinished,
             recorder=recorder(self.device) if self.capture else None,
+            sharing=self._sharing(self.stages) if self.stages else None,
         )
+
+    def _sharing(self, stages: Stages) -> Shared:
+        made_with = f"{lock.versions()} {line(self.device)} {self.capture}"
+        return Shared(stages, made_with, self.report, self.noted.values, self._note, lambda: self.stop.signal > 0)
 
     @contextmanager
     def _threads(self, resumed: bool) -> Iterator[list[str]]:

@@ -1,5 +1,5 @@
 """What a node can request by type, without a wire: randomness, time, its share of a batch, the run folder, a way to
-report.
+report, and what is kept from run to run.
 
 A parameter annotated with one of these (or with `torch.device`) is filled in by the runner. Nothing here is global: the
 same recipe and seed always give a node the same values.
@@ -13,6 +13,8 @@ from typing import Any, Literal, NewType, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from t2iflow.nodes.core.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -168,4 +170,4 @@ class Folder(Protocol):
         """Say that a file is complete."""
 
 
-AMBIENT: Sequence[Any] = (Tick, Progress, Part, Share, Random, Notes, Folder, torch.device)
+AMBIENT: Sequence[Any] = (Tick, Progress, Part, Share, Random, Notes, Folder, Shelf, torch.device)

@@ -1,12 +1,13 @@
 """Weights that are here, read as tensors only."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from t2iflow.nodes.core.shelf import identity
 from t2iflow.nodes.weights.checkpoints.checkpoint import Checkpoint, read
 from t2iflow.nodes.weights.checkpoints.containers import LONGEST
 from t2iflow.nodes.weights.published import KNOWN
@@ -19,6 +20,11 @@ class Weights:
     name: str
     files: Mapping[str, Path]
     looked: dict[str, Checkpoint] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def identity(self) -> Hashable:
+        """What tells these weights from others, as a shelf must know."""
+        return self.name, identity(self.files)
 
     def text(self, role: str) -> str:
         """What a file of text says: a configuration, a vocabulary. ValueError for one that no family has."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part, Progress, Random, Share, Tick
+from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.graph.schedule import Schedule
@@ -53,6 +54,7 @@ class Surroundings:
     notes: Callable[[str], Notes]
     parts: Mapping[str, Part] = field(default_factory=dict)
     """Of which outputs only a part is wanted."""
+    shelf: Shelf = field(default_factory=Shelf)
 
     def give(self, kind: type, node: str, tick: Tick, share: Share, stage: str) -> Any:
         """The ambient value of this type for this node, now."""
@@ -68,6 +70,8 @@ class Surroundings:
             return self.parts.get(node, WHOLE)
         if kind is torch.device:
             return self.device
+        if kind is Shelf:
+            return self.shelf
         return self.folder if kind is Folder else self.notes(node)
 
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.hooks import Closes
@@ -20,6 +21,7 @@ from t2iflow.runner.execution.frames import Film, Reel, Turn
 from t2iflow.runner.execution.link import NodeError, Surroundings
 from t2iflow.runner.execution.resuming import recall, take_up
 from t2iflow.runner.execution.saver import Saver
+from t2iflow.runner.execution.sharing import Alone, Sharing
 from t2iflow.runner.execution.stage import Judged, Stage, build, moment
 
 
@@ -46,13 +48,14 @@ class Loop:
         until: float = float("inf"),
         recorder: Callable[[], Recorder] | None = None,
         unfinished: Callable[[str], None] = lambda progress: None,
+        sharing: Sharing | None = None,
     ) -> None:
         """`save` is called with a checkpoint every `save_every` seconds, after each frame, and when `stopping` says so;
         `until` is the last frame that is wanted of a film; `unfinished` is called with how far a stopped run has come,
         before its pictures so far are made; each optimiser's steps are recorded by a `recorder` of its own, if there is
-        one."""
+        one, and its work is taken over by `sharing` where another run has done it."""
         self._plan, self._tell = plan, tell
-        self._recorder = recorder
+        self._recorder, self._sharing = recorder, sharing or Alone()
         self._stopping, self._until, self._unfinished = stopping, until, unfinished
         self._circuit = Circuit(plan.graph, around)
         self._saver = Saver(self._circuit, save, save_every)
@@ -115,14 +118,27 @@ class Loop:
             self._saver.results |= recall(stage, self._circuit, resume)
             return
         reel = Film(stage, region.shot, self._circuit) if region.shot else Reel(stage)
-        first, step = take_up(reel, self._circuit, resume) if resume and item == resume.item else (0, 0)
+        with self._sharing.begin(region) as known:
+            if known is None:
+                results = self._work(reel, item, resume if resume and item == resume.item else None)
+            else:
+                results = recall(stage, self._circuit, known)
+                self._tell(Fitting(region.optimizer, reel.total, reel.total))
+        self._saver.results |= results
+        self._tell(Fitted(region.optimizer, reel.total, results[region.optimizer]))
+
+    def _work(self, reel: Reel, item: int, resume: Checkpoint | None) -> dict[str, Tensor]:
+        """Take all turns that are left; gives the finished pictures."""
+        stage, region = reel.stage, reel.stage.region
+        first, step = take_up(reel, self._circuit, resume) if resume else (0, 0)
         self._tell(Fitting(region.optimizer, reel.turn(first).before + step, reel.total))
         self._saver.begin(item)
         for number in range(first, reel.turns):
             self._turn(reel, number, step if number == first else 0)
         results = {name: self._circuit.values[slot] for name, slot in stage.results.items()}
-        self._saver.results |= results
-        self._tell(Fitted(region.optimizer, reel.total, results[region.optimizer]))
+        if stage.passes == region.passes:  # else another machine's memory decides how it rounds
+            self._sharing.keep(region, self._saver.ended(region.members, results))
+        return results
 
     def _build(self, region: Region) -> Stage:
         return build(region, self._circuit, self._recorder() if self._recorder else None)
@@ -184,10 +200,15 @@ class Loop:
             try:
                 return stage.judge(tick, take)
             except Exception as fault:
-                if not out_of_memory(fault) or stage.passes >= stage.most_passes:
+                if not out_of_memory(fault):
                     raise
-            stage.passes = min(stage.passes * 2, stage.most_passes)
+                spare = self._circuit.around.shelf.clear()  # else another run would decide in how many passes
+                if not spare and stage.passes >= stage.most_passes:
+                    raise
             stage.forget()
             device.release(stage.device)
+            if spare:
+                continue
+            stage.passes = min(stage.passes * 2, stage.most_passes)
             text = f"out of memory: the crops of a step are now judged in {stage.passes} passes (`accumulate`)"
             self._tell(Noted(stage.region.optimizer, "warn", text))

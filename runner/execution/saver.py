@@ -1,7 +1,7 @@
 """Saving: when a run's memory is gathered into a checkpoint, and from where."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from torch import Tensor
 
@@ -39,8 +39,18 @@ class Saver:
 
     def save(self, turn: int, step: int, passes: int) -> None:
         """Save the run as it stands, so that it continues from here."""
-        live = {name: link.live for name, link in self._circuit.links.items() if link.node.spec.is_class}
+        self._save(self._state(self._circuit.links, turn, step, passes, self.results))
+        self._last = time.monotonic()
+
+    def ended(self, names: Iterable[str], results: Mapping[str, Tensor]) -> Checkpoint:
+        """What is left of these nodes, an optimiser's, at its end."""
+        return self._state(names, 0, 0, 1, results)
+
+    def _state(
+        self, names: Iterable[str], turn: int, step: int, passes: int, results: Mapping[str, Tensor]
+    ) -> Checkpoint:
+        links = {name: self._circuit.links[name] for name in names}
+        live = {name: link.live for name, link in links.items() if link.node.spec.is_class}
         trained = {name: one.trainable() for name, one in live.items() if isinstance(one, Trainable)}
         memories = {name: one.state_dict() for name, one in live.items() if isinstance(one, Remembers)}
-        self._save(Checkpoint(self._item, turn, step, passes, trained, memories, dict(self.results)))
-        self._last = time.monotonic()
+        return Checkpoint(self._item, turn, step, passes, trained, memories, dict(results))

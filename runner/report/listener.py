@@ -23,6 +23,7 @@ from t2iflow.runner.report import losses
 from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.page import Running, Told, page, versions
+from t2iflow.runner.report.passed import Passed
 from t2iflow.runner.report.snapshots import Snapshots, png, small
 from t2iflow.runner.timing.pace import Pace
 
@@ -71,6 +72,19 @@ class Report:
         for part in (self._losses, self._snapshots):
             with contextlib.suppress(OSError):  # it stays here, and is tried again
                 part.keep()
+
+    def passed(self, optimizer: str) -> Passed:
+        """What there is to show of an optimiser's steps so far."""
+        self._losses.read()
+        with contextlib.suppress(OSError):
+            self._snapshots.keep()
+        return Passed(self._losses.of(optimizer), self._snapshots.of(optimizer))
+
+    def take_over(self, optimizer: str, passed: Passed) -> None:
+        """Show steps that another run has taken, in place of those that this one may have."""
+        self._losses.put(optimizer, passed.losses)
+        with contextlib.suppress(OSError):
+            self._snapshots.put(optimizer, passed.snapshots)
 
     def _start(self, event: Started) -> None:
         self._started = event

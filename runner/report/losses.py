@@ -113,6 +113,15 @@ class Losses:
             found.setdefault(row.optimizer, []).append(row)
         return {optimizer: _thinned(rows) for optimizer, rows in found.items()}
 
+    def of(self, optimizer: str) -> list[Row]:
+        """The rows of an optimiser."""
+        return [row for row in self._rows if row.optimizer == optimizer]
+
+    def put(self, optimizer: str, rows: Iterable[Row]) -> None:
+        """Have these rows of an optimiser, and no others."""
+        self._rows = [*(row for row in self._rows if row.optimizer != optimizer), *rows]
+        self._written = -1
+
     def _write_anew(self) -> None:
         columns = dict.fromkeys(term for row in self._rows for term in row.terms)
         lines = _lines([[*FIXED, *map(_column, columns)], *(_cells(row, columns) for row in self._rows)])

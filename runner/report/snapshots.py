@@ -3,7 +3,7 @@
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -82,6 +82,18 @@ class Snapshots:
         """Bring what was taken to the disk; OSError if that takes no more, and they stay here."""
         fresh = {key: png(from_tensor(image[0])) for key, image in self._fresh.items()}
         self._fresh = {}
+        self._keep(fresh)
+
+    def of(self, optimizer: str) -> dict[int, bytes]:
+        """Those of an optimiser's steps that were kept, by step."""
+        return {number: png for (node, what, number), png in self._pngs.items() if (node, what) == (optimizer, "step")}
+
+    def put(self, optimizer: str, pngs: Mapping[int, bytes]) -> None:
+        """Have these of an optimiser's steps, and no others; OSError if the disk takes no more."""
+        self._pngs = {key: png for key, png in self._pngs.items() if key[:2] != (optimizer, "step")}
+        self._keep({(optimizer, "step", number): png for number, png in pngs.items()})
+
+    def _keep(self, fresh: Mapping[Key, bytes]) -> None:
         self._pngs |= fresh
         if fresh and not self._folder.is_symlink():
             self._folder.mkdir(exist_ok=True)

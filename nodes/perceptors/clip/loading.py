@@ -11,6 +11,7 @@ import torch
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.precision import native
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources, vit
 from t2iflow.nodes.perceptors.clip.own import Own
 from t2iflow.nodes.perceptors.clip.perceptor import OpenClip
@@ -22,12 +23,27 @@ MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757
 """Of the colours that CLIP was trained on; a record of published weights can have others."""
 
 
-def load(name: str, weights: str | None, device: torch.device, precision: Precision, notes: Notes) -> OpenClip:
+def load(
+    name: str, weights: str | None, device: torch.device, precision: Precision, notes: Notes, shelf: Shelf = NOWHERE
+) -> OpenClip:
     """The CLIP of this name, or in this file of weights (`name` being `lite` if the architecture is to be inferred)."""
     source = sources.find(name, weights)
     library = sources.package()
     record = sources.published(library, source.architecture, source.tag)
     file = source.file or fetching.obtain(library, record, name, notes)
+    called = name if weights is None or name != "lite" else file.name
+    clip, note = shelf.get(_opened, source, file, called, device, precision)
+    if note:
+        notes.say(note)
+    return clip
+
+
+def _opened(
+    source: sources.Source, file: Path, called: str, device: torch.device, precision: Precision
+) -> tuple[OpenClip, str]:
+    """The CLIP in a file, and what there is to say of it."""
+    library = sources.package()
+    record = sources.published(library, source.architecture, source.tag)
     build: Callable[[torch.dtype], Any]
     stored = checkpoint.read(file) if source.architecture is None or checkpoint.is_archive(file) else None
     if stored is not None:
@@ -42,10 +58,9 @@ def load(name: str, weights: str | None, device: torch.device, precision: Precis
         tokenizer = _tokenizer(library, source.architecture)
     else:
         tokenizer = library.SimpleTokenizer(context_length=network.context_length)
-        if not quick:
-            notes.say(f"{file.name} is read as a CLIP without QuickGELU; name its architecture if it has it")
-    called = name if weights is None or name != "lite" else file.name
-    return OpenClip(called, network, tower, tokenizer, device)
+    plain = stored is not None and not quick
+    note = f"{file.name} is read as a CLIP without QuickGELU; name its architecture if it has it" if plain else ""
+    return OpenClip(called, network, tower, tokenizer, device), note
 
 
 def _towers(

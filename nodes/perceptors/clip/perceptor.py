@@ -33,6 +33,7 @@ class OpenClip:
         self._tokenizer = tokenizer
         self._english = type(tokenizer).__name__ == "SimpleTokenizer"  # that of OpenAI's, made of English texts
         self._layers: list[Layer] = []
+        self._read: dict[tuple[str, ...], Tensor] = {}
         for module in tower.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.register_forward_pre_hook(self._watch)
@@ -43,8 +44,11 @@ class OpenClip:
         for text in texts:
             self._check_length(text, notes)
             self._check_language(text, notes)
-        tokens = self._tokenizer(texts).to(self._device)
-        return F.normalize(self._network.encode_text(tokens).float(), dim=-1)
+        read = self._read.get(tuple(texts))  # together, as another batch may round otherwise
+        if read is None:
+            tokens = self._tokenizer(texts).to(self._device)
+            read = self._read[tuple(texts)] = F.normalize(self._network.encode_text(tokens).float(), dim=-1)
+        return read.clone()
 
     def look(self, pixels: Tensor) -> Seen:
         """Embeddings of crops (n, 3, s, s) of 0..1; of a ResNet also what its layers saw before each normalisation."""

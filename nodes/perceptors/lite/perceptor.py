@@ -14,11 +14,12 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.precision import dtype_of
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import quoted, shortened
 from t2iflow.nodes.perceptors import languages
 from t2iflow.nodes.perceptors.interface import Seen
 from t2iflow.nodes.perceptors.lite import colours, efficientnet, parts
-from t2iflow.nodes.perceptors.lite.efficientnet import Glance
+from t2iflow.nodes.perceptors.lite.efficientnet import EfficientNetLite, Glance
 from t2iflow.nodes.perceptors.lite.subjects import Reading, Subject, Subjects
 
 KNOWS = (
@@ -50,10 +51,9 @@ class Lite:
     size = 160
     scale = 50.0  # about the length of the logits of a picture that it is sure of
 
-    def __init__(self, device: torch.device, precision: str = "auto") -> None:
-        dtype = dtype_of(precision, device)
-        self._network = efficientnet.load("lite0", dtype).to(device)
-        self._subjects = Subjects()
+    def __init__(self, device: torch.device, precision: str = "auto", shelf: Shelf = NOWHERE) -> None:
+        self._network = shelf.get(_network, dtype_of(precision, device), device)
+        self._subjects = shelf.get(Subjects)
         self._device = device
         self._said: set[str] = set()
 
@@ -128,6 +128,10 @@ class Lite:
         direction = torch.softmax(glance.logits, -1) @ self._network.classes  # (n, 1280)
         evidence = torch.einsum("nchw,nc->nhw", glance.features, direction).clamp(min=0)[:, None]
         return evidence / evidence.amax((2, 3), keepdim=True).clamp(min=1e-6) * 0.98 + 0.01
+
+
+def _network(dtype: torch.dtype, device: torch.device) -> EfficientNetLite:
+    return efficientnet.load("lite0", dtype).to(device)
 
 
 def _found(reading: Reading) -> str:

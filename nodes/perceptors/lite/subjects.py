@@ -100,10 +100,16 @@ class Subjects:
         self._flat = [name for names in self.names for name in names]
         self._owner = torch.tensor([number for number, names in enumerate(self.names) for _ in names])
         self._cache = user_cache_path("t2iflow") if cache is None else cache
+        self._readings: dict[str, Reading] = {}
 
     def read(self, prompt: str) -> Reading:
-        """Find what the prompt is about."""
+        """Find what the prompt is about; once, however often it is asked."""
         prompt = parts.cut(parts.spelled(prompt))
+        if prompt not in self._readings:
+            self._readings[prompt] = self._read(prompt)
+        return self._readings[prompt]
+
+    def _read(self, prompt: str) -> Reading:
         scored = [self._scored(part) for part in parts.parts(prompt)]
         if max(part.best for part in scored) < KNOWN and (words := parts.words(prompt)):
             scored.append(self._scored(words))

@@ -1,0 +1,93 @@
+"""What an optimiser's work follows from, so that work that is the same in several runs is known, and done once."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from t2iflow.nodes.weights.content import sha256
+from t2iflow.pipelines.graph.graph import COPIED, Graph, Node
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.regions import Region
+
+
+def stages(plan: Plan) -> dict[str, str]:
+    """By optimiser, a digest of all that its finished picture follows from, whatever else the recipe is made of.
+
+    Without those whose work can't be taken over from another run, since that is more than a finished picture: where an
+    output or a camera sees it while it is done, or another node reads something of it beside the optimiser's result.
+    """
+    files = {named.name: named.kind in COPIED for named in plan.graph.named if not named.missing}
+    return {
+        region.optimizer: _digest(plan.graph, region, files)
+        for region in plan.regions
+        if _is_whole(plan, region) and not any(_upstream(plan.graph, region, "sink"))
+    }
+
+
+def _is_whole(plan: Plan, region: Region) -> bool:
+    """Whether all that others see of a region is its optimiser's result."""
+    inner = {*region.members} - {region.optimizer}
+    read = [(name, after) for name in inner for after in plan.graph.net.successors(name) if after not in region.members]
+    return not region.watch and region.shot is None and all(_is_anew(plan, *one) for one in read)
+
+
+def _is_anew(plan: Plan, name: str, after: str) -> bool:
+    """Whether a node is computed anew wherever another reads it, in the steps of other optimisers."""
+    others = [region.members for region in plan.regions if after in region.members]
+    return bool(others) and all(name in members for members in others)
+
+
+def _upstream(graph: Graph, region: Region, role: str = "") -> list[str]:
+    """The nodes that a region needs, itself among them; of a role, if one is given."""
+    found = {*region.members}.union(*(nx.ancestors(graph.net, name) for name in region.members))
+    return sorted(name for name in found if not role or graph.nodes[name].spec.role == role)
+
+
+def _digest(graph: Graph, region: Region, files: Mapping[str, bool]) -> str:
+    nodes = {name: _made_of(graph.nodes[name], files) for name in _upstream(graph, region)}
+    told = [graph.recipe.seed, repr(region), nodes]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _made_of(node: Node, files: Mapping[str, bool]) -> list[Any]:
+    wires = {port: [f"{source.node}.{source.output}" for source in sources] for port, sources in node.wires.items()}
+    settings = {name: _plain(value, files) for name, value in node.settings.items()}
+    return [node.spec.name, settings, wires, node.every]
+
+
+def _plain(value: Any, files: Mapping[str, bool]) -> Any:
+    """A setting's value as JSON has it, and in place of files what tells what they hold."""
+    if is_dataclass(value) and not isinstance(value, type):  # a schedule
+        parts = {one.name: _plain(getattr(value, one.name), files) for one in fields(value)}
+        return [type(value).__name__, parts]
+    if isinstance(value, Mapping):
+        return [[_plain(key, files), _plain(one, files)] for key, one in value.items()]
+    if isinstance(value, list | tuple):
+        return [_plain(one, files) for one in value]
+    if isinstance(value, str) and value in files:
+        return _file(value.rpartition(":")[2] if not os.path.exists(value) else value, files[value])
+    return value if isinstance(value, str | int | float | None) else repr(value)
+
+
+def _file(path: str, is_copied: bool) -> list[Any]:
+    """An input by its digest; weights, which are large, by their place, size and date."""
+    place = Path(path)
+    if place.is_dir():
+        return [path, [_file(str(one), False) for one in sorted(place.iterdir()) if one.is_file()]]
+    if not place.is_file():
+        return [path]
+    state = place.stat()
+    known = path, state.st_size, state.st_mtime_ns
+    return [_content(*known)] if is_copied else list(known)
+
+
+@cache
+def _content(path: str, size: int, changed: int) -> str:
+    return sha256(Path(path))

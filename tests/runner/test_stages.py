@@ -1,0 +1,182 @@
+"""Work of optimisers that several runs share: done once, with the bytes of runs by themselves."""
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Timer
+
+import pytest
+from filelock import FileLock
+
+from t2iflow.nodes.core.shelf import Shelf
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.stages import stages
+from t2iflow.pipelines.text.origin import HERE
+from t2iflow.pipelines.text.recipe import read_text
+from t2iflow.runner import session
+from t2iflow.runner.events import Event, Stepped
+from t2iflow.runner.folder import lock
+from t2iflow.runner.stages import Stages
+
+HYBRID = """
+t2iflow: 1
+title: Two stages
+params: {rate: 0.05, size: [40, 32]}
+nodes:
+  clip:    {use: clip.model}
+  words:   {use: clip.text, clip: $clip, prompt: "a fox:1 | fog:-0.2"}
+  sketch:  {use: siren.canvas, size: $size, layers: 2, width: 8}
+  cuts_1:  {use: cutouts.mixed, image: $sketch, count: 2, size: 64}
+  seen_1:  {use: clip.look, crops: $cuts_1, clip: $clip}
+  score_1: {use: losses.spherical, seen: $seen_1, wanted: $words}
+  calm_1:  {use: losses.total_variation, image: $sketch}
+  first:   {use: optimizers.adam, image: $sketch, loss: [{of: $score_1, weight: 10}, $calm_1], steps: 6, rate: 0.01}
+  canvas:  {use: canvas.fourier, size: $size, init: $first}
+  cuts_2:  {use: cutouts.mixed, image: $canvas, count: 2, size: 64}
+  seen_2:  {use: clip.look, crops: $cuts_2, clip: $clip}
+  score_2: {use: losses.spherical, seen: $seen_2, wanted: $words}
+  second:  {use: optimizers.adam, image: $canvas, loss: $score_2, steps: 4, rate: $rate}
+  film:    {use: output.video, image: $canvas, every: 2}
+  still:   {use: output.image, image: $second}
+  before:  {use: output.image, image: $first, file: sketch.png}
+"""
+
+
+def plan(recipe: str, *overrides: str) -> Plan:
+    return compile_recipe(read_text(recipe, "mine.yaml", HERE, overrides=overrides))
+
+
+def run(plan: Plan, folder: Path, shared: Stages | None = None, shelf: Shelf | None = None) -> Path:
+    outcome = session.start(plan, folder.parent, "cpu", [], folder=folder, shelf=shelf, stages=shared)
+    assert outcome.code == 0, outcome.message
+    return folder
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Stages:
+    """Where the first stage of the recipe is shared, and done already."""
+    stages_of = Stages(tmp_path / "stages", {"first": stages(plan(HYBRID))["first"]})
+    run(plan(HYBRID, "rate=0.2"), tmp_path / "cells" / "first", stages_of)
+    return stages_of
+
+
+@pytest.fixture
+def work(shared: Stages) -> Path:
+    """The work of the first stage, as it is kept."""
+    return next(path for path in shared.folder.iterdir() if path.is_dir())
+
+
+def steps(folder: Path, optimizer: str) -> int:
+    """How many steps of an optimiser a run took itself, as its log says."""
+    events = map(json.loads, (folder / "events.jsonl").read_text("utf-8").splitlines())
+    return sum(one["steps"] - one["first"] for one in events if one["type"] == "fitting" and one["node"] == optimizer)
+
+
+def left(folder: Path) -> dict[str, object]:
+    """All that a run left, but for times and the folder's own name."""
+    found: dict[str, object] = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    page = str(found["report.html"], "utf-8").replace(folder.name, "FOLDER")  # type: ignore[arg-type]
+    found["report.html"] = re.sub(r"<dt>time</dt><dd>[^<]*</dd>", "", page)
+    lines = str(found["events.jsonl"], "utf-8").splitlines()  # type: ignore[arg-type]
+    events = [json.loads(line) for line in lines]
+    found["events.jsonl"] = [
+        {
+            key: value
+            for key, value in event.items()
+            if key not in ("time", "date", "folder", "path", "seconds", "first")
+        }
+        for event in events
+        if event["type"] != "stepped"
+    ]
+    return found
+
+
+def test_a_first_stage_is_done_once_and_every_run_has_the_bytes_of_one_by_itself(tmp_path: Path) -> None:
+    plans = [plan(HYBRID, f"rate={rate}") for rate in (0.05, 0.1)]
+    names = [stages(one) for one in plans]
+    assert names[0]["first"] == names[1]["first"]
+    assert "second" not in names[0]  # a film sees it
+    shelf = Shelf()
+    for number, one in enumerate(plans):
+        alone = run(one, tmp_path / "alone" / str(number))
+        shared = Stages(tmp_path / "stages", {"first": names[number]["first"]})
+        cell = run(one, tmp_path / "cells" / str(number), shared, shelf)
+        assert steps(cell, "first") == (0 if number else 6)
+        assert steps(cell, "second") == 4
+        assert left(cell) == left(alone)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (["rate=0.1"], True),
+        (["still.file=other.png"], True),
+        (["seed=1"], False),
+        (["first.rate=0.02"], False),
+        (["words.prompt=an owl"], False),
+        (["cuts_1.count=3"], False),
+        (["size=[48, 32]"], False),
+    ],
+)
+def test_what_a_stage_follows_from_tells_it_apart(change: Sequence[str], same: bool) -> None:
+    assert (stages(plan(HYBRID))["first"] == stages(plan(HYBRID, *change))["first"]) is same
+
+
+def test_a_run_waits_for_work_that_another_is_at(shared: Stages, work: Path, tmp_path: Path) -> None:
+    away = work.rename(tmp_path / "away")
+    with FileLock(work.with_suffix(".lock")):
+        Timer(0.5, lambda: away.rename(work)).start()
+        cell = run(plan(HYBRID), tmp_path / "cells" / "mine", shared)
+    assert steps(cell, "first") == 0
+    assert left(cell) == left(run(plan(HYBRID), tmp_path / "alone" / "mine"))
+
+
+def test_a_run_that_waits_can_be_stopped_and_resumed(shared: Stages, work: Path, tmp_path: Path) -> None:
+    shutil.rmtree(work)
+    cell = tmp_path / "cells" / "mine"
+    with FileLock(work.with_suffix(".lock")):
+        Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        outcome = session.start(plan(HYBRID), cell.parent, "cpu", [], folder=cell, stages=shared)
+        assert outcome.code == 130
+    resumed = session.resume(plan(HYBRID), cell, "cpu", [], stages=shared)
+    assert resumed.code == 0, resumed.message
+    assert steps(cell, "first") == 6
+    assert work.is_dir()
+    assert (cell / "picture.png").read_bytes() == (run(plan(HYBRID), tmp_path / "alone" / "mine") / "picture.png").read_bytes()
+
+
+def test_a_run_that_was_stopped_within_a_stage_takes_over_what_another_did_since(
+    shared: Stages, tmp_path: Path
+) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    cell, alone = tmp_path / "cells" / "mine", tmp_path / "alone"
+    for folder in (cell, alone):
+        assert session.start(plan(HYBRID), folder.parent, "cpu", [stop], folder=folder).code == 130
+    assert session.resume(plan(HYBRID), cell, "cpu", [], stages=shared).code == 0
+    assert session.resume(plan(HYBRID), alone, "cpu", []).code == 0
+    assert steps(cell, "first") == 6  # those that it was to take at its first start
+    for name in ("picture.png", "sketch.png", "film.mp4", "losses.csv"):
+        assert (cell / name).read_bytes() == (alone / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "way.json"])
+def test_damaged_work_is_done_again(name: str, shared: Stages, work: Path, tmp_path: Path) -> None:
+    content = (work / name).read_bytes()
+    (work / name).write_bytes(content[: len(content) // 2])
+    for cell, taken in (("second", 6), ("third", 0)):
+        assert steps(run(plan(HYBRID), tmp_path / "cells" / cell, shared), "first") == taken
+
+
+def test_other_versions_or_threads_share_nothing(
+    shared: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "versions", lambda: {"torch": "0.1"})
+    assert steps(run(plan(HYBRID), tmp_path / "cells" / "mine", shared), "first") == 6

@@ -138,7 +138,8 @@ class _Session:
         with closing(LogFile(self.path)) as log, self.stop.listening(), self._threads(resumed) as notes:
             self.shelf.begin()
             watch = Stopwatch(self.plan, self.device)
-            self._tell = Audience([watch, self.report, EventLog(log.write)], listeners)
+            figures = [watch] if self.shelf.is_new else []  # a run that needs to load nothing is no measure of others
+            self._tell = Audience([*figures, self.report, EventLog(log.write)], listeners)
             self._tell(self._started(resumed))
             for note in notes:
                 self._tell(Noted("run", "warn", note))
@@ -259,7 +260,7 @@ class _Session:
         )
 
     def _sharing(self, stages: Stages) -> Shared:
-        made_with = f"{lock.versions()} {line(self.device)} {self.capture}"
+        made_with = f"{self.plan.graph.recipe.seed} {self.capture} {lock.versions()} {line(self.device)}"
         return Shared(stages, made_with, self.report, self.noted.values, self._note, lambda: self.stop.signal > 0)
 
     @contextmanager

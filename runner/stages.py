@@ -34,7 +34,7 @@ WAIT = 0.2
 
 @dataclass(frozen=True)
 class Stages:
-    """The work that a run shares with others: the folder where it is kept, and its name by optimiser."""
+    """The work that a run shares with others: the folder where it is kept, and what it is called, by optimiser."""
 
     folder: Path
     names: Mapping[str, str]
@@ -50,7 +50,7 @@ class Work:
 
 
 class Shared:
-    """The `Sharing` of one run; `made_with` tells apart work of other versions, threads or devices."""
+    """The `Sharing` of one run; `made_with` tells apart work of other seeds, versions, threads and devices."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ class _Kept:
     run: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Shelf:
     """Keeps things; those that the present run has asked for in any case, and of others as many as there is room for,
     the last used."""
@@ -33,6 +33,11 @@ class Shelf:
     room: int = ROOM
     _things: dict[Hashable, _Kept] = field(default_factory=dict)
     _run: int = 0
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the present run is the first."""
+        return self._run <= 1
 
     def begin(self) -> None:
         """Another run begins."""

@@ -18,7 +18,7 @@ from t2iflow.pipelines.plan.regions import Region
 
 
 def stages(plan: Plan) -> dict[str, str]:
-    """By optimiser, a digest of all that its finished picture follows from, whatever else the recipe is made of.
+    """By optimiser, a digest of all that its finished picture follows from, besides the seed.
 
     Without those whose work can't be taken over from another run, since that is more than a finished picture: where an
     output or a camera sees it while it is done, or another node reads something of it beside the optimiser's result.
@@ -52,7 +52,7 @@ def _upstream(graph: Graph, region: Region, role: str = "") -> list[str]:
 
 def _digest(graph: Graph, region: Region, files: Mapping[str, bool]) -> str:
     nodes = {name: _made_of(graph.nodes[name], files) for name in _upstream(graph, region)}
-    told = [graph.recipe.seed, repr(region), nodes]
+    told = [repr(region), nodes]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -22,20 +22,23 @@ app = typer.Typer(rich_markup_mode=None)
 
 SCHEMA = "t2iflow.runs/1"
 STYLES = {"finished": "green", "running": "cyan", "failed": "red", "damaged": "red"}
+RUNS = "runs"
+"""Where run folders are in a folder that holds other things too, as a sweep's."""
 PROMPT = 36
 """Letters of a prompt, at most."""
 
 
 @app.command()
 def runs(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds the run folders.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the run folders, or a sweep's.")] = Path(RUNS),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List runs: their state, recipe, prompt, seed, time and folder; the last to begin comes last."""
     from t2iflow.runner.folder.summary import summaries
 
+    place = paths.given(folder)
     try:
-        found = summaries(paths.given(folder))
+        found = summaries(place / RUNS if (place / RUNS).is_dir() else place)
     except FileNotFoundError:
         console.fail(f"there is no folder `{folder}`; `t2iflow run hello` makes a run in `runs`", USAGE)
     except OSError as fault:

@@ -18,6 +18,7 @@ from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
 from t2iflow.nodes.core.catalog import every_node
 from t2iflow.nodes.core.hooks import Finishes, Remembers, Settles
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures.motion import Affine, Deep, Moves
 
@@ -113,6 +114,7 @@ class Canvas:
             Random: Random(0, "canvas", step),
             Tick: Tick(step, 10),
             Notes: Heard(),
+            Shelf: NOWHERE,
             torch.device: torch.device("cpu"),
         }
         return {key: values[kind] for key, kind in kinds.items()}

@@ -20,6 +20,7 @@ from t2iflow.nodes.core.catalog import every_node
 from t2iflow.nodes.core.chance import Chance
 from t2iflow.nodes.core.hooks import Closes
 from t2iflow.nodes.core.node import Setting, kind_name
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import File, Image, Labels, Latent, Loss, Mask, Scores, Size
 from t2iflow.nodes.perceptors.interface import Clip, Layer, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole
@@ -233,6 +234,7 @@ class Trial:
             Random: random or Random(seed, name),
             Notes: bench.notes,
             Folder: bench.folder,
+            Shelf: NOWHERE,
             torch.device: torch.device("cpu"),
         }
         once, call = (

@@ -104,7 +104,7 @@ PARTS = 4
 @pytest.fixture(autouse=True)
 def _as_on_a_gpu(monkeypatch: pytest.MonkeyPatch, plugin: Callable[[str], None]) -> None:
     """One `lite` for all, and Adam as it is on a GPU."""
-    monkeypatch.setattr(perceptor, "Lite", LITE)
+    monkeypatch.setattr(perceptor, "Lite", lambda device, precision, shelf: LITE(device, precision))
     monkeypatch.setattr(optimizers, "fused", lambda parameters: {"fused": True})
     plugin(NODES)
 

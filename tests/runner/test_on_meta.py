@@ -32,7 +32,7 @@ LITE = cache(perceptor.Lite)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One `lite` for all; and `meta` has no generators."""
     make = ambient.generator
-    monkeypatch.setattr(perceptor, "Lite", LITE)
+    monkeypatch.setattr(perceptor, "Lite", lambda device, precision, shelf: LITE(device, precision))
     monkeypatch.setattr(ambient, "generator", lambda device, seed: None if device == META else make(device, seed))
 
 

@@ -103,6 +103,10 @@ def test_damaged_folders_are_named_and_the_others_listed(made: dict[str, Path], 
     assert "its recipe.yaml doesn't exist" in command("runs", "runs").out
 
 
+def test_a_folder_with_runs_in_it_lists_those(made: dict[str, Path], command: Command) -> None:
+    assert {*runs(command, ".")} == {folder.name for folder in made.values()}
+
+
 def test_where_there_are_no_runs_it_says_so(command: Command) -> None:
     told = command("runs", "nowhere")
     assert told.code == 2

@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Timer
 
@@ -116,7 +117,6 @@ def test_a_first_stage_is_done_once_and_every_run_has_the_bytes_of_one_by_itself
     [
         (["rate=0.1"], True),
         (["still.file=other.png"], True),
-        (["seed=1"], False),
         (["first.rate=0.02"], False),
         (["words.prompt=an owl"], False),
         (["cuts_1.count=3"], False),
@@ -147,7 +147,8 @@ def test_a_run_that_waits_can_be_stopped_and_resumed(shared: Stages, work: Path,
     assert resumed.code == 0, resumed.message
     assert steps(cell, "first") == 6
     assert work.is_dir()
-    assert (cell / "picture.png").read_bytes() == (run(plan(HYBRID), tmp_path / "alone" / "mine") / "picture.png").read_bytes()
+    alone = run(plan(HYBRID), tmp_path / "alone" / "mine")
+    assert (cell / "picture.png").read_bytes() == (alone / "picture.png").read_bytes()
 
 
 def test_a_run_that_was_stopped_within_a_stage_takes_over_what_another_did_since(
@@ -175,8 +176,41 @@ def test_damaged_work_is_done_again(name: str, shared: Stages, work: Path, tmp_p
         assert steps(run(plan(HYBRID), tmp_path / "cells" / cell, shared), "first") == taken
 
 
-def test_other_versions_or_threads_share_nothing(
+def test_other_seeds_and_versions_share_nothing(
     shared: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert steps(run(plan(HYBRID, "seed=1"), tmp_path / "cells" / "seed", shared), "first") == 6
     monkeypatch.setattr(lock, "versions", lambda: {"torch": "0.1"})
     assert steps(run(plan(HYBRID), tmp_path / "cells" / "mine", shared), "first") == 6
+
+
+LOADING = """
+import torch
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
+from t2iflow.nodes.core.types import Image
+
+loaded = []
+
+def network(level: float) -> torch.Tensor:
+    loaded.append(level)
+    return torch.full((1, 3, 8, 8), level)
+
+@node
+def grey(shelf: Shelf = NOWHERE, *, level: float = 0.5) -> Image:
+    "Grey."
+    return Image(shelf.get(network, level) * 1)
+"""
+
+
+def test_what_is_on_the_shelf_is_not_loaded_again(tmp_path: Path, plugin: Callable[[str], None]) -> None:
+    plugin(LOADING)
+    recipe = "t2iflow: 1\nnodes:\n  a: {use: mine.grey}\n  b: {use: mine.grey, level: 0.2}\n" + (
+        "  both: {use: images.blend, image: $a, over: $b, amount: 0.5}\n  still: {use: output.image, image: $both}\n"
+    )
+    shelf = Shelf()
+    for number in range(3):
+        run(plan(recipe, f"both.amount=0.{number}"), tmp_path / str(number), shelf=shelf)
+    assert sys.modules["mine_module"].loaded == [0.5, 0.2]
+    run(plan(recipe), tmp_path / "alone")
+    assert len(sys.modules["mine_module"].loaded) == 4

@@ -122,7 +122,7 @@ def _write(place: Path, work: Work) -> None:
 
 
 def _read(place: Path, optimizer: str) -> Work | None:
-    """What was kept; nothing where it is not there, or not whole."""
+    """What was kept; nothing where it is missing, or not whole."""
     try:
         way = json.loads((place / WAY).read_text(encoding="utf-8"))
         _, read = next(checkpoint.kept(place))

@@ -1,6 +1,6 @@
 """What is made once and kept from run to run in a process: networks, and what they make of texts.
 
-A node asks for it by what makes it and of what; it gets the same thing again where all of that is the same, in one run
+A node requests it by what makes it and of what; it gets the same thing again where all of that is the same, in one run
 or in another. Only what never changes may be kept so.
 """
 

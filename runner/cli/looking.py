@@ -43,10 +43,13 @@ def plan(
 ) -> None:
     """Show what would run, how often, on which device, and which files it would write."""
     from t2iflow.runner.preview.preview import changing, preview
+    from t2iflow.runner.sweep import sweeping
 
     with refusals():
         made = compiled(request(context), draft)
         console.out().say(changing(made) if schedules else str(preview(made, device, measure)))
+        if made.graph.recipe.sweep.axes and not schedules:
+            console.out().say(f"\n{sweeping.cost(made.graph.recipe, device)}")
 
 
 @app.command(cls=RecipeCommand)

@@ -16,6 +16,9 @@ from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
+    from t2iflow.pipelines.problems import Problems
+    from t2iflow.pipelines.text.recipe import Recipe
+    from t2iflow.pipelines.text.sweep import Sweep
     from t2iflow.runner.sweep.folder import SweepFolder
 
 app = typer.Typer(rich_markup_mode=None)
@@ -42,6 +45,7 @@ Together = Annotated[
 Retry = Annotated[str | None, typer.Option(metavar="failed", help="Of a sweep's folder: try failed cells again.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="How many run at once.")]
 PerGpu = Annotated[int, typer.Option("--per-gpu", min=1, metavar="N", help="How many run at once on each GPU.")]
+Planned = Annotated[bool, typer.Option("--plan", help="Show what would run and what it costs, without running it.")]
 Rank = Annotated[str | None, typer.Option("--rank", metavar="NAME", help="The perceptor that ranks the pictures.")]
 
 
@@ -58,6 +62,7 @@ def sweep(
     jobs: Jobs = None,
     per_gpu: PerGpu = 1,
     retry: Retry = None,
+    plan: Planned = False,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, go on with it."""
@@ -69,7 +74,11 @@ def sweep(
             raise UsageError(f"`--retry {retry}`: only what failed can be tried again: `--retry failed`")
         begun = _begun(context, [*(each or ()), *(together or ()), *([rank] if rank else [])])
         if begun is None:
-            begun = _new(context, each or (), together or (), rank, paths.given(out), device, jobs, per_gpu)
+            varied = _varied(context, each or (), together or (), rank)
+            if plan:
+                console.out().say(sweeping.plan(*varied, device, jobs, per_gpu))
+                return
+            begun = sweeping.begin(*varied, paths.given(out), device, jobs, per_gpu)
             device = begun.device
         elif device == "auto":
             device = begun.device
@@ -95,20 +104,12 @@ def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
     return read(paths.given(recipes[0]))
 
 
-def _new(
-    context: typer.Context,
-    each: Sequence[str],
-    together: Sequence[str],
-    rank: str | None,
-    parent: Path,
-    device: str,
-    jobs: int | None,
-    per_gpu: int,
-) -> "SweepFolder":
-    """A new sweep of the recipe that is named."""
+def _varied(
+    context: typer.Context, each: Sequence[str], together: Sequence[str], rank: str | None
+) -> "tuple[Recipe, Sweep, Problems]":
+    """The recipe that is named, what varies in it, and its mistakes so far."""
     from t2iflow.pipelines.problems import Problems
     from t2iflow.pipelines.text.sweep import with_options
-    from t2iflow.runner.sweep import sweeping
 
     problems = Problems()
     recipe = request(context).recipe(problems)
@@ -117,4 +118,4 @@ def _new(
         raise UsageError(
             f"nothing varies: write `t2iflow sweep {recipe.name} --each seed=0..3`, or `sweep:` in the recipe"
         )
-    return sweeping.begin(recipe, varied, problems, parent, device, jobs, per_gpu)
+    return recipe, varied, problems

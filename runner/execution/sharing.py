@@ -26,4 +26,4 @@ class Alone:
         return nullcontext()
 
     def keep(self, region: Region, state: Checkpoint) -> None:
-        """No other wants it."""
+        """No other needs it."""

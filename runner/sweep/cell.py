@@ -15,10 +15,12 @@ LENGTH = 60
 @dataclass(frozen=True)
 class Cell:
     """A run by its name, which is that of its folder; `set` has values as a recipe writes them, by param, by
-    `node.setting` and by `seed`."""
+    `node.setting` and by `seed`; `stages` has, by optimiser, what its work follows from besides the seed, where other
+    cells do the same."""
 
     name: str
     set: Mapping[str, Any] = field(default_factory=dict)
+    stages: Mapping[str, str] = field(default_factory=dict)
 
 
 def cell_name(number: int, count: int, values: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.sweep.events import Begun, CellEnded, Going, State, Watcher
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.headway import headway
+from t2iflow.runner.sweep.sharing import spread
 from t2iflow.runner.sweep.work import BUSY, DIED, Made
 
 TRIES = 3
@@ -76,7 +77,8 @@ class _Driver:
     def drive(self) -> dict[str, State]:
         self.states = states(self.sweep)
         self.counts = Counter(self.states.values())
-        self.waiting = deque(name for name, state in self.states.items() if self._is_left(state))
+        left = [cell for cell in self.sweep.cells if self._is_left(self.states[cell.name])]
+        self.waiting = deque(cell.name for cell in spread(left))
         self.watch(Begun(self.sweep.at, len(self.states), self.counts["finished"], self.counts["failed"]))
         self.part = self._part()
         while (self.waiting or self.running or self.elsewhere) and not self.stopping():

@@ -89,7 +89,11 @@ def _lines(name: str, cells: Sequence[Cell], sweep: Sweep, device: str, threads:
         rows = [[plain(value) for value in row] for row in axis.rows]
         yield f"- {flow({'names': axis.names, 'rows': rows})}"
     yield "cells:"
-    yield from (f"- {flow({'name': cell.name, 'set': cell.set})}" for cell in cells)
+    yield from (f"- {flow(_written(cell))}" for cell in cells)
+
+
+def _written(cell: Cell) -> dict[str, Any]:
+    return {"name": cell.name, "set": cell.set, **({"stages": cell.stages} if cell.stages else {})}
 
 
 def going_on(path: Path) -> str:
@@ -121,7 +125,7 @@ def read(path: Path) -> SweepFolder:
 
 def _folder(path: Path, said: Mapping[str, Any]) -> SweepFolder:
     axes = (Axis(tuple(axis["names"]), tuple(tuple(row) for row in axis["rows"])) for axis in said["axes"])
-    cells = tuple(Cell(_file_name(cell["name"]), dict(cell["set"])) for cell in said["cells"])
+    cells = tuple(_cell(cell) for cell in said["cells"])
     sheet = said.get("sheet") or {}
     return SweepFolder(
         path,
@@ -137,8 +141,13 @@ def _folder(path: Path, said: Mapping[str, Any]) -> SweepFolder:
     )
 
 
+def _cell(said: Mapping[str, Any]) -> Cell:
+    stages = {optimizer: _file_name(one) for optimizer, one in dict(said.get("stages") or {}).items()}
+    return Cell(_file_name(said["name"]), dict(said["set"]), stages)
+
+
 def _file_name(name: Any) -> str:
-    """A cell's name, which leads nowhere else."""
+    """A name in the sweep's folder, which leads nowhere else."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._=-]*", name):
         raise ValueError(f"a cell can't be called {name!r}")
     return name

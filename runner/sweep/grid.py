@@ -11,6 +11,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.graph import COPIED, Graph, free_name
 from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.stages import stages
 from t2iflow.pipelines.problems import Problem, Problems, RecipeError
 from t2iflow.pipelines.show.copies import Copies
 from t2iflow.pipelines.show.resolved import resolved
@@ -21,7 +22,9 @@ from t2iflow.pipelines.text.seed import read_seed
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.pipelines.text.wildcards import drawn, has_wildcards
 from t2iflow.pipelines.text.yaml_writer import flow
+from t2iflow.runner.execution.frames import total
 from t2iflow.runner.sweep.cell import Cell, cell_name, said
+from t2iflow.runner.sweep.sharing import shared
 
 SEED = "seed"
 Values = Mapping[str, Any]
@@ -29,13 +32,14 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells in order; the `recipe` that they change, resolved; what they read, by whole path, with the names of
-    copies; the plan of the first."""
+    """The cells in order, and the `steps` of each by optimiser; the `recipe` that they change, resolved; what they
+    read, by whole path, with the names of copies; the plan of the first."""
 
     cells: tuple[Cell, ...]
     recipe: str
     files: Mapping[str, str]
     plan: Plan
+    steps: tuple[Mapping[str, int], ...]
 
 
 def compiled(recipe: Recipe, sweep: Sweep, found: Problems) -> Grid:
@@ -51,10 +55,13 @@ class _Grid:
     found: Problems
     files: dict[str, str] = field(default_factory=dict)
     made: dict[str, Values] = field(default_factory=dict)
+    stages: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    steps: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    taken: list[Mapping[str, int]] = field(default_factory=list)
     faults: dict[str, Problems] = field(default_factory=dict)
     cells: dict[str, list[str]] = field(default_factory=dict)
     first: Plan | None = None
-    """The first of the plans; `made`, `faults` and `cells` are by what differs but for the seed."""
+    """The first of the plans; `made`, `stages`, `steps`, `faults` and `cells` are by what differs but for the seed."""
 
     def grid(self) -> Grid:
         rows = list(itertools.product(*(axis.given() for axis in self.sweep.axes)))
@@ -62,7 +69,7 @@ class _Grid:
         if problems := [*self.found, *self._mistakes(len(rows))]:
             raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources})
         assert self.first is not None  # there is a cell, and it has no mistakes
-        return Grid(tuple(cells), resolved(self.first.graph, self.files), self.files, self.first)
+        return Grid(shared(cells), resolved(self.first.graph, self.files), self.files, self.first, tuple(self.taken))
 
     def _cell(self, number: int, count: int, row: Sequence[Given]) -> Cell:
         seed = self._seed(row)
@@ -71,8 +78,11 @@ class _Grid:
         given = [replace(one, value=drawn(one.value, seed)) for one in (*fixed, *others)]
         shown = {one.name: said(plain(one.value)) for one in given} | {SEED: str(seed)}
         named = {one.name: shown[one.name] for one in row}
-        values = self._compiled(given, seed, ", ".join(f"{name}={value}" for name, value in named.items()))
-        return Cell(cell_name(number, count, named), {**values, SEED: seed})
+        key = flow({one.name: plain(one.value) for one in given})
+        self.cells.setdefault(key, []).append(", ".join(f"{name}={value}" for name, value in named.items()))
+        values = self._compiled(given, seed, key)
+        self.taken.append(self.steps.get(key, {}))
+        return Cell(cell_name(number, count, named), {**values, SEED: seed}, self.stages.get(key, {}))
 
     def _seed(self, row: Sequence[Given]) -> int:
         given = next((one for one in row if one.name == SEED), None)
@@ -85,10 +95,8 @@ class _Grid:
         texts = {**self.recipe.params, **written}.items()
         return [Given(name, value, value.place) for name, value in texts if value and has_wildcards(value)]
 
-    def _compiled(self, given: Sequence[Given], seed: int, cell: str) -> Values:
-        """What a cell changes; cells that differ in no more than their seed are compiled once."""
-        key = flow({one.name: plain(one.value) for one in given})
-        self.cells.setdefault(key, []).append(cell)
+    def _compiled(self, given: Sequence[Given], seed: int, key: str) -> Values:
+        """What a cell changes; cells that differ in no more than their seed, with one `key`, are compiled once."""
         if key not in self.faults:
             problems = self.faults[key] = Problems()
             with suppress(RecipeError):  # its problems are noted
@@ -96,6 +104,8 @@ class _Grid:
                 problems.extend(missing(plan.graph))
                 self.first = self.first or plan
                 self.made[key] = self._values(plan.graph, [one.name for one in given])
+                self.stages[key] = stages(plan)
+                self.steps[key] = {region.optimizer: total(region, plan.graph) for region in plan.regions}
         return self.made.get(key, {})
 
     def _values(self, graph: Graph, names: Sequence[str]) -> Values:

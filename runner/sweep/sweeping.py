@@ -13,13 +13,17 @@ from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
 from t2iflow.runner.folder.folder import named
+from t2iflow.runner.preview.preview import preview
 from t2iflow.runner.signals import Stop
 from t2iflow.runner.sweep import folder, grid
 from t2iflow.runner.sweep.driver import Crew, drive
 from t2iflow.runner.sweep.events import Event, Watcher
 from t2iflow.runner.sweep.folder import SweepFolder, going_on
+from t2iflow.runner.sweep.forecast import forecast
+from t2iflow.runner.sweep.grid import Grid
 from t2iflow.runner.sweep.keeper import Keeper
 from t2iflow.runner.sweep.pool import Pool
+from t2iflow.runner.sweep.sharing import tidy
 from t2iflow.runner.sweep.slot import cores, slots, threads
 
 
@@ -42,11 +46,28 @@ def begin(
 ) -> SweepFolder:
     """Compile all cells of a sweep and make its folder under `parent`; RecipeError with all their mistakes, and with
     these `problems`, which were found before."""
-    if sweep.rank is not None:
-        _check_perceptor(sweep.rank, problems)
-    cells = grid.compiled(recipe, sweep, problems)
+    cells = _compiled(recipe, sweep, problems)
     many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
     return folder.create(named(parent, recipe.name), recipe.name, cells, sweep, device, threads(many))
+
+
+def plan(
+    recipe: Recipe, sweep: Sweep, problems: Problems, device: str, jobs: int | None = None, per_gpu: int = 1
+) -> str:
+    """What a sweep would do, in words: its first cell, what all cells share, and what they cost; RecipeError and
+    NoDeviceError as for one that begins."""
+    cells = _compiled(recipe, sweep, problems)
+    return f"{preview(cells.plan, device)}\n\n{_forecast(cells, sweep, device, jobs, per_gpu)}"
+
+
+def cost(recipe: Recipe, device: str) -> str:
+    """Of that only what all cells of a recipe's own sweep share, and what they cost."""
+    return _forecast(_compiled(recipe, recipe.sweep, Problems()), recipe.sweep, device, None, 1)
+
+
+def _forecast(cells: Grid, sweep: Sweep, device: str, jobs: int | None, per_gpu: int) -> str:
+    many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
+    return forecast(cells, [len(axis.rows) for axis in sweep.axes], device, many, threads(many))
 
 
 def pool(sweep: SweepFolder, device: str, jobs: int | None = None, per_gpu: int = 1) -> Pool:
@@ -84,6 +105,8 @@ def run(
             unranked = keeper.end(stopping)
         except KeyboardInterrupt:  # a second signal
             return Ending(INTERRUPTED, _resuming(sweep))
+    if all(state == "finished" for state in states.values()):
+        tidy(sweep.at)
     if stopping():
         return Ending(128 + stop.signal, _resuming(sweep))
     if failed := sum(state == "failed" for state in states.values()):
@@ -94,6 +117,12 @@ def run(
 
 def _resuming(sweep: SweepFolder) -> str:
     return f"interrupted; to go on:\n  {going_on(sweep.at)}"
+
+
+def _compiled(recipe: Recipe, sweep: Sweep, problems: Problems) -> Grid:
+    if sweep.rank is not None:
+        _check_perceptor(sweep.rank, problems)
+    return grid.compiled(recipe, sweep, problems)
 
 
 def _check_perceptor(rank: Located, problems: Problems) -> None:

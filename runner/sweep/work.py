@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError, render
@@ -24,6 +25,7 @@ from t2iflow.runner.folder.history import RECIPE, has_finished
 from t2iflow.runner.session import Outcome
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read
+from t2iflow.runner.sweep.sharing import stages
 
 BUSY, DIED = -1, -2
 """What stands for an exit code where another process is at the cell, and where the process that was at it is gone."""
@@ -74,7 +76,10 @@ def _recipe(sweep: SweepFolder) -> Recipe:
 def _start(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener]) -> Outcome:
     path = sweep.runs / cell.name
     try:
-        return session.start(plan(sweep, cell), path.parent, device, listeners, folder=path)
+        shared = stages(sweep.at, cell)
+        return session.start(
+            plan(sweep, cell), path.parent, device, listeners, folder=path, shelf=_shelf(), stages=shared
+        )
     except FolderError as fault:
         if (path / RECIPE).exists():  # another process was quicker
             raise BusyError(str(fault)) from fault
@@ -85,4 +90,10 @@ def _resume(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Lis
     path = sweep.runs / cell.name
     begun = path / RECIPE
     again = compile_recipe(read_recipe(begun, whose=of_run(begun), name=sweep.recipe))
-    return session.resume(again, path, device, listeners)
+    return session.resume(again, path, device, listeners, shelf=_shelf(), stages=stages(sweep.at, cell))
+
+
+@cache
+def _shelf() -> Shelf:
+    """What this process has loaded, for all cells that it makes."""
+    return Shelf()

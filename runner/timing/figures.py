@@ -27,7 +27,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.events import Ended, Event, Filmed, Fitting, Started, Stepped
 from t2iflow.runner.execution.device import model
 
-FREE = ("steps", "frames", "loop", "seed", "prompt", "prompts", "scenes", "file")
+FREE = ("steps", "frames", "fps", "loop", "seed", "prompt", "prompts", "scenes", "file")
 """Settings that change how many steps there are or what is painted, but not what a step costs."""
 GAPS = 500
 """Of how many steps it is looked at how they differ, at most."""

@@ -1,0 +1,61 @@
+"""The work of optimisers that cells of a sweep share: which it is, and in which order they are made so that they seldom
+wait for each other."""
+
+import shutil
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from t2iflow.runner.stages import Stages
+from t2iflow.runner.sweep.cell import Cell
+
+FOLDER = ".stages"
+"""Where the work that is done lies in a sweep's folder."""
+
+
+def shared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells with those stages alone that another cell has too."""
+    counts = Counter(stage for cell in cells for stage in _stages(cell))
+    return tuple(
+        replace(cell, stages={one.optimizer: one.digest for one in _stages(cell) if counts[one] > 1}) for cell in cells
+    )
+
+
+def spread(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells in an order in which those that do other work come before those that take it over from them."""
+    seen: Counter[_Stage] = Counter()
+    turns: dict[str, int] = {}
+    for cell in cells:
+        turns[cell.name] = max((seen[stage] for stage in _stages(cell)), default=0)
+        seen.update(_stages(cell))
+    return sorted(cells, key=lambda cell: turns[cell.name])
+
+
+def work(cell: Cell, optimizers: Iterable[str]) -> Iterator[tuple[str, Hashable]]:
+    """What distinguishes the work of each optimiser in a cell from that in others, if it isn't shared."""
+    shared = {stage.optimizer: stage for stage in _stages(cell)}
+    yield from ((optimizer, shared.get(optimizer, cell.name)) for optimizer in optimizers)
+
+
+def stages(sweep: Path, cell: Cell) -> Stages | None:
+    """What a cell shares, in the folder of its sweep."""
+    return Stages(sweep / FOLDER, cell.stages) if cell.stages else None
+
+
+class _Stage(NamedTuple):
+    """What distinguishes the work of an optimiser."""
+
+    optimizer: str
+    digest: str
+    seed: int
+
+
+def _stages(cell: Cell) -> list[_Stage]:
+    return [_Stage(optimizer, digest, cell.set["seed"]) for optimizer, digest in cell.stages.items()]
+
+
+def tidy(sweep: Path) -> None:
+    """Drop what was kept for others, when all cells have finished."""
+    shutil.rmtree(sweep / FOLDER, ignore_errors=True)

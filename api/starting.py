@@ -47,6 +47,7 @@ def run(
     RunError is raised where the run can't begin or fails; Interrupted, a KeyboardInterrupt, after Ctrl-C.
     """
     from t2iflow.nodes.core import paths
+    from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import environment, session
     from t2iflow.runner.execution.device import choose
     from t2iflow.runner.folder import folder as folders
@@ -65,7 +66,16 @@ def run(
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
         return session.start(
-            plan, parent, device, listeners, checkpoint, part, folder=made.folder, capture=capture, stop=stop
+            plan,
+            parent,
+            device,
+            listeners,
+            checkpoint,
+            part,
+            folder=made.folder,
+            capture=capture,
+            stop=stop,
+            shelf=shelf_of_process(),
         )
 
     return made._begin(begin, plan.graph.recipe.title, notes, wait, show)
@@ -85,6 +95,7 @@ def resume(
 
     The options are those of `run`. RunError where no run in the folder can be resumed.
     """
+    from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import environment, session
     from t2iflow.runner.execution.device import choose
     from t2iflow.runner.part import read_part
@@ -99,7 +110,10 @@ def resume(
         choose(device)
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
-        return session.resume(plan, made.folder, device, listeners, checkpoint, part, capture=capture, stop=stop)
+        shelf = shelf_of_process()
+        return session.resume(
+            plan, made.folder, device, listeners, checkpoint, part, capture=capture, stop=stop, shelf=shelf
+        )
 
     return made._begin(begin, plan.graph.recipe.title, notes, wait, show)
 

@@ -137,9 +137,8 @@ class _Session:
     def run(self, listeners: Sequence[Listener], resumed: bool) -> Outcome:
         with closing(LogFile(self.path)) as log, self.stop.listening(), self._threads(resumed) as notes:
             self.shelf.begin()
-            watch = Stopwatch(self.plan, self.device)
-            figures = [watch] if self.shelf.is_new else []  # a run that needs to load nothing is no measure of others
-            self._tell = Audience([*figures, self.report, EventLog(log.write)], listeners)
+            watch = Stopwatch(self.plan, self.device, lambda: self.shelf.spared)
+            self._tell = Audience([watch, self.report, EventLog(log.write)], listeners)
             self._tell(self._started(resumed))
             for note in notes:
                 self._tell(Noted("run", "warn", note))

@@ -6,6 +6,7 @@ or in another. Only what never changes may be kept so.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,17 +32,15 @@ class Shelf:
     the last used."""
 
     room: int = ROOM
+    spared: bool = False
+    """Whether the present run has got something that an earlier one made."""
     _things: dict[Hashable, _Kept] = field(default_factory=dict)
     _run: int = 0
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the present run is the first."""
-        return self._run <= 1
 
     def begin(self) -> None:
         """Another run begins."""
         self._run += 1
+        self.spared = False
         self._make_room(self.room)
 
     def get(self, make: Callable[Given, Thing], *given: Given.args, **named: Given.kwargs) -> Thing:
@@ -51,6 +50,7 @@ class Shelf:
         if kept is None:
             self._make_room(self.room)
             kept = _Kept(make(*given, **named), self._run)
+        self.spared |= kept.run < self._run
         kept.run = self._run
         self._things[key] = kept  # behind all others
         thing: Thing = kept.thing
@@ -69,6 +69,12 @@ class Shelf:
                 taken -= size
                 del self._things[key]
         return len(self._things) < before
+
+
+@cache
+def shelf_of_process() -> Shelf:
+    """What this process keeps, for runs that follow each other in it."""
+    return Shelf()
 
 
 class _Nowhere(Shelf):

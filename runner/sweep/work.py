@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from t2iflow.nodes.core.shelf import Shelf
+from t2iflow.nodes.core.shelf import shelf_of_process
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError, render
@@ -78,7 +78,7 @@ def _start(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[List
     try:
         shared = stages(sweep.at, cell)
         return session.start(
-            plan(sweep, cell), path.parent, device, listeners, folder=path, shelf=_shelf(), stages=shared
+            plan(sweep, cell), path.parent, device, listeners, folder=path, shelf=shelf_of_process(), stages=shared
         )
     except FolderError as fault:
         if (path / RECIPE).exists():  # another process was quicker
@@ -90,10 +90,4 @@ def _resume(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Lis
     path = sweep.runs / cell.name
     begun = path / RECIPE
     again = compile_recipe(read_recipe(begun, whose=of_run(begun), name=sweep.recipe))
-    return session.resume(again, path, device, listeners, shelf=_shelf(), stages=stages(sweep.at, cell))
-
-
-@cache
-def _shelf() -> Shelf:
-    """What this process has loaded, for all cells that it makes."""
-    return Shelf()
+    return session.resume(again, path, device, listeners, shelf=shelf_of_process(), stages=stages(sweep.at, cell))

@@ -10,8 +10,8 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from statistics import quantiles
@@ -86,8 +86,9 @@ class _Gaps:
 class Stopwatch:
     """Listens to a run, and at its end keeps its figures."""
 
-    def __init__(self, plan: Plan, device: torch.device) -> None:
-        self._plan, self._device = plan, device
+    def __init__(self, plan: Plan, device: torch.device, spared: Callable[[], bool] = lambda: False) -> None:
+        """`spared` says whether the run did without loading what an earlier one in this process had loaded."""
+        self._plan, self._device, self._spared = plan, device, spared
         self._began = self._last = 0.0
         self._early = 1
         self._filmed = False
@@ -108,8 +109,9 @@ class Stopwatch:
             self._filmed = True
             self._pictures[event.node] = event.image.numel() * event.image.element_size()
         elif isinstance(event, Ended):
-            figures = self._figures(event.at - self._began)
-            if self._gaps.keys() == {region.optimizer for region in self._plan.regions} and event.how != "failed":
+            figures = self._whole(self._figures(event.at - self._began))
+            ran = self._gaps.keys() == {region.optimizer for region in self._plan.regions} and event.how != "failed"
+            if ran and figures:
                 keep(_place(self._plan, self._device), json.dumps(asdict(figures)))
 
     def _stepped(self, event: Stepped) -> None:
@@ -120,6 +122,13 @@ class Stopwatch:
             self._looped += gap
             (self._turns if self._filmed else self._gaps).setdefault(event.node, _Gaps()).add(gap)
         self._last, self._filmed = event.at, False
+
+    def _whole(self, figures: Figures) -> Figures | None:
+        """With all that a run by itself takes, as far as that is known."""
+        if not self._spared():
+            return figures
+        before = known(self._plan, self._device)
+        return before and replace(figures, once=before.once, memory=before.memory)
 
     def _figures(self, seconds: float) -> Figures:
         steps = {node: gaps.time() for node, gaps in self._gaps.items()}

@@ -25,9 +25,9 @@ def plan_of(text: str) -> Plan:
     return compile_recipe(read_text(text, "mine.yaml", Path()))
 
 
-def played(plan: Plan, frames: int = 0, how: str = "finished") -> None:
+def played(plan: Plan, frames: int = 0, how: str = "finished", spared: bool = False) -> None:
     """A run of steps of 2 seconds, of which the first takes 5, and frames of 3 seconds beside their steps."""
-    watch, image = Stopwatch(plan, CPU), torch.zeros(1, 3, 10, 20)
+    watch, image = Stopwatch(plan, CPU, lambda: spared), torch.zeros(1, 3, 10, 20)
     watch(Started("mine", Path("runs/x"), "cpu", "", 6, at=100))
     watch(Fitting("fit", 0, 6, at=110))
     now = 113.0
@@ -54,6 +54,15 @@ def test_a_run_teaches_how_long_one_of_other_length_prompt_and_seed_takes() -> N
     assert told["once"].endswith(": 16 s")
     assert told["in all"] == "about 1 min 56 s: 1 min 15 s to 2 min 37 s"
     assert told["how sure"].startswith("within 35%, from 5 steps on ")
+
+
+def test_a_run_for_which_all_was_loaded_already_teaches_no_more_than_its_steps() -> None:
+    played(plan_of(COPY), spared=True)
+    assert not rows(plan_of(COPY))
+    played(plan_of(COPY))
+    before = rows(plan_of(COPY))
+    played(plan_of(COPY), spared=True)
+    assert rows(plan_of(COPY)) == before
 
 
 def test_the_frames_of_a_film_are_reckoned_beside_their_steps() -> None:

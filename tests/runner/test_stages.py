@@ -20,9 +20,10 @@ from t2iflow.pipelines.plan.stages import stages
 from t2iflow.pipelines.text.origin import HERE
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner import session
-from t2iflow.runner.events import Event, Stepped
+from t2iflow.runner.events import Event, Noted, Stepped
 from t2iflow.runner.folder import lock
 from t2iflow.runner.stages import Stages
+from tests.runner.conftest import COPY
 
 HYBRID = """
 t2iflow: 1
@@ -214,3 +215,50 @@ def test_what_is_on_the_shelf_is_not_loaded_again(tmp_path: Path, plugin: Callab
     assert sys.modules["mine_module"].loaded == [0.5, 0.2]
     run(plan(recipe), tmp_path / "alone")
     assert len(sys.modules["mine_module"].loaded) == 4
+
+
+CROWDED = """
+import weakref
+import torch
+from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
+from t2iflow.nodes.core.types import Image, Loss
+
+class Network:
+    def __init__(self) -> None:
+        self.weights = torch.zeros(9)
+
+here = []
+
+def network() -> Network:
+    made = Network()
+    here.append(weakref.ref(made))
+    return made
+
+@node
+def heavy(shelf: Shelf = NOWHERE) -> Image:
+    "Load something large."
+    shelf.get(network)
+    return Image(torch.zeros(1, 3, 8, 8))
+
+@node
+def crowded(image: Image) -> Loss:
+    "Have no memory beside it."
+    if any(one() for one in here):
+        raise torch.OutOfMemoryError("out of memory")
+    return image.mean()
+"""
+
+
+def test_where_memory_is_out_what_other_runs_had_loaded_goes_first(
+    tmp_path: Path, plugin: Callable[[str], None]
+) -> None:
+    plugin(CROWDED)
+    shelf = Shelf()
+    heard: list[Event] = []
+    large = "t2iflow: 1\nnodes:\n  a: {use: mine.heavy}\n  still: {use: output.image, image: $a}\n"
+    run(plan(large), tmp_path / "large", shelf=shelf)
+    small = COPY.replace("losses.reference, image: $canvas, reference: $photo", "mine.crowded, image: $canvas")
+    outcome = session.start(plan(small), tmp_path, "cpu", [heard.append], shelf=shelf)
+    assert outcome.code == 0, outcome.message
+    assert not [event for event in heard if isinstance(event, Noted)]  # of more passes, which would round otherwise

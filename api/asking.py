@@ -1,4 +1,4 @@
-"""From Python's values to what a command asks for: a recipe, and `name=value` for each change of it."""
+"""From Python's values to what a command asks for: a recipe, and what is changed in it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def request(
     params: Mapping[str, Any] | None = None,
 ) -> Request:
     """What the command line would ask for with the same recipe, presets, settings, params and seed."""
+    from t2iflow.pipelines.text.overrides import passed
     from t2iflow.runner.request import Request
 
     where, text = _source(recipe)
@@ -33,7 +34,7 @@ def request(
     return Request(
         where,
         [preset] if isinstance(preset, str) else list(preset),
-        [f"{name}={_written(name, value)}" for name, value in changes.items()],
+        [passed(name, _plain(name, value)) for name, value in changes.items()],
         text=text,
     )
 
@@ -60,13 +61,6 @@ def _lines(recipe: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"  {flow(name)}: {flow(_plain(str(name), inner))}" for name, inner in value.items())
         else:
             yield f"{flow(key)}: {flow(_plain(str(key), value))}"
-
-
-def _written(name: str, value: Any) -> str:
-    """A value as `--set` takes it: a text as it is, anything else as YAML."""
-    from t2iflow.pipelines.text.yaml_writer import flow
-
-    return value if isinstance(value, str) else flow(_plain(name, value))
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -39,7 +39,7 @@ def run(
     """Run a recipe: a bundled one by its name, a file, a picture that carries one, its text, or a mapping.
 
     `params` are the recipe's own, such as `prompt`, with `_` for `-`; `set` has params and settings by their names,
-    such as `{"canvas.size": [256, 256]}`. A text is read as `--set` reads it. `preset` names one or several; `seed` may
+    such as `{"canvas.size": [256, 256]}`, or `{"fit.rate": {0: 0.1, "100%": 0.01}}` for keyframes. `preset` names one or several; `seed` may
     be `"random"`; `checkpoint` is how many seconds pass between two.
 
     Waits for the end and shows how the run goes on: in a notebook as a picture, elsewhere as a progress bar. With

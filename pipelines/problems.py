@@ -140,8 +140,10 @@ def _block(problem: Problem, sources: Mapping[str, str]) -> Iterator[str]:
     if place and source is None:
         yield f"{' ' * gutter}--> {_clean(place.file)}"
     elif place and source is not None:
-        # An override is a source named by itself.
-        at = "the command line" if source == place.file else f"{_clean(place.file)}:{place.line}:{place.column}"
+        # An override is a source named by itself: an option, or what a program gives.
+        at = f"{_clean(place.file)}:{place.line}:{place.column}"
+        if source == place.file:
+            at = "the command line" if source.startswith("--") else "the call"
         lines = source.splitlines()
         line = lines[place.line - 1] if place.line <= len(lines) else ""
         line, column, width = _window(line, place)

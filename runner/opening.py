@@ -12,6 +12,7 @@ from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.origin import HERE, Origin, of_picture, of_run
+from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
 from t2iflow.runner.folder import bundle
@@ -23,7 +24,7 @@ STANDARD_INPUT = "-"
 OFFERED = 3
 """How many recipes in a folder a message names."""
 
-Reader: TypeAlias = Callable[[Sequence[str], Sequence[str], Problems], Recipe]
+Reader: TypeAlias = Callable[[Sequence[str], Sequence[str | Passed], Problems], Recipe]
 """Reads the recipe with these presets and overrides, adding its mistakes; RecipeError if none can be made of it."""
 
 

@@ -11,6 +11,7 @@ from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.draft import overrides as drafted
+from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.folder import check_resumable
@@ -29,7 +30,7 @@ class Request:
 
     where: str
     presets: Sequence[str] = ()
-    overrides: Sequence[str] = ()
+    overrides: Sequence[str | Passed] = ()
     options: Sequence[Option] = ()
     known: Sequence[str] = ()
     resumed: bool = False
@@ -55,7 +56,7 @@ class Request:
         reader = opened(self.where, self.resumed, self.text)
         return reader(self.presets, [*self.overrides, *self._from_options(reader)], problems)
 
-    def _compiled(self, reader: Reader, overrides: Sequence[str]) -> Plan:
+    def _compiled(self, reader: Reader, overrides: Sequence[str | Passed]) -> Plan:
         problems = Problems()
         return compile_recipe(reader(self.presets, overrides, problems), problems)
 

@@ -4,15 +4,17 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.dollars import NAME, reference
 from t2iflow.pipelines.text.form import SECTIONS
-from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.located import Located, located
 from t2iflow.pipelines.text.overlays import put
 from t2iflow.pipelines.text.yaml_reader import parse
 from t2iflow.pipelines.text.yaml_scalars import readable
+from t2iflow.pipelines.text.yaml_writer import flow
 
 NULL = "null"
 """What an override writes for nothing, even where a text stands."""
@@ -78,6 +80,31 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Passed(Said):
+    """What a program gives: `given`, a value of Python, which is `written` as YAML. Where a text stands, a text is taken as it
+    is, whatever is in it; elsewhere as an option's."""
+
+    option: str = ""
+    given: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.target}={self.written}"
+
+    def value(self, path: tuple[str, ...], document: Located, problems: Problems) -> Located | None:
+        """The value with its place."""
+        if not isinstance(self.given, str):
+            return located(self.given, self.place, literal=True)
+        if path == SEED or not is_text_at(path, document):
+            return super().value(path, document, problems)
+        return Located(readable(self.given.replace("$", "$$"), self.place, problems), self.place)
+
+
+def passed(name: str, value: Any) -> Passed:
+    """A text, number, list or mapping that a program gives for a param, a setting as `node.setting`, or the seed."""
+    return Passed(name, "=", value if isinstance(value, str) else flow(value), given=value)
+
+
+@dataclass(frozen=True)
 class Given:
     """A value that has been read already, for a param, a setting or the seed; `at` is where it is named."""
 
@@ -86,14 +113,16 @@ class Given:
     at: Place
 
 
-def override(document: Located, overrides: Sequence[str], problems: Problems, sources: dict[str, str]) -> Located:
+def override(
+    document: Located, overrides: Sequence[str | Passed], problems: Problems, sources: dict[str, str]
+) -> Located:
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
 
     `null` is nothing. Else, where a text stands, the new value is a text, taken as it is, unless it is a list or a
     mapping in YAML's brackets; elsewhere it is read as YAML, but for a text like `Star Wars: a new hope`.
     """
-    for text in overrides:
-        said = Said(*text.partition("="))
+    for one in overrides:
+        said = Said(*one.partition("=")) if isinstance(one, str) else one
         sources[said.file] = said.file
         path = said.path(document, problems)
         value = path and said.value(path, document, problems)

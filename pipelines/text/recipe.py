@@ -15,7 +15,7 @@ from t2iflow.pipelines.text.layers import preset_names, read_layers, stack
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overlays import Change, carried, changes, put
-from t2iflow.pipelines.text.overrides import SEED, Given, give, override
+from t2iflow.pipelines.text.overrides import SEED, Given, Passed, give, override
 from t2iflow.pipelines.text.seed import is_drawn, read_seed
 from t2iflow.pipelines.text.sweep import Sweep, read_sweep
 from t2iflow.pipelines.text.yaml_reader import load
@@ -107,7 +107,7 @@ def read(
     where: str | Path,
     *,
     presets: Sequence[str] = (),
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str | Passed] = (),
     problems: Problems | None = None,
     whose: Origin | None = None,
     name: str = "",
@@ -143,7 +143,7 @@ def read_text(
     *,
     name: str = "",
     presets: Sequence[str] = (),
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str | Passed] = (),
     problems: Problems | None = None,
 ) -> Recipe:
     """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, for your own, the folder where

@@ -112,7 +112,7 @@ def test_a_prompt_is_taken_as_it_is() -> None:
         "  still:",
         "  clip: {use: clip.model, name: lite}\n  words: {use: clip.text, clip: $clip, prompt: $prompt}\n  still:",
     )
-    for prompt in ("a cat, 100% red: $5 #1", 'she said "no"', "C:\\dir", "a\nb"):
+    for prompt in ("a cat, 100% red: $5 #1", 'she said "no"', "C:\\dir", "a\nb", "null", "[a, b]", "{a: 1}", " a ", "5"):
         plan = t2iflow.plan(recipe, prompt=prompt)
         assert plan.plan.graph.nodes["words"].settings["prompt"] == prompt
 
@@ -122,6 +122,7 @@ def test_mistakes_of_a_recipe_are_raised_as_the_command_prints_them() -> None:
         t2iflow.run(COPY.replace("canvas.pixels", "canvas.pixel"), stepps=3)
     assert {problem.code for problem in caught.value.problems} >= {"T2I110", "T2I201"}
     assert "did you mean `canvas.pixels`?" in str(caught.value)
+    assert "--> the call\n   |\n 1 |  stepps=3\n   |  ^^^^^^\n   = did you mean `steps`?" in str(caught.value)
     assert "--> the recipe:7:17" in str(caught.value)
 
 

@@ -13,24 +13,28 @@ from t2iflow.looking import check, plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.running import Run
 from t2iflow.starting import resume, run
+from t2iflow.sweeping import Cell, Sweep, sweep
 
 if TYPE_CHECKING:
     from t2iflow.listing import nodes
 
 __all__ = [
     "BundledRecipe",
+    "Cell",
     "Interrupted",
     "Listing",
     "Node",
     "RecipeError",
     "Run",
     "RunError",
+    "Sweep",
     "check",
     "nodes",
     "plan",
     "recipes",
     "resume",
     "run",
+    "sweep",
 ]
 
 

@@ -34,7 +34,7 @@ def request(
     return Request(
         where,
         [preset] if isinstance(preset, str) else list(preset),
-        [passed(name, _plain(name, value)) for name, value in changes.items()],
+        [passed(name, plain(name, value)) for name, value in changes.items()],
         text=text,
     )
 
@@ -58,12 +58,12 @@ def _lines(recipe: Mapping[str, Any]) -> Iterator[str]:
     for key, value in recipe.items():
         if isinstance(value, Mapping) and value:
             yield f"{flow(key)}:"
-            yield from (f"  {flow(name)}: {flow(_plain(str(name), inner))}" for name, inner in value.items())
+            yield from (f"  {flow(name)}: {flow(plain(str(name), inner))}" for name, inner in value.items())
         else:
-            yield f"{flow(key)}: {flow(_plain(str(key), value))}"
+            yield f"{flow(key)}: {flow(plain(str(key), value))}"
 
 
-def _plain(name: str, value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
     """A value as YAML can have it; NumPy's and torch's become Python's."""
     value = value.tolist() if hasattr(value, "tolist") else value
     if value is None or isinstance(value, bool | int | float | str):
@@ -71,9 +71,9 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):
-        return {_plain(name, key): _plain(name, inner) for key, inner in value.items()}
+        return {plain(name, key): plain(name, inner) for key, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_plain(name, inner) for inner in value]
+        return [plain(name, inner) for inner in value]
     raise TypeError(
         f"`{name}` can't be of type {type(value).__name__}: give a text, a number, a list or a mapping of these"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,13 +19,15 @@ from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import FILMS, MOST, data
 from t2iflow.runner.report.losses import NAME as TABLE
 from t2iflow.runner.report.losses import TOTAL, Losses, Points
+from t2iflow.runner.sweep.page import NAME as PAGE
 from t2iflow.runner.timing.duration import duration
 
 if TYPE_CHECKING:
     from t2iflow.running import Run
+    from t2iflow.sweeping import Sweep
 
-LIVE, STILL = 320, 640
-"""Pixels of the longer side of a picture that is replaced soon, and of one that stays."""
+LIVE, STILL, SHEET = 320, 640, 1280
+"""Pixels of the longer side of a picture that is replaced soon, of one that stays, and of many side by side."""
 SHOWN = 8
 """How many pictures of a batch are shown."""
 
@@ -80,6 +83,20 @@ def _parts(words: Sequence[str], figures: Sequence[str], chart: Chart | None, pa
 def card(run: Run) -> str:
     """A run as its folder has it now."""
     return html(list(_words(run)), list(_figures(run)), _chart(run.folder))
+
+
+def sweep_card(sweep: Sweep) -> str:
+    """A sweep as its folder has it now: its pictures side by side, and which is best."""
+    sheet, best = sweep.sheet, sweep.best
+    states = Counter(cell.state for cell in sweep.cells)
+    words = [
+        sweep.folder.name,
+        f"{states.total()} runs: {', '.join(f'{count} {state}' for state, count in states.items())}",
+        *([f"best: {best.folder.name}"] if best else []),
+        *filter(None, [sweep.message]),
+        f"page: {sweep.folder / PAGE}",
+    ]
+    return html(words, [picture(sheet, SHEET)] if sheet else [])
 
 
 def _words(run: Run) -> Iterator[str]:

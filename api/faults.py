@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from t2iflow.runner.exits import MEANINGS
 
 if TYPE_CHECKING:
-    from t2iflow.running import Run
+    from t2iflow.task import Task
 
 
 class RunError(Exception):
     """A run can't begin as it was asked for, or has failed.
 
-    `code` is the exit code that the command would have ended with, `meaning` what that means; `run` is the run, or None
-    where it did not begin.
+    `code` is the exit code that the command would have ended with, `meaning` what that means; `run` is the run (or the
+    sweep), or None where it did not begin.
     """
 
-    def __init__(self, message: str, code: int, run: Run | None = None) -> None:
+    def __init__(self, message: str, code: int, run: Task | None = None) -> None:
         super().__init__(message, code, run)
         self.message, self.code, self.run = message, code, run
 
@@ -37,9 +37,9 @@ class RunError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was interrupted from the keyboard, and has written a checkpoint; `run.resume()` resumes it."""
+    """A run (or a sweep) was interrupted from the keyboard, with checkpoints; `run.resume()` resumes it."""
 
-    def __init__(self, message: str, run: Run) -> None:
+    def __init__(self, message: str, run: Task) -> None:
         super().__init__(message)
         self.run = run
 

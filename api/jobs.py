@@ -10,6 +10,7 @@ import atexit
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
@@ -31,7 +32,7 @@ class Job(Generic[Result]):
         """`act` computes it, and ends early when it is asked to; `after` is called when it is over."""
         self.waits = True
         self.result: Result | None = None
-        self.fault: Exception | None = None
+        self.fault: BaseException | None = None
         self._act, self._after = act, after
         self._stop = Stop()
         self._over = threading.Event()
@@ -63,13 +64,14 @@ class Job(Generic[Result]):
             self.waits = False
         try:
             self.result = self._act(self._stop)
-        except Exception as fault:  # kept for whoever waits
+        except BaseException as fault:  # kept for whoever waits
             self.fault = fault
         self._end()
 
     def _end(self) -> None:
         self._over.set()
-        self._after()
+        with suppress(Exception):  # there may be nobody left to show it to
+            self._after()
 
 
 def alone(act: Callable[[Stop], Result]) -> Result:

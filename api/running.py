@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from t2iflow.faults import Interrupted, RunError, refusing
+from t2iflow.task import Task
 
 if TYPE_CHECKING:
     import PIL.Image
 
-    from t2iflow.jobs import Job
-    from t2iflow.notebook import Shown
     from t2iflow.runner.events import Listener
     from t2iflow.runner.report.losses import Row
     from t2iflow.runner.session import Outcome
@@ -24,18 +21,11 @@ State: TypeAlias = Literal["waiting", "running", "finished", "part", "stopped", 
 that were asked for are there; a `stopped` run can be resumed, and so can most of those that `failed`."""
 
 
-class Run:
+class Run(Task):
     """A run: the pictures that it has made so far, its losses, and how it stands.
 
     `run` and `resume` make one. `Run(folder)` looks at any run's folder, also at one in which another process works.
     """
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        from t2iflow.nodes.core import paths
-
-        self.folder: Path = paths.given(os.fspath(folder))
-        self._job: Job[Outcome] | None = None
-        self._shown: Shown | None = None
 
     @property
     def state(self) -> State:
@@ -50,12 +40,14 @@ class Run:
 
     @property
     def message(self) -> str:
-        """What went wrong, or how to go on; empty while all is well."""
+        """What went wrong, or how to resume; empty while all is well."""
+        from t2iflow.runner.folder.folder import resuming
         from t2iflow.runner.folder.summary import summary
 
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
-        return self._in_python(summary(self.folder).message)
+        message = summary(self.folder).message
+        return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
 
     @property
     def files(self) -> list[Path]:
@@ -94,26 +86,6 @@ class Run:
 
         return follow(self.folder, lambda: self.state in ("waiting", "running"))
 
-    def wait(self) -> Run:
-        """Wait for the run to end; RunError if it fails. Ctrl-C stops it with a checkpoint and raises Interrupted."""
-        if not self._job:
-            return self
-        try:
-            self._job.join()
-        except KeyboardInterrupt:
-            self.stop()
-            raise Interrupted(self.message, self) from None
-        self._check(self._job)
-        return self
-
-    def stop(self) -> Run:
-        """Stop the run with a checkpoint, and wait until it has; it has pictures of what is painted so far."""
-        if not self._job:
-            raise RunError("only the process in which a run goes on can stop it", 2, self)
-        self._job.ask()
-        self._job.join()
-        return self
-
     def resume(self, **how: Any) -> Run:
         """Resume the run where it was stopped; takes what `t2iflow.resume` takes."""
         from t2iflow.starting import resume
@@ -129,43 +101,24 @@ class Run:
         show: bool | None,
     ) -> Run:
         """Let it go on in a thread, and `show` it: by default in a notebook, and elsewhere if there is a `wait`."""
-        from t2iflow.jobs import Job
-        from t2iflow.notebook import Shown, shell
+        from t2iflow.notebook import Live, shell
         from t2iflow.runner.console import err
         from t2iflow.runner.progress import Reporter
 
         listeners: list[Listener] = []
         if show is not False and shell():
-            self._shown = Shown(self, title, notes)
-            listeners = [self._shown]
+            live = Live(self, title, notes)
+            self._output, listeners = live.output, [live]
         elif show or (show is None and wait):
             listeners = [Reporter(err())]
             for note in notes:
                 err().prose(f"note: {note}")
-        self._job = Job(lambda stop: begin(listeners, stop), self._shown.close if self._shown else lambda: None)
-        return self.wait() if wait else self
+        return self._start(lambda stop: begin(listeners, stop), wait)
 
-    def _check(self, job: Job[Outcome]) -> None:
-        """Raise what ended the run badly."""
-        from t2iflow.runner.exits import HUNG_UP, OK
+    def _card(self) -> str:
+        from t2iflow.card import card
 
-        with refusing():
-            if job.fault:
-                raise job.fault
-        if job.result and OK < job.result.code < HUNG_UP:
-            raise RunError(self._in_python(job.result.message), job.result.code, self) from job.result.fault
-
-    def _in_python(self, message: str) -> str:
-        """A message with the call that resumes the run in place of the command."""
-        from t2iflow.runner.folder.folder import resuming
-
-        return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
+        return card(self)
 
     def __repr__(self) -> str:
         return f"<Run {self.state}: {self.folder}>"
-
-    def _repr_html_(self) -> str | None:
-        """The run as a notebook shows it; nothing in the cell that shows it already."""
-        from t2iflow.card import card
-
-        return None if self._shown and self._shown.is_in_this_cell else card(self)

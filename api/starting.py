@@ -38,9 +38,9 @@ def run(
 ) -> Run:
     """Run a recipe: a bundled one by its name, a file, a picture that carries one, its text, or a mapping.
 
-    `params` are the recipe's own, such as `prompt`, with `_` for `-`; `set` has params and settings by their names,
-    such as `{"canvas.size": [256, 256]}`, or `{"fit.rate": {0: 0.1, "100%": 0.01}}` for keyframes. `preset` names one or several; `seed` may
-    be `"random"`; `checkpoint` is how many seconds pass between two.
+    `params` are the recipe's own, such as `prompt`, with `_` for `-`. `set` has params and settings by their names,
+    such as `{"canvas.size": [256, 256]}`; keyframes are a mapping, `{"fit.rate": {0: 0.1, "100%": 0.01}}`. `preset`
+    names one or several; `seed` may be `"random"`; `checkpoint` is how many seconds pass between two.
 
     Waits for the end and shows how the run goes on: in a notebook as a picture, elsewhere as a progress bar. With
     `wait=False` it goes on in a thread; runs of one process take turns. RecipeError lists all mistakes of a recipe;

@@ -81,8 +81,8 @@ class Said:
 
 @dataclass(frozen=True)
 class Passed(Said):
-    """What a program gives: `given`, a value of Python, which is `written` as YAML. Where a text stands, a text is taken as it
-    is, whatever is in it; elsewhere as an option's."""
+    """What a program gives: `given`, a value of Python, which is `written` as YAML. Where a text stands, a text is
+    taken as it is, whatever is in it; elsewhere as an option's."""
 
     option: str = ""
     given: Any = None

@@ -66,8 +66,8 @@ def sweep(
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, go on with it."""
-    from t2iflow.runner.cli.sweep_progress import lines, shown
     from t2iflow.runner.sweep import sweeping
+    from t2iflow.runner.sweep.progress import lines, shown
 
     with refusals():
         if retry not in (None, "failed"):

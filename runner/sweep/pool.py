@@ -137,14 +137,15 @@ class _Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        self._errors.seek(0)
-        said = self._errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2][-SAID:]
+        with self._errors as errors:
+            errors.seek(0)
+            said = errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2][-SAID:]
         how = f"killed by {Signals(-code).name}" if code < 0 else f"exit code {code}"
         return f"its process ended ({how}){f': {said}' if said else ''}"
 
     def _listen(self, replies: "queue.Queue[tuple[_Process, str]]") -> None:
         assert self._process.stdout
-        with contextlib.suppress(OSError, ValueError):
-            for line in self._process.stdout:
+        with contextlib.suppress(OSError, ValueError), self._process.stdout as lines:
+            for line in lines:
                 replies.put((self, line))
         replies.put((self, ""))

@@ -112,7 +112,17 @@ def test_a_prompt_is_taken_as_it_is() -> None:
         "  still:",
         "  clip: {use: clip.model, name: lite}\n  words: {use: clip.text, clip: $clip, prompt: $prompt}\n  still:",
     )
-    for prompt in ("a cat, 100% red: $5 #1", 'she said "no"', "C:\\dir", "a\nb", "null", "[a, b]", "{a: 1}", " a ", "5"):
+    for prompt in (
+        "a cat, 100% red: $5 #1",
+        'she said "no"',
+        "C:\\dir",
+        "a\nb",
+        "null",
+        "[a, b]",
+        "{a: 1}",
+        " a ",
+        "5",
+    ):
         plan = t2iflow.plan(recipe, prompt=prompt)
         assert plan.plan.graph.nodes["words"].settings["prompt"] == prompt
 

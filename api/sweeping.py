@@ -1,0 +1,230 @@
+"""Many runs: a recipe with every combination of other values."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from t2iflow.asking import RecipeLike, plain, request
+from t2iflow.faults import refusing
+from t2iflow.running import Run
+from t2iflow.task import Task
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from t2iflow.runner.request import Request
+    from t2iflow.runner.signals import Stop
+    from t2iflow.runner.sweep.driver import Crew
+    from t2iflow.runner.sweep.events import State, Watcher
+    from t2iflow.runner.sweep.folder import SweepFolder
+    from t2iflow.runner.sweep.sweeping import Ending
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep: what varies in it, how far it is, and how well its picture fits its prompt: its `score`, and
+    its `rank` among all, from 1, once they are ranked."""
+
+    name: str
+    values: Mapping[str, Any]
+    state: State
+    run: Run
+    score: float | None = None
+    rank: int | None = None
+
+
+class Sweep(Task):
+    """Many runs: their pictures side by side, the best of them, and how far all are.
+
+    `sweep` makes one. `Sweep(folder)` looks at any sweep's folder, also at one in which other processes work.
+    """
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All runs, in the order of the grid, in which the last axis varies quickest."""
+        from t2iflow.runner.sweep.driver import state
+
+        scores = self._scores()
+        sweep = self._read()
+        return [
+            Cell(cell.name, cell.set, state(sweep, cell.name), Run(sweep.runs / cell.name), *scores.get(cell.name, ()))
+            for cell in sweep.cells
+        ]
+
+    @property
+    def best(self) -> Run | None:
+        """The run whose picture ranks first; None until they are ranked."""
+        return next((cell.run for cell in self.cells if cell.rank == 1), None)
+
+    @property
+    def sheet(self) -> PIL.Image.Image | None:
+        """All pictures side by side, labelled; None until it is made."""
+        from t2iflow.pictures import opened
+        from t2iflow.runner.sweep.sheet import NAME
+
+        file = self.folder / NAME
+        return opened(file) if file.is_file() else None
+
+    @property
+    def message(self) -> str:
+        """What went wrong, or how to go on, as far as this process knows; empty while all is well."""
+        from t2iflow.runner.sweep.folder import going_on
+
+        if not self._job or self._job.goes_on:
+            return ""
+        if self._job.fault:
+            return str(self._job.fault)
+        command, call = going_on(self.folder), f"t2iflow.sweep({str(self.folder)!r}"
+        said = self._job.result.message if self._job.result else f"stopped before it began; to go on:\n  {command}"
+        return said.replace(f"{command} --retry failed", f"{call}, retry=True)").replace(command, f"{call})")
+
+    def resume(self, **how: Any) -> Sweep:
+        """Go on with it; takes what `t2iflow.sweep` takes for a folder."""
+        return sweep(self.folder, **how)
+
+    def _read(self) -> SweepFolder:
+        from t2iflow.runner.sweep.folder import read
+
+        with refusing():
+            return read(self.folder)
+
+    def _scores(self) -> dict[str, tuple[float | None, int | None]]:
+        """The score and the rank of each cell that has any."""
+        from t2iflow.runner.sweep.results import JSON
+
+        try:
+            rows = json.loads((self.folder / JSON).read_text("utf-8"))["cells"]
+            return {row["cell"]: (row["score"], row["rank"]) for row in rows}
+        except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or somebody's edit
+            return {}
+
+    def _view(self, show: bool | None, wait: bool) -> AbstractContextManager[Watcher]:
+        """What shows how it goes on, as with a run."""
+        from t2iflow.notebook import LiveSweep, shell
+        from t2iflow.runner.console import err
+        from t2iflow.runner.sweep.progress import shown
+
+        if show is not False and shell():
+            live = LiveSweep(self)
+            self._output = live.output
+            return nullcontext(live)
+        return shown(err()) if show or (show is None and wait) else nullcontext(lambda event: None)
+
+    def _card(self) -> str:
+        from t2iflow.card import sweep_card
+
+        return sweep_card(self)
+
+    def __repr__(self) -> str:
+        states = [cell.state for cell in self.cells]
+        counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+        return f"<Sweep of {len(states)} runs, {counts}: {self.folder}>"
+
+
+def sweep(
+    recipe: RecipeLike,
+    *,
+    each: Mapping[str, Iterable[Any]] | None = None,
+    together: Mapping[str, Iterable[Any]] | None = None,
+    rank: str | None = None,
+    preset: str | Sequence[str] = (),
+    set: Mapping[str, Any] | None = None,
+    seed: int | str | None = None,
+    out: str | os.PathLike[str] = "sweeps",
+    device: str = "auto",
+    jobs: int | None = None,
+    per_gpu: int = 1,
+    retry: bool = False,
+    wait: bool = True,
+    show: bool | None = None,
+    **params: Any,
+) -> Sweep:
+    """Run a recipe with every combination of other values, several at once; or, given a sweep's folder, go on with it.
+
+    `each` has lists of values by the names of params and settings, such as `{"prompt": ["a fox", "a castle"], "seed":
+    range(4)}`; what is in `together` varies in step. The pictures are ranked by how well they fit their prompts, to the
+    recipe's perceptor or to `rank`. `jobs` runs go on at once, on GPUs `per_gpu` on each; `retry` tries again what
+    failed. All else is as with `run`: RecipeError lists the mistakes of all runs before any begins.
+    """
+    from t2iflow.runner import environment
+    from t2iflow.runner.exits import UsageError
+    from t2iflow.runner.sweep import sweeping
+
+    environment.prepare()
+    with refusing():
+        begun = _begun(recipe)
+        if begun and (each or together or rank or preset or set or params or seed is not None):
+            raise UsageError(f"the sweep in `{recipe}` has begun, so nothing in it can be changed; start another")
+        if begun is None:
+            asked = request(recipe, preset, set, seed, params)
+            begun = _new(asked, _values(each), _values(together), rank, out, device, jobs, per_gpu)
+        elif device == "auto":
+            device = begun.device
+        crew = sweeping.pool(begun, device, jobs, per_gpu)
+    made = Sweep(begun.at)
+    view = made._view(show, wait)
+    return made._start(lambda stop: _run(begun, crew, view, retry, stop), wait)
+
+
+def _begun(recipe: RecipeLike) -> SweepFolder | None:
+    """The sweep whose folder is named, if one is."""
+    from t2iflow.nodes.core import paths
+    from t2iflow.runner.sweep.folder import is_sweep, read
+
+    if not isinstance(recipe, str | os.PathLike) or "\n" in os.fspath(recipe):
+        return None
+    folder = paths.given(os.fspath(recipe))
+    return read(folder) if is_sweep(folder) else None
+
+
+def _new(
+    asked: Request,
+    each: Mapping[str, list[Any]],
+    together: Mapping[str, list[Any]],
+    rank: str | None,
+    out: str | os.PathLike[str],
+    device: str,
+    jobs: int | None,
+    per_gpu: int,
+) -> SweepFolder:
+    """A new sweep of a recipe."""
+    from t2iflow.nodes.core import paths
+    from t2iflow.pipelines.problems import Problems
+    from t2iflow.pipelines.text.sweep import with_options, with_values
+    from t2iflow.runner.exits import UsageError
+    from t2iflow.runner.sweep import sweeping
+
+    problems = Problems()
+    recipe = asked.recipe(problems)
+    document = recipe.text.document
+    varied = with_options(recipe.sweep, (), (), rank, document, problems)
+    varied = with_values(varied, each, together, document, problems)
+    if not varied.axes and not problems:
+        raise UsageError('nothing varies: give `each={"seed": range(4)}`, or write `sweep:` in the recipe')
+    return sweeping.begin(recipe, varied, problems, paths.given(os.fspath(out)), device, jobs, per_gpu)
+
+
+def _values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:
+    """The values of each name, as YAML can have them."""
+    for name, values in (axes or {}).items():
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise TypeError(f"`{name}` needs a list of values")
+    return {name: [plain(name, value) for value in values] for name, values in (axes or {}).items()}
+
+
+def _run(
+    begun: SweepFolder,
+    crew: AbstractContextManager[Crew],
+    view: AbstractContextManager[Watcher],
+    retry: bool,
+    stop: Stop,
+) -> Ending:
+    from t2iflow.runner.sweep import sweeping
+
+    with view as watcher:
+        return sweeping.run(begun, crew, [watcher], retry, stop)

@@ -1,0 +1,94 @@
+"""What was begun and may still go on: what a run and a sweep have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from t2iflow.faults import Interrupted, RunError, refusing
+
+if TYPE_CHECKING:
+    from t2iflow.jobs import Job
+    from t2iflow.notebook import Output
+    from t2iflow.runner.signals import Stop
+
+Itself = TypeVar("Itself", bound="Task")
+
+
+class End(Protocol):
+    """How it ended."""
+
+    @property
+    def code(self) -> int:
+        """An exit code."""
+
+    @property
+    def message(self) -> str:
+        """What went wrong, or is left to do."""
+
+
+class Task:
+    """A folder, in which this process may be at work."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        from t2iflow.nodes.core import paths
+
+        self.folder: Path = paths.given(os.fspath(folder))
+        self._job: Job[End] | None = None
+        self._output: Output | None = None
+
+    @property
+    def message(self) -> str:
+        """What went wrong, or how to go on; empty while all is well."""
+        raise NotImplementedError
+
+    def wait(self: Itself) -> Itself:
+        """Wait for the end; RunError if it is a bad one. Ctrl-C stops it with checkpoints and raises Interrupted."""
+        if not self._job:
+            return self
+        try:
+            self._job.join()
+        except KeyboardInterrupt:
+            self.stop()
+            raise Interrupted(self.message, self) from None
+        self._check(self._job)
+        return self
+
+    def stop(self: Itself) -> Itself:
+        """Stop it with checkpoints, and wait until it has; there are pictures of what is painted so far."""
+        if not self._job:
+            raise RunError(f"what goes on in `{self.folder}` can be stopped only by the process that began it", 2, self)
+        self._job.ask()
+        self._job.join()
+        return self
+
+    def _start(self: Itself, act: Callable[[Stop], End], wait: bool) -> Itself:
+        """Begin, or wait for a turn."""
+        from t2iflow.jobs import Job
+
+        self._job = Job(act, self._end)
+        return self.wait() if wait else self
+
+    def _end(self) -> None:
+        if self._output:
+            self._output.replace(str(self._card()))
+
+    def _check(self, job: Job[End]) -> None:
+        """Raise what ended it badly."""
+        from t2iflow.runner.exits import HUNG_UP, OK
+
+        with refusing():
+            if job.fault:
+                raise job.fault
+        if job.result and OK < job.result.code < HUNG_UP:
+            raise RunError(self.message, job.result.code, self) from getattr(job.result, "fault", None)
+
+    def _card(self) -> str:
+        """How it stands, as HTML."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; nothing in the cell that shows it already."""
+        return None if self._output and self._output.is_in_this_cell else self._card()

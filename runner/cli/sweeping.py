@@ -10,7 +10,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.arguments import sort_out
-from t2iflow.runner.cli.options import Device
+from t2iflow.runner.cli.options import Device, SaveEvery
 from t2iflow.runner.cli.recipe_command import RecipeCommand, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import UsageError
@@ -63,6 +63,7 @@ def sweep(
     per_gpu: PerGpu = 1,
     retry: Retry = None,
     plan: Planned = False,
+    checkpoint: SaveEvery = 10.0,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, go on with it."""
@@ -82,12 +83,11 @@ def sweep(
             device = begun.device
         elif device == "auto":
             device = begun.device
-        crew = sweeping.pool(begun, device, jobs, per_gpu)
+        crew = sweeping.pool(begun, device, jobs, per_gpu, checkpoint)
         with lines() if json else shown(console.err()) as watcher:
             ending = sweeping.run(begun, crew, [watcher], retry is not None)
     if ending.message:
         console.err().prose(ending.message)
-    console.err().say(f"page: {begun.at / 'index.html'}")
     raise typer.Exit(ending.code)
 
 

@@ -25,6 +25,8 @@ TRIES = 3
 """How often a cell is begun whose process dies."""
 TICK = 0.5
 """Seconds between looks at how far all are."""
+SURE = 0.05
+"""Of a cell: how much must be done before it says how long the rest takes."""
 
 
 class Crew(Protocol):
@@ -165,7 +167,9 @@ class _Driver:
     def _left(self) -> float | None:
         """Seconds until all are done, at the speed so far."""
         done = self._part() - self.part
-        return (time.monotonic() - self.began) * (len(self.states) - self._part()) / done if done > 0 else None
+        if done < SURE:
+            return None
+        return (time.monotonic() - self.began) * (len(self.states) - self._part()) / done
 
 
 def _fail(sweep: SweepFolder, name: str, message: str) -> None:

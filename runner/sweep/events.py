@@ -41,5 +41,17 @@ class Going:
     left: float | None = None
 
 
-Event: TypeAlias = Begun | CellEnded | Going
+@dataclass(frozen=True)
+class Ended:
+    """All is over: how many have finished and failed, the `page`, and the cell whose picture fits its prompt best."""
+
+    cells: int
+    finished: int
+    failed: int
+    seconds: float
+    page: Path
+    best: str = ""
+
+
+Event: TypeAlias = Begun | CellEnded | Going | Ended
 Watcher: TypeAlias = Callable[[Event], None]

@@ -15,8 +15,10 @@ import yaml
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import sync
-from t2iflow.pipelines.text.located import plain
+from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.text.located import located, plain
 from t2iflow.pipelines.text.sweep import Sweep
+from t2iflow.pipelines.text.wildcards import has_wildcards
 from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
@@ -57,6 +59,15 @@ class SweepFolder:
     def runs(self) -> Path:
         """Where the run of each cell is, by the cell's name."""
         return self.at / RUNS
+
+    @cached_property
+    def drawn(self) -> list[str]:
+        """Of what varies all that has wildcards."""
+        nowhere = Place("", 1, 1)
+        columns = {
+            name: [row[number] for row in axis.rows] for axis in self.axes for number, name in enumerate(axis.names)
+        }
+        return [name for name, values in columns.items() if has_wildcards(located(values, nowhere))]
 
     @cached_property
     def by_name(self) -> dict[str, Cell]:

@@ -45,7 +45,7 @@ class Keeper:
         """Take note; write the page when it is time to. A disk that takes no more is no reason to end."""
         if isinstance(event, CellEnded):
             self._states[event.cell] = event.state
-            self._messages[event.cell] = event.message
+            self._messages[event.cell] = event.message if event.state == "failed" else ""
             if event.state == "finished":
                 self._take(event.cell)
         elif isinstance(event, Going):
@@ -54,8 +54,13 @@ class Keeper:
                 with self._budget.spending(), contextlib.suppress(OSError):
                     self._write(self._results(), event.left, goes_on=True)
 
+    @property
+    def best(self) -> str:
+        """The cell whose picture fits its prompt best; nothing where they are not ranked."""
+        return next(iter(ranked(self._scores)), "")
+
     def end(self, stopping: Callable[[], bool]) -> str:
-        """Rank, and write everything; gives why there is no ranking, if it failed."""
+        """Rank, and write everything; gives why there is no ranking, if it failed. OSError where there is no room."""
         why = self._rank(stopping)
         results = self._results()
         write_results(self._sweep, results)

@@ -84,7 +84,7 @@ def _best(told: Told) -> Iterator[str]:
     best = next((one for one in told.results if one.rank == 1 and one.picture), None)
     if best and not told.goes_on and len(told.results) > 1:
         assert best.picture
-        words = f"{label(told.sweep, best.cell)}: best of {len(told.results)} to {told.judge}"
+        words = f"{label(told.sweep, best.cell)}: the best of {len(told.results)}, ranked by {told.judge}"
         shown = f'<img src="{_embedded(told.small[best.cell.name])}" alt="the best">'
         yield f'<div class="best"><a href="{_linked(told.sweep, best.picture)}">{shown}</a><p>{escape(words)}</p></div>'
 
@@ -93,10 +93,10 @@ def _cells(told: Told) -> Iterator[str]:
     results = {one.cell.name: one for one in told.results}
     shown = _Figures(told)
     yield "<h2>All</h2>"
-    if told.table.labels:
+    if not told.table.rows:
         yield '<div class="flow">'
         for row in told.table.cells:
-            yield from (shown.figure(results[cell.name], told.table.labels[cell.name]) for cell in row)
+            yield from (shown.figure(results[cell.name]) for cell in row)
         yield "</div>"
         return
     yield '<div class="scroll cells" tabindex="0"><table>'
@@ -116,12 +116,13 @@ class _Figures:
     def __init__(self, told: Told) -> None:
         self._told, self._room = told, 0 if told.goes_on else MOST
 
-    def figure(self, one: Result, words: str = "") -> str:
+    def figure(self, one: Result) -> str:
         """A cell's picture, which leads to its report."""
         name = label(self._told.sweep, one.cell)
+        words = self._told.table.labels.get(one.cell.name, "")
         score = "" if one.score is None else f"{one.score:.3f}"
         place = "" if one.rank is None else f"{one.rank}. "
-        caption = " ".join(filter(None, [escape(words), f"<span>{place}{score}</span>" if score else ""]))
+        caption = " ".join(filter(None, [escape(words), f'<span class="score">{place}{score}</span>' if score else ""]))
         report = self._told.sweep.runs / one.cell.name / REPORT
         shown = self._picture(one, name)
         if report.exists():

@@ -13,6 +13,7 @@ from pathlib import Path
 from signal import Signals
 from typing import IO
 
+from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.sweep.slot import Slot
 from t2iflow.runner.sweep.work import DIED, Made
 
@@ -32,8 +33,8 @@ SAID = 300
 class Pool:
     """Makes the cells of a sweep in processes of its own."""
 
-    def __init__(self, folder: Path, slots: Sequence[Slot]) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, slots: Sequence[Slot], save_every: float = SAVE_EVERY) -> None:
+        self._folder, self._save_every = folder, save_every
         self._slots = list(slots)
         self._idle: list[_Process] = []
         self._busy: dict[_Process, str] = {}
@@ -60,7 +61,7 @@ class Pool:
     def take(self, cell: str) -> None:
         """Begin a cell."""
         if not self._idle:
-            self._idle.append(_Process(self._folder, self._slots.pop(0), self._replies))
+            self._idle.append(_Process(self._folder, self._slots.pop(0), self._save_every, self._replies))
         process = self._idle.pop()
         self._busy[process] = cell
         process.order(cell)
@@ -93,11 +94,13 @@ class Pool:
 class _Process:
     """One process; each line of its replies is put into the queue, and an empty one after the last."""
 
-    def __init__(self, folder: Path, slot: Slot, replies: "queue.Queue[tuple[_Process, str]]") -> None:
+    def __init__(
+        self, folder: Path, slot: Slot, save_every: float, replies: "queue.Queue[tuple[_Process, str]]"
+    ) -> None:
         self.slot = slot
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it is read once the process has ended)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", STARTING, str(folder), slot.device],
+            [sys.executable, "-c", STARTING, str(folder), slot.device, str(save_every)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -16,7 +16,7 @@ from rich.text import Text
 from t2iflow.nodes.core.texts import printable
 from t2iflow.runner.audience import leaving
 from t2iflow.runner.console import Console
-from t2iflow.runner.sweep.events import Begun, CellEnded, Event, Going, Watcher
+from t2iflow.runner.sweep.events import Begun, CellEnded, Ended, Event, Going, Watcher
 from t2iflow.runner.timing.duration import duration
 
 SCHEMA = "t2iflow.sweep-event/1"
@@ -67,6 +67,11 @@ class _View:
             self._begin(event)
         elif isinstance(event, CellEnded):
             self._end(event)
+        elif isinstance(event, Ended):
+            self.close()
+            best = f"; the best: {event.best}" if event.best else ""
+            self._console.say(f"{event.finished} of {event.cells} finished in {duration(event.seconds)}{best}")
+            self._console.say("page: ", (str(event.page), "bold"))
         else:
             self._going = event
             if self._live:

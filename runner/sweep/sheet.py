@@ -1,5 +1,6 @@
 """All pictures of a sweep on one sheet, labelled: `sheet.png`."""
 
+import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,43 +37,64 @@ class _Sheet:
         self._table, self._small, self._states = table, small, states
         across = max(len(row) for row in table.cells)
         self._side = max(SMALLEST, min(LARGEST, WIDEST // across - GAP))
-        self._font = load_default(max(9, min(14, self._side // 8)))
-        self._line = round(self._font.size * 1.3) if isinstance(self._font, FreeTypeFont) else 14
+        self._place = self._room()
+        self._font = load_default(max(9, min(14, self._place[0] // 8)))
+        self._line = round(self._font.getbbox("Ag")[3] * 1.3)
         self._left = MARGIN + (HEAD if any(table.rows) else 0)
-        self._top = MARGIN + (LINES * self._line + GAP if any(table.columns) else 0)
-        self._below = LINES * self._line if table.labels else 0
+        self._top = MARGIN + self._high(table.columns)
+        self._below = self._high(list(table.labels.values()))
+        wide, high = self._place
         size = (
-            self._left + across * (self._side + GAP) - GAP + MARGIN,
-            self._top + len(table.cells) * (self._side + self._below + GAP) - GAP + MARGIN,
+            self._left + across * (wide + GAP) - GAP + MARGIN,
+            self._top + len(table.cells) * (high + self._below + GAP) - GAP + MARGIN,
         )
         self._sheet = PIL.Image.new("RGB", size, PAPER)
         self._draw: ImageDraw = Draw(self._sheet)
 
+    def _room(self) -> tuple[int, int]:
+        """The place of each picture: as large as the largest of them."""
+        sizes = []
+        for path in self._small.values():
+            with contextlib.suppress(OSError), PIL.Image.open(path) as picture:
+                sizes.append(_fitting(picture.size, self._side))
+        return max((wide for wide, _ in sizes), default=self._side), max(
+            (high for _, high in sizes), default=self._side
+        )
+
+    def _high(self, texts: Sequence[str]) -> int:
+        """Pixels that the highest of the texts takes at a picture's edge."""
+        lines = max((len(wrapped(text, self._place[0], self._font)) for text in texts), default=0)
+        return lines * self._line + GAP if lines else 0
+
     def drawn(self) -> PIL.Image.Image:
         """The sheet with everything on it."""
+        wide, high = self._place
         for number, head in enumerate(self._table.columns):
-            at = (self._left + number * (self._side + GAP) + self._side // 2, self._top - GAP)
-            self._say(head, at, self._side, "md")
+            at = (self._left + number * (wide + GAP) + wide // 2, self._top - GAP)
+            self._say(head, at, wide, "md")
         for number, row in enumerate(self._table.cells):
-            top = self._top + number * (self._side + self._below + GAP)
+            top = self._top + number * (high + self._below + GAP)
             if self._table.rows:
-                self._say(self._table.rows[number], (self._left - 2 * GAP, top + self._side // 2), HEAD - 2 * GAP, "rm")
+                self._say(self._table.rows[number], (self._left - 2 * GAP, top + high // 2), HEAD - 2 * GAP, "rm")
             for place, cell in enumerate(row):
-                left = self._left + place * (self._side + GAP)
+                left = self._left + place * (wide + GAP)
                 self._show(cell.name, left, top)
-                if self._below:
-                    label = self._table.labels[cell.name]
-                    self._say(label, (left + self._side // 2, top + self._side + 2), self._side, "ma")
+                if label := self._table.labels.get(cell.name):
+                    self._say(label, (left + wide // 2, top + high + 2), wide, "ma")
         return self._sheet
 
     def _show(self, cell: str, left: int, top: int) -> None:
+        wide, high = self._place
         try:
-            picture = _fitted(PIL.Image.open(self._small[cell]).convert("RGB"), self._side)
+            with PIL.Image.open(self._small[cell]) as found:
+                picture = found.convert("RGB")
         except (OSError, KeyError):
-            self._draw.rectangle((left, top, left + self._side - 1, top + self._side - 1), outline=SOFT)
-            self._say(self._states[cell], (left + self._side // 2, top + self._side // 2), self._side, "mm", SOFT)
+            self._draw.rectangle((left, top, left + wide - 1, top + high - 1), outline=SOFT)
+            self._say(self._states[cell], (left + wide // 2, top + high // 2), wide, "mm", SOFT)
             return
-        self._sheet.paste(picture, (left + (self._side - picture.width) // 2, top + (self._side - picture.height) // 2))
+        size = _fitting(picture.size, self._side)
+        kind = PIL.Image.Resampling.NEAREST if size[0] > picture.width else PIL.Image.Resampling.LANCZOS
+        self._sheet.paste(picture.resize(size, kind), (left + (wide - size[0]) // 2, top + (high - size[1]) // 2))
 
     def _say(self, text: str, at: tuple[int, int], width: int, anchor: str, ink: str = INK) -> None:
         """Lines of a text, no wider than this, at a point by the anchor of all."""
@@ -81,11 +103,10 @@ class _Sheet:
         self._draw.multiline_text(at, "\n".join(lines), ink, self._font, anchor, 2, align)
 
 
-def _fitted(picture: PIL.Image.Image, side: int) -> PIL.Image.Image:
-    """As large as its place has room for; a small one enlarged by a whole number."""
-    picture.thumbnail((side, side), PIL.Image.Resampling.LANCZOS)
-    times = max(side // max(picture.size), 1)
-    return picture.resize((picture.width * times, picture.height * times), PIL.Image.Resampling.NEAREST)
+def _fitting(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """How large a picture is shown: no longer than this, and a small one enlarged by a whole number."""
+    times = max(side // max(size), 1) if max(size) <= side else side / max(size)
+    return max(1, round(size[0] * times)), max(1, round(size[1] * times))
 
 
 def wrapped(text: str, width: int, font: FreeTypeFont | ImageFont) -> Sequence[str]:

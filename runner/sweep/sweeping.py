@@ -1,5 +1,7 @@
 """A sweep from its recipe to its folder, and from its folder to its pictures."""
 
+import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,14 +16,16 @@ from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
 from t2iflow.runner.folder.folder import named
 from t2iflow.runner.preview.preview import preview
+from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.signals import Stop
 from t2iflow.runner.sweep import folder, grid
 from t2iflow.runner.sweep.driver import Crew, drive
-from t2iflow.runner.sweep.events import Event, Watcher
+from t2iflow.runner.sweep.events import Ended, Event, Watcher
 from t2iflow.runner.sweep.folder import SweepFolder, going_on
 from t2iflow.runner.sweep.forecast import forecast
 from t2iflow.runner.sweep.grid import Grid
 from t2iflow.runner.sweep.keeper import Keeper
+from t2iflow.runner.sweep.page import NAME as PAGE
 from t2iflow.runner.sweep.pool import Pool
 from t2iflow.runner.sweep.sharing import tidy
 from t2iflow.runner.sweep.slot import cores, slots, threads
@@ -70,12 +74,14 @@ def _forecast(cells: Grid, sweep: Sweep, device: str, jobs: int | None, per_gpu:
     return forecast(cells, [len(axis.rows) for axis in sweep.axes], device, many, threads(many))
 
 
-def pool(sweep: SweepFolder, device: str, jobs: int | None = None, per_gpu: int = 1) -> Pool:
+def pool(
+    sweep: SweepFolder, device: str, jobs: int | None = None, per_gpu: int = 1, save_every: float = SAVE_EVERY
+) -> Pool:
     """The processes of this machine for a sweep; NoDeviceError where the device is unavailable."""
     places = slots(device, jobs, per_gpu)
     if jobs is None and places[0].device == "cpu":  # as many as the cores have room for, each with the sweep's threads
         places = places[: max(1, cores() // sweep.threads)]
-    return Pool(sweep.at, places[: len(sweep.cells)])
+    return Pool(sweep.at, places[: len(sweep.cells)], save_every)
 
 
 def run(
@@ -98,21 +104,26 @@ def run(
     def stopping() -> bool:
         return stop.signal > 0
 
+    began = time.monotonic()
     with stop.listening():
         try:
             with crew as makers:
-                states = drive(sweep, makers, stopping, watch, retry)
+                counts = Counter(drive(sweep, makers, stopping, watch, retry).values())
             unranked = keeper.end(stopping)
         except KeyboardInterrupt:  # a second signal
             return Ending(INTERRUPTED, _resuming(sweep))
-    if all(state == "finished" for state in states.values()):
+        except OSError as fault:
+            return Ending(FAILED, f"can't write in `{sweep.at}`: {fault.strerror or fault}")
+    total, finished, failed = len(sweep.cells), counts["finished"], counts["failed"]
+    watch(Ended(total, finished, failed, time.monotonic() - began, sweep.at / PAGE, keeper.best))
+    if finished == total:
         tidy(sweep.at)
     if stopping():
         return Ending(128 + stop.signal, _resuming(sweep))
-    if failed := sum(state == "failed" for state in states.values()):
+    if failed:
         again = f"{going_on(sweep.at)} --retry failed"
-        return Ending(FAILED, f"{failed} of {len(states)} cells failed; to try them again:\n  {again}")
-    return Ending(OK if all(state == "finished" for state in states.values()) else FAILED, unranked)
+        return Ending(FAILED, f"{failed} of {total} cells failed; to try them again:\n  {again}")
+    return Ending(OK if finished == total else FAILED, unranked)
 
 
 def _resuming(sweep: SweepFolder) -> str:

@@ -13,7 +13,8 @@ from t2iflow.runner.sweep.folder import Axis, SweepFolder
 @dataclass(frozen=True)
 class Table:
     """Rows of cells, with the words at the head of each column and before each row. With a single axis there are none
-    of either: `labels`, by the names of the cells, stand below them, and only the last row may be shorter."""
+    of either, and only the last row may be shorter. `labels`, by the names of cells, stand below them: what no head
+    says, as of wildcards what was drawn."""
 
     columns: Sequence[str]
     rows: Sequence[str]
@@ -39,7 +40,7 @@ def table(sweep: SweepFolder) -> Table:
         _words(sweep.axes[across]),
         [", ".join(filter(None, words)) for words in downs],
         [cells[start : start + width] for start in range(0, len(cells), width)],
-        {},
+        {cell.name: words for cell in cells if (words := _drawn(sweep, cell))},
     )
 
 
@@ -47,6 +48,11 @@ def label(sweep: SweepFolder, cell: Cell) -> str:
     """What tells a cell from the others, in words."""
     names = [name for axis in sweep.axes if len(axis.rows) > 1 for name in axis.names]
     return ", ".join(_named(name, cell.set[name]) for name in names if name in cell.set)
+
+
+def _drawn(sweep: SweepFolder, cell: Cell) -> str:
+    """What was drawn for a cell, where it has wildcards."""
+    return ", ".join(said(cell.set[name]) for name in sweep.drawn if name in cell.set)
 
 
 def _flowing(sweep: SweepFolder) -> Table:

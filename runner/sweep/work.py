@@ -40,14 +40,17 @@ class Made:
     message: str = ""
 
 
-def make(folder: Path, name: str, device: str, listeners: Sequence[Listener] = ()) -> Made:
-    """Make a cell of the sweep in a folder: from the start, from its checkpoint, or not at all if it is finished."""
+def make(
+    folder: Path, name: str, device: str, listeners: Sequence[Listener] = (), save_every: float = session.SAVE_EVERY
+) -> Made:
+    """Make a cell of the sweep in a folder: from the start, from its checkpoint, or not at all if it is finished. It is
+    saved every `save_every` seconds."""
     sweep = read(folder)
     cell = sweep.by_name[name]
     path = sweep.runs / cell.name
     torch.set_num_threads(sweep.threads)
     try:
-        outcome = (_resume if path.exists() else _start)(sweep, cell, device, listeners)
+        outcome = (_resume if path.exists() else _start)(sweep, cell, device, listeners, save_every)
     except BusyError as fault:
         return Made(name, BUSY, str(fault))
     except RecipeError as fault:
@@ -73,12 +76,19 @@ def _recipe(sweep: SweepFolder) -> Recipe:
     return read_recipe(path, whose=of_run(path), name=sweep.recipe)
 
 
-def _start(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener]) -> Outcome:
+def _start(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener], save_every: float) -> Outcome:
     path = sweep.runs / cell.name
     try:
         shared = stages(sweep.at, cell)
         return session.start(
-            plan(sweep, cell), path.parent, device, listeners, folder=path, shelf=shelf_of_process(), stages=shared
+            plan(sweep, cell),
+            path.parent,
+            device,
+            listeners,
+            save_every,
+            folder=path,
+            shelf=shelf_of_process(),
+            stages=shared,
         )
     except FolderError as fault:
         if (path / RECIPE).exists():  # another process was quicker
@@ -86,8 +96,10 @@ def _start(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[List
         raise
 
 
-def _resume(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener]) -> Outcome:
+def _resume(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener], save_every: float) -> Outcome:
     path = sweep.runs / cell.name
     begun = path / RECIPE
     again = compile_recipe(read_recipe(begun, whose=of_run(begun), name=sweep.recipe))
-    return session.resume(again, path, device, listeners, shelf=shelf_of_process(), stages=stages(sweep.at, cell))
+    return session.resume(
+        again, path, device, listeners, save_every, shelf=shelf_of_process(), stages=stages(sweep.at, cell)
+    )

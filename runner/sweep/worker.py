@@ -19,18 +19,18 @@ PATIENCE = 60.0
 
 
 def main() -> None:
-    """The process: `python -c ... FOLDER DEVICE`."""
-    folder, device = Path(sys.argv[1]), sys.argv[2]
+    """The process: `python -c ... FOLDER DEVICE SECONDS`, which are those between checkpoints."""
+    folder, device, save_every = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what nodes print is no reply
-    worker = _Worker(folder, device, replies)
+    worker = _Worker(folder, device, save_every, replies)
     threading.Thread(target=worker.listen, daemon=True).start()
     worker.work()
 
 
 class _Worker:
-    def __init__(self, folder: Path, device: str, replies: TextIO) -> None:
-        self._folder, self._device, self._replies = folder, device, replies
+    def __init__(self, folder: Path, device: str, save_every: float, replies: TextIO) -> None:
+        self._folder, self._device, self._save_every, self._replies = folder, device, save_every, replies
         self._names: SimpleQueue[str | None] = SimpleQueue()
         self._busy = False
 
@@ -51,7 +51,7 @@ class _Worker:
 
         while name := self._names.get():
             self._busy = True
-            made = make(self._folder, name, self._device)
+            made = make(self._folder, name, self._device, save_every=self._save_every)
             self._busy = False
             self._replies.write(json.dumps(asdict(made)) + "\n")
             self._replies.flush()

@@ -1,0 +1,198 @@
+"""Sweeps whose processes are killed at random moments, gone on with, and compared with one that nothing stopped.
+
+    python -m tests.sweeps 20                  # so many trials, and what came of them
+    python -m tests.sweeps --trial 7           # one of them again
+
+A trial kills, with SIGKILL, the driver or one of its workers, some seconds after it began; or two drivers share the
+folder, and one of the two is killed. Then the same command is given again, until it says that all is done.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.kills import OWN, left
+
+RECIPE = """
+t2iflow: 1
+params: {steps: 30}
+nodes:
+  photo:  {use: images.noise, size: [64, 48], kind: fractal}
+  canvas: {use: canvas.fourier, size: [64, 48]}
+  same:   {use: losses.reference, image: $canvas, reference: $photo}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: {0: 0.1, 100%: 0.02}, steps: $steps}
+  again:  {use: canvas.pixels, size: [24, 16], init: $fit}
+  near:   {use: losses.reference, image: $again, reference: $photo}
+  refit:  {use: optimizers.adamw, image: $again, loss: $near, steps: 20}
+  strip:  {use: output.strip, image: $canvas, every: 10}
+  still:  {use: output.image, image: $refit}
+sweep:
+  each: {seed: 0..3, fit.rate: [0.05, 0.1], steps: [30, 60]}
+"""
+PATIENCE = 120.0
+"""Seconds that a command may take."""
+
+
+@dataclass
+class Tally:
+    """What came of all trials."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
+        return "\n".join([f"{counts}, {len(self.faults)} faults", *self.faults])
+
+
+class Driver:
+    """The command in a process of its own."""
+
+    def __init__(self, place: Path, what: str) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "t2iflow.runner",
+                "sweep",
+                what,
+                "--jobs",
+                "2",
+                "--checkpoint",
+                "0",
+                "--device",
+                "cpu",
+            ],
+            cwd=place,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+
+    def workers(self) -> list[int]:
+        """The processes that it has started."""
+        try:
+            text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text("ascii")
+        except OSError:
+            return []
+        return [int(number) for number in text.split()]
+
+    def end(self) -> tuple[int, str]:
+        """How it ended, and what it said."""
+        code = self.process.wait(PATIENCE)
+        self._errors.seek(0)
+        return code, self._errors.read().decode("utf-8", "replace")
+
+
+def folder(place: Path) -> Path | None:
+    """The sweep's folder, once it is made."""
+    return next(
+        (path.parent for path in place.glob("sweeps/*/sweep.yaml") if not path.parent.name.startswith(".")), None
+    )
+
+
+def files(sweep: Path) -> dict[str, bytes]:
+    """What the cells left that only their recipes decide."""
+    return {name: content for name, content in left(sweep / "runs").items() if Path(name).name not in OWN}
+
+
+def ends(sweep: Path) -> Iterator[tuple[str, int]]:
+    """How often each cell came to its end."""
+    for log in sorted(sweep.glob("runs/*/events.jsonl")):
+        told = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.endswith("}")]
+        yield log.parent.name, sum(event.get("how") == "finished" for event in told)
+
+
+def unbroken() -> tuple[dict[str, bytes], float]:
+    """The files of a sweep that nothing stops, and how many seconds it takes."""
+    with tempfile.TemporaryDirectory(prefix="t2iflow-sweeps-") as place:
+        start = time.monotonic()
+        (Path(place) / "mine.yaml").write_text(RECIPE, "utf-8")
+        code, said = Driver(Path(place), "mine.yaml").end()
+        sweep = folder(Path(place))
+        if code or sweep is None:
+            raise RuntimeError(f"the sweep can't be run at all: {said}")
+        return files(sweep), time.monotonic() - start
+
+
+def trial(whole: dict[str, bytes], seconds: float, chance: random.Random, tally: Tally) -> str | None:
+    """Kill up to three times, then let it end; what is wrong, if anything."""
+    with tempfile.TemporaryDirectory(prefix="t2iflow-sweeps-") as path:
+        place = Path(path)
+        (place / "mine.yaml").write_text(RECIPE, "utf-8")
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            if wrong := _killed(place, seconds, chance, tally):
+                return wrong
+        code, said = _command(place).end()
+        sweep = folder(place)
+        if code or sweep is None:
+            return f"the last command ended with {code}: {said}"
+        if often := [f"{name} {count} times" for name, count in ends(sweep) if count != 1]:
+            return f"these came to their end: {', '.join(often)}"
+        now = files(sweep)
+        different = [name for name in {*now, *whole} if now.get(name) != whole.get(name)]
+        tally.counts["same bytes"] += not different
+        return f"these files differ: {', '.join(sorted(different))}" if different else None
+
+
+def _command(place: Path) -> Driver:
+    sweep = folder(place)
+    return Driver(place, "mine.yaml" if sweep is None else str(sweep.relative_to(place)))
+
+
+def _killed(place: Path, seconds: float, chance: random.Random, tally: Tally) -> str | None:
+    """Start the command, with some luck a second one beside it, and kill something."""
+    drivers = [_command(place)]
+    if folder(place) and chance.random() < 0.3:
+        drivers.append(_command(place))
+        tally.counts["two drivers"] += 1
+    time.sleep(chance.uniform(0, 1.1 * seconds))
+    if chance.random() < 0.5:
+        os.kill(drivers[0].process.pid, signal.SIGKILL)
+        tally.counts["drivers killed"] += 1
+    elif workers := drivers[0].workers():
+        for worker in workers[: chance.choice([1, 2])]:
+            os.kill(worker, signal.SIGKILL)
+            tally.counts["workers killed"] += 1
+    ended = [driver.end() for driver in drivers]
+    wrong = next(((code, said) for code, said in ended if code not in (0, -signal.SIGKILL)), None)
+    return f"a command ended with {wrong[0]}: {wrong[1]}" if wrong else None
+
+
+def campaign(trials: Sequence[int], seed: int = 0) -> Tally:
+    """So many trials."""
+    tally = Tally(Counter(dict.fromkeys(["trials", "same bytes"], 0)))
+    whole, seconds = unbroken()
+    for number in trials:
+        tally.counts["trials"] += 1
+        if wrong := trial(whole, seconds, random.Random(f"{seed} trial {number}"), tally):
+            tally.faults.append(f"{wrong}\n  python -m tests.sweeps --trial {number} --seed {seed}")
+    return tally
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Kill, and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trials", type=int, nargs="?", default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trial", type=int)
+    given = parser.parse_args(arguments)
+    tally = campaign(range(given.trials) if given.trial is None else [given.trial], given.seed)
+    sys.stdout.write(f"{tally}\n")
+    return bool(tally.faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,6 @@
-"""Optimisers' work that several runs share, in a folder: each run takes over what another has done, and does the rest.
+"""Work that several runs share, in a folder: each run takes over what another has done, and does the rest.
 
-What is kept of it is the finished picture, what its canvases remember, and what a run's page shows of the way there.
+What is kept of it is the finished pictures, what its canvases remember, and what a run's page shows of the way there.
 A lock sees to it that no two runs do the same work at once.
 """
 
@@ -10,14 +10,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from t2iflow.pipelines.plan.regions import Region
 from t2iflow.runner.events import Noted
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
@@ -34,7 +33,8 @@ WAIT = 0.2
 
 @dataclass(frozen=True)
 class Stages:
-    """The work that a run shares with others: the folder where it is kept, and what it is called, by optimiser."""
+    """The work that a run shares with others: the folder where it is kept, and what it is called there, by optimiser or
+    other node."""
 
     folder: Path
     names: Mapping[str, str]
@@ -42,7 +42,7 @@ class Stages:
 
 @dataclass(frozen=True)
 class Work:
-    """What is left of an optimiser's work, and the way there."""
+    """What is left of work that is done, and the way there."""
 
     state: Checkpoint
     passed: Passed
@@ -66,15 +66,15 @@ class Shared:
         self._mark = hashlib.sha256(made_with.encode()).hexdigest()[:8]
 
     @contextmanager
-    def begin(self, region: Region) -> Iterator[Checkpoint | None]:
+    def begin(self, name: str) -> Iterator[Checkpoint | None]:
         """The state at the end of the work, if it is done; waits while another run does it, and raises Stopped."""
-        place = self._place(region)
+        place = self._place(name)
         if place is None:
             yield None
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place.with_suffix(".lock"))
-        while (work := _read(place, region.optimizer)) is None:
+        while (work := _read(place, name)) is None:
             try:
                 lock.acquire(timeout=WAIT)
             except Timeout:
@@ -83,25 +83,25 @@ class Shared:
                 continue
             break
         try:
-            work = work or _read(place, region.optimizer)
+            work = work or _read(place, name)
             if work:
-                self._report.take_over(region.optimizer, work.passed)
+                self._report.take_over(name, work.passed)
             yield work.state if work else None
             for note in work.notes if work else ():
                 self._note(note)
         finally:
             lock.release()
 
-    def keep(self, region: Region, state: Checkpoint) -> None:
+    def keep(self, name: str, members: Collection[str], state: Checkpoint) -> None:
         """Write it down, whole or not at all; a disk that has no room for it is no reason for a run to fail."""
-        if place := self._place(region):
-            notes = tuple(note for note in self._notes() if note.node in region.members)
+        if place := self._place(name):
+            notes = tuple(note for note in self._notes() if note.node in members)
             with contextlib.suppress(OSError):
-                _write(place, Work(state, self._report.passed(region.optimizer), notes))
+                _write(place, Work(state, self._report.passed(name), notes))
 
-    def _place(self, region: Region) -> Path | None:
-        name = self._stages.names.get(region.optimizer)
-        return self._stages.folder / f"{name}-{self._mark}" if name else None
+    def _place(self, name: str) -> Path | None:
+        called = self._stages.names.get(name)
+        return self._stages.folder / f"{called}-{self._mark}" if called else None
 
 
 def _write(place: Path, work: Work) -> None:
@@ -121,12 +121,12 @@ def _write(place: Path, work: Work) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _read(place: Path, optimizer: str) -> Work | None:
+def _read(place: Path, name: str) -> Work | None:
     """What was kept; nothing where it is missing, or not whole."""
     try:
         way = json.loads((place / WAY).read_text(encoding="utf-8"))
         _, read = next(checkpoint.kept(place))
-        losses = tuple(Row(optimizer, step, loss, terms) for step, loss, terms in way["losses"])
+        losses = tuple(Row(name, step, loss, terms) for step, loss, terms in way["losses"])
         snapshots = {int(step): base64.b64decode(png) for step, png in way["snapshots"].items()}
         notes = tuple(Noted(*note) for note in way["notes"])
         return Work(read(), Passed(losses, snapshots), notes)

@@ -1,9 +1,9 @@
-"""What an optimiser's work follows from, so that work that is the same in several runs is known, and done once."""
+"""What the work of optimisers, and of networks that paint by themselves, follows from; equal work is done once."""
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import networkx as nx
 
+from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.pipelines.graph.graph import COPIED, Graph, Node
 from t2iflow.pipelines.plan.plan import Plan
@@ -18,17 +19,33 @@ from t2iflow.pipelines.plan.regions import Region
 
 
 def stages(plan: Plan) -> dict[str, str]:
-    """By optimiser, a digest of all that its finished picture follows from, besides the seed.
+    """By optimiser, and by node that paints by itself with weights, a digest of all that its finished pictures follow
+    from, besides the seed.
 
-    Without those whose work can't be taken over from another run, since that is more than a finished picture: where an
+    Without those whose work can't be taken over from another run, since that is more than finished pictures: where an
     output or a camera sees it while it is done, or another node reads something of it beside the optimiser's result.
     """
     files = {named.name: named.kind in COPIED for named in plan.graph.named if not named.missing}
+    parts = {region.optimizer: region.members for region in plan.regions if _is_whole(plan, region)}
+    parts |= {item: (item,) for item in plan.items if isinstance(item, str) and _paints(plan.graph.nodes[item])}
+    upstream = {name: _upstream(plan.graph, members) for name, members in parts.items()}
+    regions = {region.optimizer: repr(region) for region in plan.regions}
     return {
-        region.optimizer: _digest(plan.graph, region, files)
-        for region in plan.regions
-        if _is_whole(plan, region) and not any(_upstream(plan.graph, region, "sink"))
+        name: _digest(
+            [regions.get(name, name), {one: _made_of(plan.graph.nodes[one], files) for one in sorted(needed)}]
+        )
+        for name, needed in upstream.items()
+        if all(plan.graph.nodes[one].spec.role != "sink" for one in needed)
     }
+
+
+def _paints(node: Node) -> bool:
+    """Whether it is a network that gives pictures, without being trained."""
+    return (
+        node.spec.role == "function"
+        and node.spec.kind is Image
+        and any(setting.loads for setting in node.spec.settings.values())
+    )
 
 
 def _is_whole(plan: Plan, region: Region) -> bool:
@@ -44,15 +61,13 @@ def _is_anew(plan: Plan, name: str, after: str) -> bool:
     return bool(others) and all(name in members for members in others)
 
 
-def _upstream(graph: Graph, region: Region, role: str = "") -> list[str]:
-    """The nodes that a region needs, itself among them; of a role, if one is given."""
-    found = {*region.members}.union(*(nx.ancestors(graph.net, name) for name in region.members))
-    return sorted(name for name in found if not role or graph.nodes[name].spec.role == role)
+def _upstream(graph: Graph, members: Iterable[str]) -> set[str]:
+    """These nodes, and all that they need."""
+    found = {*members}
+    return found.union(*(nx.ancestors(graph.net, name) for name in found))
 
 
-def _digest(graph: Graph, region: Region, files: Mapping[str, bool]) -> str:
-    nodes = {name: _made_of(graph.nodes[name], files) for name in _upstream(graph, region)}
-    told = [repr(region), nodes]
+def _digest(told: Any) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 

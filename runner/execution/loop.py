@@ -97,8 +97,15 @@ class Loop:
 
     def _compute(self, name: str) -> None:
         self._tell(Computing(name))
-        self._circuit.make([name])
-        self._circuit.compute([name], Tick())
+        values, slot = self._circuit.values, self._circuit.slots.get((name, ""))
+        with self._sharing.begin(name) as known:
+            if known is not None and slot is not None:
+                values[slot] = known.results[name].to(self._circuit.around.device)
+                return
+            self._circuit.make([name])
+            self._circuit.compute([name], Tick())
+            if slot is not None and isinstance(values[slot], Tensor):
+                self._sharing.keep(name, (name,), self._saver.ended((), {name: values[slot]}))
 
     def _close(self) -> None:
         """Close all outputs; what fails in that is raised after the last, unless something else is on its way."""
@@ -118,7 +125,7 @@ class Loop:
             self._saver.results |= recall(stage, self._circuit, resume)
             return
         reel = Film(stage, region.shot, self._circuit) if region.shot else Reel(stage)
-        with self._sharing.begin(region) as known:
+        with self._sharing.begin(region.optimizer) as known:
             if known is None:
                 results = self._work(reel, item, resume if resume and item == resume.item else None)
             else:
@@ -137,7 +144,7 @@ class Loop:
             self._turn(reel, number, step if number == first else 0)
         results = {name: self._circuit.values[slot] for name, slot in stage.results.items()}
         if stage.passes == region.passes:  # else another machine's memory decides how it rounds
-            self._sharing.keep(region, self._saver.ended(region.members, results))
+            self._sharing.keep(region.optimizer, region.members, self._saver.ended(region.members, results))
         return results
 
     def _build(self, region: Region) -> Stage:

@@ -28,26 +28,32 @@ def _lines(grid: Grid, counts: Sequence[int], known: Figures | None, jobs: int) 
 
 
 def _work(grid: Grid) -> Iterator[tuple[str, str]]:
-    """How often each optimiser does its work, and in how many steps."""
+    """How often each optimiser does its work, and in how many steps; and each network that paints by itself, if not
+    each cell needs it to."""
     alone: Counter[str] = Counter()
     for taken in grid.steps:
         alone.update(taken)
-    for optimizer, done in _done(grid).items():
-        steps, times = sum(done), "once" if len(done) == 1 else f"{len(done)} times"
-        saved = f" instead of {alone[optimizer]:,}: its work is done {times}, and taken over by the other cells"
-        yield optimizer, f"{steps:,} steps{saved if steps < alone[optimizer] else ''}"
+    for name, done in _done(grid).items():
+        steps, often = sum(done), "once" if len(done) == 1 else f"{len(done)} times"
+        if name not in alone:
+            yield name, f"paints {often}, and its pictures are taken over by the other cells"
+        elif steps == alone[name]:
+            yield name, f"{steps:,} steps"
+        else:
+            over = f"its work is done {often}, and taken over by the other cells"
+            yield name, f"{steps:,} steps instead of {alone[name]:,}: {over}"
 
 
 def _done(grid: Grid) -> dict[str, list[int]]:
-    """The steps of each optimiser, each time that it does its work."""
+    """The steps of each optimiser (none of what paints by itself) each time that it does its work."""
     done = {
-        (optimizer, one): steps[optimizer]
+        (name, one): steps.get(name, 0)
         for cell, steps in zip(grid.cells, grid.steps, strict=True)
-        for optimizer, one in work(cell, steps)
+        for name, one in work(cell, steps)
     }
     found: dict[str, list[int]] = {}
-    for (optimizer, _), count in done.items():
-        found.setdefault(optimizer, []).append(count)
+    for (name, _), count in done.items():
+        found.setdefault(name, []).append(count)
     return found
 
 
@@ -67,6 +73,8 @@ def _time(grid: Grid, known: Figures | None, jobs: int) -> str:
     frames = {region.optimizer: region.shot.made for region in grid.plan.regions if region.shot}
     total = known.once * jobs
     for optimizer, done in _done(grid).items():
+        if optimizer not in known.steps:
+            continue
         each = known.frames.get(optimizer, 0.0) * frames.get(optimizer, 0)
         total += sum(done) * known.steps[optimizer].seconds + len(done) * each
     return f"about {duration(total / jobs)}, if all cells' steps take as long as in a run on {known.day}"

@@ -34,9 +34,10 @@ def spread(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def work(cell: Cell, optimizers: Iterable[str]) -> Iterator[tuple[str, Hashable]]:
-    """What distinguishes the work of each optimiser in a cell from that in others, if it isn't shared."""
+    """The work of a cell, that of these optimisers and all else that is shared, by name, each with what distinguishes
+    it from that of others: the cell itself, if it isn't shared."""
     shared = {stage.optimizer: stage for stage in _stages(cell)}
-    yield from ((optimizer, shared.get(optimizer, cell.name)) for optimizer in optimizers)
+    yield from ((name, shared.get(name, cell.name)) for name in dict.fromkeys([*optimizers, *shared]))
 
 
 def stages(sweep: Path, cell: Cell) -> Stages | None:

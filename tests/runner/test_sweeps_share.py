@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from t2iflow.nodes.generators.dalle_mini import pictures
 from t2iflow.nodes.perceptors.lite import minilm
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.recipe import read
@@ -23,6 +25,13 @@ CUTS = "siren-then-fourier", ("size=[48, 48]", "cuts_1.count=1", "cuts_2.count=1
 ALEPH = (
     "aleph-into-vqgan",
     ("sketch-size=[32, 32]", "size=[32, 32]", "sketch-steps=2", "sketch-cuts.count=1", "cuts.count=1"),
+    ("lite",),
+)
+
+
+DALLE = (
+    "dalle-mini-refined",
+    ("size=[32, 32]", "cuts.count=1", "drafts.count=2"),
     ("lite",),
 )
 
@@ -72,19 +81,41 @@ def made(sweep: SweepFolder) -> list[str]:
 def test_a_cell_of_a_hybrid_has_the_bytes_of_a_run_by_itself_though_its_first_stage_is_taken_over(
     recipe: tuple[str, Sequence[str], Sequence[str]], first: str, second: str, command: Command
 ) -> None:
-    name, changed, presets = recipe
     sweep = begun(*recipe, f"{second}.steps=[1, 2]")
     made(sweep)
     assert [steps(sweep.runs / cell.name, first) for cell in sweep.cells] == [2, 0]
-    given = [word for one in (*changed, f"{second}.steps=2") for word in ("--set", one)]
+    compare(sweep, recipe, f"{second}.steps=2", command)
+
+
+def compare(sweep: SweepFolder, recipe: tuple[str, Sequence[str], Sequence[str]], said: str, command: Command) -> None:
+    """Find the last cell, of which this is said, to have the bytes of a run by itself."""
+    name, changed, presets = recipe
+    given = [word for one in (*changed, said) for word in ("--set", one)]
     given += [word for one in presets for word in ("--preset", one)]
     alone = command("run", name, *given).folder
     assert alone
-    cell = sweep.runs / sweep.cells[1].name
+    cell = sweep.runs / sweep.cells[-1].name
     files = [path.name for path in alone.iterdir() if path.suffix in (".png", ".csv")] + ["recipe.yaml"]
     assert {"picture.png", "losses.csv"} <= {*files}
     for file in files:
         assert (cell / file).read_bytes() == (alone / file).read_bytes(), file
+
+
+def test_what_a_network_paints_by_itself_is_painted_once(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    codes = pictures.codes
+
+    def counted(prompt: str, *given: Any) -> torch.Tensor:
+        drawn.append(prompt)
+        return codes(prompt, *given)
+
+    monkeypatch.setattr(pictures, "codes", counted)
+    sweep = begun(*DALLE, "steps=[1, 2]")
+    made(sweep)
+    assert drawn == ["a strawberry"]
+    compare(sweep, DALLE, "steps=2", command)
+    told = command("sweep", DALLE[0], "--preset", "lite", "--each", "steps=[1, 2]", "--plan")
+    assert "  drafts  paints once, and its pictures are taken over by the other cells\n" in told.out
 
 
 def test_each_first_stage_is_done_once_and_before_it_is_taken_over(command: Command) -> None:

@@ -1,6 +1,7 @@
 """Steps a second of the four systems of 2021: ours, each way, beside the originals as published; are ours the same?
 
     python benchmarks/gpu.py --out FOLDER                    # a GPU, some six minutes
+    python benchmarks/gpu.py vqgan-clip --compile            # compiled too, for minutes: when does it pay?
     python benchmarks/gpu.py --device cpu --steps 3          # this machine's CPU, in the true shapes
     python benchmarks/gpu.py --device meta                   # no machine at all: only counts what would be launched
     python benchmarks/gpu.py --small --device cpu --steps 2  # the whole path, with small weights
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -54,7 +55,7 @@ from t2iflow.nodes.perceptors.clip.perceptor import OpenClip  # noqa: E402
 from t2iflow.pipelines.compiling import compile_recipe  # noqa: E402
 from t2iflow.pipelines.text.recipe import read  # noqa: E402
 from t2iflow.runner.execution import device as devices  # noqa: E402
-from t2iflow.runner.execution.capture import Recorder, recorder  # noqa: E402
+from t2iflow.runner.execution.capture import Recorder, Recording, recorder  # noqa: E402
 from t2iflow.runner.execution.link import ALL, Surroundings  # noqa: E402
 from t2iflow.runner.execution.loop import Loop  # noqa: E402
 from t2iflow.runner.execution.stage import Stage, moment  # noqa: E402
@@ -102,7 +103,8 @@ class Way:
     host: list[float] = field(default_factory=list)
     peak: int = 0
     taken: int = 0
-    note: str = ""
+    ready: float = 0.0
+    """Seconds until it was built and recorded."""
 
     @property
     def row(self) -> dict[str, Any]:
@@ -110,7 +112,7 @@ class Way:
         ms = statistics.median(self.seconds) * 1e3
         host = statistics.median(self.host) * 1e3 if self.host else 0.0
         gib = (self.built + self.peak) / 2**30
-        return {"ms": ms, "rate": 1e3 / ms, "host_ms": host, "gib": gib, "note": self.note}
+        return {"ms": ms, "rate": 1e3 / ms, "host_ms": host, "gib": gib, "ready_s": self.ready}
 
 
 class Counted(TorchDispatchMode):
@@ -135,24 +137,24 @@ class Silence:
     warn = say
 
 
-def our_stage(system: str, setting: Setting, recording: bool = False) -> Stage:
+def our_stage(system: str, setting: Setting, recording: Recording = "off") -> Stage:
     """The stage of our recipe, through the compiler and the loop's own building; its steps recorded, if wanted."""
     plan = compile_recipe(read(system, presets=PRESETS.get(system, []), overrides=list(_overrides(system, setting))))
     folder = RunFolder(Path(tempfile.mkdtemp(dir=setting.folder)), "", lambda event: None)
     around = Surroundings(0, setting.device, folder, lambda node: Silence())
-    made = _recorder(setting) if recording else None
-    return Loop(plan, around, lambda event: None, recorder=made).stage(plan.regions[-1].optimizer)
+    made = Loop(plan, around, lambda event: None, recorder=_recorder(setting, recording))
+    return made.stage(plan.regions[-1].optimizer)
 
 
-def _recorder(setting: Setting) -> Callable[[], Recorder] | None:
+def _recorder(setting: Setting, recording: Recording) -> Callable[[], Recorder] | None:
     """What records steps; where there is no GPU, the tests' own imitation, for the path alone."""
-    if setting.device.type == "cuda":
-        return recorder(setting.device)
+    if setting.device.type == "cuda" or recording == "off":
+        return recorder(setting.device, recording)
     if not setting.small:
         raise ValueError("only a GPU can record steps")
     from tests.tape import Tapes
 
-    return Tapes
+    return partial(Tapes, recording == "compiled")
 
 
 def _overrides(system: str, setting: Setting) -> Iterator[str]:
@@ -174,12 +176,17 @@ def eager(system: str, setting: Setting) -> Callable[[int], object]:
 
 def captured(system: str, setting: Setting) -> Callable[[int], object]:
     """A step replayed."""
-    return stepping(our_stage(system, setting, recording=True))
+    return stepping(our_stage(system, setting, "on"))
+
+
+def compiled(system: str, setting: Setting) -> Callable[[int], object]:
+    """A step whose nodes are compiled, replayed."""
+    return stepping(our_stage(system, setting, "compiled"))
 
 
 def alone(system: str, setting: Setting) -> Callable[[int], object]:
     """Generator and perceptor by themselves, forward and backward, recorded: what a step can't be faster than."""
-    stage, record = our_stage(system, setting), _recorder(setting)
+    stage, record = our_stage(system, setting), _recorder(setting, "on")
     values, tick = stage._values, moment(stage.region, 1)
     painting = [(link, link.changing(tick, ALL)) for link in stage._paint]
     perceptor = next(value for value in values if isinstance(value, OpenClip))
@@ -201,9 +208,12 @@ def alone(system: str, setting: Setting) -> Callable[[int], object]:
     return lambda number: replay()
 
 
+SIDES: tuple[Recording, ...] = ("off", "off", "on")
+
+
 def faithful(system: str, setting: Setting, steps: int = 6) -> str:
     """How far replayed steps lead from steps one by one, beside how far these lead from themselves."""
-    stages = [our_stage(system, setting, recording=recording) for recording in (False, False, True)]
+    stages = [our_stage(system, setting, recording) for recording in SIDES]
     for step in (stepping(stage) for stage in stages):
         torch.manual_seed(0)
         for number in range(steps):
@@ -230,12 +240,14 @@ def original(system: str, setting: Setting) -> Callable[[int], object]:
     return lambda number: step()
 
 
-WAYS = {"eager": eager, "captured": captured, "alone": alone, "original": original}
+WAYS = {"eager": eager, "captured": captured, "compiled": compiled, "alone": alone, "original": original}
+WARMING = {"captured": 4, "compiled": 5}
+"""Steps until all is recorded; 2 where nothing is."""
 
 
-def measure(system: str, setting: Setting, steps: int, blocks: int = 3) -> list[Way]:
-    """All ways of a system, taking turns; one that fails says why and costs the others nothing."""
-    ways = [way for name in WAYS if (way := _made(system, name, setting)) is not None]
+def measure(system: str, setting: Setting, names: Iterable[str], steps: int, blocks: int = 3) -> list[Way]:
+    """Ways of a system, taking turns; one that fails says why and costs the others nothing."""
+    ways = [way for name in names if (way := _made(system, name, setting)) is not None]
     for _ in range(blocks):
         for way in list(ways):
             try:
@@ -247,15 +259,16 @@ def measure(system: str, setting: Setting, steps: int, blocks: int = 3) -> list[
 
 
 def _made(system: str, name: str, setting: Setting) -> Way | None:
-    before = _allocated()
+    before, began = _allocated(), time.perf_counter()
     try:
         way = Way(system, name, WAYS[name](system, setting))
-        for way.taken in range(4 if name == "captured" else 2):  # to warm up, and to be recorded
+        for way.taken in range(WARMING.get(name, 2)):
             way.step(way.taken)
+        _wait(setting.device)
     except Exception as fault:
         _failed(system, name, fault)
         return None
-    way.built = _allocated() - before
+    way.built, way.ready = _allocated() - before, time.perf_counter() - began
     return way
 
 
@@ -299,11 +312,21 @@ def table(ways: list[Way]) -> Iterator[str]:
     rows = {way.name: way.row for way in ways}
     for way in ways:
         row = rows[way.name]
+        paying = f"  {pays(rows)}" if way.name == "compiled" and "captured" in rows else ""
         times = f"{rows['original']['ms'] / row['ms']:6.2f} x" if "original" in rows else " " * 8
         yield (
             f"{way.system:12} {way.name:10} {row['rate']:8.2f} steps/s {row['ms']:9.2f} ms, "
-            f"host {row['host_ms']:7.2f} ms {row['gib']:6.2f} GiB {times}  {row['note']}"
+            f"host {row['host_ms']:7.2f} ms {row['gib']:6.2f} GiB {times}{paying}"
         )
+
+
+def pays(rows: dict[str, dict[str, Any]]) -> str:
+    """After how many steps the time of compiling is won back."""
+    gain = rows["captured"]["ms"] - rows["compiled"]["ms"]
+    spent = rows["compiled"]["ready_s"] - rows["captured"]["ready_s"]
+    return f"compiling took {spent:.0f} s, " + (
+        f"pays from {spent * 1e3 / gain:.0f} steps on" if gain > 0 else "never pays"
+    )
 
 
 def ceilings(device: torch.device) -> Iterator[str]:
@@ -342,6 +365,7 @@ def main() -> None:
         "systems", nargs="*", default=list(ORIGINALS), metavar="system", help=f"of {', '.join(ORIGINALS)}"
     )
     parser.add_argument("--device", default="cuda", help="cuda, cpu, or meta, which only counts")
+    parser.add_argument("--compile", action="store_true", help="compiled steps too, which take minutes to be ready")
     parser.add_argument("--small", action="store_true", help="small weights and pictures")
     parser.add_argument("--steps", type=int, default=90, help="measured steps of each way")
     parser.add_argument("--budget", type=float, default=450, help="seconds after which no other system begins")
@@ -351,6 +375,7 @@ def main() -> None:
         print(f"passed over: {' '.join(unknown)}")
     warnings.filterwarnings("ignore")
     device, began = torch.device(given.device), time.perf_counter()
+    names = [name for name in WAYS if name != "compiled" or given.compile]
     rows: dict[str, dict[str, Any]] = {}
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{device}, {torch.get_num_threads()} threads"
     print(f"{name}, torch {torch.__version__}, {vars(given)}", flush=True)
@@ -366,7 +391,7 @@ def main() -> None:
             if device.type == "meta":
                 print(count(system, setting), flush=True)
                 continue
-            ways = measure(system, setting, given.steps)
+            ways = measure(system, setting, names, given.steps)
             print("\n".join(table(ways)), flush=True)
             if device.type == "cuda" or given.small:
                 try:

@@ -19,7 +19,7 @@ from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareab
 from t2iflow.runner.audience import Audience
 from t2iflow.runner.events import Ended, Listener, Noted, Started
 from t2iflow.runner.execution import checkpoint, device, faults
-from t2iflow.runner.execution.capture import recorder
+from t2iflow.runner.execution.capture import Recording, recorder
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.execution.link import Surroundings
@@ -41,6 +41,7 @@ from t2iflow.runner.timing.figures import Stopwatch
 
 SAVE_EVERY = 10.0
 """Seconds between checkpoints."""
+NOT_COMPILED = "`--compile` is for CUDA alone, where steps are recorded: this run goes on without it"
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,14 @@ def start(
     part: Part = WHOLE,
     *,
     folder: Path | None = None,
-    capture: bool = True,
+    recording: Recording = "on",
     stop: Stop | None = None,
     shelf: Shelf | None = None,
     stages: Stages | None = None,
 ) -> Outcome:
     """Run a plan on the wanted device in a new run folder under `parent`, or in just this `folder`, with a checkpoint
-    every `save_every` seconds; of a film only up to the end of a part. Without `capture`, no steps are recorded. By
-    `stop` another thread may ask for an end.
+    every `save_every` seconds; of a film only up to the end of a part. On CUDA, steps are recorded and replayed if
+    `recording` says so. By `stop` another thread may ask for an end.
 
     What is on the `shelf` of earlier runs, such as networks, is not loaded again; work of optimisers in `stages`, which
     other runs share, is done once.
@@ -80,7 +81,7 @@ def start(
     run_folder.create(path, recipe, (str(where), why), plan.graph.files)
     with claim(path):
         doing = _Session(
-            plan, path, recipe, where, why, save_every, part, capture, stop or Stop(), shelf or Shelf(), stages
+            plan, path, recipe, where, why, save_every, part, recording, stop or Stop(), shelf or Shelf(), stages
         )
         return doing.run(listeners, resumed=False)
 
@@ -93,7 +94,7 @@ def resume(
     save_every: float = SAVE_EVERY,
     part: Part = WHOLE,
     *,
-    capture: bool = True,
+    recording: Recording = "on",
     stop: Stop | None = None,
     shelf: Shelf | None = None,
     stages: Stages | None = None,
@@ -107,7 +108,7 @@ def resume(
         # An editor's byte order mark, and what it does to the last line's end, are no change.
         recipe = (path / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
         doing = _Session(
-            plan, path, recipe, where, why, save_every, part, capture, stop or Stop(), shelf or Shelf(), stages
+            plan, path, recipe, where, why, save_every, part, recording, stop or Stop(), shelf or Shelf(), stages
         )
         return doing.run(listeners, resumed=True)
 
@@ -121,7 +122,7 @@ class _Session:
     why: str
     save_every: float
     part: Part
-    capture: bool
+    recording: Recording
     stop: Stop
     shelf: Shelf
     stages: Stages | None
@@ -140,7 +141,7 @@ class _Session:
             watch = Stopwatch(self.plan, self.device, lambda: self.shelf.spared)
             self._tell = Audience([watch, self.report, EventLog(log.write)], listeners)
             self._tell(self._started(resumed))
-            for note in notes:
+            for note in [*notes, *([NOT_COMPILED] if self._uncompiled else [])]:
                 self._tell(Noted("run", "warn", note))
             try:
                 return self._ended(self._attempt(resumed))
@@ -171,6 +172,10 @@ class _Session:
         if (note.node, note.text) not in self.noted:
             self.noted[note.node, note.text] = note
             self._tell(note)
+
+    @property
+    def _uncompiled(self) -> bool:
+        return self.recording == "compiled" and self.device.type != "cuda"
 
     def _started(self, resumed: bool) -> Started:
         recipe = self.plan.graph.recipe
@@ -254,12 +259,12 @@ class _Session:
             stopping=lambda: self.stop.signal > 0,
             until=math.inf if self.part.last is None else self.part.last,
             unfinished=unfinished,
-            recorder=recorder(self.device) if self.capture else None,
+            recorder=recorder(self.device, self.recording),
             sharing=self._sharing(self.stages) if self.stages else None,
         )
 
     def _sharing(self, stages: Stages) -> Shared:
-        made_with = f"{self.plan.graph.recipe.seed} {self.capture} {lock.versions()} {line(self.device)}"
+        made_with = f"{self.plan.graph.recipe.seed} {self.recording} {lock.versions()} {line(self.device)}"
         return Shared(stages, made_with, self.report, self.noted.values, self._note, lambda: self.stop.signal > 0)
 
     @contextmanager

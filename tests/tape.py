@@ -57,7 +57,8 @@ class Tape(TorchDispatchMode):
 class Tapes:
     """Records tapes."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiles: bool = False) -> None:
+        self.compiles = compiles
         self.recorded = self.replayed = 0
 
     def watching(self) -> AbstractContextManager[Any]:

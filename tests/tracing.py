@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import NewType
 
 import torch
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.film.takes import Take
+from t2iflow.runner.execution.compiled import teach
 from t2iflow.runner.execution.stage import Stage
 from tests.needs import specs
 from tests.rehearsal import STEPPING, Rehearsal, small
@@ -66,15 +66,6 @@ def traced(rehearsal: Rehearsal, stage: Stage, tick: Tick) -> Tensor:
     torch.compiler.reset()
     loss: Tensor = torch.compile(step, fullgraph=True, backend="aot_eager")()
     return loss
-
-
-@cache
-def teach() -> None:
-    """Let `torch.compile` know what a kind does, `Image(...)`: it can't follow the C code that calls a `NewType`."""
-
-    @torch.compiler.substitute_in_graph(NewType.__call__, skip_signature_check=True)  # type: ignore[arg-type]
-    def same(*given: object) -> object:
-        return given[-1]  # before it comes the kind
 
 
 def main(names: list[str]) -> int:

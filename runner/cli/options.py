@@ -58,5 +58,12 @@ Capture = Annotated[
         show_default=False,
     ),
 ]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile",
+        help="On a GPU, compile what is recorded: some minutes of waiting, then quicker steps; for runs of thousands.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -10,13 +10,15 @@ import typer
 
 from t2iflow.nodes.core import paths
 from t2iflow.runner import console
-from t2iflow.runner.cli.options import Capture, Debug, Device, Draft, Frames, Json, SaveEvery, Settings
+from t2iflow.runner.cli.arguments import UsageError
+from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import HUNG_UP, OK, USAGE
 
 if TYPE_CHECKING:
     from t2iflow.runner.events import Listener
+    from t2iflow.runner.execution.capture import Recording
     from t2iflow.runner.session import Outcome
 
 app = typer.Typer(rich_markup_mode=None)
@@ -31,6 +33,7 @@ def run(
     frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
     capture: Capture = True,
+    compile: Compile = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -44,7 +47,9 @@ def run(
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
             console.err().say(f"changed by presets: {names}")
         part = read_part(frames, plan, _note)
-        outcome = session.start(plan, paths.given(out), device, _listeners(json), checkpoint, part, capture=capture)
+        outcome = session.start(
+            plan, paths.given(out), device, _listeners(json), checkpoint, part, recording=_recording(capture, compile)
+        )
     _finish(outcome, debug)
 
 
@@ -55,6 +60,7 @@ def resume(
     frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
     capture: Capture = True,
+    compile: Compile = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -67,7 +73,9 @@ def resume(
     with refusals():
         plan = compiled(of_run(folder))
         part = read_part(frames, plan, _note)
-        outcome = session.resume(plan, folder, device, _listeners(json), checkpoint, part, capture=capture)
+        outcome = session.resume(
+            plan, folder, device, _listeners(json), checkpoint, part, recording=_recording(capture, compile)
+        )
     _finish(outcome, debug)
 
 
@@ -104,6 +112,12 @@ def verify(
 
 def _note(text: str) -> None:
     console.err().say(f"note: {text}")
+
+
+def _recording(capture: bool, compile: bool) -> "Recording":
+    if compile and not capture:
+        raise UsageError("`--compile` compiles what is recorded: leave out `--no-capture`")
+    return "compiled" if compile else "on" if capture else "off"
 
 
 def _listeners(json: bool) -> list["Listener"]:

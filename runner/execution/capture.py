@@ -9,22 +9,37 @@ ask the device for values can't be recorded: it is computed node by node, as on 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, Protocol
+from enum import Enum, auto
+from functools import partial
+from typing import Any, Literal, Protocol
 
 import torch
 
 from t2iflow.nodes.core.ambient import Notes, Share, Tick
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.runner.execution import device
+from t2iflow.runner.execution.compiled import compiled
 from t2iflow.runner.execution.feed import Feed, form, outline
 from t2iflow.runner.execution.link import Given, Link, NodeError, now
 
-FIRST, SECOND = 1, 2
-"""The first step makes what lasts, such as constants; in the second, what can't be recorded raises."""
+Recording = Literal["off", "on", "compiled"]
+"""Whether steps are recorded, where the device can do that, and whether their nodes are compiled before."""
+
+
+class Phase(Enum):
+    """What a step is good for, beside its result."""
+
+    FIRST = auto()  # makes what lasts, such as constants
+    COMPILING = auto()  # compiles the nodes, where that is wanted
+    WATCHED = auto()  # raises where something can't be recorded
+    REPLAYED = auto()  # is recorded if it wasn't yet
 
 
 class Recorder(Protocol):
     """What records the work of a device."""
+
+    compiles: bool
+    """Whether nodes are to be compiled before they are recorded."""
 
     def watching(self) -> AbstractContextManager[None]:
         """Within it, what can't be recorded raises."""
@@ -36,7 +51,8 @@ class Recorder(Protocol):
 class Graphs:
     """Records CUDA graphs, which share their memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiles: bool = False) -> None:
+        self.compiles = compiles
         self._pool = torch.cuda.graph_pool_handle()
 
     @contextmanager
@@ -71,9 +87,9 @@ class Graphs:
             torch._C._cuda_releasePool(where, self._pool)
 
 
-def recorder(where: torch.device) -> Callable[[], Recorder] | None:
-    """What makes a recorder for a device, if there is one."""
-    return Graphs if where.type == "cuda" else None
+def recorder(where: torch.device, recording: Recording) -> Callable[[], Recorder] | None:
+    """What makes a recorder for a device, if there is one and it is wanted."""
+    return partial(Graphs, recording == "compiled") if where.type == "cuda" and recording != "off" else None
 
 
 class Capture:
@@ -83,6 +99,8 @@ class Capture:
         self.on = True
         """Whether anything is still recorded and replayed; what parts give is then written over in the next step."""
         self._recorder, self._values, self._device, self._notes = recorder, values, where, notes
+        self._compiles = recorder.compiles
+        self._compiled: list[Link] = []
         self._begin(None)
 
     def prepare(self, calls: Sequence[tuple[Link, Share]], ahead: Sequence[int], tick: Tick) -> Given:
@@ -96,7 +114,9 @@ class Capture:
         key = [form(changing), outline([self._values[slot] for slot in ahead])]
         if key != self._key:
             self._begin(key)
-        self._taken += 1
+        self._phase = next(self._phases, Phase.REPLAYED)
+        if self._phase is Phase.COMPILING:
+            self._compile(link for link, _ in calls)
         for slot in ahead:
             self._values[slot] = self._feed.keep(slot, self._values[slot])
         self._feed.renew(changing)
@@ -105,10 +125,13 @@ class Capture:
     def part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any]) -> Any:
         """Do a part of a step; where it can't be recorded, do another thing `instead`, now and ever after. If that is
         the same, it could not be done twice, and only recording shows whether it can be recorded."""
-        if not self.on or self._taken == FIRST or (self._taken == SECOND and act == instead):
+        early = self._phase is not Phase.REPLAYED
+        if not self.on or self._phase is Phase.FIRST or (early and act == instead):
             return act()
         try:
-            if self._taken == SECOND:
+            if self._phase is Phase.COMPILING:
+                return act()
+            if self._phase is Phase.WATCHED:
                 with self._recorder.watching():
                     return act()
             if name in self._parts:
@@ -117,18 +140,42 @@ class Capture:
                 self._parts[name] = self._recorder.record(act)
             return self._parts[name][0]
         except Exception as fault:
-            if self._taken == SECOND and isinstance(fault, torch.OutOfMemoryError):
+            if early and isinstance(fault, torch.OutOfMemoryError):
                 raise
-            self._stop(_reason(fault))
+            if self._phase is Phase.COMPILING:
+                self._leave_plain(_reason(fault))
+            else:
+                self._stop(_reason(fault))
         with suppress(RuntimeError):
             device.release(self._device)  # now that nothing holds what failed
         return instead()
 
     def _begin(self, key: object) -> None:
         """Let go of what was recorded, if anything was."""
-        self._key, self._taken = key, 0
+        self._key = key
+        phases = [phase for phase in Phase if phase is not Phase.COMPILING or self._compiles]
+        self._phase, self._phases = Phase.FIRST, iter(phases)
+        self._plain()
         self._parts: dict[str, tuple[Any, Callable[[], None]]] = {}
         self._feed = Feed(self._device)
+
+    def _compile(self, links: Iterable[Link]) -> None:
+        """Let each node be compiled when it is called next."""
+        self._compiled = list(dict.fromkeys(links))
+        for link in self._compiled:
+            link.instead = compiled(link.live.__call__ if link.node.spec.is_class else link.live)
+
+    def _plain(self) -> None:
+        """Let nodes be called as they are."""
+        for link in self._compiled:
+            link.instead = None
+
+    def _leave_plain(self, why: str) -> None:
+        """Compile nothing any more, and say why."""
+        self._compiles = False
+        self._plain()
+        first = " ".join(why.partition("\n\n")[0].split())
+        self._notes.warn(f"its nodes can't be compiled, so its steps are recorded without that: {first}")
 
     def _stop(self, why: str) -> None:
         """Record nothing any more, and say why."""

@@ -21,6 +21,7 @@ from t2iflow.nodes.core.catalog import find
 from t2iflow.nodes.core.types import Image, Latent
 from t2iflow.nodes.generators import codes
 from t2iflow.nodes.generators.clamp import cut
+from t2iflow.nodes.generators.vqgan import enlarging, group_norm
 from t2iflow.nodes.generators.vqgan.layout import Layout
 from t2iflow.nodes.generators.vqgan.network import Painter, Reader, nearest
 from t2iflow.pipelines.compiling import compile_recipe
@@ -124,8 +125,13 @@ def test_the_small_files_are_written_as_lightning_writes_them(folders: dict[str,
         torch.load(folders["vq"] / "last.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_and_its_gradient_are_tamings(kind: str, folders: dict[str, Path], make: Make) -> None:
+@pytest.mark.parametrize(("kind", "large"), [*((kind, False) for kind in KINDS), ("vq", True)])
+def test_a_picture_and_its_gradient_are_tamings(
+    kind: str, large: bool, folders: dict[str, Path], make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:  # what is done for large pictures, with more than one strip
+        for module, name, value in ((group_norm, "LARGE", 0), (enlarging, "LARGE", 0), (group_norm, "STRIP", 1000)):
+            monkeypatch.setattr(module, name, value)
     theirs, canvas = Theirs(folders[kind], kind), make(kind)
     (z,) = canvas.trainable()
     with torch.no_grad():

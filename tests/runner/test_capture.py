@@ -18,6 +18,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text, shipped_recipes
 from t2iflow.runner import session
 from t2iflow.runner.events import Event, Filmed, Fitted, Stepped
+from t2iflow.runner.execution import compiled
 from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.link import Surroundings
 from t2iflow.runner.execution.loop import Loop, Stopped
@@ -256,7 +257,7 @@ def test_recording_can_be_turned_off(
     verb: str, option: str, recorded: int, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tapes = Tapes()
-    monkeypatch.setattr(session, "recorder", lambda device: lambda: tapes)
+    monkeypatch.setattr(session, "recorder", lambda device, recording: None if recording == "off" else lambda: tapes)
     told = command("run", COPY, option)
     assert told.code == 0, told.err
     if verb == "resume":
@@ -265,6 +266,45 @@ def test_recording_can_be_turned_off(
         tapes.recorded = 0
         assert command("resume", str(told.folder), option).code == 0
     assert tapes.recorded == recorded
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # which torch.compile itself raises
+def test_nodes_are_compiled_before_they_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: object) -> Callable[..., Any]:
+        graphs.append(inputs)
+        return graph.forward
+
+    monkeypatch.setattr(compiled, "BACKEND", backend)
+    how = "steps: 9, accumulate: 2"
+    recipe = RECIPE.replace("steps: 9", how).replace("crops: $cuts", "crops: $cuts, by: {0: 0.1, 100%: 2}")
+    made, tapes = both(recipe, tmp_path, Tapes(compiles=True))
+    assert made.heard.warned == []
+    assert len(graphs) >= 4  # the canvas, the loss, crops, and how dark they are
+    assert (tapes.recorded, tapes.replayed) == (PARTS, PARTS * 5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_steps_are_recorded_even_if_nodes_cannot_be_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def backend(graph: object, inputs: object) -> Callable[..., Any]:
+        raise RuntimeError("no compiler found")
+
+    monkeypatch.setattr(compiled, "BACKEND", backend)
+    made, tapes = both(RECIPE, tmp_path, Tapes(compiles=True))
+    (warned,) = made.heard.warned
+    assert "no compiler found" in warned
+    assert "\n" not in warned
+    assert tapes.replayed == PARTS * 5
+
+
+def test_compiling_is_for_what_is_recorded(command: Command) -> None:
+    told = command("run", COPY, "--compile", "--no-capture")
+    assert told.code == 2
+    assert "leave out `--no-capture`" in told.err
+    told = command("run", COPY, "--compile")
+    assert told.code == 0
+    assert "this run goes on without it" in told.err
 
 
 class Full(Tapes):

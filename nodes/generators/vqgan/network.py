@@ -16,7 +16,8 @@ from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder, R
 from torch import Tensor, nn
 
 from t2iflow.nodes.generators.grid import remaining
-from t2iflow.nodes.generators.vqgan.group_norm import normalized
+from t2iflow.nodes.generators.vqgan.enlarging import Enlarged
+from t2iflow.nodes.generators.vqgan.group_norm import normalized, swished
 from t2iflow.nodes.generators.vqgan.layout import Layout
 from t2iflow.nodes.weights.checkpoints.filling import filled
 from t2iflow.nodes.weights.weights import Weights
@@ -44,6 +45,9 @@ class VQGAN:
         codes: Tensor = painter.quantize[self.layout.book].weight.detach().float()
         del painter.quantize
         self.codes = codes if self._kept is None else codes[self._kept]
+        for level in painter.decoder.up:
+            if hasattr(level, "upsample") and level.upsample.with_conv:
+                level.upsample = Enlarged(level.upsample.conv)
         self._painter = painter.to(dtype=dtype, memory_format=torch.channels_last)
         self._reader: Reader | None = None
 
@@ -151,7 +155,7 @@ def _residual(block: ResnetBlock, x: Tensor) -> Tensor:
 
 
 def _activated(norm: nn.Module, convolution: nn.Module, x: Tensor) -> Tensor:
-    picture: Tensor = convolution(F.silu(normalized(norm, x)))
+    picture: Tensor = convolution(swished(norm, x))
     return picture
 
 

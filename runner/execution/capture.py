@@ -129,16 +129,7 @@ class Capture:
         if not self.on or self._phase is Phase.FIRST or (early and act == instead):
             return act()
         try:
-            if self._phase is Phase.COMPILING:
-                return act()
-            if self._phase is Phase.WATCHED:
-                with self._recorder.watching():
-                    return act()
-            if name in self._parts:
-                self._parts[name][1]()
-            else:
-                self._parts[name] = self._recorder.record(act)
-            return self._parts[name][0]
+            return self._done(name, act)
         except Exception as fault:
             if early and isinstance(fault, torch.OutOfMemoryError):
                 raise
@@ -150,11 +141,23 @@ class Capture:
             device.release(self._device)  # now that nothing holds what failed
         return instead()
 
+    def _done(self, name: str, act: Callable[[], Any]) -> Any:
+        if self._phase is Phase.COMPILING:
+            return act()
+        if self._phase is Phase.WATCHED:
+            with self._recorder.watching():
+                return act()
+        if name in self._parts:
+            self._parts[name][1]()
+        else:
+            self._parts[name] = self._recorder.record(act)
+        return self._parts[name][0]
+
     def _begin(self, key: object) -> None:
         """Let go of what was recorded, if anything was."""
         self._key = key
-        phases = [phase for phase in Phase if phase is not Phase.COMPILING or self._compiles]
-        self._phase, self._phases = Phase.FIRST, iter(phases)
+        self._phase = Phase.FIRST
+        self._phases: Iterator[Phase] = (phase for phase in Phase if phase is not Phase.COMPILING or self._compiles)
         self._plain()
         self._parts: dict[str, tuple[Any, Callable[[], None]]] = {}
         self._feed = Feed(self._device)

@@ -6,7 +6,9 @@ import math
 import subprocess
 import sys
 import zlib
+from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +25,8 @@ from t2iflow.nodes.pictures import decoder, metadata
 
 WAITING = ".frames"
 """Where frames wait in a run folder."""
+BACKLOG = 8
+"""Frames that may be on their way there."""
 DIGITS = 32
 """Of the digest of a frame."""
 
@@ -159,41 +163,53 @@ class Frames:
     """Pictures that wait in the run folder, without loss, for a sink to make one file of them.
 
     They survive a killed run: their digests are all that a checkpoint must keep, and frames beyond them are
-    overwritten.
+    overwritten. A thread stores them, while the next is made.
     """
 
     def __init__(self, folder: Folder, name: str) -> None:
-        self.digests: list[str] = []
+        self._digests: list[str] = []
         self._name, self._folder = name, folder.path(f"{WAITING}/{name}")
         self._size: tuple[int, int] | None = None
         self._unsynced: list[Path] = []
+        self._storing: deque[Future[str]] = deque()
+        self._thread = ThreadPoolExecutor(1)
 
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self.digests)
+        return len(self._digests) + len(self._storing)
 
     def add(self, frame: PIL.Image.Image) -> None:
-        """Store a picture, which must be of the same size as the others."""
+        """Store a picture, which must be of the same size as the others; what kept an earlier one from being stored is
+        raised now."""
+        self._settle(BACKLOG - 1)
         self._check(frame)
         self._folder.mkdir(parents=True, exist_ok=True)
-        packed = io.BytesIO()
-        # What PNG's filters leave has no repetitions worth a search but runs: a third faster so, and no larger.
-        frame.save(packed, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
         path = self._path(self.count)
-        path.unlink(missing_ok=True)  # somebody's link there would be written through
-        path.write_bytes(packed.getbuffer())
         self._unsynced.append(path)
-        self.digests.append(_digest(packed.getbuffer()))
+        self._storing.append(self._thread.submit(_stored, frame, path))
 
     def remember(self) -> str:
         """The digests in one text, once all frames are safe from a power cut."""
+        self._settle()
         for path in self._unsynced:
             sync(path)
         if self._unsynced:
             sync(self._folder)
         self._unsynced.clear()
-        return "".join(self.digests)
+        return "".join(self._digests)
+
+    def _settle(self, left: int = 0) -> None:
+        """Wait until only so many frames are still to be stored; where one can't be, those before it are all."""
+        while len(self._storing) > left:
+            try:
+                self._digests.append(self._storing[0].result())
+                self._storing.popleft()
+            except OSError:
+                wait(self._storing)
+                self._storing.clear()
+                self._unsynced.clear()
+                raise
 
     def recall(self, digests: str) -> None:
         """Go on after these frames; LostFrameError where one of them is not as it was."""
@@ -204,28 +220,40 @@ class Frames:
                 raise LostFrameError(f"frame {number + 1} of `{self._name}` is missing: there is no file {path.name}")
             if _digest(path.read_bytes()) != digest:
                 raise LostFrameError(f"frame {number + 1} of `{self._name}` is damaged: {path.name} has changed")
-        self.digests = found
+        self._digests = found
 
     def sheet(self, columns: int) -> PIL.Image.Image:
         """The pictures side by side on nothing; of more than one picture can hold, every second, third, ..."""
-        width, height = _own(self.paths[0]).size
-        shown = self.paths[:: math.ceil(self.count * width * height / LARGEST)]
+        paths = self.paths
+        width, height = _own(paths[0]).size
+        shown = paths[:: math.ceil(self.count * width * height / LARGEST)]
         return sheet((_own(path) for path in shown), (width, height), len(shown), columns, clear=True)
 
     @property
     def paths(self) -> list[Path]:
         """The pictures' files, in order."""
+        self._settle()
         return [self._path(number) for number in range(self.count)]
 
     def _check(self, frame: PIL.Image.Image) -> None:
         if self._size is None:
-            self._size = _own(self._path(0)).size if self.count else frame.size
+            self._size = _own(self._path(0)).size if self._digests else frame.size
         if frame.size != self._size:
             had, has = ("{} x {}".format(*size) for size in (self._size, frame.size))
             raise ValueError(f"frame {self.count + 1} is {has}, but those before it are {had}")
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number + 1:06d}.png"
+
+
+def _stored(frame: PIL.Image.Image, path: Path) -> str:
+    """Store a frame; gives its digest."""
+    packed = io.BytesIO()
+    # What PNG's filters leave has no repetitions worth a search but runs: a third faster so, and no larger.
+    frame.save(packed, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    path.unlink(missing_ok=True)  # somebody's link there would be written through
+    path.write_bytes(packed.getbuffer())
+    return _digest(packed.getbuffer())
 
 
 def _digest(packed: bytes | memoryview) -> str:

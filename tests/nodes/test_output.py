@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import subprocess
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from t2iflow.nodes import output
 from t2iflow.nodes.core.node import read_spec
 from t2iflow.nodes.core.types import Image, Labels
-from t2iflow.nodes.pictures import metadata
+from t2iflow.nodes.pictures import codec, metadata
 from tests.nodes.conftest import Heard, RunFolder
 
 RECIPE = 't2iflow: 1\ntitle: Ein Fuchs = 狐; #1 \\ "x"\n\nnodes:\n  a: {use: x.y}\n'
@@ -157,6 +158,42 @@ def test_a_killed_strip_taken_up_again_ends_with_the_same_bytes(folder: RunFolde
         second(image(seed=number))
     second.close()
     assert digest(folder.path("killed.png")) == digest(folder.path("whole.png"))
+
+
+def test_the_next_frame_is_made_while_one_is_stored(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    going_on, store = threading.Event(), codec._stored
+
+    def stored(*given: Any) -> str:
+        assert going_on.wait(60)
+        return store(*given)
+
+    monkeypatch.setattr(codec, "_stored", stored)
+    strip = output.Strip(folder, Heard())
+    for number in range(3):
+        strip(image(seed=number))
+    going_on.set()
+    strip.close()
+    assert PIL.Image.open(folder.path("strip.png")).size == (96, 24)
+
+
+def test_frames_before_one_that_the_disk_did_not_take_are_kept(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = codec._stored
+
+    def stored(frame: PIL.Image.Image, path: Path) -> str:
+        if path.name == "000003.png":
+            raise OSError(28, "No space left on device")
+        return store(frame, path)
+
+    monkeypatch.setattr(codec, "_stored", stored)
+    strip = output.Strip(folder, Heard())
+    for number in range(4):
+        strip(image(seed=number))
+    with pytest.raises(OSError, match="No space left"):
+        strip.state_dict()
+    strip.close()
+    assert PIL.Image.open(folder.path("strip.png")).size == (64, 24)
 
 
 def test_a_strip_without_snapshots_is_not_written(folder: RunFolder) -> None:

@@ -32,6 +32,7 @@ def run(
     device: str = "auto",
     checkpoint: float = 10.0,
     capture: bool = True,
+    compile: bool = False,
     wait: bool = True,
     show: bool | None = None,
     **params: Any,
@@ -49,6 +50,7 @@ def run(
     from t2iflow.nodes.core import paths
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import environment, session
+    from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.execution.device import choose
     from t2iflow.runner.folder import folder as folders
     from t2iflow.runner.folder.naming import run_name
@@ -61,8 +63,8 @@ def run(
         part = read_part(_range(frames), plan, notes.append)
         parent = paths.given(os.fspath(out))
         made = Run(folders.named(parent, run_name(plan)))
-
         choose(device)
+        recording = wanted(capture, compile)
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
         return session.start(
@@ -73,7 +75,7 @@ def run(
             checkpoint,
             part,
             folder=made.folder,
-            capture=capture,
+            recording=recording,
             stop=stop,
             shelf=shelf_of_process(),
         )
@@ -88,6 +90,7 @@ def resume(
     device: str = "auto",
     checkpoint: float = 10.0,
     capture: bool = True,
+    compile: bool = False,
     wait: bool = True,
     show: bool | None = None,
 ) -> Run:
@@ -97,6 +100,7 @@ def resume(
     """
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import environment, session
+    from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.execution.device import choose
     from t2iflow.runner.part import read_part
     from t2iflow.runner.request import of_run
@@ -108,11 +112,12 @@ def resume(
         notes = list(plan.graph.recipe.notes)
         part = read_part(_range(frames), plan, notes.append)
         choose(device)
+        recording = wanted(capture, compile)
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
         shelf = shelf_of_process()
         return session.resume(
-            plan, made.folder, device, listeners, checkpoint, part, capture=capture, stop=stop, shelf=shelf
+            plan, made.folder, device, listeners, checkpoint, part, recording=recording, stop=stop, shelf=shelf
         )
 
     return made._begin(begin, plan.graph.recipe.title, notes, wait, show)

@@ -10,7 +10,6 @@ import typer
 
 from t2iflow.nodes.core import paths
 from t2iflow.runner import console
-from t2iflow.runner.cli.arguments import UsageError
 from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
 from t2iflow.runner.cli.refusals import refusals
@@ -18,7 +17,6 @@ from t2iflow.runner.exits import HUNG_UP, OK, USAGE
 
 if TYPE_CHECKING:
     from t2iflow.runner.events import Listener
-    from t2iflow.runner.execution.capture import Recording
     from t2iflow.runner.session import Outcome
 
 app = typer.Typer(rich_markup_mode=None)
@@ -39,6 +37,7 @@ def run(
 ) -> None:
     """Run a recipe."""
     from t2iflow.runner import session
+    from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.part import read_part
 
     with refusals():
@@ -48,7 +47,7 @@ def run(
             console.err().say(f"changed by presets: {names}")
         part = read_part(frames, plan, _note)
         outcome = session.start(
-            plan, paths.given(out), device, _listeners(json), checkpoint, part, recording=_recording(capture, compile)
+            plan, paths.given(out), device, _listeners(json), checkpoint, part, recording=wanted(capture, compile)
         )
     _finish(outcome, debug)
 
@@ -66,6 +65,7 @@ def resume(
 ) -> None:
     """Resume a stopped run; the results are the same as without the stop, byte for byte."""
     from t2iflow.runner import session
+    from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.part import read_part
     from t2iflow.runner.request import of_run
 
@@ -74,7 +74,7 @@ def resume(
         plan = compiled(of_run(folder))
         part = read_part(frames, plan, _note)
         outcome = session.resume(
-            plan, folder, device, _listeners(json), checkpoint, part, recording=_recording(capture, compile)
+            plan, folder, device, _listeners(json), checkpoint, part, recording=wanted(capture, compile)
         )
     _finish(outcome, debug)
 
@@ -112,12 +112,6 @@ def verify(
 
 def _note(text: str) -> None:
     console.err().say(f"note: {text}")
-
-
-def _recording(capture: bool, compile: bool) -> "Recording":
-    if compile and not capture:
-        raise UsageError("`--compile` compiles what is recorded: leave out `--no-capture`")
-    return "compiled" if compile else "on" if capture else "off"
 
 
 def _listeners(json: bool) -> list["Listener"]:

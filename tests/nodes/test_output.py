@@ -173,7 +173,8 @@ def test_the_next_frame_is_made_while_one_is_stored(folder: RunFolder, monkeypat
         strip(image(seed=number))
     going_on.set()
     strip.close()
-    assert PIL.Image.open(folder.path("strip.png")).size == (96, 24)
+    with PIL.Image.open(folder.path("strip.png")) as opened:
+        assert opened.size == (96, 24)
 
 
 def test_frames_before_one_that_the_disk_did_not_take_are_kept(
@@ -193,7 +194,8 @@ def test_frames_before_one_that_the_disk_did_not_take_are_kept(
     with pytest.raises(OSError, match="No space left"):
         strip.state_dict()
     strip.close()
-    assert PIL.Image.open(folder.path("strip.png")).size == (64, 24)
+    with PIL.Image.open(folder.path("strip.png")) as opened:
+        assert opened.size == (64, 24)
 
 
 def test_a_strip_without_snapshots_is_not_written(folder: RunFolder) -> None:

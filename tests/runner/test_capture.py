@@ -301,7 +301,7 @@ def test_steps_are_recorded_even_if_nodes_cannot_be_compiled(tmp_path: Path, mon
 def test_compiling_is_for_what_is_recorded(command: Command) -> None:
     told = command("run", COPY, "--compile", "--no-capture")
     assert told.code == 2
-    assert "leave out `--no-capture`" in told.err
+    assert "can't go with `--no-capture`" in told.err
     told = command("run", COPY, "--compile")
     assert told.code == 0
     assert "this run goes on without it" in told.err

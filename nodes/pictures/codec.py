@@ -200,7 +200,7 @@ class Frames:
         return "".join(self._digests)
 
     def _settle(self, left: int = 0) -> None:
-        """Wait until no more than this many frames are still to be stored; where one can't be, those before it are all."""
+        """Wait until no more frames are still to be stored; where one can't be, those before it are all."""
         while len(self._storing) > left:
             try:
                 self._digests.append(self._storing[0].result())

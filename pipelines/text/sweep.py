@@ -7,6 +7,7 @@ more axis of the grid.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -209,13 +210,14 @@ class _Reader:
 
     def column(self, name: str, at: Place, value: Located, origins: Mapping[str, Origin]) -> _Column | None:
         """A name of the section."""
-        if not way(name, at, self.document, self.problems):
+        path = way(name, at, self.document, self.problems)
+        if path is None:
             return None
         if isinstance(value.value, list):
             return _Column(name, at, tuple(value.value))
         if isinstance(value.value, str) and value.value.startswith(LITERAL):
             # Where a line stands, the recipe has said: a foreign one's lines may name only its own files.
-            return _Column(name, at, self._lines(value, origins.get(value.place.file, HERE), value.place))
+            return _Column(name, at, self._lines(value, path, origins.get(value.place.file, HERE), value.place))
         found = self._range(value)
         return _Column(name, at, (value,) if found is None else found)
 
@@ -232,7 +234,7 @@ class _Reader:
     def _values(self, said: Said, path: tuple[str, ...]) -> tuple[Located, ...] | None:
         word = Located(said.written.strip(), said.place)
         if word.value.startswith(LITERAL):
-            return self._lines(word, HERE)
+            return self._lines(word, path, HERE)
         if word.value.startswith("["):
             return self._list(said)
         if (found := self._range(word)) is not None:
@@ -265,24 +267,33 @@ class _Reader:
             return (Located(first, value.place),)
         return tuple(Located(number, value.place) for number in range(first, last + 1))
 
-    def _lines(self, value: Located, whose: Origin, at: Place | None = None) -> tuple[Located, ...]:
-        """The lines of a file as texts, without empty ones and those that begin with #."""
+    def _lines(
+        self, value: Located, path: tuple[str, ...], whose: Origin, at: Place | None = None
+    ) -> tuple[Located, ...]:
+        """The lines of a file, without empty ones and those that begin with #."""
         name = value.value.removeprefix(LITERAL)
-        path = paths.given(name, whose.folder)
-        if not whose.admits(path):
+        file = paths.given(name, whose.folder)
+        if not whose.admits(file):
             self.problems.add("T2I503", f"this recipe is foreign, so it may not read `{name}`", value.place, whose.rule)
             return (value,)
-        if why := paths.no_content(path):
+        if why := paths.no_content(file):
             self.problems.add("T2I502", f"the file `{name}` {why}", value.place)
             return (value,)
         try:
-            text = load(path)
+            text = load(file)
         except RecipeError as fault:
             self.problems.extend(fault.problems)
             return (value,)
-        self.sources[str(path)] = text
+        self.sources[str(file)] = text
         return tuple(
-            Located(line.strip().replace("$", "$$"), at or Place(str(path), number, 1, max(1, len(line))))
+            self._line(line, path, at or Place(str(file), number, 1, max(1, len(line))))
             for number, line in enumerate(text.splitlines(), 1)
             if line.strip() and not line.startswith("#")
         )
+
+    def _line(self, line: str, path: tuple[str, ...], at: Place) -> Located:
+        """What a line says: a text as it is where a text stands, and else a value of YAML."""
+        if path == SEED or not self._is_text(path):
+            with suppress(RecipeError):
+                return located(plain(parse(line, at.file)), at)
+        return Located(line.strip().replace("$", "$$"), at)

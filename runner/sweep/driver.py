@@ -22,7 +22,7 @@ from t2iflow.runner.sweep.sharing import spread
 from t2iflow.runner.sweep.work import BUSY, DIED, Made
 
 TRIES = 3
-"""How often a cell is begun whose process dies."""
+"""How often a cell is begun whose process is ended."""
 TICK = 0.5
 """Seconds between looks at how far all are."""
 SURE = 0.05
@@ -126,15 +126,17 @@ class _Driver:
         self.running.pop(name)
         if made.code == BUSY:
             self.elsewhere.add(name)
-        elif made.code == DIED and not self.stopping():
-            self._died(made)
         elif made.code == OK:
             self._ended(name, "finished")
+        elif made.code != DIED and made.code < HUNG_UP:
+            self._ended(name, "failed", made.message)
+        elif self.stopping():
+            self._ended(name, "stopped", made.message)
         else:
-            self._ended(name, "stopped" if made.code >= HUNG_UP or made.code == DIED else "failed", made.message)
+            self._lost(made)
 
-    def _died(self, made: Made) -> None:
-        """Begin it once more, or write down that it fails."""
+    def _lost(self, made: Made) -> None:
+        """Its process was ended, and not by us: begin it once more, or write down that it fails."""
         self.tries[made.cell] += 1
         if self.tries[made.cell] < TRIES:
             self._set(made.cell, "stopped")

@@ -13,6 +13,7 @@ from pathlib import Path
 from signal import Signals
 from typing import IO
 
+from t2iflow.runner.exits import HUNG_UP
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.sweep.slot import Slot
 from t2iflow.runner.sweep.work import DIED, Made
@@ -83,12 +84,15 @@ class Pool:
     def _heard(self, process: "_Process", line: str) -> list[Made]:
         cell = self._busy.pop(process, None)
         if line:
-            self._idle.append(process)
-            return [Made(**json.loads(line))]
+            made = Made(**json.loads(line))
+            if made.code < HUNG_UP:  # else it ends
+                self._idle.append(process)
+            return [made]
         self._slots.append(process.slot)
         if process in self._idle:
             self._idle.remove(process)
-        return [Made(cell, DIED, process.end())] if cell else []
+        how = process.end()
+        return [Made(cell, DIED, how)] if cell else []
 
 
 class _Process:
@@ -135,6 +139,7 @@ class _Process:
 
     def end(self) -> str:
         """How it ended, in words, once it has."""
+        self.dismiss()
         try:
             code = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

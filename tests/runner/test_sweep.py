@@ -1,0 +1,370 @@
+"""Sweeps: what varies, the folder that is their queue, and those who work on it."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from t2iflow.pipelines.problems import Place, Problems, RecipeError
+from t2iflow.pipelines.text.located import located, plain
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.sweep import with_options
+from t2iflow.pipelines.text.wildcards import drawn
+from t2iflow.runner.events import Event, Stepped
+from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
+from t2iflow.runner.folder.claim import claim
+from t2iflow.runner.sweep import grid, slot, sweeping
+from t2iflow.runner.sweep.driver import TRIES, drive, state, states
+from t2iflow.runner.sweep.events import CellEnded
+from t2iflow.runner.sweep.folder import SweepFolder
+from t2iflow.runner.sweep.pool import Pool
+from t2iflow.runner.sweep.table import table
+from t2iflow.runner.sweep.work import BUSY, DIED, Made, make
+from tests.runner.conftest import COPY, Command
+
+SMALL = COPY.replace("  film:   {use: output.video, image: $canvas, every: 2}\n", "").replace("steps: 6", "steps: 3")
+PAINTED = """
+t2iflow: 1
+title: Photographs
+params: {prompt: a red fox, photo: fox.webp}
+nodes:
+  clip:  {use: clip.model}
+  words: {use: clip.text, clip: $clip, prompt: $prompt}
+  image: {use: images.load, file: $photo, size: [64, 64]}
+  best:  {use: clip.rank, images: $image, wanted: $words, clip: $clip}
+  still: {use: output.image, image: $best.images}
+"""
+"""Takes photographs as they are, so that there is something to rank at once."""
+
+
+FOX = shipped_recipes()["hello"].parent / "fox.webp"
+WILD = ["a light green fox, in snow", "a red fox, in snow", "a red fox, in snow", "a blue fox, in snow"]
+DRAWN = ["blue fox", "red fox", "blue fox", "blue fox", "blue fox", "blue fox"]
+"""What is drawn by the first seeds, now and in every later version."""
+
+
+class Here:
+    """A crew in this process; `ends` are said of a cell in place of making it."""
+
+    def __init__(self, sweep: SweepFolder, ends: list[Made] | None = None) -> None:
+        self._sweep, self._ends, self._made = sweep, [] if ends is None else ends, list[Made]()
+        self.taken: list[str] = []
+
+    @property
+    def room(self) -> int:
+        return 1 - len(self._made)
+
+    def take(self, cell: str) -> None:
+        self.taken.append(cell)
+        end = next((end for end in self._ends if end.cell == cell), None)
+        if end:
+            self._ends.remove(end)
+        self._made.append(end or make(self._sweep.at, cell, "cpu"))
+
+    def wait(self, seconds: float) -> list[Made]:
+        made, self._made = self._made, []
+        return made
+
+    def stop(self) -> None: ...
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Commands make cells in this process, and as on a machine with two cores."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(slot, "cores", lambda: 2)
+    monkeypatch.setattr(sweeping, "pool", lambda sweep, *_: nullcontext(Here(sweep)))
+
+
+@pytest.fixture
+def begun(here: None) -> Callable[..., SweepFolder]:
+    """Begins a sweep of a recipe's text."""
+
+    def begin(text: str, *each: str, together: Sequence[str] = ()) -> SweepFolder:
+        Path("mine.yaml").write_text(text, encoding="utf-8")
+        problems = Problems()
+        recipe = read("mine.yaml", problems=problems)
+        varied = with_options(recipe.sweep, each, together, None, recipe.text.document, problems)
+        return sweeping.begin(recipe, varied, problems, Path("sweeps"), "cpu", 2)
+
+    return begin
+
+
+def only(folder: Path) -> Path:
+    (found,) = folder.iterdir()
+    return found
+
+
+def names(sweep: SweepFolder) -> list[str]:
+    return [cell.name for cell in sweep.cells]
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def idle(event: object) -> None: ...
+
+
+def driven(sweep: SweepFolder, crew: Here, watch: Callable[[Any], None] = idle, retry: bool = False) -> dict[str, Any]:
+    return drive(sweep, crew, lambda: False, watch, retry)
+
+
+# What varies
+
+
+def test_cells_have_the_bytes_of_single_runs(here: None, command: Command) -> None:
+    told = command("sweep", SMALL, "--each", "fit.rate=[0.1, 1e-2]", "--each", "seed=0..1", "--jobs", "2")
+    assert told.code == OK, told.err
+    sweep = only(Path("sweeps"))
+    assert "4 of 4 finished" in told.err
+    found = {row["fit.rate"] + row["seed"]: sweep / row["picture"] for row in rows(sweep)}
+    assert len(found) == 4
+    single = command("run", "mine.yaml", "--set", "fit.rate=1e-2", "--seed", "1")
+    assert single.folder is not None
+    assert (single.folder / "picture.png").read_bytes() == found["0.011"].read_bytes()
+    assert found["0.011"].read_bytes() != found["0.11"].read_bytes()
+
+
+def test_each_makes_a_grid_and_together_goes_in_step(begun: Callable[..., SweepFolder], tmp_path: Path) -> None:
+    (tmp_path / "rates.txt").write_text("0.1\n\n# slow\n0.2\n", "utf-8")
+    recipe = SMALL + "sweep: {each: {seed: 3..4, steps: [9]}, sheet: {across: seed}}\n"
+    sizes = "canvas.size=[[8, 8], [16, 16]]", "photo.size=[[8, 8], [16, 16]]"
+    sweep = begun(recipe, "steps=2", "fit.weight_decay=@rates.txt", together=sizes)
+    assert [cell.set for cell in sweep.cells][:3] == [
+        {"seed": 3, "steps": 2, "fit.weight_decay": 0.1, "canvas.size": [8, 8], "photo.size": [8, 8]},
+        {"seed": 3, "steps": 2, "fit.weight_decay": 0.1, "canvas.size": [16, 16], "photo.size": [16, 16]},
+        {"seed": 3, "steps": 2, "fit.weight_decay": 0.2, "canvas.size": [8, 8], "photo.size": [8, 8]},
+    ]
+    assert len(sweep.cells) == 8
+
+
+def test_all_mistakes_of_all_cells_are_reported_at_once(command: Command) -> None:
+    told = command(
+        *("sweep", SMALL, "--each", "steps=[0, 3, many]", "--each", "sed=1", "--each", "canvas.sise=[[8, 8]]"),
+        *("--together", "fit.rate=[1, 2]", "--together", "seed=[1]"),
+    )
+    assert told.code == 3
+    assert len(re.findall("^error", told.err, re.MULTILINE)) == 5
+    assert "`steps` of node `fit` can't be 0" in told.err
+    assert "in the cell steps=0, canvas.sise=[8, 8]" in told.err
+    assert "did you mean `seed`?" in told.err
+    assert "`fit.rate` has 2, `seed` has 1" in told.err
+    assert not Path("sweeps").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "said", "place"),
+    [
+        ("each: {seed: 1, steps: [2, 0]}", "can't be 0", "12:30"),
+        ("each: {seed: 5..2}", "there are no values for `seed`", "12:10"),
+        ("each: {speed: [1]}", "there is no param `speed`", "12:10"),
+        ("each: {steps: '@no.txt'}", "the file `no.txt` doesn't exist", "12:17"),
+        ("together: {steps: [1, 2], seed: [1]}", "equally many values", "12:29"),
+        ("{each: {seed: 0..1}, together: {seed: [1]}}", "`seed` varies twice", "12:35"),
+        ("each: {seed: 0..1}\n  sheet: {across: steps}", "names 'steps', which doesn't vary", "13:19"),
+        ("every: {seed: 0..1}", "a sweep has no `every`", "12:3"),
+        ("each: {seed: 0..1}\n  rank: 3", "`rank` must be a perceptor's name", "13:9"),
+        ("each: {seed: 0..99999}", "at most 10,000 cells", "12:16"),
+    ],
+)
+def test_mistakes_of_the_section_have_their_place(
+    begun: Callable[..., SweepFolder], section: str, said: str, place: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        begun(f"{SMALL}sweep:\n  {section}\n")
+    (found,) = [problem for problem in caught.value.problems if said in problem.message]
+    assert found.place is not None
+    assert f"{found.place.line}:{found.place.column}" == place
+
+
+def test_a_foreign_recipe_reads_no_values_from_elsewhere(tmp_path: Path, command: Command) -> None:
+    foreign = tmp_path / "downloads"
+    foreign.mkdir()
+    (tmp_path / "secrets.txt").write_text("a\nb\n", "utf-8")
+    (foreign / "them.yaml").write_text(SMALL + "sweep: {each: {steps: '@../secrets.txt'}}\n", "utf-8")
+    told = command("check", "downloads/them.yaml")
+    assert told.code == 3
+    assert "may not read `../secrets.txt`" in told.err
+
+
+def test_wildcards_are_drawn_by_the_seed_and_for_ever_the_same() -> None:
+    text = located("a {red|blue|{dark|light} green} fox, {in snow|}", Place("", 1, 1))
+    assert [plain(drawn(text, seed)) for seed in range(4)] == WILD
+    assert plain(drawn(located("${prompt} {a}", Place("", 1, 1)), 0)) == "${prompt} {a}"
+
+
+def test_a_recipes_own_wildcards_are_drawn_too(begun: Callable[..., SweepFolder]) -> None:
+    text = PAINTED.replace("prompt: a red fox", "prompt: '{red|blue} fox'").replace("fox.webp", str(FOX))
+    assert [cell.set["prompt"] for cell in begun(text, "seed=0..5").cells] == DRAWN
+
+
+def test_files_that_vary_are_copied_once_for_all(begun: Callable[..., SweepFolder], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copyfile(FOX, tmp_path / name / "fox.webp")
+    sweep = begun(PAINTED.replace("fox.webp", "one/fox.webp"), "photo=[one/fox.webp, two/fox.webp]", "seed=0..1")
+    assert [cell.set["photo"] for cell in sweep.cells] == ["inputs/fox.webp"] * 2 + ["inputs/fox-2.webp"] * 2
+    shutil.rmtree(tmp_path / "two")
+    assert make(sweep.at, names(sweep)[3], "cpu").code == OK
+
+
+# The folder and those who work on it
+
+
+def test_a_cell_that_was_stopped_goes_on_from_its_checkpoint(begun: Callable[..., SweepFolder]) -> None:
+    sweep = begun(SMALL, "seed=0..1")
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    first, second = names(sweep)
+    assert make(sweep.at, first, "cpu", [stop]).code == INTERRUPTED
+    assert state(sweep, first) == "stopped"
+    assert driven(sweep, Here(sweep)) == {first: "finished", second: "finished"}
+    events = [json.loads(line) for line in (sweep.runs / first / "events.jsonl").read_text("utf-8").splitlines()]
+    assert [event["first"] for event in events if event["type"] == "fitting"] == [0, 2]
+
+
+def test_a_cell_that_another_process_has_is_left_to_it(begun: Callable[..., SweepFolder]) -> None:
+    sweep = begun(SMALL, "seed=0..1")
+    first, second = names(sweep)
+    make(sweep.at, second, "cpu")
+    shutil.copytree(sweep.runs / second, sweep.runs / first)
+    (sweep.runs / first / "events.jsonl").write_text("", "utf-8")
+    with claim(sweep.runs / first):
+        assert state(sweep, first) == "running"
+        assert make(sweep.at, first, "cpu").code == BUSY
+        seen = iter([False, False, True])
+        drive(sweep, Here(sweep), lambda: next(seen), idle)
+        assert state(sweep, first) == "running"
+    crew = Here(sweep)
+    assert driven(sweep, crew)[first] == "finished"
+    assert crew.taken == [first]
+
+
+def test_a_failed_cell_is_listed_the_others_go_on_and_it_is_tried_again_when_asked(
+    here: None, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = [Made("001-seed=1", FAILED, "no room")]
+    monkeypatch.setattr(sweeping, "pool", lambda sweep, *_: nullcontext(Here(sweep, ends)))
+    told = command("sweep", SMALL, "--each", "seed=0..2")
+    sweep = only(Path("sweeps"))
+    assert told.code == FAILED
+    assert "failed 001-seed=1" in told.err
+    assert f"1 of 3 cells failed; to try them again:\n  t2iflow sweep {sweep} --retry failed" in told.err
+    assert [row["state"] for row in rows(sweep)] == ["finished", "failed", "finished"]
+    assert "no room" in (sweep / "index.html").read_text("utf-8")
+    assert command("sweep", str(sweep), "--retry", "failed").code == OK
+    assert [row["state"] for row in rows(sweep)] == ["finished"] * 3
+
+
+def test_a_cell_whose_process_dies_is_tried_three_times(begun: Callable[..., SweepFolder]) -> None:
+    sweep = begun(SMALL, "seed=0..1")
+    first, second = names(sweep)
+    make(sweep.at, first, "cpu")
+    log = sweep.runs / first / "events.jsonl"
+    log.write_text(log.read_text("utf-8").partition("\n")[0] + "\n", "utf-8")  # as a kill leaves it
+    heard: list[Any] = []
+    crew = Here(sweep, [Made(first, DIED, "killed by SIGKILL")] * TRIES)
+    assert driven(sweep, crew, heard.append) == {first: "failed", second: "finished"}
+    assert crew.taken == [first, first, first, second]
+    (failed,) = [event for event in heard if isinstance(event, CellEnded) and event.state == "failed"]
+    assert failed.message == "tried 3 times: killed by SIGKILL"
+    assert states(sweep)[first] == "failed"  # as its own log says from now on
+    assert driven(sweep, Here(sweep))[first] == "failed"
+    assert driven(sweep, Here(sweep), retry=True)[first] == "finished"
+
+
+def test_a_process_that_is_killed_is_replaced_and_the_others_end_with_their_pool(
+    begun: Callable[..., SweepFolder],
+) -> None:
+    sweep = begun(SMALL.replace("steps: 3", "steps: 1000000"), "steps=[1000000, 2]")
+    long, short = names(sweep)
+    with Pool(sweep.at, slot.slots("cpu", 1, 1)) as pool:
+        pool.take(long)
+        (process,) = pool._busy
+        os.kill(process._process.pid, signal.SIGKILL)
+        (died,) = pool.wait(60)
+        assert died.code == DIED
+        assert "killed by SIGKILL" in died.message
+        pool.take(short)
+        assert pool.wait(60) == [Made(short, OK)]
+        pool.take(long)
+        (other,) = pool._busy
+        while state(sweep, long) != "running":
+            pool.wait(0.05)
+    assert other._process.poll() is not None  # its pipe was closed, as when its driver dies
+    assert state(sweep, long) == "stopped"
+
+
+def test_a_sweep_that_has_begun_is_not_changed(here: None, command: Command) -> None:
+    command("sweep", SMALL, "--each", "seed=0..1")
+    sweep = only(Path("sweeps"))
+    again = command("sweep", str(sweep), "--each", "seed=2..3")
+    assert again.code == 2
+    assert "has begun, so nothing in it can be changed" in again.err
+    (sweep / "sweep.yaml").write_text("t2iflow-sweep: 1\ncells: [{name: ../../x, set: {}}]\n", "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(sweep)  # read anew
+        assert "is damaged" in command("sweep", ".").err
+
+
+# What people look at
+
+
+def test_pictures_are_ranked_by_how_well_they_fit_their_prompt(here: None, command: Command, tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (64, 64), "#204080").save(tmp_path / "blue.png")
+    photos = f"photo=[blue.png, {FOX}]"
+    told = command("sweep", PAINTED.replace("fox.webp", "blue.png"), "--each", photos, "--rank", "lite")
+    assert told.code == OK, told.err
+    sweep = only(Path("sweeps"))
+    assert [row["rank"] for row in rows(sweep)] == ["2", "1"]
+    assert "the best: 001-photo=" in told.err
+
+
+def test_the_sheet_and_the_page_show_all_cells_with_their_labels(here: None, command: Command) -> None:
+    section = "sweep: {each: {fit.rate: [0.1, 0.2], seed: 0..2}, sheet: {across: fit.rate, down: seed}}\n"
+    told = command("sweep", SMALL + section)
+    assert told.code == OK, told.err
+    sweep = only(Path("sweeps"))
+    page = (sweep / "index.html").read_text("utf-8")
+    assert page.count("data:image/webp") == 6
+    assert not re.findall(r"(?:src|href)=.https?:", page)
+    heads = re.findall("<th>(.*?)</th>", page)
+    assert heads == ["", "fit.rate 0.1", "fit.rate 0.2", "seed 0", "seed 1", "seed 2"]
+    with PIL.Image.open(sweep / "sheet.png") as sheet:
+        assert sheet.width < sheet.height
+
+
+def test_a_table_has_its_cells_at_their_heads(begun: Callable[..., SweepFolder]) -> None:
+    sweep = begun(SMALL, "steps=[1, 2]", "seed=0..2", "fit.rate=[0.1, 0.2]")
+    shown = table(sweep)
+    assert shown.columns == ["fit.rate 0.1", "fit.rate 0.2"]
+    assert shown.rows[4] == "steps 2, seed 1"
+    assert shown.cells[4][1].set == {"steps": 2, "seed": 1, "fit.rate": 0.2}
+    alone = table(begun(SMALL, "seed=0..6"))
+    assert not alone.rows
+    assert sum(map(len, alone.cells)) == 7
+    assert alone.labels["003-seed=3"] == "seed 3"
+
+
+def test_cells_that_differ_by_their_seed_alone_are_compiled_once(
+    begun: Callable[..., SweepFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compilations: list[object] = []
+    real = grid.compile_recipe
+    monkeypatch.setattr(grid, "compile_recipe", lambda *given: compilations.append(given) or real(*given))
+    assert len(begun(SMALL, "seed=0..999").cells) == 1000
+    assert len(compilations) == 1

@@ -17,7 +17,7 @@ Given = ParamSpec("Given")
 Thing = TypeVar("Thing")
 
 ROOM = 2 << 30
-"""Bytes of what the present run has not asked for that are kept for later ones."""
+"""Bytes of what the last run did not ask for that are kept for later ones."""
 
 
 @dataclass
@@ -28,8 +28,7 @@ class _Kept:
 
 @dataclass(eq=False)
 class Shelf:
-    """Keeps things; those that the present run has asked for in any case, and of others as many as there is room for,
-    the last used."""
+    """Keeps things; all that the last run has asked for, and of others as many as there is room for, the last used."""
 
     room: int = ROOM
     spared: bool = False
@@ -38,17 +37,16 @@ class Shelf:
     _run: int = 0
 
     def begin(self) -> None:
-        """Another run begins."""
+        """Another run begins; what it will ask for is most likely what the last one did."""
+        self._make_room(self.room)
         self._run += 1
         self.spared = False
-        self._make_room(self.room)
 
     def get(self, make: Callable[Given, Thing], *given: Given.args, **named: Given.kwargs) -> Thing:
         """What `make(*given)` gives, which may have been made before, of the same."""
         key = make.__module__, make.__qualname__, identity([*given, *named.items()]), torch.get_num_threads()
         kept = self._things.pop(key, None)
         if kept is None:
-            self._make_room(self.room)
             kept = _Kept(make(*given, **named), self._run)
         self.spared |= kept.run < self._run
         kept.run = self._run

@@ -54,11 +54,13 @@ def test_another_number_of_threads_makes_it_anew() -> None:
         torch.set_num_threads(threads)
 
 
-def test_what_a_run_does_not_ask_for_goes_first_where_there_is_no_room() -> None:
-    shelf = Shelf(room=400)
-    assert times(shelf, 50, 60, 1) == [50, 60, 1]  # 200, 240 and 4 bytes
-    shelf.begin()  # 50 was used before 60 and 1
-    assert times(shelf, 1, 60) == []
+def test_what_the_last_run_asked_for_stays_and_of_the_rest_what_there_is_room_for() -> None:
+    shelf = Shelf(room=250)
+    assert times(shelf, 50, 60, 100) == [50, 60, 100]  # 200, 240 and 400 bytes
+    shelf.begin()
+    assert times(shelf, 100) == []
+    shelf.begin()  # of the others 50 was used first
+    assert times(shelf, 100, 60) == []
     assert times(shelf, 50) == [50]
 
 

@@ -25,7 +25,7 @@ def normalized(norm: nn.Module, x: Tensor) -> Tensor:
 
 def swished(norm: nn.Module, x: Tensor) -> Tensor:
     """Swish of what `norm`, a `GroupNorm`, makes of x (n, channels, h, w)."""
-    if _frozen(norm, x) and len(x) == 1 and x.numel() >= LARGE:
+    if _frozen(norm, x) and x.is_cpu and len(x) == 1 and x.numel() >= LARGE:
         return _applied(_Swished, norm, x)
     return F.silu(normalized(norm, x))
 

@@ -3,7 +3,7 @@
     python benchmarks/gpu.py --out FOLDER                    # a GPU, some six minutes
     python benchmarks/gpu.py vqgan-clip --compile            # compiled too, for minutes: when does it pay?
     python benchmarks/gpu.py --device cpu --steps 3          # this machine's CPU, in the true shapes
-    python benchmarks/gpu.py --device meta                   # no machine at all: only counts what would be launched
+    python benchmarks/gpu.py --device meta                   # no GPU at all: counts launches, times the host
     python benchmarks/gpu.py --small --device cpu --steps 2  # the whole path, with small weights
 
 Weights have true shapes and random values; the perceptor is OpenAI's ViT-B/32. All ways of a system take turns, in
@@ -20,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -50,16 +51,20 @@ _import_from_here()
 from originals import ORIGINALS, Setting  # noqa: E402
 
 from t2iflow.nodes.core import ambient  # noqa: E402
+from t2iflow.nodes.core.types import Image, Loss  # noqa: E402
 from t2iflow.nodes.film.takes import Take  # noqa: E402
+from t2iflow.nodes.optimizing.fit import Fit  # noqa: E402
 from t2iflow.nodes.perceptors.clip.perceptor import OpenClip  # noqa: E402
 from t2iflow.pipelines.compiling import compile_recipe  # noqa: E402
 from t2iflow.pipelines.text.recipe import read  # noqa: E402
+from t2iflow.runner.events import Stepped  # noqa: E402
 from t2iflow.runner.execution import device as devices  # noqa: E402
 from t2iflow.runner.execution.capture import Recorder, Recording, recorder  # noqa: E402
 from t2iflow.runner.execution.link import ALL, Surroundings  # noqa: E402
 from t2iflow.runner.execution.loop import Loop  # noqa: E402
-from t2iflow.runner.execution.stage import Stage, moment  # noqa: E402
+from t2iflow.runner.execution.stage import LOOK_EVERY, Stage, moment  # noqa: E402
 from t2iflow.runner.folder.folder import RunFolder  # noqa: E402
+from t2iflow.runner.folder.log import EventLog  # noqa: E402
 
 CROPS = {"vqgan-clip": 32, "big-sleep": 128, "aleph-image": 64, "deep-daze": 16}
 PRESETS = {"vqgan-clip": ["classic"]}
@@ -348,14 +353,58 @@ def _only(call: Callable[[], object], _: int) -> object:
     return call()
 
 
+class Still:
+    """A recorder whose replays do nothing: of a step, the host's work is left."""
+
+    compiles = False
+
+    def watching(self) -> AbstractContextManager[None]:
+        """Nothing."""
+        return nullcontext()
+
+    def record(self, act: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
+        """Do it once."""
+        return act(), lambda: None
+
+
 def count(system: str, setting: Setting) -> str:
-    """How many launches a step of ours has."""
-    with mock.patch.object(ambient, "generator", return_value=None):  # a device without numbers draws none
+    """How many launches a step of ours has, and how long the host takes for one that is replayed."""
+    with mock.patch.object(ambient, "generator", _generator):
         step = eager(system, setting)
         step(1)
         with Counted() as counted:
             step(2)
-    return f"{system:12} {counted.launches} launches a step, node by node"
+        with mock.patch.object(sys.modules[__name__], "_recorder", lambda setting, recording: Still):
+            ms = _host(our_stage(system, setting, "on")) * 1e3
+    return f"{system:12} {counted.launches} launches a step, node by node; replayed {ms:.2f} ms of the host"
+
+
+def _generator(device: torch.device, seed: int) -> torch.Generator | None:
+    """A device without numbers draws none."""
+    return None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
+
+
+def _host(stage: Stage) -> float:
+    """Seconds that the host takes for a replayed step and for telling of it, the median of many.
+
+    Noise, which a GPU draws for itself, and the optimiser's step, which on a GPU is part of the replay, take none.
+    """
+    told = EventLog(lambda line: None)
+    zero, seconds = torch.zeros(()), []
+    stepping_on = stepping(stage)
+    with (
+        mock.patch.object(torch.Tensor, "normal_", lambda tensor, **how: tensor),
+        mock.patch.object(Fit, "capturable", True),
+        mock.patch.object(Fit, "step", lambda fit: None),
+    ):
+        for number in range(1, 500):
+            if number % LOOK_EVERY == 0:
+                continue  # the host would ask whether all is finite
+            began = time.perf_counter()
+            stepping_on(number)
+            told(Stepped("fit", number, 500, Loss(zero), Image(zero), 0.1, dict.fromkeys(stage._terms, zero)))
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[10:])
 
 
 def main() -> None:
@@ -364,7 +413,7 @@ def main() -> None:
     parser.add_argument(
         "systems", nargs="*", default=list(ORIGINALS), metavar="system", help=f"of {', '.join(ORIGINALS)}"
     )
-    parser.add_argument("--device", default="cuda", help="cuda, cpu, or meta, which only counts")
+    parser.add_argument("--device", default="cuda", help="cuda, cpu, or meta, which only counts launches")
     parser.add_argument("--compile", action="store_true", help="compiled steps too, which take minutes to be ready")
     parser.add_argument("--small", action="store_true", help="small weights and pictures")
     parser.add_argument("--steps", type=int, default=90, help="measured steps of each way")

@@ -29,6 +29,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -374,7 +375,7 @@ def count(system: str, setting: Setting) -> str:
         step(1)
         with Counted() as counted:
             step(2)
-        with mock.patch.object(sys.modules[__name__], "_recorder", lambda setting, recording: Still):
+        with mock.patch.object(sys.modules[__name__], "_recorder", return_value=Still):
             ms = _host(our_stage(system, setting, "on")) * 1e3
     return f"{system:12} {counted.launches} launches a step, node by node; replayed {ms:.2f} ms of the host"
 
@@ -390,12 +391,15 @@ def _host(stage: Stage) -> float:
     Noise, which a GPU draws for itself, and the optimiser's step, which on a GPU is part of the replay, take none.
     """
     told = EventLog(lambda line: None)
-    zero, seconds = torch.zeros(()), []
-    stepping_on = stepping(stage)
+    zero, seconds, stepping_on, normal = torch.zeros(()), [], stepping(stage), torch.Tensor.normal_
+
+    def drawn(place: Tensor, **how: Any) -> Tensor:
+        return place if place.is_meta else normal(place, **how)
+
     with (
-        mock.patch.object(torch.Tensor, "normal_", lambda tensor, **how: tensor),
+        mock.patch.object(torch.Tensor, "normal_", drawn),
         mock.patch.object(Fit, "capturable", True),
-        mock.patch.object(Fit, "step", lambda fit: None),
+        mock.patch.object(Fit, "step"),
     ):
         for number in range(1, 500):
             if number % LOOK_EVERY == 0:

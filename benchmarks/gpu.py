@@ -406,7 +406,7 @@ def _host(stage: Stage) -> float:
                 continue  # the host would ask whether all is finite
             began = time.perf_counter()
             stepping_on(number)
-            told(Stepped("fit", number, 500, Loss(zero), Image(zero), 0.1, dict.fromkeys(stage._terms, zero)))
+            told(Stepped("fit", number, 500, Loss(zero), Image(zero), 0.1, {term.name: zero for term in stage._terms}))
             seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[10:])
 

@@ -386,7 +386,7 @@ def _generator(device: torch.device, seed: int) -> torch.Generator | None:
 
 
 def _host(stage: Stage) -> float:
-    """Seconds that the host takes for a replayed step and for telling of it, the median of many.
+    """Seconds that the host takes for a replayed step and its event, the median of many.
 
     Noise, which a GPU draws for itself, and the optimiser's step, which on a GPU is part of the replay, take none.
     """

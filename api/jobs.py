@@ -30,7 +30,7 @@ class Job(Generic[Result]):
 
     def __init__(self, act: Callable[[Stop], Result], after: Callable[[], object] = lambda: None) -> None:
         """`act` computes it, and ends early when it is asked to; `after` is called when it is over."""
-        self.waits = True
+        self.waits, self.goes_on = True, True
         self.result: Result | None = None
         self.fault: BaseException | None = None
         self._act, self._after = act, after
@@ -39,11 +39,6 @@ class Job(Generic[Result]):
         self._lock = threading.Lock()
         _jobs.add(self)
         _queue.put(self)
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether it is not over yet."""
-        return not self._over.is_set()
 
     def ask(self) -> None:
         """Let it end: at once if it has not begun."""
@@ -69,9 +64,10 @@ class Job(Generic[Result]):
         self._end()
 
     def _end(self) -> None:
-        self._over.set()
+        self.goes_on = False
         with suppress(Exception):  # there may be nobody left to show it to
             self._after()
+        self._over.set()
 
 
 def alone(act: Callable[[Stop], Result]) -> Result:

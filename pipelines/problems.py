@@ -105,6 +105,10 @@ class RecipeError(Exception):
     def __str__(self) -> str:
         return render(self.problems, self.sources)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback."""
+        return [str(self)]
+
 
 def shown(value: object) -> str:
     """A value as messages name it: as YAML has it, with texts in quotes, and long ones cut."""

@@ -37,13 +37,17 @@ class Said:
     @property
     def file(self) -> str:
         """What messages call the text, and the text itself."""
-        return f"{self.option} {self.target}{self.equals}{self.written}"
+        return f"{self._option}{self.target}{self.equals}{self.written}"
 
     @property
     def at(self) -> Place:
         """The place of the target."""
         name = self.target.strip()
-        return Place(self.file, 1, len(self.option) + 2 + self.target.index(name), max(1, len(name)))
+        return Place(self.file, 1, len(self._option) + 1 + self.target.index(name), max(1, len(name)))
+
+    @property
+    def _option(self) -> str:
+        return f"{self.option} " if self.option else ""
 
     @property
     def source(self) -> str:

@@ -132,7 +132,7 @@ def test_mistakes_of_a_recipe_are_raised_as_the_command_prints_them() -> None:
         t2iflow.run(COPY.replace("canvas.pixels", "canvas.pixel"), stepps=3)
     assert {problem.code for problem in caught.value.problems} >= {"T2I110", "T2I201"}
     assert "did you mean `canvas.pixels`?" in str(caught.value)
-    assert "--> the call\n   |\n 1 |  stepps=3\n   |  ^^^^^^\n   = did you mean `steps`?" in str(caught.value)
+    assert "--> the call\n   |\n 1 | stepps=3\n   | ^^^^^^\n   = did you mean `steps`?" in str(caught.value)
     assert "--> the recipe:7:17" in str(caught.value)
 
 
@@ -232,7 +232,7 @@ def test_a_folder_is_looked_at_while_another_process_runs_in_it(tmp_path: Path) 
         run = t2iflow.Run(logs[0].parent)
         assert next(steps_of(run)) == 0
         assert run.state == "running"
-        with pytest.raises(t2iflow.RunError, match="only the process"):
+        with pytest.raises(t2iflow.RunError, match="only by the process"):
             run.stop()
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""Sweeps from Python."""
+"""Sweeps from Python; docs/python.md, whose examples are run, makes one."""
 
 from pathlib import Path
 
@@ -13,17 +13,19 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_sweep_has_its_cells_their_runs_and_a_sheet_and_goes_on_where_it_was_stopped() -> None:
-    stopped = t2iflow.sweep(COPY, each={"seed": [7]}, together={"steps": [2, 3]}, wait=False).stop()
-    assert "t2iflow.sweep(" in stopped.message
-    sweep = stopped.resume(show=False, jobs=1)
-    assert [cell.values for cell in sweep.cells] == [{"seed": 7, "steps": steps} for steps in (2, 3)]
-    assert {cell.state for cell in sweep.cells} == {"finished"}
-    assert sweep.cells[0].run.image is not None
-    assert sweep.sheet is not None
-    assert sweep.best is None  # nothing is asked for that they could be ranked by
-    assert repr(sweep) == f"<Sweep of 2 runs, 2 finished: {sweep.folder}>"
-    assert "2 runs: 2 finished" in str(t2iflow.Sweep(sweep.folder)._repr_html_())
+def test_a_sweep_that_is_stopped_has_its_cells_and_says_how_to_go_on() -> None:
+    first = t2iflow.run(COPY, steps=10**6, wait=False)
+    sweep = t2iflow.sweep(
+        COPY, each={"seed": range(2)}, together={"steps": [2, 3], "photo.octaves": [1, 2]}, wait=False
+    )
+    sweep.stop()
+    first.stop()
+    assert sweep.message == f"stopped before it began; to go on:\n  t2iflow.sweep({str(sweep.folder)!r})"
+    assert [cell.values["steps"] for cell in sweep.cells] == [2, 3, 2, 3]
+    assert {cell.state for cell in sweep.cells} == {"waiting"}
+    assert (sweep.sheet, sweep.best) == (None, None)
+    assert repr(sweep) == f"<Sweep of 4 runs, 4 waiting: {sweep.folder}>"
+    assert "4 runs: 4 waiting" in str(t2iflow.Sweep(sweep.folder)._repr_html_())
     with pytest.raises(t2iflow.RunError, match="has begun, so nothing in it can be changed"):
         t2iflow.sweep(sweep.folder, each={"seed": [3]})
 
@@ -38,3 +40,8 @@ def test_mistakes_of_all_cells_are_raised_before_one_begins(tmp_path: Path) -> N
     with pytest.raises(TypeError, match="`seed` needs a list of values"):
         t2iflow.sweep(COPY, each={"seed": "0..3"})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_without_a_sweep_is_refused() -> None:
+    with pytest.raises(t2iflow.RunError, match="is not the folder of a sweep"):
+        t2iflow.Sweep("nowhere").cells  # noqa: B018

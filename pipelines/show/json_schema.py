@@ -17,7 +17,7 @@ from t2iflow.pipelines.graph.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.graph.schedule import Ease, Over
 from t2iflow.pipelines.text.dollars import NAME
 from t2iflow.pipelines.text.form import FORMAT, SHEET_WORDS
-from t2iflow.pipelines.text.seed import DRAWN, END
+from t2iflow.pipelines.text.seed import DRAWN, END, MOST_SEEDS
 
 Schema = dict[str, Any]
 
@@ -42,6 +42,7 @@ def recipe_schema() -> Schema:
             **overlay,
             "presets": _named({"type": "object", "properties": {**texts, **overlay}, "additionalProperties": False}),
             "sweep": _sweep(),
+            "best": {"type": ["integer", "null"], "minimum": 1, "maximum": MOST_SEEDS},
         },
         "required": ["t2iflow"],
         "additionalProperties": False,

@@ -27,7 +27,7 @@ EXAMPLES = {
 }
 JOINED = re.compile(rf"({NAME}):(\S.*)")
 """A key and its value without a space between them."""
-WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes", "sweep")
+WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes", "sweep", "best")
 
 
 def check_structure(document: Located, problems: Problems) -> Located:

@@ -16,7 +16,7 @@ from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overlays import Change, carried, changes, put
 from t2iflow.pipelines.text.overrides import SEED, Given, Passed, give, override
-from t2iflow.pipelines.text.seed import is_drawn, read_seed
+from t2iflow.pipelines.text.seed import is_drawn, read_best, read_seed
 from t2iflow.pipelines.text.sweep import Sweep, read_sweep
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.pipelines.text.yaml_writer import flow
@@ -63,8 +63,8 @@ class Recipe:
     """The recipe. `params` are as written; `sources` are the texts of its files, its own first, and `origins` say whose
     those are; `start` is where its nodes begin; `overrides` are the options that changed it, such as `--preset lite`.
     `changed` is what presets put in place of what it says; `unused` are params that nothing refers to; `notes` are for
-    whoever runs it; `sweep` is what its section of this name says; `text` is what other recipes are made of, see
-    `vary`."""
+    whoever runs it; `sweep` is what its section of this name says; `best` is how many seeds a run makes, to rank them;
+    `text` is what other recipes are made of, see `vary`."""
 
     name: str
     title: str
@@ -78,6 +78,7 @@ class Recipe:
     start: Place
     text: _Text
     sweep: Sweep
+    best: int = 1
     overrides: tuple[str, ...] = ()
     changed: tuple[Change, ...] = ()
     unused: tuple[str, ...] = ()
@@ -196,6 +197,7 @@ def _recipe(text: _Text, sweep: Sweep, problems: Problems) -> Recipe:
         start=document.keys.get("nodes", document.place),
         text=text,
         sweep=sweep,
+        best=read_best(document.value.get("best"), problems),
         overrides=text.overrides,
         changed=tuple(changes(text.unset, preset)),
         unused=tuple(param for param in references.params if param not in used),

@@ -9,6 +9,9 @@ END = 2**63
 DRAWN_BELOW = 2**32
 """Drawn seeds are short enough to be copied by hand."""
 
+MOST_SEEDS = 100
+"""Of how many seeds a run may be the best."""
+
 DRAWN = ("random", -1)
 """What stands for a seed that is to be drawn; the number is what other tools write."""
 
@@ -23,6 +26,15 @@ def read_seed(value: Located | None, problems: Problems) -> int:
         problems.add("T2I204", message, value.place, "`seed: random` draws one")
         return 0
     return int(seed or 0)
+
+
+def read_best(value: Located | None, problems: Problems) -> int:
+    """Of how many seeds a run is the best; 1 without a word."""
+    count = value.value if value is not None else None
+    if value is not None and count is not None and not (type(count) is int and 0 < count <= MOST_SEEDS):
+        problems.add("T2I204", f"`best` must be a whole number, from 1 to {MOST_SEEDS}", value.place)
+        return 1
+    return int(count or 1)
 
 
 def is_drawn(value: Located | None) -> bool:

@@ -17,6 +17,7 @@ from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text.located import Located, located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overrides import SEED, Given, Said, is_text_at, way
+from t2iflow.pipelines.text.seed import END
 from t2iflow.pipelines.text.yaml_reader import load, parse
 
 EACH, TOGETHER = "each", "together"
@@ -82,6 +83,12 @@ def read_sweep(document: Located, origins: Mapping[str, Origin], problems: Probl
     axes = _axes(columns(EACH), columns(TOGETHER), problems)
     across, down = _sheet(section, axes, problems)
     return Sweep(axes, _named(section.value.get("rank"), problems), across, down)
+
+
+def of_seeds(recipe_sweep: Sweep, first: int, count: int, at: Place) -> Sweep:
+    """So many seeds, the first of which is this, and nothing else; ranked as the recipe's own sweep."""
+    rows = tuple((Located((first + number) % END, at),) for number in range(count))
+    return Sweep((Axis(("seed",), (at,), rows),), recipe_sweep.rank)
 
 
 def with_options(

@@ -13,7 +13,8 @@ from t2iflow.runner import console
 from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
 from t2iflow.runner.cli.refusals import refusals
-from t2iflow.runner.exits import HUNG_UP, OK, USAGE
+from t2iflow.runner.cli.sweeping import SWEEPS, best_of
+from t2iflow.runner.exits import HUNG_UP, OK, USAGE, UsageError
 
 if TYPE_CHECKING:
     from t2iflow.runner.events import Listener
@@ -21,11 +22,19 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
+RUNS = Path("runs")
+
+Best = Annotated[
+    int | None,
+    typer.Option("--best", min=1, max=100, metavar="N", help="Run N seeds, rank their pictures, and keep all."),
+]
+
 
 @app.command(cls=RecipeCommand)
 def run(
     context: typer.Context,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = RUNS,
+    best: Best = None,
     device: Device = "auto",
     draft: Draft = False,
     frames: Frames = None,
@@ -45,6 +54,11 @@ def run(
         if plan.graph.recipe.changed:
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
             console.err().say(f"changed by presets: {names}")
+        if (count := plan.graph.recipe.best if best is None else best) > 1:
+            if frames is not None or not capture or compile:
+                words = "`--frames`, `--no-capture` and `--compile` are for a single run, and this is the best of"
+                raise UsageError(f"{words} {count}; `--best 1` makes a single run")
+            best_of(count, plan.graph.recipe, SWEEPS if out == RUNS else paths.given(out), device, checkpoint, json)
         part = read_part(frames, plan, _note)
         outcome = session.start(
             plan, paths.given(out), device, _listeners(json), checkpoint, part, recording=wanted(capture, compile)

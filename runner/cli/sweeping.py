@@ -1,8 +1,9 @@
 """The command that runs many: a recipe with other values in it, and the rest of a sweep that was stopped."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from t2iflow.pipelines.problems import Problems
     from t2iflow.pipelines.text.recipe import Recipe
     from t2iflow.pipelines.text.sweep import Sweep
+    from t2iflow.runner.sweep.driver import Crew
     from t2iflow.runner.sweep.folder import SweepFolder
 
 app = typer.Typer(rich_markup_mode=None)
+
+SWEEPS = Path("sweeps")
 
 Each = Annotated[
     list[str] | None,
@@ -55,9 +59,7 @@ def sweep(
     each: Each = None,
     together: Together = None,
     rank: Rank = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create the sweep's folder.")] = Path(
-        "sweeps"
-    ),
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create the sweep's folder.")] = SWEEPS,
     device: Device = "auto",
     jobs: Jobs = None,
     per_gpu: PerGpu = 1,
@@ -68,7 +70,6 @@ def sweep(
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, go on with it."""
     from t2iflow.runner.sweep import sweeping
-    from t2iflow.runner.sweep.progress import lines, shown
 
     with refusals():
         if retry not in (None, "failed"):
@@ -84,8 +85,27 @@ def sweep(
         elif device == "auto":
             device = begun.device
         crew = sweeping.pool(begun, device, jobs, per_gpu, checkpoint)
-        with lines() if json else shown(console.err()) as watcher:
-            ending = sweeping.run(begun, crew, [watcher], retry is not None)
+        _drive(begun, crew, json, retry is not None)
+
+
+def best_of(count: int, recipe: "Recipe", parent: Path, device: str, checkpoint: float, json: bool) -> NoReturn:
+    """Run so many seeds of a recipe, its own first, and rank them."""
+    from t2iflow.pipelines.problems import Problems
+    from t2iflow.pipelines.text.sweep import of_seeds
+    from t2iflow.runner.sweep import sweeping
+
+    varied = of_seeds(recipe.sweep, recipe.seed, count, recipe.start)
+    begun = sweeping.begin(recipe, varied, Problems(), parent, device)
+    _drive(begun, sweeping.pool(begun, device, None, 1, checkpoint), json)
+
+
+def _drive(begun: "SweepFolder", crew: "AbstractContextManager[Crew]", json: bool, retry: bool = False) -> NoReturn:
+    """Make the cells, show how far they are, and end the program."""
+    from t2iflow.runner.sweep import sweeping
+    from t2iflow.runner.sweep.progress import lines, shown
+
+    with lines() if json else shown(console.err()) as watcher:
+        ending = sweeping.run(begun, crew, [watcher], retry)
     if ending.message:
         console.err().prose(ending.message)
     raise typer.Exit(ending.code)

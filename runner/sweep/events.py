@@ -43,7 +43,8 @@ class Going:
 
 @dataclass(frozen=True)
 class Ended:
-    """All is over: how many have finished and failed, the `page`, and the cell whose picture fits its prompt best."""
+    """All is over: how many have finished and failed, the `page`, and the cell whose picture fits its prompt best, with
+    that `picture`, where they are ranked."""
 
     cells: int
     finished: int
@@ -51,6 +52,7 @@ class Ended:
     seconds: float
     page: Path
     best: str = ""
+    picture: Path | None = None
 
 
 Event: TypeAlias = Begun | CellEnded | Going | Ended

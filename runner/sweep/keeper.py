@@ -55,13 +55,15 @@ class Keeper:
                     self._write(self._results(), event.left, goes_on=True)
 
     @property
-    def best(self) -> str:
-        """The cell whose picture fits its prompt best; nothing where they are not ranked."""
-        return next(iter(ranked(self._scores)), "")
+    def best(self) -> tuple[str, Path | None]:
+        """The cell whose picture fits its prompt best, and that picture; nothing where they are not ranked."""
+        best = next(iter(ranked(self._scores)), "")
+        return best, self._pictures.get(best)
 
     def end(self, stopping: Callable[[], bool]) -> str:
         """Rank, and write everything; gives why there is no ranking, if it failed. OSError where there is no room."""
         why = self._rank(stopping)
+        self._table = table(self._sweep, ranked(self._scores))
         results = self._results()
         write_results(self._sweep, results)
         write_sheet(self._sweep.at, self._table, self._small, self._states)

@@ -69,8 +69,9 @@ class _View:
             self._end(event)
         elif isinstance(event, Ended):
             self.close()
-            best = f"; the best: {event.best}" if event.best else ""
-            self._console.say(f"{event.finished} of {event.cells} finished in {duration(event.seconds)}{best}")
+            self._console.say(f"{event.finished} of {event.cells} finished in {duration(event.seconds)}")
+            if event.picture:
+                self._console.say("the best: ", (str(event.picture), "bold"))
             self._console.say("page: ", (str(event.page), "bold"))
         else:
             self._going = event
@@ -87,7 +88,7 @@ class _View:
         self._going = Going(event.finished, event.failed)
         done = f", {event.finished} finished before" if event.finished else ""
         failed = f", {event.failed} failed" if event.failed else ""
-        self._console.say((f"{event.cells} cells", "bold"), f"{done}{failed}")
+        self._console.say((f"{event.cells} cell{'s' * (event.cells > 1)}", "bold"), f"{done}{failed}")
         self._console.say(f"sweep folder: {event.folder}")
         if self._console.is_terminal:
             self._live = Live(self._bars(), console=self._console, auto_refresh=False, transient=True)

@@ -115,7 +115,7 @@ def run(
         except OSError as fault:
             return Ending(FAILED, f"can't write in `{sweep.at}`: {fault.strerror or fault}")
     total, finished, failed = len(sweep.cells), counts["finished"], counts["failed"]
-    watch(Ended(total, finished, failed, time.monotonic() - began, sweep.at / PAGE, keeper.best))
+    watch(Ended(total, finished, failed, time.monotonic() - began, sweep.at / PAGE, *keeper.best))
     if finished == total:
         tidy(sweep.at)
     if stopping():

@@ -2,12 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from t2iflow.runner.sweep.cell import Cell, said
 from t2iflow.runner.sweep.folder import Axis, SweepFolder
+
+NOTHING: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,13 @@ class Table:
     labels: dict[str, str]
 
 
-def table(sweep: SweepFolder) -> Table:
-    """The table of a sweep: across what it says, or its last axis; down all others."""
+def table(sweep: SweepFolder, ranks: Mapping[str, int] = NOTHING) -> Table:
+    """The table of a sweep: across what it says, or its last axis; down all others. Where seeds alone vary, which have
+    no order of their own, the best cell by its rank comes first."""
     if len([axis for axis in sweep.axes if len(axis.rows) > 1]) < 2 and not (sweep.across or sweep.down):
-        return _flowing(sweep)
+        alone = [name for axis in sweep.axes for name in axis.names] == ["seed"]
+        last = len(sweep.cells)
+        return _flowing(sweep, sorted(sweep.cells, key=lambda cell: ranks.get(cell.name, last) if alone else 0))
     across = _across(sweep)
     others = [number for number in range(len(sweep.axes)) if number != across]
     order = [*others, across]
@@ -55,9 +60,9 @@ def _drawn(sweep: SweepFolder, cell: Cell) -> str:
     return ", ".join(said(cell.set[name]) for name in sweep.drawn if name in cell.set)
 
 
-def _flowing(sweep: SweepFolder) -> Table:
-    width = math.ceil(math.sqrt(len(sweep.cells) * 1.5))
-    rows = [sweep.cells[start : start + width] for start in range(0, len(sweep.cells), width)]
+def _flowing(sweep: SweepFolder, cells: Sequence[Cell]) -> Table:
+    width = math.ceil(math.sqrt(len(cells) * 1.5))
+    rows = [cells[start : start + width] for start in range(0, len(cells), width)]
     return Table((), (), rows, {cell.name: label(sweep, cell) for cell in sweep.cells})
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 LARGE = 2**23
 """Numbers from which on strips pay."""
-STRIP = 2**18
+STRIP = 2**19
 """Numbers of a strip."""
 
 
@@ -74,20 +74,18 @@ class _Swished(torch.autograd.Function):
         _, channels, height, width = x.shape
         each = channels // mean.shape[1]
         steep = scale.float().repeat_interleave(each, 1) * weight.float()
-        shift = bias.float() - mean.float().repeat_interleave(each, 1) * steep
+        shift = (bias.float() - mean.float().repeat_interleave(each, 1) * steep).to(x.dtype)
         pixels, given = (one.permute(0, 2, 3, 1).reshape(-1, channels) for one in (x, *gradients))
         dy = torch.empty_like(pixels)
         of_dy, of_dyx = torch.zeros(2, 1, channels)
-        long = max(STRIP // channels, 1)
-        ones = torch.ones(1, long)
-        for some, above, below in zip(pixels.split(long), given.split(long), dy.split(long), strict=True):
-            exact = some.float()
-            found = torch.ops.aten.silu_backward(above.float(), torch.addcmul(shift, exact, steep))
-            below.copy_(found)
-            of_dy += ones[:, : len(some)] @ found
-            of_dyx += ones[:, : len(some)] @ found.mul_(exact)
+        strips = [strip.split(max(STRIP // channels, 1)) for strip in (pixels, given, dy)]
+        for some, above, below in zip(*strips, strict=True):
+            y = torch.addcmul(shift, some, steep.to(x.dtype))
+            torch.ops.aten.silu_backward.grad_input(above, y, grad_input=below)
+            of_dy += below.sum(0)
+            of_dyx += (below * some).sum(0)
         fixed, by_x, by_dy = _slopes(x, weight, mean, scale, of_dy, of_dyx)
-        for some, below in zip(pixels.split(long), dy.split(long), strict=True):
+        for some, _, below in zip(*strips, strict=True):
             below.mul_(by_dy).add_(fixed).addcmul_(some, by_x)
         return dy.view(1, height, width, channels).permute(0, 3, 1, 2), None, None, None, None
 

@@ -151,7 +151,7 @@ def _level(level: Any, x: Tensor) -> Tensor:
 
 def _residual(block: ResnetBlock, x: Tensor) -> Tensor:
     shortcut: Tensor = x if block.in_channels == block.out_channels else block.nin_shortcut(x)
-    return shortcut + _activated(block.norm2, block.conv2, _activated(block.norm1, block.conv1, x))
+    return _activated(block.norm2, block.conv2, _activated(block.norm1, block.conv1, x)).add_(shortcut)
 
 
 def _activated(norm: nn.Module, convolution: nn.Module, x: Tensor) -> Tensor:

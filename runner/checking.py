@@ -6,20 +6,22 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problem, Problems, RecipeError, render
 from t2iflow.runner.request import Request
+from t2iflow.runner.sweep.grid import compiled
 
 SCHEMA = "t2iflow.check/1"
 
 
 @dataclass(frozen=True, repr=False)
 class Checked:
-    """A checked recipe: its mistakes and the texts that they are in, or its plan."""
+    """A checked recipe: its mistakes and the texts that they are in, or its plan, and how many cells its sweep has."""
 
     recipe: str
     plan: Plan | None = None
     problems: Sequence[Problem] = ()
     sources: dict[str, str] = field(default_factory=dict)
+    cells: int = 0
 
     def __bool__(self) -> bool:
         """Whether there are no mistakes."""
@@ -32,15 +34,19 @@ class Checked:
         unneeded = [f"`{name}` is not needed by any output" for name in [*self.plan.idle, *recipe.unused]]
         lost = [f"`{one.short}` is missing: give it by {one.given}" for one in self.plan.graph.named if one.missing]
         notes = [*lost, *(f"note: {note}" for note in recipe.notes)]
-        return "\n".join([f"{self.recipe}: no mistakes ({len(recipe.nodes)} nodes)", *unneeded, *notes])
+        counts = f"{len(recipe.nodes)} nodes" + (f", {self.cells} cells in its sweep" if self.cells else "")
+        return "\n".join([f"{self.recipe}: no mistakes ({counts})", *unneeded, *notes])
 
     __repr__ = __str__
 
 
 def check(request: Request) -> Checked:
-    """Read and compile a recipe, to find its mistakes."""
+    """Read and compile a recipe, and every cell of its sweep, to find its mistakes."""
     try:
-        return Checked(request.where, request.plan())
+        plan = request.plan()
+        recipe = plan.graph.recipe
+        cells = compiled(recipe, recipe.sweep, Problems()).cells if recipe.sweep.axes else ()
+        return Checked(request.where, plan, cells=len(cells))
     except RecipeError as fault:
         return Checked(request.where, None, tuple(dict.fromkeys(fault.problems)), dict(fault.sources))
 

@@ -188,6 +188,14 @@ def test_mistakes_of_the_section_have_their_place(
     assert f"{found.place.line}:{found.place.column}" == place
 
 
+def test_check_finds_the_mistakes_of_all_cells(command: Command) -> None:
+    told = command("check", SMALL + "sweep: {each: {seed: 0..1, steps: [2, 0]}}\n")
+    assert told.code == 3
+    assert "in the cell seed=0, steps=0 and 1 more" in told.err
+    good = command("check", SMALL + "sweep: {each: {seed: 0..1, steps: [2, 3]}}\n")
+    assert "no mistakes (5 nodes, 4 cells in its sweep)" in good.out
+
+
 def test_a_foreign_recipe_reads_no_values_from_elsewhere(tmp_path: Path, command: Command) -> None:
     foreign = tmp_path / "downloads"
     foreign.mkdir()

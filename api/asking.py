@@ -34,7 +34,7 @@ def request(
     return Request(
         where,
         [preset] if isinstance(preset, str) else list(preset),
-        [passed(name, plain(name, value)) for name, value in changes.items()],
+        [passed(str(name), plain(str(name), value)) for name, value in changes.items()],
         text=text,
     )
 

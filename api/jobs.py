@@ -7,6 +7,7 @@ turns because torch's threads, its streams and what it records belong to the who
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -18,8 +19,32 @@ from t2iflow.runner.signals import Stop
 
 Result = TypeVar("Result")
 
-_queue: SimpleQueue[Job[Any]] = SimpleQueue()
-_jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
+
+class _Worker:
+    """The thread of this process that computes jobs, and the jobs; a process that was forked has one of its own."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
+        self._queue: SimpleQueue[Job[Any]] = SimpleQueue()
+        threading.Thread(target=self._work, name="t2iflow", daemon=True).start()
+
+    def add(self, job: Job[Any]) -> None:
+        self.jobs.add(job)
+        self._queue.put(job)
+
+    def _work(self) -> None:
+        while True:
+            self._queue.get().go()
+
+
+_worker: _Worker | None = None
+_beginning = threading.Lock()
+
+
+def _here() -> _Worker | None:
+    """The worker of this process, if it has one."""
+    return _worker if _worker and _worker.process == os.getpid() else None
 
 
 class Job(Generic[Result]):
@@ -37,8 +62,6 @@ class Job(Generic[Result]):
         self._stop = Stop()
         self._over = threading.Event()
         self._lock = threading.Lock()
-        _jobs.add(self)
-        _queue.put(self)
 
     def ask(self) -> None:
         """Let it end: at once if it has not begun."""
@@ -67,30 +90,33 @@ class Job(Generic[Result]):
         self.goes_on = False
         with suppress(Exception):  # there may be nobody left to show it to
             self._after()
+        del self._act, self._after  # and what they hold
         self._over.set()
+
+
+def begin(job: Job[Any]) -> None:
+    """Let a job have its turn."""
+    global _worker
+    with _beginning:
+        _worker = _here() or _Worker()
+        _worker.add(job)
 
 
 def alone(act: Callable[[Stop], Result]) -> Result:
     """What `act` computes when it is its turn; raises what it raises."""
     job = Job(act)
+    begin(job)
     job.join()
     if job.fault:
         raise job.fault
     return cast("Result", job.result)
 
 
-def _work() -> None:
-    while True:
-        _queue.get().go()
-
-
-threading.Thread(target=_work, name="t2iflow", daemon=True).start()
-
-
 @atexit.register
 def _stop_all() -> None:
     """A program that ends stops its jobs as Ctrl-C does, so that runs can be resumed."""
-    going = [job for job in _jobs if job.goes_on]
+    worker = _here()
+    going = [job for job in worker.jobs if job.goes_on] if worker else []
     for job in going:
         job.ask()
     for job in going:

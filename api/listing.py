@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
+from t2iflow.prepared import prepared
+
 if TYPE_CHECKING:
     from t2iflow.nodes.core.node import Spec
 
@@ -142,6 +144,7 @@ def recipes() -> Listing[BundledRecipe]:
     return Listing([_recipe(name, file) for name, file in shipped_recipes().items()])
 
 
+@prepared
 def nodes() -> Listing[Node]:
     """All nodes, those of installed packages included."""
     from t2iflow.nodes.core.catalog import every_node

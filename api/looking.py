@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from t2iflow.asking import RecipeLike, request
 from t2iflow.faults import refusing
+from t2iflow.prepared import prepared
 
 if TYPE_CHECKING:
     from t2iflow.runner.checking import Checked
     from t2iflow.runner.preview.preview import Preview
 
 
+@prepared
 def check(
     recipe: RecipeLike,
     *,
@@ -32,6 +34,7 @@ def check(
         return checking.check(request(recipe, preset, set, seed, params))
 
 
+@prepared
 def plan(
     recipe: RecipeLike,
     *,

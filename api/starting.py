@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from t2iflow.asking import RecipeLike, request
 from t2iflow.faults import refusing
+from t2iflow.prepared import prepared
 from t2iflow.running import Run
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ Frames: TypeAlias = int | str | range | None
 """A part of a film: `15`, `"10..20"` or `range(10, 21)`, counted from 0; None is all of it."""
 
 
+@prepared
 def run(
     recipe: RecipeLike,
     *,
@@ -49,14 +51,13 @@ def run(
     """
     from t2iflow.nodes.core import paths
     from t2iflow.nodes.core.shelf import shelf_of_process
-    from t2iflow.runner import environment, session
+    from t2iflow.runner import session
     from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.execution.device import choose
     from t2iflow.runner.folder import folder as folders
     from t2iflow.runner.folder.naming import run_name
     from t2iflow.runner.part import read_part
 
-    environment.prepare()
     with refusing():
         plan = request(recipe, preset, set, seed, params).plan(draft, lacking=False)
         notes = list(_notes(plan))
@@ -83,6 +84,7 @@ def run(
     return made._begin(begin, plan.graph.recipe.title, notes, wait, show)
 
 
+@prepared
 def resume(
     folder: str | os.PathLike[str] | Run,
     *,
@@ -99,13 +101,12 @@ def resume(
     The options are those of `run`. RunError where no run in the folder can be resumed.
     """
     from t2iflow.nodes.core.shelf import shelf_of_process
-    from t2iflow.runner import environment, session
+    from t2iflow.runner import session
     from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.execution.device import choose
     from t2iflow.runner.part import read_part
     from t2iflow.runner.request import of_run
 
-    environment.prepare()
     made = Run(folder.folder if isinstance(folder, Run) else folder)
     with refusing():
         plan = of_run(made.folder).plan()
@@ -132,6 +133,6 @@ def _notes(plan: Plan) -> Iterator[str]:
 
 def _range(frames: Frames) -> str | None:
     """A part of a film as `--frames` has it."""
-    if isinstance(frames, range):
+    if isinstance(frames, range) and frames.step == 1:
         return f"{frames.start}..{frames.stop - 1}"
     return None if frames is None else str(frames)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2iflow.asking import RecipeLike, plain, request
 from t2iflow.faults import refusing
+from t2iflow.prepared import prepared
 from t2iflow.running import Run
 from t2iflow.task import Task
 
@@ -126,6 +127,7 @@ class Sweep(Task):
         return f"<Sweep of {len(states)} runs, {counts}: {self.folder}>"
 
 
+@prepared
 def sweep(
     recipe: RecipeLike,
     *,
@@ -151,11 +153,9 @@ def sweep(
     recipe's perceptor or to `rank`. `jobs` runs go on at once, on GPUs `per_gpu` on each; `retry` tries again what
     failed. All else is as with `run`: RecipeError lists the mistakes of all runs before any begins.
     """
-    from t2iflow.runner import environment
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping
 
-    environment.prepare()
     with refusing():
         begun = _begun(recipe)
         if begun and (each or together or rank or preset or set or params or seed is not None):
@@ -195,15 +195,14 @@ def _new(
     """A new sweep of a recipe."""
     from t2iflow.nodes.core import paths
     from t2iflow.pipelines.problems import Problems
-    from t2iflow.pipelines.text.sweep import with_options, with_values
+    from t2iflow.pipelines.text.sweep import with_values
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping
 
     problems = Problems()
     recipe = asked.recipe(problems)
     document = recipe.text.document
-    varied = with_options(recipe.sweep, (), (), rank, document, problems)
-    varied = with_values(varied, each, together, document, problems)
+    varied = with_values(recipe.sweep, each, together, rank, document, problems)
     if not varied.axes and not problems:
         raise UsageError('nothing varies: give `each={"seed": range(4)}`, or write `sweep:` in the recipe')
     return sweeping.begin(recipe, varied, problems, paths.given(os.fspath(out)), device, jobs, per_gpu)

@@ -66,9 +66,10 @@ class Task:
 
     def _start(self: Itself, act: Callable[[Stop], End], wait: bool) -> Itself:
         """Begin, or wait for a turn."""
-        from t2iflow.jobs import Job
+        from t2iflow.jobs import Job, begin
 
         self._job = Job(act, self._end)
+        begin(self._job)
         return self.wait() if wait else self
 
     def _end(self) -> None:

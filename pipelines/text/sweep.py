@@ -117,11 +117,16 @@ def with_values(
     sweep: Sweep,
     each: Mapping[str, Iterable[Any]],
     together: Mapping[str, Iterable[Any]],
+    rank: str | None,
     document: Located,
     problems: Problems,
 ) -> Sweep:
     """The sweep with values that a program gives, whose texts are literal; else as `with_options`."""
     sources = dict(sweep.sources)
+    if rank is not None:
+        said = f"rank: {rank}"
+        sources[said] = said
+        sweep = replace(sweep, rank=Located(rank, Place(said, 1, 7, max(1, len(rank)))))
 
     def columns(word: str, names: Mapping[str, Iterable[Any]]) -> Iterator[_Column]:
         for name, values in names.items():

@@ -22,6 +22,28 @@ def test_listing_recipes_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+TOO_EARLY = """
+import os, sys, t2iflow
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise LookupError("GOMP_SPINCOUNT" in os.environ)
+sys.meta_path.insert(0, Watch())
+acts = [t2iflow.run, t2iflow.resume, t2iflow.check, t2iflow.plan, t2iflow.sweep, lambda recipe: t2iflow.nodes()]
+for act in acts:
+    os.environ.pop("GOMP_SPINCOUNT", None)
+    try:
+        act("hello")
+    except LookupError as fault:
+        sys.stdout.write(f"{fault} ")
+"""
+
+
+def test_whatever_imports_torch_first_sets_how_it_waits_for_its_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", TOO_EARLY], capture_output=True, text=True)
+    assert done.stdout.split() == ["True"] * 6, done.stderr
+
+
 def test_all_that_is_offered_is_there_and_documented() -> None:
     for name in t2iflow.__all__:
         assert getattr(t2iflow, name).__doc__, name

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from t2iflow.nodes.core.whole import write
 from t2iflow.pipelines.text.recipe import Recipe
+from t2iflow.runner.folder.folder import NOW
 from t2iflow.runner.folder.history import RECIPE
-from t2iflow.runner.report.exhibits import data
+from t2iflow.runner.report.exhibits import data, link
 from t2iflow.runner.report.listener import NAME as REPORT
 from t2iflow.runner.report.page import framed, heading, listing
 from t2iflow.runner.sweep.folder import SweepFolder, going_on
@@ -65,18 +66,18 @@ def _state(told: Told) -> Iterator[str]:
         clock = time.strftime("%H:%M:%S")
         left = "" if told.left is None else f", about {duration(told.left)} left"
         failed = f", {counts['failed']} failed" if counts["failed"] else ""
-        yield f'<div class="how live" data-written="{time.time():.0f}"><b>Running, as of {clock}:</b>'
-        yield f"{counts['finished']} of {total} finished{failed}{left}"
-        yield f'<progress value="{sum(counts.values()) / total:.4f}"></progress></div>'
+        words = f"<b>Running, as of {clock}:</b> {counts['finished']} of {total} finished{failed}{left}"
+        bar = f'<progress value="{sum(counts.values()) / total:.4f}"></progress>'
+        yield f'<div class="how live" data-written="{time.time():.0f}">{words}{bar}</div>'
         yield f'<div class="how warn" hidden>Nothing new since {clock}. {_again(told)}</div>'
     elif counts["finished"] < total:
         failed = f", {counts['failed']} failed" if counts["failed"] else ""
-        yield f'<div class="how warn"><b>{counts["finished"]} of {total} runs finished{failed}.</b>'
-        yield f"{_again(told)}</div>"
+        words = f"<b>{counts['finished']} of {total} runs finished{failed}.</b> {_again(told)}"
+        yield f'<div class="how warn">{words}</div>'
 
 
 def _again(told: Told) -> str:
-    return f"<code>{escape(going_on(told.sweep.at))}</code> goes on."
+    return f"To go on: <code>{escape(going_on(told.sweep.at))}</code>"
 
 
 def _best(told: Told) -> Iterator[str]:
@@ -133,12 +134,21 @@ class _Figures:
     def _picture(self, one: Result, name: str) -> str:
         small = self._told.small.get(one.cell.name)
         if small is None:
-            failed = " failed" if one.state == "failed" else ""
-            return f'<div class="none{failed}">{one.state}</div>'
+            return self._unfinished(one)
         size = small.stat().st_size
         self._room -= size
         source = _embedded(small) if self._room >= 0 else _linked(self._told.sweep, small)
         return f'<img src="{source}" alt="{escape(name)}" loading="lazy">'
+
+    def _unfinished(self, one: Result) -> str:
+        """The state of a cell without a picture; of one that runs or was stopped its picture as it is, too."""
+        now = self._told.sweep.runs / one.cell.name / NOW
+        if one.state in ("running", "stopped") and now.is_file():
+            return (
+                f'<img class="now" src="{link(now, self._told.sweep.at)}" alt="{one.state}"><small>{one.state}</small>'
+            )
+        failed = " failed" if one.state == "failed" else ""
+        return f'<div class="none{failed}">{one.state}</div>'
 
 
 def _failures(told: Told) -> Iterator[str]:

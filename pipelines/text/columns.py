@@ -1,0 +1,127 @@
+"""Names that vary in a sweep, and their values: lists, ranges such as `0..7`, and files with a value per line."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from t2iflow.nodes.core import paths
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
+from t2iflow.pipelines.text.located import Located, located, plain
+from t2iflow.pipelines.text.origin import HERE, Origin
+from t2iflow.pipelines.text.overrides import SEED, Said, is_text_at, way
+from t2iflow.pipelines.text.yaml_reader import load, parse
+
+RANGE = re.compile(r"\s*(\d{1,19})\.\.(\d{1,19})\s*")
+MOST = 10_000
+"""Cells of a sweep."""
+LINES = "@"
+"""What stands before the name of a file whose lines are values."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A name and its values."""
+
+    name: str
+    at: Place
+    values: tuple[Located, ...]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Reads columns; what is wrong is added to `problems`, and the texts of options and files to `sources`."""
+
+    document: Located
+    problems: Problems
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def column(self, name: str, at: Place, value: Located, origins: Mapping[str, Origin]) -> Column | None:
+        """A name of the section."""
+        path = way(name, at, self.document, self.problems)
+        if path is None:
+            return None
+        if isinstance(value.value, list):
+            return Column(name, at, tuple(value.value))
+        if isinstance(value.value, str) and value.value.startswith(LINES):
+            # Where a line stands, the recipe has said: a foreign one's lines may name only its own files.
+            return Column(name, at, self._lines(value, path, origins.get(value.place.file, HERE), value.place))
+        found = self._range(value)
+        return Column(name, at, (value,) if found is None else found)
+
+    def option(self, option: str, text: str) -> Column | None:
+        """A name and its values, as an option gives them."""
+        said = Said(*text.partition("="), option)
+        self.sources[said.file] = said.file
+        path = said.path(self.document, self.problems)
+        if path is None:
+            return None
+        values = self._values(said, path)
+        return None if values is None else Column(said.target.strip(), said.at, values)
+
+    def _values(self, said: Said, path: tuple[str, ...]) -> tuple[Located, ...] | None:
+        word = Located(said.written.strip(), said.place)
+        if word.value.startswith(LINES):
+            return self._lines(word, path, HERE)
+        if word.value.startswith("["):
+            return self._list(said)
+        if (found := self._range(word)) is not None:
+            return found
+        if "," in word.value and not word.value.startswith("{") and (path == SEED or not self._is_text(path)):
+            hint = f"several values stand in brackets: `{said.option} {said.target.strip()}=[{word.value}]`"
+            self.problems.add("T2I204", f"{shown(word.value)} is one value", said.place, hint)
+            return None
+        value = said.value(path, self.document, self.problems)
+        return None if value is None else (value,)
+
+    def _is_text(self, path: tuple[str, ...]) -> bool:
+        return is_text_at(path, self.document)
+
+    def _list(self, said: Said) -> tuple[Located, ...] | None:
+        try:
+            value = parse(said.source, said.file, self.problems)
+        except RecipeError:  # its problems are noted
+            return None
+        return tuple(value.value) if isinstance(value.value, list) else (value,)
+
+    def _range(self, value: Located) -> tuple[Located, ...] | None:
+        """The whole numbers of `0..7`, both ends included; None for anything else."""
+        found = RANGE.fullmatch(value.value) if isinstance(value.value, str) else None
+        if found is None:
+            return None
+        first, last = int(found[1]), int(found[2])
+        if last - first >= MOST:
+            self.problems.add("T2I204", f"a sweep has at most {MOST:,} cells", value.place)
+            return (Located(first, value.place),)
+        return tuple(Located(number, value.place) for number in range(first, last + 1))
+
+    def _lines(
+        self, value: Located, path: tuple[str, ...], whose: Origin, at: Place | None = None
+    ) -> tuple[Located, ...]:
+        """The lines of a file, without empty ones and those that begin with #."""
+        name = value.value.removeprefix(LINES)
+        file = paths.given(name, whose.folder)
+        if not whose.admits(file):
+            self.problems.add("T2I503", f"this recipe is foreign, so it may not read `{name}`", value.place, whose.rule)
+            return (value,)
+        if why := paths.no_content(file):
+            self.problems.add("T2I502", f"the file `{name}` {why}", value.place)
+            return (value,)
+        try:
+            text = load(file)
+        except RecipeError as fault:
+            self.problems.extend(fault.problems)
+            return (value,)
+        self.sources[str(file)] = text
+        return tuple(
+            self._line(line, path, at or Place(str(file), number, 1, max(1, len(line))))
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.strip() and not line.startswith("#")
+        )
+
+    def _line(self, line: str, path: tuple[str, ...], at: Place) -> Located:
+        """What a line says: a text as it is where a text stands, and else a value of YAML."""
+        if path == SEED or not self._is_text(path):
+            with suppress(RecipeError):
+                return located(plain(parse(line, at.file)), at)
+        return Located(line.strip().replace("$", "$$"), at)

@@ -67,7 +67,7 @@ def unpacked(path: Path) -> Bundle:
     except BundleError as fault:
         reason = str(fault)
     except OSError as fault:
-        reason = f"it can't be unpacked: {fault.strerror or fault}"
+        reason = f"it can't be unpacked to `{fault.filename}`: {fault.strerror}"
     raise RecipeError([Problem("T2I107", f"can't open the bundle `{path}`: {reason}", Place(str(path), 1, 1))], {})
 
 

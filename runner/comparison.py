@@ -39,8 +39,9 @@ class Side:
         """Its pictures and films."""
         if self.path is None or not self.path.is_dir():
             return [self.path] if self.path else []
-        found = outputs(self.path) or [path for path in sorted(self.path.rglob("*")) if INPUTS not in path.parts]
-        return [path for path in (*found, self.path / NOW) if path.suffix.lower() in CARRIERS and path.is_file()]
+        at = self.path
+        found = outputs(at) or [one for one in sorted(at.rglob("*")) if not one.is_relative_to(at / INPUTS)]
+        return [path for path in (*found, at / NOW) if path.suffix.lower() in CARRIERS and path.is_file()]
 
     @property
     def made(self) -> Mapping[str, str]:

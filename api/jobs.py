@@ -7,6 +7,7 @@ turns because torch's threads, its streams and what it records belong to the who
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401 (its own end is then after ours)
 import os
 import threading
 import weakref
@@ -112,7 +113,6 @@ def alone(act: Callable[[Stop], Result]) -> Result:
     return cast("Result", job.result)
 
 
-@atexit.register
 def _stop_all() -> None:
     """A program that ends stops its jobs as Ctrl-C does, so that runs can be resumed."""
     worker = _here()
@@ -121,3 +121,7 @@ def _stop_all() -> None:
         job.ask()
     for job in going:
         job.join()
+
+
+# Before pools of threads are shut down, in which films are written, rather than after; where Python still has that.
+getattr(threading, "_register_atexit", atexit.register)(_stop_all)

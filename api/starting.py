@@ -126,8 +126,11 @@ def resume(
 
 def _notes(plan: Plan) -> Iterator[str]:
     """What is worth knowing of a recipe before it runs."""
-    yield from plan.graph.recipe.notes
-    if changed := plan.graph.recipe.changed:
+    recipe = plan.graph.recipe
+    yield from recipe.notes
+    if recipe.best > 1:
+        yield f"this is one run; `t2iflow.sweep` makes the best of {recipe.best}, as the recipe says"
+    if changed := recipe.changed:
         yield f"changed by presets: {', '.join(change.name for change in changed)}"
 
 

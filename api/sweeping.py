@@ -18,6 +18,9 @@ from t2iflow.task import Task
 if TYPE_CHECKING:
     import PIL.Image
 
+    from t2iflow.pipelines.problems import Problems
+    from t2iflow.pipelines.text.recipe import Recipe
+    from t2iflow.pipelines.text.sweep import Sweep as Axes
     from t2iflow.runner.request import Request
     from t2iflow.runner.signals import Stop
     from t2iflow.runner.sweep.driver import Crew
@@ -133,6 +136,7 @@ def sweep(
     *,
     each: Mapping[str, Iterable[Any]] | None = None,
     together: Mapping[str, Iterable[Any]] | None = None,
+    best: int | None = None,
     rank: str | None = None,
     preset: str | Sequence[str] = (),
     set: Mapping[str, Any] | None = None,
@@ -141,6 +145,7 @@ def sweep(
     device: str = "auto",
     jobs: int | None = None,
     per_gpu: int = 1,
+    checkpoint: float = 10.0,
     retry: bool = False,
     wait: bool = True,
     show: bool | None = None,
@@ -149,23 +154,26 @@ def sweep(
     """Run a recipe with every combination of other values, several at once; or, given a sweep's folder, go on with it.
 
     `each` has lists of values by the names of params and settings, such as `{"prompt": ["a fox", "a castle"], "seed":
-    range(4)}`; what is in `together` varies in step. The pictures are ranked by how well they fit their prompts, to the
-    recipe's perceptor or to `rank`. `jobs` runs go on at once, on GPUs `per_gpu` on each; `retry` tries again what
-    failed. All else is as with `run`: RecipeError lists the mistakes of all runs before any begins.
+    range(4)}`; what is in `together` varies in step; `best=4` runs four seeds. The pictures are ranked by how well they
+    fit their prompts, to the recipe's perceptor or to `rank`. `jobs` runs go on at once, on GPUs `per_gpu` on each;
+    `retry` tries again what failed. All else is as with `run`: RecipeError lists the mistakes of all runs before any
+    begins.
     """
+    from t2iflow.nodes.core import paths
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping
 
     with refusing():
         begun = _begun(recipe)
-        if begun and (each or together or rank or preset or set or params or seed is not None):
+        if begun and (each or together or best or rank or preset or set or params or seed is not None):
             raise UsageError(f"the sweep in `{recipe}` has begun, so nothing in it can be changed; start another")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
-            begun = _new(asked, _values(each), _values(together), rank, out, device, jobs, per_gpu)
+            varied = _varied(asked, _values(each), _values(together), best, rank)
+            begun = sweeping.begin(*varied, paths.given(os.fspath(out)), device, jobs, per_gpu)
         elif device == "auto":
             device = begun.device
-        crew = sweeping.pool(begun, device, jobs, per_gpu)
+        crew = sweeping.pool(begun, device, jobs, per_gpu, checkpoint)
     made = Sweep(begun.at)
     view = made._view(show, wait)
     return made._start(lambda stop: _run(begun, crew, view, retry, stop), wait)
@@ -182,30 +190,28 @@ def _begun(recipe: RecipeLike) -> SweepFolder | None:
     return read(folder) if is_sweep(folder) else None
 
 
-def _new(
+def _varied(
     asked: Request,
     each: Mapping[str, list[Any]],
     together: Mapping[str, list[Any]],
+    best: int | None,
     rank: str | None,
-    out: str | os.PathLike[str],
-    device: str,
-    jobs: int | None,
-    per_gpu: int,
-) -> SweepFolder:
-    """A new sweep of a recipe."""
-    from t2iflow.nodes.core import paths
+) -> tuple[Recipe, Axes, Problems]:
+    """The recipe, what varies in it, and its mistakes so far."""
     from t2iflow.pipelines.problems import Problems
-    from t2iflow.pipelines.text.sweep import with_values
+    from t2iflow.pipelines.text.sweep import of_seeds, with_values
     from t2iflow.runner.exits import UsageError
-    from t2iflow.runner.sweep import sweeping
 
     problems = Problems()
     recipe = asked.recipe(problems)
-    document = recipe.text.document
-    varied = with_values(recipe.sweep, each, together, rank, document, problems)
+    varied = with_values(recipe.sweep, each, together, rank, recipe.text.document, problems)
+    if best and (each or together):
+        raise UsageError("`best` runs one recipe with several seeds; with `each` or `together`, give the seeds there")
+    if best or (recipe.best > 1 and not varied.axes):
+        return recipe, of_seeds(varied, recipe.seed, best or recipe.best, recipe.start), problems
     if not varied.axes and not problems:
-        raise UsageError('nothing varies: give `each={"seed": range(4)}`, or write `sweep:` in the recipe')
-    return sweeping.begin(recipe, varied, problems, paths.given(os.fspath(out)), device, jobs, per_gpu)
+        raise UsageError('nothing varies: give `each={"seed": range(4)}` or `best=4`, or write `sweep:` in the recipe')
+    return recipe, varied, problems
 
 
 def _values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,12 @@ def whole(path: Path, mark: str = "") -> Iterator[Path]:
 def write(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all; a text in UTF-8, its lines as they are."""
     with whole(path) as fresh:
+        fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def share(path: Path, content: str | bytes) -> None:
+    """As `write`, for a file that other processes, of other machines too, may be writing."""
+    with whole(path, mark=f".{platform.node()}.{os.getpid()}") as fresh:
         fresh.write_bytes(content.encode() if isinstance(content, str) else content)
 
 

@@ -5,8 +5,11 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.runner.execution import device, faults
+from t2iflow.runner.execution import faults
+from t2iflow.runner.execution.device import NoDeviceError, choose
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.sweep.cell import Cell
@@ -81,12 +84,18 @@ class Keeper:
         if len(self._pictures) < 2 or not prompt(self._plan):
             return ""
         try:
-            ranking = Ranking(self._sweep.at, self._judge, device.choose(self._sweep.device)[0])
+            ranking = Ranking(self._sweep.at, self._judge, self._device())
             ranking.rank(self._pictures, self._prompt, stopping)
         except Exception as fault:  # weights or memory may be missing, and nothing of it is worth a traceback
             return f"the pictures are not ranked: {faults.explain(fault)}"
         self._scores = {name: score for name, score in ranking.scores.items() if name in self._pictures}
         return ""
+
+    def _device(self) -> torch.device:
+        """The sweep's device, or the CPU, where it goes on without that."""
+        with contextlib.suppress(NoDeviceError):
+            return choose(self._sweep.device)[0]
+        return torch.device("cpu")
 
     def _prompt(self, name: str) -> dict[str, float]:
         return prompt(plan(self._sweep, self._sweep.by_name[name]))

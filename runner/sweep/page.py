@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.core.whole import share
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.folder.folder import NOW
 from t2iflow.runner.folder.history import RECIPE
@@ -48,7 +48,7 @@ def write_page(told: Told) -> Path:
     body = (line for part in parts for line in part(told))
     text = framed(f"{told.recipe.title}: {len(told.results)} runs", body, told.goes_on, style)
     path = told.sweep.at / NAME
-    write(path, text.encode("utf-8", errors="replace"))
+    share(path, text.encode("utf-8", errors="replace"))
     return path
 
 

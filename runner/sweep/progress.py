@@ -20,6 +20,7 @@ from t2iflow.runner.sweep.events import Begun, CellEnded, Ended, Event, Going, W
 from t2iflow.runner.timing.duration import duration
 
 SCHEMA = "t2iflow.sweep-event/1"
+TYPES: dict[type, str] = {Begun: "begun", CellEnded: "cell", Going: "going", Ended: "ended"}
 LINE_EVERY = 30.0
 """Seconds between lines that say how far all are, where no cell ends."""
 BAR = 24
@@ -42,7 +43,7 @@ def lines() -> Iterator[Watcher]:
 
     def watch(event: Event) -> None:
         nonlocal gone
-        told = {"schema": SCHEMA, "type": type(event).__name__.lower(), **asdict(event)}
+        told = {"schema": SCHEMA, "type": TYPES[type(event)], **asdict(event)}
         if not gone:
             gone = leaving(lambda: _write(told)) is not None
 

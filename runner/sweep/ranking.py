@@ -14,7 +14,7 @@ import torch
 
 from t2iflow.nodes import clip
 from t2iflow.nodes.core.types import Image
-from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.perceptors.interface import Clip, Wanted
 from t2iflow.nodes.pictures.codec import to_tensor
 from t2iflow.pipelines.plan.plan import Plan
@@ -73,7 +73,7 @@ class Ranking:
             if cell not in self.scores and not stopping() and (texts := prompt(cell)):
                 with contextlib.suppress(OSError, ValueError):  # it can't be read
                     self.scores[cell] = round(self._score(path, texts), 5)
-        write(self._file, json.dumps({"perceptor": self._judge.name, "scores": self.scores}, indent=1) + "\n")
+        share(self._file, json.dumps({"perceptor": self._judge.name, "scores": self.scores}, indent=1) + "\n")
 
     @torch.no_grad()
     def _score(self, path: Path, texts: dict[str, float]) -> float:

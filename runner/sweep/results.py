@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.core.whole import share
 from t2iflow.runner.sweep.cell import Cell, said
 from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.folder import SweepFolder
@@ -46,9 +46,9 @@ def write_results(sweep: SweepFolder, results: Sequence[Result]) -> None:
     writer.writerows(
         {name: said(value) if isinstance(value, list | dict) else value for name, value in row.items()} for row in rows
     )
-    write(sweep.at / CSV, table.getvalue())
+    share(sweep.at / CSV, table.getvalue())
     told = {"schema": SCHEMA, "recipe": sweep.recipe, "threads": sweep.threads, "cells": rows}
-    write(sweep.at / JSON, json.dumps(told, indent=1) + "\n")
+    share(sweep.at / JSON, json.dumps(told, indent=1) + "\n")
 
 
 def _row(sweep: SweepFolder, one: Result) -> dict[str, Any]:

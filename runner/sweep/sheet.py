@@ -10,7 +10,7 @@ from PIL.ImageDraw import Draw, ImageDraw
 from PIL.ImageFont import FreeTypeFont, ImageFont, load_default
 
 from t2iflow.nodes.core.texts import printable
-from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.core.whole import share
 from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.table import Table
 
@@ -28,7 +28,7 @@ def write_sheet(folder: Path, table: Table, small: Mapping[str, Path], states: M
     """Write the sheet: `small` are the pictures by their cells; what has none shows its state."""
     data = io.BytesIO()
     _Sheet(table, small, states).drawn().save(data, "PNG")
-    write(folder / NAME, data.getvalue())
+    share(folder / NAME, data.getvalue())
     return folder / NAME
 
 

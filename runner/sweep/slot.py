@@ -23,11 +23,12 @@ class Slot:
 def slots(wanted: str, jobs: int | None, per_gpu: int) -> list[Slot]:
     """As many slots as there are jobs; by themselves `per_gpu` on each GPU, or on a CPU one for each core up to MOST.
     NoDeviceError where the device is unavailable."""
-    kind = _kind(wanted)
+    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
+    gpus = _gpus() if wanted in ("auto", "cuda") else []  # which takes no memory on them, as a context would
+    kind = "cuda" if gpus else device.choose(wanted)[0].type
     if kind == "cpu":
         return [Slot("cpu")] * (jobs or min(cores(), MOST))
-    gpus = _gpus() if wanted in ("auto", "cuda") and kind == "cuda" else [Slot(wanted)]
-    places = gpus * per_gpu
+    places = (gpus or [Slot(wanted)]) * per_gpu
     return [places[number % len(places)] for number in range(jobs or len(places))]
 
 
@@ -39,14 +40,6 @@ def threads(slots: int) -> int:
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _kind(wanted: str) -> str:
-    """The kind of device that is meant, without making a context on a GPU, which would take memory from the runs."""
-    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
-    if wanted in ("auto", "cuda") and torch.cuda.device_count():
-        return "cuda"
-    return device.choose(wanted)[0].type
 
 
 def _gpus() -> list[Slot]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.film.decoder import every_picture
 from t2iflow.nodes.pictures.codec import FORMATS, over
 from t2iflow.runner.folder.history import wrote
@@ -43,5 +43,5 @@ def thumbnail(sweep: Path, cell: str, source: Path) -> Path:
     small.parent.mkdir(exist_ok=True)
     data = io.BytesIO()
     shown.save(data, "WEBP", quality=QUALITY)
-    write(small, data.getvalue())
+    share(small, data.getvalue())
     return small

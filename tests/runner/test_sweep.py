@@ -393,3 +393,14 @@ def test_where_seeds_alone_vary_the_best_comes_first(begun: Callable[..., SweepF
     sweep = begun(SMALL, "seed=0..3")
     ranks = {name: 4 - number for number, name in enumerate(names(sweep))}
     assert [cell.set["seed"] for row in table(sweep, ranks).cells for cell in row] == [3, 2, 1, 0]
+
+
+def test_each_gpu_has_its_own_processes_which_see_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
+    monkeypatch.delenv("T2IFLOW_DEVICE", raising=False)
+    seen = [place.environment["CUDA_VISIBLE_DEVICES"] for place in slot.slots("auto", None, 2)]
+    assert seen == ["3", "5", "3", "5"]
+    assert len(slot.slots("cuda", 3, 1)) == 3
+    monkeypatch.setenv("T2IFLOW_DEVICE", "cpu")
+    assert slot.slots("auto", 2, 1) == [slot.Slot("cpu")] * 2

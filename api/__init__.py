@@ -7,7 +7,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from t2iflow.faults import Interrupted, RunError
+from t2iflow.faults import RunError
 from t2iflow.listing import BundledRecipe, Listing, Node, recipes
 from t2iflow.looking import check, plan
 from t2iflow.pipelines.problems import RecipeError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BundledRecipe",
     "Cell",
-    "Interrupted",
     "Listing",
     "Node",
     "RecipeError",

@@ -36,16 +36,11 @@ class RunError(Exception):
         return [f"error: {self}"]
 
 
-class Interrupted(KeyboardInterrupt):
-    """A run (or a sweep) was interrupted from the keyboard, with checkpoints; `run.resume()` resumes it."""
-
-    def __init__(self, message: str, run: Task) -> None:
-        super().__init__(message)
-        self.run = run
-
-    def _render_traceback_(self) -> list[str]:
-        """What a notebook shows in place of a traceback."""
-        return [str(self)]
+def interrupted(message: str) -> KeyboardInterrupt:
+    """What is raised after Ctrl-C; no class of our own, for which Python would not end the program as Ctrl-C does."""
+    fault = KeyboardInterrupt(message)
+    setattr(fault, "_render_traceback_", lambda: [message])  # noqa: B010 (no type knows of it)
+    return fault
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def run(
 
     Waits for the end and shows how the run goes on: in a notebook as a picture, elsewhere as a progress bar. With
     `wait=False` it goes on in a thread; runs of one process take turns. RecipeError lists all mistakes of a recipe;
-    RunError is raised where the run can't begin or fails; Interrupted, a KeyboardInterrupt, after Ctrl-C.
+    RunError is raised where the run can't begin or fails; KeyboardInterrupt after Ctrl-C, with a checkpoint.
     """
     from t2iflow.nodes.core import paths
     from t2iflow.nodes.core.shelf import shelf_of_process
@@ -81,7 +81,7 @@ def run(
             shelf=shelf_of_process(),
         )
 
-    return made._begin(begin, plan.graph.recipe.title, notes, wait, show)
+    return made._begin(begin, _title(plan), notes, wait, show)
 
 
 @prepared
@@ -121,7 +121,14 @@ def resume(
             plan, made.folder, device, listeners, checkpoint, part, recording=recording, stop=stop, shelf=shelf
         )
 
-    return made._begin(begin, plan.graph.recipe.title, notes, wait, show)
+    return made._begin(begin, _title(plan), notes, wait, show)
+
+
+def _title(plan: Plan) -> str:
+    """What is made: the recipe, and the prompt if it has one."""
+    from t2iflow.pipelines.show.prompts import asked
+
+    return ": ".join([plan.graph.recipe.name, *[one.text for one in asked(plan)[:1]]])
 
 
 def _notes(plan: Plan) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from t2iflow.faults import Interrupted, RunError, refusing
+from t2iflow.faults import RunError, interrupted, refusing
 
 if TYPE_CHECKING:
     from t2iflow.jobs import Job
@@ -45,14 +45,14 @@ class Task:
         raise NotImplementedError
 
     def wait(self: Itself) -> Itself:
-        """Wait for the end; RunError if it is a bad one. Ctrl-C stops it with checkpoints and raises Interrupted."""
+        """Wait for the end; RunError if it is a bad one. Ctrl-C stops it with checkpoints, then is raised as ever."""
         if not self._job:
             return self
         try:
             self._job.join()
         except KeyboardInterrupt:
             self.stop()
-            raise Interrupted(self.message, self) from None
+            raise interrupted(self.message) from None
         self._check(self._job)
         return self
 

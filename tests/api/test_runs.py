@@ -208,8 +208,7 @@ def test_an_interrupt_stops_the_run_with_a_checkpoint_and_says_how_to_resume(
     threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+ of") as caught:
         run.wait()
-    assert isinstance(caught.value, t2iflow.Interrupted)
-    assert caught.value.run is run
+    assert f"t2iflow.resume('{run.folder}')" in str(caught.value)
     assert run.state == "stopped"
     assert (run.folder / "checkpoint.pt").is_file()
     assert signal.getsignal(signal.SIGINT) is handler

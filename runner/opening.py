@@ -109,7 +109,7 @@ def _reader(text: str, file: str, whose: Origin, name: str) -> Reader:
 def _in_folder(folder: Path) -> list[str]:
     """What a person may have meant who named a folder."""
     if os.path.isfile(folder / RECIPE):
-        return [f"its recipe is `{folder / RECIPE}`", f"`{resuming(folder)}` resumes a stopped run"]
+        return [f"its recipe is `{folder / RECIPE}`", f"`{resuming(folder)}` resumes it, if it was stopped"]
     try:
         found = sorted(str(path) for path in folder.glob("*.yaml"))
     except OSError:

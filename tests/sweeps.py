@@ -39,7 +39,7 @@ nodes:
 sweep:
   each: {seed: 0..3, fit.rate: [0.05, 0.1], steps: [30, 60]}
 """
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds that a command may take."""
 
 

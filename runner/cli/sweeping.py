@@ -68,7 +68,7 @@ def sweep(
     checkpoint: SaveEvery = 10.0,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:
-    """Run a recipe with every combination of other values; or, given a sweep's folder, go on with it."""
+    """Run a recipe with every combination of other values; or, given a sweep's folder, resume it."""
     from t2iflow.runner.sweep import sweeping
 
     with refusals():

@@ -21,6 +21,8 @@ from t2iflow.runner.folder.history import RECIPE, has_finished
 
 NOW = "now.png"
 """The picture as it is, while a run goes on and where it stopped."""
+SWEEP = "sweep.yaml"
+"""What the folder of a sweep has, and none of a single run."""
 SNAPSHOTS = ".snapshots"
 """The folder of small pictures of a run on its way."""
 PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK)
@@ -57,8 +59,8 @@ class RunFolder:
 
 
 def resuming(path: Path) -> str:
-    """The command that resumes a run."""
-    return f"t2iflow resume {shlex.quote(str(path))}"
+    """The command that resumes a run or a sweep."""
+    return f"t2iflow {'sweep' if os.path.isfile(path / SWEEP) else 'resume'} {shlex.quote(str(path))}"
 
 
 def named(parent: Path, name: str) -> Path:
@@ -132,6 +134,8 @@ def check_resumable(path: Path) -> None:
         raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
     if os.path.isfile(path) and os.path.isfile(path.parent / RECIPE):
         raise NotResumableError(f"`{path}` is a file; name its folder: `{resuming(path.parent)}`")
+    if os.path.isfile(path / SWEEP):
+        raise NotResumableError(f"`{path}` is the folder of a sweep; to resume it: `{resuming(path)}`")
     if why := paths.no_file(recipe):
         raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
     if recipe.is_symlink():

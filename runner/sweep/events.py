@@ -13,7 +13,7 @@ State: TypeAlias = summary.State | Literal["waiting"]
 
 @dataclass(frozen=True)
 class Begun:
-    """A sweep begins, or goes on: its cells, how many have finished before, and how many failed and stay so."""
+    """A sweep begins, or is resumed: its cells, how many have finished before, and how many failed and stay so."""
 
     folder: Path
     cells: int

@@ -3,6 +3,7 @@
 `sweep.yaml` is written before a cell runs, and never again. How far a cell is, its own run folder says.
 """
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.grid import Grid
 
-NAME, RUNS = "sweep.yaml", "runs"
+NAME, RUNS = run_folder.SWEEP, "runs"
 FORMAT = 1
 
 
@@ -108,13 +109,13 @@ def _written(cell: Cell) -> dict[str, Any]:
 
 
 def going_on(path: Path) -> str:
-    """The command that goes on with a sweep."""
+    """The command that resumes a sweep."""
     return f"t2iflow sweep {shlex.quote(str(path))}"
 
 
 def is_sweep(path: Path) -> bool:
     """Whether this is the folder of a sweep."""
-    return (path / NAME).is_file()
+    return os.path.isfile(path / NAME)  # which answers for impossible names too
 
 
 @cache

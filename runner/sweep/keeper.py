@@ -92,7 +92,7 @@ class Keeper:
         return ""
 
     def _device(self) -> torch.device:
-        """The sweep's device, or the CPU, where it goes on without that."""
+        """The sweep's device, or the CPU, where that is unavailable."""
         with contextlib.suppress(NoDeviceError):
             return choose(self._sweep.device)[0]
         return torch.device("cpu")

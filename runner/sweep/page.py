@@ -77,7 +77,7 @@ def _state(told: Told) -> Iterator[str]:
 
 
 def _again(told: Told) -> str:
-    return f"To go on: <code>{escape(going_on(told.sweep.at))}</code>"
+    return f"To resume: <code>{escape(going_on(told.sweep.at))}</code>"
 
 
 def _best(told: Told) -> Iterator[str]:

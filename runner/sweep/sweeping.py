@@ -127,7 +127,7 @@ def run(
 
 
 def _resuming(sweep: SweepFolder) -> str:
-    return f"interrupted; to go on:\n  {going_on(sweep.at)}"
+    return f"interrupted; to resume:\n  {going_on(sweep.at)}"
 
 
 def _compiled(recipe: Recipe, sweep: Sweep, problems: Problems) -> Grid:

@@ -404,3 +404,12 @@ def test_each_gpu_has_its_own_processes_which_see_no_other(monkeypatch: pytest.M
     assert len(slot.slots("cuda", 3, 1)) == 3
     monkeypatch.setenv("T2IFLOW_DEVICE", "cpu")
     assert slot.slots("auto", 2, 1) == [slot.Slot("cpu")] * 2
+
+
+def test_a_sweep_is_not_taken_for_a_run(begun: Callable[..., SweepFolder], command: Command) -> None:
+    sweep = begun(SMALL, "seed=0..1")
+    told = command("resume", str(sweep.at))
+    assert told.code == 2
+    assert f"to resume it: `t2iflow sweep {sweep.at}`" in told.err
+    assert not (sweep.at / "events.jsonl").exists()
+    assert f"`t2iflow sweep {sweep.at}` resumes it" in command("run", str(sweep.at)).err

@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -129,7 +130,8 @@ class LiveSweep:
         """Take note, and show what is new when it is time to."""
         if isinstance(event, Going):
             self._going = event
-            self.output.update(self._page)
+            with suppress(Exception):  # the sweep goes on when nobody looks any more
+                self.output.update(self._page)
 
     def _page(self) -> str:
         going = self._going

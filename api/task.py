@@ -39,6 +39,10 @@ class Task:
         self._job: Job[End] | None = None
         self._output: Output | None = None
 
+    def __reduce__(self) -> tuple[type[Task], tuple[Path]]:
+        """Other processes get a look at its folder."""
+        return type(self), (self.folder,)
+
     @property
     def message(self) -> str:
         """What went wrong, or how to go on; empty while all is well."""

@@ -207,6 +207,7 @@ class _Session:
         except KeyboardInterrupt:
             return Outcome(INTERRUPTED, self.path, self._interrupted)
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
+            faults.forget(fault)
             return Outcome(faults.code(fault), self.path, faults.explain(fault), fault)
         return Outcome(OK, self.path)
 

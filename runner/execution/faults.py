@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import traceback
 
 import torch
 
@@ -49,6 +50,13 @@ def code(fault: BaseException) -> int:
         return MEMORY
     cause = fault.cause if isinstance(fault, NodeError) else fault
     return WEIGHTS if isinstance(cause, MissingWeightsError | MissingPackageError | ModuleNotFoundError) else FAILED
+
+
+def forget(fault: BaseException | None) -> None:
+    """Let go of all that the functions held through which it was raised, such as networks: a process may run on."""
+    while fault is not None:
+        traceback.clear_frames(fault.__traceback__)
+        fault = fault.cause if isinstance(fault, NodeError) else fault.__cause__ or fault.__context__
 
 
 def explain(fault: BaseException) -> str:

@@ -1,6 +1,7 @@
 """Runs from Python: begun, watched, stopped, resumed; and what is raised where one can't be."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -17,11 +18,16 @@ import t2iflow
 from tests.runner.conftest import COPY
 
 FAILS = """
+import weakref
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Image, Loss
 
+held = []
+
 @node
 def fails(image: Image, reference: Image) -> Loss:
+    large = image + reference
+    held.append(weakref.ref(large))
     raise ValueError("no more of this")
 """
 LONG = 10**6
@@ -162,6 +168,8 @@ def test_a_run_that_fails_is_raised_with_its_folder_when_it_is_waited_for(plugin
     assert run.message.startswith("no more of this\n  --> the recipe:8:3, node `same`")
     assert str(caught.value) == f"{run.message}\n(exit code 1: the run failed)"
     assert isinstance(caught.value.__cause__, Exception)
+    assert sys.modules["mine_module"].held[0]() is None  # what failed for want of memory gives it back
+    assert pickle.loads(pickle.dumps(caught.value)).run.folder == run.folder
 
 
 def test_a_run_that_is_stopped_and_resumed_makes_the_same_bytes() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.execution import faults
 from t2iflow.runner.execution.device import NoDeviceError, choose
@@ -75,7 +76,7 @@ class Keeper:
 
     def _take(self, name: str) -> None:
         """Look for the picture of a finished cell."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(Exception):  # what nodes wrote may be anything, also too large
             if found := picture(self._sweep.runs / name, self._strips):
                 self._small[name] = thumbnail(self._sweep.at, name, found)
                 self._pictures[name] = found
@@ -86,8 +87,9 @@ class Keeper:
         try:
             ranking = Ranking(self._sweep.at, self._judge, self._device())
             ranking.rank(self._pictures, self._prompt, stopping)
-        except Exception as fault:  # weights or memory may be missing, and nothing of it is worth a traceback
-            return f"the pictures are not ranked: {faults.explain(fault)}"
+        except Exception as fault:  # weights, packages or memory may be missing: nothing worth a traceback
+            missing = isinstance(fault, MissingPackageError | MissingWeightsError)
+            return f"the pictures are not ranked: {fault if missing else faults.explain(fault)}"
         self._scores = {name: score for name, score in ranking.scores.items() if name in self._pictures}
         return ""
 

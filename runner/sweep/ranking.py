@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import torch
 
 from t2iflow.nodes import clip
@@ -71,23 +72,31 @@ class Ranking:
         """Look at the pictures that have no score yet; `prompt` gives what a cell's was painted for."""
         for cell, path in pictures.items():
             if cell not in self.scores and not stopping() and (texts := prompt(cell)):
-                with contextlib.suppress(OSError, ValueError):  # it can't be read
-                    self.scores[cell] = round(self._score(path, texts), 5)
+                image = _image(path)
+                if image is not None:
+                    self.scores[cell] = round(self._score(image, texts), 5)
         share(self._file, json.dumps({"perceptor": self._judge.name, "scores": self.scores}, indent=1) + "\n")
 
     @torch.no_grad()
-    def _score(self, path: Path, texts: dict[str, float]) -> float:
+    def _score(self, image: Image, texts: dict[str, float]) -> float:
         perceptor = self._perceptor()
         key = tuple(texts.items())
         if key not in self._wanted:
             self._wanted[key] = clip.text(perceptor, _Silence(), prompt=texts)
-        image = Image(to_tensor(opened(path)).to(self._device))
-        return float(clip.rank(image, self._wanted[key], perceptor).scores[0])
+        return float(clip.rank(Image(image.to(self._device)), self._wanted[key], perceptor).scores[0])
 
     def _perceptor(self) -> Clip:
         if self._clip is None:
             self._clip = clip.model(self._device, _Silence(), **self._judge.settings)
         return self._clip
+
+
+def _image(path: Path) -> Image | None:
+    """A picture, (1, 3, h, w); None where it can't be read, or is too large for that."""
+    try:
+        return Image(to_tensor(opened(path)))
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        return None
 
 
 class _Silence:

@@ -13,13 +13,18 @@ LENGTH = 32
 def run_name(plan: Plan) -> str:
     """`hello-a-red-fox-s0`, from `hello`, "A red fox" and seed 0."""
     recipe, prompt = plan.graph.recipe, next((one.text for one in asked(plan)), "")
-    words = [_slug(recipe.name)[:LENGTH].strip("-") or "recipe", *_slug(prompt).split("-")]
+    words = [recipe_name(recipe.name), *_slug(prompt).split("-")]
     name = words[0]
     for word in filter(None, words[1:]):
         if len(name) + 1 + len(word) > LENGTH:
             break
         name += f"-{word}"
     return f"{name}-s{recipe.seed}"
+
+
+def recipe_name(name: str) -> str:
+    """What a recipe of this name is called in the names of folders."""
+    return _slug(name)[:LENGTH].strip("-") or "recipe"
 
 
 def _slug(text: str) -> str:

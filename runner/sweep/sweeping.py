@@ -15,6 +15,7 @@ from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
 from t2iflow.runner.folder.folder import named
+from t2iflow.runner.folder.naming import recipe_name
 from t2iflow.runner.preview.preview import preview
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.signals import Stop
@@ -52,7 +53,7 @@ def begin(
     these `problems`, which were found before."""
     cells = _compiled(recipe, sweep, problems)
     many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
-    return folder.create(named(parent, recipe.name), recipe.name, cells, sweep, device, threads(many))
+    return folder.create(named(parent, recipe_name(recipe.name)), recipe.name, cells, sweep, device, threads(many))
 
 
 def plan(

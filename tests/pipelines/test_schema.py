@@ -60,6 +60,8 @@ def test_recipes_that_ship_fit(name: str, schema: Draft202012Validator) -> None:
         ("prompt: {a fox: 1, fog: -0.5}", 'prompt: {0: a fox, 100%: [a cat, "${mood} fog"]}'),
         ("nodes:", "presets: {quick: {nodes: {cuts: {count: 2}, still: null}}}\nnodes:"),
         (GOOD, "t2iflow: 1\nextends: hello\nnodes: {fit: {steps: 3}, real: null}"),
+        ("nodes:", "sweep: {each: {seed: 0..3, fit.rate: [1, 2]}, together: {side: [8, 16]}, rank: lite}\nnodes:"),
+        ("nodes:", "sweep: {each: {seed: [1]}, sheet: {across: seed}}\nbest: 4\nnodes:"),
         ("image: $fit}", "image: '${fit}'}"),
         ("{use: canvas.pixels,", "{use: canvas.pixels, init: null,"),
     ],
@@ -92,6 +94,9 @@ def test_what_a_recipe_may_say_fits(old: str, new: str, schema: Draft202012Valid
         ("weight: 2", "weight: {follow: bass, high: 2}"),
         ("nodes:", "presets: {quick: {node: {}}}\nnodes:"),
         ("nodes:", "extends: hello\npresets: {}\nnode:"),
+        ("nodes:", "sweep: {every: {seed: [1]}}\nnodes:"),
+        ("nodes:", "sweep: {each: {side: []}}\nnodes:"),
+        ("nodes:", "best: 0\nnodes:"),
         ("  still:", "  still:\n  2nd:"),
     ],
 )

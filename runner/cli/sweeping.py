@@ -82,6 +82,8 @@ def sweep(
                 return
             begun = sweeping.begin(*varied, paths.given(out), device, jobs, per_gpu)
             device = begun.device
+        elif plan:
+            raise UsageError(f"the sweep in `{begun.at}` has begun; `t2iflow runs {begun.at}` lists its runs")
         elif device == "auto":
             device = begun.device
         crew = sweeping.pool(begun, device, jobs, per_gpu, checkpoint)
@@ -133,6 +135,8 @@ def _varied(
 
     problems = Problems()
     recipe = request(context).recipe(problems)
+    for note in recipe.notes:
+        console.err().prose(f"note: {note}")
     varied = with_options(recipe.sweep, each, together, rank, recipe.text.document, problems)
     if not varied.axes and not problems:
         raise UsageError(

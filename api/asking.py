@@ -29,6 +29,8 @@ def request(
     from t2iflow.pipelines.text.overrides import passed
     from t2iflow.runner.request import Request
 
+    if not isinstance(set or {}, Mapping):
+        raise TypeError('`set` is a mapping of names to values, such as `{"canvas.size": [256, 256]}`')
     where, text = _source(recipe)
     changes = {**(set or {}), **(params or {}), **({} if seed is None else {"seed": seed})}
     return Request(
@@ -39,6 +41,15 @@ def request(
     )
 
 
+def at_least(least: float, **numbers: float | None) -> None:
+    """Refuse numbers that are smaller, by their names."""
+    from t2iflow.runner.exits import UsageError
+
+    for name, number in numbers.items():
+        if number is not None and not number >= least:
+            raise UsageError(f"`{name}` is {number}, and must be at least {least:g}")
+
+
 def _source(recipe: RecipeLike) -> tuple[str, str | None]:
     """Where a recipe is, or what messages call it, and its text."""
     from t2iflow.listing import BundledRecipe
@@ -47,6 +58,8 @@ def _source(recipe: RecipeLike) -> tuple[str, str | None]:
         return recipe.name, None
     if isinstance(recipe, Mapping):
         return TEXT, "\n".join(_lines(recipe)) + "\n"
+    if not isinstance(recipe, str | os.PathLike):
+        raise TypeError(f"a recipe is a name, a path, a text or a mapping, not {type(recipe).__name__}")
     where = os.fspath(recipe)
     return (TEXT, where) if "\n" in where else (where, None)
 

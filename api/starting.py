@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from t2iflow.asking import RecipeLike, request
+from t2iflow.asking import RecipeLike, at_least, request
 from t2iflow.faults import refusing
 from t2iflow.prepared import prepared
 from t2iflow.running import Run
@@ -59,6 +59,7 @@ def run(
     from t2iflow.runner.part import read_part
 
     with refusing():
+        at_least(0, checkpoint=checkpoint)
         plan = request(recipe, preset, set, seed, params).plan(draft, lacking=False)
         notes = list(_notes(plan))
         part = read_part(_range(frames), plan, notes.append)
@@ -109,6 +110,7 @@ def resume(
 
     made = Run(folder.folder if isinstance(folder, Run) else folder)
     with refusing():
+        at_least(0, checkpoint=checkpoint)
         plan = of_run(made.folder).plan()
         notes = list(plan.graph.recipe.notes)
         part = read_part(_range(frames), plan, notes.append)

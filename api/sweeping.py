@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2iflow.asking import RecipeLike, plain, request
+from t2iflow.asking import RecipeLike, at_least, plain, request
 from t2iflow.faults import refusing
 from t2iflow.prepared import prepared
 from t2iflow.running import Run
@@ -164,6 +164,8 @@ def sweep(
     from t2iflow.runner.sweep import sweeping
 
     with refusing():
+        at_least(1, best=best, jobs=jobs, per_gpu=per_gpu)
+        at_least(0, checkpoint=checkpoint)
         begun = _begun(recipe)
         if begun and (each or together or best or rank or preset or set or params or seed is not None):
             raise UsageError(f"the sweep in `{recipe}` has begun, so nothing in it can be changed; start another")
@@ -216,6 +218,8 @@ def _varied(
 
 def _values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:
     """The values of each name, as YAML can have them."""
+    if not isinstance(axes or {}, Mapping):
+        raise TypeError('`each` and `together` are mappings of names to lists of values: `{"seed": range(4)}`')
     for name, values in (axes or {}).items():
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise TypeError(f"`{name}` needs a list of values")

@@ -14,7 +14,7 @@ TERMINATED = 143
 
 MEANINGS: Mapping[int, str] = {
     OK: "done",
-    FAILED: "the run failed",
+    FAILED: "failed",
     USAGE: "usage error, or device unavailable",
     INVALID: "the recipe has mistakes",
     WEIGHTS: "weights or a package are missing",

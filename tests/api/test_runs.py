@@ -147,6 +147,7 @@ def test_mistakes_of_a_recipe_are_raised_as_the_command_prints_them() -> None:
     [
         ({"device": "cuda:77"}, 2, "(no CUDA device|there is no `cuda:77`)"),
         ({"device": "tpu"}, 2, "unknown device `tpu`"),
+        ({"checkpoint": -1}, 2, "`checkpoint` is -1, and must be at least 0"),
         ({"frames": 3}, 2, "this recipe has no camera"),
         ({"out": "/proc/runs"}, 1, "can't make a run folder"),
     ],
@@ -166,7 +167,7 @@ def test_a_run_that_fails_is_raised_with_its_folder_when_it_is_waited_for(plugin
     assert caught.value.run is run
     assert run.state == "failed"
     assert run.message.startswith("no more of this\n  --> the recipe:8:3, node `same`")
-    assert str(caught.value) == f"{run.message}\n(exit code 1: the run failed)"
+    assert str(caught.value) == f"{run.message}\n(exit code 1: failed)"
     assert isinstance(caught.value.__cause__, Exception)
     assert sys.modules["mine_module"].held[0]() is None  # what failed for want of memory gives it back
     assert pickle.loads(pickle.dumps(caught.value)).run.folder == run.folder
@@ -249,3 +250,7 @@ def test_a_folder_without_a_run_is_refused_by_resume_and_damaged_to_look_at(tmp_
 def test_a_value_that_no_recipe_can_hold_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="`steps` can't be of type object"):
         t2iflow.run(COPY, steps=object())
+    with pytest.raises(TypeError, match="`set` is a mapping"):
+        t2iflow.run(COPY, set="steps=3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a recipe is a name, a path, a text or a mapping, not bytes"):
+        t2iflow.run(b"hello")  # type: ignore[arg-type]

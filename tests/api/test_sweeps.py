@@ -41,6 +41,10 @@ def test_mistakes_of_all_cells_are_raised_before_one_begins(tmp_path: Path) -> N
         t2iflow.sweep(COPY, best=2, each={"steps": [1, 2]})
     with pytest.raises(TypeError, match="`seed` needs a list of values"):
         t2iflow.sweep(COPY, each={"seed": "0..3"})
+    with pytest.raises(TypeError, match="are mappings"):
+        t2iflow.sweep(COPY, each=["seed"])  # type: ignore[arg-type]
+    with pytest.raises(t2iflow.RunError, match="`jobs` is 0, and must be at least 1"):
+        t2iflow.sweep(COPY, best=2, jobs=0)
     assert not list(tmp_path.iterdir())
 
 

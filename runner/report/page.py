@@ -74,18 +74,18 @@ def framed(title: str, body: Iterable[str], again: bool, style: str = "") -> str
     return template.substitute(title=escape(title), again=more, style=style, body="\n".join(body))
 
 
-def heading(written: Recipe) -> Iterator[str]:
-    """What a recipe is."""
+def heading(written: Recipe, prompts: Iterable[Asked]) -> Iterator[str]:
+    """What a recipe is, and what it asks for."""
     yield f"<h1>{escape(written.title)}</h1>"
     if written.about:
         about = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(written.about))
         yield f'<p class="about">{about}</p>'
+    yield from (f'<p class="prompt">{_prompt(one)}</p>' for one in prompts)
 
 
 def head(told: Told) -> Iterator[str]:
     """What the recipe is, and what it asks for."""
-    yield from heading(told.plan.graph.recipe)
-    yield from (f'<p class="prompt">{_prompt(one)}</p>' for one in asked(told.plan))
+    yield from heading(told.plan.graph.recipe, asked(told.plan))
 
 
 def _prompt(one: Asked) -> str:

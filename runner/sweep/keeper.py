@@ -9,6 +9,7 @@ import torch
 
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.prompts import asked
 from t2iflow.runner.execution import faults
 from t2iflow.runner.execution.device import NoDeviceError, choose
 from t2iflow.runner.folder.summary import summary
@@ -32,6 +33,8 @@ class Keeper:
     def __init__(self, sweep: SweepFolder) -> None:
         self._sweep = sweep
         self._plan: Plan = plan(sweep, sweep.cells[0])
+        prompts = asked(self._plan)
+        self._prompts = prompts if prompts == asked(plan(sweep, sweep.cells[-1])) else []
         self._strips = frozenset(str(node.said("strip")) for node in self._plan.graph.nodes.values())
         self._table = table(sweep)
         self._states = states(sweep)
@@ -115,4 +118,4 @@ class Keeper:
 
     def _write(self, results: list[Result], left: float | None, goes_on: bool) -> None:
         recipe, ranks = self._plan.graph.recipe, self._judge.name if self._scores else ""
-        write_page(Told(self._sweep, recipe, self._table, results, self._small, ranks, goes_on, left))
+        write_page(Told(self._sweep, recipe, self._prompts, self._table, results, self._small, ranks, goes_on, left))

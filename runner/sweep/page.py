@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from t2iflow.nodes.core.whole import share
+from t2iflow.pipelines.show.prompts import Asked
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.folder.folder import NOW
 from t2iflow.runner.folder.history import RECIPE
@@ -28,11 +29,13 @@ MOST = 24_000_000
 
 @dataclass(frozen=True)
 class Told:
-    """All that a page shows of a sweep. `small` are the cells' pictures; they are embedded but while it `goes_on`, when
-    it has `left` some seconds, as far as is known. `judge` is the perceptor that ranked."""
+    """All that a page shows of a sweep; `prompts` are those that do not vary. `small` are the cells' pictures; they are
+    embedded but while it `goes_on`, when it has `left` some seconds, as far as is known. `judge` is the perceptor that
+    ranked."""
 
     sweep: SweepFolder
     recipe: Recipe
+    prompts: Sequence[Asked]
     table: Table
     results: Sequence[Result]
     small: Mapping[str, Path]
@@ -53,9 +56,9 @@ def write_page(told: Told) -> Path:
 
 
 def _head(told: Told) -> Iterator[str]:
-    yield from heading(told.recipe)
-    varied = (f"{', '.join(axis.names)} ({len(axis.rows)})" for axis in told.sweep.axes)
-    yield f'<p class="about">{len(told.results)} runs of {escape(" × ".join(varied))}</p>'
+    yield from heading(told.recipe, told.prompts)
+    varied = (f"{len(axis.rows)} of {', '.join(axis.names)}" for axis in told.sweep.axes)
+    yield f'<p class="about">{len(told.results)} runs: {escape(" × ".join(varied))}</p>'
 
 
 def _state(told: Told) -> Iterator[str]:

@@ -61,7 +61,8 @@ def _drawn(sweep: SweepFolder, cell: Cell) -> str:
 
 
 def _flowing(sweep: SweepFolder, cells: Sequence[Cell]) -> Table:
-    width = math.ceil(math.sqrt(len(cells) * 1.5))
+    high = math.ceil(len(cells) / math.ceil(math.sqrt(len(cells) * 1.5)))
+    width = math.ceil(len(cells) / high)
     rows = [cells[start : start + width] for start in range(0, len(cells), width)]
     return Table((), (), rows, {cell.name: label(sweep, cell) for cell in sweep.cells})
 

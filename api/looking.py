@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t2iflow.asking import RecipeLike, request
 from t2iflow.faults import refusing
 from t2iflow.prepared import prepared
+from t2iflow.sweeping import values, varied
 
 if TYPE_CHECKING:
     from t2iflow.runner.checking import Checked
@@ -44,18 +45,28 @@ def plan(
     draft: bool = False,
     device: str = "auto",
     measure: bool = False,
+    each: Mapping[str, Iterable[Any]] | None = None,
+    together: Mapping[str, Iterable[Any]] | None = None,
+    best: int | None = None,
     **params: Any,
 ) -> Preview:
     """What a run would do: how often each node runs, on which device, with which weights and files, and how long it
     takes; as text, what `t2iflow plan` prints.
 
-    `measure` runs a few steps to find out how long. Takes what `run` takes; RecipeError where the recipe has mistakes.
+    `measure` runs a few steps to find out how long. With `each`, `together` or `best`, which are those of `sweep`, also
+    what all runs of the sweep share, and what they cost. RecipeError where the recipe has mistakes.
     """
     from t2iflow.jobs import alone
+    from t2iflow.runner.exits import UsageError
     from t2iflow.runner.preview.preview import preview
+    from t2iflow.runner.sweep import sweeping
 
     with refusing():
-        made = request(recipe, preset, set, seed, params).plan(draft)
-        if not measure:
-            return preview(made, device)
-        return alone(lambda stop: preview(made, device, measure))
+        asked = request(recipe, preset, set, seed, params)
+        if each or together or best:
+            if measure or draft:
+                raise UsageError("`measure` and `draft` are for a single run, not for a sweep")
+            return sweeping.plan(*varied(asked, values(each), values(together), best, None), device)
+        made = asked.plan(draft)
+        found = alone(lambda stop: preview(made, device, measure)) if measure else preview(made, device)
+        return sweeping.with_own(found, device)

@@ -171,8 +171,8 @@ def sweep(
             raise UsageError(f"the sweep in `{recipe}` has begun, so nothing in it can be changed; start another")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
-            varied = _varied(asked, _values(each), _values(together), best, rank)
-            begun = sweeping.begin(*varied, paths.given(os.fspath(out)), device, jobs, per_gpu)
+            made_of = varied(asked, values(each), values(together), best, rank)
+            begun = sweeping.begin(*made_of, paths.given(os.fspath(out)), device, jobs, per_gpu)
         elif device == "auto":
             device = begun.device
         crew = sweeping.pool(begun, device, jobs, per_gpu, checkpoint)
@@ -192,7 +192,7 @@ def _begun(recipe: RecipeLike) -> SweepFolder | None:
     return read(folder) if is_sweep(folder) else None
 
 
-def _varied(
+def varied(
     asked: Request,
     each: Mapping[str, list[Any]],
     together: Mapping[str, list[Any]],
@@ -206,17 +206,17 @@ def _varied(
 
     problems = Problems()
     recipe = asked.recipe(problems)
-    varied = with_values(recipe.sweep, each, together, rank, recipe.text.document, problems)
+    found = with_values(recipe.sweep, each, together, rank, recipe.text.document, problems)
     if best and (each or together):
         raise UsageError("`best` runs one recipe with several seeds; with `each` or `together`, give the seeds there")
-    if best or (recipe.best > 1 and not varied.axes):
-        return recipe, of_seeds(varied, recipe.seed, best or recipe.best, recipe.start), problems
-    if not varied.axes and not problems:
+    if best or (recipe.best > 1 and not found.axes):
+        return recipe, of_seeds(found, recipe.seed, best or recipe.best, recipe.start), problems
+    if not found.axes and not problems:
         raise UsageError('nothing varies: give `each={"seed": range(4)}` or `best=4`, or write `sweep:` in the recipe')
-    return recipe, varied, problems
+    return recipe, found, problems
 
 
-def _values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:
+def values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:
     """The values of each name, as YAML can have them."""
     if not isinstance(axes or {}, Mapping):
         raise TypeError('`each` and `together` are mappings of names to lists of values: `{"seed": range(4)}`')

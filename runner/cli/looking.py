@@ -47,9 +47,8 @@ def plan(
 
     with refusals():
         made = compiled(request(context), draft)
-        console.out().say(changing(made) if schedules else str(preview(made, device, measure)))
-        if made.graph.recipe.sweep.axes and not schedules:
-            console.out().say(f"\n{sweeping.cost(made.graph.recipe, device)}")
+        said = changing(made) if schedules else str(sweeping.with_own(preview(made, device, measure), device))
+        console.out().say(said)
 
 
 @app.command(cls=RecipeCommand)

@@ -78,7 +78,7 @@ def sweep(
         if begun is None:
             varied = _varied(context, each or (), together or (), rank)
             if plan:
-                console.out().say(sweeping.plan(*varied, device, jobs, per_gpu))
+                console.out().say(str(sweeping.plan(*varied, device, jobs, per_gpu)))
                 return
             begun = sweeping.begin(*varied, paths.given(out), device, jobs, per_gpu)
             device = begun.device

@@ -3,7 +3,7 @@ files."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from urllib.parse import urlsplit
 
@@ -48,6 +48,10 @@ class Preview:
         )
 
     __repr__ = __str__
+
+    def also(self, title: str, lines: Sequence[str]) -> "Preview":
+        """The same with more at its end."""
+        return replace(self, sections={**self.sections, title: lines})
 
 
 def preview(plan: Plan, wanted: str, measure: bool = False) -> Preview:

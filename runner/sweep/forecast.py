@@ -13,18 +13,18 @@ from t2iflow.runner.timing.duration import duration
 from t2iflow.runner.timing.figures import Figures
 
 
-def forecast(grid: Grid, counts: Sequence[int], device: str, jobs: int, threads: int) -> str:
-    """In words; `counts` are how many values each axis has, and of the cells `jobs` run at once, with so many threads
-    each. NoDeviceError if the device is unavailable."""
-    return "\n".join(_lines(grid, counts, _known(grid, device, threads), min(jobs, len(grid.cells))))
+def forecast(grid: Grid, counts: Sequence[int], device: str, jobs: int, threads: int) -> list[str]:
+    """In words, as lines; `counts` are how many values each axis has, and of the cells `jobs` run at once, with so many
+    threads each. NoDeviceError if the device is unavailable."""
+    return list(_lines(grid, counts, _known(grid, device, threads), min(jobs, len(grid.cells))))
 
 
 def _lines(grid: Grid, counts: Sequence[int], known: Figures | None, jobs: int) -> Iterator[str]:
     product = " = " + " x ".join(map(str, counts)) if len(counts) > 1 else ""
-    yield f"sweep: {len(grid.cells)}{product} cells, {jobs} at once"
-    yield from (f"  {row}" for row in aligned(_work(grid)))
-    yield "  networks are loaded, and texts that are the same are read, once in each process"
-    yield f"  time: {_time(grid, known, jobs)}"
+    yield f"{len(grid.cells)}{product} cells, {jobs} at once"
+    yield from aligned(_work(grid))
+    yield "networks are loaded, and texts that are the same are read, once in each process"
+    yield f"time: {_time(grid, known, jobs)}"
 
 
 def _work(grid: Grid) -> Iterator[tuple[str, str]]:

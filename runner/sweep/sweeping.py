@@ -16,7 +16,7 @@ from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
 from t2iflow.runner.folder.folder import named
 from t2iflow.runner.folder.naming import recipe_name
-from t2iflow.runner.preview.preview import preview
+from t2iflow.runner.preview.preview import Preview, preview
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.signals import Stop
 from t2iflow.runner.sweep import folder, grid
@@ -58,19 +58,24 @@ def begin(
 
 def plan(
     recipe: Recipe, sweep: Sweep, problems: Problems, device: str, jobs: int | None = None, per_gpu: int = 1
-) -> str:
-    """What a sweep would do, in words: its first cell, what all cells share, and what they cost; RecipeError and
-    NoDeviceError as for one that begins."""
+) -> Preview:
+    """What a sweep would do: its first cell, what all cells share, and what they cost; RecipeError and NoDeviceError as
+    for one that begins."""
     cells = _compiled(recipe, sweep, problems)
-    return f"{preview(cells.plan, device)}\n\n{_forecast(cells, sweep, device, jobs, per_gpu)}"
+    return preview(cells.plan, device).also("sweep", _forecast(cells, sweep, device, jobs, per_gpu))
 
 
-def cost(recipe: Recipe, device: str) -> str:
-    """Of that only what all cells of a recipe's own sweep share, and what they cost."""
-    return _forecast(_compiled(recipe, recipe.sweep, Problems()), recipe.sweep, device, None, 1)
+def with_own(made: Preview, device: str) -> Preview:
+    """What a run of a recipe would do, and of the recipe's own sweep, if it has one, what is shared and what it
+    costs."""
+    recipe = made.plan.graph.recipe
+    if not recipe.sweep.axes:
+        return made
+    cells = _compiled(recipe, recipe.sweep, Problems())
+    return made.also("sweep", _forecast(cells, recipe.sweep, device, None, 1))
 
 
-def _forecast(cells: Grid, sweep: Sweep, device: str, jobs: int | None, per_gpu: int) -> str:
+def _forecast(cells: Grid, sweep: Sweep, device: str, jobs: int | None, per_gpu: int) -> list[str]:
     many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
     return forecast(cells, [len(axis.rows) for axis in sweep.axes], device, many, threads(many))
 

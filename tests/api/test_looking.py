@@ -59,6 +59,17 @@ def test_a_plan_prints_what_the_command_prints(command: Command) -> None:
     assert list(plan.sections["sizes"]) == ["photo   24 x 24 pixels", "canvas  32 x 32 pixels"]
 
 
+def test_the_plan_of_a_sweep_says_what_all_its_runs_share(command: Command) -> None:
+    told = command("sweep", COPY, "--each", "seed=0..2", "--plan")
+    plan = t2iflow.plan("mine.yaml", each={"seed": range(3)})
+    assert f"{plan}\n" == told.out
+    assert plan.sections["sweep"][0].startswith("3 cells, ")
+    assert plan.sections["sweep"][1] == "fit  18 steps"
+    assert "sweep" in t2iflow.plan(COPY + "sweep: {each: {seed: 0..2}}\n").sections
+    with pytest.raises(t2iflow.RunError, match="are for a single run"):
+        t2iflow.plan(COPY, best=2, measure=True)
+
+
 def test_a_check_is_true_or_prints_what_the_command_prints(command: Command) -> None:
     assert t2iflow.check(COPY)
     told = command("check", COPY.replace("rate: 0.05", "raet: 0.05"))

@@ -155,8 +155,8 @@ def test_the_plan_of_a_sweep_says_what_is_shared(command: Command) -> None:
     told = command("sweep", HYBRID, *varying)
     assert told.code == 0, told.err
     assert not Path("sweeps").exists()
-    said = told.out[told.out.index("sweep: ") :].splitlines()
-    assert said[0].startswith("sweep: 6 = 2 x 3 cells, ")
+    said = told.out[told.out.index("sweep:\n") :].splitlines()[1:]
+    assert said[0].startswith("  6 = 2 x 3 cells, ")
     assert said[1] == "  first   12 steps instead of 36: its work is done 2 times, and taken over by the other cells"
     assert said[2] == "  second  24 steps"
     assert "order:" in told.out

@@ -146,6 +146,7 @@ def sweep(
     jobs: int | None = None,
     per_gpu: int = 1,
     checkpoint: float = 10.0,
+    on: str = "",
     retry: bool = False,
     wait: bool = True,
     show: bool | None = None,
@@ -155,27 +156,29 @@ def sweep(
 
     `each` has lists of values by the names of params and settings, such as `{"prompt": ["a fox", "a castle"], "seed":
     range(4)}`; what is in `together` varies in step; `best=4` runs four seeds. The pictures are ranked by how well they
-    fit their prompts, to the recipe's perceptor or to `rank`. `jobs` runs go on at once, on GPUs `per_gpu` on each;
-    `retry` tries again what failed. All else is as with `run`: RecipeError lists the mistakes of all runs before any
-    begins.
+    fit their prompts, to the recipe's perceptor or to `rank`. `jobs` runs go on at once, on GPUs `per_gpu` on each, and
+    where `on` is `ray` or `ray=HOST:PORT`, on that cluster; `retry` tries again what failed. All else is as with `run`:
+    RecipeError lists the mistakes of all runs before any begins.
     """
-    from t2iflow.nodes.core import paths
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping
+    from t2iflow.runner.sweep.cluster import check
 
     with refusing():
         at_least(1, best=best, jobs=jobs, per_gpu=per_gpu)
         at_least(0, checkpoint=checkpoint)
+        if on:
+            check(on)
         begun = _begun(recipe)
         if begun and (each or together or best or rank or preset or set or params or seed is not None):
             raise UsageError(f"the sweep in `{recipe}` has begun, so nothing in it can be changed; start another")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
             made_of = varied(asked, values(each), values(together), best, rank)
-            begun = sweeping.begin(*made_of, paths.given(os.fspath(out)), device, jobs, per_gpu)
+            begun = sweeping.begin(*made_of, os.fspath(out), device, jobs, per_gpu, on)
         elif device == "auto":
             device = begun.device
-        crew = sweeping.pool(begun, device, jobs, per_gpu, checkpoint)
+        crew = sweeping.crew(begun, device, jobs, per_gpu, checkpoint, on)
     made = Sweep(begun.at)
     view = made._view(show, wait)
     return made._start(lambda stop: _run(begun, crew, view, retry, stop), wait)
@@ -183,13 +186,11 @@ def sweep(
 
 def _begun(recipe: RecipeLike) -> SweepFolder | None:
     """The sweep whose folder is named, if one is."""
-    from t2iflow.nodes.core import paths
-    from t2iflow.runner.sweep.folder import is_sweep, read
+    from t2iflow.runner.sweep.sweeping import opened
 
     if not isinstance(recipe, str | os.PathLike) or "\n" in os.fspath(recipe):
         return None
-    folder = paths.given(os.fspath(recipe))
-    return read(folder) if is_sweep(folder) else None
+    return opened(os.fspath(recipe))
 
 
 def varied(

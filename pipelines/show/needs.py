@@ -7,6 +7,7 @@ from t2iflow.nodes.perceptors.clip.sizes import size
 from t2iflow.nodes.weights.content import amount
 from t2iflow.nodes.weights.families import FAMILIES
 from t2iflow.nodes.weights.published import KNOWN
+from t2iflow.nodes.weights.records import Record
 from t2iflow.pipelines.text.recipe import NodeText, Recipe, read
 
 
@@ -26,7 +27,7 @@ def needs(recipe: Recipe) -> Needs:
     nodes = recipe.nodes.values()
     weights = dict.fromkeys(weight for node in nodes for weight in (*_generators(node), *_perceptors(node)))
     trains = any(node.use.value.startswith("optimizers.") for node in nodes)
-    return Needs(tuple(weights), trains and any(_clip(node) for node in nodes))
+    return Needs(tuple(weights), trains and any(perceptor(node) for node in nodes))
 
 
 def offer(name: str) -> tuple[str, tuple[str, ...]]:
@@ -37,20 +38,26 @@ def offer(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _generators(node: NodeText) -> Iterator[str]:
-    value = node.values.get("weights")
-    record = KNOWN.get(value.value) if value is not None and isinstance(value.value, str) else None
-    if record is not None and not record.bundled:
+    record = generator(node)
+    if record is not None:
         most = "up to " if FAMILIES[record.family].on_demand else ""
         yield f"{record.name} ({most + amount(record.size) if record.size else 'your own'})"
 
 
 def _perceptors(node: NodeText) -> Iterator[str]:
-    name = _clip(node)
+    name = perceptor(node)
     if name:
         yield f"{name} ({size(name)})" if size(name) else name
 
 
-def _clip(node: NodeText) -> str:
-    """The name of the real CLIP that this is, if it is one."""
+def generator(node: NodeText) -> Record | None:
+    """The published weights that a node names, if they are not bundled."""
+    value = node.values.get("weights")
+    record = KNOWN.get(value.value) if value is not None and isinstance(value.value, str) else None
+    return None if record is None or record.bundled else record
+
+
+def perceptor(node: NodeText) -> str:
+    """The name of the real CLIP that a node is, if it is one."""
     name = node.values.get("name") if node.use.value == "clip.model" else None
     return name.value if name is not None and isinstance(name.value, str) and name.value != "lite" else ""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from t2iflow.nodes.core import paths
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.arguments import sort_out
@@ -50,6 +49,21 @@ Retry = Annotated[str | None, typer.Option(metavar="failed", help="Of a sweep's 
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="How many run at once.")]
 PerGpu = Annotated[int, typer.Option("--per-gpu", min=1, metavar="N", help="How many run at once on each GPU.")]
 Planned = Annotated[bool, typer.Option("--plan", help="Show what would run and what it costs, without running it.")]
+Out = Annotated[
+    str,
+    typer.Option(
+        "--out", metavar="FOLDER", help="Where to create the sweep's folder, or where to keep it: s3://BUCKET/PATH."
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="ray[=HOST:PORT]",
+        help="Run on the Ray cluster at an address, or on one that is started here.",
+        show_default=False,
+    ),
+]
 Rank = Annotated[str | None, typer.Option("--rank", metavar="NAME", help="The perceptor that ranks the pictures.")]
 
 
@@ -59,7 +73,8 @@ def sweep(
     each: Each = None,
     together: Together = None,
     rank: Rank = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create the sweep's folder.")] = SWEEPS,
+    out: Out = str(SWEEPS),
+    on: On = "",
     device: Device = "auto",
     jobs: Jobs = None,
     per_gpu: PerGpu = 1,
@@ -70,23 +85,26 @@ def sweep(
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, resume it."""
     from t2iflow.runner.sweep import sweeping
+    from t2iflow.runner.sweep.cluster import check
 
     with refusals():
         if retry not in (None, "failed"):
             raise UsageError(f"`--retry {retry}`: only what failed can be tried again: `--retry failed`")
+        if on:
+            check(on)
         begun = _begun(context, [*(each or ()), *(together or ()), *([rank] if rank else [])])
         if begun is None:
             varied = _varied(context, each or (), together or (), rank)
             if plan:
                 console.out().say(str(sweeping.plan(*varied, device, jobs, per_gpu)))
                 return
-            begun = sweeping.begin(*varied, paths.given(out), device, jobs, per_gpu)
+            begun = sweeping.begin(*varied, out, device, jobs, per_gpu, on)
             device = begun.device
         elif plan:
             raise UsageError(f"the sweep in `{begun.at}` has begun; `t2iflow runs {begun.at}` lists its runs")
         elif device == "auto":
             device = begun.device
-        crew = sweeping.pool(begun, device, jobs, per_gpu, checkpoint)
+        crew = sweeping.crew(begun, device, jobs, per_gpu, checkpoint, on)
         _drive(begun, crew, json, retry is not None)
 
 
@@ -110,20 +128,23 @@ def _drive(begun: "SweepFolder", crew: "AbstractContextManager[Crew]", json: boo
         ending = sweeping.run(begun, crew, [watcher], retry)
     if ending.message:
         console.err().prose(ending.message)
+    if begun.place != str(begun.at):
+        console.err().say(f"kept at {begun.place}")
     raise typer.Exit(ending.code)
 
 
 def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
     """The sweep whose folder is named, if one is."""
-    from t2iflow.runner.sweep.folder import is_sweep, read
+    from t2iflow.runner.sweep.sweeping import opened
 
     recipes, options = sort_out(context.obj.words or ())
-    if len(recipes) != 1 or not is_sweep(paths.given(recipes[0])):
+    found = opened(recipes[0]) if len(recipes) == 1 else None
+    if found is None:
         return None
     asked = context.obj
     if options or varied or asked.settings or asked.preset or asked.seed is not None:
         raise UsageError(f"the sweep in `{recipes[0]}` has begun, so nothing in it can be changed; start another")
-    return read(paths.given(recipes[0]))
+    return found
 
 
 def _varied(

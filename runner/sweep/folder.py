@@ -27,6 +27,7 @@ from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.grid import Grid
+from t2iflow.runner.sweep.storage import stored
 
 NAME, RUNS = run_folder.SWEEP, "runs"
 FORMAT = 1
@@ -60,6 +61,12 @@ class SweepFolder:
     def runs(self) -> Path:
         """Where the run of each cell is, by the cell's name."""
         return self.at / RUNS
+
+    @property
+    def place(self) -> str:
+        """Where people find it: its folder, or the address of the storage that this is a copy of."""
+        storage = stored(self.at)
+        return storage.address if storage else str(self.at)
 
     @cached_property
     def drawn(self) -> list[str]:
@@ -108,9 +115,9 @@ def _written(cell: Cell) -> dict[str, Any]:
     return {"name": cell.name, "set": cell.set, **({"stages": cell.stages} if cell.stages else {})}
 
 
-def going_on(path: Path) -> str:
-    """The command that resumes a sweep."""
-    return f"t2iflow sweep {shlex.quote(str(path))}"
+def going_on(place: str | Path) -> str:
+    """The command that resumes the sweep in a folder, or at an address."""
+    return f"t2iflow sweep {shlex.quote(str(place))}"
 
 
 def is_sweep(path: Path) -> bool:

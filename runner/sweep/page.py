@@ -80,7 +80,7 @@ def _state(told: Told) -> Iterator[str]:
 
 
 def _again(told: Told) -> str:
-    return f"To resume: <code>{escape(going_on(told.sweep.at))}</code>"
+    return f"To resume: <code>{escape(going_on(told.sweep.place))}</code>"
 
 
 def _best(told: Told) -> Iterator[str]:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.perceptors.clip.sources import check_published
 from t2iflow.pipelines.problems import Problems
@@ -19,7 +20,8 @@ from t2iflow.runner.folder.naming import recipe_name
 from t2iflow.runner.preview.preview import Preview, preview
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.signals import Stop
-from t2iflow.runner.sweep import folder, grid
+from t2iflow.runner.sweep import cluster, folder, grid, kept
+from t2iflow.runner.sweep.cluster import Cluster
 from t2iflow.runner.sweep.driver import Crew, drive
 from t2iflow.runner.sweep.events import Ended, Event, Watcher
 from t2iflow.runner.sweep.folder import SweepFolder, going_on
@@ -30,6 +32,7 @@ from t2iflow.runner.sweep.page import NAME as PAGE
 from t2iflow.runner.sweep.pool import Pool
 from t2iflow.runner.sweep.sharing import tidy
 from t2iflow.runner.sweep.slot import cores, slots, threads
+from t2iflow.runner.sweep.storage import Storage, is_address
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,31 @@ def begin(
     recipe: Recipe,
     sweep: Sweep,
     problems: Problems,
-    parent: Path,
+    out: str | Path,
     device: str,
     jobs: int | None = None,
     per_gpu: int = 1,
+    on: str = "",
 ) -> SweepFolder:
-    """Compile all cells of a sweep and make its folder under `parent`; RecipeError with all their mistakes, and with
-    these `problems`, which were found before."""
+    """Compile all cells of a sweep and make its folder in `out`, a folder or a storage's address; RecipeError with all
+    their mistakes, and with these `problems`, which were found before. `on` is as for `crew`."""
     cells = _compiled(recipe, sweep, problems)
-    many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
-    return folder.create(named(parent, recipe_name(recipe.name)), recipe.name, cells, sweep, device, threads(many))
+    many = len(slots("cpu" if on else device, jobs, per_gpu)[: len(cells.cells)])
+    name = named(Path(), recipe_name(recipe.name))
+    storage = Storage(f"{out}/{name}") if is_address(str(out)) else None
+    path = storage.folder if storage else paths.given(out) / name
+    made = folder.create(path, recipe.name, cells, sweep, device, threads(many))
+    if storage:
+        kept.begin(storage)
+    return made
+
+
+def opened(place: str) -> SweepFolder | None:
+    """The sweep that has begun in a folder or is kept at an address, if there is one; FolderError if it is damaged."""
+    if is_address(place):
+        return kept.opened(place)
+    path = paths.given(place)
+    return folder.read(path) if folder.is_sweep(path) else None
 
 
 def plan(
@@ -78,6 +96,21 @@ def with_own(made: Preview, device: str) -> Preview:
 def _forecast(cells: Grid, sweep: Sweep, device: str, jobs: int | None, per_gpu: int) -> list[str]:
     many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
     return forecast(cells, [len(axis.rows) for axis in sweep.axes], device, many, threads(many))
+
+
+def crew(
+    sweep: SweepFolder,
+    device: str,
+    jobs: int | None = None,
+    per_gpu: int = 1,
+    save_every: float = SAVE_EVERY,
+    on: str = "",
+) -> AbstractContextManager[Crew]:
+    """Those who make a sweep's cells: processes of this machine, or tasks `on` a cluster (`ray`, `ray=HOST:PORT`);
+    NoDeviceError where the device or the cluster is unavailable."""
+    if on:
+        return Cluster(sweep, cluster.address(on), device, jobs, per_gpu, save_every)
+    return pool(sweep, device, jobs, per_gpu, save_every)
 
 
 def pool(
@@ -124,16 +157,17 @@ def run(
     watch(Ended(total, finished, failed, time.monotonic() - began, sweep.at / PAGE, *keeper.best))
     if finished == total:
         tidy(sweep.at)
+    kept.bring(sweep)
     if stopping():
         return Ending(128 + stop.signal, _resuming(sweep))
     if failed:
-        again = f"{going_on(sweep.at)} --retry failed"
+        again = f"{going_on(sweep.place)} --retry failed"
         return Ending(FAILED, f"{failed} of {total} cells failed; to try them again:\n  {again}")
     return Ending(OK if finished == total else FAILED, unranked)
 
 
 def _resuming(sweep: SweepFolder) -> str:
-    return f"interrupted; to resume:\n  {going_on(sweep.at)}"
+    return f"interrupted; to resume:\n  {going_on(sweep.place)}"
 
 
 def _compiled(recipe: Recipe, sweep: Sweep, problems: Problems) -> Grid:

@@ -1,6 +1,9 @@
 """The work of a sweep: making one cell, in whatever process this is."""
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +27,11 @@ from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import RECIPE, has_finished
 from t2iflow.runner.session import Outcome
 from t2iflow.runner.sweep.cell import Cell
-from t2iflow.runner.sweep.folder import SweepFolder, read
+from t2iflow.runner.sweep.folder import RUNS, SweepFolder, read
+from t2iflow.runner.sweep.holding import held
+from t2iflow.runner.sweep.lease import LostError
 from t2iflow.runner.sweep.sharing import stages
+from t2iflow.runner.sweep.storage import stored
 
 BUSY, DIED = -1, -2
 """What stands for an exit code where another process is at the cell, and where the process that was at it is gone."""
@@ -50,8 +56,9 @@ def make(
     path = sweep.runs / cell.name
     torch.set_num_threads(sweep.threads)
     try:
-        outcome = (_resume if path.exists() else _start)(sweep, cell, device, listeners, save_every)
-    except BusyError as fault:
+        with _alone(folder, name):
+            outcome = (_resume if path.exists() else _start)(sweep, cell, device, listeners, save_every)
+    except (BusyError, LostError) as fault:
         return Made(name, BUSY, str(fault))
     except RecipeError as fault:
         return Made(name, INVALID, render(fault.problems, fault.sources))
@@ -62,11 +69,29 @@ def make(
     return Made(name, outcome.code, outcome.message)
 
 
+@contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """Within it, nobody else works on a run that is kept on a storage, as the claim on its folder sees to for others;
+    where another process takes it over, the run here stops."""
+    storage = stored(folder)
+    if storage is None:
+        yield
+        return
+    with held(storage, f"{RUNS}/{name}", lost=lambda: os.kill(os.getpid(), signal.SIGTERM)):
+        yield
+
+
 def plan(sweep: SweepFolder, cell: Cell) -> Plan:
     """The plan of a cell, by what the sweep's folder says; RecipeError where that can't be run here."""
-    recipe, problems = _recipe(sweep), Problems()
-    given = [Given(name, located(value, recipe.start), recipe.start) for name, value in cell.set.items()]
-    return compile_recipe(vary(recipe, given, problems), problems)
+    problems = Problems()
+    return compile_recipe(recipe(sweep, cell, problems), problems)
+
+
+def recipe(sweep: SweepFolder, cell: Cell, problems: Problems) -> Recipe:
+    """The recipe of a cell, with its mistakes added to the problems."""
+    whole = _recipe(sweep)
+    given = [Given(name, located(value, whole.start), whole.start) for name, value in cell.set.items()]
+    return vary(whole, given, problems)
 
 
 @cache

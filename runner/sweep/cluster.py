@@ -1,0 +1,266 @@
+"""Ray: the cells of a sweep as tasks of a cluster, or of one that this machine starts for them."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+from t2iflow.runner.execution.device import NoDeviceError
+from t2iflow.runner.exits import FAILED, INTERRUPTED
+from t2iflow.runner.session import SAVE_EVERY
+from t2iflow.runner.sweep import task
+from t2iflow.runner.sweep.folder import RUNS, SweepFolder
+from t2iflow.runner.sweep.storage import stored
+from t2iflow.runner.sweep.weights import named
+from t2iflow.runner.sweep.work import BUSY, DIED, Made
+
+LOCAL, RUNNING = "local", "auto"
+"""Addresses of a cluster that is started for the sweep, and of the one that this machine belongs to."""
+MEMORY = 100_000_000
+"""Bytes of shared memory that a local cluster takes: no more than names and words go through it."""
+LOOK_EVERY = 5.0
+"""Seconds between looks at how large the cluster is."""
+
+
+class ClusterError(NoDeviceError):
+    """A cluster can't be used for a sweep."""
+
+
+def address(said: str) -> str:
+    """The address of a cluster, as `--on ray` or `--on ray=HOST:PORT` says it; ClusterError where it is none."""
+    kind, equals, where = said.partition("=")
+    host, _, port = where.rpartition(":")
+    if kind != "ray":
+        raise ClusterError(f"`--on {said}`: cells run on this machine, or on `ray` or `ray=HOST:PORT`")
+    if not equals:
+        return LOCAL
+    if "://" in where:
+        raise ClusterError(
+            f"`--on {said}`: a `ray://` address is that of a client, whose runs end with its connection; on a machine"
+            " of the cluster, write `--on ray=HOST:6379`"
+        )
+    if where != RUNNING and not (host and port.isdecimal()):
+        raise ClusterError(
+            f"`--on {said}`: `{where}` is no address; write `ray=HOST:PORT` (Ray's own port is 6379), `ray=auto` for"
+            " the cluster that this machine belongs to, or `ray` to start one here"
+        )
+    return where
+
+
+def check(said: str) -> None:
+    """ClusterError where this names no cluster, or Ray is missing."""
+    address(said)
+    _package()
+
+
+class Cluster:
+    """Makes the cells of a sweep as tasks of a Ray cluster.
+
+    Ray itself never tries a task again: the driver counts how often a cell's process died, wherever that was.
+    """
+
+    def __init__(
+        self,
+        sweep: SweepFolder,
+        where: str,
+        device: str,
+        jobs: int | None = None,
+        per_gpu: int = 1,
+        save_every: float = SAVE_EVERY,
+    ) -> None:
+        """`where` is an `address`; at most so many `jobs` run at once, and `per_gpu` on each GPU."""
+        self._sweep, self._where, self._wanted, self._jobs, self._per_gpu = sweep, where, device, jobs, per_gpu
+        self._save_every = save_every
+        self._running: dict[Any, str] = {}
+        self._packages = dict(sweep.packages or {})
+
+    def __enter__(self) -> "Cluster":
+        """Join the cluster, and check that its nodes can make cells; ClusterError or NoDeviceError if not."""
+        self._ray = _package()
+        with _signals_kept():
+            _join(self._ray, self._where)
+        try:
+            self._look()
+            self._check_nodes()
+            self._task = self._ray.remote(max_calls=self._calls, max_retries=0, retry_exceptions=False)(task.make)
+        except BaseException:
+            self._ray.shutdown()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the cluster; what still runs there is ended, and one that was started for the sweep as well."""
+        self._ray.shutdown()
+
+    @property
+    def room(self) -> int:
+        """How many more cells can be taken on now."""
+        if time.monotonic() - self._looked > LOOK_EVERY:
+            self._look()
+        places = sum(self._places.values())
+        return min(places, self._jobs or places) - len(self._running)
+
+    def take(self, cell: str) -> None:
+        """Begin a cell."""
+        begun = self._task.options(name=f"t2iflow {cell}", scheduling_strategy="SPREAD", **self._share)
+        self._running[begun.remote(self._place, cell, self._device, self._save_every, self._packages)] = cell
+
+    def wait(self, seconds: float) -> list[Made]:
+        """What came of cells meanwhile; at once if there is something, else after some seconds at most."""
+        if not self._running:
+            time.sleep(seconds)
+            return []
+        first, rest = self._ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        more, _ = self._ray.wait(rest, num_returns=len(rest), timeout=0) if first and rest else ([], [])
+        return [self._made(one) for one in (*first, *more)]
+
+    def stop(self) -> None:
+        """Let all runs stop with a checkpoint."""
+        for one in self._running:
+            self._ray.cancel(one)
+
+    def _made(self, one: Any) -> Made:
+        cell, errors = self._running.pop(one), self._ray.exceptions
+        try:
+            made: Made = self._ray.get(one)
+            if made.code not in (BUSY, DIED) and (storage := stored(self._sweep.at)):
+                storage.fetch(f"{RUNS}/{cell}")
+            return made
+        except errors.TaskCancelledError:
+            return Made(cell, INTERRUPTED)
+        except errors.RayTaskError as fault:  # nothing that a cell may raise, but an installation that is broken
+            return Made(cell, FAILED, _words(fault))
+        except errors.LocalRayletDiedError:
+            raise ClusterError("this machine's node of the Ray cluster has ended; the sweep can go on later") from None
+        except errors.RayError as fault:
+            return Made(cell, DIED, _words(fault))
+
+    def _look(self) -> None:
+        """See what nodes there are, and how many cells each can make at once."""
+        self._looked = time.monotonic()
+        self._nodes = {node["NodeID"]: node for node in self._ray.nodes() if node["Alive"]}
+        gpus = {name: node["Resources"].get("GPU", 0.0) for name, node in self._nodes.items()}
+        self._device = _device(self._wanted, any(gpus.values()))
+        if self._device == "cuda":
+            self._places = {name: int(number * self._per_gpu) for name, number in gpus.items()}
+        else:
+            threads = self._sweep.threads
+            cpus = {name: node["Resources"].get("CPU", 0.0) for name, node in self._nodes.items()}
+            self._places = {name: int(number / threads) for name, number in cpus.items()}
+
+    @property
+    def _place(self) -> str:
+        """Where the sweep is, as nodes find it."""
+        storage = stored(self._sweep.at)
+        return storage.address if storage else str(self._sweep.at.resolve())
+
+    @property
+    def _share(self) -> dict[str, float]:
+        """What of a node each cell takes; without `num_gpus`, Ray would leave it all GPUs."""
+        if self._device == "cuda":
+            return {"num_gpus": 1 / self._per_gpu, "num_cpus": 1}
+        return {"num_gpus": 0, "num_cpus": self._sweep.threads}
+
+    @property
+    def _calls(self) -> int:
+        """How many cells a process makes: on a GPU one, as Ray gives the GPU of an idle process, which still has its
+        memory, to another; else any number (0), so that what they share stays loaded."""
+        return 1 if self._device == "cuda" else 0
+
+    def _check_nodes(self) -> None:
+        """Let each node fetch the weights; ClusterError, with all that is wrong, where a node can't make cells."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        if not any(self._places.values()):
+            needed = "a GPU" if self._device == "cuda" else f"{self._sweep.threads} CPUs, a thread of each run on each"
+            raise ClusterError(f"no node of the cluster has {needed}")
+        check, names = self._ray.remote(max_retries=2, num_cpus=0)(task.prepare), named(self._sweep)
+        checks = {
+            node: check.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+                self._place, self._packages, names
+            )
+            for node, places in self._places.items()
+            if places
+        }
+        wrong = [f"{self._called(node)}: {why}" for node, one in checks.items() if (why := self._answer(one))]
+        if wrong:
+            raise ClusterError("\n".join(["these nodes can't make cells of this sweep:", *wrong]))
+
+    def _answer(self, check: Any) -> str:
+        errors = self._ray.exceptions
+        try:
+            return str(self._ray.get(check))
+        except errors.RayTaskError as fault:
+            return _words(fault)
+        except errors.RayError:  # the node is gone, and others may come
+            return ""
+
+    def _called(self, node: str) -> str:
+        return str(self._nodes[node]["NodeManagerAddress"])
+
+
+def _package() -> ModuleType:
+    try:
+        import ray
+    except ImportError as fault:
+        raise ClusterError(f"Ray is not installed ({fault}): `pip install 't2iflow[ray]'`") from None
+    package: ModuleType = ray
+    return package
+
+
+def _join(ray: ModuleType, where: str) -> None:
+    """Join the cluster at an address, or start one; never whichever happens to run."""
+    if where == RUNNING and "://" in os.environ.get("RAY_ADDRESS", ""):
+        raise ClusterError("RAY_ADDRESS is that of a client (`ray://`); write `--on ray=HOST:6379`")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    started = {"include_dashboard": False, "object_store_memory": MEMORY, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(
+            address=where,
+            namespace="t2iflow",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **(started if where == LOCAL else {}),
+        )
+        _hush(ray)
+    except Exception as fault:  # of a dozen types
+        what = "Ray can't be started" if where == LOCAL else f"can't join the Ray cluster at {where}"
+        raise ClusterError(f"{what}: {_words(fault)}") from fault
+
+
+def _hush(ray: ModuleType) -> None:
+    """Ray prints which of its processes died on standard output, whatever is asked of it; the sweep says so itself."""
+    with suppress(AttributeError):
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself when it begins, in the main thread."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _device(wanted: str, gpus: bool) -> str:
+    """What each run computes on: as its process sees no other GPU than its own, `cuda` alone."""
+    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
+    kind = wanted.partition(":")[0]
+    if kind == "cuda" and not gpus:
+        raise NoDeviceError("no node of the cluster has a GPU")
+    return ("cuda" if gpus else "cpu") if kind in ("auto", "cuda") else wanted
+
+
+def _words(fault: BaseException) -> str:
+    """What an error of Ray's says, without its colours and the addresses of objects."""
+    cause = getattr(fault, "cause", None) or fault
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return lines[0] if lines else type(cause).__name__

@@ -1,0 +1,61 @@
+"""A sweep that is kept on a storage: begun there, opened from there, and brought there."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from t2iflow.runner.execution import checkpoint
+from t2iflow.runner.folder.claim import FolderError, is_claimed
+from t2iflow.runner.folder.history import has_finished
+from t2iflow.runner.sweep import sharing
+from t2iflow.runner.sweep.folder import NAME, RUNS, SweepFolder, read
+from t2iflow.runner.sweep.storage import LEASES, Storage, stored
+
+
+def opened(address: str) -> SweepFolder:
+    """The sweep that is kept at an address, with what its runs have made so far; FolderError if there is none."""
+    storage = Storage(address)
+    names = storage.names()
+    if NAME not in names:
+        raise FolderError(f"there is no sweep at `{address}`: it has no {NAME}")
+    storage.get(_wanted(storage, names))
+    (storage.folder / RUNS).mkdir(exist_ok=True)
+    storage.mark()
+    return read(storage.folder)
+
+
+def copied(address: str, folder: Path) -> SweepFolder:
+    """The sweep that is kept at an address, in a folder here, without its runs; FolderError if there is none."""
+    storage = Storage(address, folder)
+    storage.get(name for name in storage.names() if not _run(name) and not name.startswith(f"{LEASES}/"))
+    storage.mark()
+    return read(folder)
+
+
+def begin(storage: Storage) -> None:
+    """Keep a sweep that has just been written."""
+    storage.mark()
+    storage.put(storage.files())
+
+
+def bring(sweep: SweepFolder) -> None:
+    """Keep what was made of all runs together: page, sheet and tables."""
+    if storage := stored(sweep.at):
+        storage.put(name for name in storage.files() if not _run(name) and not name.startswith(f"{sharing.FOLDER}/"))
+
+
+def _wanted(storage: Storage, names: Iterable[str]) -> Iterator[str]:
+    """What is not here yet, and no process here is at; a finished run never changes."""
+    settled: dict[str, bool] = {}
+    for name in names:
+        run = _run(name)
+        if run and run not in settled:
+            here = storage.folder / RUNS / run
+            settled[run] = here.is_dir() and (has_finished(here) or is_claimed(here))
+        if not name.startswith(f"{LEASES}/") and not name.endswith(checkpoint.NAME) and not settled.get(run):
+            yield name
+
+
+def _run(name: str) -> str:
+    """The run that a file is of, if it is of one."""
+    first, _, rest = name.partition("/")
+    return rest.partition("/")[0] if first == RUNS else ""

@@ -1,0 +1,130 @@
+"""Sweeps on a Ray cluster: of two nodes, on loopback addresses in a network namespace of its own."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from t2iflow.pipelines.problems import Problems
+from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.exits import OK
+from t2iflow.runner.sweep import sweeping, work
+from t2iflow.runner.sweep.folder import SweepFolder
+from tests.cluster import Network, lacking, network
+from tests.runner.conftest import Command
+
+RECIPE = """
+t2iflow: 1
+params: {steps: 1000}
+nodes:
+  photo:  {use: images.noise, size: [24, 24], kind: fractal}
+  canvas: {use: canvas.pixels, size: [24, 24]}
+  same:   {use: losses.reference, image: $canvas, reference: $photo}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: 0.05, steps: $steps}
+  still:  {use: output.image, image: $fit}
+sweep:
+  each: {seed: 0..2}
+"""
+PATIENCE, TRIES = 100.0, 3
+"""Seconds that a command may take on a machine that has much else to do, and how often it is given: Ray's processes
+sometimes wait for each other without end when they begin."""
+
+needs_cluster = pytest.mark.skipif(bool(lacking()), reason=lacking())
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    with network(2) as made:
+        yield made
+
+
+def begun(place: Path) -> SweepFolder:
+    """A sweep of which no cell has been made."""
+    place.mkdir(exist_ok=True)
+    (place / "mine.yaml").write_text(RECIPE, "utf-8")
+    recipe = read(str(place / "mine.yaml"))
+    return sweeping.begin(recipe, recipe.sweep, Problems(), place / "sweeps", "cpu", jobs=2)
+
+
+def go_on(net: Network, sweep: SweepFolder, meanwhile: Callable[[int], bool] = lambda driver: True) -> tuple[int, str]:
+    """Go on with a sweep from the cluster's first node: the exit code and all that is printed. `meanwhile` is called
+    with the driver's process until it says that it has done what it had to."""
+    command = [sys.executable, "-m", "t2iflow.runner", "sweep", str(sweep.at), "--on", f"ray={net.address}"]
+    for _ in range(TRIES):
+        with net.start(command) as driver:
+            since, done = time.monotonic(), False
+            while driver.poll() is None and time.monotonic() - since < PATIENCE:
+                done = done or meanwhile(driver.pid)
+                time.sleep(0.02)
+            if driver.poll() is not None:
+                return driver.returncode, driver.communicate()[0]
+            driver.kill()
+    raise TimeoutError(f"{TRIES} times {PATIENCE} seconds did not suffice")
+
+
+def pictures(sweep: SweepFolder) -> dict[str, bytes]:
+    """The pictures of all cells."""
+    return {path.parent.name: path.read_bytes() for path in sweep.runs.glob("*/picture.png")}
+
+
+def ends(sweep: SweepFolder) -> dict[str, list[str]]:
+    """How each cell ended, and ended before."""
+    logs = {log.parent.name: log.read_text("utf-8").splitlines() for log in sweep.runs.glob("*/events.jsonl")}
+    return {name: [json.loads(line)["how"] for line in log if '"type": "ended"' in line] for name, log in logs.items()}
+
+
+@needs_cluster
+def test_a_sweep_on_two_nodes_is_stopped_and_goes_on_though_a_process_is_killed_with_the_same_bytes(
+    net: Network, tmp_path: Path
+) -> None:
+    sweep = begun(tmp_path)
+
+    def interrupt(driver: int) -> bool:
+        if begins := any('"stepped"' in log.read_text("utf-8") for log in sweep.runs.glob("*/events.jsonl")):
+            os.kill(driver, signal.SIGINT)
+        return begins
+
+    def kill(driver: int) -> bool:
+        if cells := net.cells():
+            os.kill(cells[0], signal.SIGKILL)
+        return bool(cells)
+
+    code, said = go_on(net, sweep, interrupt)
+    assert code == 130, said
+    assert list(sweep.runs.glob("*/checkpoint.pt"))
+    code, said = go_on(net, sweep, kill)
+    assert code == 0, said
+    assert [how.count("finished") for how in ends(sweep).values()] == [1, 1, 1]
+    plain = begun(tmp_path / "plain")
+    assert all(work.make(plain.at, cell.name, "cpu").code == OK for cell in plain.cells)
+    assert pictures(sweep) == pictures(plain)
+
+
+@needs_cluster
+def test_other_versions_than_those_that_a_sweep_began_with_are_refused(net: Network, tmp_path: Path) -> None:
+    sweep = begun(tmp_path)
+    listed = sweep.at / "sweep.yaml"
+    listed.write_text(re.sub(r"(?<= )torch: \S+", 'torch: "1.0.0",', listed.read_text("utf-8"), count=1), "utf-8")
+    code, said = go_on(net, sweep)
+    assert code == 2, said
+    assert "127.0.0.2: other versions make other pictures; the sweep was begun with torch 1.0.0 (" in said
+
+
+@pytest.mark.parametrize("on", ["ray=", "ray=head", "ray=ray://head:10001", "ray=:6379", "slurm"])
+def test_what_is_no_address_of_a_cluster_is_refused(command: Command, on: str) -> None:
+    told = command("sweep", RECIPE, "--on", on)
+    assert told.code == 2
+    assert f"`--on {on}`" in told.err
+
+
+def test_without_ray_the_command_says_what_to_install(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    told = command("sweep", RECIPE, "--on", "ray")
+    assert told.code == 2
+    assert "pip install 't2iflow[ray]'" in told.err

@@ -1,0 +1,213 @@
+"""Sweeps that are kept on a storage: moto's S3 on a loopback address."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t2iflow.pipelines.problems import Problems
+from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.events import Event, Stepped
+from t2iflow.runner.exits import OK
+from t2iflow.runner.folder.claim import BusyError
+from t2iflow.runner.sweep import holding, kept, lease, sweeping, work
+from t2iflow.runner.sweep.folder import SweepFolder
+from t2iflow.runner.sweep.lease import LostError
+from t2iflow.runner.sweep.storage import Storage, StorageError
+from tests.runner.conftest import Command
+
+RECIPE = """
+t2iflow: 1
+params: {steps: 40}
+nodes:
+  photo:  {use: images.noise, size: [24, 24], kind: fractal}
+  canvas: {use: canvas.pixels, size: [24, 24]}
+  same:   {use: losses.reference, image: $canvas, reference: $photo}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: 0.05, steps: $steps}
+  still:  {use: output.image, image: $fit}
+sweep:
+  each: {seed: 0..1}
+"""
+CELL = "000-seed=0"
+PICTURE = f"runs/{CELL}/picture.png"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of a server that speaks as S3 does."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    made = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    made.start()
+    yield "http://{}:{}".format(*made.get_host_and_port())
+    made.stop()
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """An empty bucket `sweeps`, and a machine that has not seen it before."""
+    import s3fs
+
+    said = {"ENDPOINT_URL": server, "ACCESS_KEY_ID": "me", "SECRET_ACCESS_KEY": "me", "DEFAULT_REGION": "us-east-1"}
+    for name, value in said.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    s3fs.S3FileSystem.clear_instance_cache()
+    system = s3fs.S3FileSystem()
+    system.mkdir("sweeps")
+    yield system
+    system.rm("sweeps", recursive=True)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gives no sign of life for a second is dead."""
+    for module in (lease, holding):
+        monkeypatch.setattr(module, "BEAT", 0.2)
+        monkeypatch.setattr(module, "DEAD", 1.0)
+
+
+def begun(place: Path, out: str) -> SweepFolder:
+    """A sweep of which no cell has been made."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "mine.yaml").write_text(RECIPE, "utf-8")
+    recipe = read(str(place / "mine.yaml"))
+    return sweeping.begin(recipe, recipe.sweep, Problems(), out, "cpu")
+
+
+def unbroken(place: Path) -> bytes:
+    """The picture of the first cell of a sweep in a folder."""
+    sweep = begun(place / "plain", str(place / "plain"))
+    assert work.make(sweep.at, CELL, "cpu").code == OK
+    return (sweep.at / PICTURE).read_bytes()
+
+
+def test_a_sweep_is_kept_on_a_storage_and_goes_on_from_a_machine_that_has_nothing_of_it(
+    bucket: Any, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = command("sweep", RECIPE, "--out", "s3://sweeps/mine", "--jobs", "1")
+    assert told.code == 0, told.err
+    (place,) = bucket.ls("sweeps/mine")
+    assert f"kept at s3://{place}" in told.err
+    files = {name.removeprefix(f"{place}/") for name in bucket.find(place)}
+    assert {"sweep.yaml", "recipe.yaml", "index.html", "sheet.png", "results.csv", PICTURE} < files
+    assert not [name for name in files if "lease" in name or "checkpoint" in name]
+    picture = bucket.cat(f"{place}/{PICTURE}")
+    bucket.rm(f"{place}/runs/{CELL}", recursive=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+    told = command("sweep", f"s3://{place}")
+    assert told.code == 0, told.err
+    assert "2 cells, 1 finished before" in told.err
+    assert bucket.cat(f"{place}/{PICTURE}") == picture
+
+
+def test_a_run_that_stopped_on_one_machine_continues_on_another_with_the_same_bytes(
+    bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    sweep = begun(tmp_path, "s3://sweeps/mine")
+    assert work.make(sweep.at, CELL, "cpu", [stop]).code == 128 + signal.SIGTERM
+    assert bucket.exists(f"{sweep.place}/runs/{CELL}/checkpoint.pt")
+    other = kept.copied(sweep.place, tmp_path / "another")
+    assert work.make(other.at, CELL, "cpu").code == OK
+    assert not bucket.exists(f"{sweep.place}/runs/{CELL}/checkpoint.pt")
+    assert bucket.cat(f"{sweep.place}/{PICTURE}") == unbroken(tmp_path)
+
+
+def test_a_checkpoint_is_kept_while_the_run_goes_on(bucket: Any, tmp_path: Path, quick: None) -> None:
+    sweep = begun(tmp_path, "s3://sweeps/mine")
+    seen = []
+
+    def wait(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step > 1 and not seen:
+            until = time.monotonic() + 20
+            while not seen and time.monotonic() < until:
+                time.sleep(0.1)
+                bucket.invalidate_cache()
+                seen.extend(name for name in bucket.find(f"{sweep.place}/runs") if name.endswith("checkpoint.pt"))
+
+    assert work.make(sweep.at, CELL, "cpu", [wait], save_every=0.0).code == OK
+    assert seen
+
+
+def test_of_two_machines_one_makes_a_cell_and_the_other_finds_it_busy(bucket: Any, tmp_path: Path, quick: None) -> None:
+    sweep = begun(tmp_path, "s3://sweeps/mine")
+    other = kept.copied(sweep.place, tmp_path / "another")
+    found = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Stepped) and not found:
+            found.append(_tries(other))
+
+    assert work.make(sweep.at, CELL, "cpu", [look]).code == OK
+    assert found == ["busy"]
+    assert work.make(other.at, CELL, "cpu").code == OK  # and takes what is there
+    assert (other.at / PICTURE).read_bytes() == (sweep.at / PICTURE).read_bytes()
+
+
+def _tries(sweep: SweepFolder) -> str:
+    one = Storage(sweep.place, sweep.at).lease(f"runs/{CELL}")
+    try:
+        one.take()
+    except BusyError:
+        return "busy"
+    return "taken"
+
+
+def test_a_lease_whose_holder_is_dead_is_taken_over_and_the_holder_learns_of_it(bucket: Any, quick: None) -> None:
+    storage = Storage("s3://sweeps/mine")
+    dead, next_one = storage.lease("runs/a"), storage.lease("runs/a")
+    dead.take()
+    next_one.take()
+    with pytest.raises(LostError):
+        dead.renew()
+    next_one.renew()
+    next_one.release()
+    assert not storage.names()
+
+
+def test_a_run_that_has_lost_its_lease_stops_and_keeps_nothing(bucket: Any, tmp_path: Path, quick: None) -> None:
+    sweep = begun(tmp_path, "s3://sweeps/mine")
+
+    def rob(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 5:
+            (held,) = bucket.ls(f"{sweep.place}/leases/runs/{CELL}")
+            bucket.pipe(f"{held.rpartition('/')[0]}/000007", b"{}")
+            time.sleep(1)
+
+    assert work.make(sweep.at, CELL, "cpu", [rob]).code == work.BUSY
+    assert not bucket.exists(f"{sweep.place}/{PICTURE}")
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("s3://nowhere/mine", "can't use `s3://nowhere/mine/"),
+        ("nonsense://x/y", "is no address of a storage; write s3://BUCKET/PATH, or a folder"),
+        ("file:///tmp/x", "is on this machine's disk: write it as a path"),
+    ],
+)
+def test_where_nothing_can_be_kept_the_command_says_so(bucket: Any, command: Command, out: str, words: str) -> None:
+    told = command("sweep", RECIPE, "--out", out)
+    assert told.code == 1
+    assert words in told.err
+
+
+def test_where_there_is_no_sweep_the_command_says_so(bucket: Any, command: Command) -> None:
+    told = command("sweep", "s3://sweeps/nothing")
+    assert told.code == 1
+    assert "there is no sweep at `s3://sweeps/nothing`" in told.err
+
+
+def test_a_storage_that_does_not_answer_is_an_error_in_words(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = Storage("s3://sweeps/mine")
+    monkeypatch.setattr(storage._system, "find", lambda *_: (_ for _ in ()).throw(TimeoutError("no answer")))
+    with pytest.raises(StorageError, match="no answer"):
+        storage.names()

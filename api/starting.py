@@ -69,18 +69,8 @@ def run(
         recording = wanted(capture, compile)
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
-        return session.start(
-            plan,
-            parent,
-            device,
-            listeners,
-            checkpoint,
-            part,
-            folder=made.folder,
-            recording=recording,
-            stop=stop,
-            shelf=shelf_of_process(),
-        )
+        options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process())
+        return session.start(plan, parent, options, listeners, made.folder)
 
     return made._begin(begin, _title(plan), notes, wait, show)
 
@@ -118,10 +108,8 @@ def resume(
         recording = wanted(capture, compile)
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
-        shelf = shelf_of_process()
-        return session.resume(
-            plan, made.folder, device, listeners, checkpoint, part, recording=recording, stop=stop, shelf=shelf
-        )
+        options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process())
+        return session.resume(plan, made.folder, options, listeners)
 
     return made._begin(begin, _title(plan), notes, wait, show)
 

@@ -59,7 +59,7 @@ def main() -> None:
     recipe = read(given.recipe, presets=[given.preset], overrides=[f"frames={given.frames}", *given.set])
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        session.start(compile_recipe(recipe), Path(folder), "auto", [clock])
+        session.start(compile_recipe(recipe), Path(folder), session.Options(), [clock])
     end = time.perf_counter()
     (first, _), *_ = clock.frames
     whole, count = end - first, len(clock.frames) - 1

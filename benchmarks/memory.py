@@ -50,7 +50,7 @@ def peak(recipe: str, overrides: list[str], steps: int) -> float:
     from t2iflow.runner import session
 
     with tempfile.TemporaryDirectory() as folder:
-        outcome = session.start(compile_recipe(read(recipe, overrides=overrides)), Path(folder), "auto", [])
+        outcome = session.start(compile_recipe(read(recipe, overrides=overrides)), Path(folder), session.Options(), [])
     assert outcome.code == 0, outcome.message
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6

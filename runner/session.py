@@ -54,63 +54,47 @@ class Outcome:
     fault: BaseException | None = None
 
 
-def start(
-    plan: Plan,
-    parent: Path,
-    wanted: str,
-    listeners: Sequence[Listener],
-    save_every: float = SAVE_EVERY,
-    part: Part = WHOLE,
-    *,
-    folder: Path | None = None,
-    recording: Recording = "on",
-    stop: Stop | None = None,
-    shelf: Shelf | None = None,
-    stages: Stages | None = None,
-) -> Outcome:
-    """Run a plan on the wanted device in a new run folder under `parent`, or in just this `folder`, with a checkpoint
-    every `save_every` seconds; of a film only up to the end of a part. On CUDA, steps are recorded and replayed if
-    `recording` says so. By `stop` another thread may ask for an end.
+@dataclass(frozen=True)
+class Options:
+    """How a run is done, whatever it paints: on which device, with a checkpoint every `save_every` seconds, of a film
+    only up to the end of a `part`; on CUDA, whether steps are recorded and replayed. By `stop` another thread may ask
+    for an end.
 
     What is on the `shelf` of earlier runs, such as networks, is not loaded again; work of optimisers in `stages`, which
     other runs share, is done once.
     """
-    where, why = device.choose(wanted)
+
+    device: str = "auto"
+    save_every: float = SAVE_EVERY
+    part: Part = WHOLE
+    recording: Recording = "on"
+    stop: Stop = field(default_factory=Stop)
+    shelf: Shelf = field(default_factory=Shelf)
+    stages: Stages | None = None
+
+
+def start(
+    plan: Plan, parent: Path, options: Options, listeners: Sequence[Listener], folder: Path | None = None
+) -> Outcome:
+    """Run a plan in a new run folder under `parent`, or in just this `folder`."""
+    where, why = device.choose(options.device)
     recipe = resolved(plan.graph, plan.graph.files)
     path = run_folder.named(parent, run_name(plan)) if folder is None else folder
     run_folder.create(path, recipe, (str(where), why), plan.graph.files)
     with claim(path):
-        doing = _Session(
-            plan, path, recipe, where, why, save_every, part, recording, stop or Stop(), shelf or Shelf(), stages
-        )
-        return doing.run(listeners, resumed=False)
+        return _Session(plan, path, recipe, where, why, options).run(listeners, resumed=False)
 
 
-def resume(
-    plan: Plan,
-    path: Path,
-    wanted: str,
-    listeners: Sequence[Listener],
-    save_every: float = SAVE_EVERY,
-    part: Part = WHOLE,
-    *,
-    recording: Recording = "on",
-    stop: Stop | None = None,
-    shelf: Shelf | None = None,
-    stages: Stages | None = None,
-) -> Outcome:
+def resume(plan: Plan, path: Path, options: Options, listeners: Sequence[Listener]) -> Outcome:
     """Resume a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where that
     is not possible."""
-    where, why = device.choose(wanted)
+    where, why = device.choose(options.device)
     run_folder.check_resumable(path)
     with claim(path):
         run_folder.check_unfinished(path)
         # An editor's byte order mark, and what it does to the last line's end, are no change.
         recipe = (path / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
-        doing = _Session(
-            plan, path, recipe, where, why, save_every, part, recording, stop or Stop(), shelf or Shelf(), stages
-        )
-        return doing.run(listeners, resumed=True)
+        return _Session(plan, path, recipe, where, why, options).run(listeners, resumed=True)
 
 
 @dataclass
@@ -120,12 +104,7 @@ class _Session:
     recipe: str
     device: torch.device
     why: str
-    save_every: float
-    part: Part
-    recording: Recording
-    stop: Stop
-    shelf: Shelf
-    stages: Stages | None
+    options: Options
     progress: str = ""
     began: float = field(default_factory=time.monotonic)
     noted: dict[tuple[str, str], Noted] = field(default_factory=dict)
@@ -136,9 +115,9 @@ class _Session:
         self.report = Report(self.plan, self.shared, self.path)
 
     def run(self, listeners: Sequence[Listener], resumed: bool) -> Outcome:
-        with closing(LogFile(self.path)) as log, self.stop.listening(), self._threads(resumed) as notes:
-            self.shelf.begin()
-            watch = Stopwatch(self.plan, self.device, lambda: self.shelf.spared)
+        with closing(LogFile(self.path)) as log, self.options.stop.listening(), self._threads(resumed) as notes:
+            self.options.shelf.begin()
+            watch = Stopwatch(self.plan, self.device, lambda: self.options.shelf.spared)
             self._tell = Audience([watch, self.report, EventLog(log.write)], listeners)
             self._tell(self._started(resumed))
             for note in [*notes, *([NOT_COMPILED] if self._uncompiled else [])]:
@@ -175,7 +154,7 @@ class _Session:
 
     @property
     def _uncompiled(self) -> bool:
-        return self.recording == "compiled" and self.device.type != "cuda"
+        return self.options.recording == "compiled" and self.device.type != "cuda"
 
     def _started(self, resumed: bool) -> Started:
         recipe = self.plan.graph.recipe
@@ -201,7 +180,7 @@ class _Session:
             self._run(resumed)
             lock.seal(self.path, self.plan)
         except Stopped:
-            return Outcome(128 + self.stop.signal, self.path, self._interrupted)
+            return Outcome(128 + self.options.stop.signal, self.path, self._interrupted)
         except Cut:
             return Outcome(OK, self.path, f"this part is done; to make the rest:\n  {run_folder.resuming(self.path)}")
         except KeyboardInterrupt:
@@ -251,22 +230,24 @@ class _Session:
                 self.device,
                 folder,
                 lambda node: _Voice(node, self._note),
-                parts(self.part, self.plan),
-                self.shelf,
+                parts(self.options.part, self.plan),
+                self.options.shelf,
             ),
             self._tell,
             save=save,
-            save_every=self.save_every,
-            stopping=lambda: self.stop.signal > 0,
-            until=math.inf if self.part.last is None else self.part.last,
+            save_every=self.options.save_every,
+            stopping=lambda: self.options.stop.signal > 0,
+            until=math.inf if self.options.part.last is None else self.options.part.last,
             unfinished=unfinished,
-            recorder=recorder(self.device, self.recording),
-            sharing=self._sharing(self.stages) if self.stages else None,
+            recorder=recorder(self.device, self.options.recording),
+            sharing=self._sharing(self.options.stages) if self.options.stages else None,
         )
 
     def _sharing(self, stages: Stages) -> Shared:
-        made_with = f"{self.plan.graph.recipe.seed} {self.recording} {lock.versions()} {line(self.device)}"
-        return Shared(stages, made_with, self.report, self.noted.values, self._note, lambda: self.stop.signal > 0)
+        made_with = f"{self.plan.graph.recipe.seed} {self.options.recording} {lock.versions()} {line(self.device)}"
+        return Shared(
+            stages, made_with, self.report, self.noted.values, self._note, lambda: self.options.stop.signal > 0
+        )
 
     @contextmanager
     def _threads(self, resumed: bool) -> Iterator[list[str]]:

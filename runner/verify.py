@@ -32,7 +32,7 @@ class Verdict:
 def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener]) -> Verdict:
     """Make a picture, a film or all outputs of a run folder again by their plan, and compare; code 0 if they agree."""
     with TemporaryDirectory(prefix="t2iflow-verify-") as place:
-        outcome = session.start(plan, Path(place), wanted, listeners)
+        outcome = session.start(plan, Path(place), session.Options(wanted), listeners)
         if outcome.code >= HUNG_UP:
             return Verdict(outcome.code, ("interrupted; nothing was compared",))
         if outcome.code != OK:

@@ -205,11 +205,11 @@ def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int
         if run is None:
             plan = compile_recipe(read(recipe.where, presets=recipe.presets, overrides=recipe.overrides))
             sys.addaudithook(count)
-            outcome = session.start(plan, parent, "cpu", [], every)
+            outcome = session.start(plan, parent, session.Options("cpu", every), [])
         else:
             plan = compile_recipe(read(str(run / "recipe.yaml")))
             sys.addaudithook(count)
-            outcome = session.resume(plan, run, "cpu", [], every)
+            outcome = session.resume(plan, run, session.Options("cpu", every), [])
     except NotResumableError as fault:
         return 0 if "is finished" in str(fault) else 2, str(fault), touched
     except FolderError as fault:

@@ -48,6 +48,7 @@ def run(
     from t2iflow.runner import session
     from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.part import read_part
+    from t2iflow.runner.session import Options
 
     with refusals():
         plan = compiled(request(context), draft, lacking=False)
@@ -59,10 +60,8 @@ def run(
                 words = "`--frames`, `--no-capture` and `--compile` are for a single run, and this is the best of"
                 raise UsageError(f"{words} {count}; `--best 1` makes a single run")
             best_of(count, plan.graph.recipe, SWEEPS if out == RUNS else paths.given(out), device, checkpoint, json)
-        part = read_part(frames, plan, _note)
-        outcome = session.start(
-            plan, paths.given(out), device, _listeners(json), checkpoint, part, recording=wanted(capture, compile)
-        )
+        options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))
+        outcome = session.start(plan, paths.given(out), options, _listeners(json))
     _finish(outcome, debug)
 
 
@@ -82,14 +81,13 @@ def resume(
     from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.part import read_part
     from t2iflow.runner.request import of_run
+    from t2iflow.runner.session import Options
 
     folder = paths.given(folder)
     with refusals():
         plan = compiled(of_run(folder))
-        part = read_part(frames, plan, _note)
-        outcome = session.resume(
-            plan, folder, device, _listeners(json), checkpoint, part, recording=wanted(capture, compile)
-        )
+        options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))
+        outcome = session.resume(plan, folder, options, _listeners(json))
     _finish(outcome, debug)
 
 

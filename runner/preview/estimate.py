@@ -44,7 +44,7 @@ def measured(plan: Plan, wanted: str) -> Figures:
     shorter = _shortened(plan.graph)
     try:
         with tempfile.TemporaryDirectory(prefix="t2iflow-") as folder, _offline():
-            outcome = session.start(shorter, Path(folder), wanted, [], save_every=math.inf)
+            outcome = session.start(shorter, Path(folder), session.Options(wanted, math.inf), [])
     except OSError as fault:
         raise UnmeasuredError(str(fault)) from fault
     found = known(plan, wanted)

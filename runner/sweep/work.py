@@ -25,7 +25,7 @@ from t2iflow.runner.execution.device import NoDeviceError
 from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE
 from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import RECIPE, has_finished
-from t2iflow.runner.session import Outcome
+from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import RUNS, SweepFolder, read
 from t2iflow.runner.sweep.holding import held
@@ -47,7 +47,7 @@ class Made:
 
 
 def make(
-    folder: Path, name: str, device: str, listeners: Sequence[Listener] = (), save_every: float = session.SAVE_EVERY
+    folder: Path, name: str, device: str, listeners: Sequence[Listener] = (), save_every: float = SAVE_EVERY
 ) -> Made:
     """Make a cell of the sweep in a folder: from the start, from its checkpoint, or not at all if it is finished. It is
     saved every `save_every` seconds."""
@@ -56,8 +56,9 @@ def make(
     path = sweep.runs / cell.name
     torch.set_num_threads(sweep.threads)
     try:
+        options = Options(device, save_every, shelf=shelf_of_process(), stages=stages(sweep.at, cell))
         with _alone(folder, name):
-            outcome = (_resume if path.exists() else _start)(sweep, cell, device, listeners, save_every)
+            outcome = (_resume if path.exists() else _start)(sweep, cell, options, listeners)
     except (BusyError, LostError) as fault:
         return Made(name, BUSY, str(fault))
     except RecipeError as fault:
@@ -101,30 +102,18 @@ def _recipe(sweep: SweepFolder) -> Recipe:
     return read_recipe(path, whose=of_run(path), name=sweep.recipe)
 
 
-def _start(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener], save_every: float) -> Outcome:
+def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
     path = sweep.runs / cell.name
     try:
-        shared = stages(sweep.at, cell)
-        return session.start(
-            plan(sweep, cell),
-            path.parent,
-            device,
-            listeners,
-            save_every,
-            folder=path,
-            shelf=shelf_of_process(),
-            stages=shared,
-        )
+        return session.start(plan(sweep, cell), path.parent, options, listeners, path)
     except FolderError as fault:
         if (path / RECIPE).exists():  # another process was quicker
             raise BusyError(str(fault)) from fault
         raise
 
 
-def _resume(sweep: SweepFolder, cell: Cell, device: str, listeners: Sequence[Listener], save_every: float) -> Outcome:
+def _resume(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
     path = sweep.runs / cell.name
     begun = path / RECIPE
     again = compile_recipe(read_recipe(begun, whose=of_run(begun), name=sweep.recipe))
-    return session.resume(
-        again, path, device, listeners, save_every, shelf=shelf_of_process(), stages=stages(sweep.at, cell)
-    )
+    return session.resume(again, path, options, listeners)

@@ -81,13 +81,13 @@ class Stop:
 
 
 def start(plan: Plan, parent: Path, step: int | None = None, number: int = signal.SIGINT, every: float = 10) -> Outcome:
-    return session.start(plan, parent, "cpu", [Stop(step, number)], every)
+    return session.start(plan, parent, session.Options("cpu", every), [Stop(step, number)])
 
 
 def resume(path: Path) -> tuple[Outcome, str]:
     """Resume in another process's place: the recipe is read from the run folder; gives the notes too."""
     listener = Stop()
-    outcome = session.resume(compile_recipe(read(str(path / "recipe.yaml"))), path, "cpu", [listener])
+    outcome = session.resume(compile_recipe(read(str(path / "recipe.yaml"))), path, session.Options("cpu"), [listener])
     return outcome, listener.notes
 
 
@@ -388,10 +388,10 @@ def test_what_a_killed_start_leaves_is_no_run_and_is_swept_when_it_is_old(tmp_pa
 
 def test_a_run_goes_into_just_the_folder_that_is_named(tmp_path: Path) -> None:
     run = tmp_path / "deep" / "mine"
-    assert session.start(planned(COPY), tmp_path, "cpu", [], folder=run).folder == run
+    assert session.start(planned(COPY), tmp_path, session.Options("cpu"), [], folder=run).folder == run
     assert (run / "picture.png").is_file()
     with pytest.raises(folder.FolderError, match="exists"):
-        session.start(planned(COPY), tmp_path, "cpu", [], folder=run)
+        session.start(planned(COPY), tmp_path, session.Options("cpu"), [], folder=run)
 
 
 def test_nothing_is_begun_where_an_input_is_lost_while_the_folder_is_made(tmp_path: Path) -> None:
@@ -471,7 +471,7 @@ def test_a_listener_that_fails_is_told_no_more_and_the_run_ends_well(fault: Base
             raise fault
 
     other = Stop()
-    outcome = session.start(planned(COPY), tmp_path, "cpu", [dying, other])
+    outcome = session.start(planned(COPY), tmp_path, session.Options("cpu"), [dying, other])
     assert outcome.code == 0
     assert sum(isinstance(event, Stepped) for event in told) == 1
     assert "the run continues" in other.notes
@@ -505,7 +505,7 @@ def test_a_full_disk_is_named_leaves_nothing_half_written_and_the_run_can_be_res
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        outcome = session.start(plan, tmp_path, "cpu", [fill])
+        outcome = session.start(plan, tmp_path, session.Options("cpu"), [fill])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert outcome.code == 1
@@ -556,7 +556,7 @@ def limit(event):
 plan = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path()))
 for room in (1_000_000, 1_300_000_000):
     notes.clear()
-    outcome = session.start(plan, Path("runs"), "cpu", [limit])
+    outcome = session.start(plan, Path("runs"), session.Options("cpu"), [limit])
     print(outcome.code, sum(note.startswith("out of memory") for note in notes), outcome.message)
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 """

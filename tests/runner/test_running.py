@@ -32,7 +32,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(folder: Path, look: Callable[[Event], None], text: str = COPY) -> session.Outcome:
     """A run that somebody looks at after each event: what they see is what the event before left."""
     plan = compile_recipe(read_text(text, "mine.yaml", folder))
-    return session.start(plan, folder / "runs", "cpu", [look])
+    return session.start(plan, folder / "runs", session.Options("cpu"), [look])
 
 
 def here(folder: Path) -> Path:
@@ -91,7 +91,7 @@ def test_the_picture_stays_when_a_run_is_interrupted_and_goes_when_it_is_resumed
     with PIL.Image.open(outcome.folder / "now.png") as picture:
         assert picture.size == (24, 24)
     plan = compile_recipe(read_text((outcome.folder / "recipe.yaml").read_text("utf-8"), "r", outcome.folder))
-    assert session.resume(plan, outcome.folder, "cpu", []).code == 0
+    assert session.resume(plan, outcome.folder, session.Options("cpu"), []).code == 0
     page = (outcome.folder / "report.html").read_text("utf-8")
     assert not (outcome.folder / "now.png").exists()
     assert [f'alt="step {step}"' in page for step in range(6)] == [True] * 6

@@ -54,7 +54,8 @@ def plan(recipe: str, *overrides: str) -> Plan:
 
 
 def run(plan: Plan, folder: Path, shared: Stages | None = None, shelf: Shelf | None = None) -> Path:
-    outcome = session.start(plan, folder.parent, "cpu", [], folder=folder, shelf=shelf, stages=shared)
+    options = session.Options("cpu", shelf=shelf or Shelf(), stages=shared)
+    outcome = session.start(plan, folder.parent, options, [], folder)
     assert outcome.code == 0, outcome.message
     return folder
 
@@ -142,9 +143,9 @@ def test_a_run_that_waits_can_be_stopped_and_resumed(shared: Stages, work: Path,
     cell = tmp_path / "cells" / "mine"
     with FileLock(work.with_suffix(".lock")):
         Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-        outcome = session.start(plan(HYBRID), cell.parent, "cpu", [], folder=cell, stages=shared)
+        outcome = session.start(plan(HYBRID), cell.parent, session.Options("cpu", stages=shared), [], cell)
         assert outcome.code == 130
-    resumed = session.resume(plan(HYBRID), cell, "cpu", [], stages=shared)
+    resumed = session.resume(plan(HYBRID), cell, session.Options("cpu", stages=shared), [])
     assert resumed.code == 0, resumed.message
     assert steps(cell, "first") == 6
     assert work.is_dir()
@@ -161,9 +162,9 @@ def test_a_run_that_was_stopped_within_a_stage_takes_over_what_another_did_since
 
     cell, alone = tmp_path / "cells" / "mine", tmp_path / "alone"
     for folder in (cell, alone):
-        assert session.start(plan(HYBRID), folder.parent, "cpu", [stop], folder=folder).code == 130
-    assert session.resume(plan(HYBRID), cell, "cpu", [], stages=shared).code == 0
-    assert session.resume(plan(HYBRID), alone, "cpu", []).code == 0
+        assert session.start(plan(HYBRID), folder.parent, session.Options("cpu"), [stop], folder).code == 130
+    assert session.resume(plan(HYBRID), cell, session.Options("cpu", stages=shared), []).code == 0
+    assert session.resume(plan(HYBRID), alone, session.Options("cpu"), []).code == 0
     assert steps(cell, "first") == 6  # those that it was to take at its first start
     for name in ("picture.png", "sketch.png", "film.mp4", "losses.csv"):
         assert (cell / name).read_bytes() == (alone / name).read_bytes()
@@ -259,6 +260,6 @@ def test_where_memory_is_out_what_other_runs_had_loaded_goes_first(
     large = "t2iflow: 1\nnodes:\n  a: {use: mine.heavy}\n  still: {use: output.image, image: $a}\n"
     run(plan(large), tmp_path / "large", shelf=shelf)
     small = COPY.replace("losses.reference, image: $canvas, reference: $photo", "mine.crowded, image: $canvas")
-    outcome = session.start(plan(small), tmp_path, "cpu", [heard.append], shelf=shelf)
+    outcome = session.start(plan(small), tmp_path, session.Options("cpu", shelf=shelf), [heard.append])
     assert outcome.code == 0, outcome.message
     assert not [event for event in heard if isinstance(event, Noted)]  # of more passes, which would round otherwise

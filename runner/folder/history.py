@@ -14,7 +14,7 @@ RECIPE = "recipe.yaml"
 LOG = "events.jsonl"
 SHORT, LONG = 8_192, 1_000_000
 """Bytes in which the first or last event is looked for at first, and at most."""
-FOLLOW_EVERY = 0.2
+FOLLOW_EVERY = 0.1
 """Seconds between looks whether a log has grown."""
 
 

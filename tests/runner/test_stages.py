@@ -142,8 +142,9 @@ def test_a_run_that_waits_can_be_stopped_and_resumed(shared: Stages, work: Path,
     shutil.rmtree(work)
     cell = tmp_path / "cells" / "mine"
     with FileLock(work.with_suffix(".lock")):
-        Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-        outcome = session.start(plan(HYBRID), cell.parent, session.Options("cpu", stages=shared), [], cell)
+        options = session.Options("cpu", stages=shared)
+        Timer(0.5, options.stop.ask).start()
+        outcome = session.start(plan(HYBRID), cell.parent, options, [], cell)
         assert outcome.code == 130
     resumed = session.resume(plan(HYBRID), cell, session.Options("cpu", stages=shared), [])
     assert resumed.code == 0, resumed.message

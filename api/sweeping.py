@@ -83,13 +83,14 @@ class Sweep(Task):
             return ""
         if self._job.fault:
             return str(self._job.fault)
-        command, call = going_on(self.folder), f"t2iflow.sweep({str(self.folder)!r}"
+        place = self._read().place
+        command, call = going_on(place), f"t2iflow.sweep({place!r}"
         said = self._job.result.message if self._job.result else f"stopped before it began; to go on:\n  {command}"
         return said.replace(f"{command} --retry failed", f"{call}, retry=True)").replace(command, f"{call})")
 
     def resume(self, **how: Any) -> Sweep:
         """Go on with it; takes what `t2iflow.sweep` takes for a folder."""
-        return sweep(self.folder, **how)
+        return sweep(self._read().place, **how)
 
     def _read(self) -> SweepFolder:
         from t2iflow.runner.sweep.folder import read

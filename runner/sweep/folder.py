@@ -139,12 +139,22 @@ def read(path: Path) -> SweepFolder:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as fault:
         if isinstance(fault, FolderError):
             raise
-        raise FolderError(f"`{file}` is damaged: {type(fault).__name__}: {fault}") from fault
+        raise FolderError(f"`{file}` is damaged{_where(fault)}: restore it, or begin another sweep") from fault
+
+
+def _where(fault: Exception) -> str:
+    """What is known of the damage."""
+    mark = fault.problem_mark if isinstance(fault, yaml.MarkedYAMLError) else None
+    if mark is not None:
+        return f" at line {mark.line + 1}"
+    return f": `{fault.args[0]}` is missing" if isinstance(fault, KeyError) else ""
 
 
 def _folder(path: Path, said: Mapping[str, Any]) -> SweepFolder:
     axes = (Axis(tuple(axis["names"]), tuple(tuple(row) for row in axis["rows"])) for axis in said["axes"])
     cells = tuple(_cell(cell) for cell in said["cells"])
+    if not cells:
+        raise ValueError("there is no cell")
     sheet = said.get("sheet") or {}
     return SweepFolder(
         path,

@@ -40,11 +40,14 @@ class Network:
     address: str = ""
     raylets: dict[str, int] = field(default_factory=dict)
 
-    def start(self, command: Sequence[str], **how: Any) -> "subprocess.Popen[str]":
+    def inside(self, command: Sequence[str]) -> list[str]:
+        """A command so that it is given in it."""
+        return ["nsenter", "--net", "--target", str(self.holder.pid), *command]
+
+    def start(self, command: Sequence[str]) -> "subprocess.Popen[str]":
         """Start a command in it, whose output and errors are read as one text."""
-        inside = ["nsenter", "--net", "--target", str(self.holder.pid), *command]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen(inside, env=environment(self.place), text=True, start_new_session=True, **pipes, **how)
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(self.inside(command), env=environment(self.place), start_new_session=True, **pipes)
 
     def cells(self) -> list[int]:
         """The processes that make cells now."""

@@ -1,10 +1,12 @@
 """Sweeps whose processes are killed at random moments, gone on with, and compared with one that nothing stopped.
 
     python -m tests.sweeps 20                  # so many trials, and what came of them
+    python -m tests.sweeps 20 --on ray         # the same on a Ray cluster that each command starts
+    python -m tests.sweeps 20 --on two         # and on a cluster of two nodes, one of which may be killed
     python -m tests.sweeps --trial 7           # one of them again
 
-A trial kills, with SIGKILL, the driver or one of its workers, some seconds after it began; or two drivers share the
-folder, and one of the two is killed. Then the same command is given again, until it says that all is done.
+A trial kills, with SIGKILL, the driver, one of its workers or a node, some seconds after it began; or two drivers share
+the folder, and one of the two is killed. Then the same command is given again, until it says that all is done.
 """
 
 import argparse
@@ -18,9 +20,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cluster import Network, environment, lacking, network
 from tests.kills import OWN, left
 
 RECIPE = """
@@ -41,6 +45,10 @@ sweep:
 """
 PATIENCE = 600.0
 """Seconds that a command may take."""
+PLACES: dict[str, int | None] = {"pool": None, "ray": 0, "two": 2}
+"""Where the cells are made, and how many nodes the cluster has; with none, each command starts its own."""
+SECOND = "127.0.0.2"
+"""The node that the commands are not given on."""
 
 
 @dataclass
@@ -58,31 +66,25 @@ class Tally:
 class Driver:
     """The command in a process of its own."""
 
-    def __init__(self, place: Path, what: str) -> None:
+    def __init__(self, place: Path, what: str, net: Network | None) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._net = net
+        where = ["--on", f"ray={net.address}" if net.address else "ray"] if net else ["--jobs", "2"]
+        options = ["--checkpoint", "0", "--device", "cpu", *where]
+        command = [sys.executable, "-m", "t2iflow.runner", "sweep", what, *options]
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "t2iflow.runner",
-                "sweep",
-                what,
-                "--jobs",
-                "2",
-                "--checkpoint",
-                "0",
-                "--device",
-                "cpu",
-            ],
+            net.inside(command) if net else command,
             cwd=place,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env=environment(net.place) if net else {**os.environ, "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
 
     def workers(self) -> list[int]:
-        """The processes that it has started."""
+        """The processes that make cells."""
+        if self._net:
+            return self._net.cells()
         try:
             text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text("ascii")
         except OSError:
@@ -90,8 +92,12 @@ class Driver:
         return [int(number) for number in text.split()]
 
     def end(self) -> tuple[int, str]:
-        """How it ended, and what it said."""
-        code = self.process.wait(PATIENCE)
+        """How it ended, and what it said; one that hangs is killed."""
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
         self._errors.seek(0)
         return code, self._errors.read().decode("utf-8", "replace")
 
@@ -120,22 +126,30 @@ def unbroken() -> tuple[dict[str, bytes], float]:
     with tempfile.TemporaryDirectory(prefix="t2iflow-sweeps-") as place:
         start = time.monotonic()
         (Path(place) / "mine.yaml").write_text(RECIPE, "utf-8")
-        code, said = Driver(Path(place), "mine.yaml").end()
+        code, said = Driver(Path(place), "mine.yaml", None).end()
         sweep = folder(Path(place))
         if code or sweep is None:
             raise RuntimeError(f"the sweep can't be run at all: {said}")
         return files(sweep), time.monotonic() - start
 
 
-def trial(whole: dict[str, bytes], seconds: float, chance: random.Random, tally: Tally) -> str | None:
-    """Kill up to three times, then let it end; what is wrong, if anything."""
-    with tempfile.TemporaryDirectory(prefix="t2iflow-sweeps-") as path:
+def trial(
+    whole: dict[str, bytes], seconds: float, chance: random.Random, tally: Tally, nodes: int | None
+) -> str | None:
+    """Kill up to three times, then let it end; what is wrong, if anything. Without `nodes`, there is no cluster."""
+    with (
+        tempfile.TemporaryDirectory(prefix="t2iflow-sweeps-") as path,
+        nullcontext() if nodes is None else network(nodes) as net,
+    ):
         place = Path(path)
         (place / "mine.yaml").write_text(RECIPE, "utf-8")
         for _ in range(chance.choice([1, 1, 2, 3])):
-            if wrong := _killed(place, seconds, chance, tally):
+            if wrong := _killed(place, seconds, chance, tally, net):
                 return wrong
-        code, said = _command(place).end()
+        code, said = _command(place, net).end()
+        if code == -signal.SIGKILL:
+            tally.counts["hung"] += 1
+            code, said = _command(place, net).end()
         sweep = folder(place)
         if code or sweep is None:
             return f"the last command ended with {code}: {said}"
@@ -147,38 +161,53 @@ def trial(whole: dict[str, bytes], seconds: float, chance: random.Random, tally:
         return f"these files differ: {', '.join(sorted(different))}" if different else None
 
 
-def _command(place: Path) -> Driver:
+def _command(place: Path, net: Network | None) -> Driver:
     sweep = folder(place)
-    return Driver(place, "mine.yaml" if sweep is None else str(sweep.relative_to(place)))
+    return Driver(place, "mine.yaml" if sweep is None else str(sweep.relative_to(place)), net)
 
 
-def _killed(place: Path, seconds: float, chance: random.Random, tally: Tally) -> str | None:
+def _killed(place: Path, seconds: float, chance: random.Random, tally: Tally, net: Network | None) -> str | None:
     """Start the command, with some luck a second one beside it, and kill something."""
-    drivers = [_command(place)]
+    drivers = [_command(place, net)]
     if folder(place) and chance.random() < 0.3:
-        drivers.append(_command(place))
+        drivers.append(_command(place, net))
         tally.counts["two drivers"] += 1
+    if net:
+        _await_cells(drivers[0])
     time.sleep(chance.uniform(0, 1.1 * seconds))
-    if chance.random() < 0.5:
-        os.kill(drivers[0].process.pid, signal.SIGKILL)
+    raylet = net.raylets.pop(SECOND, None) if net and chance.random() < 0.4 else None
+    if raylet:
+        os.kill(raylet, signal.SIGKILL)
+        tally.counts["nodes killed"] += 1
+    elif chance.random() < 0.5:
+        drivers[0].process.kill()
         tally.counts["drivers killed"] += 1
     elif workers := drivers[0].workers():
         for worker in workers[: chance.choice([1, 2])]:
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
             tally.counts["workers killed"] += 1
     ended = [driver.end() for driver in drivers]
     wrong = next(((code, said) for code, said in ended if code not in (0, -signal.SIGKILL)), None)
     return f"a command ended with {wrong[0]}: {wrong[1]}" if wrong else None
 
 
-def campaign(trials: Sequence[int], seed: int = 0) -> Tally:
+def _await_cells(driver: Driver) -> None:
+    """Wait until the cluster makes cells, as it takes its time to begin."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and driver.process.poll() is None and not driver.workers():
+        time.sleep(0.1)
+
+
+def campaign(trials: Sequence[int], seed: int = 0, nodes: int | None = None) -> Tally:
     """So many trials."""
     tally = Tally(Counter(dict.fromkeys(["trials", "same bytes"], 0)))
     whole, seconds = unbroken()
     for number in trials:
         tally.counts["trials"] += 1
-        if wrong := trial(whole, seconds, random.Random(f"{seed} trial {number}"), tally):
-            tally.faults.append(f"{wrong}\n  python -m tests.sweeps --trial {number} --seed {seed}")
+        if wrong := trial(whole, seconds, random.Random(f"{seed} trial {number}"), tally, nodes):
+            on = next(name for name, count in PLACES.items() if count == nodes)
+            tally.faults.append(f"{wrong}\n  python -m tests.sweeps --trial {number} --seed {seed} --on {on}")
     return tally
 
 
@@ -188,8 +217,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("trials", type=int, nargs="?", default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trial", type=int)
+    parser.add_argument("--on", choices=list(PLACES), default="pool")
     given = parser.parse_args(arguments)
-    tally = campaign(range(given.trials) if given.trial is None else [given.trial], given.seed)
+    if given.on != "pool" and (why := lacking()):
+        parser.error(why)
+    tally = campaign(range(given.trials) if given.trial is None else [given.trial], given.seed, PLACES[given.on])
     sys.stdout.write(f"{tally}\n")
     return bool(tally.faults)
 

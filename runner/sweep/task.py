@@ -1,6 +1,6 @@
 """What a cluster's nodes do for a sweep: a check before it begins, and its cells. Torch is imported there alone."""
 
-import atexit
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,9 @@ from t2iflow.runner import environment
 if TYPE_CHECKING:
     from t2iflow.runner.sweep.weights import Named
     from t2iflow.runner.sweep.work import Made
+
+SCRATCH = "t2iflow-sweep-"
+"""What the folders of processes that work for a storage are called, before the process's number."""
 
 
 def prepare(place: str, packages: Mapping[str, str], named: "Sequence[Named]") -> str:
@@ -74,9 +77,11 @@ def _copied(address: str) -> Path:
     """A folder of this process for a sweep that is kept on a storage; what it makes is brought there."""
     from t2iflow.runner.sweep import kept
 
-    folder = Path(tempfile.mkdtemp(prefix="t2iflow-sweep-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return kept.copied(address, folder).at
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):  # Ray's processes end without a chance to tidy up
+        process = Path("/proc", left.name.removeprefix(SCRATCH).partition("-")[0])
+        if process.parent.exists() and not process.exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return kept.copied(address, Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))).at
 
 
 def _differing(packages: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.events import Event, Stepped
 from t2iflow.runner.exits import OK
 from t2iflow.runner.folder.claim import BusyError
-from t2iflow.runner.sweep import holding, kept, lease, sweeping, work
+from t2iflow.runner.sweep import holding, kept, lease, sweeping, task, work
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.lease import LostError
 from t2iflow.runner.sweep.storage import Storage, StorageError
@@ -119,6 +120,19 @@ def test_a_run_that_stopped_on_one_machine_continues_on_another_with_the_same_by
     assert work.make(other.at, CELL, "cpu").code == OK
     assert not bucket.exists(f"{sweep.place}/runs/{CELL}/checkpoint.pt")
     assert bucket.cat(f"{sweep.place}/{PICTURE}") == unbroken(tmp_path)
+
+
+def test_a_node_of_a_cluster_makes_a_cell_of_a_sweep_of_which_it_has_nothing(
+    bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sweep = begun(tmp_path, "s3://sweeps/mine")
+    packages = dict(sweep.packages or {})
+    assert task.prepare(sweep.place, packages, ()) == ""
+    assert task.make(sweep.place, CELL, "cpu", 10.0, packages).code == OK
+    assert bucket.cat(f"{sweep.place}/{PICTURE}") == unbroken(tmp_path)
+    (scratch,) = tmp_path.glob("t2iflow-sweep-*")
+    assert not list((scratch / "runs").iterdir())
 
 
 def test_a_checkpoint_is_kept_while_the_run_goes_on(bucket: Any, tmp_path: Path, quick: None) -> None:

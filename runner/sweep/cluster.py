@@ -3,9 +3,10 @@
 import logging
 import os
 import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,8 @@ LOCAL, RUNNING = "local", "auto"
 """Addresses of a cluster that is started for the sweep, and of the one that this machine belongs to."""
 MEMORY = 100_000_000
 """Bytes of shared memory that a local cluster takes: no more than names and words go through it."""
+PATIENCE = 10.0
+"""Seconds that a cluster may take to answer at all."""
 LOOK_EVERY = 5.0
 """Seconds between looks at how large the cluster is."""
 
@@ -85,6 +88,7 @@ class Cluster:
         with _signals_kept():
             _join(self._ray, self._where)
         try:
+            self._device = _device(self._wanted, any(_amount(node, "GPU") for node in self._ray.nodes()))
             self._look()
             self._check_nodes()
             self._task = self._ray.remote(max_calls=self._calls, max_retries=0, retry_exceptions=False)(task.make)
@@ -136,7 +140,9 @@ class Cluster:
         except errors.RayTaskError as fault:  # nothing that a cell may raise, but an installation that is broken
             return Made(cell, FAILED, _words(fault))
         except errors.LocalRayletDiedError:
-            raise ClusterError("this machine's node of the Ray cluster has ended; the sweep can go on later") from None
+            raise ClusterError(
+                "this machine's node of the Ray cluster has ended; start it and resume the sweep"
+            ) from None
         except errors.RayError as fault:
             return Made(cell, DIED, _words(fault))
 
@@ -144,14 +150,12 @@ class Cluster:
         """See what nodes there are, and how many cells each can make at once."""
         self._looked = time.monotonic()
         self._nodes = {node["NodeID"]: node for node in self._ray.nodes() if node["Alive"]}
-        gpus = {name: node["Resources"].get("GPU", 0.0) for name, node in self._nodes.items()}
-        self._device = _device(self._wanted, any(gpus.values()))
+        self._places = {name: self._fitting(node) for name, node in self._nodes.items()}
+
+    def _fitting(self, node: Mapping[str, Any]) -> int:
         if self._device == "cuda":
-            self._places = {name: int(number * self._per_gpu) for name, number in gpus.items()}
-        else:
-            threads = self._sweep.threads
-            cpus = {name: node["Resources"].get("CPU", 0.0) for name, node in self._nodes.items()}
-            self._places = {name: int(number / threads) for name, number in cpus.items()}
+            return int(_amount(node, "GPU") * self._per_gpu)
+        return int(_amount(node, "CPU") / self._sweep.threads)
 
     @property
     def _place(self) -> str:
@@ -217,6 +221,8 @@ def _join(ray: ModuleType, where: str) -> None:
     """Join the cluster at an address, or start one; never whichever happens to run."""
     if where == RUNNING and "://" in os.environ.get("RAY_ADDRESS", ""):
         raise ClusterError("RAY_ADDRESS is that of a client (`ray://`); write `--on ray=HOST:6379`")
+    if where not in (LOCAL, RUNNING):
+        _knock(where)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     started = {"include_dashboard": False, "object_store_memory": MEMORY, "_node_ip_address": "127.0.0.1"}
     try:
@@ -231,6 +237,17 @@ def _join(ray: ModuleType, where: str) -> None:
     except Exception as fault:  # of a dozen types
         what = "Ray can't be started" if where == LOCAL else f"can't join the Ray cluster at {where}"
         raise ClusterError(f"{what}: {_words(fault)}") from fault
+
+
+def _knock(where: str) -> None:
+    """ClusterError where nobody listens; Ray itself would try for minutes."""
+    host, _, port = where.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as fault:
+        raise ClusterError(
+            f"can't join the Ray cluster at {where}: {getattr(fault, 'strerror', None) or fault}"
+        ) from None
 
 
 def _hush(ray: ModuleType) -> None:
@@ -248,6 +265,11 @@ def _signals_kept() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
+
+
+def _amount(node: Mapping[str, Any], resource: str) -> float:
+    """How much of a resource a node has, if it is alive."""
+    return float(node["Resources"].get(resource, 0.0)) if node["Alive"] else 0.0
 
 
 def _device(wanted: str, gpus: bool) -> str:

@@ -123,6 +123,14 @@ def test_what_is_no_address_of_a_cluster_is_refused(command: Command, on: str) -
     assert f"`--on {on}`" in told.err
 
 
+@pytest.mark.parametrize("port", ["9", "99999"])
+def test_where_no_cluster_answers_the_command_says_so_at_once(command: Command, port: str) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    told = command("sweep", RECIPE, "--on", f"ray=127.0.0.1:{port}")
+    assert told.code == 2
+    assert f"can't join the Ray cluster at 127.0.0.1:{port}: " in told.err
+
+
 def test_without_ray_the_command_says_what_to_install(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     told = command("sweep", RECIPE, "--on", "ray")

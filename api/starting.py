@@ -60,16 +60,18 @@ def run(
 
     with refusing():
         at_least(0, checkpoint=checkpoint)
-        plan = request(recipe, preset, set, seed, params).plan(draft, lacking=False)
+        asked = request(recipe, preset, set, seed, params)
+        plan = asked.plan(draft, lacking=False)
         notes = list(_notes(plan))
         part = read_part(_range(frames), plan, notes.append)
         parent = paths.given(os.fspath(out))
         made = Run(folders.named(parent, run_name(plan)))
         choose(device)
         recording = wanted(capture, compile)
+        threads = None if draft else asked.threads
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
-        options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process())
+        options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process(), threads=threads)
         return session.start(plan, parent, options, listeners, made.folder)
 
     return made._begin(begin, _title(plan), notes, wait, show)

@@ -1,6 +1,7 @@
 """What is taken as a recipe: a file, a shipped recipe's name, a picture, film or bundle with one, `-`, or a text."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from t2iflow.pipelines.text.origin import HERE, Origin, of_picture, of_run
 from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
-from t2iflow.runner.folder import bundle
+from t2iflow.runner.folder import bundle, lock, provenance
 from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
 from t2iflow.runner.folder.folder import resuming
 from t2iflow.runner.folder.history import RECIPE, recipe_name
@@ -98,6 +99,16 @@ def carried_text(path: Path) -> str:
         refusal = Problem("T2I107", f"can't read a recipe from `{path}`: {reason}", Place(str(path), 1, 1))
         raise RecipeError([refusal], {})
     return text
+
+
+def threads(path: Path) -> int | None:
+    """With how many threads the picture, film, bundle or run was made that a path leads to, where that is known."""
+    if is_bundle(path):
+        return lock.threads(unpacked(path).folder)
+    if not carries(path):
+        return lock.threads(path)
+    said = provenance.read(carried_text(path)).get("threads", "")
+    return int(said) if re.fullmatch("[1-9][0-9]{0,2}", said) else None
 
 
 def _reader(text: str, file: str, whose: Origin, name: str) -> Reader:

@@ -61,7 +61,8 @@ class Options:
     for an end.
 
     What is on the `shelf` of earlier runs, such as networks, is not loaded again; work of optimisers in `stages`, which
-    other runs share, is done once.
+    other runs share, is done once. Without a number of `threads`, it computes with as many as torch has: other numbers
+    make other bytes.
     """
 
     device: str = "auto"
@@ -71,6 +72,7 @@ class Options:
     stop: Stop = field(default_factory=Stop)
     shelf: Shelf = field(default_factory=Shelf)
     stages: Stages | None = None
+    threads: int | None = None
 
 
 def start(
@@ -253,13 +255,14 @@ class _Session:
     def _threads(self, resumed: bool) -> Iterator[list[str]]:
         """Compute with as many threads as the run began with, as others give other bytes; gives what still differs."""
         now = torch.get_num_threads()
-        began = (lock.threads(self.path) if resumed else None) or now
+        began = (lock.threads(self.path) if resumed else self.options.threads) or now
         torch.set_num_threads(began)
         try:
             notes = list(lock.differences(self.path, str(self.device))) if resumed else []
             notes = [f"{note}: the result may differ from an unbroken run's" for note in notes]
             threads = f"{began} thread{'s' * (began > 1)}"
-            yield [*notes, *([f"computing with {threads}, as the run began"] if began != now else [])]
+            why = "as the run began" if resumed else "as it was made with"
+            yield [*notes, *([f"computing with {threads}, {why}"] if began != now else [])]
         finally:
             torch.set_num_threads(now)
 

@@ -14,6 +14,7 @@ from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import FAILED, HUNG_UP, OK
 from t2iflow.runner.folder import lock, provenance
 from t2iflow.runner.folder.history import RECIPE, outputs
+from t2iflow.runner.opening import threads
 
 UNKNOWN = (
     "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known, and"
@@ -30,9 +31,10 @@ class Verdict:
 
 
 def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener]) -> Verdict:
-    """Make a picture, a film or all outputs of a run folder again by their plan, and compare; code 0 if they agree."""
+    """Make a picture, a film or all outputs of a run folder again by their plan, with as many threads as they were made
+    with, and compare; code 0 if they agree."""
     with TemporaryDirectory(prefix="t2iflow-verify-") as place:
-        outcome = session.start(plan, Path(place), session.Options(wanted), listeners)
+        outcome = session.start(plan, Path(place), session.Options(wanted, threads=threads(target)), listeners)
         if outcome.code >= HUNG_UP:
             return Verdict(outcome.code, ("interrupted; nothing was compared",))
         if outcome.code != OK:

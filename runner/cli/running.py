@@ -51,7 +51,8 @@ def run(
     from t2iflow.runner.session import Options
 
     with refusals():
-        plan = compiled(request(context), draft, lacking=False)
+        asked = request(context)
+        plan = compiled(asked, draft, lacking=False)
         if plan.graph.recipe.changed:
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
             console.err().say(f"changed by presets: {names}")
@@ -60,7 +61,8 @@ def run(
                 words = "`--frames`, `--no-capture` and `--compile` are for a single run, and this is the best of"
                 raise UsageError(f"{words} {count}; `--best 1` makes a single run")
             best_of(count, plan.graph.recipe, SWEEPS if out == RUNS else paths.given(out), device, checkpoint, json)
-        options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))
+        part, threads = read_part(frames, plan, _note), None if draft else asked.threads
+        options = Options(device, checkpoint, part, wanted(capture, compile), threads=threads)
         outcome = session.start(plan, paths.given(out), options, _listeners(json))
     _finish(outcome, debug)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
+import torch
 
 from t2iflow.nodes.pictures import metadata
 from t2iflow.nodes.pictures.metadata import read_recipe
@@ -55,6 +56,22 @@ def test_a_picture_carries_what_it_was_made_with(made: Path) -> None:
         assert first.startswith("# made with: t2iflow ")
         assert [part.split()[0] for part in first.split("; ")[1:]] == ["torch", "threads", "device"]
         assert second == "t2iflow: 1"
+
+
+def test_what_is_made_again_is_computed_with_as_many_threads(made: Path, command: Command) -> None:
+    assert command("bundle", str(made), "mine.zip").code == 0
+    now = torch.get_num_threads()
+    torch.set_num_threads(now + 1)
+    try:
+        for target in (made, made / "picture.png", made / "film.mp4", Path("mine.zip")):
+            told = command("verify", str(target))
+            assert "the same, byte for byte" in told.out
+            assert f"computing with {now} thread" in told.err
+        for target in ("mine.zip", str(made / "picture.png")):
+            assert f"computing with {now} thread" in command("run", target).err
+            assert "computing with" not in command("run", target, "--seed", "3").err
+    finally:
+        torch.set_num_threads(now)
 
 
 def test_only_the_pixels_count(altered: Callable[..., Path], command: Command) -> None:

@@ -90,6 +90,9 @@ class Columns:
         if found is None:
             return None
         first, last = int(found[1]), int(found[2])
+        if last < first:
+            self.problems.add("T2I204", f"{shown(value.value)} runs backwards: write {last}..{first}", value.place)
+            return (value,)
         if last - first >= MOST:
             self.problems.add("T2I204", f"a sweep has at most {MOST:,} cells", value.place)
             return (Located(first, value.place),)

@@ -103,7 +103,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Make a picture again from the recipe that it carries, and compare; exit code 0 if it is the same, 1 if not."""
-    from t2iflow.runner.folder.history import RECIPE, has_finished
+    from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished
     from t2iflow.runner.opening import carries, is_bundle, unpacked
     from t2iflow.runner.request import Request
     from t2iflow.runner.verify import verify as verified
@@ -111,7 +111,7 @@ def verify(
     target = paths.given(picture)
     folder = os.path.isdir(target)  # which answers for impossible names too
     if folder and not has_finished(target):
-        console.fail(f"`{target}` is not the folder of a finished run", USAGE)
+        console.fail(not_finished(target), USAGE)
     if not folder and not carries(target):
         why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
         console.fail(f"`{target}` {why}", USAGE)

@@ -22,25 +22,30 @@ app = typer.Typer(rich_markup_mode=None)
 
 SCHEMA = "t2iflow.runs/1"
 STYLES = {"finished": "green", "running": "cyan", "failed": "red", "damaged": "red"}
-RUNS = "runs"
-"""Where run folders are in a folder that holds other things too, as a sweep's."""
 PROMPT = 36
 """Letters of a prompt, at most."""
 
 
 @app.command()
 def runs(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds the run folders, or a sweep's.")] = Path(RUNS),
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="A folder of runs or sweeps.  [default: `runs` and `sweeps`]", show_default=False),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List runs: their state, recipe, prompt, seed, time and folder; the last to begin comes last."""
+    from t2iflow.runner.folder.history import RUNS, SWEEPS
     from t2iflow.runner.folder.summary import summaries
 
-    place = paths.given(folder)
+    place = paths.given(folder or ".")
+    places = [place / name for name in (RUNS, SWEEPS) if (place / name).is_dir()]
     try:
-        found = summaries(place / RUNS if (place / RUNS).is_dir() else place)
+        if folder is None and not places:
+            console.fail(f"there are no `{RUNS}` or `{SWEEPS}` here; `t2iflow run hello` makes a run", USAGE)
+        found = summaries(*(places or [place]))
     except FileNotFoundError:
-        console.fail(f"there is no folder `{folder}`; `t2iflow run hello` makes a run in `runs`", USAGE)
+        console.fail(f"there is no folder `{folder}`; `t2iflow run hello` makes a run in `{RUNS}`", USAGE)
     except OSError as fault:
         console.fail(f"`{folder}` can't be read: {fault.strerror}", USAGE)
     if json:
@@ -94,12 +99,12 @@ def bundle(
     from t2iflow.runner.cli.recipe_command import compiled
     from t2iflow.runner.folder.bundle import ENDING, left_out, pack
     from t2iflow.runner.folder.claim import FolderError
-    from t2iflow.runner.folder.history import RECIPE, has_finished
+    from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished
     from t2iflow.runner.request import Request
 
     folder = paths.given(run)
     if not has_finished(folder):
-        console.fail(f"`{folder}` is not the folder of a finished run", USAGE)
+        console.fail(not_finished(folder), USAGE)
     target = paths.given(file or f"{paths.whole(folder).name}{ENDING}")
     if target.suffix.lower() != ENDING:
         console.fail(f"a bundle's name ends with {ENDING}: `t2iflow bundle {run} {target}{ENDING}`", USAGE)

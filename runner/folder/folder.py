@@ -17,12 +17,10 @@ from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.folder import claim, lock
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE, has_finished
+from t2iflow.runner.folder.history import RECIPE, SWEEP, has_finished
 
 NOW = "now.png"
 """The picture as it is, while a run goes on and where it stopped."""
-SWEEP = "sweep.yaml"
-"""What the folder of a sweep has, and none of a single run."""
 SNAPSHOTS = ".snapshots"
 """The folder of small pictures of a run on its way."""
 PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK)

@@ -12,6 +12,10 @@ from typing import Any, BinaryIO
 
 RECIPE = "recipe.yaml"
 LOG = "events.jsonl"
+SWEEP = "sweep.yaml"
+"""The file by which the folder of a sweep is known."""
+RUNS, SWEEPS = "runs", "sweeps"
+"""Where runs and sweeps are kept where nothing else is said; a sweep's own runs are in its `runs`, too."""
 SHORT, LONG = 8_192, 1_000_000
 """Bytes in which the first or last event is looked for at first, and at most."""
 FOLLOW_EVERY = 0.1
@@ -50,6 +54,13 @@ def has_finished(folder: Path) -> bool:
     """Whether the run in this folder came to its end."""
     _, last = ends(folder)
     return last is not None and last.get("how") == "finished"
+
+
+def not_finished(folder: Path) -> str:
+    """What to say of a folder that was given for that of a finished run, and is none."""
+    runs = sorted(folder.glob(f"{RUNS}/[!.]*")) if (folder / SWEEP).is_file() else []
+    such = f": it is that of a sweep; name one of its runs, such as `{runs[0]}`" if runs else ""
+    return f"`{folder}` is not the folder of a finished run{such}"
 
 
 def recipe_name(folder: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from t2iflow.nodes.core import paths
 from t2iflow.runner.folder.claim import HOLDER, is_claimed
-from t2iflow.runner.folder.history import LOG, RECIPE, ends
+from t2iflow.runner.folder.history import LOG, RECIPE, RUNS, SWEEP, ends
 
 State: TypeAlias = Literal["finished", "part", "stopped", "running", "failed", "damaged"]
 ENDS: dict[object, State] = {"finished": "finished", "part": "part", "interrupted": "stopped", "failed": "failed"}
@@ -32,9 +32,9 @@ class Summary:
     message: str = ""
 
 
-def summaries(parent: Path) -> list[Summary]:
-    """Those of the run folders in a folder, in the order in which they began; OSError if it can't be read."""
-    found = [summary(folder) for folder in _runs(parent)]
+def summaries(*parents: Path) -> list[Summary]:
+    """Those of the run folders in these folders, in the order in which they began; OSError if one can't be read."""
+    found = [summary(folder) for parent in parents for folder in _runs(parent)]
     return sorted(found, key=lambda one: (one.began.timestamp() if one.began else 0.0, one.folder.name))
 
 
@@ -72,11 +72,15 @@ def _told(folder: Path, state: State, started: dict[str, Any], ended: dict[str, 
 
 
 def _runs(parent: Path) -> Iterator[Path]:
-    """The folders in a folder that hold runs."""
+    """The folders in a folder that hold runs, and those of the sweeps in it."""
     with os.scandir(parent) as entries:
         for entry in entries:
             folder = Path(entry.path)
-            if not entry.name.startswith(".") and any((folder / name).is_file() for name in (RECIPE, LOG)):
+            if entry.name.startswith("."):
+                continue
+            if (folder / SWEEP).is_file():
+                yield from _runs(folder / RUNS) if (folder / RUNS).is_dir() else ()
+            elif any((folder / name).is_file() for name in (RECIPE, LOG)):
                 yield folder
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from t2iflow.runner.execution.device import NoDeviceError
 from t2iflow.runner.exits import FAILED, INTERRUPTED
+from t2iflow.runner.folder.history import RUNS
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.sweep import task
-from t2iflow.runner.sweep.folder import RUNS, SweepFolder
+from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.storage import stored
 from t2iflow.runner.sweep.weights import named
 from t2iflow.runner.sweep.work import BUSY, DIED, Made

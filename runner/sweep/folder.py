@@ -24,12 +24,12 @@ from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.folder.history import RECIPE, RUNS, SWEEP
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.grid import Grid
 from t2iflow.runner.sweep.storage import stored
 
-NAME, RUNS = run_folder.SWEEP, "runs"
+NAME = SWEEP
 FORMAT = 1
 
 

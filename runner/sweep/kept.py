@@ -5,9 +5,9 @@ from pathlib import Path
 
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.folder.claim import FolderError, is_claimed
-from t2iflow.runner.folder.history import has_finished
+from t2iflow.runner.folder.history import RUNS, has_finished
 from t2iflow.runner.sweep import sharing
-from t2iflow.runner.sweep.folder import NAME, RUNS, SweepFolder, read
+from t2iflow.runner.sweep.folder import NAME, SweepFolder, read
 from t2iflow.runner.sweep.storage import LEASES, Storage, stored
 
 

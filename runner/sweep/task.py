@@ -40,8 +40,8 @@ def make(place: str, cell: str, device: str, save_every: float, packages: Mappin
     environment.prepare()
     from t2iflow.runner.exits import FAILED
     from t2iflow.runner.folder.claim import FolderError
+    from t2iflow.runner.folder.history import RUNS
     from t2iflow.runner.sweep import work
-    from t2iflow.runner.sweep.folder import RUNS
 
     if differs := _differing(packages):  # of a node that joined since
         return work.Made(cell, FAILED, differs)

@@ -24,10 +24,10 @@ from t2iflow.runner.events import Listener
 from t2iflow.runner.execution.device import NoDeviceError
 from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE
 from t2iflow.runner.folder.claim import BusyError, FolderError
-from t2iflow.runner.folder.history import RECIPE, has_finished
+from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
 from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
 from t2iflow.runner.sweep.cell import Cell
-from t2iflow.runner.sweep.folder import RUNS, SweepFolder, read
+from t2iflow.runner.sweep.folder import SweepFolder, read
 from t2iflow.runner.sweep.holding import held
 from t2iflow.runner.sweep.lease import LostError
 from t2iflow.runner.sweep.sharing import stages

@@ -107,6 +107,20 @@ def test_a_folder_with_runs_in_it_lists_those(made: dict[str, Path], command: Co
     assert {*runs(command, ".")} == {folder.name for folder in made.values()}
 
 
+def test_the_runs_of_sweeps_are_listed_too(made: dict[str, Path], command: Command) -> None:
+    sweep = Path("sweeps/mine")
+    shutil.copytree(made["finished"], sweep / "runs" / "000-seed=0")
+    for name in ("sweep.yaml", "recipe.yaml"):
+        (sweep / name).write_text("")
+    told = command("runs", ".")
+    assert told.code == 0
+    for name in (*(folder.name for folder in made.values()), "000-seed=0"):
+        assert name in told.out
+    assert {*runs(command, "sweeps")} == {*runs(command, str(sweep))} == {"000-seed=0"}
+    for verb in ("bundle", "verify"):
+        assert f"such as `{sweep / 'runs' / '000-seed=0'}`" in command(verb, str(sweep)).err
+
+
 def test_where_there_are_no_runs_it_says_so(command: Command) -> None:
     told = command("runs", "nowhere")
     assert told.code == 2

@@ -167,7 +167,8 @@ def test_all_mistakes_of_all_cells_are_reported_at_once(command: Command) -> Non
     ("section", "said", "place"),
     [
         ("each: {seed: 1, steps: [2, 0]}", "can't be 0", "12:30"),
-        ("each: {seed: 5..2}", "there are no values for `seed`", "12:10"),
+        ("each: {seed: 5..2}", "runs backwards: write 2..5", "12:16"),
+        ("each: {seed: []}", "there are no values for `seed`", "12:10"),
         ("each: {speed: [1]}", "there is no param `speed`", "12:10"),
         ("each: {steps: '@no.txt'}", "the file `no.txt` doesn't exist", "12:17"),
         ("together: {steps: [1, 2], seed: [1]}", "equally many values", "12:29"),

@@ -174,7 +174,7 @@ def _killed(place: Path, seconds: float, chance: random.Random, tally: Tally, ne
         tally.counts["two drivers"] += 1
     if net:
         _await_cells(drivers[0])
-    time.sleep(chance.uniform(0, 1.1 * seconds))
+    time.sleep(chance.uniform(0, (0.5 if net else 1.1) * seconds))  # a cluster has begun, as the commands then have not
     raylet = net.raylets.pop(SECOND, None) if net and chance.random() < 0.4 else None
     if raylet:
         os.kill(raylet, signal.SIGKILL)

@@ -103,7 +103,7 @@ class Whole:
 
 @dataclass
 class Tally:
-    """What came of all kills."""
+    """What came of all trials."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)

@@ -21,11 +21,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster import Network, environment, lacking, network
-from tests.kills import OWN, left
+from tests.kills import OWN, Tally, left
 
 RECIPE = """
 t2iflow: 1
@@ -49,18 +48,6 @@ PLACES: dict[str, int | None] = {"pool": None, "ray": 0, "two": 2}
 """Where the cells are made, and how many nodes the cluster has; with none, each command starts its own."""
 SECOND = "127.0.0.2"
 """The node that the commands are not given on."""
-
-
-@dataclass
-class Tally:
-    """What came of all trials."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
-        return "\n".join([f"{counts}, {len(self.faults)} faults", *self.faults])
 
 
 class Driver:

@@ -15,6 +15,7 @@ from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.cli.sweeping import SWEEPS, best_of
 from t2iflow.runner.exits import HUNG_UP, OK, USAGE, UsageError
+from t2iflow.runner.folder import history
 
 if TYPE_CHECKING:
     from t2iflow.runner.events import Listener
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
-RUNS = Path("runs")
+RUNS = Path(history.RUNS)
 
 Best = Annotated[
     int | None,

@@ -14,6 +14,7 @@ from t2iflow.runner.cli.options import Device, SaveEvery
 from t2iflow.runner.cli.recipe_command import RecipeCommand, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import UsageError
+from t2iflow.runner.folder import history
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.problems import Problems
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
-SWEEPS = Path("sweeps")
+SWEEPS = Path(history.SWEEPS)
 
 Each = Annotated[
     list[str] | None,

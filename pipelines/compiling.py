@@ -1,7 +1,7 @@
 """From a recipe to its plan, with all its mistakes at once: the passes in order.
 
 A graph has every node with its settings and wires; regions say what is repeated, by names; clocks say what keyframes
-count; checks look at the whole; the plan puts regions and all other nodes in order.
+count, and what formulas come to; checks look at the whole; the plan puts regions and all other nodes in order.
 """
 
 from t2iflow.pipelines.graph.leftovers import without_unfit
@@ -9,6 +9,7 @@ from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.plan.checks import check
 from t2iflow.pipelines.plan.clocks import set_clocks
 from t2iflow.pipelines.plan.plan import Plan, make_plan
+from t2iflow.pipelines.plan.reach import find_reach
 from t2iflow.pipelines.plan.regions import find_regions
 from t2iflow.pipelines.problems import Problem, Problems, RecipeError
 from t2iflow.pipelines.text.recipe import Recipe
@@ -19,7 +20,7 @@ def compile_recipe(recipe: Recipe, problems: Problems | None = None) -> Plan:
     problems = Problems() if problems is None else problems
     graph = wire(without_unfit(recipe), problems)
     regions = find_regions(graph)
-    graph = set_clocks(graph, regions, problems)
+    graph = find_reach(set_clocks(graph, regions, problems), regions, problems)
     problems.extend(check(graph, regions))
     if problems:
         raise RecipeError(sorted(problems, key=_reading_order), recipe.sources)

@@ -7,7 +7,7 @@ and editors may rely on them.
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from t2iflow.nodes.core.texts import JOINERS, in_line, shortened
 
@@ -74,6 +74,13 @@ class Place:
     line: int
     column: int
     width: int = 1
+
+    def part(self, text: str, start: int, width: int) -> "Place":
+        """The place of a part of a text that stands here, where it stands as it is, with or without quotes."""
+        quotes = self.width - len(text)
+        if quotes not in (0, 2):
+            return self
+        return replace(self, column=self.column + quotes // 2 + start, width=width)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Tick:
     frame: int = 0
     frames: int = 1
     fps: float = 0.0
+    opening: int = 1
 
     @property
     def progress(self) -> float:

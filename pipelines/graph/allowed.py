@@ -16,9 +16,6 @@ from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
 
 FILES = {"picture": "photo.png", "film": "film.mp4", "sound": "song.wav", "text": "story.txt"}
 """A file's name for each kind that settings read."""
-EXPRESSION = re.compile(r"\d\s*:\s*\(|\bt\b|\b(sin|cos|max|min|abs)\(")
-"""A text as Deforum and PyTTI have for numbers that change."""
-
 COMMA = re.compile(r"\s*([-+]?\d+),(\d+)\s*")
 """A number with a comma, for decimals in most languages and for thousands in English."""
 UNIT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*([a-z]{2,}|\N{DEGREE SIGN})\.?\s*", re.IGNORECASE)
@@ -57,9 +54,6 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield KEYFRAMES
     elif isinstance(value, str) and (number := _meant(value, faults)):
         yield number
-    elif isinstance(value, str) and EXPRESSION.search(value) and {"float_parsing", "int_parsing"} & faults:
-        written = f"{setting.name}: {{0: 1.0, 50: 1.02, ease: smooth}}"
-        yield f"expressions are not read; write the values at some steps: `{written}`"
     elif "string_type" in faults and isinstance(value, int | float):
         yield f'put quotes around it: "{shown(value)}"'
     elif value is None and not setting.required:

@@ -140,10 +140,10 @@ class Node:
         """
         first = dict(self.settings)
         for one in self.schedules:
-            first = one.put(first, one.schedule.values[0])
+            first = one.put(first, one.schedule.reached[0])
         yield first
         if alone or len(self.changing) == 1:
-            yield from (one.put(first, value) for one in self.schedules for value in one.schedule.values[1:])
+            yield from (one.put(first, value) for one in self.schedules for value in one.schedule.reached[1:])
 
 
 @dataclass(frozen=True)

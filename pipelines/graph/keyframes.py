@@ -2,16 +2,17 @@
 
 `{0: 1.0, 60: 1.02, 100%: 1.05, ease: smooth}`: a whole number is a step (or frame) counted from 0, a percentage a part
 of the way, 100% being the last, `2s` a time in seconds of a film. Before the first and after the last keyframe its
-value stays.
+value stays. A value may be a formula, which holds until the next keyframe, as in Deforum.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.graph.formula import LIKELY
 from t2iflow.pipelines.graph.schedule import Ease, Keyframes, Moment, Over
 from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.located import Located
@@ -20,6 +21,11 @@ from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 WORDS = ("ease", "over")
 AT = re.compile(r"(\d+(?:\.\d+)?\s*[%s]?)\s*:\s*\(?\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*\)?")
 """One keyframe of a text, such as `50:(1.02)`."""
+WRITTEN = re.compile(r"(?P<at>\d+(?:\.\d+)?\s*[%s]?)\s*:\s*(?P<value>\S.*)", re.DOTALL)
+"""The same with a formula: `50:(1.02*sin(t/10))`."""
+
+OTHER = re.compile(r":|^\s*[-+]?\d[\d.,]*\s*[^\W\d]+\.?\s*$")
+"""What is no formula: `16:9`, `50 steps`."""
 
 TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*(%|s)")
 
@@ -42,12 +48,56 @@ def _has_quoted_times(inner: Mapping[Any, Located]) -> bool:
 def written_out(value: Located) -> Located | None:
     """The keyframes that a text spells out, as Deforum's `0:(1.02), 50:(1.0)` or, in quotes, `{0: 1.02, 50: 1.0}`; None
     for any other text, such as `16:9`."""
-    text = value.value.strip()
-    pairs = [pair for part in text.strip("{}").split(",") if (pair := AT.fullmatch(part.strip()))]
-    if len(pairs) <= text.count(",") or not (text.startswith("{") or "(" in text or len(pairs) > 1):
+    text = value.value
+    parts = list(_parts(text, *_inside(text)))
+    pairs = [WRITTEN.fullmatch(text, start, end) for start, end in parts]
+    if not (text.strip().startswith("{") or "(" in text or len(pairs) > 1):
         return None
-    values = {plain_scalar(pair[1]): Located(plain_scalar(pair[2]), value.place) for pair in pairs}
+    values: dict[Any, Located] = {}
+    for pair in pairs:
+        if pair is None:
+            return None
+        values[plain_scalar(pair["at"])] = _spelt(value, pair)
     return Located(values, value.place, dict.fromkeys(values, value.place))
+
+
+def _inside(text: str) -> tuple[int, int]:
+    """From where to where a text is without the braces around it."""
+    braced = text.strip().startswith("{") and text.strip().endswith("}")
+    return (text.index("{") + 1, text.rindex("}")) if braced else (0, len(text))
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """From where to where a text goes between those commas that stand in no brackets, without spaces around."""
+    depth, first = 0, start
+    for at in (*range(start, end), end):
+        sign = text[at] if at < end else ","
+        depth += (sign == "(") - (sign == ")")
+        if at == end or (sign == "," and not depth):
+            part = text[first:at]
+            yield first + len(part) - len(part.lstrip()), at - len(part) + len(part.rstrip())
+            first = at + 1
+
+
+def _spelt(value: Located, pair: re.Match[str]) -> Located:
+    """The number or formula of one keyframe of a text, at its place."""
+    start, written = pair.start("value"), pair["value"]
+    while written.startswith("(") and written.endswith(")") and _closes_last(written):
+        inner = written[1:-1]
+        start += 1 + len(inner) - len(inner.lstrip())
+        written = inner.strip()
+    number = plain_scalar(written.replace(" ", "") if written[:1] in "+-" else written)
+    return Located(number, value.place.part(value.value, start, max(1, len(written))))
+
+
+def _closes_last(text: str) -> bool:
+    """Whether the bracket that a text begins with is closed by its last one."""
+    depth = 0
+    for at, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if not depth:
+            return at == len(text) - 1
+    return False
 
 
 def read_keyframes(value: Located, problems: Problems) -> Keyframes | None:
@@ -109,8 +159,8 @@ class _Reading:
     def check_factors(self, points: list[tuple[Moment, Located]]) -> None:
         """Equal factors lead from one number to another only if both lie on one side of zero."""
         for _, item in points:
-            parts = [part.value for part in item.value] if isinstance(item.value, list) else [item.value]
-            if not all(isinstance(part, int | float) and part > 0 for part in parts):
+            parts = item.value if isinstance(item.value, list) else [item]
+            if not all(is_formula(part) or (isinstance(part.value, int | float) and part.value > 0) for part in parts):
                 message = "`ease: exponential` multiplies, so it needs numbers above 0"
                 self.problems.add("T2I207", message, item.place)
 
@@ -118,7 +168,7 @@ class _Reading:
         """The points whose values can be blended with the first one's."""
         kept = []
         for moment, item in points:
-            if form(item) != form(points[0][1]):
+            if not _alike(item, points[0][1]):
                 message = (
                     f"all keyframes of a setting need the same form: first {form(points[0][1])}, here {form(item)}"
                 )
@@ -141,6 +191,19 @@ def _moment(key: Any) -> Moment | None:
 
 def _same(one: Moment, other: Moment) -> bool:
     return one.amount == other.amount and (one.unit == other.unit or one.amount == 0)
+
+
+def is_formula(item: Located) -> bool:
+    """Whether a value is meant as a formula, where a number may stand."""
+    text = item.value
+    return isinstance(text, str) and not OTHER.search(text) and LIKELY.search(text) is not None
+
+
+def _alike(one: Located, other: Located) -> bool:
+    """Whether values can be blended: both of one form, or a number and a formula."""
+    if isinstance(one.value, list) and isinstance(other.value, list) and len(one.value) == len(other.value):
+        return all(map(_alike, one.value, other.value)) or form(one) == form(other)
+    return form(one) == form(other) or all(form(item) == "a number" or is_formula(item) for item in (one, other))
 
 
 def form(item: Located) -> str:

@@ -64,6 +64,8 @@ class Music(Schedule):
         """Low and high."""
         return self.low, self.high
 
+    reached = values
+
     def with_values(self, values: Iterable[Any]) -> "Music":
         """The same music between other values."""
         low, high = values

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from t2iflow.nodes.core.easing import smooth
+from t2iflow.pipelines.graph.formula import CLOCKS, Now, filled, formulas
 
 Ease = Literal["linear", "smooth", "in", "out", "hold", "exponential"]
 """How to go from one value to the next: evenly; slowly at both ends; slowly at first; slowly at last; not at all until
@@ -52,6 +53,11 @@ class Schedule(ABC):
     def values(self) -> tuple[Any, ...]:
         """The values that the recipe names; all others lie between them."""
 
+    @property
+    @abstractmethod
+    def reached(self) -> tuple[Any, ...]:
+        """Values that it comes to, the lowest and the highest among them, each as its setting takes it."""
+
     @abstractmethod
     def with_values(self, values: Iterable[Any]) -> "Schedule":
         """The same with other values, one for each."""
@@ -59,11 +65,13 @@ class Schedule(ABC):
 
 @dataclass(frozen=True)
 class Keyframes(Schedule):
-    """Moments with their values, and how to go between them."""
+    """Moments with their values, and how to go between them; a formula holds until the next moment."""
 
     points: tuple[tuple[Moment, Any], ...]
     ease: Ease = "linear"
     over: Over | None = None
+    ends: tuple[Any, ...] = ()
+    """The lowest and the highest value, if formulas are among them; filled in once the number of steps is known."""
 
     def at(self, time: float, length: int, fps: float = 0.0) -> Any:
         """The value at a step or frame of `length`; numbers are blended, whole ones rounded, all else holds until the
@@ -77,13 +85,27 @@ class Keyframes(Schedule):
 
     @property
     def in_seconds(self) -> bool:
-        """Whether a moment is in seconds."""
-        return any(moment.unit == "s" for moment, _ in self.points)
+        """Whether a moment is in seconds, or a formula follows them."""
+        return any(moment.unit == "s" for moment, _ in self.points) or "seconds" in self._names
+
+    @property
+    def clocks(self) -> set[Over]:
+        """What its formulas follow by name."""
+        return {CLOCKS[name] for name in self._names if name in CLOCKS}
+
+    @property
+    def _names(self) -> set[str]:
+        return {name for formula in formulas(self.values) for name in formula.names}
 
     @property
     def values(self) -> tuple[Any, ...]:
         """The value of each moment."""
         return tuple(value for _, value in self.points)
+
+    @property
+    def reached(self) -> tuple[Any, ...]:
+        """The values; where formulas are among them, the lowest and the highest."""
+        return self.ends or self.values
 
     def with_values(self, values: Iterable[Any]) -> "Keyframes":
         """The same moments with other values, one for each."""
@@ -94,6 +116,7 @@ class Keyframes(Schedule):
         written: dict[int | float | str, Any] = {}
         for moment, value in self.points:
             key = str(moment) if moment.unit else _whole(moment.amount)
+            value = filled(value, lambda formula: formula.text)
             written[key] = list(value) if isinstance(value, tuple) else value
         if self.ease != "linear":
             written["ease"] = self.ease
@@ -105,21 +128,26 @@ class Keyframes(Schedule):
         """The values before and after a time, and the eased part of the way from one to the other."""
         points = sorted(((at.time(length, fps), value) for at, value in self.points), key=lambda point: point[0])
         index = bisect_right([at for at, _ in points], time)
-        if index == 0 or index == len(points):
-            value = points[max(index - 1, 0)][1]
+        start, first = points[max(index - 1, 0)]
+        value = _at(first, Now(max(time, start), length, fps))
+        if index == 0 or index == len(points) or formulas(first):
             return value, value, 0.0
-        (start, first), (end, second) = points[index - 1 : index + 1]
-        return first, second, _eased((time - start) / (end - start), self.ease)
+        end, second = points[index]
+        return value, _at(second, Now(end, length, fps)), _eased((time - start) / (end - start), self.ease)
+
+
+def _at(value: Any, now: Now) -> Any:
+    return filled(value, lambda formula: formula.at(now))
 
 
 def least(value: Any) -> Any:
     """The lowest that a setting ever is."""
-    return min(value.values) if isinstance(value, Schedule) else value
+    return min(value.reached) if isinstance(value, Schedule) else value
 
 
 def most(value: Any) -> Any:
     """The highest that a setting ever is."""
-    return max(value.values) if isinstance(value, Schedule) else value
+    return max(value.reached) if isinstance(value, Schedule) else value
 
 
 def _eased(part: float, ease: Ease) -> float:

@@ -1,5 +1,6 @@
 """Settings: what a recipe writes, checked against what the signature declares, keyframes and music included."""
 
+import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from pydantic import ValidationError
 from t2iflow.nodes.core.node import Setting, Spec
 from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
 from t2iflow.pipelines.graph.files import Files
-from t2iflow.pipelines.graph.keyframes import form, is_keyframes, read_keyframes, written_out
+from t2iflow.pipelines.graph.formula import Formula, FormulaError, Now, filled, formulas, parse
+from t2iflow.pipelines.graph.keyframes import form, is_formula, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.graph.music import is_music, read_music
-from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.dollars import Wire
@@ -55,15 +57,27 @@ class _Reading:
         if isinstance(value.value, list) and any(is_schedule(item) for item in value.value):
             one = replace(self.setting, annotation=item_of(self.setting.annotation), default=None)
             reads = (self._schedule if is_schedule(item) else self._checked for item in value.value)
-            return [read(item, one) for read, item in zip(reads, value.value, strict=True)]
-        checked = self._checked(value, self.setting)
+            return self._over_time([read(item, one) for read, item in zip(reads, value.value, strict=True)], value)
+        checked = self._over_time(self._checked(value, self.setting), value)
         named = isinstance(checked, str) and (self.setting.reads or self.setting.loads)
         return self.files.path(checked, self.node, self.setting, value.place) if named else checked
 
-    def _schedule(self, value: Located, setting: Setting) -> Any:
+    def _over_time(self, checked: Any, value: Located) -> Any:
+        """What a setting takes, as keyframes where it has formulas; of a list each item for itself."""
+        if isinstance(checked, list):
+            return [self._over_time(item, value) for item in checked]
+        if not formulas(checked):
+            return checked
+        return Keyframes(((Moment(0), checked),)) if self._may_change(value) else None
+
+    def _may_change(self, value: Located) -> bool:
         if self.setting.fixed:
             text = f"{self._what} is read once, so it can't change over time"
             self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
+        return not self.setting.fixed
+
+    def _schedule(self, value: Located, setting: Setting) -> Any:
+        self._may_change(value)
         schedule = read_schedule(value, self.files.problems)
         if schedule is None or (self.setting.fixed and is_music(value)):
             return None
@@ -82,9 +96,10 @@ class _Reading:
             keyframes = written_out(value) if isinstance(value.value, str) else None
             if keyframes is not None:
                 return self._schedule(keyframes, setting)
-            found = refusal(fault, setting)
-            text = f"{self._what} can't be {shown(found.value)}: {found.why}"
-            self._report("T2I204", text, _inner(value, found.way), *found.hints)
+            unread = {error["type"] for error in fault.errors()} & {"float_parsing", "int_parsing"}
+            if unread and (formed := with_formulas(value, setting)) is not None:
+                return self._formed(formed, value, setting)
+            self._refuse(fault, value, setting)
             return None
         if (way := next(_truths(given, checked), None)) is not None:
             inner = _inner(value, way)
@@ -92,6 +107,30 @@ class _Reading:
             self._report("T2I204", text, inner)
             return None
         return checked
+
+    def _formed(self, formed: Any, value: Located, setting: Setting) -> Any:
+        """A value with formulas, which are numbers where they follow no time; None where one is wrong."""
+        for formula in formulas(formed):
+            try:
+                parse(formula.text)
+            except FormulaError as fault:
+                place = formula.place and formula.place.part(formula.text, fault.start, fault.width)
+                self.files.problems.add("T2I204", f"{self._what}: {fault}", place, fault.hint)
+                return None
+        if any(formula.names for formula in formulas(formed)):
+            return formed
+        try:
+            return setting.adapter.validate_python(filled(formed, lambda formula: formula.at(Now(0, 1))))
+        except ValidationError as fault:
+            self._refuse(fault, value, setting)
+        except ValueError as fault:
+            self._report("T2I204", f"{self._what} can't be {shown(plain(value))}: {fault}", value)
+        return None
+
+    def _refuse(self, fault: ValidationError, value: Located, setting: Setting) -> None:
+        found = refusal(fault, setting)
+        text = f"{self._what} can't be {shown(found.value)}: {found.why}"
+        self._report("T2I204", text, _inner(value, found.way), *found.hints)
 
     @property
     def _what(self) -> str:
@@ -109,6 +148,33 @@ def is_schedule(value: Located) -> bool:
 def read_schedule(value: Located, problems: Problems) -> Schedule | None:
     """Read keyframes, or music, whose values are still located."""
     return read_music(value, problems) if is_music(value) else read_keyframes(value, problems)
+
+
+def with_formulas(value: Located, setting: Setting) -> Any:
+    """What a setting of numbers takes, with formulas in place of some of them; None where it takes no numbers there, or
+    there is no formula."""
+    template = _template(value, setting.annotation)
+    return template if formulas(template) else None
+
+
+def _template(value: Located, annotation: Any) -> Any:
+    """The value with formulas, if this type takes such; None otherwise."""
+    kind, options = typing.get_origin(annotation), typing.get_args(annotation)
+    if kind is typing.Annotated:
+        return _template(value, options[0])
+    if kind in (typing.Union, types.UnionType):
+        return next((found for option in options if (found := _template(value, option)) is not None), None)
+    if kind in (tuple, list) and isinstance(value.value, list):
+        inside = options if kind is tuple else options * len(value.value)
+        parts = [_template(item, one) for item, one in zip(value.value, inside, strict=False)]
+        return kind(parts) if len(parts) == len(inside) == len(value.value) and None not in parts else None
+    if annotation not in (int, float):
+        return None
+    if is_formula(value):
+        return Formula(value.value, annotation is int, place=value.place)
+    if isinstance(value.value, bool) or not isinstance(value.value, int | float):
+        return None
+    return float(value.value) if annotation is float else value.value
 
 
 def wires_in(value: Located) -> Iterator[Located]:

@@ -2,12 +2,14 @@
 
 Where the recipe leaves it open (`over:`), settings of cameras, and of what is computed once a frame, go by frames;
 those of what is computed at each step by steps, but texts under a camera by frames: a film's prompts change over the
-film. Music always goes by frames.
+film. Music always goes by frames, and a formula by what it names.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+from t2iflow.pipelines.graph.formula import formulas
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule
@@ -41,13 +43,21 @@ def _set(node: Node, regions: Regions, problems: Problems) -> Node:
     if not node.schedules:
         return node
     clocks = _clocks(node, regions)
-    problems.extend(_wrong(node, clocks))
+    wrong = list(_wrong(node, clocks))
+    problems.extend(wrong)
     usual: Over = next(iter(clocks), "step")
-    settings = node.settings
+    settings = without_formulas(node) if wrong else node.settings
     for one in node.schedules:
-        if isinstance(one.schedule, Keyframes) and one.schedule.over is None:
-            settings = one.put(settings, replace(one.schedule, over=usual))
+        if one.setting in settings and isinstance(one.schedule, Keyframes) and one.schedule.over is None:
+            said = next(iter(one.schedule.clocks), usual)
+            settings = one.put(settings, replace(one.schedule, over=said))
     return replace(node, settings=settings)
+
+
+def without_formulas(node: Node) -> dict[str, Any]:
+    """A node's settings without those that have formulas, which may come to anything."""
+    formed = {one.setting for one in node.schedules if any(map(formulas, one.schedule.values))}
+    return {name: value for name, value in node.settings.items() if name not in formed}
 
 
 def _wrong(node: Node, clocks: dict[Over, Region | None]) -> Iterator[Problem]:
@@ -68,9 +78,13 @@ def _wrong(node: Node, clocks: dict[Over, Region | None]) -> Iterator[Problem]:
 
 def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | None], node: Node) -> Iterator[Problem]:
     usual = next(iter(clocks))
-    over = schedule.over or usual
+    named = schedule.clocks if isinstance(schedule, Keyframes) else set()
+    over = schedule.over or next(iter(named), usual)
     music = isinstance(schedule, Music)
-    if over not in clocks:
+    if named - {over}:
+        text = f"{what} can't follow both steps and frames"
+        yield Problem("T2I207", text, node.place, hints=("`t` is the step or frame that its keyframes count",))
+    elif over not in clocks:
         why = "no camera films it" if over == "frame" else "it is computed once a frame"
         can_not = "follow music" if music else f"change over {over}s"
         hint = "wire a camera, such as `camera.zoom`, to the optimiser" if music else f"it can change over {usual}s"

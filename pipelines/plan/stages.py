@@ -80,7 +80,7 @@ def _made_of(node: Node, files: Mapping[str, bool]) -> list[Any]:
 def _plain(value: Any, files: Mapping[str, bool]) -> Any:
     """A setting's value as JSON has it, and in place of files what shows their content."""
     if is_dataclass(value) and not isinstance(value, type):  # a schedule
-        parts = {one.name: _plain(getattr(value, one.name), files) for one in fields(value)}
+        parts = {one.name: _plain(getattr(value, one.name), files) for one in fields(value) if one.compare}
         return [type(value).__name__, parts]
     if isinstance(value, Mapping):
         return [[_plain(key, files), _plain(one, files)] for key, one in value.items()]

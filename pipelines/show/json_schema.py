@@ -12,6 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerati
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.core.types import Loss
+from t2iflow.pipelines.graph.formula import LIKELY
 from t2iflow.pipelines.graph.graph import FILE_NAME, READERS
 from t2iflow.pipelines.graph.music import FOLLOWED, MOST_SMOOTH
 from t2iflow.pipelines.graph.schedule import Ease, Over
@@ -22,6 +23,7 @@ from t2iflow.pipelines.text.seed import DRAWN, END, MOST_SEEDS
 Schema = dict[str, Any]
 
 REFERENCE = {"$ref": "#/$defs/reference"}
+FORMULA = {"$ref": "#/$defs/formula"}
 MOMENT = r"^[0-9]*\.?[0-9]+([eE][0-9]+)?\s*[%s]?$"
 
 
@@ -54,6 +56,7 @@ def recipe_schema() -> Schema:
                 "pattern": rf"^\$({NAME}(\.{NAME})?|\{{\s*{NAME}(\.{NAME})?\s*\}})$",
                 "description": "$name of a param, or a wire from a node.",
             },
+            "formula": {"type": "string", "pattern": LIKELY.pattern, "description": "A number that follows time."},
             "node": _node(specs, whole=True),
             "overlay": _node(specs, whole=False),
             **{spec.name: _inputs(spec) for spec in specs},
@@ -125,7 +128,8 @@ def _port(port: Port) -> Schema:
     if port.many:
         options.append({"type": "array", "items": REFERENCE, "minItems": 1})
     elif port.kind is Loss:
-        weight = _any_of([{"type": "number"}, REFERENCE, *_schedules({"type": "number"})])
+        number = _opened({"type": "number"})
+        weight = _any_of([number, *_schedules(number)])
         term = {
             "type": "object",
             "properties": {"of": REFERENCE, "weight": weight},
@@ -175,16 +179,17 @@ def _schedules(value: Schema) -> Iterator[Schema]:
     }
 
 
-def _opened(schema: Mapping[str, Any]) -> Schema:
-    """The schema, with a param in place of the value or of any part of it."""
+def _opened(schema: Mapping[str, Any], formed: bool = True) -> Schema:
+    """The schema, with a param in place of the value or of any part of it, and a formula in place of a number."""
     inner = dict(schema)
+    formula = [FORMULA] if formed and inner.get("type") in ("number", "integer") else []
     for key in ("prefixItems", "anyOf"):
         if key in inner:
             inner[key] = [_opened(part) for part in inner[key]]
     for key in ("items", "additionalProperties"):
         if isinstance(inner.get(key), dict):
-            inner[key] = _opened(inner[key])
-    return _any_of([inner, REFERENCE])
+            inner[key] = _opened(inner[key], key == "items")
+    return _any_of([inner, REFERENCE, *formula])
 
 
 def _any_of(options: list[Schema]) -> Schema:

@@ -121,7 +121,7 @@ class References:
     def _inserted(self, match: re.Match[str], text: str, place: Place) -> str:
         if match["dollar"]:
             return "$"
-        at = _part(place, text, match)
+        at = place.part(text, match.start(), len(match[0]))
         if match["open"]:
             self._report(at, "`${` within a text must be followed by a name and `}`", "write `$$` for a dollar")
             return ""
@@ -167,11 +167,3 @@ def mentions(value: Located) -> Iterator[str]:
         for key, item in inner.items():
             yield from mentions(Located(key, value.place))
             yield from mentions(item)
-
-
-def _part(place: Place, text: str, match: re.Match[str]) -> Place:
-    """The place of a match within a text, where the text stands in the file as it is, with or without quotes."""
-    quote = place.width - len(text)
-    if quote not in (0, 2):
-        return place
-    return replace(place, column=place.column + quote // 2 + match.start(), width=len(match[0]))

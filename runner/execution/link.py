@@ -166,4 +166,4 @@ def _at(value: Any, tick: Tick) -> Any:
     if value.over == "frame":
         return value.at(tick.frame % tick.frames, tick.frames, tick.fps)
     # Schedules over steps are for the making of the first picture; in later frames their end holds.
-    return value.at(tick.steps - 1 if tick.frame else tick.step, tick.steps)
+    return value.at(tick.opening - 1, tick.opening) if tick.frame else value.at(tick.step, tick.steps)

@@ -269,7 +269,8 @@ def moment(region: Region, step: int = 0, steps: int | None = None, frame: int =
     """A time in a region."""
     shot = region.shot
     steps = region.steps if steps is None else steps
-    return Tick(step, steps, frame, shot.frames, shot.fps) if shot else Tick(step, steps)
+    frames, fps = (shot.frames, shot.fps) if shot else (1, 0.0)
+    return Tick(step, steps, frame, frames, fps, region.steps)
 
 
 def _pace(canvas: object) -> float:

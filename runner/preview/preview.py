@@ -118,7 +118,7 @@ def _recorded(plan: Plan) -> Iterator[tuple[str, str]]:
             f"`{node.name}.{one.setting}`"
             for node in nodes
             for one in node.schedules
-            if not isinstance(one.schedule.values[0], float)
+            if not isinstance(one.schedule.reached[0], float)
         ]
         if why := hindrance(nodes):
             yield region.optimizer, f"steps are taken node by node: {why}"

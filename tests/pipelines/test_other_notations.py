@@ -118,9 +118,20 @@ def test_a_recipe_that_ships_is_recognised_in_other_spellings(base: str) -> None
     assert "did you mean `hello`?" in caught.value.problems[0].hints
 
 
-@pytest.mark.parametrize("written", ['"0:(1.0+0.02*sin(t/10))"', '"1.02 + 0.1*t"', '"0:(1), 50:(max(t, 2))"'])
-def test_an_expression_is_answered_with_keyframes(written: str) -> None:
-    assert "expressions are not read" in told(FILM.replace("SCALE", written))
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        ('"0:(1.0+0.02*sin(3.14*t/20))"', {0: 1.0, 10: 1.02, 30: 0.98}),
+        ('"0:(1.0), 30:(1.02 + max(t - 40, 0)/100)"', {0: 1.0, 15: 1.01, 30: 1.02, 40: 1.02, 50: 1.12}),
+        ('"0: (1.5 - t/100), 20: (2), 40: (3)"', {0: 1.5, 19: 1.31, 20: 2.0, 30: 2.5, 59: 3.0}),
+        ('{"0": "1 + t/max_f", "30": "2.0"}', {0: 1.0, 29: 1 + 29 / 59, 30: 2.0}),
+    ],
+)
+def test_the_formulas_of_deforum_mean_what_they_mean_there(written: str, values: dict[int, float]) -> None:
+    """Its `get_inbetweens`: a formula counts until the next keyframe, from a number on it goes evenly to the next."""
+    found = scale(written)
+    assert isinstance(found, Keyframes)
+    assert {frame: found.at(frame, 60) for frame in values} == pytest.approx(values, abs=1e-4)
 
 
 @pytest.mark.parametrize("written", ["16:9", '"1:2"', '"0:(a), 50:(b)"', '"0:(1),"'])

@@ -150,3 +150,29 @@ def test_a_very_long_run_leaves_some_thousand_rows_with_its_last_step(tmp_path: 
     assert len(rows) < 10_100
     assert rows[-1]["step"] == "1000000"
     assert len(losses.curves()["fit"]["loss"]) < 210
+
+
+def losses(command: Command, recipe: str) -> list[Mapping[str, str]]:
+    told = command("run", recipe)
+    assert told.folder, told.err
+    return table(told.folder / "losses.csv")
+
+
+def test_a_formula_is_followed_as_the_values_that_it_stands_for(command: Command) -> None:
+    values = "{0: 0.05, 1: 0.025, 2: 0.0125, 3: 0.00625, 4: 0.003125, 5: 0.0015625}"
+    assert losses(command, COPY.replace("rate: 0.05", "rate: 0.05*2**-t")) == losses(
+        command, COPY.replace("rate: 0.05", f"rate: {values}")
+    )
+
+
+def test_in_a_film_what_follows_steps_keeps_its_last_value_after_the_first_frame(command: Command) -> None:
+    """Even where a frame takes fewer steps than the first picture."""
+    film = COPY.replace("film: ", "zoom: {use: camera.zoom, image: $fit, frames: 3, steps: 2}\n  film: ").replace(
+        "image: $canvas, every: 2", "image: $zoom"
+    )
+    formed, counted, last = (
+        losses(command, film.replace("rate: 0.05", f"rate: {rate}"))
+        for rate in ("0.05 - 0.008*t", "{0: 0.05, 5: 0.01}", "{0: 0.05, 100%: 0.01}")
+    )
+    assert len(formed) == 10
+    assert formed == counted == last

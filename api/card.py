@@ -17,8 +17,8 @@ from t2iflow.runner.folder.folder import NOW
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import FILMS, MOST, data
-from t2iflow.runner.report.losses import NAME as TABLE
-from t2iflow.runner.report.losses import TOTAL, Losses, Points
+from t2iflow.runner.report.table import NAME as TABLE
+from t2iflow.runner.report.table import TOTAL, Points, curves_of, rows_of
 from t2iflow.runner.sweep.page import NAME as PAGE
 from t2iflow.runner.timing.duration import duration
 
@@ -145,8 +145,6 @@ def picture(shown: PIL.Image.Image, side: int) -> str:
 
 def _chart(folder: Path) -> Chart | None:
     """The loss of the optimiser that came last."""
-    losses = Losses(folder / TABLE)
-    losses.remember()
-    for optimizer, curves in reversed(losses.curves().items()):
+    for optimizer, curves in reversed(curves_of(rows_of(folder / TABLE)).items()):
         return Chart(optimizer, curves[TOTAL], max(curves[TOTAL]) + 1)
     return None

@@ -15,9 +15,10 @@ from t2iflow.card import LIVE, Chart, html, picture
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Stepped
-from t2iflow.runner.report.losses import NAME as TABLE
-from t2iflow.runner.report.losses import TOTAL, Losses
+from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.snapshots import small
+from t2iflow.runner.report.table import NAME as TABLE
+from t2iflow.runner.report.table import TOTAL
 from t2iflow.runner.sweep.events import Event as SweepEvent
 from t2iflow.runner.sweep.events import Going
 from t2iflow.runner.timing.duration import duration

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from t2iflow.runner.events import Listener
-    from t2iflow.runner.report.losses import Row
+    from t2iflow.runner.report.table import Row
     from t2iflow.runner.session import Outcome
     from t2iflow.runner.signals import Stop
 
@@ -76,7 +76,7 @@ class Run(Task):
     def losses(self) -> Sequence[Row]:
         """The loss of each step and its terms, as `losses.csv` has them; up to a few seconds old while the run goes
         on."""
-        from t2iflow.runner.report.losses import NAME, rows_of
+        from t2iflow.runner.report.table import NAME, rows_of
 
         return rows_of(self.folder / NAME)
 

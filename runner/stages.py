@@ -22,8 +22,8 @@ from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.execution.loop import Stopped
 from t2iflow.runner.report.listener import Report
-from t2iflow.runner.report.losses import Row
 from t2iflow.runner.report.passed import Passed
+from t2iflow.runner.report.table import Row
 
 WAY = "way.json"
 """The file of what a page shows of the way."""

@@ -19,7 +19,7 @@ from t2iflow.pipelines.show import draw
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.folder import history
 from t2iflow.runner.folder.folder import NOW
-from t2iflow.runner.report import losses
+from t2iflow.runner.report import table
 from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.page import Running, Told, page, versions
@@ -40,7 +40,7 @@ class Report:
         self._plan, self._recipe, self._folder = plan, recipe, folder
         self._budget = Budget()
         self._pace = Pace()
-        self._losses = Losses(folder / losses.NAME)
+        self._losses = Losses(folder / table.NAME)
         self._snapshots = Snapshots(folder, plan)
         self._started: Started | None = None
         self._steps: dict[str, int] = {}
@@ -98,7 +98,7 @@ class Report:
 
     def _remember(self, told: dict[str, Any]) -> None:
         if told["type"] == "fitting":
-            self._steps[str(told["node"])] = min(int(told["steps"]), losses.MOST)
+            self._steps[str(told["node"])] = min(int(told["steps"]), table.MOST)
         elif told["type"] == "noted" and told["level"] in ("say", "warn"):
             self._noted(Noted(str(told["node"]), told["level"], str(told["text"])))
 

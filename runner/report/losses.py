@@ -1,8 +1,6 @@
-"""The losses of a run, each term by its name: in a CSV that grows as the run goes on, and thinned for a chart."""
+"""The losses of a run, each term by its name: gathered as the run goes on, in its table."""
 
 import contextlib
-import csv
-import io
 import math
 import os
 import time
@@ -15,30 +13,14 @@ from torch import Tensor
 
 from t2iflow.nodes.core.whole import write
 from t2iflow.runner.events import Fitting, Stepped
+from t2iflow.runner.report import table
+from t2iflow.runner.report.table import Curves, Row, curves_of, rows_of
 
-NAME = "losses.csv"
-ROWS, POINTS = 10_000, 200
-"""How many steps of an optimiser are written down at most, and how many are drawn, about."""
+ROWS = 10_000
+"""How many steps of an optimiser are written down at most."""
 MANY, SHARE = 100, 0.003
 """How many steps show how long writing them down takes, and how much of their time it may take: of quicker steps only
 every n-th is written."""
-MOST = 10**12
-"""No step is as late."""
-OPTIMIZER, STEP, TOTAL = FIXED = ("optimizer", "step", "loss")
-
-Points = Mapping[int, float]
-Curves = Mapping[str, Points]
-"""The points of an optimiser's curves: of the total, by the name `loss`, and of each term."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a step of an optimiser found; `terms` add up to the loss."""
-
-    optimizer: str
-    step: int
-    loss: float
-    terms: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -108,10 +90,7 @@ class Losses:
 
     def curves(self) -> dict[str, Curves]:
         """The points to draw, by optimiser."""
-        found: dict[str, list[Row]] = {}
-        for row in self._rows:
-            found.setdefault(row.optimizer, []).append(row)
-        return {optimizer: _thinned(rows) for optimizer, rows in found.items()}
+        return curves_of(self._rows)
 
     def of(self, optimizer: str) -> list[Row]:
         """The rows of an optimiser."""
@@ -124,8 +103,8 @@ class Losses:
 
     def _write_anew(self) -> None:
         columns = dict.fromkeys(term for row in self._rows for term in row.terms)
-        lines = _lines([[*FIXED, *map(_column, columns)], *(_cells(row, columns) for row in self._rows)])
-        write(self._path, lines)
+        head = [*table.FIXED, *map(table.column, columns)]
+        write(self._path, table.lines([head, *(table.cells(row, columns) for row in self._rows)]))
         self._columns = columns
 
     def _append(self, rows: Iterable[Row]) -> None:
@@ -135,19 +114,11 @@ class Losses:
         with self._path.open("r+", encoding="utf-8", newline="") as file:
             end = file.seek(0, os.SEEK_END)
             try:
-                file.write(_lines(_cells(row, self._columns) for row in rows))
+                file.write(table.lines(table.cells(row, self._columns) for row in rows))
                 file.flush()
             except OSError:
                 os.truncate(self._path, end)
                 raise
-
-
-def rows_of(path: Path) -> list[Row]:
-    """The rows of a file; none where it can't be read."""
-    with contextlib.suppress(OSError, csv.Error):
-        if path.is_file():  # and nothing that can be read without end
-            return list(_parsed(path.read_text("utf-8", errors="replace")))
-    return []
 
 
 def _read(rows: list[_Unread]) -> Iterator[Row]:
@@ -156,43 +127,3 @@ def _read(rows: list[_Unread]) -> Iterator[Row]:
     numbers = iter(torch.stack([value.detach().float() for value in found]).tolist() if found else ())
     for row in rows:
         yield Row(row.optimizer, row.step, next(numbers), {name: next(numbers) for name in row.terms})
-
-
-def _lines(rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
-def _cells(row: Row, columns: Iterable[str]) -> list[str]:
-    terms = (f"{row.terms[name]:.6g}" if name in row.terms else "" for name in columns)
-    return [row.optimizer, str(row.step), f"{row.loss:.6g}", *terms]
-
-
-def _column(term: str) -> str:
-    """What a term's column is called; a node may be called like one of the fixed columns."""
-    return f"{term} (term)" if term in FIXED else term
-
-
-def _parsed(text: str) -> Iterator[Row]:
-    """The rows of a file; what is no whole row, as a kill or somebody's edit leaves it, is left out."""
-    lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-    table = csv.DictReader(lines)
-    fields = [field for field in table.fieldnames or () if field not in FIXED]
-    for cells in table:
-        with contextlib.suppress(TypeError, ValueError, KeyError):
-            terms = {name.removesuffix(" (term)"): float(cells[name]) for name in fields if cells[name]}
-            if 0 <= (step := int(cells[STEP])) < MOST:
-                yield Row(cells[OPTIMIZER], step, float(cells[TOTAL]), terms)
-
-
-def _thinned(rows: list[Row]) -> Curves:
-    every = math.ceil(len(rows) / POINTS)
-    shown = [*rows[::every], *(rows[-1:] if (len(rows) - 1) % every else ())]
-    names = dict.fromkeys(name for row in shown for name in row.terms)
-    total = {row.step: row.loss for row in shown}
-    terms = {name: {row.step: row.terms[name] for row in shown if name in row.terms} for name in names}
-    return {
-        TOTAL: total,
-        **({} if list(terms.values()) == [total] else {_column(name): at for name, at in terms.items()}),
-    }

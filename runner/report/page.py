@@ -21,11 +21,11 @@ from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.folder import resuming
 from t2iflow.runner.folder.history import LOG
-from t2iflow.runner.report.curve import curve
+from t2iflow.runner.report.charts import charts
 from t2iflow.runner.report.exhibits import data, exhibits, link
-from t2iflow.runner.report.losses import NAME as TABLE
-from t2iflow.runner.report.losses import TOTAL, Curves
 from t2iflow.runner.report.snapshots import Snapshot
+from t2iflow.runner.report.table import NAME as TABLE
+from t2iflow.runner.report.table import TOTAL, Curves
 from t2iflow.runner.timing.duration import duration
 
 HOW = {"part": "A part of the film", "interrupted": "This run was interrupted", "failed": "This run failed"}
@@ -69,9 +69,16 @@ def page(told: Told) -> str:
 
 def framed(title: str, body: Iterable[str], again: bool, style: str = "") -> str:
     """A page in the look of all; one that is written `again` loads itself anew."""
-    template = Template((importlib.resources.files(__package__) / "report.html").read_text("utf-8"))
+    template = Template(_text("report.html"))
     more = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if again else ""
-    return template.substitute(title=escape(title), again=more, style=style, body="\n".join(body))
+    look, scripts = _text("look.css"), _text("reloading.js") + _text("copies.js")
+    return template.substitute(
+        title=escape(title), again=more, look=look, style=style, scripts=scripts, body="\n".join(body)
+    )
+
+
+def _text(name: str) -> str:
+    return (importlib.resources.files(__package__) / name).read_text("utf-8")
 
 
 def heading(written: Recipe, prompts: Iterable[Asked]) -> Iterator[str]:
@@ -129,25 +136,10 @@ def pictures(told: Told) -> Iterator[str]:
 
 
 def losses(told: Told) -> Iterator[str]:
-    """The losses of each optimiser: their sum, and small beside each other what adds up to it."""
-    if not told.losses:
-        return
-    yield "<h2>Loss</h2>"
-    for node, curves in told.losses.items():
-        steps = told.steps.get(node, max(curves[TOTAL]) + 1)
-        if len(told.losses) > 1:
-            yield f"<h3>{escape(node)}</h3>"
-        yield f'<div class="chart">{curve(curves[TOTAL], steps, f"Loss of {node}")}</div>'
-        terms = {name: points for name, points in curves.items() if name != TOTAL}
-        if terms:
-            small = (_term(node, name, points, steps) for name, points in terms.items())
-            yield f'<div class="terms">{"".join(small)}</div>'
-
-
-def _term(node: str, name: str, points: Mapping[int, float], steps: int) -> str:
-    last = f"{points[max(points)]:.4g}"
-    drawn = curve(points, steps, f"{name} in the loss of {node}", marks=3)
-    return f'<figure><figcaption><b>{escape(name)}</b> {last}</figcaption><div class="chart">{drawn}</div></figure>'
+    """The losses of each optimiser."""
+    if told.losses:
+        yield "<h2>Loss</h2>"
+        yield from charts(told.losses, told.steps)
 
 
 def snapshots(told: Told) -> Iterator[str]:

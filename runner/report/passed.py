@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from t2iflow.runner.report.losses import Row
+from t2iflow.runner.report.table import Row
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,15 @@
+// A report of a run that goes on loads itself anew, unless somebody reads or watches.
+const live = document.querySelector("[data-written]");
+const boxes = [...document.querySelectorAll(".scroll")];
+(history.state?.places ?? []).forEach(([left, top], index) => boxes[index]?.scrollTo(left, top));
+if (live) {
+  const quiet = Date.now() / 1000 - live.dataset.written > 60;
+  live.hidden = quiet;
+  live.nextElementSibling.hidden = !quiet;
+  setInterval(() => {
+    const busy = !getSelection().isCollapsed || [...document.querySelectorAll("video")].some((video) => !video.paused);
+    if (busy || document.hidden) return;
+    history.replaceState({ places: boxes.map((box) => [box.scrollLeft, box.scrollTop]) }, "");
+    location.reload();
+  }, quiet ? 10000 : 2000);
+}

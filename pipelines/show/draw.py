@@ -234,7 +234,7 @@ def _cards(graph: Graph, layout: Layout) -> Iterator[str]:
     for name, (left, top, width) in layout.boxes.items():
         node = graph.nodes[name]
         yield (
-            f"<g><title>{escape(_told(node, graph.shared))}</title>"
+            f'<g data-node="{escape(name)}"><title>{escape(_told(node, graph.shared))}</title>'
             f'<rect class="card" x="{left:g}" y="{top:g}" width="{width:g}" '
             f'height="{CARD:g}" rx="6"/><rect class="{node.spec.role}" x="{left + 6:g}" y="{top + 8:g}" width="3" '
             f'height="{CARD - 16:g}" rx="1.5"/><text class="name" x="{left + 16:g}" y="{top + 18:g}">'

@@ -1,0 +1,51 @@
+// What the studio is asked, and its answers.
+
+import { h } from "./element.js";
+
+/** A request that was refused: `message` says why and what to do, `problems` are mistakes in a recipe. */
+export class Refused extends Error {
+  constructor(status, message, problems = []) {
+    super(message);
+    this.status = status;
+    this.problems = problems;
+  }
+}
+
+/** The address of a run, of which a name has slashes. */
+export const path = (name) => name.split("/").map(encodeURIComponent).join("/");
+
+export const get = (address, signal) => asked(address, { signal });
+
+export const post = (address, body = {}, signal) =>
+  asked(address, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" }, signal });
+
+/** Hand over a file that was dropped; nothing is run. */
+export const send = (file) =>
+  asked("/api/dropped", {
+    method: "POST",
+    body: file,
+    headers: { "content-type": "application/octet-stream", "x-t2iflow-name": encodeURIComponent(file.name) },
+  });
+
+async function asked(address, request) {
+  const headers = { "x-t2iflow": "1", ...request.headers };
+  const answer = await fetch(address, { ...request, headers }).catch((fault) => {
+    if (fault.name === "AbortError") throw fault;
+    throw new Refused(0, "The studio doesn't answer. Is it still running in the terminal?");
+  });
+  const json = answer.headers.get("content-type")?.startsWith("application/json");
+  const said = await (json ? answer.json() : answer.text());
+  if (answer.status === 401) lock();
+  if (!answer.ok) throw new Refused(answer.status, said.error ?? String(said), said.problems ?? []);
+  return said;
+}
+
+/** The key of this page is no longer valid: say how to get in again. */
+export function lock() {
+  if (document.getElementById("locked")) return;
+  const dialog = h("dialog", { id: "locked", "aria-labelledby": "locked-title", oncancel: (event) => event.preventDefault() },
+    h("h2", { id: "locked-title" }, "This page is locked"),
+    h("p", {}, "The studio was started again, and its key is a new one. Open the address that the terminal shows; nothing is lost."));
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -1,0 +1,50 @@
+// Runs side by side, and in which settings they differ.
+
+import { get, path } from "./api.js";
+import { h } from "./element.js";
+import { called } from "./gallery.js";
+import { notice, trying } from "./notices.js";
+import { STATES, written } from "./words.js";
+
+/** What differs between the first and each other one: by setting, a value for each run. */
+async function differences(names, signal) {
+  const rows = new Map();
+  for (const [at, name] of names.slice(1).entries()) {
+    const { settings } = await get(`/api/diff?${new URLSearchParams({ a: names[0], b: name })}`, signal);
+    for (const one of settings) {
+      if (!rows.has(one.name)) rows.set(one.name, names.map(() => one.one));
+      rows.get(one.name)[at + 1] = one.other;
+    }
+  }
+  return rows;
+}
+
+export function compare(view, rest, signal) {
+  const names = rest.split("/").map(decodeURIComponent);
+  const columns = h("div", { class: "columns", style: `--columns: ${names.length}` });
+  const table = h("div", { "aria-live": "polite" }, h("p", { class: "soft" }, "Looking for what differs ..."));
+  view.replaceChildren(h("div", { class: "compare" }, h("h1", {}, "Side by side"), columns, h("h2", {}, "What differs"), table));
+  trying(async () => {
+    const runs = await Promise.all(names.map((name) => get(`/api/runs/${path(name)}`, signal)));
+    columns.replaceChildren(...runs.map((run) => h("figure", {},
+      h("a", { href: `#/run/${path(run.name)}` }, picture(run)),
+      h("figcaption", {}, h("b", {}, called(run)), h("span", {}, `${run.recipe}, seed ${run.seed}, ${STATES[run.state]}`)))));
+    const rows = await differences(names, signal);
+    table.replaceChildren(rows.size ? shown(rows, runs) : h("p", {}, "No setting differs."));
+  });
+  return { title: "Side by side" };
+}
+
+function picture(run) {
+  const file = run.files?.find((one) => one.kind === "picture") ?? run.files?.find((one) => one.kind === "film");
+  if (file?.kind === "film" && /\.(mp4|webm)$/.test(file.file)) return h("video", { src: file.address, controls: true, loop: true, muted: true });
+  const address = file?.address ?? run.live ?? run.picture;
+  return address ? h("img", { src: address, alt: called(run) }) : h("div", { class: "none" }, STATES[run.state]);
+}
+
+function shown(rows, runs) {
+  return h("div", { class: "scroll", tabindex: "0" }, h("table", {},
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "setting"), runs.map((run) => h("th", { scope: "col" }, called(run))))),
+    h("tbody", {}, [...rows].map(([name, values]) => h("tr", {}, h("th", { scope: "row" }, name),
+      values.map((value) => h("td", { class: written(value) === written(values[0]) ? "code" : "code other" }, written(value))))))));
+}

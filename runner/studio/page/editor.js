@@ -1,0 +1,90 @@
+// A recipe's text: a plain text area, and under its letters the same text in colours with its mistakes marked.
+
+import { completion } from "./completion.js";
+import { fresh, h } from "./element.js";
+
+const TOKENS = /(#.*$)|("(?:[^"\\]|\\.)*"|'[^']*')|(\$\{?[\w.-]+\}?)|([\w-]+(?=:(?:\s|$)))/gm;
+const KINDS = ["comment", "string", "reference", "key"];
+
+/** A line in colours. */
+function coloured(line) {
+  const made = [];
+  let at = 0;
+  for (const found of line.matchAll(TOKENS)) {
+    if (found[1] && found.index > 0 && !/\s/.test(line[found.index - 1])) continue; // no comment within a word
+    made.push(line.slice(at, found.index), h("span", { class: KINDS[found.slice(1).findIndex(Boolean)] }, found[0]));
+    at = found.index + found[0].length;
+  }
+  return [...made, line.slice(at)];
+}
+
+/** A line with a mistake: what is wrong is underlined, and said behind it. */
+function marked(line, problem) {
+  const from = Math.max(0, (problem.column ?? 1) - 1);
+  const to = Math.max(from + 1, from + (problem.width ?? line.length - from));
+  return [line.slice(0, from), h("span", { class: "wrong" }, line.slice(from, to) || " "), line.slice(to),
+    h("span", { class: "said" }, `  ${problem.message}`)];
+}
+
+/**
+ * The editor: `fill(text)` unless the user has written in it, `mark(problems)`, `go(problem)`, `shown()`.
+ * @param {{changed: (text: string) => void, start: () => void}} doing
+ */
+export function editor({ changed, start }) {
+  const about = fresh("keys");
+  const area = h("textarea", { class: "area", spellcheck: "false", wrap: "off", autocapitalize: "off", autocomplete: "off",
+    "aria-label": "The recipe's text", "aria-describedby": about });
+  const paint = h("pre", { class: "paint", "aria-hidden": "true" });
+  const gutter = h("pre", { class: "gutter", "aria-hidden": "true" });
+  const box = h("div", { class: "code editor" }, gutter, h("div", { class: "sheet" }, paint, area));
+  let problems = [];
+  const finishing = completion(area, () => { draw(); changed(area.value); });
+
+  function draw() {
+    const lines = area.value.split("\n");
+    const wrong = new Map(problems.filter((one) => one.line).map((one) => [one.line, one]));
+    paint.replaceChildren(...lines.flatMap((line, at) => [h("span", { class: "row" }, wrong.has(at + 1) ? marked(line, wrong.get(at + 1)) : coloured(line)), "\n"]));
+    gutter.replaceChildren(...lines.map((_, at) => h("span", { class: wrong.has(at + 1) ? "row bad" : "row" }, String(at + 1))));
+    area.setAttribute("aria-invalid", String(wrong.size > 0));
+    scroll();
+  }
+  function scroll() {
+    paint.style.transform = `translate(${-area.scrollLeft}px, ${-area.scrollTop}px)`;
+    gutter.style.transform = `translateY(${-area.scrollTop}px)`;
+  }
+  area.addEventListener("scroll", scroll);
+  area.addEventListener("input", () => { draw(); changed(area.value); });
+  area.addEventListener("keydown", (event) => {
+    if (finishing.key(event)) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return start();
+    if (event.key === "Enter") indent(event);
+  });
+
+  /** A new line begins below the one before it. */
+  function indent(event) {
+    const line = area.value.slice(0, area.selectionStart).split("\n").at(-1);
+    const spaces = line.match(/^ */)[0] + (/:\s*$/.test(line) ? "  " : "");
+    event.preventDefault();
+    document.execCommand("insertText", false, `\n${spaces}`); // which can be undone
+  }
+
+  return {
+    element: h("div", {}, box, h("p", { class: "soft", id: about }, "Tab or Enter takes what is offered, Ctrl+Space offers it, Ctrl+Enter starts.")),
+    fill(text) {
+      if (area.value === text) return;
+      area.value = text;
+      draw();
+    },
+    mark(found) {
+      problems = found;
+      draw();
+    },
+    go({ line, column }) {
+      const before = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+      area.focus();
+      area.setSelectionRange(before + column - 1, before + column - 1);
+      area.scrollTop = Math.max(0, (line - 6) * parseFloat(getComputedStyle(area).lineHeight));
+    },
+    shown: () => { finishing.load(); draw(); },
+  };
+}

@@ -1,0 +1,43 @@
+// Elements, made from values: texts are always set as text, never as markup.
+
+/**
+ * An element: `h("a", {href, class: "x", onclick}, "text", child)`. Attributes that are null or false are left out.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes
+ * @param {...any} children
+ * @returns {any}
+ */
+export function h(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value != null) made.setAttribute(name, value);
+  }
+  made.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
+  return made;
+}
+
+let numbers = 0;
+
+/** An id that no other element has, for labels and descriptions. */
+export const fresh = (name = "e") => `${name}-${++numbers}`;
+
+/** A part of a report, which the studio itself made as HTML, everything in it escaped. */
+export function part(html, attributes = {}) {
+  const made = h("div", attributes);
+  made.innerHTML = html ?? "";
+  for (const button of made.querySelectorAll("button[data-copies]")) button.hidden = false;
+  return made;
+}
+
+/** Call no more often than once in so many milliseconds; the last call is never lost. */
+export function seldom(milliseconds, call) {
+  let waits = 0, again = false;
+  const run = async () => {
+    again = false;
+    waits = setTimeout(() => { waits = 0; if (again) run(); }, milliseconds);
+    await call();
+  };
+  return () => { if (waits) again = true; else run(); };
+}

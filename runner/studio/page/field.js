@@ -1,0 +1,105 @@
+// One field of a form, made from the JSON Schema of a value: a control of the right kind, its range, its help.
+
+import { fresh, h } from "./element.js";
+
+/** The schemas that a value may follow, opened: those of `anyOf`, but no references to params. */
+function choices(schema) {
+  if (schema.anyOf) return schema.anyOf.flatMap(choices);
+  return schema.$ref || schema.pattern?.startsWith("^\\$") ? [] : [schema];
+}
+
+const NUMBERS = ["integer", "number"];
+
+/** The kind of control that a value gets: the first schema that its present value follows says which. */
+function kind(schema, value) {
+  const options = choices(schema);
+  const words = options.flatMap((one) => one.enum ?? ("const" in one ? [one.const] : []));
+  const number = options.find((one) => NUMBERS.includes(one.type));
+  const pair = options.find((one) => one.prefixItems?.length === 2);
+  if (schema["x-text"] === "long") return { make: long };
+  if (typeof value === "boolean") return { make: check };
+  if (words.length && words.includes(value)) return { make: select, words };
+  if (Array.isArray(value) && pair && value.every(Number.isFinite)) return { make: two, of: choices(pair.prefixItems[0])[0] ?? {} };
+  if (typeof value === "number" || (value == null && number && !words.length)) return { make: numeric, of: number ?? { type: "number" } };
+  if (typeof value === "string") return { make: text };
+  return { make: json };
+}
+
+/** The range of a number, in words. */
+export function range(schema) {
+  const low = schema.minimum ?? (schema.exclusiveMinimum != null ? `more than ${schema.exclusiveMinimum}` : null);
+  const high = schema.maximum ?? (schema.exclusiveMaximum != null && schema.exclusiveMaximum < 1e15 ? `less than ${schema.exclusiveMaximum}` : null);
+  if (low == null && high == null) return "";
+  if (high == null) return typeof low === "string" ? low : `at least ${low}`;
+  return low == null ? `at most ${high}` : `${low} to ${high}`;
+}
+
+/**
+ * A field: its element, `value()`, and `changed`, which is called with each new value that is one.
+ * @param {{name: string, schema: any, value: any, changed: (value: any) => void, label?: string}} of
+ */
+export function field({ name, schema, value, changed, label = name }) {
+  const id = fresh("field");
+  const control = kind(schema, value);
+  const fault = h("span", { class: "fault", id: `${id}-fault` });
+  const tell = (made) => {
+    fault.textContent = made instanceof Error ? made.message : "";
+    if (!(made instanceof Error)) changed(made);
+  };
+  const about = [schema.description, control.of && range(control.of)].filter(Boolean).join(" \u00b7 ");
+  const attributes = { id, name, "aria-describedby": `${id}-about ${id}-fault` };
+  const input = control.make(attributes, value, tell, control);
+  return h("div", { class: `field ${control.make.name}`, "data-name": name },
+    h("label", { for: input.id || id }, label), input,
+    h("small", { class: "help", id: `${id}-about`, title: about }, about), fault);
+}
+
+function long(attributes, value, tell) {
+  return h("textarea", { ...attributes, rows: 2, oninput: ({ target }) => tell(target.value) }, value ?? "");
+}
+
+function text(attributes, value, tell) {
+  return h("input", { ...attributes, value, autocomplete: "off", oninput: ({ target }) => tell(target.value) });
+}
+
+function check(attributes, value, tell) {
+  return h("input", { ...attributes, type: "checkbox", checked: value, onchange: ({ target }) => tell(target.checked) });
+}
+
+function select(attributes, value, tell, { words }) {
+  return h("select", { ...attributes, onchange: ({ target }) => tell(words[target.selectedIndex]) },
+    words.map((word) => h("option", { selected: word === value }, word === null ? "none" : String(word))));
+}
+
+function bounds(schema) {
+  return { type: "number", min: schema.minimum ?? schema.exclusiveMinimum, max: schema.maximum, step: schema.type === "integer" ? 1 : "any" };
+}
+
+function read(input) {
+  if (input.value === "" && !input.validity.badInput) return new Error("A number is needed.");
+  return input.checkValidity() ? input.valueAsNumber : new Error(input.validationMessage);
+}
+
+function numeric(attributes, value, tell, { of }) {
+  return h("input", { ...attributes, ...bounds(of), value, oninput: ({ target }) => tell(read(target)) });
+}
+
+function two(attributes, value, tell, { of }) {
+  const inputs = value.map((one, at) => h("input", {
+    ...bounds(of), id: at ? null : attributes.id, value: one, "aria-label": `${attributes.name}, ${at ? "height" : "width"}`,
+    oninput: () => { const made = inputs.map(read); tell(made.find((one) => one instanceof Error) ?? made); },
+  }));
+  return h("span", { class: "pair", id: "" }, inputs[0], "\u00d7", inputs[1]);
+}
+
+/** Anything else is written as JSON: keyframes, lists. */
+function json(attributes, value, tell) {
+  const shown = value === undefined ? "" : JSON.stringify(value);
+  return h("input", { ...attributes, class: "code", value: shown, spellcheck: "false", oninput: ({ target }) => {
+    try {
+      tell(target.value.trim() === "" ? null : JSON.parse(target.value));
+    } catch {
+      tell(new Error('Write it as JSON, such as {"0": 0.1, "100%": 0.01}, [1, 2] or null.'));
+    }
+  } });
+}

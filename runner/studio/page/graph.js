@@ -1,0 +1,59 @@
+// The nodes and wires of a recipe; a click on a node shows its settings, and what they mean.
+
+import { get } from "./api.js";
+import { h } from "./element.js";
+import { trying } from "./notices.js";
+import { range } from "./field.js";
+import { written } from "./words.js";
+
+let adopted = false;
+
+/**
+ * @param {string} svg the drawing, made by the studio
+ * @param {Record<string, {use: string, settings: Record<string, any>}>} nodes
+ */
+export function graph(svg, nodes) {
+  const about = h("div", { class: "node", "aria-live": "polite" }, h("p", { class: "soft" }, "Choose a node to see its settings."));
+  const drawn = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
+  const style = drawn.querySelector("style");
+  if (style) adopt(style.textContent);
+  style?.remove();
+  drawn.removeAttribute("role");
+  for (const card of drawn.querySelectorAll("[data-node]")) {
+    const name = card.dataset.node;
+    card.setAttribute("tabindex", "0");
+    card.setAttribute("role", "button");
+    card.setAttribute("aria-label", `${name}, ${nodes[name]?.use ?? "node"}`);
+    const show = () => {
+      for (const other of drawn.querySelectorAll(".chosen")) other.classList.remove("chosen");
+      card.classList.add("chosen");
+      trying(() => node(about, name, nodes[name]));
+    };
+    card.addEventListener("click", show);
+    card.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      show();
+    });
+  }
+  return h("div", { class: "drawing" }, h("div", { class: "scroll", tabindex: "0", "aria-label": "Nodes and wires" }, drawn), about);
+}
+
+/** The drawing's own style; in it, as part of a page, it isn't allowed. */
+function adopt(text) {
+  if (adopted) return;
+  adopted = true;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
+
+async function node(about, name, { use, settings }) {
+  const told = await get(`/api/nodes/${encodeURIComponent(use)}`);
+  const rows = told.settings.map((one) => h("tr", { class: one.name in settings ? "own" : "" },
+    h("th", { scope: "row" }, one.name), h("td", { class: "code" }, written(one.name in settings ? settings[one.name] : one.default)),
+    h("td", {}, [one.about ?? one.description, one.type, one.schema && range(one.schema)].filter(Boolean).join(" \u00b7 "))));
+  about.replaceChildren(h("h3", {}, name), h("p", { class: "code" }, use),
+    ...(told.doc ?? told.about ?? "").split(/\n\s*\n/).map((text) => h("p", {}, text)),
+    rows.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "here", ""].map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)) : "");
+}

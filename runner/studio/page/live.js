@@ -1,0 +1,30 @@
+// The picture as it is now, large: each is shown when it is there, and none waits behind another.
+
+import { h } from "./element.js";
+
+const LARGEST = 5;
+
+export function live(alt) {
+  const image = h("img", { class: "now", alt, hidden: true });
+  const element = h("figure", { class: "stage" }, image, h("div", { class: "none" }, "The first picture is on its way"));
+  let busy = false, newest = null;
+  async function show(address) {
+    newest = address;
+    if (busy || !address) return;
+    busy = true;
+    const next = new Image();
+    next.src = address;
+    try {
+      await next.decode();
+      image.src = address;
+      image.width = Math.min(next.naturalWidth * LARGEST, 1600);
+      image.hidden = false;
+      image.dataset.shown = `${Date.now()} ${address}`;
+      element.querySelector(".none")?.remove();
+    } catch { // it was replaced meanwhile: the next one comes soon
+    }
+    busy = false;
+    if (newest !== address) show(newest);
+  }
+  return { element, show };
+}

@@ -1,0 +1,14 @@
+// Mistakes in a recipe, as the terminal says them: where, what, and what to do.
+
+import { h } from "./element.js";
+
+/** A card for each mistake; `go(problem)` shows its place. */
+export function problems(all, go) {
+  if (!all.length) return [];
+  return [h("ul", { class: "problems", role: "alert" }, all.map((problem) => h("li", { class: "how bad" },
+    h("b", {}, problem.message),
+    (problem.hints ?? []).map((hint) => h("span", { class: "hint" }, hint)),
+    h("span", { class: "where" },
+      problem.line && h("button", { class: "quiet", onclick: () => go(problem) }, `line ${problem.line}, column ${problem.column}`),
+      h("code", {}, problem.code)))))];
+}

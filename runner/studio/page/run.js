@@ -1,0 +1,131 @@
+// A run: its picture, large, while it appears and when it is done; how far it is, what it costs, where it may go.
+
+import { get, path, post } from "./api.js";
+import { begin } from "./draft.js";
+import { h, part, seldom } from "./element.js";
+import { cards } from "./gallery.js";
+import { graph } from "./graph.js";
+import { icon } from "./icon.js";
+import { live } from "./live.js";
+import { notice, say, trying } from "./notices.js";
+import { steering } from "./steering.js";
+import { hear } from "./stream.js";
+import { STATES, count, progress } from "./words.js";
+
+const CHARTS = 1000;
+const GOING = ["running", "queued"];
+
+export function run(view, name, signal) {
+  const at = `/api/runs/${path(name)}`;
+  const stage = h("div", { class: "stages" });
+  const head = h("div"), state = h("div", { class: "state" }), notes = h("div"), course = h("div"), buttons = h("div", { class: "line buttons" });
+  const charts = h("section", { class: "charts" }), rest = h("div");
+  let told = null, shown = null;
+
+  const drawCharts = seldom(CHARTS, async () => {
+    if (signal.aborted || document.hidden) return;
+    const html = await get(`${at}/charts`, signal).catch(() => "");
+    if (html) charts.replaceChildren(h("h2", {}, "Loss"), part(html));
+  });
+
+  /** Everything anew: when the run is opened, and when its state has changed. */
+  async function look() {
+    told = await get(at, signal);
+    if (told.kind === "sweep") return sweep(view, told, signal);
+    const report = await get(`${at}/report`, signal).catch(() => ({ parts: {} }));
+    const { parts } = report;
+    head.replaceChildren(...heading(parts.head));
+    picture(parts);
+    controls();
+    stand(told.place);
+    notes.replaceChildren(...[...new Set(told.warnings ?? [])].map((text) => h("p", { class: "how warn" }, text)));
+    course.replaceChildren(...[steering(told)].filter(Boolean));
+    if (GOING.includes(told.state)) drawCharts();
+    else charts.replaceChildren(part(parts.losses));
+    const drawn = await get(`${at}/graph`, signal).catch(() => null);
+    rest.replaceChildren(part(parts.snapshots), ...(drawn ? [h("h2", {}, "Nodes and wires"), graph(drawn.svg, drawn.nodes)] : []),
+      part(parts.recipe), part(parts.facts));
+  }
+
+  const heading = (html) => (html ? [part(html)] : [h("h1", {}, told.title || told.recipe || name), ...(told.prompts ?? []).map((one) => h("p", { class: "prompt" }, one.text))]);
+
+  function picture(parts) {
+    if (GOING.includes(told.state)) {
+      shown ??= live(`The picture of ${told.prompt || told.recipe}, as it is now`);
+      if (told.live) shown.show(told.live);
+      if (stage.firstChild !== shown.element) stage.replaceChildren(shown.element);
+    } else {
+      shown = null;
+      stage.replaceChildren(part(parts.pictures));
+    }
+  }
+
+  /** How far it is. */
+  function stand(place) {
+    const words = [STATES[told.state], progress(place), place?.loss != null && `loss ${place.loss.toPrecision(4)}`].filter(Boolean);
+    const done = place?.steps ? (place.step + 1) / place.steps : null;
+    const bar = GOING.includes(told.state) && h("progress", { value: done, max: 1, "aria-label": "Progress" });
+    state.replaceChildren(...[h("p", { class: `how ${told.state === "failed" || told.state === "damaged" ? "bad" : "live"}` },
+      h("b", {}, words[0]), h("span", {}, words.slice(1).join(" \u00b7 ")), told.message && told.state !== "finished" && h("span", { class: "message" }, told.message), bar)].filter(Boolean));
+    const going = told.state === "running";
+    icon(going ? done : null);
+    document.title = `${going && done != null ? `${Math.floor(100 * done)} % \u00b7 ` : ""}${told.prompt || told.recipe} \u00b7 t2iflow studio`;
+    if (going && done != null) say(`${10 * Math.floor(10 * done)} percent`);
+  }
+
+  function controls() {
+    const act = (what, title, key) => told.may.includes(what) && h("button", { class: what === "stop" ? "main" : "", "aria-keyshortcuts": key, title: `${title} (${key})`, onclick: () => doing(what) }, title);
+    buttons.replaceChildren(...[act("stop", "Stop", "s"), act("resume", "Resume", "r"),
+      h("button", { onclick: again }, "Use as a new recipe"),
+      told.command && h("button", { class: "quiet", title: told.command, onclick: copy }, "Copy the command")].filter(Boolean));
+  }
+
+  async function doing(what) {
+    if (!told?.may.includes(what)) return;
+    if (await trying(() => post(`${at}/${what}`)) !== undefined) say({ stop: "It stops.", resume: "It is resumed." }[what]);
+  }
+
+  function again() {
+    begin({ run: name }, `from ${told.prompt || told.recipe}`);
+    location.hash = "#/";
+  }
+
+  async function copy() {
+    await navigator.clipboard.writeText(told.command);
+    notice(`Copied: ${told.command}`);
+  }
+
+  view.replaceChildren(h("div", { class: "run" },
+    h("div", { class: "shown" }, stage, charts, rest),
+    h("aside", { class: "panel", "aria-label": "The run" }, head, state, buttons, notes, course)));
+
+  const look_ = () => trying(look);
+  hear("run", (fresh) => fresh.name === name && (!told || fresh.state !== told.state) && look_(), signal);
+  hear("again", look_, signal);
+  hear("gone", (gone) => gone.name === name && notice("This run's folder is gone.", { bad: true }), signal);
+  hear("picture", ({ name: of, address }) => of === name && shown?.show(address), signal);
+  hear("note", (note) => note.name === name && note.level === "warn" && notes.append(h("p", { class: "how warn" }, `${note.node}: ${note.text}`)), signal);
+  hear("step", (step) => {
+    if (step.name !== name || !told) return;
+    told.place = step;
+    if (told.state === "running") stand(step);
+    drawCharts();
+  }, signal);
+  addEventListener("keydown", (event) => {
+    if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "s") doing("stop");
+    if (event.key === "r") doing("resume");
+  }, { signal });
+  signal.addEventListener("abort", () => icon(null));
+  look_();
+  return { title: "Run" };
+}
+
+/** A sweep: its sheet, and all its runs. */
+async function sweep(view, told, signal) {
+  const { parts } = await get(`/api/runs/${path(told.name)}/report`, signal).catch(() => ({ parts: {} }));
+  const made = Object.entries(parts).filter(([name]) => !["recipe", "facts"].includes(name)).map(([, html]) => part(html));
+  view.replaceChildren(h("div", { class: "sweep" },
+    ...(made.length ? made : [h("h1", {}, told.title || told.recipe), told.sheet && h("img", { class: "sheet", src: told.sheet, alt: "All pictures of the sweep" })]),
+    h("h2", {}, count(told.runs.length, "run")), h("div", { class: "cards" }, cards(told.runs)), part(parts.recipe), part(parts.facts)));
+}

@@ -1,0 +1,40 @@
+// Numbers and times as people write them.
+
+/** Seconds in words: "40 s", "3 min", "2 h 5 min". */
+export function duration(seconds) {
+  if (seconds < 10) return `${Math.max(seconds, 0.1).toFixed(1)} s`;
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+}
+
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+/** When a date was, seen from now: "5 minutes ago". */
+export function ago(date) {
+  const seconds = (Date.now() - new Date(date)) / 1000;
+  const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? ["second", 1];
+  return seconds < 60 ? "just now" : relative.format(-Math.floor(seconds / length), unit);
+}
+
+/** A count and what is counted: "1 run", "3 runs". */
+export const count = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
+
+/** A value as a recipe would write it, on one line. */
+export const written = (value) => (typeof value === "string" ? value : value == null ? "none" : JSON.stringify(value));
+
+/** How a run stands, in a word or two. */
+export const STATES = {
+  queued: "in the queue", running: "running", stopped: "stopped", finished: "finished", part: "a part is done",
+  failed: "failed", damaged: "damaged",
+};
+
+/** How far a run is: "step 5 of 40, 3 s left". */
+export function progress(place) {
+  if (!place || place.step == null) return "";
+  const films = place.frames ? `frame ${place.frame + 1} of ${place.frames}, ` : "";
+  const left = place.left == null ? "" : `, about ${duration(place.left)} left`;
+  return `${films}step ${place.step + 1} of ${place.steps}${left}`;
+}

@@ -37,13 +37,13 @@ export function completion(area, taken) {
     if (!list.isConnected) area.parentElement.append(list);
     list.replaceChildren(...found.map((one, at) => h("li", { role: "option", id: `${id}-${at}`, "aria-selected": String(at === chosen),
       onmousedown: (event) => { event.preventDefault(); take(one); } }, h("b", {}, one.name), h("small", {}, one.about))));
-    place();
     list.hidden = false;
+    place();
     area.setAttribute("aria-activedescendant", `${id}-${chosen}`);
     list.children[chosen].scrollIntoView({ block: "nearest" });
   }
 
-  /** Under the caret: letters of the area are all of one width. */
+  /** Under the caret, or above it where there is no room: letters of the area are all of one width. */
   function place() {
     const style = getComputedStyle(area);
     const pen = document.createElement("canvas").getContext("2d");
@@ -52,7 +52,8 @@ export function completion(area, taken) {
     const left = parseFloat(style.paddingLeft) + pen.measureText(lines.at(-1)).width - area.scrollLeft;
     const top = parseFloat(style.paddingTop) + lines.length * parseFloat(style.lineHeight) - area.scrollTop;
     list.style.left = `${Math.max(0, Math.min(left, area.clientWidth - 300))}px`;
-    list.style.top = `${top + 2}px`;
+    const below = top + 2 + list.offsetHeight <= area.clientHeight;
+    list.style.top = `${below ? top + 2 : top - parseFloat(style.lineHeight) - list.offsetHeight - 2}px`;
   }
 
   function take({ text, typed }) {

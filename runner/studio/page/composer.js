@@ -4,11 +4,11 @@ import { get, path, post } from "./api.js";
 import { asked, begin, draft } from "./draft.js";
 import { choose } from "./dropping.js";
 import { editor } from "./editor.js";
-import { h, part } from "./element.js";
+import { h, prose } from "./element.js";
 import { form, main } from "./form.js";
-import { cards } from "./gallery.js";
+import { tiles } from "./gallery.js";
 import { graph } from "./graph.js";
-import { notice, say, trying } from "./notices.js";
+import { say, trying } from "./notices.js";
 import { problems } from "./problems.js";
 import { hear } from "./stream.js";
 import { tabs } from "./tabs.js";
@@ -23,9 +23,12 @@ export function composer(view, _, signal) {
   const prompt = h("textarea", { id: "prompt", class: "prompt", rows: 2, "aria-label": "Prompt", "aria-keyshortcuts": "n",
     placeholder: "What should the picture show?", oninput: () => set(prompt.dataset.name, prompt.value) });
   const start = h("button", { class: "main", "aria-keyshortcuts": "Control+Enter", title: "Start (Ctrl+Enter)", onclick: run }, "Start");
-  const settings = h("div"), drawn = h("div");
+  const settings = h("div"), drawn = h("div"), over = h("div"), above = h("div", {}, places.mistakes), below = h("div");
   const text = editor({ changed: (value) => { draft.text = value; later(); }, start: run });
-  const parts = tabs({ Settings: settings, Text: text.element, Graph: drawn }, (name) => name === "Text" && text.shown());
+  const parts = tabs({ Settings: settings, Text: [over, text.element, below], Graph: drawn }, (name) => {
+    (name === "Text" ? below : above).append(places.mistakes); // beside what they are about, and without moving it
+    if (name === "Text") text.shown();
+  });
   let opened = null, key = null, waits = 0, asking = new AbortController();
 
   const later = () => { clearTimeout(waits); waits = setTimeout(look, WAIT); };
@@ -52,7 +55,18 @@ export function composer(view, _, signal) {
     places.mistakes.replaceChildren(...problems(made.problems, (problem) => { parts.show("Text"); text.go(problem); }));
     start.disabled = made.problems.length > 0;
     places.expected.replaceChildren(...expected(made));
+    over.replaceChildren(...overriding());
     drawn.replaceChildren(made.graph ? graph(made.graph, made.nodes) : h("p", { class: "soft" }, "A recipe with mistakes has no graph."));
+  }
+
+  /** What the form changes stands over the text. */
+  function overriding() {
+    const names = Object.keys(draft.set);
+    return names.length ? [h("p", { class: "soft" }, `The form overrides the text: ${names.join(", ")}. `, h("button", { class: "quiet link", onclick: () => {
+      draft.set = {};
+      key = null;
+      look();
+    } }, "Follow the text"))] : [];
   }
 
   function fill(made) {
@@ -70,7 +84,7 @@ export function composer(view, _, signal) {
 
   function about(made) {
     const source = made.foreign ? "It comes from elsewhere: it reads only the files that came with it, and published weights." : "";
-    return [h("p", { class: "about" }, made.about ?? ""), source && h("p", { class: "how warn" }, source),
+    return [...prose(made.about ?? "").map((one) => (one.className = "about", one)), source && h("p", { class: "how warn" }, source),
       ...(made.notes ?? []).map((note) => h("p", { class: "how warn" }, note))].filter(Boolean);
   }
 
@@ -106,10 +120,10 @@ export function composer(view, _, signal) {
     location.hash = `#/run/${path(begun.name)}`;
   }
 
-  const latest = h("div", { class: "cards" });
+  const latest = h("div", { class: "tiles" });
   const recent = async () => {
     const { runs } = await get(`/api/runs?limit=${LATEST}`, signal);
-    latest.replaceChildren(...cards(runs));
+    latest.replaceChildren(...tiles(runs));
     latest.parentElement.hidden = !runs.length;
   };
 
@@ -119,7 +133,7 @@ export function composer(view, _, signal) {
       h("span", { class: "soft wide" }, "or drop a picture, film, bundle or recipe anywhere")),
     places.about, prompt,
     h("div", { class: "line" }, places.presets, places.seed, start),
-    places.expected, places.mistakes, parts.element,
+    places.expected, above, parts.element,
     h("section", { hidden: true }, h("h2", {}, "Lately"), latest)));
 
   addEventListener("keydown", (event) => {

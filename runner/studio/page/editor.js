@@ -3,7 +3,7 @@
 import { completion } from "./completion.js";
 import { fresh, h } from "./element.js";
 
-const TOKENS = /(#.*$)|("(?:[^"\\]|\\.)*"|'[^']*')|(\$\{?[\w.-]+\}?)|([\w-]+(?=:(?:\s|$)))/gm;
+const TOKENS = /(#.*$)|("(?:[^"\\]|\\.)*"|'[^']*')|(\$\{[\w.-]+\}|\$[\w.-]+)|([\w-]+(?=:(?:\s|$)))/gm;
 const KINDS = ["comment", "string", "reference", "key"];
 
 /** A line in colours. */

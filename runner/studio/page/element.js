@@ -18,6 +18,11 @@ export function h(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** A text of the documentation: paragraphs, with what stands between backticks as code. */
+export function prose(text) {
+  return text.split(/\n\s*\n/).map((one) => h("p", {}, one.replace(/\s+/g, " ").split("`").map((piece, at) => (at % 2 ? h("code", {}, piece) : piece))));
+}
+
 let numbers = 0;
 
 /** An id that no other element has, for labels and descriptions. */

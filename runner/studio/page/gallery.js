@@ -21,18 +21,18 @@ function badge(run) {
   return run.state !== "finished" && h("span", { class: `badge ${run.state}` }, STATES[run.state] ?? run.state);
 }
 
-/** A card for each run; they can be chosen if `pick` is given, which is then called. */
-export function cards(runs, pick) {
-  return runs.map((run) => card(run, pick));
+/** A tile for each run; they can be chosen if `pick` is given, which is then called. */
+export function tiles(runs, pick) {
+  return runs.map((run) => tile(run, pick));
 }
 
-function card(run, pick) {
-  const id = fresh("card");
+function tile(run, pick) {
+  const id = fresh("tile");
   const shown = run.picture
     ? h("img", { src: sized(run.picture, 384), alt: "", loading: "lazy", decoding: "async" })
     : h("div", { class: "none" }, STATES[run.state] ?? run.state);
   const facts = [run.recipe, run.began && ago(run.began)].filter(Boolean).join(" \u00b7 ");
-  return h("article", { class: run.kind === "sweep" ? "card stack" : "card", "data-name": run.name },
+  return h("article", { class: run.kind === "sweep" ? "tile stack" : "tile", "data-name": run.name },
     h("a", { href: `#/run/${path(run.name)}`, id }, h("div", { class: "frame" }, shown, badge(run)),
       h("p", { class: "title" }, called(run)), h("p", { class: "soft" }, facts)),
     pick && run.kind !== "sweep" && h("input", { type: "checkbox", class: "pick", "aria-label": `Choose ${called(run)} to compare`, checked: chosen.has(run.name),
@@ -40,7 +40,7 @@ function card(run, pick) {
 }
 
 export function gallery(view, _, signal) {
-  const grid = h("div", { class: "cards", onkeydown: arrows });
+  const grid = h("div", { class: "tiles", onkeydown: arrows });
   const said = h("p", { class: "soft", role: "status" });
   const search = h("input", { type: "search", id: "search", placeholder: "Search prompts, recipes, names", "aria-label": "Search", "aria-keyshortcuts": "/", oninput: later });
   const state = h("select", { "aria-label": "State", onchange: again },
@@ -68,7 +68,7 @@ export function gallery(view, _, signal) {
     if (!answer || mine !== asking) return;
     loading = false;
     next = answer.next;
-    const made = cards(answer.runs, pick);
+    const made = tiles(answer.runs, pick);
     anew ? grid.replaceChildren(...made) : grid.append(...made);
     const found = search.value || state.value;
     said.textContent = answer.total ? count(answer.total, found ? "match" : "run").replace("matchs", "matches") + (answer.complete ? "" : ", still counting")
@@ -93,9 +93,9 @@ export function gallery(view, _, signal) {
   function renew(run) {
     const old = [...grid.children].find((one) => one.dataset.name === run.name);
     const focused = old?.contains(document.activeElement);
-    const made = card(run, pick);
+    const made = tile(run, pick);
     if (old) old.replaceWith(made);
-    else if (!search.value && !state.value) grid.prepend(made);
+    else if (!search.value && !state.value && !run.name.includes("/runs/")) grid.prepend(made); // a sweep's own runs are in it
     if (focused) made.querySelector("a").focus();
   }
 
@@ -111,10 +111,10 @@ export function gallery(view, _, signal) {
   return { title: "Runs", search };
 }
 
-/** Arrows go from card to card. */
+/** Arrows go from tile to tile. */
 function arrows(event) {
-  const links = [...event.currentTarget.querySelectorAll(".card > a")];
-  const at = links.indexOf(document.activeElement?.closest(".card")?.querySelector("a"));
+  const links = [...event.currentTarget.querySelectorAll(".tile > a")];
+  const at = links.indexOf(document.activeElement?.closest(".tile")?.querySelector("a"));
   if (at < 0) return;
   const across = links.filter((link) => link.getBoundingClientRect().top === links[0].getBoundingClientRect().top).length;
   const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across, ArrowUp: at - across, Home: 0, End: links.length - 1 }[event.key];

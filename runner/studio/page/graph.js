@@ -1,7 +1,7 @@
 // The nodes and wires of a recipe; a click on a node shows its settings, and what they mean.
 
 import { get } from "./api.js";
-import { h } from "./element.js";
+import { h, prose } from "./element.js";
 import { trying } from "./notices.js";
 import { range } from "./field.js";
 import { written } from "./words.js";
@@ -54,6 +54,6 @@ async function node(about, name, { use, settings }) {
     h("th", { scope: "row" }, one.name), h("td", { class: "code" }, written(one.name in settings ? settings[one.name] : one.default)),
     h("td", {}, [one.about ?? one.description, one.type, one.schema && range(one.schema)].filter(Boolean).join(" \u00b7 "))));
   about.replaceChildren(h("h3", {}, name), h("p", { class: "code" }, use),
-    ...(told.doc ?? told.about ?? "").split(/\n\s*\n/).map((text) => h("p", {}, text)),
+    ...prose(told.doc || told.about || ""),
     rows.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "here", ""].map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)) : "");
 }

@@ -2,7 +2,7 @@
 
 import { h } from "./element.js";
 
-const LARGEST = 5;
+const LARGEST = 8;
 
 export function live(alt) {
   const image = h("img", { class: "now", alt, hidden: true });

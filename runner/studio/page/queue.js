@@ -21,7 +21,7 @@ function show(box) {
   if (!words.length) return;
   const open = box.querySelector("details")?.open;
   box.replaceChildren(h("details", { open },
-    h("summary", { title: "The queue" }, h("span", { class: running.length ? "dot" : "dot still" }), words.join(", ")),
+    h("summary", { title: "The queue", "aria-label": `The queue: ${words.join(", ")}` }, h("span", { class: running.length ? "dot" : "dot still" }), h("span", { class: "wide" }, words.join(", ")), h("span", { class: "narrow" }, String(running.length + waiting.length))),
     h("ol", { class: "popup" },
       running.map((name) => row(name, progress(runs.get(name)?.place) || "starts")),
       waiting.map((name, at) => row(name, at ? `${at + 1} in the queue` : "next")))));

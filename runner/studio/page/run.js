@@ -3,14 +3,14 @@
 import { get, path, post } from "./api.js";
 import { begin } from "./draft.js";
 import { h, part, seldom } from "./element.js";
-import { cards } from "./gallery.js";
+import { tiles } from "./gallery.js";
 import { graph } from "./graph.js";
 import { icon } from "./icon.js";
 import { live } from "./live.js";
 import { notice, say, trying } from "./notices.js";
 import { steering } from "./steering.js";
 import { hear } from "./stream.js";
-import { STATES, count, progress } from "./words.js";
+import { STATES, count, duration, progress } from "./words.js";
 
 const CHARTS = 1000;
 const GOING = ["running", "queued"];
@@ -62,7 +62,8 @@ export function run(view, name, signal) {
 
   /** How far it is. */
   function stand(place) {
-    const words = [STATES[told.state], progress(place), place?.loss != null && `loss ${place.loss.toPrecision(4)}`].filter(Boolean);
+    const took = told.state === "finished" && told.seconds ? ` in ${duration(told.seconds)}` : "";
+    const words = [STATES[told.state] + took, told.state !== "finished" && progress(place), told.state !== "finished" && place?.loss != null && `loss ${place.loss.toPrecision(4)}`].filter(Boolean);
     const done = place?.steps ? (place.step + 1) / place.steps : null;
     const bar = GOING.includes(told.state) && h("progress", { value: done, max: 1, "aria-label": "Progress" });
     state.replaceChildren(...[h("p", { class: `how ${told.state === "failed" || told.state === "damaged" ? "bad" : "live"}` },
@@ -99,7 +100,14 @@ export function run(view, name, signal) {
     h("div", { class: "shown" }, stage, charts, rest),
     h("aside", { class: "panel", "aria-label": "The run" }, head, state, buttons, notes, course)));
 
-  const look_ = () => trying(look);
+  const look_ = () => trying(async () => {
+    try {
+      await look();
+    } catch (fault) {
+      if (told || fault.status !== 404) throw fault;
+      view.replaceChildren(h("p", { class: "how bad" }, `There is no run ${name}. `, h("a", { href: "#/runs" }, "All runs")));
+    }
+  });
   hear("run", (fresh) => fresh.name === name && (!told || fresh.state !== told.state) && look_(), signal);
   hear("again", look_, signal);
   hear("gone", (gone) => gone.name === name && notice("This run's folder is gone.", { bad: true }), signal);
@@ -127,5 +135,5 @@ async function sweep(view, told, signal) {
   const made = Object.entries(parts).filter(([name]) => !["recipe", "facts"].includes(name)).map(([, html]) => part(html));
   view.replaceChildren(h("div", { class: "sweep" },
     ...(made.length ? made : [h("h1", {}, told.title || told.recipe), told.sheet && h("img", { class: "sheet", src: told.sheet, alt: "All pictures of the sweep" })]),
-    h("h2", {}, count(told.runs.length, "run")), h("div", { class: "cards" }, cards(told.runs)), part(parts.recipe), part(parts.facts)));
+    h("h2", {}, count(told.runs.length, "run")), h("div", { class: "tiles" }, tiles(told.runs)), part(parts.recipe), part(parts.facts)));
 }

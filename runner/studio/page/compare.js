@@ -2,6 +2,7 @@
 
 import { get, path } from "./api.js";
 import { h } from "./element.js";
+import { exhibit, shown as made } from "./exhibit.js";
 import { called } from "./gallery.js";
 import { notice, trying } from "./notices.js";
 import { STATES, written } from "./words.js";
@@ -36,10 +37,10 @@ export function compare(view, rest, signal) {
 }
 
 function picture(run) {
-  const file = run.files?.find((one) => one.kind === "picture") ?? run.files?.find((one) => one.kind === "film");
-  if (file?.kind === "film" && /\.(mp4|webm)$/.test(file.file)) return h("video", { src: file.address, controls: true, loop: true, muted: true });
-  const address = file?.address ?? run.live ?? run.picture;
-  return address ? h("img", { src: address, alt: called(run) }) : h("div", { class: "none" }, STATES[run.state]);
+  const [file] = made(run.files);
+  if (file) return exhibit(file, called(run));
+  const address = run.live ?? run.picture;
+  return address ? exhibit({ kind: "picture", file: "", address }, called(run)) : h("div", { class: "none" }, STATES[run.state]);
 }
 
 function shown(rows, runs) {

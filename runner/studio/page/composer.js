@@ -51,7 +51,12 @@ export function composer(view, _, signal) {
       fill(made);
     }
     if (draft.text === null) text.fill(made.text ?? "");
-    text.mark(made.problems);
+    text.mark(made.problems.filter((one) => one.file === made.file));
+    for (const fault of settings.querySelectorAll(".fault")) {
+      const name = fault.closest("[data-name]").dataset.name;
+      fault.textContent = made.problems.find((one) => one.given === name)?.message ?? "";
+    }
+
     places.mistakes.replaceChildren(...problems(made.problems, (problem) => { parts.show("Text"); text.go(problem); }));
     start.disabled = made.problems.length > 0;
     places.expected.replaceChildren(...expected(made));

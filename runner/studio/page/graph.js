@@ -21,6 +21,7 @@ export function graph(svg, nodes) {
   drawn.removeAttribute("role");
   for (const card of drawn.querySelectorAll("[data-node]")) {
     const name = card.dataset.node;
+    if (!nodes[name]) continue; // made while compiling: no recipe names it
     card.setAttribute("tabindex", "0");
     card.setAttribute("role", "button");
     card.setAttribute("aria-label", `${name}, ${nodes[name]?.use ?? "node"}`);

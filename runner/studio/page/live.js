@@ -1,8 +1,7 @@
 // The picture as it is now, large: each is shown when it is there, and none waits behind another.
 
 import { h } from "./element.js";
-
-const LARGEST = 8;
+import { LARGEST } from "./exhibit.js";
 
 export function live(alt) {
   const image = h("img", { class: "now", alt, hidden: true });

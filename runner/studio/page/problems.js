@@ -9,6 +9,7 @@ export function problems(all, go) {
     h("b", {}, problem.message),
     (problem.hints ?? []).map((hint) => h("span", { class: "hint" }, hint)),
     h("span", { class: "where" },
+      problem.given && `in ${problem.given}`,
       problem.line && h("button", { class: "quiet", onclick: () => go(problem) }, `line ${problem.line}, column ${problem.column}`),
       h("code", {}, problem.code)))))];
 }

@@ -4,6 +4,7 @@ import { get, path, post } from "./api.js";
 import { begin } from "./draft.js";
 import { h, part, seldom } from "./element.js";
 import { tiles } from "./gallery.js";
+import { exhibit, exhibits } from "./exhibit.js";
 import { graph } from "./graph.js";
 import { icon } from "./icon.js";
 import { live } from "./live.js";
@@ -35,7 +36,7 @@ export function run(view, name, signal) {
     const report = await get(`${at}/report`, signal).catch(() => ({ parts: {} }));
     const { parts } = report;
     head.replaceChildren(...heading(parts.head));
-    picture(parts);
+    picture();
     controls();
     stand(told.place);
     notes.replaceChildren(...[...new Set(told.warnings ?? [])].map((text) => h("p", { class: "how warn" }, text)));
@@ -49,14 +50,16 @@ export function run(view, name, signal) {
 
   const heading = (html) => (html ? [part(html)] : [h("h1", {}, told.title || told.recipe || name), ...(told.prompts ?? []).map((one) => h("p", { class: "prompt" }, one.text))]);
 
-  function picture(parts) {
+  function picture() {
     if (GOING.includes(told.state)) {
       shown ??= live(`The picture of ${told.prompt || told.recipe}, as it is now`);
       if (told.live) shown.show(told.live);
       if (stage.firstChild !== shown.element) stage.replaceChildren(shown.element);
     } else {
       shown = null;
-      stage.replaceChildren(part(parts.pictures));
+      const made = exhibits(told.files, told.prompt || told.recipe);
+      const last = told.live ?? told.picture;
+      stage.replaceChildren(...(made.length ? made : [last ? exhibit({ kind: "picture", file: "", address: last }, "The picture as it was when the run stopped") : h("div", { class: "none" }, "There is no picture")]));
     }
   }
 

@@ -15,7 +15,7 @@ export function steering(run) {
   const made = ({ name, value, schema }) => field({ name, schema: first.length && /(^|\.)prompt$/.test(name) ? { ...schema, "x-text": "long" } : schema, value,
     changed: (fresh) => { set[name] = fresh; button.disabled = false; } });
   const at = h("input", { type: "number", min: 0, max: run.place?.steps ?? null, value: run.place?.step ?? 0, "aria-label": "Step", id: "fork-step" });
-  const button = h("button", { class: "main", type: "submit" });
+  const button = h("button", { class: "main", type: "submit", disabled: true });
   const ways = { steer: "this run, from here on", fork: "a new run, from step" };
   const chosen = () => element.querySelector("input[name=way]:checked").value;
   const name = () => {

@@ -1,0 +1,23 @@
+// What a run made, as a page shows it: films first, then pictures.
+
+import { h } from "./element.js";
+
+/** How many times its size a small picture is shown at most. */
+export const LARGEST = 8;
+const order = ["film", "picture"];
+
+/** The films and pictures among a run's files. */
+export const shown = (files = []) => files.filter(({ kind }) => order.includes(kind)).sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
+
+/** A film or picture, large, but a small one not beyond recognition; `what` says what it shows. */
+export function exhibit({ file, kind, address }, what) {
+  if (kind === "film" && /\.(mp4|webm)$/i.test(file)) {
+    return h("video", { src: address, controls: true, loop: true, muted: true, playsinline: true, "aria-label": what });
+  }
+  const image = h("img", { src: address, alt: what, onload: () => { image.width = Math.min(image.naturalWidth * LARGEST, 2400); } });
+  return image;
+}
+
+/** All that a run made, each with its name. */
+export const exhibits = (files, what) => shown(files).map((one) => h("figure", {},
+  h("a", { href: one.address, target: "_blank", title: "Open it alone" }, exhibit(one, what)), h("figcaption", {}, one.file)));

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from t2iflow.faults import RunError
 from t2iflow.task import Task
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from t2iflow.runner.signals import Stop
 
 State: TypeAlias = Literal["waiting", "running", "finished", "part", "stopped", "failed", "damaged"]
-"""How a run stands. It is `waiting` for another run of the same process to end; `part` means that the frames of a film
-that were asked for are there; a `stopped` run can be resumed, and so can most of those that `failed`."""
+"""How a run stands. It is `waiting` for another run of the same process to end, or in a sweep to begin; `part` means
+that the frames of a film that were asked for are there; a `stopped` run can be resumed, and so can most of those that
+`failed`."""
 
 
 class Run(Task):
@@ -36,7 +38,7 @@ class Run(Task):
             return "waiting" if self._job.waits else "running"
         if self._job and not self._job.result:
             return "failed" if self._job.fault else "stopped"
-        return summary(self.folder).state
+        return summary(self.folder).state if self.folder.exists() else "waiting"
 
     @property
     def message(self) -> str:
@@ -46,7 +48,7 @@ class Run(Task):
 
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
-        message = summary(self.folder).message
+        message = summary(self.folder).message if self.folder.exists() else ""
         return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
 
     @property
@@ -114,6 +116,16 @@ class Run(Task):
             for note in notes:
                 err().prose(f"note: {note}")
         return self._start(lambda stop: begin(listeners, stop), wait)
+
+    def _check_folder(self) -> None:
+        from t2iflow.runner.exits import USAGE
+        from t2iflow.runner.folder.history import is_run, is_sweep
+
+        if is_sweep(self.folder):
+            raise RunError(f"`{self.folder}` is the folder of a sweep: `t2iflow.Sweep({str(self.folder)!r})`", USAGE)
+        if not is_run(self.folder):
+            what = "is not the folder of a run" if self.folder.exists() else "doesn't exist"
+            raise RunError(f"`{self.folder}` {what}; `t2iflow.runs()` lists the runs that there are", USAGE)
 
     def _card(self) -> str:
         from t2iflow.card import card

@@ -56,6 +56,16 @@ def has_finished(folder: Path) -> bool:
     return last is not None and last.get("how") == "finished"
 
 
+def is_run(folder: Path) -> bool:
+    """Whether this is the folder of a run, however it stands."""
+    return any(os.path.isfile(folder / name) for name in (RECIPE, LOG)) and not is_sweep(folder)
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether this is the folder of a sweep."""
+    return os.path.isfile(folder / SWEEP)  # which answers for impossible names too
+
+
 def not_finished(folder: Path) -> str:
     """What to say of a folder that was given for that of a finished run, and is none."""
     runs = sorted(folder.glob(f"{RUNS}/[!.]*")) if (folder / SWEEP).is_file() else []

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from t2iflow.runner.events import Listener
+    from t2iflow.runner.folder.summary import Summary
     from t2iflow.runner.report.table import Row
     from t2iflow.runner.session import Outcome
     from t2iflow.runner.signals import Stop
@@ -32,24 +33,42 @@ class Run(Task):
     @property
     def state(self) -> State:
         """How the run stands, see `State`."""
-        from t2iflow.runner.folder.summary import summary
-
         if self._job and self._job.goes_on:
             return "waiting" if self._job.waits else "running"
         if self._job and not self._job.result:
             return "failed" if self._job.fault else "stopped"
-        return summary(self.folder).state if self.folder.exists() else "waiting"
+        return self._told.state if self.folder.exists() else "waiting"
 
     @property
     def message(self) -> str:
         """What went wrong, or how to resume; empty while all is well."""
         from t2iflow.runner.folder.folder import resuming
-        from t2iflow.runner.folder.summary import summary
 
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
-        message = summary(self.folder).message if self.folder.exists() else ""
+        message = self._told.message if self.folder.exists() else ""
         return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
+
+    @property
+    def recipe(self) -> str:
+        """The name of its recipe."""
+        return self._told.recipe
+
+    @property
+    def prompt(self) -> str:
+        """Its first prompt."""
+        return self._told.prompt
+
+    @property
+    def seed(self) -> int | None:
+        """Its seed, as far as is known."""
+        return self._told.seed
+
+    @property
+    def _told(self) -> Summary:
+        from t2iflow.runner.folder.summary import summary
+
+        return summary(self.folder)
 
     @property
     def files(self) -> list[Path]:

@@ -91,7 +91,7 @@ def resume(
 ) -> Run:
     """Resume a run that was stopped, failed or was killed; on a CPU with the same bytes as if nothing had happened.
 
-    `folder` is its folder, or a `Run`. The options are those of `run`. RunError where no run in the folder can be resumed.
+    `folder` is its folder, or a `Run`. The options are those of `run`. RunError where no run in it can be resumed.
     """
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import session

@@ -29,9 +29,9 @@ from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.pool import Pool
 from t2iflow.runner.sweep.table import table
 from t2iflow.runner.sweep.work import BUSY, DIED, Made, make
-from tests.runner.conftest import COPY, Command
+from tests.runner.conftest import STILL, Command
 
-SMALL = COPY.replace("  film:   {use: output.video, image: $canvas, every: 2}\n", "").replace("steps: 6", "steps: 3")
+SMALL = STILL.replace("steps: 6", "steps: 3")
 PAINTED = """
 t2iflow: 1
 title: Photographs

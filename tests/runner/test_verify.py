@@ -100,7 +100,9 @@ def test_the_lock_of_a_run_tells_why(made: Path, command: Command) -> None:
         made / "picture.png", pnginfo=metadata.in_png(read_recipe(made / "picture.png") or "")
     )
     lock = made / "lock.yaml"
-    said = lock.read_text("utf-8").replace("  pillow: ", "  pillow: 0.1 # ").replace("precision: ", "precision: half # ")
+    said = (
+        lock.read_text("utf-8").replace("  pillow: ", "  pillow: 0.1 # ").replace("precision: ", "precision: half # ")
+    )
     lock.write_text(said, "utf-8")
     told = command("verify", str(made))
     assert told.code == 1

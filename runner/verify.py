@@ -23,8 +23,8 @@ from t2iflow.runner.request import Request
 from t2iflow.runner.signals import Stop
 
 UNKNOWN = (
-    "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known (pictures"
-    " don't say whether their CPU computes in bfloat16), and may have been changed since"
+    "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known"
+    " (pictures don't say whether their CPU computes in bfloat16), and may have been changed since"
 )
 
 

@@ -48,7 +48,7 @@ def test_a_value_of_a_wrong_kind_is_refused_in_words(call: Callable[..., Any], h
 
 
 def test_what_is_no_recipe_no_folder_and_no_name_is_refused_in_words() -> None:
-    with pytest.raises(TypeError, match="a recipe is a name, a path, a text or a mapping, not b'hello'"):
+    with pytest.raises(TypeError, match="a recipe is a name, a path, a text or a mapping, not a value of type bytes"):
         t2iflow.run(b"hello")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="`folder` takes a path or a run, not 5"):
         t2iflow.Run(5)  # type: ignore[arg-type]

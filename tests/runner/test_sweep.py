@@ -231,7 +231,7 @@ def test_a_line_of_a_file_is_drawn_and_what_is_in_it_too(
     (tmp_path / "animals.txt").write_text("# a comment\nfox for $5\n\n{red|blue} {@birds.txt}\n", "utf-8")
     (tmp_path / "birds.txt").write_text("owl\nrobin\n", "utf-8")
     text = PAINTED.replace("prompt: a red fox", "prompt: 'a {@animals.txt}, {day|night}'").replace("fox.webp", str(FOX))
-    prompts = [cell.set["prompt"] for cell in begun(text, "seed=0..7").cells]
+    prompts = [cell.set["prompt"] for cell in begun(text, "seed=0..15").cells]
     assert {prompt.rpartition(", ")[2] for prompt in prompts} == {"day", "night"}
     animals = {prompt.rpartition(", ")[0] for prompt in prompts}
     assert "a fox for $$5" in animals
@@ -239,7 +239,7 @@ def test_a_line_of_a_file_is_drawn_and_what_is_in_it_too(
         "a fox for $$5",
         *(f"a {colour} {bird}" for colour in ("red", "blue") for bird in ("owl", "robin")),
     }
-    assert [cell.set["prompt"] for cell in begun(text, "seed=0..7").cells] == prompts
+    assert [cell.set["prompt"] for cell in begun(text, "seed=0..15").cells] == prompts
     (tmp_path / "birds.txt").write_text("{@animals.txt}\n", "utf-8")
     (tmp_path / "animals.txt").write_text("{@birds.txt}\n", "utf-8")
     told = command("sweep", text, "--each", "seed=0..1")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import PIL.Image
 
 from t2iflow.pictures import best, opened, pictures
-from t2iflow.runner.folder.folder import NOW
+from t2iflow.runner.folder.history import NOW
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import FILMS, MOST, data

@@ -104,15 +104,10 @@ def begin(job: Job[Any]) -> None:
 
 
 def alone(act: Callable[[Stop], Result]) -> Result:
-    """What `act` computes when it is its turn; raises what it raises. Ctrl-C asks it to end, then is raised as ever."""
+    """What `act` computes when it is its turn; raises what it raises."""
     job = Job(act)
     begin(job)
-    try:
-        job.join()
-    except KeyboardInterrupt:
-        job.ask()
-        job.join()
-        raise
+    job.join()
     if job.fault:
         raise job.fault
     return cast("Result", job.result)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.plan.plan import Plan
@@ -30,11 +31,12 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.changes import check_inputs, check_recipe
 from t2iflow.runner.folder.claim import claim
-from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.folder.history import LOG, RECIPE, resuming
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.provenance import line
 from t2iflow.runner.report.listener import Report
+from t2iflow.runner.report.live import Live
 from t2iflow.runner.signals import Stop
 from t2iflow.runner.stages import Shared, Stages
 from t2iflow.runner.timing.figures import Stopwatch
@@ -79,24 +81,33 @@ def start(
     plan: Plan, parent: Path, options: Options, listeners: Sequence[Listener], folder: Path | None = None
 ) -> Outcome:
     """Run a plan in a new run folder under `parent`, or in just this `folder`."""
+    path, recipe = prepare(plan, parent, options, folder)
     where, why = device.choose(options.device)
-    recipe = resolved(plan.graph, plan.graph.files)
-    path = run_folder.named(parent, run_name(plan)) if folder is None else folder
-    run_folder.create(path, recipe, (str(where), why), plan.graph.files)
     with claim(path):
         return _Session(plan, path, recipe, where, why, options).run(listeners, resumed=False)
 
 
+def prepare(plan: Plan, parent: Path, options: Options, folder: Path | None = None) -> tuple[Path, str]:
+    """Make the folder of a run, which has not begun yet and may do so by `resume`; gives the recipe in it, too."""
+    where, why = device.choose(options.device)
+    recipe = resolved(plan.graph, plan.graph.files)
+    path = run_folder.named(parent, run_name(plan)) if folder is None else folder
+    threads = options.threads or torch.get_num_threads()
+    run_folder.create(path, recipe, (str(where), why), threads, plan.graph.files)
+    return path, recipe
+
+
 def resume(plan: Plan, path: Path, options: Options, listeners: Sequence[Listener]) -> Outcome:
-    """Resume a run from its checkpoint (or from the start, if it was stopped before the first); FolderError where that
-    is not possible."""
+    """Resume a run from its checkpoint, or begin it, if it was stopped before the first or has only been prepared;
+    FolderError where that is not possible."""
     where, why = device.choose(options.device)
     run_folder.check_resumable(path)
     with claim(path):
         run_folder.check_unfinished(path)
         # An editor's byte order mark, and what it does to the last line's end, are no change.
         recipe = (path / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
-        return _Session(plan, path, recipe, where, why, options).run(listeners, resumed=True)
+        has_begun = not paths.no_content(path / LOG) or any(True for _ in checkpoint.kept(path))
+        return _Session(plan, path, recipe, where, why, options).run(listeners, resumed=has_begun)
 
 
 @dataclass
@@ -120,7 +131,7 @@ class _Session:
         with closing(LogFile(self.path)) as log, self.options.stop.listening(), self._threads(resumed) as notes:
             self.options.shelf.begin()
             watch = Stopwatch(self.plan, self.device, lambda: self.options.shelf.spared)
-            self._tell = Audience([watch, self.report, EventLog(log.write)], listeners)
+            self._tell = Audience([watch, self.report, Live(self.path), EventLog(log.write)], listeners)
             self._tell(self._started(resumed))
             for note in [*notes, *([NOT_COMPILED] if self._uncompiled else [])]:
                 self._tell(Noted("run", "warn", note))
@@ -184,7 +195,7 @@ class _Session:
         except Stopped:
             return Outcome(128 + self.options.stop.signal, self.path, self._interrupted)
         except Cut:
-            return Outcome(OK, self.path, f"this part is done; to make the rest:\n  {run_folder.resuming(self.path)}")
+            return Outcome(OK, self.path, f"this part is done; to make the rest:\n  {resuming(self.path)}")
         except KeyboardInterrupt:
             return Outcome(INTERRUPTED, self.path, self._interrupted)
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
@@ -196,7 +207,7 @@ class _Session:
     def _interrupted(self) -> str:
         reached = f" after {self.progress}; pictures and films show what there is so far" if self.progress else ""
         # On a line of its own, which a terminal does not break, so that it can be copied whole.
-        return f"interrupted{reached}; to resume:\n  {run_folder.resuming(self.path)}"
+        return f"interrupted{reached}; to resume:\n  {resuming(self.path)}"
 
     def _run(self, resumed: bool) -> None:
         """Run from the last checkpoint that is whole; from the start, where there is none."""
@@ -255,7 +266,7 @@ class _Session:
     def _threads(self, resumed: bool) -> Iterator[list[str]]:
         """Compute with as many threads as the run began with, as others give other bytes; gives what still differs."""
         now = torch.get_num_threads()
-        began = (lock.threads(self.path) if resumed else self.options.threads) or now
+        began = lock.threads(self.path) or now
         torch.set_num_threads(began)
         try:
             notes = list(lock.differences(self.path, str(self.device))) if resumed else []

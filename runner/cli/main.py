@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from t2iflow.runner import console, environment
-from t2iflow.runner.cli import installed, looking, running, runs, sweeping, weights
+from t2iflow.runner.cli import installed, looking, running, runs, studio, sweeping, weights
 
 app = typer.Typer(
     name="t2iflow",
@@ -16,7 +16,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, sweeping, runs, looking, installed, weights):
+for commands in (running, sweeping, studio, runs, looking, installed, weights):
     app.add_typer(commands.app)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -48,6 +49,14 @@ def is_claimed(folder: Path) -> bool:
         return True
 
 
+def goes_on(folder: Path) -> bool:
+    """Whether a run goes on in the folder, as far as that can be known. Looked at again and again, it keeps no run from
+    starting there: the lock is tried only where somebody seems to hold it."""
+    with contextlib.suppress(OSError):
+        return (folder / HOLDER).exists() and not _is_gone(_word(folder)) and is_claimed(folder)
+    return False
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
@@ -77,7 +86,28 @@ def _sign(folder: Path) -> None:
 
 
 def _holder(folder: Path) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        about = json.loads(paths.read_start(folder / HOLDER, MOST))
+    with contextlib.suppress(KeyError):
+        about = _word(folder)
         return f"process {about['process']} on {about['machine']}, since {about['since']},"
     return "another process"
+
+
+def _word(folder: Path) -> dict[str, Any]:
+    """What its holder says in a folder; nothing, if that can't be read."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        about = json.loads(paths.read_start(folder / HOLDER, MOST))
+        return about if isinstance(about, dict) else {}
+    return {}
+
+
+def _is_gone(about: dict[str, Any]) -> bool:
+    """Whether the process of this word has surely ended."""
+    if about.get("machine") != platform.node() or os.name == "nt":
+        return False
+    try:
+        os.kill(int(about["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return False
+    return False

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import secrets
-import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,15 +14,13 @@ from t2iflow.nodes.core.whole import private, sync
 from t2iflow.nodes.pictures.codec import WAITING
 from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.execution import checkpoint
-from t2iflow.runner.folder import claim, lock
+from t2iflow.runner.folder import claim, lock, watching
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE, SWEEP, has_finished
+from t2iflow.runner.folder.history import NOW, RECIPE, SWEEP, has_finished, resuming
 
-NOW = "now.png"
-"""The picture as it is, while a run goes on and where it stopped."""
 SNAPSHOTS = ".snapshots"
 """The folder of small pictures of a run on its way."""
-PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK)
+PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK, watching.LIVE, watching.WATCHED)
 """Files that only a run that is not finished needs."""
 MAKING = ".making-"
 """What a folder's name begins with until it is whole."""
@@ -56,23 +53,18 @@ class RunFolder:
         self._tell(Wrote(path))
 
 
-def resuming(path: Path) -> str:
-    """The command that resumes a run or a sweep."""
-    return f"t2iflow {'sweep' if os.path.isfile(path / SWEEP) else 'resume'} {shlex.quote(str(path))}"
-
-
 def named(parent: Path, name: str) -> Path:
     """Where a new run folder goes: `<time>-<recipe>-<id>`."""
     return parent / f"{time.strftime('%Y-%m-%d_%H%M%S')}-{name}-{secrets.token_hex(2)}"
 
 
-def create(path: Path, recipe: str, device: tuple[str, str], files: Mapping[str, str]) -> None:
+def create(path: Path, recipe: str, device: tuple[str, str], threads: int, files: Mapping[str, str]) -> None:
     """Make a new run folder with copies of the files that the run reads, the lock and the recipe: whole or not at all.
 
-    `device` is the one chosen, and why.
+    `device` is the one chosen, and why; `threads` are those that it computes with.
     """
     with making(path) as fresh, claim.claim(fresh):
-        _fill(fresh, recipe, device, files)
+        _fill(fresh, recipe, device, threads, files)
 
 
 @contextmanager
@@ -107,10 +99,10 @@ def copy(files: Mapping[str, str], folder: Path) -> None:
         sync(folder / name)
 
 
-def _fill(folder: Path, recipe: str, device: tuple[str, str], files: Mapping[str, str]) -> None:
+def _fill(folder: Path, recipe: str, device: tuple[str, str], threads: int, files: Mapping[str, str]) -> None:
     """Everything that a run needs, the recipe last: a folder without one has not begun."""
     copy(files, folder)
-    texts = {lock.NAME: lock.describe(*device, folder, list(files.values())), RECIPE: recipe}
+    texts = {lock.NAME: lock.describe(*device, threads, folder, list(files.values())), RECIPE: recipe}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
         sync(folder / name)
@@ -134,8 +126,6 @@ def check_resumable(path: Path) -> None:
         raise NotResumableError(f"`{path}` is a file; name its folder: `{resuming(path.parent)}`")
     if os.path.isfile(path / SWEEP):
         raise NotResumableError(f"`{path}` is the folder of a sweep; to resume it: `{resuming(path)}`")
-    if why := paths.nothing(path):
-        raise NotResumableError(f"`{path}` {why}")
     if why := paths.no_file(recipe):
         raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
     if recipe.is_symlink():

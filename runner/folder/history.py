@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from glob import escape
@@ -14,6 +15,8 @@ RECIPE = "recipe.yaml"
 LOG = "events.jsonl"
 SWEEP = "sweep.yaml"
 """The file by which the folder of a sweep is known."""
+NOW = "now.png"
+"""The picture as it is, while a run goes on and where it stopped."""
 RUNS, SWEEPS = "runs", "sweeps"
 """Where runs and sweeps are kept where nothing else is said; a sweep's own runs are in its `runs`, too."""
 SHORT, LONG = 8_192, 1_000_000
@@ -27,19 +30,31 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
     return filter(None, map(_event, _lines(folder)))
 
 
+def milestones(folder: Path) -> list[dict[str, Any]]:
+    """The events in the log of a run but for its steps, which are most of a long one and are not looked at."""
+    return [event for line in _lines(folder) if '"type": "stepped"' not in line and (event := _event(line))]
+
+
 def follow(folder: Path, going: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """The events in the log of a run, each as it comes for as long as the run is `going`."""
     place, last = 0, False
     while not last:
         last = not going()  # what is written before that is read below
-        with contextlib.suppress(OSError), _opened(folder / LOG) as file:
-            file.seek(place)
-            added = file.read()
-            added = added if last else added[: added.rfind(b"\n") + 1]  # the rest of a line is still to come
-            place += len(added)
-            yield from filter(None, map(_event, added.decode("utf-8", "replace").splitlines()))
+        events, place = added(folder, place, last)
+        yield from events
         if not last:
             time.sleep(FOLLOW_EVERY)
+
+
+def added(folder: Path, place: int, whole: bool = False) -> tuple[list[dict[str, Any]], int]:
+    """The events in the log of a run from a `place` in the file on, and the place where they end; of a line whose rest
+    is still to come nothing, unless it is `whole`."""
+    with contextlib.suppress(OSError), _opened(folder / LOG) as file:
+        file.seek(place)
+        text = file.read()
+        text = text if whole else text[: text.rfind(b"\n") + 1]
+        return list(filter(None, map(_event, text.decode("utf-8", "replace").splitlines()))), place + len(text)
+    return [], place
 
 
 def ends(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -50,20 +65,24 @@ def ends(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     return None, None
 
 
+def tail(folder: Path) -> list[dict[str, Any]]:
+    """The last events of the log, as many as are in its last bytes."""
+    with contextlib.suppress(OSError), _opened(folder / LOG) as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - SHORT, 0))
+        lines = file.read(SHORT).decode("utf-8", "replace").splitlines()
+        return list(filter(None, map(_event, lines)))
+    return []
+
+
 def has_finished(folder: Path) -> bool:
     """Whether the run in this folder came to its end."""
     _, last = ends(folder)
     return last is not None and last.get("how") == "finished"
 
 
-def is_run(folder: Path) -> bool:
-    """Whether this is the folder of a run, however it stands."""
-    return any(os.path.isfile(folder / name) for name in (RECIPE, LOG)) and not is_sweep(folder)
-
-
-def is_sweep(folder: Path) -> bool:
-    """Whether this is the folder of a sweep."""
-    return os.path.isfile(folder / SWEEP)  # which answers for impossible names too
+def resuming(folder: Path) -> str:
+    """The command that resumes the run or the sweep in this folder."""
+    return f"t2iflow {'sweep' if os.path.isfile(folder / SWEEP) else 'resume'} {shlex.quote(str(folder))}"
 
 
 def not_finished(folder: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from t2iflow.nodes.core import paths
-from t2iflow.runner.folder.claim import HOLDER, is_claimed
+from t2iflow.runner.folder.claim import goes_on
 from t2iflow.runner.folder.history import LOG, RECIPE, RUNS, SWEEP, ends
 
 State: TypeAlias = Literal["finished", "part", "stopped", "running", "failed", "damaged"]
@@ -43,7 +43,7 @@ def summary(folder: Path) -> Summary:
     first, last = ends(folder)
     ended = last if last and last["type"] == "ended" else {}
     damage = _damage(folder, first)
-    state: State = ENDS.get(ended.get("how")) or ("running" if _runs_now(folder) else "stopped")
+    state: State = ENDS.get(ended.get("how")) or ("running" if goes_on(folder) else "stopped")
     return _told(folder, "damaged" if damage else state, first or {}, ended, damage or _text(ended.get("message")))
 
 
@@ -82,12 +82,6 @@ def _runs(parent: Path) -> Iterator[Path]:
                 yield from _runs(folder / RUNS) if (folder / RUNS).is_dir() else ()
             elif any((folder / name).is_file() for name in (RECIPE, LOG)):
                 yield folder
-
-
-def _runs_now(folder: Path) -> bool:
-    with suppress(OSError):
-        return (folder / HOLDER).exists() and is_claimed(folder)
-    return False
 
 
 def _text(value: object) -> str:

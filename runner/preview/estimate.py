@@ -35,7 +35,7 @@ class UnmeasuredError(RuntimeError):
 
 
 def known(plan: Plan, wanted: str) -> Figures | None:
-    """The figures of runs like this one on the wanted device, if there was one."""
+    """The figures of the last run like this one on the wanted device, if there was one."""
     return figures.known(plan, device.choose(wanted)[0])
 
 
@@ -47,25 +47,35 @@ def measured(plan: Plan, wanted: str) -> Figures:
             outcome = session.start(shorter, Path(folder), session.Options(wanted, math.inf), [])
     except OSError as fault:
         raise UnmeasuredError(str(fault)) from fault
-    found = figures.last(plan, device.choose(wanted)[0])
+    found = known(plan, wanted)
     if outcome.code or found is None:
         raise UnmeasuredError(outcome.message or "the figures could not be kept")
     return found
 
 
-def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
-    """The estimate in words: each part by its name, and the whole."""
+def seconds(plan: Plan, found: Figures) -> float | None:
+    """How long all of it takes; None where an optimiser was not measured."""
     total = found.once
     for region in plan.regions:
         step = found.steps.get(region.optimizer)
         if step is None:
-            return
-        steps = steps_of(region, plan.graph)
-        total += steps * step.seconds
+            return None
+        total += steps_of(region, plan.graph) * step.seconds
+        if region.shot:
+            total += region.shot.made * found.frames.get(region.optimizer, 0.0)
+    return total
+
+
+def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
+    """The estimate in words: each part by its name, and the whole."""
+    total = seconds(plan, found)
+    if total is None:
+        return
+    for region in plan.regions:
+        step, steps = found.steps[region.optimizer], steps_of(region, plan.graph)
         yield region.optimizer, f"{steps} steps, {_each(step.seconds)}: {duration(steps * step.seconds)}"
         if region.shot:
             frames, each = region.shot.made, found.frames.get(region.optimizer, 0.0)
-            total += frames * each
             yield region.shot.camera, f"{frames} frames, {_each(each)} beside their steps: {duration(frames * each)}"
     off = _off(found)
     yield "once", f"loading, what is computed once, writing: {duration(found.once)}"

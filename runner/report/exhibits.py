@@ -11,7 +11,7 @@ import PIL.Image
 
 from t2iflow.nodes.pictures.codec import FORMATS
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.runner.folder.folder import NOW
+from t2iflow.runner.folder.history import NOW
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".apng": "image/apng"}

@@ -18,7 +18,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.folder import history
-from t2iflow.runner.folder.folder import NOW
+from t2iflow.runner.folder.history import NOW
 from t2iflow.runner.report import table
 from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.report.losses import Losses

@@ -19,8 +19,7 @@ from t2iflow.pipelines.show.prompts import Asked, asked
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock
-from t2iflow.runner.folder.folder import resuming
-from t2iflow.runner.folder.history import LOG
+from t2iflow.runner.folder.history import LOG, resuming
 from t2iflow.runner.report.charts import charts
 from t2iflow.runner.report.exhibits import data, exhibits, link
 from t2iflow.runner.report.snapshots import Snapshot

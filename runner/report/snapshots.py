@@ -1,10 +1,12 @@
 """Small pictures of a run on its way: of some steps of each optimiser, and of some frames of a film."""
 
+import base64
 import contextlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -105,6 +107,16 @@ class Snapshots:
         order = list(self._regions)
         for key in sorted(self._pngs, key=lambda key: (order.index(key[0]), key[1], key[2])):
             yield Snapshot(*key, self._pngs[key])
+
+
+def of_page(html: str, nodes: Sequence[str]) -> Iterator[Snapshot]:
+    """Those that a finished run's page shows, of these optimisers."""
+    for source, what, name in re.findall(
+        r'<img src="data:image/png;base64,([\w+/=]+)" alt="(step|frame) ([^"]+)">', html
+    ):
+        node, _, number = name.rpartition(" ")
+        with contextlib.suppress(ValueError):
+            yield Snapshot(unescape(node) or nodes[0], what, int(number), base64.b64decode(source, validate=True))
 
 
 @torch.no_grad()

@@ -1,23 +1,14 @@
 """Where the cells of a sweep run on this machine: a slot for each process, on a GPU or with its share of the CPU."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import torch
 
+from t2iflow.runner.child.child import Slot
 from t2iflow.runner.execution import device
 
 MOST = 8
 """Processes that a CPU gets by itself; each takes memory, and more seldom are quicker."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """The device that a process computes on, and what its environment has for that."""
-
-    device: str
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def slots(wanted: str, jobs: int | None, per_gpu: int) -> list[Slot]:

@@ -1,0 +1,124 @@
+"""A recipe as a form: JSON Schema of all that a user changes most, with what it is now as the defaults.
+
+Params come first, the prompt before all others; then the seed, and the common settings that follow from no param. What
+a param may be, the settings say at which it stands.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
+
+from t2iflow.nodes.core.node import Setting
+from t2iflow.nodes.core.types import Meaning
+from t2iflow.pipelines.graph.allowed import describe
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.prompts import ASKING
+from t2iflow.pipelines.text.dollars import mentions, reference
+from t2iflow.pipelines.text.located import Located, plain
+from t2iflow.pipelines.text.seed import END
+
+Schema = dict[str, Any]
+
+COMMON: frozenset[Meaning] = frozenset({"steps", "frames", "size", "count", "rate"})
+"""What a setting means that belongs to a form."""
+NAMED = (*ASKING, "rate", "weight")
+"""Settings that do, by name: what is asked for, and how far an optimiser goes."""
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A setting at which a param stands, or a part of it."""
+
+    where: str
+    setting: Setting
+    schema: Schema
+
+
+def form(plan: Plan) -> Schema:
+    """The schema; each property has where it stands (`x-uses`), and of which part of a form it is (`x-part`)."""
+    uses: dict[str, list[_Use]] = {}
+    settings: Schema = {}
+    for name, text in plan.graph.recipe.nodes.items():
+        spec = plan.graph.nodes[name].written
+        for key, setting in spec.settings.items():
+            written, schema = text.written.get(key), _schema(setting)
+            use = _Use(f"{name}.{key}", setting, schema)
+            if written is not None:
+                _collect(written, use, uses)
+            if name in plan.used and _is_common(setting) and not (written and list(mentions(written))):
+                now = plain(written) if written else setting.default
+                settings[use.where] = _property([use], now) | {"x-part": "setting", "x-node": name}
+    params = {
+        name: _property(uses.get(name, []), plain(value)) | {"x-part": "param"}
+        for name, value in plan.graph.recipe.params.items()
+    }
+    asked = {name: one for name, one in params.items() if one.get("x-text") == "long"}
+    return {
+        "type": "object",
+        "title": plan.graph.recipe.title,
+        "properties": {**asked, **params, "seed": _seed(plan.graph.recipe.seed), **settings},
+    }
+
+
+def _seed(now: int) -> Schema:
+    about = "The same number makes the same picture."
+    return {"type": "integer", "minimum": 0, "exclusiveMaximum": END, "default": now, "description": about} | {
+        "x-part": "seed",
+        "x-uses": [],
+    }
+
+
+def _property(uses: list[_Use], now: Any) -> Schema:
+    """A value by what may stand at all of its uses, the strictest of which says it."""
+    known = sorted((use for use in uses if use.schema), key=lambda use: -len(use.schema))
+    said = dict(known[0].schema) if known else _of_value(now)
+    if known:
+        said["description"] = f"It takes {describe(known[0].setting.annotation)}." if known[0].setting else ""
+    if any(use.setting.name in ASKING for use in uses):
+        said["x-text"] = "long"
+    return said | {"default": _listed(now), "x-uses": [use.where for use in uses]}
+
+
+def _of_value(now: Any) -> Schema:
+    """What is known of a param that stands at no setting as a whole, as within a text: that it stays of its type."""
+    types: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    return {"type": types[type(now)]} if type(now) in types else {}
+
+
+def _collect(written: Located, use: _Use, uses: dict[str, list[_Use]]) -> None:
+    """Note each param that stands in a value, with the schema of its place."""
+    inner = written.value
+    if isinstance(inner, str) and (wire := reference(inner)):
+        uses.setdefault(wire.node, []).append(use)
+    elif isinstance(inner, list | dict):
+        for item, schema in _parts(inner, use.schema):
+            _collect(item, _Use(use.where, use.setting, schema), uses)
+    elif isinstance(inner, str):
+        for name in mentions(written):
+            uses.setdefault(name, []).append(_Use(use.where, use.setting, {"type": "string"}))
+
+
+def _parts(inner: "list[Located] | dict[Any, Located]", schema: Schema) -> Iterator[tuple[Located, Schema]]:
+    if isinstance(inner, dict):
+        yield from ((item, schema) for item in inner.values())  # of keyframes, each is such a value
+        return
+    places = schema.get("prefixItems") or [schema.get("items", {})] * len(inner)
+    yield from zip(inner, [*places, *[{}] * len(inner)], strict=False)
+
+
+def _is_common(setting: Setting) -> bool:
+    return bool(setting.means & COMMON) or setting.name in NAMED
+
+
+def _schema(setting: Setting) -> Schema:
+    try:
+        schema = setting.adapter.json_schema()
+    except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError):
+        return {}
+    return {} if "$defs" in schema else schema
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,54 @@
+"""The command that opens the studio."""
+
+import shlex
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from t2iflow.nodes.core import paths
+from t2iflow.runner import console
+from t2iflow.runner.exits import FAILED, USAGE, UsageError
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def studio(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="A folder of runs or sweeps.  [default: `runs` and `sweeps`]", show_default=False),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1, max=65535, metavar="N", help="The port.  [default: one that is free]"),
+    ] = None,
+    open: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+) -> None:
+    """Open a page in the browser, served to this machine alone, where runs are started, watched, steered and
+    compared."""
+    from t2iflow.runner.folder.claim import FolderError
+    from t2iflow.runner.studio.home import Home, working
+    from t2iflow.runner.studio.serve import serve
+
+    if folder is not None and not paths.given(folder).is_dir():
+        console.fail(f"there is no folder `{folder}`", USAGE)
+    home = working() if folder is None else Home(paths.whole(folder))
+
+    def opened(address: str) -> None:
+        console.out().say("the studio is open at ", (address, "bold"))
+        console.err().say("press Ctrl-C to end it")
+        if open:
+            webbrowser.open(address)
+
+    try:
+        stopped = serve(home, port, opened)
+    except UsageError as fault:
+        console.fail(str(fault), USAGE)
+    except FolderError as fault:
+        console.fail(str(fault), FAILED)
+    for name in stopped:
+        path = home.root / name
+        near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        console.err().say(f"stopped; to resume:\n  t2iflow resume {shlex.quote(str(near))}")

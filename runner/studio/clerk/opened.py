@@ -1,0 +1,107 @@
+"""All that the studio shows of a recipe before it runs; see OPENED in the table of the package."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from t2iflow.nodes.core.types import Meaning
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import Problems, RecipeError
+from t2iflow.pipelines.show import draw
+from t2iflow.pipelines.show.form import form
+from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.text.located import plain
+from t2iflow.pipelines.text.recipe import Recipe
+from t2iflow.runner.execution.frames import total
+from t2iflow.runner.preview import estimate
+from t2iflow.runner.preview.preview import preview
+from t2iflow.runner.studio.clerk.source import Request, request, told
+
+DEVICE = "auto"
+UNKNOWN = ("form", "prompts", "expected", "plan", "graph", "nodes")
+"""What is not known of a recipe with mistakes."""
+
+
+def opened(**source: Any) -> dict[str, Any]:
+    """The recipe of a SOURCE; RecipeError where there is no text to be read."""
+    wanted = request(**source)
+    text = wanted.source.text if wanted.text is None else wanted.text
+    about = {
+        "text": text,
+        "file": wanted.source.file,
+        "name": wanted.source.name,
+        "foreign": wanted.source.whose.fence is not None,
+    }
+    return about | _read(wanted)
+
+
+def _read(wanted: Request) -> dict[str, Any]:
+    """What the text says, as far as it can be read, and what its mistakes are."""
+    problems, nothing = Problems(), {"title": "", "about": "", "presets": [], "notes": []}
+    try:
+        recipe = wanted.recipe(problems)
+    except RecipeError as fault:
+        return nothing | dict.fromkeys(UNKNOWN) | {"problems": told(fault.problems, fault.sources)}
+    said = {
+        "title": recipe.title,
+        "about": recipe.about,
+        "presets": list(presets(recipe)),
+        "notes": list(recipe.notes),
+    }
+    try:
+        return said | {"problems": []} | _compiled(compile_recipe(recipe, problems))
+    except RecipeError as fault:
+        return said | dict.fromkeys(UNKNOWN) | {"problems": told(fault.problems, fault.sources)}
+
+
+def _compiled(plan: Plan) -> dict[str, Any]:
+    return {
+        "form": form(plan),
+        "prompts": prompts(plan),
+        "expected": _expected(plan),
+        "plan": {title: list(lines) for title, lines in preview(plan, DEVICE).sections.items()},
+        "graph": draw.svg(plan),
+        "nodes": nodes(plan),
+    }
+
+
+def prompts(plan: Plan) -> list[dict[str, Any]]:
+    """What is asked for."""
+    return [{"text": one.text, "weight": one.weight, "when": one.when} for one in asked(plan)]
+
+
+def nodes(plan: Plan) -> dict[str, Any]:
+    """Each node of the recipe, with what is written at its ports and settings."""
+    return {
+        name: {
+            "use": plan.graph.nodes[name].written.name,
+            "settings": {key: plain(value) for key, value in text.written.items()},
+        }
+        for name, text in plan.graph.recipe.nodes.items()
+    }
+
+
+def presets(recipe: Recipe) -> Iterator[dict[str, str]]:
+    """The recipe's presets, with what they say of themselves."""
+    said = {name: body for layer in recipe.text.layers for name, body in layer.value["presets"].value.items()}
+    for name in recipe.presets:
+        body = plain(said[name]) or {}
+        yield {"name": name, "title": str(body.get("title") or ""), "about": str(body.get("about") or "")}
+
+
+def _expected(plan: Plan) -> dict[str, Any]:
+    """How large the picture will be, how many steps it takes, and how many seconds, as far as is known."""
+    figures = estimate.known(plan, DEVICE)
+    return {
+        "size": _said(plan, "size"),
+        "steps": sum(total(region, plan.graph) for region in plan.regions),
+        "frames": next((region.shot.made for region in plan.regions if region.shot), None),
+        "seconds": None if figures is None else estimate.seconds(plan, figures),
+    }
+
+
+def _said(plan: Plan, meaning: Meaning) -> Any:
+    """What the last canvas that is painted on says of itself."""
+    canvases = [plan.graph.nodes[name] for region in plan.regions for name in region.canvases]
+    found = [said for node in canvases if (said := node.said(meaning)) is not None]
+    return list(found[-1]) if found and isinstance(found[-1], tuple) else None

@@ -1,0 +1,122 @@
+"""What the studio shows of runs: the parts of their reports, their graphs, and what differs between two."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from t2iflow.nodes.core import paths
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show import draw
+from t2iflow.pipelines.text.origin import of_run
+from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.comparison import Side, compare
+from t2iflow.runner.events import Ended, Noted, Started
+from t2iflow.runner.folder import history
+from t2iflow.runner.folder.history import RECIPE, recipe_name
+from t2iflow.runner.report import page
+from t2iflow.runner.report.listener import NAME
+from t2iflow.runner.report.page import Told
+from t2iflow.runner.report.snapshots import Snapshot, Snapshots, of_page
+from t2iflow.runner.report.table import NAME as TABLE
+from t2iflow.runner.report.table import curves_of, rows_of
+from t2iflow.runner.studio.clerk.opened import nodes, prompts
+
+PARTS = {
+    "head": page.head,
+    "state": page.state,
+    "losses": page.losses,
+    "snapshots": page.snapshots,
+    "recipe": page.recipe,
+    "facts": page.facts,
+}
+MOST = 200_000_000
+"""Bytes of a page that is read again."""
+
+
+def report(folder: str) -> dict[str, Any]:
+    """A run's report, part by part, as HTML in which all that comes from its recipe is escaped."""
+    told = _told(Path(folder))
+    recipe = told.plan.graph.recipe
+    parts = {name: "\n".join(part(told)) for name, part in PARTS.items()}
+    return {"title": recipe.title, "about": recipe.about, "prompts": prompts(told.plan), "parts": parts}
+
+
+def graph(folder: str) -> dict[str, Any]:
+    """A run's nodes and wires, drawn, and what is written at each node."""
+    plan = _plan(Path(folder))
+    return {"svg": draw.svg(plan), "nodes": nodes(plan)}
+
+
+def diff(one: str, other: str) -> dict[str, Any]:
+    """In what two runs differ."""
+    found = compare(*(Side(folder, _plan(Path(folder)), Path(folder)) for folder in (one, other)))
+    pictures = [one.text for one in found.pictures]
+    rows = {name: [asdict(row) for row in getattr(found, name)] for name in ("settings", "inputs", "made")}
+    return {"same": found.same, "pictures": pictures} | rows
+
+
+def _plan(folder: Path) -> Plan:
+    path = folder / RECIPE
+    return compile_recipe(read(path, whose=of_run(path), name=recipe_name(folder)))
+
+
+def _told(folder: Path) -> Told:
+    """All that a report shows of a run, as its folder has it."""
+    plan = _plan(folder)
+    events = [event for event in history.read(folder) if event["type"] != "stepped"]
+    return Told(
+        plan,
+        (folder / RECIPE).read_text(encoding="utf-8-sig"),
+        folder,
+        "",
+        page.versions(folder),
+        _started(events),
+        _ended(events),
+        curves_of(rows_of(folder / TABLE)),
+        {str(event["node"]): int(event["steps"]) for event in events if event["type"] == "fitting"},
+        list(_snapshots(folder, plan)),
+        list(_notes(events)),
+        list(history.wrote(folder)),
+    )
+
+
+def _started(events: list[dict[str, Any]]) -> Started | None:
+    """How it began, or was last resumed."""
+    for event in reversed(events):
+        with contextlib.suppress(KeyError):
+            if event["type"] == "started":
+                resumed = bool(event.get("resumed"))
+                return Started(
+                    str(event["recipe"]), Path(), str(event["device"]), str(event["why"]), 0, resumed=resumed
+                )
+    return None
+
+
+def _ended(events: list[dict[str, Any]]) -> Ended:
+    """How it ended; one that goes on or was killed did not, and its page's words are empty."""
+    last: Mapping[str, Any] = events[-1] if events else {}
+    how: Literal["finished", "part", "interrupted", "failed"] = "finished"
+    if last.get("type") == "ended" and last.get("how") in ("part", "interrupted", "failed"):
+        how = last["how"]
+    return Ended(how, float(last.get("seconds") or 0.0), str(last.get("message") or ""))
+
+
+def _notes(events: list[dict[str, Any]]) -> Iterator[Noted]:
+    for event in events:
+        with contextlib.suppress(KeyError):
+            if event["type"] == "noted":
+                yield Noted(str(event["node"]), event["level"], str(event["text"]))
+
+
+def _snapshots(folder: Path, plan: Plan) -> Iterator[Snapshot]:
+    """Those in its folder; of a finished run those in its page."""
+    kept = Snapshots(folder, plan)
+    kept.remember()
+    found = list(kept.all())
+    if not found and plan.regions and not paths.no_file(folder / NAME):
+        text = paths.read_start(folder / NAME, MOST).decode("utf-8", "replace")
+        found = list(of_page(text, [region.optimizer for region in plan.regions]))
+    yield from found

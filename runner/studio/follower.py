@@ -1,0 +1,164 @@
+"""Follows the runs that go on, by what they write into their folders, and passes it on to who listens."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from t2iflow.runner.folder.history import NOW, added
+from t2iflow.runner.folder.watching import LIVE, watch
+from t2iflow.runner.studio.gallery import Gallery
+from t2iflow.runner.studio.glance import Glance
+from t2iflow.runner.studio.home import Home
+from t2iflow.runner.studio.left import Left
+from t2iflow.runner.studio.stream import Stream
+
+EVERY, SEARCH_EVERY = 0.05, 1.0
+"""Seconds between looks at runs that go on, and at what else there is."""
+STEP_EVERY = 0.2
+"""Seconds between two steps of a run that are passed on."""
+RECENT = 200
+"""How many of the newest folders are looked at for runs that begin or go on."""
+
+
+@dataclass
+class _Run:
+    """A run that goes on, as far as it was followed; `place` is where in its log."""
+
+    name: str
+    folder: Path
+    place: int = 0
+    picture: int = 0
+    told: float = 0.0
+    left: Left = field(default_factory=Left)
+    frame: Mapping[str, Any] = field(default_factory=lambda: {"frame": None, "frames": None})
+
+
+class Follower:
+    """Looks in a thread of its own while somebody listens."""
+
+    def __init__(self, home: Home, gallery: Gallery, stream: Stream) -> None:
+        self._home, self._gallery, self._stream = home, gallery, stream
+        self._runs: dict[str, _Run] = {}
+        self._known: dict[str, Glance] | None = None
+        self._new, self._over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def open(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Look for what is new as soon as possible."""
+        self._new.set()
+
+    def left(self, name: str) -> float | None:
+        """Seconds that a run still needs, if that is known."""
+        run = self._runs.get(name)
+        return run.left.seconds if run else None
+
+    def _work(self) -> None:
+        searched = 0.0
+        while not self._over.wait(EVERY):
+            if not self._stream.is_heard:
+                self._over.wait(SEARCH_EVERY / 4)
+                continue
+            if self._new.is_set() or time.monotonic() - searched >= SEARCH_EVERY:
+                self._new.clear()
+                self._search()
+                searched = time.monotonic()
+            for run in list(self._runs.values()):
+                self._follow(run)
+
+    def _search(self) -> None:
+        """Find runs that begin, end or are gone, and pass on what is another; those that go on are watched from now
+        on."""
+        found = {}
+        for _, path in self._gallery.entries()[:RECENT]:
+            if run := self._gallery.glance(Path(path)):
+                found[run.name] = run
+        for name, run in found.items() if self._known is not None else ():
+            before = (self._known or {}).get(name)
+            if before is None or _steady(run) != _steady(before):
+                self._stream.tell("run", run.plain())
+        for name in (self._known or {}).keys() - found.keys():
+            if not os.path.exists(self._home.root / name):
+                self._stream.tell("gone", {"name": name})
+        self._known = found
+        going = [name for name, run in found.items() if run.state == "running" and run.kind == "run"]
+        self._runs = {name: self._runs.get(name) or self._begun(name) for name in going}
+        for one in self._runs.values():
+            watch(one.folder)
+
+    def _begun(self, name: str) -> _Run:
+        """What has happened already is not passed on."""
+        run = _Run(name, self._home.root / name)
+        events, run.place = added(run.folder, 0)
+        for event in events:
+            run.left.take(event)
+            if event["type"] == "filmed":
+                self._filmed(run, event)
+        return run
+
+    def _follow(self, run: _Run) -> None:
+        """Pass on what a run has written since the last look."""
+        events, run.place = added(run.folder, run.place)
+        step = None
+        for event in events:
+            run.left.take(event)
+            if event["type"] == "stepped":
+                step = event
+            elif tell := _TOLD.get(event["type"]):
+                tell(self, run, event)
+        if step and time.monotonic() - run.told >= STEP_EVERY:
+            run.told = time.monotonic()
+            said = {key: step.get(key) for key in ("node", "step", "steps", "loss", "terms")}
+            self._stream.tell("step", {"name": run.name, **said, **run.frame, "left": run.left.seconds})
+        self._show(run)
+
+    def _show(self, run: _Run) -> None:
+        """Announce a new picture: that for those who watch, or, where a run makes none, the one of its page."""
+        for file in (LIVE, NOW):
+            with contextlib.suppress(OSError):
+                stamp = os.stat(run.folder / file).st_mtime_ns
+                if stamp > run.picture:
+                    run.picture = stamp
+                    address = self._home.address(run.folder, file, at=stamp)
+                    self._stream.tell("picture", {"name": run.name, "address": address})
+                return
+
+    def _noted(self, run: _Run, event: Mapping[str, Any]) -> None:
+        self._stream.tell("note", {"name": run.name} | {key: event.get(key) for key in ("node", "level", "text")})
+
+    def _wrote(self, run: _Run, event: Mapping[str, Any]) -> None:
+        file = os.path.basename(str(event.get("path")))
+        address = self._home.address(run.folder, file)
+        self._stream.tell("wrote", {"name": run.name, "file": file, "address": address})
+
+    def _filmed(self, run: _Run, event: Mapping[str, Any]) -> None:
+        run.frame = {key: event.get(key) for key in ("frame", "frames")}
+
+    def _ended(self, run: _Run, event: Mapping[str, Any]) -> None:
+        self.look()
+
+
+def _steady(run: Glance) -> Glance:
+    """Without what events of their own say of a run that goes on."""
+    return replace(run, place=None, picture=None, size=None) if run.state == "running" else run
+
+
+_TOLD: Mapping[str, Callable[[Follower, _Run, Mapping[str, Any]], None]] = {
+    "noted": Follower._noted,
+    "wrote": Follower._wrote,
+    "filmed": Follower._filmed,
+    "ended": Follower._ended,
+}

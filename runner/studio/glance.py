@@ -1,0 +1,173 @@
+"""A run or a sweep at a glance, as the gallery shows it; see RUN in the table of the package."""
+
+import os
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from t2iflow.nodes.core import paths
+from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, tail
+from t2iflow.runner.folder.summary import Summary, summary
+from t2iflow.runner.folder.watching import LIVE
+from t2iflow.runner.studio.home import Home, holds_run
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".apng")
+SIDE = 320
+"""Pixels of the longer side of a picture in the gallery."""
+SHEET = "sheet.png"
+
+
+@dataclass(frozen=True)
+class Glance:
+    """RUN."""
+
+    name: str
+    kind: str
+    state: str
+    recipe: str = ""
+    prompt: str = ""
+    seed: int | None = None
+    began: str | None = None
+    seconds: float | None = None
+    message: str = ""
+    picture: str | None = None
+    size: tuple[int, int] | None = None
+    place: Mapping[str, Any] | None = None
+    cells: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """What a search looks through."""
+        return " ".join([self.name, self.recipe, self.prompt, self.state, self.kind]).lower()
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def glance(home: Home, folder: Path) -> Glance:
+    """Of a run's folder, or of a sweep's."""
+    return _sweep(home, folder) if os.path.isfile(folder / SWEEP) else _run(home, folder, summary(folder))
+
+
+def _run(home: Home, folder: Path, known: Summary) -> Glance:
+    events = tail(folder)
+    shown = picture(folder, events, known.state)
+    return Glance(
+        home.name(folder),
+        "run",
+        known.state,
+        known.recipe,
+        known.prompt,
+        known.seed,
+        known.began.isoformat() if known.began else None,
+        known.seconds,
+        known.message,
+        *_shown(home, folder, shown),
+        None if known.state == "finished" else place(events),
+    )
+
+
+def _sweep(home: Home, folder: Path) -> Glance:
+    recipe, count = _written(folder)
+    runs = [summary(run) for run in cells(folder)]
+    states = Counter[str](run.state for run in runs)
+    if waiting := count - len(runs):
+        states["waiting"] = max(waiting, 0)
+    began = min((run.began.isoformat() for run in runs if run.began), default=None)
+    prompts = dict.fromkeys(run.prompt for run in runs if run.prompt)
+    return Glance(
+        home.name(folder),
+        "sweep",
+        _state(states),
+        recipe,
+        "; ".join(prompts),
+        None,
+        began,
+        None,
+        "",
+        *_shown(home, folder, folder / SHEET),
+        None,
+        dict(states),
+    )
+
+
+def cells(folder: Path) -> list[Path]:
+    """The folders of the runs that a sweep has begun, in order."""
+    with suppress(OSError), os.scandir(folder / RUNS) as entries:
+        found = sorted(entry.path for entry in entries if not entry.name.startswith("."))
+        return [path for path in map(Path, found) if holds_run(path)]
+    return []
+
+
+def _state(states: Mapping[str, int]) -> str:
+    """That of the whole."""
+    if states.get("running"):
+        return "running"
+    if states.get("failed") or states.get("damaged"):
+        return "failed"
+    return "stopped" if {*states} - {"finished"} else "finished"
+
+
+def _written(folder: Path) -> tuple[str, int]:
+    """The recipe of a sweep, and how many cells it has."""
+    with suppress(OSError):
+        text = paths.read_start(folder / SWEEP, 100_000_000).decode("utf-8", "replace")
+        named = re.search(r"^recipe: (.*)$", text, re.MULTILINE)
+        _, _, rows = text.partition("\ncells:\n")
+        return named[1].strip("'\"") if named else "", sum(row.startswith("- ") for row in rows.splitlines())
+    return "", 0
+
+
+def place(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Where a run stands by these of its events, if they say."""
+    last = {event["type"]: event for event in events}
+    if (step := last.get("stepped")) is None:
+        return None
+    frame = last.get("filmed", {})
+    at = {name: step.get(name) for name in ("step", "steps", "node", "loss")}
+    return at | {name: frame.get(name) for name in ("frame", "frames")} | {"left": None}
+
+
+def picture(folder: Path, events: Iterable[Mapping[str, Any]], state: str) -> Path | None:
+    """The picture that shows best what a run has made so far, if there is one."""
+    if state != "finished":
+        now = next((folder / name for name in (LIVE, NOW) if os.path.isfile(folder / name)), None)
+        if now:
+            return now
+    written = [PurePath(str(event.get("path"))).name for event in events if event["type"] == "wrote"]
+    stills = [name for name in written if PurePath(name).suffix.lower() in PICTURES]
+    best = next((name for name in ("picture.png", *reversed(stills)) if os.path.isfile(folder / name)), None)
+    return folder / best if best else None
+
+
+def _shown(home: Home, folder: Path, file: Path | None) -> tuple[str | None, tuple[int, int] | None]:
+    """The address of a small copy of a picture, which is another when the picture is, and its size."""
+    with suppress(OSError):
+        if file is not None:
+            stamp = file.stat().st_mtime_ns
+            return home.address(folder, file.name, side=SIDE, at=stamp), size(file)
+    return None, None
+
+
+def size(file: Path) -> tuple[int, int] | None:
+    """Width and height of a PNG, by its first bytes."""
+    start = paths.read_start(file, 24)
+    if start[:8] != b"\x89PNG\r\n\x1a\n" or len(start) < 24:
+        return None
+    width, height = struct.unpack(">II", start[16:24])
+    return width, height
+
+
+def stamp(folder: Path) -> tuple[int, int]:
+    """What is another when a run's log is, or the sheet of a sweep."""
+    for name in (LOG, SHEET):
+        with suppress(OSError):
+            found = os.stat(folder / name)
+            return found.st_mtime_ns, found.st_size
+    return 0, 0

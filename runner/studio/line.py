@@ -1,0 +1,185 @@
+"""The runs that wait for their turn, and those that are made now. Who waits is on disk, too."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.whole import write
+from t2iflow.runner.child.child import Child, Slot
+from t2iflow.runner.child.pool import Hear, Pool, Reply
+from t2iflow.runner.exits import HUNG_UP, OK
+from t2iflow.runner.studio import worker
+from t2iflow.runner.studio.home import Home
+from t2iflow.runner.studio.refused import Refused
+
+KEPT = ".studio"
+"""The folder of a studio's own files, beside the runs that it makes."""
+FILE, MOST = "queue.json", 10_000_000
+LOOK_EVERY = 0.1
+"""Seconds between looks at what has ended, and whose turn it is."""
+REST_AFTER = 300.0
+"""Seconds for which processes without work keep what they have loaded."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A run that waits: what it is called, what is known of it before it begins, and what is to be changed in it."""
+
+    name: str
+    recipe: str = ""
+    prompt: str = ""
+    seed: int | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Line:
+    """Lets runs be made, each in its turn; `changed` is called whenever it is another."""
+
+    def __init__(self, home: Home, slots: Callable[[], Sequence[Slot]], changed: Callable[[], None]) -> None:
+        """`slots` gives where runs are made; it is asked when the first one is."""
+        self._home, self._slots, self._changed = home, slots, changed
+        self._file = home.new / KEPT / FILE
+        self._pool: Pool | None = None
+        self._numbers = count()
+        self._waiting: list[Turn] = list(_kept(self._file, home))
+        self._running: dict[str, tuple[int, Turn]] = {}
+        self._faults: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def open(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def close(self) -> list[str]:
+        """Stop what is made, each with its checkpoint; gives what was stopped. Those that wait do so still when the
+        next studio opens here."""
+        stopped = self.running
+        self._closing = True
+        self._thread.join()
+        return stopped
+
+    @property
+    def waiting(self) -> list[str]:
+        """Who waits, the next first."""
+        return [turn.name for turn in self._waiting]
+
+    @property
+    def running(self) -> list[str]:
+        """Who is made now."""
+        return list(self._running)
+
+    def turn(self, name: str) -> Turn | None:
+        """What is known of a run that waits, or is made."""
+        made = [turn for _, turn in self._running.values()]
+        return next((turn for turn in (*self._waiting, *made) if turn.name == name), None)
+
+    def fault(self, name: str) -> str:
+        """Why a run could not be made, where its own folder doesn't say."""
+        return self._faults.get(name, "")
+
+    def put(self, turn: Turn) -> None:
+        """Let a run wait for its turn."""
+        with self._lock:
+            if turn.name in (*self.waiting, *self.running):
+                raise Refused(409, f"`{turn.name}` is in the queue already")
+            self._faults.pop(turn.name, None)
+            self._set([*self._waiting, turn])
+
+    def stop(self, name: str) -> None:
+        """Let a run stop with its checkpoint, or wait no longer."""
+        with self._lock:
+            if name in self.waiting:
+                self._set([turn for turn in self._waiting if turn.name != name])
+            elif name in self._running:
+                self._interrupt(name)
+            else:
+                raise Refused(409, f"`{name}` wasn't started in this studio; press Ctrl-C where it was")
+
+    def steer(self, name: str, changes: Mapping[str, Any]) -> None:
+        """Let a run that is made or was stopped go on with other values."""
+        with self._lock:
+            turn = self.turn(name) or Turn(name)
+            before = turn.changes if name in self.waiting else {}
+            rest = [turn for turn in self._waiting if turn.name != name]
+            self._set([replace(turn, changes={**before, **changes}), *rest])
+            if name in self._running:
+                self._interrupt(name)
+
+    def _interrupt(self, name: str) -> None:
+        if self._pool:
+            self._pool.tell(name, worker.stopping(self._running[name][0]))
+
+    def _work(self) -> None:
+        busy = time.monotonic()
+        while not self._closing:
+            if self._waiting or self._running:
+                busy = time.monotonic()
+                self._begin()
+            elif self._pool and time.monotonic() - busy > REST_AFTER:
+                self._pool.rest()
+            for reply in self._replies():
+                self._ended(reply)
+        if self._pool:
+            self._pool.__exit__(None)
+        self._set(self._waiting)
+
+    def _replies(self) -> list[Reply]:
+        if self._pool:
+            return self._pool.wait(LOOK_EVERY)
+        time.sleep(LOOK_EVERY)
+        return []
+
+    def _begin(self) -> None:
+        """Let those whose turn it is begin."""
+        pool = self._pool = self._pool or Pool(self._slots(), _started, lambda said: bool(said["last"]))
+        with self._lock:
+            ready = [turn for turn in self._waiting if turn.name not in self._running][: pool.room]
+            for turn in ready:
+                number = next(self._numbers)
+                self._running[turn.name] = number, turn
+                folder = self._home.root / turn.name
+                pool.take(turn.name, worker.order(number, folder, turn.recipe, turn.changes))
+            if ready:
+                self._set([turn for turn in self._waiting if turn not in ready])
+
+    def _ended(self, reply: Reply) -> None:
+        with self._lock:
+            self._running.pop(reply.work, None)
+            if reply.ended:
+                self._faults[reply.work] = reply.ended
+            elif OK < reply.said["code"] < HUNG_UP:
+                self._faults[reply.work] = reply.said["message"]
+            self._set(self._waiting)
+
+    def _set(self, waiting: list[Turn]) -> None:
+        """Have these wait, here and on disk. Those that are made are kept there as the first, for a studio that is
+        killed; one that is closed has stopped them."""
+        self._waiting = waiting
+        made = [] if self._closing else [turn for _, turn in self._running.values() if turn.name not in self.waiting]
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write(self._file, json.dumps([asdict(turn) for turn in (*made, *waiting)], indent=1) + "\n")
+        self._changed()
+
+
+def _started(slot: Slot, hear: Hear) -> Child:
+    return Child(worker.__name__, [slot.device], slot.environment, hear)
+
+
+def _kept(file: Path, home: Home) -> Iterator[Turn]:
+    """Those that waited when the last studio here ended, and are still there."""
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+        for one in json.loads(paths.read_start(file, MOST)):
+            turn = Turn(**one)
+            with contextlib.suppress(Refused):
+                home.folder(turn.name)
+                yield turn

@@ -1,0 +1,165 @@
+"""A studio: its folder, its gallery, its line of runs, and all that listen."""
+
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from t2iflow.runner.child.child import Slot
+from t2iflow.runner.studio.desk import Desk
+from t2iflow.runner.studio.files import KINDS
+from t2iflow.runner.studio.follower import Follower
+from t2iflow.runner.studio.gallery import Gallery
+from t2iflow.runner.studio.glance import Glance
+from t2iflow.runner.studio.home import UNSOUND, Home
+from t2iflow.runner.studio.line import Line, Turn
+from t2iflow.runner.studio.refused import Refused
+from t2iflow.runner.studio.stream import Event, Stream
+from t2iflow.runner.studio.whole import whole
+
+DROPPED = (*KINDS, ".yml", ".zip")
+"""The endings of files that may be dropped: those that carry recipes, or are some."""
+
+
+class Studio:
+    """All of it, but for the addresses under which it is found."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.desk, self.stream = Desk(), Stream()
+        self.line = Line(home, self._slots, self._queue_changed)
+        self.gallery = Gallery(home, self._now)
+        self.follower = Follower(home, self.gallery, self.stream)
+        self._dropped = Path(tempfile.mkdtemp(prefix="t2iflow-studio-"))
+        self._ticking = threading.Event()
+
+    def open(self) -> None:
+        """Begin to work."""
+        self.line.open()
+        self.follower.open()
+        threading.Thread(target=self._tick, daemon=True).start()
+
+    def close(self) -> list[str]:
+        """End all work; gives the runs that were stopped, each with its checkpoint."""
+        self._ticking.set()
+        self.follower.close()
+        stopped = self.line.close()
+        self.desk.close()
+        shutil.rmtree(self._dropped, ignore_errors=True)
+        return stopped
+
+    def opened(self, source: dict[str, Any]) -> Any:
+        """OPENED of a SOURCE."""
+        return self.desk.ask("opened", **self._found(source))
+
+    def start(self, source: dict[str, Any]) -> str:
+        """Let a run of a SOURCE wait for its turn; gives its name."""
+        found = self._found(source)
+        made = self.desk.ask("create", parent=str(self.home.new), source=found)
+        name = self.home.name(Path(made.pop("folder")))
+        self.line.put(Turn(name, **made))
+        return name
+
+    def run(self, name: str) -> dict[str, Any]:
+        """WHOLE of a run or a sweep."""
+        folder = self.home.folder(name)
+        known = self._known(folder)
+        return whole(self.home, folder, known) | {"may": self._may(known), "steerable": []}
+
+    def stop(self, name: str) -> None:
+        """Let a run stop, or wait no longer."""
+        self.home.folder(name)
+        self.line.stop(name)
+
+    def resume(self, name: str) -> None:
+        """Let a run that was stopped wait for its turn."""
+        known = self._known(self.home.folder(name))
+        if "resume" not in self._may(known):
+            raise Refused(409, f"`{name}` is {known.state}; only a run that was stopped can be resumed")
+        self.line.put(Turn(name, known.recipe, known.prompt, known.seed))
+
+    def place_for(self, name: str) -> tuple[str, Path]:
+        """An id and a path for a file of this name that is dropped; Refused where it can't be one with a recipe."""
+        plain = PurePath(name.replace("\\", "/")).name[-120:].lstrip(".")
+        ending = PurePath(plain).suffix.lower()
+        if ending not in DROPPED or UNSOUND.search(plain):
+            raise Refused(415, f"`{plain or name}` can't be opened: drop a picture, a film, a bundle or a recipe")
+        key = secrets.token_hex(8)
+        (self._dropped / key).mkdir()
+        return key, self._dropped / key / plain
+
+    def events(self) -> Iterator[Event]:
+        """What whoever begins to listen hears first."""
+        for name in (*self.line.running, *self.line.waiting):
+            if known := self.gallery.glance(self.home.root / name):
+                yield "run", known.plain()
+        yield "queue", self.queue
+        self.follower.look()
+
+    @property
+    def queue(self) -> dict[str, list[str]]:
+        """Who is made, and who waits."""
+        return {"running": self.line.running, "waiting": self.line.waiting}
+
+    def _found(self, source: dict[str, Any]) -> dict[str, Any]:
+        """A SOURCE with paths in place of names; Refused where it names more than one, or what doesn't exist."""
+        places = [name for name in ("recipe", "run", "dropped") if name in source]
+        if len(places) > 1:
+            raise Refused(400, f"the request names {' and '.join(f'`{name}`' for name in places)}: one is enough")
+        if not places and "text" not in source:
+            raise Refused(400, "the request names no recipe: it needs `recipe`, `run`, `dropped` or `text`")
+        found = dict(source)
+        if "run" in source:
+            found["run"] = str(self.home.folder(source["run"]))
+        if "dropped" in source:
+            found["dropped"] = str(self._dropped_file(source["dropped"]))
+        return found
+
+    def _dropped_file(self, key: str) -> Path:
+        folder = self._dropped / key
+        if not key.isalnum() or not folder.is_dir():
+            raise Refused(404, "what was dropped is no longer there: drop it again")
+        return next(folder.iterdir())
+
+    def _known(self, folder: Path) -> Glance:
+        known = self.gallery.glance(folder)
+        if known is None:
+            raise Refused(404, f"there is no run `{self.home.name(folder)}`")
+        return known
+
+    def _now(self, known: Glance) -> Glance:
+        """A run as the studio knows it: whether it waits, why it failed, and how long it still takes."""
+        if known.state == "running":
+            place = known.place and {**known.place, "left": self.follower.left(known.name)}
+            return replace(known, message="", place=place)
+        turn = self.line.turn(known.name)
+        if turn and known.state != "finished":
+            prompt, seed = known.prompt or turn.prompt, turn.seed if known.seed is None else known.seed
+            recipe = known.recipe or turn.recipe
+            return replace(known, state="queued", recipe=recipe, prompt=prompt, seed=seed, message="")
+        fault = self.line.fault(known.name)
+        return replace(known, state="failed", message=known.message or fault) if fault else known
+
+    def _may(self, known: Glance) -> list[str]:
+        """What can be done with it."""
+        if known.kind == "sweep":
+            return []
+        if known.state in ("queued", "running"):
+            ours = known.name in (*self.line.running, *self.line.waiting)
+            return ["stop"] if ours else []
+        return ["resume"] if known.state in ("stopped", "part", "failed") else []
+
+    def _slots(self) -> list[Slot]:
+        return [Slot(**one) for one in self.desk.ask("slots")]
+
+    def _queue_changed(self) -> None:
+        self.stream.tell("queue", self.queue)
+        self.follower.look()
+
+    def _tick(self) -> None:
+        while not self._ticking.wait(10.0):
+            self.desk.rest()

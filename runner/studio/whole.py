@@ -1,0 +1,83 @@
+"""All that is known of one run, or of one sweep; see WHOLE in the table of the package."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from t2iflow.nodes.core import paths
+from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
+from t2iflow.runner.folder.history import RECIPE, milestones, resuming, wrote
+from t2iflow.runner.folder.watching import LIVE
+from t2iflow.runner.studio.files import KINDS, TABLES
+from t2iflow.runner.studio.glance import SHEET, Glance, cells, glance
+from t2iflow.runner.studio.home import Home
+
+RESULTS, MOST = "results.json", 100_000_000
+"""What a sweep's results are in, and how many bytes of it are read."""
+
+
+def whole(home: Home, folder: Path, known: Glance) -> dict[str, Any]:
+    """Of a run's folder, or of a sweep's; `known` is what is known of it at a glance."""
+    parts = _sweep if known.kind == "sweep" else _run
+    about = {"text": _text(folder / RECIPE), "folder": str(folder), "command": resuming(folder)}
+    return known.plain() | about | parts(home, folder)
+
+
+def _run(home: Home, folder: Path) -> dict[str, Any]:
+    events = milestones(folder)
+    started = [event for event in events if event["type"] == "started"]
+    last: Mapping[str, Any] = started[-1] if started else {}
+    notes = [event for event in events if event["type"] == "noted"]
+    return {
+        "params": last.get("params", {}),
+        "prompts": last.get("prompts", []),
+        "device": last.get("device", ""),
+        "optimizers": [{"node": one[0], "steps": one[1]} for one in last.get("optimizers", [])],
+        "notes": [{name: note.get(name) for name in ("node", "level", "text")} for note in _different(notes)],
+        "files": list(_files(home, folder)),
+        "live": _live(home, folder),
+    }
+
+
+def _live(home: Home, folder: Path) -> str | None:
+    """The address of the picture for those who watch, if the run has made one."""
+    with contextlib.suppress(OSError):
+        return home.address(folder, LIVE, at=(folder / LIVE).stat().st_mtime_ns)
+    return None
+
+
+def _different(notes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each once, as a resumed run says some again."""
+    yield from {(note.get("node"), note.get("text")): note for note in notes}.values()
+
+
+def _files(home: Home, folder: Path) -> Iterator[dict[str, Any]]:
+    """What the run has written, and its tables."""
+    tables = [path for name in TABLES if (path := folder / name).is_file()]
+    for path in (*wrote(folder), *tables):
+        kind = KINDS.get(PurePath(path).suffix.lower())
+        if kind:
+            name = path.relative_to(folder).as_posix()
+            size = path.stat().st_size
+            yield {"file": name, "kind": kind.kind, "bytes": size, "address": home.address(folder, name)}
+
+
+def _sweep(home: Home, folder: Path) -> dict[str, Any]:
+    runs = [glance(home, run) for run in cells(folder)]
+    sheet = home.address(folder, SHEET) if (folder / SHEET).is_file() else None
+    return {"runs": [run.plain() for run in runs], "sheet": sheet, "results": _results(folder)}
+
+
+def _results(folder: Path) -> Any:
+    """What came of each cell, as far as the sweep has ended."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        return json.loads(paths.read_start(folder / RESULTS, MOST))["cells"]
+    return []
+
+
+def _text(file: Path) -> str:
+    with contextlib.suppress(OSError):
+        return paths.read_start(file, MAX_BYTES).decode("utf-8", "replace")
+    return ""

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from t2iflow.faults import RunError
+from t2iflow.kept import Runs, bundle, diff, runs, verify
 from t2iflow.listing import BundledRecipe, Listing, Node, recipes
 from t2iflow.looking import check, plan
 from t2iflow.pipelines.problems import RecipeError
@@ -26,14 +27,19 @@ __all__ = [
     "RecipeError",
     "Run",
     "RunError",
+    "Runs",
     "Sweep",
+    "bundle",
     "check",
+    "diff",
     "nodes",
     "plan",
     "recipes",
     "resume",
     "run",
+    "runs",
     "sweep",
+    "verify",
 ]
 
 

@@ -6,8 +6,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from t2iflow.arguments import shown
+from t2iflow.faults import mistaken
+
 if TYPE_CHECKING:
     from t2iflow.listing import BundledRecipe
+    from t2iflow.pipelines.text.overrides import Passed
     from t2iflow.runner.request import Request
 
 RecipeLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | BundledRecipe"
@@ -26,19 +30,23 @@ def request(
     params: Mapping[str, Any] | None = None,
 ) -> Request:
     """What the command line would ask for with the same recipe, presets, settings, params and seed."""
-    from t2iflow.pipelines.text.overrides import passed
     from t2iflow.runner.request import Request
 
-    if not isinstance(set or {}, Mapping):
-        raise TypeError('`set` is a mapping of names to values, such as `{"canvas.size": [256, 256]}`')
     where, text = _source(recipe)
     changes = {**(set or {}), **(params or {}), **({} if seed is None else {"seed": seed})}
     return Request(
         where,
         [preset] if isinstance(preset, str) else list(preset),
-        [passed(str(name), plain(str(name), value)) for name, value in changes.items()],
+        overrides(changes),
         text=text,
     )
+
+
+def overrides(changes: Mapping[str, Any]) -> list[Passed]:
+    """Values by the names of params and settings, as a recipe takes them."""
+    from t2iflow.pipelines.text.overrides import passed
+
+    return [passed(str(name), plain(str(name), value)) for name, value in changes.items()]
 
 
 def at_least(least: float, **numbers: float | None) -> None:
@@ -59,7 +67,7 @@ def _source(recipe: RecipeLike) -> tuple[str, str | None]:
     if isinstance(recipe, Mapping):
         return TEXT, "\n".join(_lines(recipe)) + "\n"
     if not isinstance(recipe, str | os.PathLike):
-        raise TypeError(f"a recipe is a name, a path, a text or a mapping, not {type(recipe).__name__}")
+        raise mistaken(f"a recipe is a name, a path, a text or a mapping, not {shown(recipe)}")
     where = os.fspath(recipe)
     return (TEXT, where) if "\n" in where else (where, None)
 
@@ -87,6 +95,6 @@ def plain(name: str, value: Any) -> Any:
         return {plain(name, key): plain(name, inner) for key, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [plain(name, inner) for inner in value]
-    raise TypeError(
+    raise mistaken(
         f"`{name}` can't be of type {type(value).__name__}: give a text, a number, a list or a mapping of these"
     )

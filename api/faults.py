@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from t2iflow.runner.exits import MEANINGS
+from t2iflow.wording import in_python
 
 if TYPE_CHECKING:
+    from t2iflow.pipelines.problems import Problem
     from t2iflow.task import Task
 
 
@@ -38,20 +41,36 @@ class RunError(Exception):
 
 def interrupted(message: str) -> KeyboardInterrupt:
     """What is raised after Ctrl-C; no class of our own, for which Python would not end the program as Ctrl-C does."""
-    fault = KeyboardInterrupt(message)
+    return _without_traceback(KeyboardInterrupt(message), message)
+
+
+def mistaken(message: str) -> TypeError:
+    """What is raised where an argument can't have its value."""
+    return _without_traceback(TypeError(message), f"error: {message}")
+
+
+Fault = TypeVar("Fault", bound=BaseException)
+
+
+def _without_traceback(fault: Fault, message: str) -> Fault:
+    """An exception that notebooks show as its message alone."""
     setattr(fault, "_render_traceback_", lambda: [message])  # noqa: B010 (no type knows of it)
     return fault
 
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Raise RunError where what is asked for can't be done; RecipeError passes as it is."""
+    """Raise RunError where what is asked for can't be done; all messages name arguments in place of options."""
     from t2iflow.pipelines.problems import RecipeError
     from t2iflow.runner.refusals import REFUSALS, code
 
     try:
         yield
-    except RecipeError:
-        raise
+    except RecipeError as fault:
+        raise RecipeError([_in_python(problem) for problem in fault.problems], fault.sources) from None
     except REFUSALS as refusal:
-        raise RunError(str(refusal), code(refusal)) from None
+        raise RunError(in_python(str(refusal)), code(refusal)) from None
+
+
+def _in_python(problem: Problem) -> Problem:
+    return replace(problem, message=in_python(problem.message), hints=tuple(map(in_python, problem.hints)))

@@ -104,10 +104,15 @@ def begin(job: Job[Any]) -> None:
 
 
 def alone(act: Callable[[Stop], Result]) -> Result:
-    """What `act` computes when it is its turn; raises what it raises."""
+    """What `act` computes when it is its turn; raises what it raises. Ctrl-C asks it to end, then is raised as ever."""
     job = Job(act)
     begin(job)
-    job.join()
+    try:
+        job.join()
+    except KeyboardInterrupt:
+        job.ask()
+        job.join()
+        raise
     if job.fault:
         raise job.fault
     return cast("Result", job.result)

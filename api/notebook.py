@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch import Tensor
 from t2iflow.card import LIVE, Chart, html, picture
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec
+from t2iflow.pictures import opened
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Stepped
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.snapshots import small
@@ -21,6 +23,7 @@ from t2iflow.runner.report.table import NAME as TABLE
 from t2iflow.runner.report.table import TOTAL
 from t2iflow.runner.sweep.events import Event as SweepEvent
 from t2iflow.runner.sweep.events import Going
+from t2iflow.runner.sweep.thumbnail import so_far
 from t2iflow.runner.timing.duration import duration
 from t2iflow.runner.timing.pace import Pace
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 EVERY, SHARE = 0.5, 0.05
 """Seconds between two updates, at least, and how much of the time they may take."""
+MOST, SMALL = 12, 160
+"""How many pictures of a sweep that goes on are shown, and pixels of their longer side."""
 LINES = 5
 """How many of the latest notes are shown."""
 
@@ -120,11 +125,12 @@ class Live:
 
 
 class LiveSweep:
-    """Listens to a sweep and shows how far it is."""
+    """Listens to a sweep and shows how far it is, with its pictures as they come."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._title = f"{sweep.folder}"
-        self._cells, self._going = len(sweep.cells), Going(0, 0)
+        self._folder, self._cells, self._going = sweep.folder, [cell.name for cell in sweep.cells], Going(0, 0)
+        self._shown: dict[tuple[Path, int], str] = {}
         self.output = Output(sweep, self._page())
 
     def __call__(self, event: SweepEvent) -> None:
@@ -137,7 +143,15 @@ class LiveSweep:
     def _page(self) -> str:
         going = self._going
         done = going.finished + going.failed
-        said = [f"{going.finished} of {self._cells} runs finished"]
+        said = [f"{going.finished} of {len(self._cells)} runs finished"]
         said += [f"{going.failed} failed"] * (going.failed > 0)
         said += [] if going.left is None else [f"about {duration(going.left)} left"]
-        return html([self._title, ", ".join(said)], [], part=(done + sum(going.running.values())) / self._cells)
+        part = (done + sum(going.running.values())) / len(self._cells)
+        return html([self._title, ", ".join(said)], list(self._figures()), part=part)
+
+    def _figures(self) -> Iterator[str]:
+        """The last pictures that there are, in the order of the cells; each is made smaller once."""
+        found = [path for cell in self._cells if (path := so_far(self._folder, cell))][-MOST:]
+        places = {path: (path, path.stat().st_mtime_ns) for path in found}
+        self._shown = {place: self._shown.get(place) or picture(opened(path), SMALL) for path, place in places.items()}
+        yield from self._shown.values()

@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from t2iflow.faults import RunError
 from t2iflow.task import Task
 
 if TYPE_CHECKING:
     import PIL.Image
 
     from t2iflow.runner.events import Listener
+    from t2iflow.runner.folder.summary import Summary
     from t2iflow.runner.report.table import Row
     from t2iflow.runner.session import Outcome
     from t2iflow.runner.signals import Stop
 
 State: TypeAlias = Literal["waiting", "running", "finished", "part", "stopped", "failed", "damaged"]
-"""How a run stands. It is `waiting` for another run of the same process to end; `part` means that the frames of a film
-that were asked for are there; a `stopped` run can be resumed, and so can most of those that `failed`."""
+"""How a run stands. It is `waiting` for another run of the same process to end, or in a sweep to begin; `part` means
+that the frames of a film that were asked for are there; a `stopped` run can be resumed, and so can most of those that
+`failed`."""
 
 
 class Run(Task):
@@ -30,24 +33,42 @@ class Run(Task):
     @property
     def state(self) -> State:
         """How the run stands, see `State`."""
-        from t2iflow.runner.folder.summary import summary
-
         if self._job and self._job.goes_on:
             return "waiting" if self._job.waits else "running"
         if self._job and not self._job.result:
             return "failed" if self._job.fault else "stopped"
-        return summary(self.folder).state
+        return self._told.state if self.folder.exists() else "waiting"
 
     @property
     def message(self) -> str:
         """What went wrong, or how to resume; empty while all is well."""
         from t2iflow.runner.folder.history import resuming
-        from t2iflow.runner.folder.summary import summary
 
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
-        message = summary(self.folder).message
+        message = self._told.message if self.folder.exists() else ""
         return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
+
+    @property
+    def recipe(self) -> str:
+        """The name of its recipe."""
+        return self._told.recipe
+
+    @property
+    def prompt(self) -> str:
+        """Its first prompt."""
+        return self._told.prompt
+
+    @property
+    def seed(self) -> int | None:
+        """Its seed, as far as is known."""
+        return self._told.seed
+
+    @property
+    def _told(self) -> Summary:
+        from t2iflow.runner.folder.summary import summary
+
+        return summary(self.folder)
 
     @property
     def files(self) -> list[Path]:
@@ -114,6 +135,16 @@ class Run(Task):
             for note in notes:
                 err().prose(f"note: {note}")
         return self._start(lambda stop: begin(listeners, stop), wait)
+
+    def _check_folder(self) -> None:
+        from t2iflow.runner.exits import USAGE
+        from t2iflow.runner.folder.history import is_run, is_sweep
+
+        if is_sweep(self.folder):
+            raise RunError(f"`{self.folder}` is the folder of a sweep: `t2iflow.Sweep({str(self.folder)!r})`", USAGE)
+        if not is_run(self.folder):
+            what = "is not the folder of a run" if self.folder.exists() else "doesn't exist"
+            raise RunError(f"`{self.folder}` {what}; `t2iflow.runs()` lists the runs that there are", USAGE)
 
     def _card(self) -> str:
         from t2iflow.card import card

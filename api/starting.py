@@ -10,6 +10,7 @@ from t2iflow.asking import RecipeLike, at_least, request
 from t2iflow.faults import refusing
 from t2iflow.prepared import prepared
 from t2iflow.running import Run
+from t2iflow.task import given
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
@@ -49,7 +50,6 @@ def run(
     `wait=False` it goes on in a thread; runs of one process take turns. RecipeError lists all mistakes of a recipe;
     RunError is raised where the run can't begin or fails; KeyboardInterrupt after Ctrl-C, with a checkpoint.
     """
-    from t2iflow.nodes.core import paths
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import session
     from t2iflow.runner.execution.capture import wanted
@@ -64,8 +64,8 @@ def run(
         plan = asked.plan(draft, lacking=False)
         notes = list(_notes(plan))
         part = read_part(_range(frames), plan, notes.append)
-        parent = paths.given(os.fspath(out))
-        made = Run(folders.named(parent, run_name(plan)))
+        parent = given(out)
+        made = Run.at(folders.named(parent, run_name(plan)))
         choose(device)
         recording = wanted(capture, compile)
         threads = None if draft else asked.threads
@@ -79,7 +79,7 @@ def run(
 
 @prepared
 def resume(
-    folder: str | os.PathLike[str] | Run,
+    folder: str | os.PathLike[str],
     *,
     frames: Frames = None,
     device: str = "auto",
@@ -91,7 +91,7 @@ def resume(
 ) -> Run:
     """Resume a run that was stopped, failed or was killed; on a CPU with the same bytes as if nothing had happened.
 
-    The options are those of `run`. RunError where no run in the folder can be resumed.
+    `folder` is its folder, or a `Run`. The options are those of `run`. RunError where no run in it can be resumed.
     """
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import session
@@ -100,7 +100,7 @@ def resume(
     from t2iflow.runner.part import read_part
     from t2iflow.runner.request import of_run
 
-    made = Run(folder.folder if isinstance(folder, Run) else folder)
+    made = Run.at(given(folder))
     with refusing():
         at_least(0, checkpoint=checkpoint)
         plan = of_run(made.folder).plan()
@@ -135,6 +135,6 @@ def _notes(plan: Plan) -> Iterator[str]:
 
 def _range(frames: Frames) -> str | None:
     """A part of a film as `--frames` has it."""
-    if isinstance(frames, range) and frames.step == 1:
+    if isinstance(frames, range):
         return f"{frames.start}..{frames.stop - 1}"
     return None if frames is None else str(frames)

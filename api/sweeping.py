@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from t2iflow.arguments import shown
 from t2iflow.asking import RecipeLike, at_least, plain, request
-from t2iflow.faults import refusing
+from t2iflow.faults import mistaken, refusing
 from t2iflow.prepared import prepared
 from t2iflow.running import Run
 from t2iflow.task import Task
@@ -56,7 +58,9 @@ class Sweep(Task):
         scores = self._scores()
         sweep = self._read()
         return [
-            Cell(cell.name, cell.set, state(sweep, cell.name), Run(sweep.runs / cell.name), *scores.get(cell.name, ()))
+            Cell(
+                cell.name, cell.set, state(sweep, cell.name), Run.at(sweep.runs / cell.name), *scores.get(cell.name, ())
+            )
             for cell in sweep.cells
         ]
 
@@ -120,6 +124,9 @@ class Sweep(Task):
             return nullcontext(live)
         return shown(err()) if show or (show is None and wait) else nullcontext(lambda event: None)
 
+    def _check_folder(self) -> None:
+        self._read()
+
     def _card(self) -> str:
         from t2iflow.card import sweep_card
 
@@ -180,7 +187,7 @@ def sweep(
         elif device == "auto":
             device = begun.device
         crew = sweeping.crew(begun, device, jobs, per_gpu, checkpoint, on)
-    made = Sweep(begun.at)
+    made = Sweep.at(begun.at)
     view = made._view(show, wait)
     return made._start(lambda stop: _run(begun, crew, view, retry, stop), wait)
 
@@ -220,12 +227,20 @@ def varied(
 
 def values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:
     """The values of each name, as YAML can have them."""
-    if not isinstance(axes or {}, Mapping):
-        raise TypeError('`each` and `together` are mappings of names to lists of values: `{"seed": range(4)}`')
     for name, values in (axes or {}).items():
         if isinstance(values, str) or not isinstance(values, Iterable):
-            raise TypeError(f"`{name}` needs a list of values")
+            raise mistaken(f"`{name}` needs a list of values{_hint(values)}, not {shown(values)}")
     return {name: [plain(name, value) for value in values] for name, values in (axes or {}).items()}
+
+
+def _hint(value: Any) -> str:
+    """What a list may look like, where the command line's way of writing one was given."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d{1,9})\.\.(\d{1,9})\s*", value)):
+        first, end = int(found[1]), int(found[2]) + 1
+        return f", such as `range({end})`" if first == 0 else f", such as `range({first}, {end})`"
+    if isinstance(value, str) and value.startswith("@"):
+        return f", such as `pathlib.Path({value[1:]!r}).read_text().splitlines()`"
+    return f", such as `[{shown(value)}]`"
 
 
 def _run(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from t2iflow.arguments import check
 from t2iflow.faults import RunError, interrupted, refusing
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from t2iflow.runner.signals import Stop
 
 Itself = TypeVar("Itself", bound="Task")
+
+
+def given(path: str | os.PathLike[str]) -> Path:
+    """A path that a user gave."""
+    from t2iflow.nodes.core import paths
+
+    return paths.given(os.fspath(path))
 
 
 class End(Protocol):
@@ -33,15 +41,33 @@ class Task:
     """A folder, in which this process may be at work."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        from t2iflow.nodes.core import paths
+        """Look at a folder; RunError where there is nothing of the kind."""
+        check("folder", folder)
+        self._of(given(folder))
+        self._check_folder()
 
-        self.folder: Path = paths.given(os.fspath(folder))
+    def __fspath__(self) -> str:
+        """Its folder: wherever a path is taken, so is this."""
+        return str(self.folder)
+
+    @classmethod
+    def at(cls: type[Itself], folder: Path) -> Itself:
+        """That of a folder in which nothing may have begun yet."""
+        return cls.__new__(cls)._of(folder)
+
+    def _of(self: Itself, folder: Path) -> Itself:
+        self.folder = folder
         self._job: Job[End] | None = None
         self._output: Output | None = None
+        return self
 
-    def __reduce__(self) -> tuple[type[Task], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[[Path], Task], tuple[Path]]:
         """Other processes get a look at its folder."""
-        return type(self), (self.folder,)
+        return type(self).at, (self.folder,)
+
+    def _check_folder(self) -> None:
+        """RunError where the folder holds nothing of the kind."""
+        raise NotImplementedError
 
     @property
     def message(self) -> str:

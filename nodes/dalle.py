@@ -27,6 +27,7 @@ def mini(
     random: Random,
     notes: Notes,
     device: torch.device,
+    shelf: Shelf = NOWHERE,
     *,
     weights: Annotated[str, loads("dalle-mini")] = "dalle-mini",
     prompt: Caption,
@@ -58,8 +59,8 @@ def mini(
     length = pictures.rows(found, "decoder", "embed_positions.weight")
     chances = random.uniform(count, length)
     sampling = Sampling(top_k, temperature, condition)
-    codes = pictures.codes(prompt, found, chances, sampling, batch, dtype, notes)
-    return Image(pictures.pictures(pictures.side_by_side(codes) if seamless else codes, found, dtype))
+    codes = pictures.codes(prompt, found, chances, sampling, batch, dtype, notes, shelf)
+    return Image(pictures.pictures(pictures.side_by_side(codes) if seamless else codes, found, dtype, shelf))
 
 
 @node

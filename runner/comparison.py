@@ -3,12 +3,13 @@
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import aligned, in_line
 from t2iflow.nodes.pictures.metadata import CARRIERS, FILMED, read_recipe
 from t2iflow.nodes.weights.content import sha256
@@ -17,7 +18,9 @@ from t2iflow.pipelines.show.difference import Difference, differences
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import NOW, outputs
+from t2iflow.runner.folder.history import NOW, RECIPE, outputs
+from t2iflow.runner.opening import carries, is_bundle, unpacked
+from t2iflow.runner.request import Request
 from t2iflow.runner.side_by_side import side_by_side
 
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -54,10 +57,24 @@ class Side:
         return {name: sha256(Path(path)) for path, name in self.plan.graph.files.items() if Path(path).is_file()}
 
 
+def side(request: Request) -> Side:
+    """What is requested as a side: the folder of a run by its recipe, a bundle as it is unpacked, or what else names a
+    recipe; RecipeError where that has mistakes."""
+    path = paths.given(request.where)
+    if request.text is not None:
+        return Side(request.where, request.plan())
+    if (path / RECIPE).is_file():
+        return Side(request.where, replace(request, where=str(path / RECIPE), resumed=True).plan(), path)
+    plan = request.plan()
+    made = unpacked(path).folder if is_bundle(path) else path if carries(path) else None
+    return Side(request.where, plan, made)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """In what two sides differ."""
 
+    sides: tuple[Side, Side]
     settings: list[Difference]
     inputs: list[Difference]
     made: list[Difference]
@@ -67,6 +84,17 @@ class Comparison:
     def same(self) -> bool:
         """Whether nothing differs."""
         return not (self.settings or self.inputs or self.made) and all(one.same for one in self.pictures)
+
+    @property
+    def image(self) -> PIL.Image.Image | None:
+        """Their pictures side by side, a film's last, labelled by the names of the sides and what differs. None where
+        one of them has no picture; ValueError or OSError for one that can't be read."""
+        return _sheet(*self.sides, self.settings)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    __repr__ = __str__
 
     @property
     def lines(self) -> Iterator[str]:
@@ -82,6 +110,7 @@ class Comparison:
 def compare(one: Side, other: Side) -> Comparison:
     """Compare two sides, with the pictures of one name, or else the first of each."""
     return Comparison(
+        (one, other),
         list(differences(one.plan.graph, other.plan.graph)),
         list(_differing(one.inputs, other.inputs)),
         list(_differing(one.made, other.made)),
@@ -89,9 +118,7 @@ def compare(one: Side, other: Side) -> Comparison:
     )
 
 
-def sheet(one: Side, other: Side, settings: list[Difference]) -> PIL.Image.Image | None:
-    """Their pictures side by side, a film's last, labelled by the names of the sides and what differs. None where one
-    of them has no picture; ValueError or OSError for one that can't be read."""
+def _sheet(one: Side, other: Side, settings: list[Difference]) -> PIL.Image.Image | None:
     pairs = _pairs(one, other) or [*zip(one.pictures, other.pictures, strict=False)]
     if not pairs:
         return None

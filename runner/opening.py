@@ -39,9 +39,7 @@ def opened(where: str, resumed: bool = False, text: str | None = None) -> Reader
         text = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file)
         return _reader(text, file, Origin(Path(), fence=paths.whole(".")), "recipe")  # it may come from anybody
     if os.path.isdir(path):  # which answers for impossible names too
-        raise RecipeError(
-            [Problem("T2I107", f"`{where}` is a folder, not a recipe", hints=tuple(_in_folder(path)))], {}
-        )
+        raise RecipeError([Problem("T2I107", f"`{where}` is a folder, not a recipe", hints=tuple(in_folder(path)))], {})
     if is_bundle(path):
         whole = unpacked(path)
         recipe = whole.folder / RECIPE
@@ -116,7 +114,7 @@ def _reader(text: str, file: str, whose: Origin, name: str) -> Reader:
     )
 
 
-def _in_folder(folder: Path) -> list[str]:
+def in_folder(folder: Path) -> list[str]:
     """What a person may have meant who named a folder."""
     if os.path.isfile(folder / RECIPE):
         return [f"its recipe is `{folder / RECIPE}`", f"`{resuming(folder)}` resumes it, if it was stopped"]

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 
 import PIL.Image
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
+
+from t2iflow.runner.lettering import Font, lettering, plain
 
 GAP, MARGIN, LINE = 12, 16, 18
 """Pixels between pictures, around all, and from line to line of a label."""
+LETTERS = 14
+"""Pixels of a letter."""
 PAPER, INK = "#ffffff", "#222222"
 NARROW, MOST = 240, 1024
 """Pixels: how wide a picture's place is at least, and how large a picture is shown at most."""
@@ -20,12 +24,13 @@ def side_by_side(pictures: Sequence[PIL.Image.Image], labels: Sequence[Sequence[
     lines = max(map(len, labels))
     size = (sum(widths) + GAP * (len(widths) - 1) + 2 * MARGIN, high + GAP + LINE * lines + 2 * MARGIN)
     sheet = PIL.Image.new("RGB", size, PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    draw = ImageDraw.Draw(sheet)
     left = MARGIN
     for picture, width, label in zip(shown, widths, labels, strict=True):
         sheet.paste(picture, (left + (width - picture.width) // 2, MARGIN + high - picture.height))
         for number, line in enumerate(label):
             place = (left, MARGIN + high + GAP + LINE * number)
+            font = lettering(line, LETTERS) or plain(LETTERS)
             draw.text(place, _cut(line, width, font), INK, font)
         left += width + GAP
     return sheet
@@ -40,7 +45,7 @@ def _shown(picture: PIL.Image.Image) -> PIL.Image.Image:
     return flat.resize((flat.width * times, flat.height * times), PIL.Image.Resampling.NEAREST)
 
 
-def _cut(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _cut(text: str, width: int, font: Font) -> str:
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:

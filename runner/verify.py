@@ -1,44 +1,78 @@
 """How a picture, a film or a whole run compares with what its recipe makes now, and what may explain a difference."""
 
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from t2iflow.nodes.pictures.metadata import read_recipe
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.pictures.metadata import CARRIERS, read_recipe
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.runner import session
-from t2iflow.runner.apart import Finding, apart
+from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.events import Listener
-from t2iflow.runner.exits import FAILED, HUNG_UP, OK
+from t2iflow.runner.exits import FAILED, HUNG_UP, OK, UsageError
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import RECIPE, outputs
-from t2iflow.runner.opening import threads
+from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished, outputs
+from t2iflow.runner.opening import carries, is_bundle, threads, unpacked
+from t2iflow.runner.request import Request
+from t2iflow.runner.signals import Stop
 
 UNKNOWN = (
-    "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known, and"
-    " may have been changed since"
+    "no reason is recorded: it was made with the same versions, threads, device and weights, as far as is known"
+    " (pictures don't say whether their CPU computes in bfloat16), and may have been changed since"
 )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An exit code, and lines to print."""
+    """An exit code, lines to print, and whether anything could be `compared`."""
 
     code: int
     lines: tuple[str, ...]
+    compared: bool = True
+
+    @property
+    def same(self) -> bool:
+        """Whether everything is the same."""
+        return self.code == OK
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    __repr__ = __str__
 
 
-def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener]) -> Verdict:
+def again(target: Path, overrides: Sequence[str | Passed] = ()) -> tuple[Path, Request]:
+    """What to compare, a bundle as it is unpacked, and what to make for it; UsageError where it can't carry a recipe,
+    RecipeError for a bundle that isn't sound."""
+    if os.path.isdir(target):  # which answers for impossible names too
+        if not has_finished(target):
+            raise UsageError(not_finished(target))
+        return target, Request(str(target / RECIPE), overrides=overrides)
+    if not carries(target):
+        why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
+        raise UsageError(f"`{target}` {why}")
+    return unpacked(target).folder if is_bundle(target) else target, Request(str(target), overrides=overrides)
+
+
+def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener], stop: Stop | None = None) -> Verdict:
     """Make a picture, a film or all outputs of a run folder again by their plan, with as many threads as they were made
-    with, and compare; code 0 if they agree."""
+    with, and compare; code 0 if they agree. If none of them is whole, nothing is made."""
+    damaged = list(_damaged(target))
+    if damaged and len(damaged) == len(_there(target)):
+        return Verdict(FAILED, tuple(damaged))
     with TemporaryDirectory(prefix="t2iflow-verify-") as place:
-        outcome = session.start(plan, Path(place), session.Options(wanted, threads=threads(target)), listeners)
+        options = session.Options(wanted, threads=threads(target), stop=stop or Stop())
+        outcome = session.start(plan, Path(place), options, listeners)
         if outcome.code >= HUNG_UP:
-            return Verdict(outcome.code, ("interrupted; nothing was compared",))
+            return Verdict(outcome.code, ("interrupted; nothing was compared",), compared=False)
         if outcome.code != OK:
-            return Verdict(outcome.code, (outcome.message,))
+            return Verdict(outcome.code, (outcome.message,), compared=False)
         made = outputs(outcome.folder)
         found = list(findings(target, made))
         told = [one.text for one in found]
@@ -46,6 +80,20 @@ def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener])
             return Verdict(OK, tuple(told))
         known = [reason for one in made for reason in reasons(target, one, outcome.folder)]
         return Verdict(FAILED, (*told, *(dict.fromkeys(known) or (UNKNOWN,))))
+
+
+def _there(target: Path) -> list[Path]:
+    return outputs(target) if target.is_dir() else [target]
+
+
+def _damaged(target: Path) -> Iterator[str]:
+    """What is wrong with each picture or film that is not whole."""
+    for path in _there(target):
+        if path.suffix.lower() in CARRIERS:
+            try:
+                deque(pictures(path), maxlen=0)
+            except (ValueError, OSError, SyntaxError) as fault:  # as Pillow raises
+                yield f"{path.name}: it is damaged: {fault}"
 
 
 def findings(target: Path, made: Iterable[Path]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,6 @@ class Network:
     place: Path
     holder: "subprocess.Popen[bytes]"
     address: str = ""
-    raylets: dict[str, int] = field(default_factory=dict)
 
     def inside(self, command: Sequence[str]) -> list[str]:
         """A command so that it is given in it."""
@@ -52,6 +52,11 @@ class Network:
     def cells(self) -> list[int]:
         """The processes that make cells now."""
         return [number for number, said in processes(self.place) if said.startswith("ray::t2iflow ")]
+
+    def raylets(self) -> list[int]:
+        """The processes that are nodes of a cluster, in the order of their addresses: a driver uses the first."""
+        found = [(said, number) for number, said in processes(self.place) if "/raylet/raylet " in said]
+        return [number for _, number in sorted(found, key=lambda one: re.findall(r"--node_ip_address=(\S+)", one[0]))]
 
 
 def processes(place: Path) -> Iterator[tuple[int, str]]:
@@ -119,9 +124,7 @@ def main(nodes: int) -> None:
         cluster = Cluster(initialize_head=True, head_node_args={"node_ip_address": "127.0.0.1", **own})
         for number in range(1, nodes):
             cluster.add_node(node_ip_address=f"127.0.0.{number + 1}", **own)
-        every = [cluster.head_node, *cluster.worker_nodes]
-        raylets = {node.node_ip_address: node.all_processes["raylet"][0].process.pid for node in every}
-        told = {"address": cluster.address, "raylets": raylets}
+        told = {"address": cluster.address}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
     signal.pause()

@@ -5,8 +5,9 @@
     python -m tests.sweeps 20 --on two         # and on a cluster of two nodes, one of which may be killed
     python -m tests.sweeps --trial 7           # one of them again
 
-A trial kills, with SIGKILL, the driver, one of its workers or a node, some seconds after it began; or two drivers share
-the folder, and one of the two is killed. Then the same command is given again, until it says that all is done.
+A trial kills, with SIGKILL, the driver, one of its workers, a node, or the node that the driver itself uses, some
+seconds after it began; or two drivers share the folder, and one of the two is killed. Then the same command is given
+again, until it says that all is done. Each trial prints a line, with what came of all so far.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -46,8 +47,9 @@ PATIENCE = 600.0
 """Seconds that a command may take."""
 PLACES: dict[str, int | None] = {"pool": None, "ray": 0, "two": 2}
 """Where the cells are made, and how many nodes the cluster has; with none, each command starts its own."""
-SECOND = "127.0.0.2"
-"""The node that the commands are not given on."""
+OWN_NODE = "own nodes killed"
+LOST = "this machine's node of the Ray cluster has ended"
+"""What is counted where a driver's own node is killed, and how its command may then end."""
 
 
 class Driver:
@@ -162,21 +164,39 @@ def _killed(place: Path, seconds: float, chance: random.Random, tally: Tally, ne
     if net:
         _await_cells(drivers[0])
     time.sleep(chance.uniform(0, (0.5 if net else 1.1) * seconds))  # a cluster has begun, as the commands then have not
-    raylet = net.raylets.pop(SECOND, None) if net and chance.random() < 0.4 else None
-    if raylet:
-        os.kill(raylet, signal.SIGKILL)
-        tally.counts["nodes killed"] += 1
-    elif chance.random() < 0.5:
-        drivers[0].process.kill()
-        tally.counts["drivers killed"] += 1
-    elif workers := drivers[0].workers():
-        for worker in workers[: chance.choice([1, 2])]:
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
-            tally.counts["workers killed"] += 1
+    killed = _kill(drivers[0], chance, net)
+    tally.counts.update(killed)
     ended = [driver.end() for driver in drivers]
-    wrong = next(((code, said) for code, said in ended if code not in (0, -signal.SIGKILL)), None)
+    lost = LOST if OWN_NODE in killed else None
+    wrong = next(((code, said) for code, said in ended if not _is_well(code, said, lost)), None)
     return f"a command ended with {wrong[0]}: {wrong[1]}" if wrong else None
+
+
+def _is_well(code: int, said: str, lost: str | None) -> bool:
+    """Whether a command ended as it may: at its end, killed, or with its own node."""
+    return code in (0, -signal.SIGKILL) or (code == 2 and lost is not None and lost in said)
+
+
+def _kill(driver: Driver, chance: random.Random, net: Network | None) -> list[str]:
+    """Kill a node, the driver, or some of its workers, if there are any; gives what was killed."""
+    nodes = net.raylets() if net else []
+    if net and nodes and chance.random() < 0.5:
+        if not net.address or (len(nodes) > 1 and chance.random() < 0.5):  # whoever joins a cluster needs a node here
+            return _ended(nodes[:1], OWN_NODE)
+        return _ended(nodes[1:2], "nodes killed")
+    if chance.random() < 0.5:
+        return _ended([driver.process.pid], "drivers killed")
+    return _ended(driver.workers()[: chance.choice([1, 2])], "workers killed")
+
+
+def _ended(processes: Sequence[int], what: str) -> list[str]:
+    """End processes at once; gives a word for each that was there."""
+    ended = []
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+            ended.append(what)
+    return ended
 
 
 def _await_cells(driver: Driver) -> None:
@@ -186,16 +206,29 @@ def _await_cells(driver: Driver) -> None:
         time.sleep(0.1)
 
 
-def campaign(trials: Sequence[int], seed: int = 0, nodes: int | None = None) -> Tally:
-    """So many trials."""
+def campaign(
+    trials: Sequence[int],
+    seed: int = 0,
+    nodes: int | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> Tally:
+    """So many trials; after each, a line with what came of it and of all so far is said."""
     tally = Tally(Counter(dict.fromkeys(["trials", "same bytes"], 0)))
     whole, seconds = unbroken()
     for number in trials:
+        since = time.monotonic()
         tally.counts["trials"] += 1
         if wrong := trial(whole, seconds, random.Random(f"{seed} trial {number}"), tally, nodes):
             on = next(name for name, count in PLACES.items() if count == nodes)
             tally.faults.append(f"{wrong}\n  python -m tests.sweeps --trial {number} --seed {seed} --on {on}")
+        how = "a fault" if wrong else "well"
+        say(f"trial {number}: {how}, {time.monotonic() - since:.0f} s; so far {str(tally).splitlines()[0]}")
     return tally
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -208,7 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.on != "pool" and (why := lacking()):
         parser.error(why)
-    tally = campaign(range(given.trials) if given.trial is None else [given.trial], given.seed, PLACES[given.on])
+    trials = range(given.trials) if given.trial is None else [given.trial]
+    tally = campaign(trials, given.seed, PLACES[given.on], _say)
     sys.stdout.write(f"{tally}\n")
     return bool(tally.faults)
 

@@ -28,13 +28,21 @@ class _Kept:
 
 @dataclass(eq=False)
 class Shelf:
-    """Keeps things; all that the last run has asked for, and of others as many as there is room for, the last used."""
+    """Keeps things; all that the last run has asked for, and of others as many as there is room for, the last used. It
+    `lasts` where other runs may follow."""
 
     room: int = ROOM
+    lasts: bool = False
     spared: bool = False
     """Whether the present run has got something that an earlier one made."""
     _things: dict[Hashable, _Kept] = field(default_factory=dict)
     _run: int = 0
+
+    @property
+    def for_large(self) -> "Shelf":
+        """Where to keep what a run needs only for a while, and that takes so much memory that it is kept for later runs
+        alone."""
+        return self if self.lasts else NOWHERE
 
     def begin(self) -> None:
         """Another run begins; what it will ask for is most likely what the last one did."""
@@ -72,7 +80,7 @@ class Shelf:
 @cache
 def shelf_of_process() -> Shelf:
     """What this process keeps, for runs that follow each other in it."""
-    return Shelf()
+    return Shelf(lasts=True)
 
 
 class _Nowhere(Shelf):

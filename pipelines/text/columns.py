@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from t2iflow.nodes.core import paths
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
+from t2iflow.pipelines.text.lines import lines
 from t2iflow.pipelines.text.located import Located, located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overrides import SEED, Said, is_text_at, way
-from t2iflow.pipelines.text.yaml_reader import load, parse
+from t2iflow.pipelines.text.yaml_reader import parse
 
 RANGE = re.compile(r"\s*(\d{1,19})\.\.(\d{1,19})\s*")
 MOST = 10_000
@@ -101,26 +101,9 @@ class Columns:
     def _lines(
         self, value: Located, path: tuple[str, ...], whose: Origin, at: Place | None = None
     ) -> tuple[Located, ...]:
-        """The lines of a file, without empty ones and those that begin with #."""
-        name = value.value.removeprefix(LINES)
-        file = paths.given(name, whose.folder)
-        if not whose.admits(file):
-            self.problems.add("T2I503", f"this recipe is foreign, so it may not read `{name}`", value.place, whose.rule)
-            return (value,)
-        if why := paths.no_content(file):
-            self.problems.add("T2I502", f"the file `{name}` {why}", value.place)
-            return (value,)
-        try:
-            text = load(file)
-        except RecipeError as fault:
-            self.problems.extend(fault.problems)
-            return (value,)
-        self.sources[str(file)] = text
-        return tuple(
-            self._line(line, path, at or Place(str(file), number, 1, max(1, len(line))))
-            for number, line in enumerate(text.splitlines(), 1)
-            if line.strip() and not line.startswith("#")
-        )
+        """The lines of a file as values; `at` is where all of them stand, if not in the file."""
+        found = lines(value.value.removeprefix(LINES), whose, value.place, self.problems, self.sources)
+        return (value,) if found is None else tuple(self._line(line, path, at or place) for place, line in found)
 
     def _line(self, line: str, path: tuple[str, ...], at: Place) -> Located:
         """What a line says: a text as it is where a text stands, and else a value of YAML."""

@@ -1,17 +1,29 @@
-"""Wildcards in prompts: of `{red|blue} fox` one of the alternatives is drawn, by the seed.
+"""Wildcards in prompts: of `{red|blue} fox` one of the alternatives is drawn, by the seed, and of `{@animals.txt}` one
+of the lines of that file.
 
 The same text and seed draw the same, now and in every later version: the numbers come from SHA-256.
 """
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
+from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.located import Located
 
-CHOICE = re.compile(r"(?<!\$)\{([^{}]*\|[^{}]*)\}")
-"""The innermost alternatives; `${name}` is none."""
+CHOICE = re.compile(r"(?<!\$)\{(?:@([^{}|]+)|([^{}]*\|[^{}]*))\}")
+"""The innermost of them: the name of a file, or alternatives; `${name}` is neither."""
+MOST = 200
+"""How often is drawn in one text, whose files' lines may have wildcards themselves."""
+
+Lines: TypeAlias = Callable[[str, Place], Sequence[str]]
+"""The lines of the file that is named at a place; none where it can't be read."""
+
+
+class EndlessError(ValueError):
+    """The lines of files that a text draws from name these files again and again."""
 
 
 def has_wildcards(value: Located) -> bool:
@@ -24,34 +36,40 @@ def has_wildcards(value: Located) -> bool:
     return _has(inner)
 
 
-def drawn(value: Located, seed: int) -> Located:
-    """The value with one of the alternatives at each place of its texts, keys of mappings included."""
+def drawn(value: Located, seed: int, lines: Lines) -> Located:
+    """The value with one of the alternatives, or of the lines, at each place of its texts, keys of mappings included;
+    EndlessError where that has no end."""
     inner = value.value
     if isinstance(inner, list):
-        return replace(value, value=[drawn(item, seed) for item in inner])
+        return replace(value, value=[drawn(item, seed, lines) for item in inner])
     if isinstance(inner, dict):
+        names = {key: _drawn(key, seed, lines, value.keys[key]) for key in inner}
         return replace(
             value,
-            value={_drawn(key, seed): drawn(item, seed) for key, item in inner.items()},
-            keys={_drawn(key, seed): place for key, place in value.keys.items()},
+            value={names[key]: drawn(item, seed, lines) for key, item in inner.items()},
+            keys={names[key]: place for key, place in value.keys.items()},
         )
-    return replace(value, value=_drawn(inner, seed))
+    return replace(value, value=_drawn(inner, seed, lines, value.place))
 
 
 def _has(value: Any) -> bool:
     return isinstance(value, str) and CHOICE.search(value) is not None
 
 
-def _drawn(value: Any, seed: int) -> Any:
+def _drawn(value: Any, seed: int, lines: Lines, at: Place) -> Any:
     """A text with its alternatives drawn, the innermost first, from left to right."""
     number = 0
     while isinstance(value, str) and (found := CHOICE.search(value)):
-        choices = found[1].split("|")
-        value = value[: found.start()] + _choice(choices, f"{seed} {number} {found[1]}").strip() + value[found.end() :]
+        file, written = found[1], found[2]
+        choices = lines(file.strip(), at) if file else written.split("|")
+        choice = _choice(choices, f"{seed} {number} {file or written}").strip() if choices else ""
+        value = value[: found.start()] + choice + value[found.end() :]
         number += 1
+        if number > MOST:
+            raise EndlessError
     return value
 
 
-def _choice(choices: list[str], what: str) -> str:
+def _choice(choices: Sequence[str], what: str) -> str:
     digest = hashlib.sha256(what.encode("utf-8", "surrogatepass")).digest()
     return choices[int.from_bytes(digest[:8], "big") % len(choices)]

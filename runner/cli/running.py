@@ -1,6 +1,5 @@
 """The commands that paint: a recipe, the rest of a stopped run, and a picture once more."""
 
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -14,7 +13,7 @@ from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, F
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.cli.sweeping import SWEEPS, best_of
-from t2iflow.runner.exits import HUNG_UP, OK, USAGE, UsageError
+from t2iflow.runner.exits import HUNG_UP, OK, UsageError
 from t2iflow.runner.folder import history
 
 if TYPE_CHECKING:
@@ -104,22 +103,12 @@ def verify(
     json: Json = False,
 ) -> None:
     """Make a picture again from the recipe that it carries, and compare; exit code 0 if it is the same, 1 if not."""
-    from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished
-    from t2iflow.runner.opening import carries, is_bundle, unpacked
-    from t2iflow.runner.request import Request
+    from t2iflow.runner.verify import again
     from t2iflow.runner.verify import verify as verified
 
-    target = paths.given(picture)
-    folder = os.path.isdir(target)  # which answers for impossible names too
-    if folder and not has_finished(target):
-        console.fail(not_finished(target), USAGE)
-    if not folder and not carries(target):
-        why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
-        console.fail(f"`{target}` {why}", USAGE)
-    again = Request(str(target / RECIPE if folder else target), overrides=settings or ())
     with refusals():
-        target = unpacked(target).folder if is_bundle(target) else target
-        verdict = verified(target, compiled(again, lacking=False), device, _listeners(json))
+        target, asked = again(paths.given(picture), settings or ())
+        verdict = verified(target, compiled(asked, lacking=False), device, _listeners(json))
     for text in verdict.lines:
         (console.err() if json else console.out()).say(text)
     raise typer.Exit(verdict.code)

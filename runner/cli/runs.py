@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.core.texts import aligned, shortened
+from t2iflow.nodes.core.texts import aligned
 from t2iflow.runner import console
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import FAILED, OK, USAGE
 
 if TYPE_CHECKING:
-    from t2iflow.runner.comparison import Side
     from t2iflow.runner.folder.summary import Summary
 
 app = typer.Typer(rich_markup_mode=None)
 
 SCHEMA = "t2iflow.runs/1"
 STYLES = {"finished": "green", "running": "cyan", "failed": "red", "damaged": "red"}
-PROMPT = 36
-"""Letters of a prompt, at most."""
 
 
 @app.command()
@@ -35,30 +32,20 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List runs: their state, recipe, prompt, seed, time and folder; the last to begin comes last."""
-    from t2iflow.runner.folder.history import RUNS, SWEEPS
-    from t2iflow.runner.folder.summary import summaries
+    from t2iflow.runner.listed import HEADS, listed, row
 
-    place = paths.given(folder or ".")
-    places = [place / name for name in (RUNS, SWEEPS) if (place / name).is_dir()]
-    try:
-        if folder is None and not places:
-            console.fail(f"there are no `{RUNS}` or `{SWEEPS}` here; `t2iflow run hello` makes a run", USAGE)
-        found = summaries(*(places or [place]))
-    except FileNotFoundError:
-        console.fail(f"there is no folder `{folder}`; `t2iflow run hello` makes a run in `{RUNS}`", USAGE)
-    except OSError as fault:
-        console.fail(f"`{folder}` can't be read: {fault.strerror}", USAGE)
+    with refusals():
+        found = listed(None if folder is None else paths.given(folder))
     if json:
         console.write(lines.dumps({"schema": SCHEMA, "runs": [_plain(one) for one in found]}, indent=2))
         return
     if not found:
         console.err().say(f"there are no runs in `{folder}`")
         return
-    heads = ("state", "began", "took", "recipe", "seed", "prompt", "folder")
-    head, *rows = aligned([heads, *(_row(one) for one in found)])
+    head, *rows = aligned([HEADS, *map(row, found)])
     console.out().say((head, "dim"))
-    for one, row in zip(found, rows, strict=True):
-        console.out().say((row[: len(one.state)], STYLES.get(one.state, "")), row[len(one.state) :])
+    for one, line in zip(found, rows, strict=True):
+        console.out().say((line[: len(one.state)], STYLES.get(one.state, "")), line[len(one.state) :])
 
 
 @app.command()
@@ -71,16 +58,16 @@ def diff(
 ) -> None:
     """Show in which settings, inputs, versions and pictures two runs or recipes differ; exit code 0 if in none, 1 if in
     some."""
-    from t2iflow.runner.comparison import compare, sheet
+    from t2iflow.runner.comparison import compare, side
+    from t2iflow.runner.request import Request
 
     with refusals():
-        sides = _side(one), _side(other)
-    found = compare(*sides)
+        found = compare(side(Request(one)), side(Request(other)))
     for line in found.lines:
         console.out().say(line)
     if out is not None:
         try:
-            made = sheet(*sides, found.settings)
+            made = found.image
             if made is None:
                 console.fail("there is nothing to put side by side: one of the two has no picture", USAGE)
             made.save(paths.given(out))
@@ -93,59 +80,23 @@ def diff(
 @app.command()
 def bundle(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
-    file: Annotated[Path | None, typer.Argument(help="The new file.  [default: RUN.zip]")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The new file.  [default: RUN.zip; of a sweep's run, RECIPE-PROMPT-SEED.zip]", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Put a finished run into one file to give away: its recipe, inputs, versions and pictures."""
-    from t2iflow.runner.cli.recipe_command import compiled
-    from t2iflow.runner.folder.bundle import ENDING, left_out, pack
-    from t2iflow.runner.folder.claim import FolderError
-    from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished
-    from t2iflow.runner.request import Request
+    from t2iflow.runner.bundling import bundled
 
-    folder = paths.given(run)
-    if not has_finished(folder):
-        console.fail(not_finished(folder), USAGE)
-    target = paths.given(file or f"{paths.whole(folder).name}{ENDING}")
-    if target.suffix.lower() != ENDING:
-        console.fail(f"a bundle's name ends with {ENDING}: `t2iflow bundle {run} {target}{ENDING}`", USAGE)
     with refusals():
-        plan = compiled(Request(str(folder / RECIPE), resumed=True))
-        try:
-            pack(folder, plan, target)
-        except FileExistsError:
-            console.fail(f"`{target}` exists; name another file: `t2iflow bundle {run} FILE`", FAILED)
-        except FolderError:
-            raise
-        except OSError as fault:
-            console.fail(f"can't write `{target}`: {fault.strerror or fault}", FAILED)
-    console.out().say(f"wrote {target}; it runs by `t2iflow run {shlex.quote(str(target))}`")
-    for one in left_out(plan):
+        made = bundled(paths.given(run), None if file is None else paths.given(file))
+    for note in made.notes:
+        console.err().prose(f"note: {note}")
+    console.out().say(f"wrote {made.file}; it runs by `t2iflow run {shlex.quote(str(made.file))}`")
+    for one in made.lacks:
         console.out().say(f"the weights `{one.short}` are not in it: whoever runs it gives them by {one.given}")
-
-
-def _side(where: str) -> "Side":
-    """What is compared: the folder of a run by its recipe, a bundle as it is unpacked, or what else names a recipe."""
-    from t2iflow.runner.comparison import Side
-    from t2iflow.runner.folder.history import RECIPE
-    from t2iflow.runner.opening import carries, is_bundle, unpacked
-    from t2iflow.runner.request import Request
-
-    path = paths.given(where)
-    if (path / RECIPE).is_file():
-        return Side(where, Request(str(path / RECIPE), resumed=True).plan(), path)
-    plan = Request(where).plan()
-    return Side(where, plan, unpacked(path).folder if is_bundle(path) else path if carries(path) else None)
-
-
-def _row(one: "Summary") -> tuple[str, ...]:
-    from t2iflow.nodes.core.texts import in_line
-    from t2iflow.runner.timing.duration import duration
-
-    took = "" if one.seconds is None else duration(one.seconds)
-    seed = "" if one.seed is None else str(one.seed)
-    began = f"{one.began:%Y-%m-%d %H:%M}" if one.began else ""
-    words = one.message if one.state == "damaged" else one.prompt
-    return (one.state, began, took, one.recipe, seed, shortened(in_line(words), PROMPT), str(one.folder))
 
 
 def _plain(one: "Summary") -> dict[str, Any]:

@@ -126,6 +126,8 @@ def check_resumable(path: Path) -> None:
         raise NotResumableError(f"`{path}` is a file; name its folder: `{resuming(path.parent)}`")
     if os.path.isfile(path / SWEEP):
         raise NotResumableError(f"`{path}` is the folder of a sweep; to resume it: `{resuming(path)}`")
+    if why := paths.nothing(path):
+        raise NotResumableError(f"`{path}` {why}")
     if why := paths.no_file(recipe):
         raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
     if recipe.is_symlink():

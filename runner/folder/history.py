@@ -80,9 +80,19 @@ def has_finished(folder: Path) -> bool:
     return last is not None and last.get("how") == "finished"
 
 
+def is_run(folder: Path) -> bool:
+    """Whether this is the folder of a run, however it stands."""
+    return any(os.path.isfile(folder / name) for name in (RECIPE, LOG)) and not is_sweep(folder)
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether this is the folder of a sweep."""
+    return os.path.isfile(folder / SWEEP)  # which answers for impossible names too
+
+
 def resuming(folder: Path) -> str:
     """The command that resumes the run or the sweep in this folder."""
-    return f"t2iflow {'sweep' if os.path.isfile(folder / SWEEP) else 'resume'} {shlex.quote(str(folder))}"
+    return f"t2iflow {'sweep' if is_sweep(folder) else 'resume'} {shlex.quote(str(folder))}"
 
 
 def not_finished(folder: Path) -> str:

@@ -7,9 +7,11 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.precision import native
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.weights import registry
 from t2iflow.nodes.weights.content import sha256
@@ -30,10 +32,16 @@ def describe(device: str, why: str, threads: int, folder: Path, inputs: list[str
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": f"{device}: {why}",
+        "precision": precision(device),
         "threads": threads,
         "packages": versions(),
     }
     return _dumped(about | ({"inputs": {name: sha256(folder / name) for name in inputs}} if inputs else {}))
+
+
+def precision(device: str) -> str:
+    """What `precision: auto` means on a device, which among CPUs of one kind differs."""
+    return str(native(torch.device(device))).removeprefix("torch.")
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -68,6 +76,8 @@ def differences(folder: Path, device: str) -> Iterator[str]:
     was = str(began.get("device", device)).partition(":")[0]
     if was != device.partition(":")[0]:
         yield f"it began on {was}, and continues on {device}"
+    if (auto := began.get("precision", precision(device))) != precision(device):
+        yield f"it began where `precision: auto` is {auto}, and continues where it is {precision(device)}"
     packages, now = began.get("packages"), versions()
     for name, version in packages.items() if isinstance(packages, dict) else ():
         if name in now and str(version) != now[name]:

@@ -3,7 +3,6 @@
 `sweep.yaml` is written before a cell runs, and never again. How far a cell is, its own run folder says.
 """
 
-import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -120,15 +119,12 @@ def going_on(place: str | Path) -> str:
     return f"t2iflow sweep {shlex.quote(str(place))}"
 
 
-def is_sweep(path: Path) -> bool:
-    """Whether this is the folder of a sweep."""
-    return os.path.isfile(path / NAME)  # which answers for impossible names too
-
-
 @cache
 def read(path: Path) -> SweepFolder:
     """Read the folder of a sweep, once in a process; FolderError if there is none."""
     file = path / NAME
+    if why := paths.nothing(path):
+        raise FolderError(f"`{path}` {why}")
     if why := paths.no_file(file):
         raise FolderError(f"`{path}` is not the folder of a sweep: its {NAME} {why}")
     try:

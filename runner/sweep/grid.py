@@ -12,15 +12,17 @@ from t2iflow.pipelines.graph.graph import COPIED, Graph, free_name
 from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.stages import stages
-from t2iflow.pipelines.problems import Problem, Problems, RecipeError
+from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.show.copies import Copies
 from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.lines import lines
 from t2iflow.pipelines.text.located import plain
+from t2iflow.pipelines.text.origin import HERE
 from t2iflow.pipelines.text.overrides import Given
 from t2iflow.pipelines.text.recipe import Recipe, vary
 from t2iflow.pipelines.text.seed import read_seed
 from t2iflow.pipelines.text.sweep import Sweep
-from t2iflow.pipelines.text.wildcards import drawn, has_wildcards
+from t2iflow.pipelines.text.wildcards import EndlessError, drawn, has_wildcards
 from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.sweep.cell import Cell, cell_name, said
@@ -60,6 +62,8 @@ class _Grid:
     taken: list[Mapping[str, int]] = field(default_factory=list)
     faults: dict[str, Problems] = field(default_factory=dict)
     cells: dict[str, list[str]] = field(default_factory=dict)
+    lines: dict[tuple[str, Place], list[str]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     first: Plan | None = None
     """The first of the plans; `made`, `stages`, `steps`, `faults` and `cells` are by what differs but for the seed."""
 
@@ -67,7 +71,7 @@ class _Grid:
         rows = list(itertools.product(*(axis.given() for axis in self.sweep.axes)))
         cells = [self._cell(number, len(rows), list(itertools.chain(*row))) for number, row in enumerate(rows)]
         if problems := [*self.found, *self._mistakes(len(rows))]:
-            raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources})
+            raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources, **self.sources})
         assert self.first is not None  # there is a cell, and it has no mistakes
         return Grid(shared(cells), resolved(self.first.graph, self.files), self.files, self.first, tuple(self.taken))
 
@@ -75,7 +79,7 @@ class _Grid:
         seed = self._seed(row)
         others = [one for one in row if one.name != SEED]
         fixed = [one for one in self._templates if one.name not in {other.name for other in others}]
-        given = [replace(one, value=drawn(one.value, seed)) for one in (*fixed, *others)]
+        given = [self._drawn(one, seed) for one in (*fixed, *others)]
         shown = {one.name: said(plain(one.value)) for one in given} | {SEED: str(seed)}
         named = {one.name: shown[one.name] for one in row}
         key = flow({one.name: plain(one.value) for one in given})
@@ -83,6 +87,23 @@ class _Grid:
         values = self._compiled(given, seed, key)
         self.taken.append(self.steps.get(key, {}))
         return Cell(cell_name(number, count, named), {**values, SEED: seed}, self.stages.get(key, {}))
+
+    def _drawn(self, one: Given, seed: int) -> Given:
+        try:
+            return replace(one, value=drawn(one.value, seed, self._lines))
+        except EndlessError:
+            self.found.add(
+                "T2I204", f"the files that `{one.name}` draws from name each other without end", one.value.place
+            )
+            return one
+
+    def _lines(self, name: str, at: Place) -> list[str]:
+        """The lines of a file that a wildcard names; none where it can't be read, which is reported once."""
+        if (name, at) not in self.lines:
+            whose = self.recipe.origins.get(at.file, HERE)
+            found = lines(name, whose, at, self.found, self.sources) or ()
+            self.lines[name, at] = [line.strip().replace("$", "$$") for _, line in found]
+        return self.lines[name, at]
 
     def _seed(self, row: Sequence[Given]) -> int:
         given = next((one for one in row if one.name == SEED), None)

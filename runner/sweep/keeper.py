@@ -21,7 +21,7 @@ from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.page import Told, write_page
 from t2iflow.runner.sweep.ranking import Ranking, judge, prompt
 from t2iflow.runner.sweep.results import Result, ranked, write_results
-from t2iflow.runner.sweep.sheet import write_sheet
+from t2iflow.runner.sweep.sheet import Heading, write_sheet
 from t2iflow.runner.sweep.table import table
 from t2iflow.runner.sweep.thumbnail import picture, thumbnail
 from t2iflow.runner.sweep.work import plan
@@ -70,12 +70,19 @@ class Keeper:
     def end(self, stopping: Callable[[], bool]) -> str:
         """Rank, and write everything; gives why there is no ranking, if it failed. OSError where there is no room."""
         why = self._rank(stopping)
-        self._table = table(self._sweep, ranked(self._scores))
+        ranks = ranked(self._scores)
+        self._table = table(self._sweep, ranks)
         results = self._results()
         write_results(self._sweep, results)
-        write_sheet(self._sweep.at, self._table, self._small, self._states)
+        heading = Heading(self._title, self._judge.name)
+        write_sheet(self._sweep.at, self._table, self._small, self._states, heading, ranks)
         self._write(results, None, goes_on=False)
         return why
+
+    @property
+    def _title(self) -> str:
+        """What all cells were asked for: their prompts, or else the recipe."""
+        return "; ".join(one.text for one in self._prompts) or self._plan.graph.recipe.title
 
     def _take(self, name: str) -> None:
         """Look for the picture of a finished cell."""

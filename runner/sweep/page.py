@@ -104,12 +104,12 @@ def _cells(told: Told) -> Iterator[str]:
         return
     yield '<div class="scroll cells" tabindex="0"><table>'
     if any(told.table.columns):
-        heads = (f"<th>{escape(head)}</th>" for head in told.table.columns)
+        heads = (f"<th>{escape(told.table.written(head))}</th>" for head in told.table.columns)
         yield f"<thead><tr><th></th>{''.join(heads)}</tr></thead>"
     yield "<tbody>"
     for head, row in zip(told.table.rows, told.table.cells, strict=True):
         figures = "".join(f"<td>{shown.figure(results[cell.name])}</td>" for cell in row)
-        yield f"<tr><th>{escape(head)}</th>{figures}</tr>"
+        yield f"<tr><th>{escape(told.table.written(head))}</th>{figures}</tr>"
     yield "</tbody></table></div>"
 
 
@@ -122,7 +122,7 @@ class _Figures:
     def figure(self, one: Result) -> str:
         """A cell's picture, which leads to its report."""
         name = label(self._told.sweep, one.cell)
-        words = self._told.table.labels.get(one.cell.name, "")
+        words = self._told.table.written(self._told.table.labels.get(one.cell.name, ""))
         score = "" if one.score is None else f"{one.score:.3f}"
         place = "" if one.rank is None else f"{one.rank}. "
         caption = " ".join(filter(None, [escape(words), f'<span class="score">{place}{score}</span>' if score else ""]))

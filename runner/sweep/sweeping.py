@@ -1,5 +1,6 @@
 """A sweep from its recipe to its folder, and from its folder to its pictures."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +15,11 @@ from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.pipelines.text.sweep import Sweep
-from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
+from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
 from t2iflow.runner.folder.folder import named
+from t2iflow.runner.folder.history import SWEEP, is_sweep
 from t2iflow.runner.folder.naming import recipe_name
+from t2iflow.runner.opening import in_folder
 from t2iflow.runner.preview.preview import Preview, preview
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.signals import Stop
@@ -67,11 +70,19 @@ def begin(
 
 
 def opened(place: str) -> SweepFolder | None:
-    """The sweep that has begun in a folder or is kept at an address, if there is one; FolderError if it is damaged."""
+    """The sweep that has begun in a folder or is kept at an address, or None for what is no folder.
+
+    FolderError if it is damaged, UsageError for another folder.
+    """
     if is_address(place):
         return kept.opened(place)
     path = paths.given(place)
-    return folder.read(path) if folder.is_sweep(path) else None
+    if is_sweep(path):
+        return folder.read(path)
+    if os.path.isdir(path):  # which answers for impossible names too
+        what = f"`{place}` is neither a recipe nor the folder of a sweep, which has a {SWEEP}"
+        raise UsageError("; ".join([what, *in_folder(path)]))
+    return None
 
 
 def plan(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from t2iflow.runner.lettering import lettering, without_symbols
 from t2iflow.runner.sweep.cell import Cell, said
 from t2iflow.runner.sweep.folder import Axis, SweepFolder
 
@@ -16,12 +17,34 @@ NOTHING: Mapping[str, int] = {}
 class Table:
     """Rows of cells, with the words at the head of each column and before each row. With a single axis there are none
     of either, and only the last row may be shorter. `labels`, by the names of cells, stand below them: what no head
-    says, as of wildcards what was drawn."""
+    says, as of wildcards what was drawn. `ranked` says whether the best come first."""
 
     columns: Sequence[str]
     rows: Sequence[str]
     cells: Sequence[Sequence[Cell]]
     labels: dict[str, str]
+    ranked: bool = False
+
+    def number(self, text: str) -> str:
+        """What stands for a text where no font has its letters; wherever these are, it stands before them."""
+        for what, texts in (("column", self.columns), ("row", self.rows), ("no.", self._in_order)):
+            if text in texts:
+                return f"{what} {list(texts).index(text) + 1}"
+        return ""
+
+    def drawn(self, text: str) -> str:
+        """A text as a picture can show it: without signs that no font here has, or else its number."""
+        said = (one for one in (text, without_symbols(text)) if one and lettering(one, 12))
+        return next(said, self.number(text) if text else "")
+
+    def written(self, text: str) -> str:
+        """A text as a page shows it: after the number by which a picture names it."""
+        number = self.number(text) if text else ""
+        return f"{number}: {text}" if number and self.drawn(text) == number else text
+
+    @property
+    def _in_order(self) -> list[str]:
+        return [self.labels.get(cell.name, "") for row in self.cells for cell in row]
 
 
 def table(sweep: SweepFolder, ranks: Mapping[str, int] = NOTHING) -> Table:
@@ -30,7 +53,8 @@ def table(sweep: SweepFolder, ranks: Mapping[str, int] = NOTHING) -> Table:
     if len([axis for axis in sweep.axes if len(axis.rows) > 1]) < 2 and not (sweep.across or sweep.down):
         alone = [name for axis in sweep.axes for name in axis.names] == ["seed"]
         last = len(sweep.cells)
-        return _flowing(sweep, sorted(sweep.cells, key=lambda cell: ranks.get(cell.name, last) if alone else 0))
+        best = bool(alone and ranks)
+        return _flowing(sweep, sorted(sweep.cells, key=lambda cell: ranks.get(cell.name, last) if best else 0), best)
     across = _across(sweep)
     others = [number for number in range(len(sweep.axes)) if number != across]
     order = [*others, across]
@@ -60,11 +84,11 @@ def _drawn(sweep: SweepFolder, cell: Cell) -> str:
     return ", ".join(said(cell.set[name]) for name in sweep.drawn if name in cell.set)
 
 
-def _flowing(sweep: SweepFolder, cells: Sequence[Cell]) -> Table:
+def _flowing(sweep: SweepFolder, cells: Sequence[Cell], ranked: bool) -> Table:
     high = math.ceil(len(cells) / math.ceil(math.sqrt(len(cells) * 1.5)))
     width = math.ceil(len(cells) / high)
     rows = [cells[start : start + width] for start in range(0, len(cells), width)]
-    return Table((), (), rows, {cell.name: label(sweep, cell) for cell in sweep.cells})
+    return Table((), (), rows, {cell.name: label(sweep, cell) for cell in sweep.cells}, ranked)
 
 
 def _across(sweep: SweepFolder) -> int:

@@ -58,7 +58,7 @@ def make(place: str, cell: str, device: str, save_every: float, packages: Mappin
 def _folder(place: str) -> Path:
     """The sweep's folder as this node sees it; FolderError where it doesn't."""
     from t2iflow.runner.folder.claim import FolderError
-    from t2iflow.runner.sweep.folder import is_sweep
+    from t2iflow.runner.folder.history import is_sweep
     from t2iflow.runner.sweep.storage import is_address
 
     if is_address(place):

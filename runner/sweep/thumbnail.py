@@ -9,7 +9,7 @@ import PIL.Image
 from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.film.decoder import every_picture
 from t2iflow.nodes.pictures.codec import FORMATS, over
-from t2iflow.runner.folder.history import wrote
+from t2iflow.runner.folder.history import NOW, RUNS, wrote
 from t2iflow.runner.report.exhibits import FILMS, PICTURES
 
 FOLDER, SIDE, QUALITY = ".small", 256, 90
@@ -30,6 +30,12 @@ def opened(path: Path) -> PIL.Image.Image:
         return PIL.Image.fromarray(next(iter(every_picture(str(path)))).numpy())
     with PIL.Image.open(path, formats=FORMATS) as found:
         return over(found, "#ffffff").convert("RGB")
+
+
+def so_far(sweep: Path, cell: str) -> Path | None:
+    """The small picture of a cell, or while it runs the picture as it is now; None before there is one."""
+    places = (sweep / FOLDER / f"{cell}.webp", sweep / RUNS / cell / NOW)
+    return next((path for path in places if path.is_file()), None)
 
 
 def thumbnail(sweep: Path, cell: str, source: Path) -> Path:

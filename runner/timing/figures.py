@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from statistics import quantiles
+from statistics import median_low, quantiles
 from typing import Any
 
 import torch
@@ -29,6 +29,8 @@ from t2iflow.runner.execution.device import model
 
 FREE = ("steps", "frames", "fps", "loop", "seed", "prompt", "prompts", "scenes", "file")
 """Settings that change how many steps there are or what is painted, but not what a step costs."""
+LAST = 5
+"""Of how many runs figures are kept."""
 GAPS = 500
 """Of how many steps it is looked at how they differ, at most."""
 
@@ -58,6 +60,14 @@ class Figures:
     memory: int = 0
     pictures: Mapping[str, int] = field(default_factory=dict)
     day: str = ""
+
+    def __lt__(self, other: "Figures") -> bool:
+        """Whether its steps took less time."""
+        return self._seconds < other._seconds
+
+    @property
+    def _seconds(self) -> float:
+        return sum(step.seconds for step in self.steps.values())
 
 
 @dataclass
@@ -112,7 +122,8 @@ class Stopwatch:
             figures = self._whole(self._figures(event.at - self._began))
             ran = self._gaps.keys() == {region.optimizer for region in self._plan.regions} and event.how != "failed"
             if ran and figures:
-                keep(_place(self._plan, self._device), json.dumps(asdict(figures)))
+                place = _place(self._plan, self._device)
+                keep(place, json.dumps([asdict(one) for one in (*_read(place), figures)][-LAST:]))
 
     def _stepped(self, event: Stepped) -> None:
         if self._early:  # an optimiser's first steps take longer, and belong to the rest
@@ -158,11 +169,26 @@ def folder() -> Path:
 
 
 def known(plan: Plan, device: torch.device) -> Figures | None:
+    """Of the last runs like this one that with the median of their times, if there was one: a machine that was busy for
+    once says little of the next time."""
+    found = _read(_place(plan, device))
+    return median_low(found) if found else None
+
+
+def last(plan: Plan, device: torch.device) -> Figures | None:
     """The figures of the last run like this one, if there was one."""
+    return next(reversed(_read(_place(plan, device))), None)
+
+
+def _read(place: Path) -> list[Figures]:
+    """What is kept there."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or somebody's edit
-        told = json.loads(_place(plan, device).read_text(encoding="utf-8"))
-        return Figures(**{**told, "steps": {name: StepTime(**time) for name, time in told["steps"].items()}})
-    return None
+        return [_figures(told) for told in json.loads(place.read_text(encoding="utf-8"))]
+    return []
+
+
+def _figures(told: Mapping[str, Any]) -> Figures:
+    return Figures(**{**told, "steps": {name: StepTime(**time) for name, time in told["steps"].items()}})
 
 
 def _place(plan: Plan, device: torch.device) -> Path:

@@ -237,20 +237,3 @@ def test_any_process_can_look_at_a_run_and_the_end_of_its_program_stops_it(tmp_p
     assert program.returncode == 0
     assert run.state == "stopped"
     assert (run.folder / "film.mp4").is_file()  # what is painted so far
-
-
-def test_a_folder_without_a_run_is_refused_by_resume_and_damaged_to_look_at(tmp_path: Path) -> None:
-    assert t2iflow.Run(tmp_path).state == "damaged"
-    assert t2iflow.Run(tmp_path).image is None
-    with pytest.raises(t2iflow.RunError, match="is not a run folder") as caught:
-        t2iflow.resume(tmp_path)
-    assert caught.value.code == 2
-
-
-def test_a_value_that_no_recipe_can_hold_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="`steps` can't be of type object"):
-        t2iflow.run(COPY, steps=object())
-    with pytest.raises(TypeError, match="`set` is a mapping"):
-        t2iflow.run(COPY, set="steps=3")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="a recipe is a name, a path, a text or a mapping, not bytes"):
-        t2iflow.run(b"hello")  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from torch import Tensor
 from t2iflow.nodes import dalle
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.catalog import find
+from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.generators.dalle_mini import pictures, transformer
 from t2iflow.nodes.generators.dalle_mini.text import SPACE, tokens
 from t2iflow.nodes.perceptors import imagenet
@@ -41,9 +42,9 @@ def float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.float() for name, tensor in tensors.items()}
 
 
-def draw(folder: Path, seed: int = 0, **settings: Any) -> Tensor:
+def draw(folder: Path, seed: int = 0, shelf: Shelf = NOWHERE, **settings: Any) -> Tensor:
     given = {"prompt": "a red fox", "count": 2, "precision": "float32", **settings}
-    return dalle.mini(Random(seed, "pictures"), Heard(), CPU, weights=str(folder), **given)
+    return dalle.mini(Random(seed, "pictures"), Heard(), CPU, shelf, weights=str(folder), **given)
 
 
 def min_dalle(module: str) -> Any:
@@ -121,7 +122,7 @@ def test_codes_are_the_pixels_of_min_dalle(tmp_path: Path) -> None:
     codes = torch.randint(2**14, (1, 16, 16))
     with torch.no_grad():
         wanted = reference(False, codes.flatten(1)) / 255
-    found = pictures.pictures(codes, weights, torch.float32)
+    found = pictures.pictures(codes, weights, torch.float32, NOWHERE)
     assert wanted.std() > 0.005
     assert torch.allclose(found[0].permute(1, 2, 0), wanted, atol=1e-5)
 
@@ -210,6 +211,19 @@ def test_the_same_seed_gives_the_same_pictures_in_batches_of_any_size(folder: Pa
     assert torch.allclose(one, other, atol=1e-5)
     assert not torch.equal(one, draw(folder, seed=1))
     assert not torch.equal(one[0], one[1])
+
+
+@pytest.mark.parametrize(("lasts", "times"), [(True, 1), (False, 2)])
+def test_networks_are_kept_only_where_later_runs_may_need_them(
+    lasts: bool, times: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[type] = []
+    built = pictures.built
+    monkeypatch.setattr(pictures, "built", lambda kind, *given: loaded.append(kind) or built(kind, *given))
+    shelf = Shelf(lasts=lasts)
+    first, again = (draw(folder, shelf=shelf) for _ in range(2))
+    assert loaded == [transformer.Reader, transformer.Writer] * times
+    assert torch.equal(first, again)
 
 
 def test_seamless_pictures_lie_in_a_square_as_one(folder: Path) -> None:

@@ -25,6 +25,12 @@ nodes:
   film:   {use: output.video, image: $canvas, every: 2}
 """
 """A whole run in a second: a canvas learns a picture, with a still and a film."""
+STILL = COPY.replace("  film:   {use: output.video, image: $canvas, every: 2}\n", "")
+
+
+def swept(steps: int, seeds: str) -> str:
+    """The same without the film, as a sweep of some seeds."""
+    return STILL.replace("steps: 6", f"steps: {steps}") + f"sweep: {{each: {{seed: {seeds}}}}}\n"
 
 
 @dataclass

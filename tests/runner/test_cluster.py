@@ -17,20 +17,9 @@ from t2iflow.runner.exits import OK
 from t2iflow.runner.sweep import sweeping, work
 from t2iflow.runner.sweep.folder import SweepFolder
 from tests.cluster import Network, lacking, network
-from tests.runner.conftest import Command
+from tests.runner.conftest import Command, swept
 
-RECIPE = """
-t2iflow: 1
-params: {steps: 1000}
-nodes:
-  photo:  {use: images.noise, size: [24, 24], kind: fractal}
-  canvas: {use: canvas.pixels, size: [24, 24]}
-  same:   {use: losses.reference, image: $canvas, reference: $photo}
-  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: 0.05, steps: $steps}
-  still:  {use: output.image, image: $fit}
-sweep:
-  each: {seed: 0..2}
-"""
+RECIPE = swept(steps=1000, seeds="0..2")
 PATIENCE, TRIES = 100.0, 3
 """Seconds that a command may take on a machine that has much else to do, and how often it is given: Ray's processes
 sometimes wait for each other without end when they begin."""

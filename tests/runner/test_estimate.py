@@ -25,14 +25,14 @@ def plan_of(text: str) -> Plan:
     return compile_recipe(read_text(text, "mine.yaml", Path()))
 
 
-def played(plan: Plan, frames: int = 0, how: str = "finished", spared: bool = False) -> None:
+def played(plan: Plan, frames: int = 0, how: str = "finished", spared: bool = False, seconds: float = 2) -> None:
     """A run of steps of 2 seconds, of which the first takes 5, and frames of 3 seconds beside their steps."""
     watch, image = Stopwatch(plan, CPU, lambda: spared), torch.zeros(1, 3, 10, 20)
     watch(Started("mine", Path("runs/x"), "cpu", "", 6, at=100))
     watch(Fitting("fit", 0, 6, at=110))
     now = 113.0
     for step in range(6):
-        now += 2
+        now += seconds
         watch(Stepped("fit", step, 6, torch.zeros(()), image, at=now))
     for frame in range(frames):
         watch(Filmed("fit", frame, frames, image, at=now + 1))
@@ -63,6 +63,16 @@ def test_a_run_for_which_all_was_loaded_already_teaches_no_more_than_its_steps()
     before = rows(plan_of(COPY))
     played(plan_of(COPY), spared=True)
     assert rows(plan_of(COPY)) == before
+
+
+def test_one_run_on_a_busy_machine_does_not_change_what_is_known() -> None:
+    plan = plan_of(COPY)
+    for seconds in (2, 19, 2.1):
+        played(plan, seconds=seconds)
+    assert rows(plan)["fit"].startswith("6 steps, 2.1 s each")
+    for _ in range(3):  # but a machine that has become slow has
+        played(plan, seconds=4)
+    assert rows(plan)["fit"].startswith("6 steps, 4.0 s each")
 
 
 def test_the_frames_of_a_film_are_reckoned_beside_their_steps() -> None:

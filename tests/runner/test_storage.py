@@ -19,20 +19,9 @@ from t2iflow.runner.sweep import holding, kept, lease, sweeping, task, work
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.lease import LostError
 from t2iflow.runner.sweep.storage import Storage, StorageError
-from tests.runner.conftest import Command
+from tests.runner.conftest import Command, swept
 
-RECIPE = """
-t2iflow: 1
-params: {steps: 40}
-nodes:
-  photo:  {use: images.noise, size: [24, 24], kind: fractal}
-  canvas: {use: canvas.pixels, size: [24, 24]}
-  same:   {use: losses.reference, image: $canvas, reference: $photo}
-  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: 0.05, steps: $steps}
-  still:  {use: output.image, image: $fit}
-sweep:
-  each: {seed: 0..1}
-"""
+RECIPE = swept(steps=40, seeds="0..1")
 CELL = "000-seed=0"
 PICTURE = f"runs/{CELL}/picture.png"
 

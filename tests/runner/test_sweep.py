@@ -29,9 +29,9 @@ from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.pool import Pool
 from t2iflow.runner.sweep.table import table
 from t2iflow.runner.sweep.work import BUSY, DIED, Made, make
-from tests.runner.conftest import COPY, Command
+from tests.runner.conftest import STILL, Command
 
-SMALL = COPY.replace("  film:   {use: output.video, image: $canvas, every: 2}\n", "").replace("steps: 6", "steps: 3")
+SMALL = STILL.replace("steps: 6", "steps: 3")
 PAINTED = """
 t2iflow: 1
 title: Photographs
@@ -205,17 +205,47 @@ def test_a_foreign_recipe_reads_no_values_from_elsewhere(tmp_path: Path, command
     told = command("check", "downloads/them.yaml")
     assert told.code == 3
     assert "may not read `../secrets.txt`" in told.err
+    drawing = SMALL + "sweep: {each: {photo.kind: ['{@../secrets.txt}']}}\n"
+    (foreign / "them.yaml").write_text(drawing, "utf-8")
+    assert "may not read `../secrets.txt`" in command("check", "downloads/them.yaml").err
+
+
+def no_files(name: str, at: Place) -> list[str]:
+    raise AssertionError(name)
 
 
 def test_wildcards_are_drawn_by_the_seed_and_for_ever_the_same() -> None:
     text = located("a {red|blue|{dark|light} green} fox, {in snow|}", Place("", 1, 1))
-    assert [plain(drawn(text, seed)) for seed in range(4)] == WILD
-    assert plain(drawn(located("${prompt} {a}", Place("", 1, 1)), 0)) == "${prompt} {a}"
+    assert [plain(drawn(text, seed, no_files)) for seed in range(4)] == WILD
+    assert plain(drawn(located("${prompt} {a}", Place("", 1, 1)), 0, no_files)) == "${prompt} {a}"
 
 
 def test_a_recipes_own_wildcards_are_drawn_too(begun: Callable[..., SweepFolder]) -> None:
     text = PAINTED.replace("prompt: a red fox", "prompt: '{red|blue} fox'").replace("fox.webp", str(FOX))
     assert [cell.set["prompt"] for cell in begun(text, "seed=0..5").cells] == DRAWN
+
+
+def test_a_line_of_a_file_is_drawn_and_what_is_in_it_too(
+    begun: Callable[..., SweepFolder], tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "animals.txt").write_text("# a comment\nfox for $5\n\n{red|blue} {@birds.txt}\n", "utf-8")
+    (tmp_path / "birds.txt").write_text("owl\nrobin\n", "utf-8")
+    text = PAINTED.replace("prompt: a red fox", "prompt: 'a {@animals.txt}, {day|night}'").replace("fox.webp", str(FOX))
+    prompts = [cell.set["prompt"] for cell in begun(text, "seed=0..15").cells]
+    assert {prompt.rpartition(", ")[2] for prompt in prompts} == {"day", "night"}
+    animals = {prompt.rpartition(", ")[0] for prompt in prompts}
+    assert "a fox for $$5" in animals
+    assert animals <= {
+        "a fox for $$5",
+        *(f"a {colour} {bird}" for colour in ("red", "blue") for bird in ("owl", "robin")),
+    }
+    assert [cell.set["prompt"] for cell in begun(text, "seed=0..15").cells] == prompts
+    (tmp_path / "birds.txt").write_text("{@animals.txt}\n", "utf-8")
+    (tmp_path / "animals.txt").write_text("{@birds.txt}\n", "utf-8")
+    told = command("sweep", text, "--each", "seed=0..1")
+    assert "the files that `prompt` draws from name each other without end" in told.err
+    (tmp_path / "birds.txt").unlink()
+    assert "the file `birds.txt` doesn't exist" in command("sweep", text, "--each", "seed=0..1").err
 
 
 def test_files_that_vary_are_copied_once_for_all(begun: Callable[..., SweepFolder], tmp_path: Path) -> None:

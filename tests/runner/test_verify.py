@@ -100,15 +100,27 @@ def test_the_lock_of_a_run_tells_why(made: Path, command: Command) -> None:
         made / "picture.png", pnginfo=metadata.in_png(read_recipe(made / "picture.png") or "")
     )
     lock = made / "lock.yaml"
-    lock.write_text(lock.read_text("utf-8").replace("  pillow: ", "  pillow: 0.1 # "), "utf-8")
+    said = (
+        lock.read_text("utf-8").replace("  pillow: ", "  pillow: 0.1 # ").replace("precision: ", "precision: half # ")
+    )
+    lock.write_text(said, "utf-8")
     told = command("verify", str(made))
     assert told.code == 1
-    picture, film, pillow = told.out.splitlines()
+    picture, film, precision, pillow = told.out.splitlines()
+    assert precision.startswith("precision: half there, ")
     assert film == "film.mp4: the same, byte for byte"
     assert picture.startswith("picture.png: differs, by ")
     assert pillow.startswith("pillow: 0.1 there, ")
     (made / "film.mp4").unlink()
     assert "film.mp4: it is missing, and its recipe writes it" in command("verify", str(made)).out
+
+
+def test_a_picture_that_is_cut_short_is_named_before_it_is_made_again(made: Path, command: Command) -> None:
+    whole = (made / "picture.png").read_bytes()
+    Path("cut.png").write_bytes(whole[: len(whole) * 9 // 10])
+    told = command("verify", "cut.png")
+    assert (told.code, told.out.partition(": image")[0]) == (1, "cut.png: it is damaged")
+    assert "running" not in told.err
 
 
 def test_films_are_compared_picture_by_picture(made: Path, command: Command) -> None:

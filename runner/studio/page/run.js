@@ -39,7 +39,7 @@ export function run(view, name, signal) {
     picture();
     controls();
     stand(told.place);
-    notes.replaceChildren(...[...new Set(told.warnings ?? [])].map((text) => h("p", { class: "how warn" }, text)));
+    notes.replaceChildren(...warnings(told.notes));
     course.replaceChildren(...[steering(told)].filter(Boolean));
     if (GOING.includes(told.state)) drawCharts();
     else charts.replaceChildren(part(parts.losses));
@@ -48,7 +48,7 @@ export function run(view, name, signal) {
       part(parts.recipe), part(parts.facts));
   }
 
-  const heading = (html) => (html ? [part(html)] : [h("h1", {}, told.title || told.recipe || name), ...(told.prompts ?? []).map((one) => h("p", { class: "prompt" }, one.text))]);
+  const heading = (html) => (html ? [part(html)] : [h("h1", {}, told.title || told.recipe || name), ...(told.prompts ?? []).map((one) => h("p", { class: "prompt" }, one.text ?? one))]);
 
   function picture() {
     if (GOING.includes(told.state)) {
@@ -130,6 +130,12 @@ export function run(view, name, signal) {
   signal.addEventListener("abort", () => icon(null));
   look_();
   return { title: "Run" };
+}
+
+/** What nodes warn of, each once. */
+function warnings(notes = []) {
+  const texts = notes.filter(({ level }) => level === "warn").map(({ node, text }) => `${node}: ${text}`);
+  return [...new Set(texts)].map((text) => h("p", { class: "how warn" }, text));
 }
 
 /** A sweep: its sheet, and all its runs. */

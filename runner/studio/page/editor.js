@@ -68,8 +68,16 @@ export function editor({ changed, start }) {
     document.execCommand("insertText", false, `\n${spaces}`); // which can be undone
   }
 
+  function save() {
+    const address = URL.createObjectURL(new Blob([area.value], { type: "application/yaml" }));
+    h("a", { href: address, download: "recipe.yaml" }).click();
+    URL.revokeObjectURL(address);
+  }
+
   return {
-    element: h("div", {}, box, h("p", { class: "soft", id: about }, "Tab or Enter takes what is offered, Ctrl+Space offers it, Ctrl+Enter starts.")),
+    element: h("div", {}, box, h("div", { class: "line foot" },
+      h("p", { class: "soft", id: about }, "Tab or Enter takes what is offered, Ctrl+Space offers it, Ctrl+Enter starts."),
+      h("button", { class: "quiet link", onclick: save }, "Save as a file"))),
     fill(text) {
       if (area.value === text) return;
       area.value = text;

@@ -46,7 +46,7 @@ export function field({ name, schema, value, changed, label = name }) {
     fault.textContent = made instanceof Error ? made.message : "";
     if (!(made instanceof Error)) changed(made);
   };
-  const about = [schema.description, control.of && range(control.of)].filter(Boolean).join(" \u00b7 ");
+  const about = schema.description || (control.of && range(control.of)) || "";
   const attributes = { id, name, "aria-describedby": `${id}-about ${id}-fault` };
   const input = control.make(attributes, value, tell, control);
   return h("div", { class: `field ${control.make.name}`, "data-name": name },

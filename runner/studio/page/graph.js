@@ -3,7 +3,6 @@
 import { get } from "./api.js";
 import { h, prose } from "./element.js";
 import { trying } from "./notices.js";
-import { range } from "./field.js";
 import { written } from "./words.js";
 
 let adopted = false;
@@ -53,8 +52,8 @@ async function node(about, name, { use, settings }) {
   const told = await get(`/api/nodes/${encodeURIComponent(use)}`);
   const rows = told.settings.map((one) => h("tr", { class: one.name in settings ? "own" : "" },
     h("th", { scope: "row" }, one.name), h("td", { class: "code" }, written(one.name in settings ? settings[one.name] : one.default)),
-    h("td", {}, [one.about ?? one.description, one.type, one.schema && range(one.schema)].filter(Boolean).join(" \u00b7 "))));
+    h("td", {}, one.takes, one.keyframes && h("span", { class: "soft" }, ", may be keyframed"))));
   about.replaceChildren(h("h3", {}, name), h("p", { class: "code" }, use),
     ...prose(told.doc || told.about || ""),
-    rows.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "here", ""].map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)) : "");
+    rows.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "here", "takes"].map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)) : "");
 }

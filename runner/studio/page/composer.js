@@ -167,6 +167,6 @@ function expected({ expected, plan }) {
   const { size, steps, seconds } = expected ?? {};
   const facts = [size && `${size[0]} \u00d7 ${size[1]}`, steps && count(steps, "step"), seconds && `about ${duration(seconds)}`].filter(Boolean);
   const fetched = (plan.weights ?? []).filter((line) => line.includes("to be fetched"));
-  const lines = [facts.join(" \u00b7 "), ...(seconds ? [] : plan["time and memory"] ?? []), ...(fetched.length ? fetched : ["nothing to download"])];
+  const lines = [facts.join(" \u00b7 "), seconds ? "" : "how long is not known: no such run was made here yet", ...(fetched.length ? fetched : ["nothing to download"])];
   return [h("ul", {}, lines.filter(Boolean).map((line) => h("li", {}, line)))];
 }

@@ -2,8 +2,13 @@
 
 import { h } from "./element.js";
 
-/** How many times its size a small picture is shown at most. */
-export const LARGEST = 8;
+const LARGEST = 8;
+
+/** Let a picture be shown as large as there is room for, but a small one not beyond recognition. */
+export function fit(image) {
+  image.style.setProperty("--ratio", String(image.naturalWidth / image.naturalHeight));
+  image.style.setProperty("--most", `${image.naturalWidth * LARGEST}px`);
+}
 const order = ["film", "picture"];
 
 /** The films and pictures among a run's files. */
@@ -14,8 +19,7 @@ export function exhibit({ file, kind, address }, what) {
   if (kind === "film" && /\.(mp4|webm)$/i.test(file)) {
     return h("video", { src: address, controls: true, loop: true, muted: true, playsinline: true, "aria-label": what });
   }
-  const image = h("img", { src: address, alt: what, onload: () => { image.width = Math.min(image.naturalWidth * LARGEST, 2400); } });
-  return image;
+  return h("img", { class: "fit", src: address, alt: what, onload: ({ target }) => fit(target) });
 }
 
 /** All that a run made, each with its name. */

@@ -13,10 +13,8 @@ let adopted = false;
  */
 export function graph(svg, nodes) {
   const about = h("div", { class: "node", "aria-live": "polite" }, h("p", { class: "soft" }, "Choose a node to see its settings."));
-  const drawn = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
-  const style = drawn.querySelector("style");
-  if (style) adopt(style.textContent);
-  style?.remove();
+  const plain = svg.replace(/<style>(.*?)<\/style>/s, (_, style) => (adopt(style), ""));
+  const drawn = new DOMParser().parseFromString(plain, "image/svg+xml").documentElement;
   drawn.removeAttribute("role");
   for (const card of drawn.querySelectorAll("[data-node]")) {
     const name = card.dataset.node;

@@ -1,10 +1,10 @@
 // The picture as it is now, large: each is shown when it is there, and none waits behind another.
 
 import { h } from "./element.js";
-import { LARGEST } from "./exhibit.js";
+import { fit } from "./exhibit.js";
 
 export function live(alt) {
-  const image = h("img", { class: "now", alt, hidden: true });
+  const image = h("img", { class: "now fit", alt, hidden: true });
   const element = h("figure", { class: "stage" }, image, h("div", { class: "none" }, "The first picture is on its way"));
   let busy = false, newest = null;
   async function show(address) {
@@ -16,7 +16,8 @@ export function live(alt) {
     try {
       await next.decode();
       image.src = address;
-      image.width = Math.min(next.naturalWidth * LARGEST, 1600);
+      await image.decode();
+      fit(image);
       image.hidden = false;
       image.dataset.shown = `${Date.now()} ${address}`;
       element.querySelector(".none")?.remove();

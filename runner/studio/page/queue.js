@@ -3,7 +3,7 @@
 import { path } from "./api.js";
 import { h } from "./element.js";
 import { hear } from "./stream.js";
-import { progress } from "./words.js";
+import { left, progress } from "./words.js";
 
 const runs = new Map();
 let order = { running: [], waiting: [] };
@@ -23,7 +23,7 @@ function show(box) {
   box.replaceChildren(h("details", { open },
     h("summary", { title: "The queue", "aria-label": `The queue: ${words.join(", ")}` }, h("span", { class: running.length ? "dot" : "dot still" }), h("span", { class: "wide" }, words.join(", ")), h("span", { class: "narrow" }, String(running.length + waiting.length))),
     h("ol", { class: "popup" },
-      running.map((name) => row(name, progress(runs.get(name)?.place) || "starts")),
+      running.map((name) => row(name, [progress(runs.get(name)?.place), left(runs.get(name)?.place)].filter(Boolean).join(", ") || "starts")),
       waiting.map((name, at) => row(name, at ? `${at + 1} in the queue` : "next")))));
 }
 

@@ -11,7 +11,7 @@ import { live } from "./live.js";
 import { notice, say, trying } from "./notices.js";
 import { steering } from "./steering.js";
 import { hear } from "./stream.js";
-import { STATES, count, duration, progress } from "./words.js";
+import { STATES, count, duration, left, progress } from "./words.js";
 
 const CHARTS = 1000;
 const GOING = ["running", "queued"];
@@ -21,7 +21,8 @@ export function run(view, name, signal) {
   const stage = h("div", { class: "stages" });
   const head = h("div"), state = h("div", { class: "state" }), notes = h("div"), course = h("div"), buttons = h("div", { class: "line buttons" });
   const charts = h("section", { class: "charts" }), rest = h("div");
-  let told = null, shown = null;
+  const wanted = {}; // what is to be steered, kept while the run goes on
+  let told = null, shown = null, turn = 0;
 
   const drawCharts = seldom(CHARTS, async () => {
     if (signal.aborted || document.hidden) return;
@@ -31,24 +32,30 @@ export function run(view, name, signal) {
 
   /** Everything anew: when the run is opened, and when its state has changed. */
   async function look() {
+    const mine = ++turn;
     told = await get(at, signal);
+    if (mine !== turn) return;
     if (told.kind === "sweep") return sweep(view, told, signal);
-    const report = await get(`${at}/report`, signal).catch(() => ({ parts: {} }));
-    const { parts } = report;
-    head.replaceChildren(...heading(parts.head));
+    if (!head.firstChild) head.append(h("h1", {}, told.recipe), h("p", { class: "prompt" }, told.prompt));
     picture();
     controls();
     stand(told.place);
     notes.replaceChildren(...warnings(told.notes));
-    course.replaceChildren(...[steering(told)].filter(Boolean));
+    course.replaceChildren(...[steering(told, wanted)].filter(Boolean));
+    await report(() => mine === turn);
+  }
+
+  /** What takes longer: the parts of its report, and its graph. */
+  async function report(current) {
+    const { parts } = await get(`${at}/report`, signal).catch(() => ({ parts: {} }));
+    if (!current()) return;
+    if (parts.head) head.replaceChildren(part(parts.head));
     if (GOING.includes(told.state)) drawCharts();
     else charts.replaceChildren(part(parts.losses));
     const drawn = await get(`${at}/graph`, signal).catch(() => null);
-    rest.replaceChildren(part(parts.snapshots), ...(drawn ? [h("h2", {}, "Nodes and wires"), graph(drawn.svg, drawn.nodes)] : []),
+    if (current()) rest.replaceChildren(part(parts.snapshots), ...(drawn ? [h("h2", {}, "Nodes and wires"), graph(drawn.svg, drawn.nodes)] : []),
       part(parts.recipe), part(parts.facts));
   }
-
-  const heading = (html) => (html ? [part(html)] : [h("h1", {}, told.title || told.recipe || name), ...(told.prompts ?? []).map((one) => h("p", { class: "prompt" }, one.text ?? one))]);
 
   function picture() {
     if (GOING.includes(told.state)) {
@@ -66,12 +73,12 @@ export function run(view, name, signal) {
   /** How far it is. */
   function stand(place) {
     const took = told.state === "finished" && told.seconds ? ` in ${duration(told.seconds)}` : "";
-    const words = [STATES[told.state] + took, told.state !== "finished" && progress(place), told.state !== "finished" && place?.loss != null && `loss ${place.loss.toPrecision(4)}`].filter(Boolean);
+    const going = told.state === "running", finished = told.state === "finished";
+    const lines = finished ? [] : [progress(place), [going && left(place), place?.loss != null && `loss ${place.loss.toPrecision(4)}`].filter(Boolean).join(", ")];
     const done = place?.steps ? (place.step + 1) / place.steps : null;
     const bar = GOING.includes(told.state) && h("progress", { value: done, max: 1, "aria-label": "Progress" });
     state.replaceChildren(...[h("p", { class: `how ${told.state === "failed" || told.state === "damaged" ? "bad" : "live"}` },
-      h("b", {}, words[0]), h("span", {}, words.slice(1).join(" \u00b7 ")), told.message && told.state !== "finished" && h("span", { class: "message" }, told.message), bar)].filter(Boolean));
-    const going = told.state === "running";
+      h("b", {}, STATES[told.state] + took), lines.map((line) => h("span", { class: "message" }, line)), told.message && !finished && h("span", { class: "message" }, told.message), bar)].filter(Boolean));
     icon(going ? done : null);
     document.title = `${going && done != null ? `${Math.floor(100 * done)} % \u00b7 ` : ""}${told.prompt || told.recipe} \u00b7 t2iflow studio`;
     if (going && done != null) say(`${10 * Math.floor(10 * done)} percent`);
@@ -80,8 +87,8 @@ export function run(view, name, signal) {
   function controls() {
     const act = (what, title, key) => told.may.includes(what) && h("button", { class: what === "stop" ? "main" : "", "aria-keyshortcuts": key, title: `${title} (${key})`, onclick: () => doing(what) }, title);
     buttons.replaceChildren(...[act("stop", "Stop", "s"), act("resume", "Resume", "r"),
-      h("button", { onclick: again }, "Use as a new recipe"),
-      told.command && h("button", { class: "quiet", title: told.command, onclick: copy }, "Copy the command")].filter(Boolean));
+      h("button", { onclick: again }, "New from this"),
+      told.command && told.state !== "finished" && h("button", { class: "quiet", title: told.command, onclick: copy }, "Copy the command")].filter(Boolean));
   }
 
   async function doing(what) {

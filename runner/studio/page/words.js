@@ -31,10 +31,12 @@ export const STATES = {
   failed: "failed", damaged: "damaged",
 };
 
-/** How far a run is: "step 5 of 40, 3 s left". */
+/** How long it still takes. */
+export const left = (place) => (place?.left == null ? "" : `about ${duration(place.left)} left`);
+
+/** How far a run is: "step 5 of 40". */
 export function progress(place) {
   if (!place || place.step == null) return "";
   const films = place.frames ? `frame ${place.frame + 1} of ${place.frames}, ` : "";
-  const left = place.left == null ? "" : `, about ${duration(place.left)} left`;
-  return `${films}step ${place.step + 1} of ${place.steps}${left}`;
+  return `${films}step ${place.step + 1} of ${place.steps}`;
 }

@@ -1,0 +1,267 @@
+"""The studio's page in a real browser: what a user does on it, and what other sites can't."""
+
+import base64
+import http.server
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runner.conftest import COPY, Command
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="Chromium is missing: apt-get install chromium")
+
+ENDLESS = COPY.replace("steps: 6", "steps: 900000").replace(
+    "  film:   {use: output.video, image: $canvas, every: 2}\n", ""
+)
+WAIT = 30_000
+"""Milliseconds for which a test waits for what comes at once on an idle machine."""
+
+
+@dataclass
+class Studio:
+    """A studio that runs: its address with its token, and the folder that it was opened in."""
+
+    address: str
+    at: Path
+
+    @property
+    def origin(self) -> str:
+        return self.address.partition("/?")[0]
+
+    @property
+    def runs(self) -> list[Path]:
+        return sorted(path.parent for path in self.at.glob("runs/*/recipe.yaml"))
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    at = tmp_path_factory.mktemp("studio")
+    (at / "endless.yaml").write_text(ENDLESS, encoding="utf-8")
+    command = [sys.executable, "-m", "t2iflow.runner", "studio", "--no-open"]
+    process = subprocess.Popen(command, cwd=at, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line):
+            yield Studio(found[0], at)
+            break
+    else:
+        raise AssertionError("".join(lines))
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        names = "--host-resolver-rules=MAP evil.example 127.0.0.1"
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", names])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(studio: Studio, browser: Any) -> Iterator[Any]:
+    """The studio's page, opened by its address; whatever is asked of other places, and all that goes wrong, is told."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    strange: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            strange.append(request.url) if not request.url.startswith((studio.origin, "data:", "blob:")) else None
+        ),
+    )
+    page.on("pageerror", lambda fault: strange.append(str(fault)))
+    page.goto(studio.address)
+    yield page
+    context.close()
+    assert not strange
+
+
+def until(true: Callable[[], Any]) -> Any:
+    """Wait for something; the page's own policy forbids playwright's `wait_for_function`."""
+    for _ in range(WAIT // 50):
+        if found := true():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it didn't come")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Another site, which serves a folder."""
+    handler = partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of requests."""
+
+
+def start(page: Any, recipe: str) -> None:
+    page.get_by_label("Recipe", exact=True).select_option(recipe)
+    page.get_by_role("button", name="Start").click()
+    page.locator(".state").get_by_text("Running").wait_for()
+
+
+def step(page: Any) -> int:
+    found = re.search(r"step ([\d,]+) of", page.locator(".state").inner_text())
+    return int(found[1]) if found else 0
+
+
+def test_a_run_is_watched_stopped_and_resumed(page: Any, studio: Studio) -> None:
+    start(page, "endless.yaml")
+    shown: set[str] = set()
+    until(lambda: shown.add(page.locator("img.now").get_attribute("data-shown") or "") or len(shown - {""}) > 1)
+    page.locator(".curve path").first.wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Stop").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()
+
+
+def test_a_picture_that_is_dropped_opens_its_recipe(page: Any, command: Command) -> None:
+    told = command("run", COPY.replace("Copy a picture", "<b>Dropped</b> & opened"))
+    assert told.folder
+    drop(page, told.folder / "picture.png")
+    page.get_by_text("It comes from elsewhere").wait_for()
+    page.get_by_role("tab", name="Text").click()
+    assert "<b>Dropped</b>" in page.get_by_label("The recipe's text").input_value()
+    assert page.get_by_label("steps").input_value() == "6"
+
+
+def drop(page: Any, path: Path) -> None:
+    """Drop a file on the page, as a hand does."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    page.evaluate(
+        """([content, name]) => {
+          const file = new File([Uint8Array.from(atob(content), (one) => one.charCodeAt(0))], name);
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(file);
+          for (const type of ["dragenter", "dragover", "drop"]) {
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+          }
+        }""",
+        [content, path.name],
+    )
+
+
+def test_a_mistake_is_shown_at_its_line_with_its_code_and_what_to_do(page: Any) -> None:
+    page.get_by_label("Recipe", exact=True).select_option("endless.yaml")
+    page.get_by_role("tab", name="Text").click()
+    text = page.get_by_label("The recipe's text")
+    until(lambda: "losses.reference" in text.input_value())
+    text.fill(text.input_value().replace("losses.reference", "losses.referense"))
+    page.locator(".gutter .bad").wait_for()
+    line = (
+        text.input_value().split("\n").index(next(one for one in text.input_value().split("\n") if "referense" in one))
+        + 1
+    )
+    assert page.locator(".gutter .bad").inner_text() == str(line)
+    said = page.locator(".problems").inner_text()
+    assert "did you mean `losses.reference`?" in said
+    assert re.search(r"T2I\d+", said)
+    assert page.get_by_role("button", name="Start").is_disabled()
+
+
+def test_what_may_stand_in_a_recipe_is_offered_and_taken_with_tab(page: Any) -> None:
+    page.get_by_label("Recipe", exact=True).select_option("endless.yaml")
+    page.get_by_role("tab", name="Text").click()
+    text = page.get_by_label("The recipe's text")
+    until(lambda: "losses.reference" in text.input_value())
+    text.press("Control+End")
+    text.press_sequentially("  more: {use: losses.satur")
+    page.get_by_role("option", name="losses.saturation").wait_for()
+    text.press("Tab")
+    assert text.input_value().endswith("{use: losses.saturation")
+    text.press_sequentially(", image: $canv")
+    page.get_by_role("option", name="$canvas").wait_for()
+    text.press("Tab")
+    assert text.input_value().endswith("image: $canvas")
+
+
+def test_two_runs_stand_side_by_side_with_what_differs_by_keys_alone(
+    page: Any, studio: Studio, command: Command
+) -> None:
+    for seed in ("3", "4"):
+        assert command("run", COPY, "--seed", seed, "--out", str(studio.at / "runs")).code == 0
+    page.keyboard.press("g")
+    page.get_by_role("heading", name="Runs").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("mine")
+    until(lambda: page.locator(".tile").count() == 2)
+    page.keyboard.press("Tab")  # to the states
+    for _ in range(2):
+        page.keyboard.press("Tab")  # to the run
+        page.keyboard.press("Tab")  # to its box
+        page.keyboard.press("Space")
+    page.keyboard.press("c")
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="seed"))
+    row.wait_for()
+    assert set(row.get_by_role("cell").all_inner_texts()) == {"3", "4"}
+    assert page.locator(".columns img, .columns video").count() == 2
+
+
+def test_a_page_whose_key_is_no_longer_valid_says_how_to_get_in(page: Any) -> None:
+    page.context.clear_cookies()
+    page.keyboard.press("g")
+    page.get_by_text("Open the address that the terminal shows").wait_for()
+    page.context.pages[0].close()
+
+
+HOSTILE = """<!doctype html><title>hostile</title>
+<form id=form method=post action="ORIGIN/api/runs" enctype="text/plain">
+<input name='{"recipe": "endless.yaml", "x": "' value='"}'></form>
+<iframe sandbox="allow-scripts" srcdoc='<script>
+fetch("ORIGIN/api/runs", {method: "POST", mode: "no-cors", credentials: "include", body: "{\\"recipe\\": \\"hello\\"}"})
+</script>'></iframe>
+<script>
+window.found = [];
+const kept = {credentials: "include"};
+const tried = (name, address, how) => fetch(address, how).then((answer) => answer.text())
+  .then((text) => found.push([name, text]), () => found.push([name, "refused"]));
+tried("read", "ORIGIN/api/runs", kept);
+tried("write", "ORIGIN/api/runs", {...kept, method: "POST", headers: {"x-t2iflow": "1"}, body: "{}"});
+tried("rebound", "http://evil.example:PORT/api/runs", kept);
+</script>"""
+"""A page of another site: a form, a frame without an origin, requests of its own, and a name that leads here."""
+
+
+def test_a_hostile_page_reads_nothing_and_starts_nothing(page: Any, studio: Studio, tmp_path: Path) -> None:
+    port = studio.origin.rpartition(":")[2]
+    (tmp_path / "index.html").write_text(
+        HOSTILE.replace("ORIGIN", studio.origin).replace("PORT", port), encoding="utf-8"
+    )
+    before = studio.runs
+    with serving(tmp_path) as address:
+        other = page.context.new_page()
+        other.goto(address)
+        found = dict(until(lambda: len(all := other.evaluate("window.found")) == 3 and all))
+        assert found == dict.fromkeys(("read", "write", "rebound"), "refused")
+        with other.expect_navigation() as went:
+            other.evaluate("document.getElementById('form').submit()")
+        assert went.value.status in (401, 403)
+        answer = other.goto(f"http://evil.example:{port}/")
+        assert answer.status == 421
+    assert studio.runs == before

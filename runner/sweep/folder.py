@@ -17,6 +17,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import sync
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.located import located, plain
+from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.pipelines.text.wildcards import has_wildcards
 from t2iflow.pipelines.text.yaml_writer import flow
@@ -25,7 +26,7 @@ from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.history import RECIPE, RUNS, SWEEP
 from t2iflow.runner.sweep.cell import Cell
-from t2iflow.runner.sweep.grid import Grid
+from t2iflow.runner.sweep.grid import SEED, Grid
 from t2iflow.runner.sweep.storage import stored
 
 NAME = SWEEP
@@ -69,12 +70,16 @@ class SweepFolder:
 
     @cached_property
     def drawn(self) -> list[str]:
-        """Of what varies all that has wildcards."""
+        """All that has wildcards: of what varies, and of the recipe itself."""
         nowhere = Place("", 1, 1)
         columns = {
             name: [row[number] for row in axis.rows] for axis in self.axes for number, name in enumerate(axis.names)
         }
-        return [name for name, values in columns.items() if has_wildcards(located(values, nowhere))]
+        others = {name: {flow(cell.set.get(name)) for cell in self.cells} for name in self.cells[0].set}
+        own = [name for name, values in others.items() if len(values) > 1 and name not in (*columns, SEED)]
+        texts = [name for name in own if not str(self.cells[0].set[name]).startswith(f"{INPUTS}/")]
+        varied = [name for name, values in columns.items() if has_wildcards(located(values, nowhere))]
+        return [*varied, *texts]
 
     @cached_property
     def by_name(self) -> dict[str, Cell]:

@@ -74,8 +74,9 @@ def table(sweep: SweepFolder, ranks: Mapping[str, int] = NOTHING) -> Table:
 
 
 def label(sweep: SweepFolder, cell: Cell) -> str:
-    """What tells a cell from the others, in words."""
-    names = [name for axis in sweep.axes if len(axis.rows) > 1 for name in axis.names]
+    """What tells a cell from the others, in words: what was drawn for it, and what varies."""
+    varied = [name for axis in sweep.axes if len(axis.rows) > 1 for name in axis.names]
+    names = dict.fromkeys([*sweep.drawn, *varied])
     return ", ".join(_named(name, cell.set[name]) for name in names if name in cell.set)
 
 

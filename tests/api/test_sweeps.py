@@ -1,10 +1,14 @@
 """Sweeps from Python; docs/python.md, whose examples are run, makes one."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import t2iflow
+from t2iflow import notebook
+from t2iflow.runner.sweep.thumbnail import thumbnail
+from t2iflow.runner.sweep.work import make
 from tests.runner.conftest import COPY
 
 
@@ -42,6 +46,19 @@ def test_mistakes_of_all_cells_are_raised_before_one_begins(tmp_path: Path) -> N
     with pytest.raises(t2iflow.RunError, match="`jobs` is 0, and must be at least 1"):
         t2iflow.sweep(COPY, best=2, jobs=0)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_notebook_shows_the_pictures_of_a_sweep_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = t2iflow.run(COPY, steps=10**6, wait=False)
+    sweep = t2iflow.sweep(COPY, best=3, wait=False).stop()  # before it begins
+    first.stop()
+    monkeypatch.setattr(notebook, "Output", lambda owner, page: SimpleNamespace(page=page, update=lambda page: page()))
+    live = notebook.LiveSweep(sweep)
+    assert "0 of 3 runs finished" in live.output.page
+    for number, cell in enumerate(sweep.cells[:2]):
+        make(sweep.folder, cell.name, "cpu")
+        thumbnail(sweep.folder, cell.name, cell.run.folder / "picture.png")
+        assert live._page().count("<img ") == number + 1
 
 
 def test_the_best_of_several_seeds_is_a_sweep_of_them() -> None:

@@ -19,6 +19,7 @@ from t2iflow.pipelines.text.located import located, plain
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.pipelines.text.sweep import with_options
 from t2iflow.pipelines.text.wildcards import drawn
+from t2iflow.runner import lettering
 from t2iflow.runner.events import Event, Stepped
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
 from t2iflow.runner.folder.claim import claim
@@ -222,7 +223,9 @@ def test_wildcards_are_drawn_by_the_seed_and_for_ever_the_same() -> None:
 
 def test_a_recipes_own_wildcards_are_drawn_too(begun: Callable[..., SweepFolder]) -> None:
     text = PAINTED.replace("prompt: a red fox", "prompt: '{red|blue} fox'").replace("fox.webp", str(FOX))
-    assert [cell.set["prompt"] for cell in begun(text, "seed=0..5").cells] == DRAWN
+    sweep = begun(text, "seed=0..5")
+    assert [cell.set["prompt"] for cell in sweep.cells] == DRAWN
+    assert table(sweep).labels["001-seed=1"] == "red fox, seed 1"
 
 
 def test_a_line_of_a_file_is_drawn_and_what_is_in_it_too(
@@ -397,6 +400,15 @@ def test_a_table_has_its_cells_at_their_heads(begun: Callable[..., SweepFolder])
     assert not alone.rows
     assert sum(map(len, alone.cells)) == 7
     assert alone.labels["003-seed=3"] == "seed 3"
+
+
+def test_labels_that_no_font_of_this_machine_has_are_numbered_on_the_sheet(
+    begun: Callable[..., SweepFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lettering, "FILES", ())
+    shown = table(begun(PAINTED.replace("fox.webp", str(FOX)), "prompt=[a fox, 狐, 🦊 fox]"))
+    assert [shown.drawn(text) for text in shown.labels.values()] == ["a fox", "no. 2", "fox"]
+    assert [shown.written(text) for text in shown.labels.values()] == ["a fox", "no. 2: 狐", "🦊 fox"]
 
 
 def test_cells_that_differ_by_their_seed_alone_are_compiled_once(

@@ -23,6 +23,9 @@ from t2iflow.runner.execution.feed import Feed, form, outline
 from t2iflow.runner.execution.link import Given, Link, NodeError, now
 from t2iflow.runner.exits import UsageError
 
+RESTLESS = 8
+"""After how many steps in a row, each of another form, the user hears of it."""
+
 Recording = Literal["off", "on", "compiled"]
 """Whether steps are recorded, where the device can do that, and whether their nodes are compiled before."""
 
@@ -109,6 +112,8 @@ class Capture:
         self._recorder, self._values, self._device, self._notes = recorder, values, where, notes
         self._compiles = recorder.compiles
         self._compiled: list[Link] = []
+        self._key: list[Any] | None = None
+        self._restless = 0
         self._begin(None)
 
     def prepare(self, calls: Sequence[tuple[Link, Share]], ahead: Sequence[int], tick: Tick) -> Given:
@@ -121,6 +126,7 @@ class Capture:
         changing = {(link.node.name, share.number): link.changing(tick, share) for link, share in calls}
         key = [form(changing), outline([self._values[slot] for slot in ahead])]
         if key != self._key:
+            self._watch_for_change(key)
             self._begin(key)
         self._phase = next(self._phases, Phase.REPLAYED)
         if self._phase is Phase.COMPILING:
@@ -161,7 +167,17 @@ class Capture:
             self._parts[name] = self._recorder.record(act)
         return self._parts[name][0]
 
-    def _begin(self, key: object) -> None:
+    def _watch_for_change(self, key: list[Any]) -> None:
+        """Say once, of which node, if no form of a step lasts until it could be recorded."""
+        before, self._restless = self._key, 0 if self._parts else self._restless + 1
+        if self._restless == RESTLESS and before is not None:
+            names = dict.fromkeys(call[0] for call, given in key[0].items() if before[0].get(call) != given)
+            which = " and ".join(f"`{name}`" for name in names) or "what is computed before a step"
+            self._notes.warn(
+                f"its steps could not be recorded so far, which would be faster: {which} changes in every step"
+            )
+
+    def _begin(self, key: list[Any] | None) -> None:
         """Let go of what was recorded, if anything was."""
         self._key = key
         self._phase = Phase.FIRST

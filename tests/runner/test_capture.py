@@ -199,6 +199,13 @@ def test_steps_are_recorded_anew_when_a_whole_number_changes(tmp_path: Path) -> 
     assert tapes.recorded == PARTS * 2
 
 
+def test_a_node_that_is_another_in_every_step_is_named_once(tmp_path: Path) -> None:
+    made, tapes = both(RECIPE.replace("count: 4", "count: {0: 4, 100%: 40}").replace("steps: 9", "steps: 30"), tmp_path)
+    (warned,) = made.heard.warned
+    assert "`cuts` changes in every step" in warned
+    assert tapes.recorded == 0
+
+
 def test_a_node_that_asks_for_a_value_is_named_and_its_steps_are_taken_node_by_node(tmp_path: Path) -> None:
     made, tapes = both(RECIPE.replace("mine.dark", "mine.asking"), tmp_path)
     (warned,) = made.heard.warned

@@ -3,7 +3,7 @@
 import { get, path } from "./api.js";
 import { h } from "./element.js";
 import { exhibit, shown as made } from "./exhibit.js";
-import { called } from "./gallery.js";
+import { called } from "./tile.js";
 import { notice, trying } from "./notices.js";
 import { STATES, written } from "./words.js";
 

@@ -6,7 +6,7 @@ import { choose } from "./dropping.js";
 import { editor } from "./editor.js";
 import { h, prose } from "./element.js";
 import { form, main } from "./form.js";
-import { tiles } from "./gallery.js";
+import { tiles } from "./tile.js";
 import { graph } from "./graph.js";
 import { say, trying } from "./notices.js";
 import { problems } from "./problems.js";

@@ -3,7 +3,6 @@
 import { get, path, post } from "./api.js";
 import { begin } from "./draft.js";
 import { h, part, seldom } from "./element.js";
-import { tiles } from "./gallery.js";
 import { exhibit, exhibits } from "./exhibit.js";
 import { graph } from "./graph.js";
 import { icon } from "./icon.js";
@@ -11,7 +10,8 @@ import { live } from "./live.js";
 import { notice, say, trying } from "./notices.js";
 import { steering } from "./steering.js";
 import { hear } from "./stream.js";
-import { STATES, count, duration, left, progress } from "./words.js";
+import { sweep } from "./sweep.js";
+import { STATES, duration, left, progress } from "./words.js";
 
 const CHARTS = 1000;
 const GOING = ["running", "queued"];
@@ -143,13 +143,4 @@ export function run(view, name, signal) {
 function warnings(notes = []) {
   const texts = notes.filter(({ level }) => level === "warn").map(({ node, text }) => `${node}: ${text}`);
   return [...new Set(texts)].map((text) => h("p", { class: "how warn" }, text));
-}
-
-/** A sweep: its sheet, and all its runs. */
-async function sweep(view, told, signal) {
-  const { parts } = await get(`/api/runs/${path(told.name)}/report`, signal).catch(() => ({ parts: {} }));
-  const made = Object.entries(parts).filter(([name]) => !["recipe", "facts"].includes(name)).map(([, html]) => part(html));
-  view.replaceChildren(h("div", { class: "sweep" },
-    ...(made.length ? made : [h("h1", {}, told.title || told.recipe), told.sheet && h("img", { class: "sheet", src: told.sheet, alt: "All pictures of the sweep" })]),
-    h("h2", {}, count(told.runs.length, "run")), h("div", { class: "tiles" }, tiles(told.runs)), part(parts.recipe), part(parts.facts)));
 }

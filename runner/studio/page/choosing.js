@@ -1,0 +1,43 @@
+// Runs that are chosen to be compared, and the bar that says so.
+
+import { h } from "./element.js";
+import { count } from "./words.js";
+
+/**
+ * Which runs are chosen on a view: `has(name)`, `put(name, chosen)`, and the `bar`. The key c compares them.
+ * @param {AbortSignal} signal ends it
+ */
+export function choosing(signal) {
+  const chosen = new Set();
+  const bar = h("div", { class: "picked", role: "region", "aria-label": "Chosen runs", hidden: true });
+
+  function show() {
+    bar.hidden = !chosen.size;
+    bar.replaceChildren(h("span", {}, `${count(chosen.size, "run")} chosen`),
+      h("button", { class: "main", disabled: chosen.size < 2, "aria-keyshortcuts": "c", onclick: compare }, "Compare"),
+      h("button", { class: "quiet", onclick: clear }, "Clear"));
+  }
+
+  function compare() {
+    if (chosen.size > 1) location.hash = `#/compare/${[...chosen].map(encodeURIComponent).join("/")}`;
+  }
+
+  function clear() {
+    chosen.clear();
+    for (const box of document.querySelectorAll(".pick:checked")) box.checked = false;
+    show();
+  }
+
+  addEventListener("keydown", (event) => {
+    const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
+    if (event.key === "c" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) compare();
+  }, { signal });
+  return {
+    bar,
+    has: (name) => chosen.has(name),
+    put(name, is) {
+      is ? chosen.add(name) : chosen.delete(name);
+      show();
+    },
+  };
+}

@@ -5,6 +5,7 @@ import { asked, begin, draft } from "./draft.js";
 import { choose } from "./dropping.js";
 import { editor } from "./editor.js";
 import { h, prose } from "./element.js";
+import { lines, unlined } from "./field.js";
 import { form, main } from "./form.js";
 import { tiles } from "./tile.js";
 import { graph } from "./graph.js";
@@ -15,13 +16,13 @@ import { tabs } from "./tabs.js";
 import { count, duration } from "./words.js";
 
 const WAIT = 300;
-const LATEST = 8;
+const LATEST = 6;
 
 export function composer(view, _, signal) {
   const places = Object.fromEntries(["about", "presets", "seed", "expected", "mistakes"].map((name) => [name, h("div", { class: name })]));
   const recipes = h("select", { id: "recipe", "aria-label": "Recipe", onchange: () => take({ recipe: recipes.value }) });
   const prompt = h("textarea", { id: "prompt", class: "prompt", rows: 2, "aria-label": "Prompt", "aria-keyshortcuts": "n",
-    placeholder: "What should the picture show?", oninput: () => set(prompt.dataset.name, prompt.value) });
+    placeholder: "What should the picture show?", oninput: () => set(asks, unlined(prompt.value, like)) });
   const start = h("button", { class: "main", "aria-keyshortcuts": "Control+Enter", title: "Start (Ctrl+Enter)", onclick: run }, "Start");
   const settings = h("div"), drawn = h("div"), over = h("div"), above = h("div", {}, places.mistakes), below = h("div");
   const text = editor({ changed: (value) => { draft.text = value; later(); }, start: run });
@@ -29,7 +30,8 @@ export function composer(view, _, signal) {
     (name === "Text" ? below : above).append(places.mistakes); // beside what they are about, and without moving it
     if (name === "Text") text.shown();
   });
-  let opened = null, key = null, waits = 0, asking = new AbortController();
+  let key = null, waits = 0, asking = new AbortController();
+  let asks = "", like = ""; // which param the prompt is, and what it was
 
   const later = () => { clearTimeout(waits); waits = setTimeout(look, WAIT); };
   const set = (name, value) => { draft.set[name] = value; later(); };
@@ -43,7 +45,6 @@ export function composer(view, _, signal) {
   }
 
   function show(made) {
-    opened = made;
     places.expected.classList.remove("old");
     const now = JSON.stringify([draft.source, draft.text, draft.presets]);
     if (made.form && now !== key) {
@@ -78,8 +79,9 @@ export function composer(view, _, signal) {
     const first = main(made.form);
     prompt.hidden = !first;
     if (first) {
-      prompt.dataset.name = first;
-      if (document.activeElement !== prompt) prompt.value = draft.set[first] ?? made.form.properties[first].default ?? "";
+      like = made.form.properties[first].default;
+      if (document.activeElement !== prompt || asks !== first) prompt.value = lines(draft.set[first] ?? like);
+      asks = first;
     }
     places.about.replaceChildren(...about(made));
     places.presets.replaceChildren(...presets(made));

@@ -16,7 +16,7 @@ function kind(schema, value) {
   const words = options.flatMap((one) => one.enum ?? ("const" in one ? [one.const] : []));
   const number = options.find((one) => NUMBERS.includes(one.type));
   const pair = options.find((one) => one.prefixItems?.length === 2);
-  if (schema["x-text"] === "long") return { make: long };
+  if (schema["x-text"] === "long" && isText(value)) return { make: long };
   if (typeof value === "boolean") return { make: check };
   if (words.length && words.includes(value)) return { make: select, words };
   if (Array.isArray(value) && pair && value.every(Number.isFinite)) return { make: two, of: choices(pair.prefixItems[0])[0] ?? {} };
@@ -54,8 +54,15 @@ export function field({ name, schema, value, changed, label = name }) {
     h("small", { class: "help", id: `${id}-about`, title: about }, about), fault);
 }
 
+/** Whether a value is a text, or a list of texts, which are written each on a line. */
+export const isText = (value) => typeof value === "string" || value == null || (Array.isArray(value) && value.every((one) => typeof one === "string"));
+
+/** A text as it is edited, and a text that was edited as a value like the one before. */
+export const lines = (value) => (Array.isArray(value) ? value.join("\n") : value ?? "");
+export const unlined = (text, like) => (Array.isArray(like) ? text.split("\n").filter((line) => line.trim()) : text);
+
 function long(attributes, value, tell) {
-  return h("textarea", { ...attributes, rows: 2, oninput: ({ target }) => tell(target.value) }, value ?? "");
+  return h("textarea", { ...attributes, rows: 2, oninput: ({ target }) => tell(unlined(target.value, value)) }, lines(value));
 }
 
 function text(attributes, value, tell) {

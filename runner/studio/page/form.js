@@ -1,12 +1,13 @@
 // The form of a recipe, made from the JSON Schema of what may be set in it: its params, then settings by their nodes.
 
-import { field } from "./field.js";
+import { field, isText } from "./field.js";
 import { h } from "./element.js";
 
 /** The name of the param that is shown first and large: the prompt. */
 export function main(form) {
   const names = Object.keys(form.properties ?? {});
-  return names.find((name) => name === "prompt") ?? names.find((name) => form.properties[name]["x-text"] === "long") ?? null;
+  const texts = names.filter((name) => isText(form.properties[name].default));
+  return texts.find((name) => name === "prompt") ?? texts.find((name) => form.properties[name]["x-text"] === "long") ?? null;
 }
 
 /**

@@ -12,7 +12,7 @@ let adopted = false;
  * @param {Record<string, {use: string, settings: Record<string, any>}>} nodes
  */
 export function graph(svg, nodes) {
-  const about = h("div", { class: "node", "aria-live": "polite" }, h("p", { class: "soft" }, "Choose a node to see its settings."));
+  const about = h("div", { class: "node", "aria-live": "polite" }, h("p", { class: "soft" }, "Click a node, or Tab to it and press Enter, to see its settings."));
   const plain = svg.replace(/<style>(.*?)<\/style>/s, (_, style) => (adopt(style), ""));
   const drawn = new DOMParser().parseFromString(plain, "image/svg+xml").documentElement;
   drawn.removeAttribute("role");
@@ -48,10 +48,10 @@ function adopt(text) {
 
 async function node(about, name, { use, settings }) {
   const told = await get(`/api/nodes/${encodeURIComponent(use)}`);
-  const rows = told.settings.map((one) => h("tr", { class: one.name in settings ? "own" : "" },
-    h("th", { scope: "row" }, one.name), h("td", { class: "code" }, written(one.name in settings ? settings[one.name] : one.default)),
-    h("td", {}, one.takes, one.keyframes && h("span", { class: "soft" }, ", may be keyframed"))));
+  const rows = told.settings.map((one) => [h("dt", {}, one.name), h("dd", {},
+    h("code", { class: one.name in settings ? "own" : "" }, written(one.name in settings ? settings[one.name] : one.default)),
+    h("small", {}, one.takes, one.keyframes && ", may be keyframed"))]);
   about.replaceChildren(h("h3", {}, name), h("p", { class: "code" }, use),
     ...prose(told.doc || told.about || ""),
-    rows.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "here", "takes"].map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)) : "");
+    h("dl", {}, rows));
 }

@@ -75,7 +75,7 @@ export function run(view, name, signal) {
     const took = told.state === "finished" && told.seconds ? ` in ${duration(told.seconds)}` : "";
     const going = told.state === "running", finished = told.state === "finished";
     const lines = finished ? [] : [progress(place), [going && left(place), place?.loss != null && `loss ${place.loss.toPrecision(4)}`].filter(Boolean).join(", ")];
-    const done = place?.steps ? (place.step + 1) / place.steps : null;
+    const done = share(place, told.optimizers);
     const bar = GOING.includes(told.state) && h("progress", { value: done, max: 1, "aria-label": "Progress" });
     state.replaceChildren(...[h("p", { class: `how ${told.state === "failed" || told.state === "damaged" ? "bad" : "live"}` },
       h("b", {}, STATES[told.state] + took), lines.map((line) => h("span", { class: "message" }, line)), told.message && !finished && h("span", { class: "message" }, told.message), bar)].filter(Boolean));
@@ -137,6 +137,13 @@ export function run(view, name, signal) {
   signal.addEventListener("abort", () => icon(null));
   look_();
   return { title: "Run" };
+}
+
+/** How much of all steps is done, from 0 to 1; null where that is not known. */
+function share(place, optimizers = []) {
+  const at = optimizers.findIndex(({ node }) => node === place?.node);
+  const sum = (some) => some.reduce((steps, one) => steps + one.steps, 0);
+  return at < 0 ? null : Math.min((sum(optimizers.slice(0, at)) + place.step + 1) / sum(optimizers), 1);
 }
 
 /** What nodes warn of, each once. */

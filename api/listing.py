@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -69,7 +70,7 @@ class Listing(Sequence[Item], Generic[Item]):
 
 @dataclass(frozen=True, repr=False)
 class BundledRecipe:
-    """A recipe that comes with t2iflow; `run` takes it."""
+    """A recipe that comes with t2iflow or an installed package; `run` takes it."""
 
     name: str
     title: str
@@ -138,10 +139,15 @@ class Node:
 
 
 def recipes() -> Listing[BundledRecipe]:
-    """The recipes that come with t2iflow."""
-    from t2iflow.pipelines.text.recipe import shipped_recipes
+    """The recipes that come with t2iflow, and those of installed packages that have no mistakes."""
+    from t2iflow.pipelines.problems import RecipeError
+    from t2iflow.pipelines.text import packs
 
-    return Listing([_recipe(name, file) for name, file in shipped_recipes().items()])
+    found = [_recipe(name, file) for name, file in packs.shipped_recipes().items()]
+    for name, file in packs.packed_recipes().items():
+        with suppress(RecipeError):
+            found.append(_recipe(name, file))
+    return Listing(found)
 
 
 @prepared

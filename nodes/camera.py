@@ -16,6 +16,7 @@ from t2iflow.nodes.core.easing import smooth
 from t2iflow.nodes.core.node import node, reached
 from t2iflow.nodes.core.types import (
     Degrees,
+    ExtraSteps,
     Factor,
     Fraction,
     Frames,
@@ -73,7 +74,7 @@ class Aimed(Filming):
         *,
         frames: Frames = 120,
         steps: FrameSteps = 8,
-        edge_steps: Annotated[int, Ge(0)] = 0,
+        edge_steps: ExtraSteps = 0,
         move: Move = "auto",
         border: Border = "reflect",
         carry: bool = True,

@@ -19,7 +19,7 @@ from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.folder import lock, provenance
 from t2iflow.runner.folder.history import NOW, RECIPE, outputs
-from t2iflow.runner.opening import carries, is_bundle, unpacked
+from t2iflow.runner.opening import carrier, is_bundle, unpacked
 from t2iflow.runner.request import Request
 from t2iflow.runner.side_by_side import side_by_side
 
@@ -65,9 +65,8 @@ def side(request: Request) -> Side:
         return Side(request.where, request.plan())
     if (path / RECIPE).is_file():
         return Side(request.where, replace(request, where=str(path / RECIPE), resumed=True).plan(), path)
-    plan = request.plan()
-    made = unpacked(path).folder if is_bundle(path) else path if carries(path) else None
-    return Side(request.where, plan, made)
+    plan, made = request.plan(), carrier(request.where)
+    return Side(request.where, plan, unpacked(made).folder if made and is_bundle(made) else made)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,44 @@
-"""What is taken as a recipe: a file, a shipped recipe's name, a picture, film or bundle with one, `-`, or a text."""
+"""What is taken as a recipe: a file, a shipped recipe's name, a picture, film or bundle with one, an address, `-`, or a
+text."""
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.texts import shortened
 from t2iflow.nodes.pictures.metadata import CARRIERS, read_recipe
 from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
-from t2iflow.pipelines.text.origin import HERE, Origin, of_picture, of_run
+from t2iflow.pipelines.text.origin import (
+    HERE,
+    Origin,
+    of_address,
+    of_file,
+    of_picture,
+    of_run,
+    of_standard_input,
+)
 from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.pipelines.text.recipe import Recipe, read, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
+from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import bundle, lock, provenance
 from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
 from t2iflow.runner.folder.history import RECIPE, recipe_name, resuming
+from t2iflow.runner.sharing.address import Address, AddressError, recorded
+from t2iflow.runner.sharing.address import read as read_address
+from t2iflow.runner.sharing.copies import Copy, copy
 
 STANDARD_INPUT = "-"
+ADDRESS = 200
+"""Letters of an address that a message shows."""
 OFFERED = 3
 """How many recipes in a folder a message names."""
 
@@ -29,28 +47,97 @@ Reader: TypeAlias = Callable[[Sequence[str], Sequence[str | Passed], Problems], 
 
 
 def opened(where: str, resumed: bool = False, text: str | None = None) -> Reader:
-    """The reader of a recipe, which may be called several times; RecipeError if there is none to be read. A text is
-    the user's own."""
+    """The reader of a recipe, which may be called several times; RecipeError if there is none to be read, UsageError
+    for an address without a digest. A text is the user's own."""
     if text is not None:
         return _reader(decoded(text.encode(errors="surrogatepass"), where), where, HERE, "recipe")
-    path = paths.given(where)
     if where == STANDARD_INPUT:
         file = "standard input"
         text = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file)
-        return _reader(text, file, Origin(Path(), fence=paths.whole(".")), "recipe")  # it may come from anybody
+        return _reader(text, file, of_standard_input(), "recipe")
+    if address := addressed(where):
+        return _at(address)
+    path = paths.given(where)
     if os.path.isdir(path):  # which answers for impossible names too
         raise RecipeError([Problem("T2I107", f"`{where}` is a folder, not a recipe", hints=tuple(in_folder(path)))], {})
-    if is_bundle(path):
-        whole = unpacked(path)
-        recipe = whole.folder / RECIPE
-        return _reader(load(recipe), f"recipe in {path.name}", of_picture(recipe), whole.recipe)
     if carries(path):
-        return _reader(carried_text(path), f"recipe in {path.name}", of_picture(path), path.stem)
-    whose = of_run(path) if resumed else None
+        return _carried(path, path.name, path.stem)
+    ran = path.name == RECIPE and not paths.no_file(path)
+    whose = origin_of_run(path, resumed) if ran else None
     name = recipe_name(path.parent) if path.name == RECIPE else ""
     return lambda presets, overrides, problems: read(
         where, presets=presets, overrides=overrides, problems=problems, whose=whose, name=name
     )
+
+
+def addressed(where: str) -> Address | None:
+    """The address that this is, None if it is none; RecipeError for one that is not taken."""
+    try:
+        return read_address(where)
+    except AddressError as fault:
+        raise _unavailable(where, fault) from fault
+
+
+def fetched(address: Address) -> Copy:
+    """What is at an address; RecipeError where that is unavailable, or not what its digest names."""
+    try:
+        return copy(address)
+    except AddressError as fault:
+        raise _unavailable(address.where, fault) from fault
+    except OSError as fault:
+        reason = f"it can't be kept in `{fault.filename}`: {fault.strerror}"
+        raise _unavailable(address.where, reason) from fault
+
+
+def carrier(where: str) -> Path | None:
+    """The picture, film or bundle that is meant, if it is one; of an address the copy."""
+    if address := addressed(where):
+        here = fetched(address)
+        return here.path if here.carries else None
+    path = paths.given(where)
+    return path if carries(path) else None
+
+
+def published_text(address: Address) -> str:
+    """The recipe at an address, as it is, also out of a picture, film or bundle."""
+    here = fetched(address)
+    if here.carries:
+        return carried_text(here.path, address.where)
+    return decoded(here.path.read_bytes(), address.where)
+
+
+def _unavailable(where: str, why: object) -> RecipeError:
+    return RecipeError([Problem("T2I107", f"can't take the recipe at `{shortened(where, ADDRESS)}`: {why}")], {})
+
+
+def _at(address: Address) -> Reader:
+    here = fetched(address)
+    if not address.digest:
+        raise UsageError(
+            f"what is at `{address.where}` may change, so its digest must be given with it:\n"
+            f"  {address.pinned(here.digest)}"
+        )
+    if here.carries:
+        return _carried(here.path, address.where, address.name, address.shared)
+    whose = of_address(here.path, address.shared, shlex.quote(str(address)))
+    return _reader(decoded(here.path.read_bytes(), address.where), address.where, whose, address.name)
+
+
+def _carried(path: Path, shown: str, name: str, address: str = "") -> Reader:
+    """The reader of what a picture, film or bundle carries."""
+    text, file = carried_text(path, shown), f"recipe in {shown}"
+    if not is_bundle(path):
+        made_from = address or recorded(provenance.read(text).get("from"))
+        return _reader(text, file, of_picture(path, made_from), name)
+    whole = unpacked(path, shown)
+    made_from = address or recorded(lock.read(whole.folder).get("from"))
+    return _reader(text, file, of_picture(whole.folder / RECIPE, made_from), whole.recipe)
+
+
+def origin_of_run(recipe: Path, resumed: bool = True) -> Origin:
+    """The origin of a run's own recipe, which may be `resumed`: its lock knows what it was made from."""
+    whose = of_run(recipe) if resumed else of_file(recipe)
+    return replace(whose, address=recorded(lock.read(recipe.parent).get("from")))
 
 
 def is_bundle(path: Path) -> bool:
@@ -58,15 +145,16 @@ def is_bundle(path: Path) -> bool:
     return path.suffix.lower() == ENDING and not paths.no_file(path)
 
 
-def unpacked(path: Path) -> Bundle:
-    """A bundle, unpacked; RecipeError if it is none."""
+def unpacked(path: Path, shown: str = "") -> Bundle:
+    """A bundle, unpacked; RecipeError, which calls it as shown, if it is none."""
     try:
         return bundle.opened(path)
     except BundleError as fault:
         reason = str(fault)
     except OSError as fault:
         reason = f"it can't be unpacked to `{fault.filename}`: {fault.strerror}"
-    raise RecipeError([Problem("T2I107", f"can't open the bundle `{path}`: {reason}", Place(str(path), 1, 1))], {})
+    place = Place(shown or str(path), 1, 1)
+    raise RecipeError([Problem("T2I107", f"can't open the bundle `{shown or path}`: {reason}", place)], {})
 
 
 def lacking(text: str, place: Path) -> list[Named]:
@@ -83,17 +171,18 @@ def carries(path: Path) -> bool:
     return path.suffix.lower() in (*CARRIERS, ENDING) and not paths.no_file(path)
 
 
-def carried_text(path: Path) -> str:
-    """The recipe in a picture, film or bundle, as it is; RecipeError if there is none."""
+def carried_text(path: Path, shown: str = "") -> str:
+    """The recipe in a picture, film or bundle, as it is; RecipeError, which calls it as shown, if there is none."""
     if is_bundle(path):
-        return load(unpacked(path).folder / RECIPE)
+        return load(unpacked(path, shown).folder / RECIPE)
     try:
         text = read_recipe(path)
         reason = "it carries no recipe; was it saved again or re-encoded by another program?"
     except (ValueError, OSError) as fault:
         text, reason = None, str(fault)
     if text is None:
-        refusal = Problem("T2I107", f"can't read a recipe from `{path}`: {reason}", Place(str(path), 1, 1))
+        place = Place(shown or str(path), 1, 1)
+        refusal = Problem("T2I107", f"can't read a recipe from `{shown or path}`: {reason}", place)
         raise RecipeError([refusal], {})
     return text
 

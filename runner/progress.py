@@ -14,16 +14,19 @@ from t2iflow.runner.events import Computing, Ended, Event, Fitted, Fitting, Note
 from t2iflow.runner.timing.duration import duration
 from t2iflow.runner.timing.pace import Pace
 
-REDRAW_EVERY = 0.2
+REDRAW_EVERY, SHOW_EVERY = 0.2, 0.5
+"""Seconds between drawings of the bar, alone and with a picture, which many terminals take long to draw."""
 LINE_EVERY = 10.0
-"""Seconds between looks at the loss, on a terminal and in plain lines."""
+"""Seconds between looks at the loss in plain lines; on a terminal it is looked at as often as the bar is drawn."""
 
 
 class Reporter:
     """Shows a person a run, event by event."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, above: RenderableType | None = None) -> None:
+        """`above` the bar something else may be shown, such as the picture, and is drawn as often."""
         self._console = console
+        self._above = above
         self._bar: _Bar | None = None
         self._pace = Pace()
         self._looked = 0.0
@@ -49,7 +52,7 @@ class Reporter:
         self._console.say((event.recipe, "bold"), f": {verb} on {event.device} ({event.why})")
         self._console.say(f"run folder: {event.folder}")
         if self._console.is_terminal:
-            self._bar = _Bar(self._console)
+            self._bar = _Bar(self._console, self._above)
             self._bar.start()
 
     def _computing(self, event: Computing) -> None:
@@ -95,16 +98,23 @@ class Reporter:
 class _Bar(Progress):
     """One line for what goes on now, and above it one for each optimiser that has ended."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, above: RenderableType | None) -> None:
         self._terminal = console
+        self._above = above
         bar = BarColumn(bar_width=16, table_column=Column(no_wrap=True))
         text = TextColumn("{task.fields[text]}", markup=False, table_column=Column())  # wraps where the rest is wide
         name, steps = _Name(Column(no_wrap=True)), _Steps(table_column=Column(no_wrap=True))
-        super().__init__(name, bar, steps, text, console=console, refresh_per_second=1 / REDRAW_EVERY)
+        super().__init__(name, bar, steps, text, console=console, refresh_per_second=self._rate)
         self._now = self.add_task("", total=None, visible=False, text="")
+
+    @property
+    def _rate(self) -> float:
+        return 1 / (REDRAW_EVERY if self._above is None else SHOW_EVERY)
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Leave room at the right for the `^C` that a terminal writes there: a line it would break is drawn twice."""
+        if self._above is not None:
+            yield self._above
         yield Constrain(self.make_tasks_table(self.tasks), self._terminal.width - len("^C"))
 
     def wait_for(self, node: str) -> None:

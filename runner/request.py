@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.outside import missing
@@ -17,7 +16,7 @@ from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.folder import check_resumable
 from t2iflow.runner.folder.history import RECIPE
-from t2iflow.runner.opening import Reader, carries, opened, threads
+from t2iflow.runner.opening import Reader, carrier, opened, threads
 
 Option: TypeAlias = tuple[str, str | None]
 """An option that the command itself doesn't have, and its value."""
@@ -56,9 +55,9 @@ class Request:
     def threads(self) -> int | None:
         """With how many threads to make a picture or bundle again, unchanged, so that all bytes are the same; None, as
         many as there are, for all else."""
-        path = paths.given(self.where)
         changed = self.presets or self.overrides or self.options or self.text is not None
-        return None if changed or not carries(path) else threads(path)
+        made = None if changed else carrier(self.where)
+        return threads(made) if made else None
 
     def recipe(self, problems: Problems) -> Recipe:
         """Read the recipe; its mistakes are added to the problems, and RecipeError if none can be made of it."""

@@ -93,7 +93,7 @@ def prepare(plan: Plan, parent: Path, options: Options, folder: Path | None = No
     recipe = resolved(plan.graph, plan.graph.files)
     path = run_folder.named(parent, run_name(plan)) if folder is None else folder
     threads = options.threads or torch.get_num_threads()
-    run_folder.create(path, recipe, (str(where), why), threads, plan.graph.files)
+    run_folder.create(path, recipe, (str(where), why), threads, plan.graph.files, plan.graph.recipe.address)
     return path, recipe
 
 
@@ -225,7 +225,7 @@ class _Session:
         self._loop().run()
 
     def _loop(self) -> Loop:
-        made = line(self.device)
+        made = line(self.device, self.plan.graph.recipe.address)
         folder = run_folder.RunFolder(self.path, made + self.shared, self._tell)
 
         def save(state: Checkpoint) -> None:

@@ -46,6 +46,7 @@ File = NewType("File", Path)
 
 Meaning = Literal[
     "steps",
+    "extra",
     "passes",
     "frames",
     "loop",
@@ -59,10 +60,11 @@ Meaning = Literal[
     "numbered",
     "strip",
 ]
-"""What a setting may say that others must know: steps of an optimiser, or of each frame; passes that a step is judged
-in; frames of a film, and those by which it closes to a loop; the size of pictures or crops; how many of them a node
-makes, or keeps of those that come; whether they are joined in one; frames a second, before and after others are put
-between them; the name of a file to write, numbered where several pictures come; a strip of how a picture came about."""
+"""What a setting may say that others must know: steps of an optimiser, or of each frame, and extra ones of a frame in
+which something is new; passes that a step is judged in; frames of a film, and those by which it closes to a loop; the
+size of pictures or crops; how many of them a node makes, or keeps of those that come; whether they are joined in one;
+frames a second, before and after others are put between them; the name of a file to write, numbered where several
+pictures come; a strip of how a picture came about."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ Frames: TypeAlias = Annotated[Count, Means("frames")]
 """How many frames a camera films."""
 FrameSteps: TypeAlias = Annotated[Count, Means("steps")]
 """How many steps each frame takes after the first."""
+ExtraSteps: TypeAlias = Annotated[int, Ge(0), Means("extra")]
+"""How many more steps a frame takes in which something has come into view."""
 Steps: TypeAlias = Annotated[int, Interval(ge=1, le=10**9), Means("steps")]
 Positive: TypeAlias = Annotated[float, Gt(0)]
 NonNegative: TypeAlias = Annotated[float, Ge(0)]

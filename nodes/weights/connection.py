@@ -5,7 +5,8 @@ import math
 import os
 import socket
 import threading
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 
@@ -28,7 +29,30 @@ def patience() -> float:
     return PATIENCE
 
 
-class _Answer(HTTPResponse):
+@contextlib.contextmanager
+def in_time(connection: socket.socket) -> Iterator[None]:
+    """Within it a server has `patience` seconds: then the connection ends, and TimeoutError is raised."""
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # an SSLSocket's own would break whoever reads it
+
+    timer = threading.Timer(patience(), hang_up)
+    timer.start()
+    try:
+        yield
+    except (OSError, HTTPException, ValueError):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError(f"no answer within {patience():g} seconds")
+
+
+class Answer(HTTPResponse):
     """An answer whose head comes in time: a server could else say `100 Continue` for ever, or a letter now and then."""
 
     def __init__(self, connection: socket.socket, *given: Any, **named: Any) -> None:
@@ -37,21 +61,18 @@ class _Answer(HTTPResponse):
 
     def begin(self) -> None:
         """Read the head."""
-        late = threading.Timer(patience(), self._hang_up)
-        late.start()
-        try:
+        with in_time(self._connection):
             super().begin()
-        finally:
-            late.cancel()
 
-    def _hang_up(self) -> None:
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+    def next(self, most: int) -> bytes:
+        """What comes next, at most this many bytes; empty at the end."""
+        with in_time(self._connection):
+            return self.read1(most)
 
 
 class _Http(HTTPHandler):
     class Connection(HTTPConnection):
-        response_class = _Answer
+        response_class = Answer
 
     def http_open(self, request: Request) -> HTTPResponse:
         return self.do_open(self.Connection, request)
@@ -59,7 +80,7 @@ class _Http(HTTPHandler):
 
 class _Https(HTTPSHandler):
     class Connection(HTTPSConnection):
-        response_class = _Answer
+        response_class = Answer
 
     def https_open(self, request: Request) -> HTTPResponse:
         return self.do_open(self.Connection, request)

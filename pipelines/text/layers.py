@@ -1,12 +1,13 @@
 """Recipes on recipes: those that a recipe extends, and the presets of each, before anything is looked up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Problems, RecipeError, shown
+from t2iflow.pipelines.text import packs
 from t2iflow.pipelines.text.clashes import make_room
 from t2iflow.pipelines.text.form import check_structure
 from t2iflow.pipelines.text.located import Located, plain
@@ -14,15 +15,11 @@ from t2iflow.pipelines.text.origin import Origin, of_file
 from t2iflow.pipelines.text.overlays import merge
 from t2iflow.pipelines.text.yaml_reader import load, parse
 
-Shipped = Callable[[str], Path | None]
-"""Finds a bundled recipe by its name."""
-
 
 def read_layers(
     text: str,
     file: str,
     origins: dict[str, Origin],
-    shipped: Shipped,
     problems: Problems,
     sources: dict[str, str],
 ) -> list[Located]:
@@ -39,7 +36,7 @@ def read_layers(
         base = layers[0].value.get("extends")
         if base is None or base.value is None:
             return layers
-        path, whose = _base(base, origins[file], shipped, problems)
+        path, whose = _base(base, origins[file], problems)
         if paths.whole(path) in seen:
             problems.add("T2I108", f"`{base.value}` refers back to itself", base.place)
             raise RecipeError(problems, sources)
@@ -48,24 +45,26 @@ def read_layers(
         origins[file] = whose
 
 
-def _base(base: Located, whose: Origin, shipped: Shipped, problems: Problems) -> tuple[Path, Origin]:
-    """The recipe that is extended, and whose it is: what a foreign one extends is foreign too, unless it ships."""
+def _base(base: Located, whose: Origin, problems: Problems) -> tuple[Path, Origin]:
+    """The recipe that is extended, and whose it is: what a foreign one extends is foreign too, unless it ships; of
+    packs it extends only its own."""
     message = f"there is no recipe {shown(plain(base))} beside this one, nor among the bundled ones"
     if isinstance(base.value, str):
         beside = paths.given(base.value, whose.folder)
         why = paths.no_file(beside) if whose.admits(beside) else None
         if whose.admits(beside) and not why:
             return beside, replace(whose, folder=beside.parent) if whose.fence else of_file(beside)
-        if (path := shipped(base.value)) is not None:
-            return path, Origin(path.parent)
-        if not whose.admits(beside):  # so that not even whether it is there is known
+        named = packs.find(base.value)
+        if named and (not whose.fence or named.whose.fence in (None, whose.fence)):
+            return named.path, named.whose
+        if named or not whose.admits(beside):  # so that not even whether it is there is known
             what = f"this recipe is foreign, so it may not extend {shown(base.value)}"
             problems.add("T2I503", what, base.place, whose.rule, "it may extend the bundled ones")
             raise RecipeError(problems, {})
         if why != paths.MISSING:
             message = f"the recipe {shown(base.value)} {why}"
     bare = Path(base.value).stem.lower() if isinstance(base.value, str) else ""
-    near = f"did you mean `{bare}`?" if bare != base.value and shipped(bare) else None
+    near = f"did you mean `{bare}`?" if bare != base.value and packs.find(bare) else None
     problems.add("T2I108", message, base.place, near, "`t2iflow recipes` lists the bundled ones")
     raise RecipeError(problems, {})
 

@@ -1,8 +1,8 @@
 """Whose recipe it is. Your own may read any file; a foreign one, which may be anybody's, only what lies beside it.
 
-Foreign is what comes out of a picture or film, what lies in a folder for downloads or outside of both the home and the
-working folder, and what belongs to another user. Places decide, because nothing else can: a recipe is a text, and its
-author can write anything into it.
+Foreign is what comes out of a picture or film, from an address, a package or standard input; what lies in a folder for
+downloads or outside of both the home and the working folder; and what belongs to another user. Places decide, because
+nothing else can: a recipe is a text, and its author can write anything into it.
 """
 
 import os
@@ -15,6 +15,10 @@ from platformdirs import user_downloads_path
 
 from t2iflow.nodes.core import paths
 
+BY_MOVE = "read it, move it into a folder of yours that is not for downloads, and run it there"
+BY_COPY = "`t2iflow new {} mine.yaml`, read that, and run it"
+"""How to make a foreign recipe your own."""
+
 INPUTS = "inputs"
 """The folder beside a picture that holds what it was made from, and all that its recipe may read."""
 
@@ -23,12 +27,15 @@ INPUTS = "inputs"
 class Origin:
     """Where a text comes from: relative paths start at `folder`, and nothing outside `fence` is read, if it has one.
 
-    `carried`: it comes out of a picture or film, which may have travelled without its inputs.
+    `carried`: it comes out of a picture or film, which may have travelled without its inputs. `address`: where it was
+    fetched from, or what it was made from, with the digest. `owned` is how to make a foreign one your own.
     """
 
     folder: Path
     fence: Path | None = None
     carried: bool = False
+    address: str = ""
+    owned: str = BY_MOVE
 
     def admits(self, path: Path) -> bool:
         """Whether a file may be read, links followed; behind a fence none that is hidden, for those hold secrets."""
@@ -46,12 +53,8 @@ class Origin:
 
     @property
     def remedy(self) -> str:
-        """How to make a foreign recipe your own."""
-        if self.carried:
-            return "or make it your own: `t2iflow new PICTURE mine.yaml`, read that, and run it"
-        return (
-            "or make it your own: read it, move it into a folder of yours that is not for downloads, and run it there"
-        )
+        """How to lift the limits of a foreign recipe."""
+        return f"or make it your own: {self.owned}"
 
 
 HERE = Origin(Path())
@@ -70,9 +73,21 @@ def of_run(recipe: Path) -> Origin:
     return Origin(recipe.parent, whole.parent if theirs else None)
 
 
-def of_picture(picture: Path) -> Origin:
-    """The origin of the recipe that a picture or film carries."""
-    return Origin(picture.parent, paths.whole(picture.parent) / INPUTS, carried=True)
+def of_picture(picture: Path, address: str = "") -> Origin:
+    """The origin of the recipe that a picture or film carries, which was made from one at an address, if it was."""
+    owned = BY_COPY.format("PICTURE")
+    return Origin(picture.parent, paths.whole(picture.parent) / INPUTS, True, address, owned)
+
+
+def of_address(copy: Path, address: str, shown: str) -> Origin:
+    """The origin of a fetched recipe, whose copy is alone in a folder; `shown` is how the user names it."""
+    return Origin(copy.parent, paths.whole(copy.parent), address=address, owned=BY_COPY.format(shown))
+
+
+def of_standard_input() -> Origin:
+    """The origin of what comes from standard input, which may be anybody's."""
+    owned = "save it in a file of yours, read that, and run it"
+    return Origin(Path(), paths.whole("."), owned=owned)
 
 
 def _is_foreign(path: Path) -> bool:

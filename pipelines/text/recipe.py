@@ -1,6 +1,5 @@
 """A recipe as written, with presets, `extends` and `--set` applied and each `$` filled in; nothing is looked up yet."""
 
-import importlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,13 +8,14 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.texts import printable
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
-from t2iflow.pipelines.text import origin
+from t2iflow.pipelines.text import origin, packs
 from t2iflow.pipelines.text.dollars import References, mentions
 from t2iflow.pipelines.text.layers import preset_names, read_layers, stack
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overlays import Change, carried, changes, put
 from t2iflow.pipelines.text.overrides import SEED, Given, Passed, give, override
+from t2iflow.pipelines.text.packs import shipped_recipes as shipped_recipes
 from t2iflow.pipelines.text.seed import is_drawn, read_best, read_seed
 from t2iflow.pipelines.text.sweep import Sweep, read_sweep
 from t2iflow.pipelines.text.yaml_reader import load
@@ -88,20 +88,14 @@ class Recipe:
         """Whose word is written there: that of a recipe's file, or of the person who gave the command."""
         return self.origins.get(place.file, HERE)
 
+    @property
+    def address(self) -> str:
+        """Where it was fetched from, with its digest, or what it was made from; empty for most."""
+        return self.origins[self.text.file].address
+
     def param_at(self, place: Place) -> str | None:
         """The param whose value stands there, if one does."""
         return next((name for name, value in self.params.items() if value.place == place), None)
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the program, by name."""
-    folder = Path(next(iter(importlib.import_module("t2iflow.examples").__path__)))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-def shipped_recipe(name: str) -> Path | None:
-    """Where a shipped recipe is; None if there is none of this name."""
-    return shipped_recipes().get(name)
 
 
 def read(
@@ -121,14 +115,13 @@ def read(
     """
     path, found = paths.given(where), Problems() if problems is None else problems
     if why := paths.no_file(path):
-        named = shipped_recipe(str(where))
+        named = packs.find(str(where))
         if named is None and why == paths.MISSING:
             message = f"there is no recipe file {shown(str(where))}, and no bundled recipe of this name"
-            near, offer = suggest(path.stem, shipped_recipes()), "`t2iflow recipes` lists the bundled ones"
+            near, offer = suggest(path.stem, packs.names()), "`t2iflow recipes` lists the bundled ones"
             found.add("T2I107", message, None, near, offer)
             raise RecipeError(found, {})
-        path = named or path
-        whose = Origin(path.parent)
+        path, whose = (named.path, named.whose) if named else (path, Origin(path.parent))
     whose = whose or origin.of_file(path)
     try:
         text = load(path)
@@ -153,7 +146,7 @@ def read_text(
     sources: dict[str, str] = {}
     origins = {file: Origin(whose) if isinstance(whose, Path) else whose}
     try:
-        layers = read_layers(text, file, origins, shipped_recipe, found, sources)
+        layers = read_layers(text, file, origins, found, sources)
     except RecipeError as fault:
         raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
     unset, preset = stack(layers, presets, found)

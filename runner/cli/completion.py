@@ -22,10 +22,10 @@ def recipes(incomplete: str) -> list[str]:
 
 
 def shipped(incomplete: str) -> list[str]:
-    """Recipes that ship."""
-    from t2iflow.pipelines.text.recipe import shipped_recipes
+    """Recipes that ship, and those of packs."""
+    from t2iflow.pipelines.text import packs
 
-    return [name for name in shipped_recipes() if name.startswith(incomplete)]
+    return [name for name in packs.names() if name.startswith(incomplete)]
 
 
 def presets(ctx: typer.Context, incomplete: str) -> list[str]:

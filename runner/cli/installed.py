@@ -32,18 +32,28 @@ def nodes(
 
 @app.command()
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="A bundled recipe.", autocompletion=completion.shipped)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A bundled recipe, or one of a pack: PACK/NAME.", autocompletion=completion.shipped),
+    ] = None,
 ) -> None:
-    """List the bundled recipes, or print one."""
+    """List the bundled recipes and those of installed packages, or print one."""
+    from t2iflow.pipelines.problems import RecipeError
     from t2iflow.pipelines.show.needs import offer
-    from t2iflow.pipelines.text.recipe import shipped_recipes
+    from t2iflow.pipelines.text import packs
 
-    if name is None:
-        for known in shipped_recipes():
+    if name is not None:
+        with refusals():
+            console.write(_named(name))
+        return
+    for known in packs.names():
+        try:
             title, lines = offer(known)
-            console.out().say((f"{known:24}", "bold"), "\n  ".join([f" {title}", *lines]))
-    else:
-        console.write(_shipped(name).read_text(encoding="utf-8"))
+        except RecipeError:  # of a package; ours have none
+            title, lines = "", (f"it has mistakes: `t2iflow check {known}` lists them",)
+        console.out().say((f"{known:24}", "bold"), "\n  ".join([f" {title}", *lines]))
+    for lost in packs.unusable():
+        console.err().say(("warning: ", "yellow"), f"the pack {lost}")
 
 
 @app.command()
@@ -51,18 +61,20 @@ def new(
     name: Annotated[
         str,
         typer.Argument(
-            help="A bundled recipe, or a picture or film whose recipe to start from.", autocompletion=completion.shipped
+            help="A bundled recipe, a picture or film whose recipe to start from, or an address.",
+            autocompletion=completion.shipped,
         ),
     ],
     file: Annotated[Path | None, typer.Argument(help="The new file.  [default: NAME.yaml]")] = None,
 ) -> None:
-    """Copy a bundled recipe, or a picture's, to edit it."""
-    from t2iflow.runner.opening import carried_text, carries, lacking
+    """Copy a bundled recipe, a picture's, or one at an address, to edit it."""
+    from t2iflow.runner.opening import addressed, carried_text, carries, lacking, published_text
 
     picture = paths.given(name)
-    target = paths.given(file or f"{picture.stem}.yaml")
     with refusals():
-        text = carried_text(picture) if carries(picture) else _shipped(name).read_text(encoding="utf-8")
+        address = addressed(name)
+        target = paths.given(file or f"{address.name if address else picture.stem}.yaml")
+        text = published_text(address) if address else carried_text(picture) if carries(picture) else _named(name)
     try:
         with target.open("x", encoding="utf-8") as fresh:
             fresh.write(text)
@@ -71,7 +83,7 @@ def new(
     except OSError as fault:
         console.fail(f"can't write `{target}`: {fault.strerror}", FAILED)
     console.out().say(f"wrote {target}; try `t2iflow run {target}`")
-    for lost in lacking(text, target) if carries(picture) else ():
+    for lost in lacking(text, target) if address or carries(picture) else ():
         console.out().say(f"{lost.short}, from which the picture was made, is missing: give it by {lost.given}")
 
 
@@ -99,10 +111,13 @@ def doctor() -> None:
     raise typer.Exit(OK if healthy else FAILED)
 
 
-def _shipped(name: str) -> Path:
-    from t2iflow.pipelines.text.recipe import shipped_recipes
+def _named(name: str) -> str:
+    """The text of a recipe that is bundled or in a pack; RecipeError for one that can't be read."""
+    from t2iflow.pipelines.text import packs
+    from t2iflow.pipelines.text.yaml_reader import load
 
-    known = shipped_recipes()
-    if name not in known:
-        console.fail(f"there is no bundled recipe `{name}`; {suggest(name, known) or 'see `t2iflow recipes`'}", USAGE)
-    return known[name]
+    found = packs.find(name)
+    if found is None:
+        near = suggest(name, packs.names()) or "see `t2iflow recipes`"
+        console.fail(f"there is no bundled recipe `{name}`; {near}", USAGE)
+    return load(found.path)

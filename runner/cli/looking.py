@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from t2iflow.runner import console
+from t2iflow.runner.cli.addresses import agreed, looked
 from t2iflow.runner.cli.options import Device, Draft
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request, requests
 from t2iflow.runner.cli.refusals import refusals
@@ -46,7 +47,8 @@ def plan(
     from t2iflow.runner.sweep import sweeping
 
     with refusals():
-        made = compiled(request(context), draft)
+        settled = (lambda one: agreed(one, device, yes=False)) if measure else looked  # measuring runs steps
+        made = compiled(request(context, settled), draft)
         said = changing(made) if schedules else str(sweeping.with_own(preview(made, device, measure), device))
         console.out().say(said)
 

@@ -10,7 +10,8 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RECIPE",
-        help="A recipe file, a bundled recipe's name, a picture, film or bundle of t2iflow's, or - for standard input.",
+        help="A recipe file, a bundled recipe's name, a picture, film or bundle of t2iflow's, the https:// or gist:"
+        " address of one of these, or - for standard input.",
         show_default=False,
         autocompletion=completion.recipes,
     ),
@@ -64,6 +65,9 @@ Compile = Annotated[
         "--compile",
         help="On a GPU, compile what is recorded: some minutes of waiting, then quicker steps; for runs of thousands.",
     ),
+]
+Show = Annotated[
+    bool, typer.Option("--show", help="Draw the picture in the terminal while it appears, where the terminal can.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -1,6 +1,6 @@
 """Commands on recipes: the options that all of them have, and their help, which lists the params of the recipe."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from t2iflow.runner import console
+from t2iflow.runner.cli.addresses import looked
 from t2iflow.runner.cli.arguments import sort_out, the_recipe
 from t2iflow.runner.cli.options import Presets, Seed, Settings, Words
 from t2iflow.runner.exits import UsageError
@@ -56,16 +57,18 @@ class RecipeCommand(TyperCommand):
         formatter.write("\n")
 
 
-def request(context: typer.Context) -> "Request":
-    """The one recipe that the command names, with all that is changed in it; UsageError if it names none or several."""
+def request(context: typer.Context, settled: "Callable[[Request], Request]" = looked) -> "Request":
+    """The one recipe that the command names, with all that is changed in it; UsageError if it names none or several.
+
+    `settled` decides about an address: a command that runs recipes gives `agreed`."""
     recipes, options = sort_out(context.obj.words or ())
-    return _request(context, the_recipe(recipes, options, context.info_name or ""), options)
+    return settled(_request(context, the_recipe(recipes, options, context.info_name or ""), options))
 
 
 def requests(context: typer.Context) -> list["Request"]:
     """All recipes that the command names; UsageError if it names none."""
     recipes, options = sort_out(context.obj.words or ())
-    return [_request(context, where, options) for where in recipes] or [request(context)]
+    return [looked(_request(context, where, options)) for where in recipes] or [request(context)]
 
 
 def compiled(request: "Request", draft: bool = False, lacking: bool = True) -> "Plan":

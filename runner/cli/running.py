@@ -9,7 +9,8 @@ import typer
 
 from t2iflow.nodes.core import paths
 from t2iflow.runner import console
-from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings
+from t2iflow.runner.cli.addresses import Yes, agreed
+from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings, Show
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.cli.sweeping import SWEEPS, best_of
@@ -19,6 +20,7 @@ from t2iflow.runner.folder import history
 if TYPE_CHECKING:
     from t2iflow.runner.events import Listener
     from t2iflow.runner.session import Outcome
+    from t2iflow.runner.showing import Showing
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -41,7 +43,9 @@ def run(
     checkpoint: SaveEvery = 10.0,
     capture: Capture = True,
     compile: Compile = False,
+    show: Show = False,
     json: Json = False,
+    yes: Yes = False,
     debug: Debug = False,
 ) -> None:
     """Run a recipe."""
@@ -51,7 +55,7 @@ def run(
     from t2iflow.runner.session import Options
 
     with refusals():
-        asked = request(context)
+        asked = request(context, lambda one: agreed(one, device, yes))
         plan = compiled(asked, draft, lacking=False)
         if plan.graph.recipe.changed:
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
@@ -63,7 +67,7 @@ def run(
             best_of(count, plan.graph.recipe, SWEEPS if out == RUNS else paths.given(out), device, checkpoint, json)
         part, threads = read_part(frames, plan, _note), None if draft else asked.threads
         options = Options(device, checkpoint, part, wanted(capture, compile), threads=threads)
-        outcome = session.start(plan, paths.given(out), options, _listeners(json))
+        outcome = session.start(plan, paths.given(out), options, _listeners(json, show))
     _finish(outcome, debug)
 
 
@@ -75,6 +79,7 @@ def resume(
     checkpoint: SaveEvery = 10.0,
     capture: Capture = True,
     compile: Compile = False,
+    show: Show = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -89,7 +94,7 @@ def resume(
     with refusals():
         plan = compiled(of_run(folder))
         options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))
-        outcome = session.resume(plan, folder, options, _listeners(json))
+        outcome = session.resume(plan, folder, options, _listeners(json, show))
     _finish(outcome, debug)
 
 
@@ -118,18 +123,31 @@ def _note(text: str) -> None:
     console.err().say(f"note: {text}")
 
 
-def _listeners(json: bool) -> list["Listener"]:
+def _listeners(json: bool, show: bool = False) -> list["Listener"]:
     from t2iflow.runner.folder.log import EventLog
     from t2iflow.runner.progress import Reporter
 
     if not json:
-        return [Reporter(console.err())]
+        picture = _picture() if show else None
+        return [*([picture] if picture else []), Reporter(console.err(), picture)]
+    if show:
+        _note("`--show` draws nothing where `--json` prints events")
 
     def write(line: str) -> None:
         sys.stdout.write(line)
         sys.stdout.flush()
 
     return [EventLog(write)]
+
+
+def _picture() -> "Showing | None":
+    from t2iflow.runner.showing import NoPictureError, showing
+
+    try:
+        return showing(console.err())
+    except NoPictureError as fault:
+        _note(f"no picture is shown: {fault}")
+        return None
 
 
 def _finish(outcome: "Outcome", debug: bool) -> NoReturn:

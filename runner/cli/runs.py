@@ -11,6 +11,7 @@ import typer
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import aligned
 from t2iflow.runner import console
+from t2iflow.runner.cli.addresses import looked
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import FAILED, OK, USAGE
 
@@ -62,7 +63,7 @@ def diff(
     from t2iflow.runner.request import Request
 
     with refusals():
-        found = compare(side(Request(one)), side(Request(other)))
+        found = compare(side(looked(Request(one))), side(looked(Request(other))))
     for line in found.lines:
         console.out().say(line)
     if out is not None:

@@ -9,6 +9,7 @@ import typer
 
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
+from t2iflow.runner.cli.addresses import Yes, agreed, looked
 from t2iflow.runner.cli.arguments import sort_out
 from t2iflow.runner.cli.options import Device, SaveEvery
 from t2iflow.runner.cli.recipe_command import RecipeCommand, request
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from t2iflow.pipelines.problems import Problems
     from t2iflow.pipelines.text.recipe import Recipe
     from t2iflow.pipelines.text.sweep import Sweep
+    from t2iflow.runner.request import Request
     from t2iflow.runner.sweep.driver import Crew
     from t2iflow.runner.sweep.folder import SweepFolder
 
@@ -82,6 +84,7 @@ def sweep(
     retry: Retry = None,
     plan: Planned = False,
     checkpoint: SaveEvery = 10.0,
+    yes: Yes = False,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, resume it."""
@@ -95,7 +98,8 @@ def sweep(
             check(on)
         begun = _begun(context, [*(each or ()), *(together or ()), *([rank] if rank else [])])
         if begun is None:
-            varied = _varied(context, each or (), together or (), rank)
+            settled = looked if plan else lambda one: agreed(one, device, yes)
+            varied = _varied(request(context, settled), each or (), together or (), rank)
             if plan:
                 console.out().say(str(sweeping.plan(*varied, device, jobs, per_gpu)))
                 return
@@ -149,14 +153,14 @@ def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
 
 
 def _varied(
-    context: typer.Context, each: Sequence[str], together: Sequence[str], rank: str | None
+    asked: "Request", each: Sequence[str], together: Sequence[str], rank: str | None
 ) -> "tuple[Recipe, Sweep, Problems]":
     """The recipe that is named, what varies in it, and its mistakes so far."""
     from t2iflow.pipelines.problems import Problems
     from t2iflow.pipelines.text.sweep import with_options
 
     problems = Problems()
-    recipe = request(context).recipe(problems)
+    recipe = asked.recipe(problems)
     for note in recipe.notes:
         console.err().prose(f"note: {note}")
     varied = with_options(recipe.sweep, each, together, rank, recipe.text.document, problems)

@@ -4,13 +4,11 @@ Whoever opens one may have it from anybody. So nothing in a bundle is compressed
 itself; no name in it leads out of it, or to a link; and its recipe, like a picture's, reads nothing but its `inputs`.
 """
 
-import contextlib
 import os
 import re
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from t2iflow.pipelines.graph.graph import COPIED, Named
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.resolved import shareable
 from t2iflow.runner.folder import lock
+from t2iflow.runner.folder.cached import forget_old
 from t2iflow.runner.folder.changes import check_inputs
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.history import RECIPE, outputs
@@ -35,8 +34,6 @@ BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)
 """The date of all that is in a bundle, so that the same run makes the same bytes."""
 UNSOUND = re.compile(r'[\x00-\x1f\\:*?"<>|]')
 """Signs that not every system takes in a file's name, or takes for a folder's end."""
-KEPT = 30 * 24 * 3600
-"""Seconds for which an unpacked bundle that nobody opens stays in the cache."""
 
 
 class BundleError(ValueError):
@@ -83,7 +80,7 @@ def opened(path: Path) -> Bundle:
             name = shortened(in_line(file.comment.decode("utf-8", "replace")))
             folder = user_cache_path("t2iflow") / "bundles" / sha256(path)
             if not folder.is_dir():
-                _forget_old(folder.parent)
+                forget_old(folder.parent)
                 _unpack(file, entries, folder)
     except (BadZipFile, NotImplementedError, EOFError, ValueError) as fault:
         raise (
@@ -151,10 +148,3 @@ def _unpack(file: ZipFile, entries: list[ZipInfo], folder: Path) -> None:
                 raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
-
-
-def _forget_old(cache: Path) -> None:
-    for folder in cache.glob("*"):
-        with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > KEPT:
-                shutil.rmtree(folder)

@@ -58,13 +58,17 @@ def named(parent: Path, name: str) -> Path:
     return parent / f"{time.strftime('%Y-%m-%d_%H%M%S')}-{name}-{secrets.token_hex(2)}"
 
 
-def create(path: Path, recipe: str, device: tuple[str, str], threads: int, files: Mapping[str, str]) -> None:
+def create(
+    path: Path, recipe: str, device: tuple[str, str], threads: int, files: Mapping[str, str], address: str = ""
+) -> None:
     """Make a new run folder with copies of the files that the run reads, the lock and the recipe: whole or not at all.
 
-    `device` is the one chosen, and why; `threads` are those that it computes with.
+    `device` is the one chosen, and why; `threads` are those that it computes with; `address` is where the recipe comes
+    from, if it was fetched.
     """
     with making(path) as fresh, claim.claim(fresh):
-        _fill(fresh, recipe, device, threads, files)
+        copy(files, fresh)
+        _fill(fresh, recipe, lock.describe(*device, threads, fresh, list(files.values()), address))
 
 
 @contextmanager
@@ -99,10 +103,9 @@ def copy(files: Mapping[str, str], folder: Path) -> None:
         sync(folder / name)
 
 
-def _fill(folder: Path, recipe: str, device: tuple[str, str], threads: int, files: Mapping[str, str]) -> None:
-    """Everything that a run needs, the recipe last: a folder without one has not begun."""
-    copy(files, folder)
-    texts = {lock.NAME: lock.describe(*device, threads, folder, list(files.values())), RECIPE: recipe}
+def _fill(folder: Path, recipe: str, said: str) -> None:
+    """The lock and the recipe, the recipe last: a folder without one has not begun."""
+    texts = {lock.NAME: said, RECIPE: recipe}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
         sync(folder / name)

@@ -26,8 +26,9 @@ PACKAGES = {
 }
 
 
-def describe(device: str, why: str, threads: int, folder: Path, inputs: list[str]) -> str:
-    """What a run that begins now depends on, as YAML; `inputs` are the copies in its folder of the files it reads."""
+def describe(device: str, why: str, threads: int, folder: Path, inputs: list[str], address: str = "") -> str:
+    """What a run that begins now depends on, as YAML; `inputs` are the copies in its folder of the files it reads, and
+    its recipe comes from an `address`, if that is not empty."""
     about = {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -36,6 +37,7 @@ def describe(device: str, why: str, threads: int, folder: Path, inputs: list[str
         "threads": threads,
         "packages": versions(),
     }
+    about |= {"from": address} if address else {}
     return _dumped(about | ({"inputs": {name: sha256(folder / name) for name in inputs}} if inputs else {}))
 
 

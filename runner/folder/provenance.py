@@ -13,14 +13,14 @@ from t2iflow.runner.execution.device import model
 MARK = "# made with: "
 
 
-def line(device: torch.device) -> str:
-    """The line for a run on this device."""
+def line(device: torch.device, address: str = "") -> str:
+    """The line for a run on this device, of a recipe from an address, if that is not empty."""
     made = {
         "t2iflow": version("t2iflow"),
         "torch": version("torch"),
         "threads": torch.get_num_threads(),
         "device": model(device),
-    }
+    } | ({"from": address} if address else {})
     return MARK + "; ".join(f"{name} {value}" for name, value in made.items()) + "\n"
 
 

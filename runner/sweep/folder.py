@@ -18,6 +18,7 @@ from t2iflow.nodes.core.whole import sync
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.located import located, plain
 from t2iflow.pipelines.text.origin import INPUTS
+from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.pipelines.text.wildcards import has_wildcards
 from t2iflow.pipelines.text.yaml_writer import flow
@@ -25,6 +26,7 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.history import RECIPE, RUNS, SWEEP
+from t2iflow.runner.sharing.address import recorded
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.grid import SEED, Grid
 from t2iflow.runner.sweep.storage import stored
@@ -44,7 +46,8 @@ class Axis:
 @dataclass(frozen=True, eq=False)
 class SweepFolder:
     """A sweep as its folder has it. The cells are the rows of the axes, the last of which varies quickest; `threads`
-    are those of each run, as the bytes depend on them; `packages` are the versions that it was begun with."""
+    are those of each run, as the bytes depend on them; `packages` are the versions that it was begun with; `address` is
+    where its recipe was fetched from, if it was."""
 
     at: Path
     recipe: str
@@ -56,6 +59,7 @@ class SweepFolder:
     across: str = ""
     down: str = ""
     packages: Mapping[str, str] | None = None
+    address: str = ""
 
     @property
     def runs(self) -> Path:
@@ -87,21 +91,23 @@ class SweepFolder:
         return {cell.name: cell for cell in self.cells}
 
 
-def create(path: Path, name: str, grid: Grid, sweep: Sweep, device: str, threads: int) -> SweepFolder:
+def create(path: Path, recipe: Recipe, grid: Grid, sweep: Sweep, device: str, threads: int) -> SweepFolder:
     """Make the folder of a sweep of a recipe, with copies of the files that its cells read: whole or not at all."""
     with run_folder.making(path) as fresh:
         run_folder.copy(grid.files, fresh)
         (fresh / RUNS).mkdir()
-        lines = "\n".join(_lines(name, grid.cells, sweep, device, threads)) + "\n"
+        lines = "\n".join(_lines(recipe, grid.cells, sweep, device, threads)) + "\n"
         for file, text in ((RECIPE, grid.recipe), (NAME, lines)):
             (fresh / file).write_text(text, encoding="utf-8")
             sync(fresh / file)
     return read(path)
 
 
-def _lines(name: str, cells: Sequence[Cell], sweep: Sweep, device: str, threads: int) -> Iterator[str]:
+def _lines(recipe: Recipe, cells: Sequence[Cell], sweep: Sweep, device: str, threads: int) -> Iterator[str]:
     yield f"t2iflow-sweep: {FORMAT}"
-    yield f"recipe: {flow(name)}"
+    yield f"recipe: {flow(recipe.name)}"
+    if recipe.address:
+        yield f"from: {flow(recipe.address)}"
     yield f"device: {flow(device)}"
     yield f"threads: {threads} # of each run; other numbers give other bytes"
     yield f"rank: {flow(sweep.rank and sweep.rank.value)}"
@@ -168,6 +174,7 @@ def _folder(path: Path, said: Mapping[str, Any]) -> SweepFolder:
         str(sheet.get("across") or ""),
         str(sheet.get("down") or ""),
         said.get("packages"),
+        recorded(said.get("from")),
     )
 
 

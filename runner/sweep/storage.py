@@ -36,7 +36,7 @@ class StorageError(FolderError):
 
 def is_address(place: str) -> bool:
     """Whether this is a storage's address, and neither a path nor a page's address."""
-    return "://" in place and not place.startswith(("http://", "https://"))
+    return "://" in place and not place.lower().startswith(("http://", "https://"))
 
 
 @cache

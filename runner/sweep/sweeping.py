@@ -63,7 +63,7 @@ def begin(
     name = named(Path(), recipe_name(recipe.name))
     storage = Storage(f"{out}/{name}") if is_address(str(out)) else None
     path = storage.folder if storage else paths.given(out) / name
-    made = folder.create(path, recipe.name, cells, sweep, device, threads(many))
+    made = folder.create(path, recipe, cells, sweep, device, threads(many))
     if storage:
         kept.begin(storage)
     return made

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from t2iflow.runner.execution.device import NoDeviceError
 from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE
 from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
+from t2iflow.runner.opening import origin_of_run
 from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read
@@ -99,7 +100,7 @@ def recipe(sweep: SweepFolder, cell: Cell, problems: Problems) -> Recipe:
 def _recipe(sweep: SweepFolder) -> Recipe:
     """The recipe that the cells change."""
     path = sweep.at / RECIPE
-    return read_recipe(path, whose=of_run(path), name=sweep.recipe)
+    return read_recipe(path, whose=replace(of_run(path), address=sweep.address), name=sweep.recipe)
 
 
 def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
@@ -115,5 +116,5 @@ def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence
 def _resume(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
     path = sweep.runs / cell.name
     begun = path / RECIPE
-    again = compile_recipe(read_recipe(begun, whose=of_run(begun), name=sweep.recipe))
+    again = compile_recipe(read_recipe(begun, whose=origin_of_run(begun), name=sweep.recipe))
     return session.resume(again, path, options, listeners)

@@ -224,3 +224,46 @@ def test_a_foreign_recipe_asks_for_a_bearable_amount(refused: Callable[..., str]
     compiled("size=[16384, 16384]", "steps=1000000000", size="[9, 9]", count="1000")
     give = {"photo": "Downloads/photo.png", "story": "Downloads/texts/story.txt"}
     compiled(at="anna", count="1000000", size="[16384, 16384]", **give)
+
+
+FILM = """t2iflow: 1
+best: {best}
+nodes:
+  canvas: {{use: canvas.pixels, size: [16, 12]}}
+  smooth: {{use: losses.total_variation, image: $canvas}}
+  fit:    {{use: optimizers.adam, image: $canvas, loss: $smooth, steps: {steps}}}
+  move:   {{use: camera.zoom, image: $fit, frames: {frames}, steps: 2, edge_steps: {extra}}}
+  film:   {{use: output.video, image: $move}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("best", "steps", "frames", "extra", "needed"),
+    [
+        (1, 100, 1000, 1000, "1,002,100"),
+        (1, 100, 600_000, 0, "1,200,100"),
+        (100, 10_000, 100, 0, "1,020,000"),
+        (1, 100, 1000, 990, ""),
+    ],
+)
+def test_frames_their_extra_steps_and_every_run_of_the_best_are_counted(
+    best: int, steps: int, frames: int, extra: int, needed: str, home: Path
+) -> None:
+    path, problems = home / "Downloads" / "film.yaml", Problems()
+    path.write_text(FILM.format(best=best, steps=steps, frames=frames, extra=extra), encoding="utf-8")
+    if not needed:
+        compile_recipe(read(path, problems=problems), problems)
+        return
+    with pytest.raises(RecipeError, match=f"needs {needed} steps; at most 1,000,000 are allowed"):
+        compile_recipe(read(path, problems=problems), problems)
+
+
+def test_pictures_that_are_counted_are_limited_where_no_size_is_said(home: Path) -> None:
+    path, problems = home / "Downloads" / "many.yaml", Problems()
+    path.write_text(
+        "t2iflow: 1\nnodes:\n  many: {use: dalle.mini, prompt: a fox, count: 2000}\n"
+        "  still: {use: output.image, image: $many}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(RecipeError, match="needs 131,072,000 pixels; at most 67,108,864 are allowed"):
+        compile_recipe(read(path, problems=problems), problems)

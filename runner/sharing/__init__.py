@@ -1,0 +1,1 @@
+"""Recipes at addresses: which are taken, fetching them, and remembering what was confirmed."""

@@ -10,9 +10,10 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
+from t2iflow.pipelines.text import packs
 from t2iflow.pipelines.text.origin import HERE, Origin, of_file, of_picture, of_run
 from t2iflow.pipelines.text.overrides import passed
-from t2iflow.pipelines.text.recipe import Recipe, read_text, shipped_recipe
+from t2iflow.pipelines.text.recipe import Recipe, read_text
 from t2iflow.pipelines.text.yaml_reader import decoded, load
 from t2iflow.runner import opening
 from t2iflow.runner.exits import UsageError
@@ -102,16 +103,16 @@ def _source(recipe: str | None, run: str | None, dropped: str | None) -> Source:
 
 
 def _named(recipe: str) -> Source:
-    """Of a recipe file, of a picture, film or bundle, or of a bundled recipe by its name."""
+    """Of a recipe file, of a picture, film or bundle, or of a recipe that is bundled or in a pack, by its name."""
     path = paths.given(recipe)
     if opening.carries(path):
         return _carried(path)
     if (why := paths.no_file(path)) is None:
         return Source(load(path), str(path), of_file(path), path.stem, path)
-    shipped = shipped_recipe(recipe) if why == paths.MISSING else None
-    if shipped is None:
+    found = packs.find(recipe) if why == paths.MISSING else None
+    if found is None:
         raise UsageError(f"`{recipe}` {why}, and there is no bundled recipe of this name")
-    return Source(load(shipped), shipped.name, Origin(shipped.parent), recipe, shipped)
+    return Source(load(found.path), found.path.name, found.whose, recipe, found.path)
 
 
 def _dropped(path: Path) -> Source:

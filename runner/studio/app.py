@@ -25,7 +25,6 @@ PAGE = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".sv
 SHARED = {
     "look.css": "report/look.css",
     "copies.js": "report/copies.js",
-    "sweep.css": "sweep/sweep.css",
 }
 """Files that reports have too, by the names under which the page finds them."""
 A_PAGE = 60

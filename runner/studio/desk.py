@@ -28,7 +28,7 @@ class Desk:
     def ask(self, question: str, **given: Any) -> Any:
         """The answer; Refused where there is none."""
         with self._lock:
-            said = self._reply(json.dumps({"question": question, "given": given}))
+            said = self._reply({"question": question, "given": given})
             self._asked = time.monotonic()
         if "answer" in said:
             return said["answer"]
@@ -62,11 +62,11 @@ class Desk:
             self._child = Child(CLERK, [], {}, lambda child, line: replies.put(line))
         return self._child
 
-    def _reply(self, order: str) -> dict[str, Any]:
+    def _reply(self, order: dict[str, Any]) -> dict[str, Any]:
         """What the clerk says, who is new if the last one died."""
         for _ in range(2):
             child = self._clerk()
-            child.order(order)
+            child.order(json.dumps(order))
             try:
                 line = self._replies.get(timeout=PATIENCE)
             except Empty:

@@ -55,7 +55,8 @@ class Follower:
     def close(self) -> None:
         """Look no more."""
         self._over.set()
-        self._thread.join()
+        if self._thread.ident:  # or it was never opened
+            self._thread.join()
 
     def look(self) -> None:
         """Look for what is new as soon as possible."""
@@ -74,12 +75,11 @@ class Follower:
                 continue
             if self._new.is_set() or time.monotonic() - searched >= SEARCH_EVERY:
                 self._new.clear()
-                self._search()
+                self.search()
                 searched = time.monotonic()
-            for run in list(self._runs.values()):
-                self._follow(run)
+            self.follow()
 
-    def _search(self) -> None:
+    def search(self) -> None:
         """Find runs that begin, end or are gone, and pass on what is another; those that go on are watched from now
         on."""
         found = {}
@@ -99,6 +99,11 @@ class Follower:
         for one in self._runs.values():
             watch(one.folder)
 
+    def follow(self) -> None:
+        """Pass on what those that go on have written since the last look."""
+        for run in list(self._runs.values()):
+            self._follow(run)
+
     def _begun(self, name: str) -> _Run:
         """What has happened already is not passed on."""
         run = _Run(name, self._home.root / name)
@@ -110,7 +115,6 @@ class Follower:
         return run
 
     def _follow(self, run: _Run) -> None:
-        """Pass on what a run has written since the last look."""
         events, run.place = added(run.folder, run.place)
         step = None
         for event in events:

@@ -64,7 +64,8 @@ class Line:
         next studio opens here."""
         stopped = self.running
         self._closing = True
-        self._thread.join()
+        if self._thread.ident:  # or it was never opened
+            self._thread.join()
         return stopped
 
     @property

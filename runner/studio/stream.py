@@ -71,11 +71,11 @@ class Stream:
 
     def _hand_out(self, text: str | None) -> None:
         for queue in list(self._queues):
-            if queue.full():  # it begins anew, with what is so by then
+            is_late = queue.full()
+            if is_late:  # it begins anew, with what is so by then
                 self._queues.discard(queue)
                 queue.get_nowait()
-                text = None
-            queue.put_nowait(text)
+            queue.put_nowait(None if is_late else text)
 
 
 def _written(event: str, data: Any) -> str:

@@ -28,13 +28,12 @@ DROPPED = (*KINDS, ".yml", ".zip")
 class Studio:
     """All of it, but for the addresses under which it is found."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        self.desk, self.stream = Desk(), Stream()
+    def __init__(self, home: Home, desk: Desk | None = None) -> None:
+        self.home, self.desk, self.stream = home, desk or Desk(), Stream()
         self.line = Line(home, self._slots, self._queue_changed)
         self.gallery = Gallery(home, self._now)
         self.follower = Follower(home, self.gallery, self.stream)
-        self._dropped = Path(tempfile.mkdtemp(prefix="t2iflow-studio-"))
+        self.dropped = Path(tempfile.mkdtemp(prefix="t2iflow-studio-"))
         self._ticking = threading.Event()
 
     def open(self) -> None:
@@ -49,7 +48,7 @@ class Studio:
         self.follower.close()
         stopped = self.line.close()
         self.desk.close()
-        shutil.rmtree(self._dropped, ignore_errors=True)
+        shutil.rmtree(self.dropped, ignore_errors=True)
         return stopped
 
     def opened(self, source: dict[str, Any]) -> Any:
@@ -89,8 +88,8 @@ class Studio:
         if ending not in DROPPED or UNSOUND.search(plain):
             raise Refused(415, f"`{plain or name}` can't be opened: drop a picture, a film, a bundle or a recipe")
         key = secrets.token_hex(8)
-        (self._dropped / key).mkdir()
-        return key, self._dropped / key / plain
+        (self.dropped / key).mkdir()
+        return key, self.dropped / key / plain
 
     def events(self) -> Iterator[Event]:
         """What whoever begins to listen hears first."""
@@ -120,7 +119,7 @@ class Studio:
         return found
 
     def _dropped_file(self, key: str) -> Path:
-        folder = self._dropped / key
+        folder = self.dropped / key
         if not key.isalnum() or not folder.is_dir():
             raise Refused(404, "what was dropped is no longer there: drop it again")
         return next(folder.iterdir())

@@ -34,11 +34,18 @@ def _run(home: Home, folder: Path) -> dict[str, Any]:
         "params": last.get("params", {}),
         "prompts": last.get("prompts", []),
         "device": last.get("device", ""),
-        "optimizers": [{"node": one[0], "steps": one[1]} for one in last.get("optimizers", [])],
+        "optimizers": list(_optimizers(last.get("optimizers"))),
         "notes": [{name: note.get(name) for name in ("node", "level", "text")} for note in _different(notes)],
         "files": list(_files(home, folder)),
         "live": _live(home, folder),
     }
+
+
+def _optimizers(said: object) -> Iterator[dict[str, Any]]:
+    """Each with its steps; none that somebody's edit has made another."""
+    for one in said if isinstance(said, list) else ():
+        if isinstance(one, list) and len(one) == 2:
+            yield {"node": one[0], "steps": one[1]}
 
 
 def _live(home: Home, folder: Path) -> str | None:

@@ -9,10 +9,10 @@ from t2iflow.runner.child.serving import serve
 
 def main() -> None:
     """Answer questions, one after another."""
-    serve(lambda line: (_answered(**json.loads(line)), True))
+    serve(lambda line: (answer(**json.loads(line)), True))
 
 
-def _answered(question: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def answer(question: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the desk hands on: an answer, or what a request is refused with."""
     from t2iflow.pipelines.problems import RecipeError
     from t2iflow.runner.refusals import REFUSALS

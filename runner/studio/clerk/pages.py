@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.compiling import compile_recipe
@@ -18,7 +18,7 @@ from t2iflow.runner.folder import history
 from t2iflow.runner.folder.history import RECIPE, recipe_name
 from t2iflow.runner.report import page
 from t2iflow.runner.report.listener import NAME
-from t2iflow.runner.report.page import Told
+from t2iflow.runner.report.page import Running, Told
 from t2iflow.runner.report.snapshots import Snapshot, Snapshots, of_page
 from t2iflow.runner.report.table import NAME as TABLE
 from t2iflow.runner.report.table import curves_of, rows_of
@@ -41,6 +41,8 @@ def report(folder: str) -> dict[str, Any]:
     told = _told(Path(folder))
     recipe = told.plan.graph.recipe
     parts = {name: "\n".join(part(told)) for name, part in PARTS.items()}
+    if isinstance(told.state, Running):
+        parts["state"] = ""  # which the studio knows better
     return {"title": recipe.title, "about": recipe.about, "prompts": prompts(told.plan), "parts": parts}
 
 
@@ -74,7 +76,7 @@ def _told(folder: Path) -> Told:
         "",
         page.versions(folder),
         _started(events),
-        _ended(events),
+        _state(events),
         curves_of(rows_of(folder / TABLE)),
         {str(event["node"]): int(event["steps"]) for event in events if event["type"] == "fitting"},
         list(_snapshots(folder, plan)),
@@ -95,13 +97,12 @@ def _started(events: list[dict[str, Any]]) -> Started | None:
     return None
 
 
-def _ended(events: list[dict[str, Any]]) -> Ended:
-    """How it ended; one that goes on or was killed did not, and its page's words are empty."""
+def _state(events: list[dict[str, Any]]) -> Ended | Running:
+    """How it ended; of one that goes on or was killed, that it did not."""
     last: Mapping[str, Any] = events[-1] if events else {}
-    how: Literal["finished", "part", "interrupted", "failed"] = "finished"
-    if last.get("type") == "ended" and last.get("how") in ("part", "interrupted", "failed"):
-        how = last["how"]
-    return Ended(how, float(last.get("seconds") or 0.0), str(last.get("message") or ""))
+    if last.get("type") == "ended" and last.get("how") in ("finished", *page.HOW):
+        return Ended(last["how"], float(last.get("seconds") or 0.0), str(last.get("message") or ""))
+    return Running("", None, 0.0)
 
 
 def _notes(events: list[dict[str, Any]]) -> Iterator[Noted]:

@@ -86,7 +86,7 @@ class Client:
             "client": ("127.0.0.1", 50000),
         }
         sent: list[Message] = []
-        coming = iter([*({"type": "http.request", "body": part, "more_body": True} for part in parts)] + [LAST])
+        coming = iter([*({"type": "http.request", "body": part, "more_body": True} for part in parts), LAST])
 
         async def receive() -> Message:
             return next(coming, None) or await asyncio.Future()  # who waits for more hears nothing
@@ -118,7 +118,9 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
         folder.mkdir(parents=True)
         (folder / "recipe.yaml").write_text("t2iflow: 1\nnodes: {}\n", "utf-8")
         started = {"type": "started", "time": 0, "recipe": "fox", "prompts": ["a red fox"], "seed": 0, "params": {}}
-        events = [started | {"folder": str(folder), "optimizers": [["fit", 9]], "date": "2026-01-02T03:04:05+00:00"} | more]
+        events = [
+            started | {"folder": str(folder), "optimizers": [["fit", 9]], "date": "2026-01-02T03:04:05+00:00"} | more
+        ]
         events += [{"type": "stepped", "time": 1, "node": "fit", "step": 4, "steps": 9, "loss": 0.5, "terms": {}}]
         events += [{"type": "ended", "time": 2, "how": how, "seconds": 2.0, "message": ""}] if how else []
         (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events), "utf-8")

@@ -64,7 +64,9 @@ def test_a_file_that_is_too_large_leaves_nothing_behind(client: Client, monkeypa
     assert not [path for path in client.studio.dropped.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("name", ["", "fox", "page.html", "drawing.svg", "a.exe", "../../evil.sh", "x.png%0a.js", "%00.png"])
+@pytest.mark.parametrize(
+    "name", ["", "fox", "page.html", "drawing.svg", "a.exe", "../../evil.sh", "x.png%0a.js", "%00.png"]
+)
 def test_only_what_may_hold_a_recipe_can_be_dropped(client: Client, name: str) -> None:
     refused = client.ask("POST", "/api/dropped", [*OURS, ("x-t2iflow-name", name)], b"x")
     assert refused.status == 415
@@ -93,9 +95,7 @@ def test_a_number_must_be_one(client: Client, query: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["stop", "resume"])
-def test_a_run_can_only_do_what_its_state_allows(
-    client: Client, run_folder: Callable[..., Path], what: str
-) -> None:
+def test_a_run_can_only_do_what_its_state_allows(client: Client, run_folder: Callable[..., Path], what: str) -> None:
     run_folder()
     assert client.post("/api/runs/runs/nowhere/stop").status == 404
     refused = client.post(f"/api/runs/runs/2026-01-02_030405-fox-s0-abcd/{what}")
@@ -104,8 +104,18 @@ def test_a_run_can_only_do_what_its_state_allows(
 
 
 def test_a_log_that_somebody_has_edited_does_no_harm(client: Client, run_folder: Callable[..., Path]) -> None:
-    weird: list[Any] = [7, [], {"type": "stepped"}, {"type": "noted"}, {"type": "wrote"}, {"type": "started", "prompts": 7}]
-    weird += [{"type": "started", "optimizers": "x", "params": [], "recipe": 5}, {"type": "wrote", "path": "../../x.png"}]
+    weird: list[Any] = [
+        7,
+        [],
+        {"type": "stepped"},
+        {"type": "noted"},
+        {"type": "wrote"},
+        {"type": "started", "prompts": 7},
+    ]
+    weird += [
+        {"type": "started", "optimizers": "x", "params": [], "recipe": 5},
+        {"type": "wrote", "path": "../../x.png"},
+    ]
     weird += [{"type": "filmed", "frame": "x"}, {"type": "ended", "how": "flown", "seconds": "long"}]
     for number, event in enumerate(weird):
         folder = run_folder(f"2026-01-02_03040{number % 10}-edited-{number}")

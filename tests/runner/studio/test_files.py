@@ -120,9 +120,7 @@ def test_a_page_that_is_called_a_picture_is_served_as_one_and_runs_nothing(
     assert "can't be read as a picture" in small.json["error"]
 
 
-def test_links_that_lead_out_are_not_followed(
-    client: Client, run_folder: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_links_that_lead_out_are_not_followed(client: Client, run_folder: Callable[..., Path], tmp_path: Path) -> None:
     secret, run = painted(tmp_path / "secret.png"), run_folder()
     (run / "link.png").symlink_to(secret)
     (run / "inputs").symlink_to(tmp_path)

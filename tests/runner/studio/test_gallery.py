@@ -107,7 +107,9 @@ def test_a_sweep_is_one_entry_with_its_runs_in_it(
     assert (run["kind"], run["recipe"], run["prompt"], run["state"]) == ("sweep", "fox", "a red fox", "stopped")
     assert run["cells"] == {"finished": 1, "stopped": 1, "waiting": 1}
     whole = client.get(f"/api/runs/{run['name']}").json
-    assert [one["name"] for one in whole["runs"]] == [f"{run['name']}/runs/00{number}-seed={number}" for number in (0, 1)]
+    assert [one["name"] for one in whole["runs"]] == [
+        f"{run['name']}/runs/00{number}-seed={number}" for number in (0, 1)
+    ]
     assert client.get(f"/api/runs/{whole['runs'][0]['name'].replace('/', '%2F')}").json["kind"] == "run"
 
 

@@ -70,7 +70,7 @@ KINDS = {
     "checkpoint": Kind("a number of seconds", _number),
     "each": LISTS,
     "together": LISTS,
-    "rank": Kind("the name of a perceptor, such as `lite`", _text),
+    "rank": Kind('the name of a perceptor, such as `"lite"`', _text),
     "on": Kind('`"ray"` or `"ray=HOST:PORT"`', _text),
     "show": Kind("True, False or None", _flag),
     **dict.fromkeys(("best", "jobs", "per_gpu"), COUNT),

@@ -1,9 +1,8 @@
 """Messages as Python says them: where the commands name an option, the argument that does the same."""
 
 import re
-import shlex
 
-COMMAND = re.compile(r"`t2iflow (run|resume|sweep) ([^`]+)`")
+COMMAND = re.compile(r"`t2iflow (run|resume|sweep) (?:'([^'`]+)'|([^'`\s]+))`")
 SETTING = re.compile(r"`--set ([^`=\s]+)=([^`]*)`")
 OFF = re.compile(r"`--no-([a-z-]+)`")
 OPTION = re.compile(r"`--([a-z][a-z-]*)(?: ([^`]+))?`")
@@ -19,8 +18,7 @@ def in_python(message: str) -> str:
 
 
 def _call(found: re.Match[str]) -> str:
-    words = shlex.split(found[2])
-    return f"`t2iflow.{found[1]}({_value(words[0])})`" if len(words) == 1 else found[0]
+    return f"`t2iflow.{found[1]}({_value(found[2] or found[3])})`"
 
 
 def _argument(found: re.Match[str]) -> str:

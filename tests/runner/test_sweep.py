@@ -279,6 +279,13 @@ def test_a_cell_that_was_stopped_goes_on_from_its_checkpoint(begun: Callable[...
     assert [event["first"] for event in events if event["type"] == "fitting"] == [0, 2]
 
 
+def test_a_cell_is_bundled_under_the_name_of_what_it_is(begun: Callable[..., SweepFolder], command: Command) -> None:
+    sweep = begun(SMALL, "seed=0..1")
+    make(sweep.at, "001-seed=1", "cpu")
+    told = command("bundle", str(sweep.runs / "001-seed=1"))
+    assert told.out == "wrote mine-s1.zip; it runs by `t2iflow run mine-s1.zip`\n"
+
+
 def test_a_cell_that_another_process_has_is_left_to_it(begun: Callable[..., SweepFolder]) -> None:
     sweep = begun(SMALL, "seed=0..1")
     first, second = names(sweep)

@@ -34,6 +34,7 @@ def without_symbols(text: str) -> str:
     return " ".join("".join(sign for sign in text if category(sign) not in ("So", "Sk", "Cf", "Mn")).split())
 
 
+@cache
 def plain(size: int) -> Font:
     """The font for texts in English."""
     return load_default(size)
@@ -54,6 +55,7 @@ def _opened(file: str, size: int) -> FreeTypeFont | None:
         return None
 
 
+@cache
 def _has(font: Font, letter: str) -> bool:
     return bytes(font.getmask(letter)) != bytes(font.getmask(MISSING))
 

@@ -16,7 +16,7 @@ from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.table import Table
 
 NAME = "sheet.png"
-WIDEST, LARGEST, SMALLEST = 4096, 256, 48
+NARROWEST, WIDEST, LARGEST, SMALLEST = 240, 4096, 256, 48
 """Pixels: of a sheet's width, about, and of the side of a picture in it."""
 GAP, MARGIN, HEAD = 6, 16, 150
 """Pixels: between pictures, around all, and for the words before a row."""
@@ -66,7 +66,7 @@ class _Sheet:
         self._letters = max(9, min(14, self._place[0] // 8))
         self._left = MARGIN + (HEAD if any(table.rows) else 0)
         wide, high = self._place
-        width = self._left + across * (wide + GAP) - GAP + MARGIN
+        width = max(NARROWEST, self._left + across * (wide + GAP) - GAP + MARGIN)
         self._heading = list(self._headed(heading, width - 2 * MARGIN))
         self._head = sum(self._line(font) for _, font, _ in self._heading) + (GAP if self._heading else 0)
         self._top = MARGIN + self._head + self._high(table.columns)

@@ -4,12 +4,15 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from t2iflow.runner.lettering import lettering, without_symbols
 from t2iflow.runner.sweep.cell import Cell, said
 from t2iflow.runner.sweep.folder import Axis, SweepFolder
 
+SIZE = 12
+"""Pixels of a letter with which is tried whether a font has it."""
 NOTHING: Mapping[str, int] = {}
 
 
@@ -34,17 +37,22 @@ class Table:
 
     def drawn(self, text: str) -> str:
         """A text as a picture can show it: without signs that no font here has, or else its number."""
-        said = (one for one in (text, without_symbols(text)) if one and lettering(one, 12))
-        return next(said, self.number(text) if text else "")
+        return _drawable(text) or (self.number(text) if text else "")
 
     def written(self, text: str) -> str:
         """A text as a page shows it: after the number by which a picture names it."""
-        number = self.number(text) if text else ""
-        return f"{number}: {text}" if number and self.drawn(text) == number else text
+        number = "" if not text or _drawable(text) else self.number(text)
+        return f"{number}: {text}" if number else text
 
     @property
     def _in_order(self) -> list[str]:
         return [self.labels.get(cell.name, "") for row in self.cells for cell in row]
+
+
+@cache
+def _drawable(text: str) -> str:
+    """A text, or what is left of it without symbols, where a font here has its letters; nothing where none has."""
+    return next((one for one in (text, without_symbols(text)) if one and lettering(one, SIZE)), "")
 
 
 def table(sweep: SweepFolder, ranks: Mapping[str, int] = NOTHING) -> Table:

@@ -20,6 +20,7 @@ from t2iflow.runner.folder import lock, provenance
 from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished, outputs
 from t2iflow.runner.opening import carries, is_bundle, threads, unpacked
 from t2iflow.runner.request import Request
+from t2iflow.runner.sharing.address import SCHEME
 from t2iflow.runner.signals import Stop
 
 UNKNOWN = (
@@ -56,7 +57,8 @@ def again(target: Path, overrides: Sequence[str | Passed] = ()) -> tuple[Path, R
         return target, Request(str(target / RECIPE), overrides=overrides)
     if not carries(target):
         why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
-        raise UsageError(f"`{target}` {why}")
+        remote = "; what is at an address can be verified once it is downloaded" if SCHEME.match(str(target)) else ""
+        raise UsageError(f"`{target}` {why}{remote}")
     return unpacked(target).folder if is_bundle(target) else target, Request(str(target), overrides=overrides)
 
 

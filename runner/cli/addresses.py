@@ -75,7 +75,7 @@ def _ask(pinned: "Request", address: "Address", device: str, changed: str) -> No
             f"a recipe at an address runs once you have confirmed it{'; ' + changed if changed else ''}. There is no"
             f" terminal to ask at: look at it with `t2iflow plan`, and then name just this content:\n  {address}"
         )
-    console.err().say((f"{address.where}", "bold"))
+    console.err().say("at ", (address.where, "bold"), ":")
     if changed:
         console.err().say((changed, "bold red"))
     console.err().say(shown)

@@ -7,6 +7,7 @@ import typer
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
+from t2iflow.nodes.core.texts import printable
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.refusals import refusals
@@ -44,7 +45,7 @@ def recipes(
 
     if name is not None:
         with refusals():
-            console.write(_named(name))
+            console.write(printable(_named(name)))
         return
     for known in packs.names():
         try:

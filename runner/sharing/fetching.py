@@ -1,11 +1,14 @@
 """Fetching from an address: https through every redirect, from public servers, in time, and nothing is unpacked."""
 
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, responses
 from typing import BinaryIO
-from urllib.parse import urljoin, urlunsplit
+from urllib.parse import urljoin
+from urllib.request import getproxies
 
 from t2iflow.nodes.weights import places
 from t2iflow.nodes.weights.connection import Answer, patience
@@ -21,6 +24,7 @@ HEAD = 16
 """Bytes by which a kind of file is known."""
 SLOWEST = 64 * 1024
 """Bytes a second; what is slower, beyond the time that a server may be silent, counts as no answer."""
+PROXIES = ". Recipes are not fetched through a proxy, as is set here: download it by hand, and run the file"
 HEADERS = {"User-Agent": "t2iflow", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -33,7 +37,17 @@ def fetch(url: str, target: BinaryIO, most: Callable[[bytes], int]) -> None:
         with _answer(url) as answer:
             _take(answer, target, most)
     except (OSError, HTTPException) as fault:
-        raise AddressError(f"it can't be fetched: {fault or type(fault).__name__}") from fault
+        raise AddressError(
+            f"it can't be fetched: {_reason(fault)}{PROXIES if getproxies().get('https') else ''}"
+        ) from fault
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, socket.gaierror):
+        return "its server's name is unknown, or there is no network"
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"its server's certificate is refused: {fault.verify_message}"
+    return (isinstance(fault, OSError) and fault.strerror) or str(fault) or type(fault).__name__
 
 
 @contextmanager
@@ -43,7 +57,7 @@ def _answer(url: str) -> Iterator[Answer]:
         parts = checked(url)
         connection = PublicConnection(parts.hostname or "", parts.port or 443)
         try:
-            connection.request("GET", urlunsplit(("", "", parts.path, parts.query, "")), headers=HEADERS)
+            connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else ""), headers=HEADERS)
             answer = connection.getresponse()
             assert isinstance(answer, Answer)
             if answer.status not in MOVED:

@@ -27,9 +27,10 @@ export const send = (file) =>
     headers: { "content-type": "application/octet-stream", "x-t2iflow-name": encodeURIComponent(file.name) },
   });
 
+/** A browser keeps only a few connections to a place: what is asked goes before pictures. */
 async function asked(address, request) {
   const headers = { "x-t2iflow": "1", ...request.headers };
-  const answer = await fetch(address, { ...request, headers }).catch((fault) => {
+  const answer = await fetch(address, { ...request, headers, priority: "high" }).catch((fault) => {
     if (fault.name === "AbortError") throw fault;
     throw new Refused(0, "The studio doesn't answer. Is it still running in the terminal?");
   });

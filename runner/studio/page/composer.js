@@ -41,6 +41,7 @@ export function composer(view, _, signal) {
     asking.abort();
     asking = new AbortController();
     places.expected.classList.add("old");
+    if (!places.expected.firstChild) places.expected.append("The recipe is opened \u2026");
     await trying(async () => show(await post("/api/opened", asked(), asking.signal)));
   }
 

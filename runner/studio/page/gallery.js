@@ -44,9 +44,10 @@ export function gallery(view, _, signal) {
     anew ? grid.replaceChildren(...made) : grid.append(...made);
     said.textContent = counted(answer);
     if (!answer.complete) setTimeout(recount, RECOUNT);
-    if (next !== null && end.getBoundingClientRect().top < innerHeight * 2) more();
+    if (isNear()) more();
   }
 
+  const isNear = () => end.getBoundingClientRect().top < 2 * innerHeight;
   const asked = (more) => get(`/api/runs?${new URLSearchParams({ search: search.value, state: state.value, ...more })}`, asking.signal);
 
   /** How many there are is known later than which are the newest. */
@@ -76,7 +77,7 @@ export function gallery(view, _, signal) {
 
   view.replaceChildren(h("div", { class: "gallery" },
     h("div", { class: "line top" }, h("h1", {}, "Runs"), said, search, state), grid, end, chosen.bar));
-  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && more(), { rootMargin: "100% 0px" }).observe(end);
+  addEventListener("scroll", () => isNear() && more(), { signal, passive: true });
   hear("run", renew, signal);
   hear("gone", ({ name }) => [...grid.children].find((one) => one.dataset.name === name)?.remove(), signal);
   hear("again", again, signal);

@@ -15,7 +15,7 @@ export const tiles = (runs, chosen) => runs.map((run) => tile(run, chosen));
 export function tile(run, chosen) {
   const id = fresh("tile");
   const shown = run.picture
-    ? h("img", { src: run.picture.replace(/side=\d+/, `side=${SIDE}`), alt: "", loading: "lazy", decoding: "async" })
+    ? h("img", { src: run.picture.replace(/side=\d+/, `side=${SIDE}`), alt: "", loading: "lazy", decoding: "async", fetchpriority: "low" })
     : h("div", { class: "none" }, STATES[run.state] ?? run.state);
   const facts = [run.recipe, run.began && ago(run.began)].filter(Boolean).join(" \u00b7 ");
   return h("article", { class: run.kind === "sweep" ? "tile stack" : "tile", "data-name": run.name },

@@ -39,6 +39,15 @@ class Turn:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """A run that is made: its turn, the number of the order, and since when, in seconds since the epoch."""
+
+    turn: Turn
+    number: int
+    since: float
+
+
 class Line:
     """Lets runs be made, each in its turn; `changed` is called whenever it is another."""
 
@@ -49,7 +58,7 @@ class Line:
         self._pool: Pool | None = None
         self._numbers = count()
         self._waiting: list[Turn] = list(_kept(self._file, home))
-        self._running: dict[str, tuple[int, Turn]] = {}
+        self._running: dict[str, _Work] = {}
         self._faults: dict[str, str] = {}
         self._lock = threading.RLock()
         self._closing = False
@@ -80,8 +89,13 @@ class Line:
 
     def turn(self, name: str) -> Turn | None:
         """What is known of a run that waits, or is made."""
-        made = [turn for _, turn in self._running.values()]
+        made = [work.turn for work in self._running.values()]
         return next((turn for turn in (*self._waiting, *made) if turn.name == name), None)
+
+    def since(self, name: str) -> float | None:
+        """Since when a run is made, in seconds since the epoch; None for others."""
+        work = self._running.get(name)
+        return work.since if work else None
 
     def fault(self, name: str) -> str:
         """Why a run could not be made, where its own folder doesn't say."""
@@ -117,7 +131,7 @@ class Line:
 
     def _interrupt(self, name: str) -> None:
         if self._pool:
-            self._pool.tell(name, worker.stopping(self._running[name][0]))
+            self._pool.tell(name, worker.stopping(self._running[name].number))
 
     def _work(self) -> None:
         busy = time.monotonic()
@@ -145,10 +159,9 @@ class Line:
         with self._lock:
             ready = [turn for turn in self._waiting if turn.name not in self._running][: pool.room]
             for turn in ready:
-                number = next(self._numbers)
-                self._running[turn.name] = number, turn
+                work = self._running[turn.name] = _Work(turn, next(self._numbers), time.time())
                 folder = self._home.root / turn.name
-                pool.take(turn.name, worker.order(number, folder, turn.recipe, turn.changes))
+                pool.take(turn.name, worker.order(work.number, folder, turn.recipe, turn.changes))
             if ready:
                 self._set([turn for turn in self._waiting if turn not in ready])
 
@@ -165,7 +178,9 @@ class Line:
         """Have these wait, here and on disk. Those that are made are kept there as the first, for a studio that is
         killed; one that is closed has stopped them."""
         self._waiting = waiting
-        made = [] if self._closing else [turn for _, turn in self._running.values() if turn.name not in self.waiting]
+        made = (
+            [] if self._closing else [one.turn for one in self._running.values() if one.turn.name not in self.waiting]
+        )
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write(self._file, json.dumps([asdict(turn) for turn in (*made, *waiting)], indent=1) + "\n")

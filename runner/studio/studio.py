@@ -14,7 +14,7 @@ from t2iflow.runner.studio.desk import Desk
 from t2iflow.runner.studio.files import KINDS
 from t2iflow.runner.studio.follower import Follower
 from t2iflow.runner.studio.gallery import Gallery
-from t2iflow.runner.studio.glance import Glance
+from t2iflow.runner.studio.glance import Glance, stamp
 from t2iflow.runner.studio.home import UNSOUND, Home
 from t2iflow.runner.studio.line import Line, Turn
 from t2iflow.runner.studio.refused import Refused
@@ -135,8 +135,9 @@ class Studio:
         if known.state == "running":
             place = known.place and {**known.place, "left": self.follower.left(known.name)}
             return replace(known, message="", place=place)
-        turn = self.line.turn(known.name)
-        if turn and known.state != "finished":
+        turn, since = self.line.turn(known.name), self.line.since(known.name)
+        has_written = since is not None and stamp(self.home.root / known.name)[0] > since * 1e9
+        if turn and not has_written:
             prompt, seed = known.prompt or turn.prompt, turn.seed if known.seed is None else known.seed
             recipe = known.recipe or turn.recipe
             return replace(known, state="queued", recipe=recipe, prompt=prompt, seed=seed, message="")

@@ -145,7 +145,7 @@ def test_a_picture_that_is_dropped_opens_its_recipe(page: Any, command: Command)
     told = command("run", COPY.replace("Copy a picture", "<b>Dropped</b> & opened"))
     assert told.folder
     drop(page, told.folder / "picture.png")
-    page.get_by_text("It comes from elsewhere").wait_for()
+    page.get_by_text("comes from elsewhere").wait_for()
     page.get_by_role("tab", name="Text").click()
     assert "<b>Dropped</b>" in page.get_by_label("The recipe's text").input_value()
     assert page.get_by_label("steps").input_value() == "6"

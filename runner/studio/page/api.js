@@ -41,12 +41,15 @@ async function asked(address, request) {
   return said;
 }
 
+/** Whether the key of this page is known to be no longer valid. */
+export const isLocked = () => document.getElementById("locked") !== null;
+
 /** The key of this page is no longer valid: say how to get in again. */
 export function lock() {
-  if (document.getElementById("locked")) return;
+  if (isLocked()) return;
   const dialog = h("dialog", { id: "locked", "aria-labelledby": "locked-title", oncancel: (event) => event.preventDefault() },
     h("h2", { id: "locked-title" }, "This page is locked"),
-    h("p", {}, "The studio was started again, and its key is a new one. Open the address that the terminal shows; nothing is lost."));
+    h("p", {}, "The studio was restarted, so this page's key is no longer valid. Open the address that the terminal shows. Nothing is lost."));
   document.body.append(dialog);
   dialog.showModal();
 }

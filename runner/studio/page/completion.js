@@ -10,7 +10,7 @@ const SHOWN = 40;
 /** For a text area; `taken()` is called when an offer has been written into it. */
 export function completion(area, taken) {
   const id = fresh("offers");
-  const list = h("ul", { class: "offers", role: "listbox", id, "aria-label": "What may stand here", hidden: true });
+  const list = h("ul", { class: "offers", role: "listbox", id, "aria-label": "Suggestions", hidden: true });
   let schema, found = [], chosen = 0;
   area.setAttribute("aria-controls", id);
   area.setAttribute("aria-autocomplete", "list");

@@ -41,7 +41,7 @@ export function composer(view, _, signal) {
     asking.abort();
     asking = new AbortController();
     places.expected.classList.add("old");
-    if (!places.expected.firstChild) places.expected.append("The recipe is opened \u2026");
+    if (!places.expected.firstChild) places.expected.append("Opening the recipe \u2026");
     await trying(async () => show(await post("/api/opened", asked(), asking.signal)));
   }
 
@@ -73,7 +73,7 @@ export function composer(view, _, signal) {
       draft.set = {};
       key = null;
       look();
-    } }, "Follow the text"))] : [];
+    } }, "Discard these changes"))] : [];
   }
 
   function fill(made) {
@@ -91,7 +91,7 @@ export function composer(view, _, signal) {
   }
 
   function about(made) {
-    const source = made.foreign ? "It comes from elsewhere: it reads only the files that came with it, and published weights." : "";
+    const source = made.foreign ? "This recipe comes from elsewhere: it may read only the files that came with it, and published weights." : "";
     return [...prose(made.about ?? "").map((one) => (one.className = "about", one)), source && h("p", { class: "how warn" }, source),
       ...(made.notes ?? []).map((note) => h("p", { class: "how warn" }, note))].filter(Boolean);
   }
@@ -170,6 +170,6 @@ function expected({ expected, plan }) {
   const { size, steps, seconds } = expected ?? {};
   const facts = [size && `${size[0]} \u00d7 ${size[1]}`, steps && count(steps, "step"), seconds && `about ${duration(seconds)}`].filter(Boolean);
   const fetched = (plan.weights ?? []).filter((line) => line.includes("to be fetched"));
-  const lines = [facts.join(" \u00b7 "), seconds ? "" : "how long is not known: no such run was made here yet", ...(fetched.length ? fetched : ["nothing to download"])];
+  const lines = [facts.join(" \u00b7 "), seconds ? "" : "time unknown: no similar run was made here yet", ...(fetched.length ? fetched : ["nothing to download"])];
   return [h("ul", {}, lines.filter(Boolean).map((line) => h("li", {}, line)))];
 }

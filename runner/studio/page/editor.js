@@ -76,7 +76,7 @@ export function editor({ changed, start }) {
 
   return {
     element: h("div", {}, box, h("div", { class: "line foot" },
-      h("p", { class: "soft", id: about }, "Tab or Enter takes what is offered, Ctrl+Space offers it, Ctrl+Enter starts."),
+      h("p", { class: "soft", id: about }, "Tab or Enter accepts a suggestion, Ctrl+Space shows them, Ctrl+Enter starts the run."),
       h("button", { class: "quiet link", onclick: save }, "Save as a file"))),
     fill(text) {
       if (area.value === text) return;

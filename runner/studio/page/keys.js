@@ -9,10 +9,10 @@ const LIST = [
   ["Ctrl+Enter", "Start"],
   ["s", "Stop the run that is shown"],
   ["r", "Resume it"],
-  ["Arrows", "From run to run, from tab to tab"],
-  ["Space", "Choose a run to compare, on its box"],
+  ["Arrows", "Move from run to run, or from tab to tab"],
+  ["Space", "On a run's box: choose it, to compare"],
   ["c", "Compare the chosen runs"],
-  ["Ctrl+Space", "In a recipe's text: what may stand here"],
+  ["Ctrl+Space", "In a recipe's text: suggestions"],
   ["Esc", "Close"],
   ["?", "This list"],
 ];

@@ -66,7 +66,7 @@ export function run(view, name, signal) {
       shown = null;
       const made = exhibits(told.files, told.prompt || told.recipe);
       const last = told.live ?? told.picture;
-      stage.replaceChildren(...(made.length ? made : [last ? exhibit({ kind: "picture", file: "", address: last }, "The picture as it was when the run stopped") : h("div", { class: "none" }, "There is no picture")]));
+      stage.replaceChildren(...(made.length ? made : [last ? exhibit({ kind: "picture", file: "", address: last }, "The picture as it was when the run stopped") : h("div", { class: "none" }, "No picture")]));
     }
   }
 
@@ -93,7 +93,7 @@ export function run(view, name, signal) {
 
   async function doing(what) {
     if (!told?.may.includes(what)) return;
-    if (await trying(() => post(`${at}/${what}`)) !== undefined) say({ stop: "It stops.", resume: "It is resumed." }[what]);
+    if (await trying(() => post(`${at}/${what}`)) !== undefined) say({ stop: "Stopping.", resume: "Resumed." }[what]);
   }
 
   function again() {
@@ -120,7 +120,7 @@ export function run(view, name, signal) {
   });
   hear("run", (fresh) => fresh.name === name && (!told || fresh.state !== told.state) && look_(), signal);
   hear("again", look_, signal);
-  hear("gone", (gone) => gone.name === name && notice("This run's folder is gone.", { bad: true }), signal);
+  hear("gone", (gone) => gone.name === name && notice("This run's folder was deleted.", { bad: true }), signal);
   hear("picture", ({ name: of, address }) => of === name && shown?.show(address), signal);
   hear("note", (note) => note.name === name && note.level === "warn" && notes.append(h("p", { class: "how warn" }, `${note.node}: ${note.text}`)), signal);
   hear("step", (step) => {

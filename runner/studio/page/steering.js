@@ -36,7 +36,7 @@ export function steering(run, set) {
     for (const name of Object.keys(set)) delete set[name];
     button.disabled = true;
     if (way === "fork") location.hash = `#/run/${path(answer.name)}`;
-    else notice("It takes the new course from here on.");
+    else notice("The run continues with the new settings.");
   }
   name();
   return element;

@@ -1,6 +1,6 @@
 // The one stream of events. A hidden page closes it, so that runs make no pictures that nobody looks at.
 
-import { get } from "./api.js";
+import { get, isLocked } from "./api.js";
 import { notice } from "./notices.js";
 
 const TYPES = ["run", "step", "note", "wrote", "picture", "queue", "gone"];
@@ -30,9 +30,9 @@ function open() {
   };
   source.onerror = () => {
     source.close();
-    lost ??= notice("The connection to the studio is lost; trying again. Runs go on without it.", { bad: true });
+    lost ??= notice("The connection to the studio is lost; trying again. Is it still running in the terminal?", { bad: true });
     get("/api/studio").catch(() => {}); // which finds out whether the key is still valid
-    waits = setTimeout(open, AGAIN);
+    waits = setTimeout(() => isLocked() || open(), AGAIN);
   };
 }
 

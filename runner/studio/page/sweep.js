@@ -30,7 +30,7 @@ export function sweep(view, told, signal) {
     const counts = Object.entries(now.cells).map(([name, number]) => `${number} ${STATES[name] ?? name}`);
     state.textContent = `${now.runs.length} runs: ${counts.join(", ")}`;
     sheet.replaceChildren(now.sheet ? h("a", { href: now.sheet, target: "_blank", title: "Open it alone" },
-      exhibit({ kind: "picture", file: "", address: `${now.sheet}?at=${now.picture?.split("at=")[1] ?? ""}` }, "All pictures of the sweep, with what varies at their edges")) : h("div", { class: "none" }, "The sheet is made at the end"));
+      exhibit({ kind: "picture", file: "", address: `${now.sheet}?at=${now.picture?.split("at=")[1] ?? ""}` }, "All pictures of the sweep, with what varies at their edges")) : h("div", { class: "none" }, "The sheet is made when all runs have finished"));
     grid.replaceChildren(...tiles(now.runs.map((run) => ({ ...run, label: label(run, now.results) })), chosen));
     failed.replaceChildren(...now.runs.filter((run) => run.state === "failed").map((run) => h("p", { class: "how bad" }, `${run.name.split("/").at(-1)}: ${run.message}`)));
   }

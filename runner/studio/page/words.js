@@ -27,7 +27,7 @@ export const written = (value) => (typeof value === "string" ? value : value == 
 
 /** How a run stands, in a word or two. */
 export const STATES = {
-  queued: "in the queue", running: "running", stopped: "stopped", finished: "finished", part: "a part is done",
+  queued: "in the queue", running: "running", stopped: "stopped", finished: "finished", part: "partly done",
   failed: "failed", damaged: "damaged",
 };
 

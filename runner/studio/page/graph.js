@@ -15,7 +15,7 @@ export function graph(svg, nodes) {
   const about = h("div", { class: "node", "aria-live": "polite" }, h("p", { class: "soft" }, "Click a node, or Tab to it and press Enter, to see its settings."));
   const plain = svg.replace(/<style>(.*?)<\/style>/s, (_, style) => (adopt(style), ""));
   const drawn = new DOMParser().parseFromString(plain, "image/svg+xml").documentElement;
-  drawn.removeAttribute("role");
+  drawn.setAttribute("role", "group");
   for (const card of drawn.querySelectorAll("[data-node]")) {
     const name = card.dataset.node;
     if (!nodes[name]) continue; // made while compiling: no recipe names it

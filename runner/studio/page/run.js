@@ -20,7 +20,7 @@ export function run(view, name, signal) {
   const at = `/api/runs/${path(name)}`;
   const stage = h("div", { class: "stages" });
   const head = h("div"), state = h("div", { class: "state" }), notes = h("div"), course = h("div"), buttons = h("div", { class: "line buttons" });
-  const charts = h("section", { class: "charts" }), rest = h("div");
+  const charts = h("section", { class: "below charts" }), rest = h("div", { class: "below" });
   const wanted = {}; // what is to be steered, kept while the run goes on
   let told = null, shown = null, turn = 0;
 
@@ -107,8 +107,7 @@ export function run(view, name, signal) {
   }
 
   view.replaceChildren(h("div", { class: "run" },
-    h("div", { class: "shown" }, stage, charts, rest),
-    h("aside", { class: "panel", "aria-label": "The run" }, head, state, buttons, notes, course)));
+    stage, h("aside", { class: "panel", "aria-label": "The run" }, head, state, buttons, notes, course), charts, rest));
 
   const look_ = () => trying(async () => {
     try {

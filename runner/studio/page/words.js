@@ -1,13 +1,16 @@
 // Numbers and times as people write them.
 
-/** Seconds in words: "40 s", "3 min", "2 h 5 min". */
+/** Seconds as `runner/timing/duration.py` says them: "40 s", "3 min 20 s", "2 h 5 min", "3 days 4 h". */
 export function duration(seconds) {
-  if (seconds < 10) return `${Math.max(seconds, 0.1).toFixed(1)} s`;
-  if (seconds < 100) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return two(whole, 60, "min", "s");
+  return whole < 48 * 3600 ? two(Math.round(whole / 60), 60, "h", "min") : two(Math.round(whole / 3600), 24, "days", "h");
 }
+
+const two = (amount, each, large, small) =>
+  `${Math.floor(amount / each)} ${large}${amount % each ? ` ${amount % each} ${small}` : ""}`;
 
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });

@@ -69,6 +69,8 @@ def _source(recipe: RecipeLike) -> tuple[str, str | None]:
     if not isinstance(recipe, str | os.PathLike):
         raise mistaken(f"a recipe is a name, a path, a text or a mapping, not {shown(recipe)}")
     where = os.fspath(recipe)
+    if not where:
+        raise mistaken("a recipe is a name, a path, a text or a mapping, and this is an empty text")
     return (TEXT, where) if "\n" in where else (where, None)
 
 

@@ -11,6 +11,7 @@ from t2iflow.faults import refusing
 from t2iflow.prepared import prepared
 from t2iflow.running import Run
 from t2iflow.task import given
+from t2iflow.wording import in_python
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
@@ -104,7 +105,7 @@ def resume(
     with refusing():
         at_least(0, checkpoint=checkpoint)
         plan = of_run(made.folder).plan()
-        notes = list(plan.graph.recipe.notes)
+        notes = list(map(in_python, plan.graph.recipe.notes))
         part = read_part(_range(frames), plan, notes.append)
         choose(device)
         recording = wanted(capture, compile)
@@ -126,7 +127,7 @@ def _title(plan: Plan) -> str:
 def _notes(plan: Plan) -> Iterator[str]:
     """What is worth knowing of a recipe before it runs."""
     recipe = plan.graph.recipe
-    yield from recipe.notes
+    yield from map(in_python, recipe.notes)
     if recipe.best > 1:
         yield f"this is one run; `t2iflow.sweep` makes the best of {recipe.best}, as the recipe says"
     if changed := recipe.changed:

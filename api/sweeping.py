@@ -228,6 +228,8 @@ def varied(
 def values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:
     """The values of each name, as YAML can have them."""
     for name, values in (axes or {}).items():
+        if not isinstance(name, str):
+            raise mistaken(f"what varies is named by a text, such as `seed` or `fit.rate`, not {shown(name)}")
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise mistaken(f"`{name}` needs a list of values{_hint(values)}, not {shown(values)}")
     return {name: [plain(name, value) for value in values] for name, values in (axes or {}).items()}

@@ -91,7 +91,7 @@ class Comparison:
         return _sheet(*self.sides, self.settings)
 
     def __str__(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join(self.lines) or "nothing differs"
 
     __repr__ = __str__
 

@@ -24,6 +24,8 @@ def listed(folder: Path | None) -> list[Summary]:
         return summaries(*(places or [place]))
     except FileNotFoundError:
         raise UsageError(f"there is no folder `{folder}`; `t2iflow run hello` makes a run in `{RUNS}`") from None
+    except NotADirectoryError:
+        raise UsageError(f"`{folder}` is a file, not a folder of runs") from None
     except OSError as fault:
         raise UsageError(f"`{folder}` can't be read: {fault.strerror}") from None
 

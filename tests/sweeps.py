@@ -221,7 +221,7 @@ def campaign(
         if wrong := trial(whole, seconds, random.Random(f"{seed} trial {number}"), tally, nodes):
             on = next(name for name, count in PLACES.items() if count == nodes)
             tally.faults.append(f"{wrong}\n  python -m tests.sweeps --trial {number} --seed {seed} --on {on}")
-        how = "a fault" if wrong else "well"
+        how = f"a fault: {wrong}" if wrong else "well"
         say(f"trial {number}: {how}, {time.monotonic() - since:.0f} s; so far {str(tally).splitlines()[0]}")
     return tally
 

@@ -39,6 +39,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             r"such as `pathlib.Path\('p.txt'\).read_text\(\).splitlines\(\)`",
         ),
         (t2iflow.sweep, {"each": {"steps": 3}}, r"such as `\[3\]`"),
+        (t2iflow.sweep, {"each": {5: [1]}}, "what varies is named by a text, such as `seed` or `fit.rate`, not 5"),
     ],
 )
 def test_a_value_of_a_wrong_kind_is_refused_in_words(call: Callable[..., Any], how: dict[str, Any], words: str) -> None:
@@ -50,6 +51,8 @@ def test_a_value_of_a_wrong_kind_is_refused_in_words(call: Callable[..., Any], h
 def test_what_is_no_recipe_no_folder_and_no_name_is_refused_in_words() -> None:
     with pytest.raises(TypeError, match="a recipe is a name, a path, a text or a mapping, not a value of type bytes"):
         t2iflow.run(b"hello")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="and this is an empty text"):
+        t2iflow.check("")
     with pytest.raises(TypeError, match="`folder` takes a path or a run, not 5"):
         t2iflow.Run(5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="only `recipe` may stand without a name: write `NAME='lite'`"):

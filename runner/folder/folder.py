@@ -77,7 +77,7 @@ def making(path: Path) -> Iterator[Path]:
     fresh = path.with_name(f"{MAKING}{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear(path.parent)
+        clear(path.parent)
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise FolderError(f"`{path}` exists; choose another folder, or `{resuming(path)}`")
         fresh.mkdir()
@@ -111,11 +111,11 @@ def _fill(folder: Path, recipe: str, said: str) -> None:
         sync(folder / name)
 
 
-def _clear(parent: Path) -> None:
-    """Remove the unfinished folders of starts that were killed."""
+def clear(parent: Path, age: float = ABANDONED) -> None:
+    """Remove the unfinished folders of starts that were killed: those of some age, in seconds, that nobody holds."""
     for left in parent.glob(f"{MAKING}*"):
         with contextlib.suppress(OSError):
-            old = time.time() - left.stat().st_mtime > ABANDONED
+            old = time.time() - left.stat().st_mtime >= age
             if old and not left.is_symlink() and not claim.is_claimed(left):
                 shutil.rmtree(left)
 

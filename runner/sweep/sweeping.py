@@ -16,7 +16,7 @@ from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
-from t2iflow.runner.folder.folder import named
+from t2iflow.runner.folder.folder import clear, named
 from t2iflow.runner.folder.history import SWEEP, is_sweep
 from t2iflow.runner.folder.naming import recipe_name
 from t2iflow.runner.opening import in_folder
@@ -168,6 +168,7 @@ def run(
     watch(Ended(total, finished, failed, time.monotonic() - began, sweep.at / PAGE, *keeper.best))
     if finished == total:
         tidy(sweep.at)
+        clear(sweep.runs, 0)  # nobody starts here any more
     kept.bring(sweep)
     if stopping():
         return Ending(128 + stop.signal, _resuming(sweep))

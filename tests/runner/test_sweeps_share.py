@@ -168,5 +168,7 @@ def test_work_that_is_shared_is_named_in_the_sweep_and_gone_with_it(command: Com
     command("check", HYBRID)
     sweep = begun("mine.yaml", (), (), "rate=[0.1, 0.2]")
     assert (sweep.at / "sweep.yaml").read_text("utf-8").count("stages: {first: ") == 2
+    (sweep.runs / ".making-dead").mkdir()  # by a process that was killed meanwhile
     assert sweeping.run(sweep, nullcontext(Here(sweep))).code == 0
     assert not (sweep.at / ".stages").exists()
+    assert {path.name for path in sweep.runs.iterdir()} == {cell.name for cell in sweep.cells}

@@ -14,7 +14,7 @@ from t2iflow.runner.events import Computing, Ended, Event, Fitted, Fitting, Note
 from t2iflow.runner.timing.duration import duration
 from t2iflow.runner.timing.pace import Pace
 
-REDRAW_EVERY, SHOW_EVERY = 0.2, 0.5
+REDRAW_EVERY, SHOW_EVERY = 0.2, 1.0
 """Seconds between drawings of the bar, alone and with a picture, which many terminals take long to draw."""
 LINE_EVERY = 10.0
 """Seconds between looks at the loss in plain lines; on a terminal it is looked at as often as the bar is drawn."""

@@ -18,7 +18,7 @@ from t2iflow.runner.console import Console
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Stepped, Wrote
 from t2iflow.runner.report.snapshots import small
 
-EVERY, SHARE = 0.5, 0.05
+EVERY, SHARE = 1.0, 0.05
 """Seconds between two pictures, at least, and how much of the time they may take."""
 SIDE = 512
 """Pixels of a picture's longer side."""

@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -46,6 +46,21 @@ Reader: TypeAlias = Callable[[Sequence[str], Sequence[str | Passed], Problems], 
 """Reads the recipe with these presets and overrides, adding its mistakes; RecipeError if none can be made of it."""
 
 
+@dataclass(frozen=True)
+class Carried:
+    """A recipe out of a picture, film or bundle: its text, what messages call that, whose it is, and its name."""
+
+    text: str
+    file: str
+    whose: Origin
+    name: str
+
+    @property
+    def reader(self) -> Reader:
+        """What reads it."""
+        return _reader(self.text, self.file, self.whose, self.name)
+
+
 def opened(where: str, resumed: bool = False, text: str | None = None) -> Reader:
     """The reader of a recipe, which may be called several times; RecipeError if there is none to be read, UsageError
     for an address without a digest. A text is the user's own."""
@@ -61,7 +76,7 @@ def opened(where: str, resumed: bool = False, text: str | None = None) -> Reader
     if os.path.isdir(path):  # which answers for impossible names too
         raise RecipeError([Problem("T2I107", f"`{where}` is a folder, not a recipe", hints=tuple(in_folder(path)))], {})
     if carries(path):
-        return _carried(path, path.name, path.stem)
+        return carried(path, path.name, path.stem).reader
     ran = path.name == RECIPE and not paths.no_file(path)
     whose = origin_of_run(path, resumed) if ran else None
     name = recipe_name(path.parent) if path.name == RECIPE else ""
@@ -118,20 +133,21 @@ def _at(address: Address) -> Reader:
             f"  {address.pinned(here.digest)}"
         )
     if here.carries:
-        return _carried(here.path, address.where, address.name, address.shared)
+        return carried(here.path, address.where, address.name, address.shared).reader
     whose = of_address(here.path, address.shared, shlex.quote(str(address)))
     return _reader(decoded(here.path.read_bytes(), address.where), address.where, whose, address.name)
 
 
-def _carried(path: Path, shown: str, name: str, address: str = "") -> Reader:
-    """The reader of what a picture, film or bundle carries."""
+def carried(path: Path, shown: str, name: str, address: str = "") -> Carried:
+    """What a picture, film or bundle carries that messages call as shown, and that was fetched from an address, if it
+    was; RecipeError if it carries no recipe."""
     text, file = carried_text(path, shown), f"recipe in {shown}"
     if not is_bundle(path):
         made_from = address or recorded(provenance.read(text).get("from"))
-        return _reader(text, file, of_picture(path, made_from), name)
+        return Carried(text, file, of_picture(path, made_from), name)
     whole = unpacked(path, shown)
     made_from = address or recorded(lock.read(whole.folder).get("from"))
-    return _reader(text, file, of_picture(whole.folder / RECIPE, made_from), whole.recipe)
+    return Carried(text, file, of_picture(whole.folder / RECIPE, made_from), whole.recipe)
 
 
 def origin_of_run(recipe: Path, resumed: bool = True) -> Origin:

@@ -71,12 +71,12 @@ def _made(folder: Path, recipe: str, changes: Mapping[str, Any], device: str, st
 
 def _plan(folder: Path, recipe: str) -> "Plan":
     from t2iflow.pipelines.compiling import compile_recipe
-    from t2iflow.pipelines.text.origin import of_run
     from t2iflow.pipelines.text.recipe import read
     from t2iflow.runner.folder.history import RECIPE, recipe_name
+    from t2iflow.runner.opening import origin_of_run
 
     path = folder / RECIPE
-    return compile_recipe(read(path, whose=of_run(path), name=recipe or recipe_name(folder)))
+    return compile_recipe(read(path, whose=origin_of_run(path), name=recipe or recipe_name(folder)))
 
 
 def _steer(folder: Path, changes: Mapping[str, Any]) -> None:

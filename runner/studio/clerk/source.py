@@ -11,7 +11,7 @@ from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text import packs
-from t2iflow.pipelines.text.origin import HERE, Origin, of_file, of_picture, of_run
+from t2iflow.pipelines.text.origin import HERE, Origin, of_file
 from t2iflow.pipelines.text.overrides import passed
 from t2iflow.pipelines.text.recipe import Recipe, read_text
 from t2iflow.pipelines.text.yaml_reader import decoded, load
@@ -94,7 +94,7 @@ def request(
 def _source(recipe: str | None, run: str | None, dropped: str | None) -> Source:
     if run is not None:
         path = Path(run) / RECIPE
-        return Source(load(path), str(path), of_run(path), recipe_name(Path(run)), path)
+        return Source(load(path), str(path), opening.origin_of_run(path), recipe_name(Path(run)), path)
     if dropped is not None:
         return _dropped(Path(dropped))
     if recipe is None:
@@ -124,11 +124,8 @@ def _dropped(path: Path) -> Source:
 
 def _carried(path: Path) -> Source:
     """Of a picture, film or bundle."""
-    text, file = opening.carried_text(path), f"recipe in {path.name}"
-    if opening.is_bundle(path):
-        bundle = opening.unpacked(path)
-        return Source(text, file, of_picture(bundle.folder / RECIPE), bundle.recipe, path)
-    return Source(text, file, of_picture(path), path.stem, path)
+    found = opening.carried(path, path.name, path.stem)
+    return Source(found.text, found.file, found.whose, found.name, path)
 
 
 def told(problems: Sequence[Problem], sources: Mapping[str, str]) -> list[dict[str, Any]]:

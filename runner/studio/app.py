@@ -3,20 +3,23 @@
 import gzip
 import importlib.resources
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from t2iflow.runner.studio import asked
 from t2iflow.runner.studio.files import SIDES, file_of, served, small
 from t2iflow.runner.studio.glance import SIDE
+from t2iflow.runner.studio.plain import written
 from t2iflow.runner.studio.refused import Refused
 from t2iflow.runner.studio.studio import Studio
 
@@ -89,29 +92,29 @@ class _Routes:
     def about(self, request: Request) -> Response:
         from importlib.metadata import version
 
-        return JSONResponse({"version": version("t2iflow"), "folder": str(self._studio.home.root)})
+        return _json({"version": version("t2iflow"), "folder": str(self._studio.home.root)})
 
     def recipes(self, request: Request) -> Response:
-        return JSONResponse(self._studio.desk.ask("recipes"))
+        return _json(self._studio.desk.ask("recipes"))
 
     async def opened(self, request: Request) -> Response:
         source = await asked.body(request, asked.SOURCE)
-        return JSONResponse(await run_in_threadpool(self._studio.opened, source))
+        return _json(await run_in_threadpool(self._studio.opened, source))
 
     async def dropped(self, request: Request) -> Response:
         name = unquote(request.headers.get("x-t2iflow-name", ""))
         key, path = await run_in_threadpool(self._studio.place_for, name)
         await asked.save(request, path)
-        return JSONResponse({"dropped": key, "name": path.name}, 201)
+        return _json({"dropped": key, "name": path.name}, 201)
 
     def schema(self, request: Request) -> Response:
         return Response(self._schema, media_type="application/json", headers={"content-encoding": "gzip"})
 
     def nodes(self, request: Request) -> Response:
-        return JSONResponse(self._studio.desk.ask("nodes"))
+        return _json(self._studio.desk.ask("nodes"))
 
     def node(self, request: Request) -> Response:
-        return JSONResponse(self._studio.desk.ask("node", name=request.path_params["name"]))
+        return _json(self._studio.desk.ask("node", name=request.path_params["name"]))
 
     def runs(self, request: Request) -> Response:
         query = request.query_params
@@ -120,28 +123,28 @@ class _Routes:
             query.get("search", ""), query.get("state", ""), query.get("before", ""), limit
         )
         runs = [run.plain() for run in found.runs]
-        return JSONResponse({"runs": runs, "next": found.next, "total": found.total, "complete": found.complete})
+        return _json({"runs": runs, "next": found.next, "total": found.total, "complete": found.complete})
 
     async def start(self, request: Request) -> Response:
         source = await asked.body(request, asked.SOURCE)
-        return JSONResponse({"name": await run_in_threadpool(self._studio.start, source)}, 201)
+        return _json({"name": await run_in_threadpool(self._studio.start, source)}, 201)
 
     def run(self, request: Request) -> Response:
-        return JSONResponse(self._studio.run(request.path_params["name"]))
+        return _json(self._studio.run(request.path_params["name"]))
 
     def stop(self, request: Request) -> Response:
         self._studio.stop(request.path_params["name"])
-        return JSONResponse({}, 202)
+        return _json({}, 202)
 
     def resume(self, request: Request) -> Response:
         self._studio.resume(request.path_params["name"])
-        return JSONResponse({}, 202)
+        return _json({}, 202)
 
     def report(self, request: Request) -> Response:
-        return JSONResponse(self._studio.desk.ask("report", folder=self._folder(request)))
+        return _json(self._studio.desk.ask("report", folder=self._folder(request)))
 
     def graph(self, request: Request) -> Response:
-        return JSONResponse(self._studio.desk.ask("graph", folder=self._folder(request)))
+        return _json(self._studio.desk.ask("graph", folder=self._folder(request)))
 
     def charts(self, request: Request) -> Response:
         from t2iflow.runner.studio.curves import drawn
@@ -152,7 +155,7 @@ class _Routes:
     def diff(self, request: Request) -> Response:
         names = [request.query_params.get(side, "") for side in ("a", "b")]
         one, other = (str(self._studio.home.folder(name)) for name in names)
-        return JSONResponse(self._studio.desk.ask("diff", one=one, other=other))
+        return _json(self._studio.desk.ask("diff", one=one, other=other))
 
     async def events(self, request: Request) -> Response:
         sent = self._studio.stream.listen(self._studio.events)
@@ -164,6 +167,10 @@ class _Routes:
 
     def _folder(self, request: Request) -> str:
         return str(self._studio.home.folder(request.path_params["name"]))
+
+
+def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(written(content), status, headers, media_type="application/json")
 
 
 def _page(file: str) -> Response:
@@ -178,7 +185,7 @@ def _page(file: str) -> Response:
 
 async def _refused(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, Refused)
-    return JSONResponse(fault.body, fault.status)
+    return _json(fault.body, fault.status)
 
 
 async def _unknown(request: Request, fault: Exception) -> Response:
@@ -189,8 +196,8 @@ async def _unknown(request: Request, fault: Exception) -> Response:
         if fault.status_code == 405
         else "there is nothing at this address"
     )
-    return JSONResponse({"error": what, "problems": []}, fault.status_code, headers=fault.headers)
+    return _json({"error": what, "problems": []}, fault.status_code, headers=fault.headers)
 
 
 async def _failed(request: Request, fault: Exception) -> Response:
-    return JSONResponse({"error": f"the studio failed: {type(fault).__name__}: {fault}", "problems": []}, 500)
+    return _json({"error": f"the studio failed: {type(fault).__name__}: {fault}", "problems": []}, 500)

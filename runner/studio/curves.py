@@ -1,6 +1,7 @@
 """The curves of a run that goes on, as its report draws them, but up to its last step."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from t2iflow.runner.folder.history import read
@@ -12,14 +13,13 @@ def drawn(folder: Path) -> Iterator[str]:
     """As HTML."""
     steps: dict[str, int] = {}
     rows = {(row.optimizer, row.step): row for row in rows_of(folder / NAME)}
-    last = {row.optimizer: row.step for row in rows.values()}
     for event in read(folder):
-        if event["type"] == "fitting":
-            steps[str(event.get("node"))] = int(event.get("steps") or 0)
-        elif event["type"] == "stepped" and isinstance(loss := event.get("loss"), int | float):
-            row = Row(str(event.get("node")), int(event.get("step") or 0), loss, _numbers(event.get("terms")))
-            if row.step > last.get(row.optimizer, -1):
-                rows[row.optimizer, row.step] = row
+        with suppress(KeyError, TypeError, ValueError):  # somebody's edit
+            if event["type"] == "fitting":
+                steps[str(event["node"])] = int(event["steps"])
+            elif event["type"] == "stepped":
+                row = Row(str(event["node"]), int(event["step"]), float(event["loss"]), _numbers(event["terms"]))
+                rows.setdefault((row.optimizer, row.step), row)
     yield from charts(curves_of(sorted(rows.values(), key=lambda row: row.step)), steps)
 
 

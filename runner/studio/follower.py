@@ -73,11 +73,12 @@ class Follower:
             if not self._stream.is_heard:
                 self._over.wait(SEARCH_EVERY / 4)
                 continue
-            if self._new.is_set() or time.monotonic() - searched >= SEARCH_EVERY:
-                self._new.clear()
-                self.search()
-                searched = time.monotonic()
-            self.follow()
+            with contextlib.suppress(Exception):  # what somebody puts into a folder does not end it
+                if self._new.is_set() or time.monotonic() - searched >= SEARCH_EVERY:
+                    self._new.clear()
+                    searched = time.monotonic()
+                    self.search()
+                self.follow()
 
     def search(self) -> None:
         """Find runs that begin, end or are gone, and pass on what is another; those that go on are watched from now

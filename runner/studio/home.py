@@ -53,7 +53,12 @@ class Home:
     def address(self, folder: Path, file: str, **asked: object) -> str:
         """Where a file of a run is served."""
         query = "&".join(f"{key}={value}" for key, value in asked.items())
-        return f"/files/{quote(self.name(folder))}/{quote(file)}" + (f"?{query}" if query else "")
+        return f"/files/{_quoted(self.name(folder))}/{_quoted(file)}" + (f"?{query}" if query else "")
+
+
+def _quoted(name: str) -> str:
+    """A part of an address, also of a name that is no text."""
+    return quote(name.encode("utf-8", "replace"))
 
 
 def working() -> Home:

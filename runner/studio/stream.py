@@ -1,11 +1,11 @@
 """The one stream of events: whoever listens has a queue, and hears everything that happens."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from t2iflow.runner.studio.plain import written
 from t2iflow.runner.studio.refused import Refused
 
 LISTENERS, BEHIND = 24, 500
@@ -79,4 +79,4 @@ class Stream:
 
 
 def _written(event: str, data: Any) -> str:
-    return f"event: {event}\ndata: {json.dumps(data)}\n\n"
+    return f"event: {event}\ndata: {written(data)}\n\n"

@@ -19,6 +19,8 @@ from t2iflow.runner import opening
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.history import RECIPE, recipe_name
 
+BY_TEXT = "read its text, save that in a file of yours, and open it"
+"""How to make a recipe that was dropped your own."""
 TYPED = "recipe"
 """What messages call a recipe that was typed."""
 
@@ -94,7 +96,7 @@ def request(
 def _source(recipe: str | None, run: str | None, dropped: str | None) -> Source:
     if run is not None:
         path = Path(run) / RECIPE
-        return Source(load(path), str(path), opening.origin_of_run(path), recipe_name(Path(run)), path)
+        return Source(load(path), str(path), opening.origin_of_run(path, resumed=False), recipe_name(Path(run)), path)
     if dropped is not None:
         return _dropped(Path(dropped))
     if recipe is None:
@@ -119,7 +121,8 @@ def _dropped(path: Path) -> Source:
     """Of what may come from anybody: it reads nothing but what lies beside it, where nothing else is."""
     if opening.carries(path):
         return _carried(path)
-    return Source(load(path), path.name, Origin(path.parent, paths.whole(path.parent)), path.stem, path)
+    whose = Origin(path.parent, paths.whole(path.parent), owned=BY_TEXT)
+    return Source(load(path), path.name, whose, path.stem, path)
 
 
 def _carried(path: Path) -> Source:

@@ -117,8 +117,10 @@ def test_a_log_that_somebody_has_edited_does_no_harm(client: Client, run_folder:
         {"type": "wrote", "path": "../../x.png"},
     ]
     weird += [{"type": "filmed", "frame": "x"}, {"type": "ended", "how": "flown", "seconds": "long"}]
+    weird += [{"type": "ended", "how": "failed", "seconds": float("inf"), "message": "\ud800"}]
+    weird += [{"type": "wrote", "path": "\ud800.png"}, {"type": "stepped", "step": "x", "loss": 1, "terms": 7}]
     for number, event in enumerate(weird):
-        folder = run_folder(f"2026-01-02_03040{number % 10}-edited-{number}")
+        folder = run_folder(f"2026-01-02_0304{number:02d}-edited")
         with (folder / "events.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(event) + "\n\x00\xff garbage\n")
         assert client.get(f"/api/runs/runs/{folder.name}").status == 200

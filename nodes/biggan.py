@@ -61,6 +61,7 @@ class Canvas:
     classes are fitted to it, and to every frame of a zoom. BigGAN has no encoder, and only approximates what it can't
     paint.
 
+    `seamless`: opposite edges meet, so that the picture can be laid side by side with itself; see `images.roll`.
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
     Gives the picture, the noise (`latent`, rows x 128) and the shares of the classes (`classes`, rows x 1000); rows are
@@ -84,12 +85,13 @@ class Canvas:
         classes: Number | str | list[Number | str] | None = None,
         start_steps: Count = 100,
         start_rate: Factor = 0.07,
+        seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
         self._max_classes, self._temperature = max_classes, temperature
         self._start_steps, self._start_rate = start_steps, start_rate
         dtype = dtype_of(precision, device)
-        self._network = shelf.get(BigGAN, obtain(weights, "biggan", notes), truncation, device, dtype)
+        self._network = shelf.get(BigGAN, obtain(weights, "biggan", notes), truncation, device, dtype, seamless)
         layout, rows = self._network.layout, self._network.layout.rows
         self._noise = random.normal(rows, layout.z_dim).requires_grad_()
         spread = random.normal(rows, layout.num_classes, std=0.3)

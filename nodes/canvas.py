@@ -14,7 +14,7 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Count, Hex, Image, NonNegative, Positive, Size, rgb
+from t2iflow.nodes.core.types import Colour, Count, Image, NonNegative, Positive, Size, rgb
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import reach
@@ -22,7 +22,7 @@ from t2iflow.nodes.pictures.resampling import reach
 CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """From colours that vary on their own to red, green and blue, which vary together (Lucid; measured on ImageNet)."""
 
-Colours = Annotated[list[Hex], Len(2, 256)]
+Colours = Annotated[list[Colour], Len(2, 256)]
 """The colours to paint in."""
 
 
@@ -143,7 +143,7 @@ def _filled(settings: Mapping[str, Any]) -> None:
 class Palette:
     """Pixel art: squares of `cell` pixels in a few colours.
 
-    `colours` is how many to learn, or a fixed list such as ["#1d2b53", "#ff004d"]. Every square is painted in the
+    `colours` is how many to learn, or a fixed list such as ["#1d2b53", gold]. Every square is painted in the
     colour nearest to its own, while the gradient flows as if it were a mixture of those within `softness` (a distance
     in RGB). The size must be a multiple of the cell. With `init`, learnt colours start from those of the picture.
 

@@ -6,7 +6,7 @@ samples codes.
 
 import math
 from functools import cached_property, partial
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt, Len, Lt
@@ -31,8 +31,6 @@ from t2iflow.nodes.weights.weights import Weights
 Code = Annotated[int, Ge(0)]
 """A code by its number."""
 
-Part = TypeVar("Part", Encoder, Decoder)
-
 BANNED = -100.0
 """Added to the logits of codes that must not be painted."""
 
@@ -55,7 +53,8 @@ class Canvas(Hardens):
     `start`: for each place a code whose logit is 1 above all others, at random (`codes`) or from a list of numbers; or
     Gaussian `noise`. An `init` picture takes precedence: the code that it has at a place gets the probability
     `certainty`, the others are as the encoder gives them; interleaved, the half of the codes that lacks it starts even.
-    `blacklist`: numbers of codes that are never painted.
+    `blacklist`: numbers of codes that are never painted. `seamless`: opposite edges meet, so that the picture can be
+    laid side by side with itself; see `images.roll`.
 
     `noise`: Laplace noise around what the decoder paints during the steps, as a fraction of the scale that the decoder
     predicts; Crowson has 1. The finished picture has none. `precision`: what convolutions compute in; `auto` is
@@ -80,6 +79,7 @@ class Canvas(Hardens):
         start: Literal["codes", "noise"] | Annotated[list[Code], Len(1)] = "codes",
         certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
         blacklist: list[Code] | None = None,
+        seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
@@ -87,7 +87,7 @@ class Canvas(Hardens):
         self._dtype = dtype_of(precision, device)
         self._size, self._steer, self._certainty = size, steer, certainty
         found = obtain(weights, "dvae", notes, roles=("decoder",))
-        self._decoder = shelf.get(_network, Decoder, found, "decoder", device, self._dtype)
+        self._decoder = shelf.get(_decoder, found, device, self._dtype, seamless)
         self._grid = grid(size, self._decoder.factor)
         codes, places = len(self._decoder.rows), math.prod(self._grid)
         self._parts = 2 if softmax == "interleaved" else 1
@@ -146,7 +146,7 @@ class Canvas(Hardens):
     @cached_property
     def _encoder(self) -> Encoder:
         found = obtain(self._weights, "dvae", self._notes, roles=("encoder",))
-        return self._shelf.get(_network, Encoder, found, "encoder", self._device, self._dtype)
+        return self._shelf.get(_encoder, found, self._device, self._dtype)
 
     @torch.no_grad()
     def _taken(self, image: Image) -> Tensor:
@@ -163,8 +163,12 @@ class Canvas(Hardens):
         return torch.unflatten(rows, 0, (-1, self._parts)).transpose(0, 1).contiguous()
 
 
-def _network(kind: type[Part], weights: Weights, role: str, device: torch.device, dtype: torch.dtype) -> Part:
-    return kind(weights.tensors(role), weights.name, device, dtype)
+def _decoder(weights: Weights, device: torch.device, dtype: torch.dtype, wraps: bool) -> Decoder:
+    return Decoder(weights.tensors("decoder"), weights.name, device, dtype, wraps)
+
+
+def _encoder(weights: Weights, device: torch.device, dtype: torch.dtype) -> Encoder:
+    return Encoder(weights.tensors("encoder"), weights.name, device, dtype)
 
 
 def gumbel(normal: Tensor) -> Tensor:

@@ -16,10 +16,12 @@ from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Fraction, Image, Mask, NonNegative, PicturePath, Size
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.resampling import lanczos
+from t2iflow.nodes.pictures.symmetry import Sectors, Symmetry, mirrored
 
 Fit = Literal["fill", "squeeze"]
 """Into another shape: `fill` it and crop what overhangs, or `squeeze` it."""
 
+Repeats = Annotated[int, Interval(ge=1, le=16)]
 Octaves = Annotated[int, Interval(ge=1, le=12)]
 
 
@@ -137,6 +139,42 @@ def keep(image: Image, original: Image, mask: Mask) -> Image:
     """
     part = _like(mask, image)
     return Image(image * (1 - part) + _like(original, image) * part)
+
+
+@node
+def mirror(image: Image, *, kind: Symmetry = "left-right", sectors: Sectors = 6) -> Image:
+    """The picture made symmetric; gradients flow into the part that is kept.
+
+    `left-right` keeps the left half, `up-down` the upper one, `both` the upper left quarter, and `kaleidoscope` a
+    sector that points up, of which there are `sectors` around the middle, each with its mirror image. To let a picture
+    come near to symmetry by itself, use `losses.symmetry`.
+    """
+    return Image(mirrored(image, kind, sectors))
+
+
+@node
+def roll(image: Image, random: Random, *, across: Fraction = 1.0, down: Fraction = 1.0) -> Image:
+    """The picture shifted at random: what leaves it at one edge comes back at the opposite one.
+
+    Between a canvas and its crops, it lets a perceptor see what lies across the edges, so that the picture can be laid
+    side by side with itself; canvases that have it also need `seamless: true`. `across` and `down`: how far at most, as
+    fractions of the width and the height; 0 for a picture that is seamless in one direction alone.
+
+    After pixray's tiler (2022).
+    """
+    return Image(_rolled(_rolled(image, -1, random.uniform(1) * across), -2, random.uniform(1) * down))
+
+
+def _rolled(image: Tensor, axis: int, part: Tensor) -> Tensor:
+    side = image.shape[axis]
+    shift = (part * side).long()
+    return image.index_select(axis, (torch.arange(side, device=image.device) + shift) % side)
+
+
+@node
+def tile(image: Image, *, columns: Repeats = 2, rows: Repeats = 2) -> Image:
+    """The picture side by side with itself, `columns` times in each of `rows`, to look at a seamless one."""
+    return Image(image.repeat(1, 1, rows, columns))
 
 
 @node

@@ -6,16 +6,21 @@ size.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Len
 from torch import Tensor
 
+from t2iflow.nodes.core.constants import table
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.numbers import counts
-from t2iflow.nodes.core.types import Fraction, Image, Latent, Loss, Mask, NonNegative, Positive
+from t2iflow.nodes.core.types import Colour, Fraction, Image, Latent, Loss, Mask, NonNegative, Positive, rgb
 from t2iflow.nodes.perceptors.interface import Layer, Seen, Wanted
+from t2iflow.nodes.pictures.symmetry import Sectors, Symmetry, mirrored
+
+Colours = Annotated[list[Colour], Len(1, 256)]
 
 TINY = 1e-8
 """Keeps the slope of a square root finite at 0."""
@@ -141,6 +146,28 @@ def saturation(image: Image) -> Loss:
     A negative weight makes the picture more colourful.
     """
     return Loss(((image - image.mean(1, keepdim=True)) ** 2).mean())
+
+
+@node
+def symmetry(image: Image, *, kind: Symmetry = "left-right", sectors: Sectors = 6) -> Loss:
+    """How far a picture is from being symmetric: the mean squared difference from what `images.mirror` makes of it.
+
+    It pulls both sides towards each other. With halves it is half of pixray's symmetry loss (2022).
+    """
+    return Loss(((image - mirrored(image, kind, sectors)) ** 2).mean())
+
+
+@node
+def palette(image: Image, *, colours: Colours, softness: Positive = 0.2) -> Loss:
+    """How far colours are from those of a palette: the mean squared distance in RGB, 0 to 3.
+
+    `colours`: by name or as "#rrggbb", such as [navy, "#ffd700"]. Each pixel counts as partly of every colour, the
+    nearer the more, those within `softness` (a distance in RGB) about evenly. To paint in these colours and no others,
+    use `canvas.palette`.
+    """
+    rows = table(tuple(tuple(rgb(one)) for one in colours), image.device)  # (k, 3)
+    far = (image[:, None] - rows[:, :, None, None]).square().sum(2)  # (n, k, h, w)
+    return Loss((torch.softmax(-far / softness**2, 1) * far).sum(1).mean())
 
 
 @node

@@ -23,6 +23,7 @@ from t2iflow.nodes.core.types import Count, File, FileName, Image, Labels, Means
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.film import encoder
 from t2iflow.nodes.pictures import codec, metadata
+from t2iflow.nodes.pictures.strokes import Strokes, as_svg
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
 Loss = Annotated[int, Interval(ge=0, le=51)]
@@ -33,7 +34,9 @@ def _ending(*allowed: str) -> AfterValidator:
 
     def check(name: str) -> str:
         if not name.lower().endswith(allowed) or name.lower() in allowed:
-            raise ValueError(f"`{name}` must end in {', '.join(allowed[:-1])} or {allowed[-1]}")
+            *others, last = allowed
+            endings = f"{', '.join(others)} or {last}" if others else last
+            raise ValueError(f"`{name}` must end in {endings}")
         return name
 
     return AfterValidator(check)
@@ -47,6 +50,7 @@ def _numbered(name: str) -> str:
 
 
 PictureName = Annotated[FileName, _ending(".png", ".webp", ".jpg", ".jpeg")]
+VectorName = Annotated[FileName, _ending(".svg")]
 TableName = Annotated[FileName, _ending(".json", ".csv")]
 FilmName = Annotated[FileName, _ending(*encoder.ENDINGS), AfterValidator(_numbered)]
 
@@ -197,6 +201,38 @@ class Video(_Gathered):
         if frames:
             path = self._folder.path(self._file)
             self._folder.wrote(self._film.make(frames, path, self._folder.recipe, first))
+
+
+@node(role="sink")
+class Vector:
+    """Write a drawing as SVG, for vector graphics programs and plotters: `strokes: $canvas.strokes` of a
+    `strokes.canvas`.
+
+    It has the strokes of the finished picture, as paths in the order in which they are painted.
+    """
+
+    def __init__(self, folder: Folder, *, file: VectorName = "drawing.svg") -> None:
+        self._folder, self._file = folder, file
+        self._strokes: Strokes | None = None
+
+    def __call__(self, strokes: Strokes) -> None:
+        """Take the strokes as they are now."""
+        self._strokes = strokes.kept()
+
+    def close(self) -> None:
+        """Write the last ones."""
+        if self._strokes is not None:
+            path = self._folder.path(self._file)
+            write(path, as_svg(self._strokes, self._folder.recipe))
+            self._folder.wrote(path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last strokes."""
+        return {} if self._strokes is None else dict(vars(self._strokes))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self._strokes = Strokes(**{**state, "size": tuple(state["size"])}) if state else None
 
 
 def _check_strip(size: Size, count: int | None, settings: Mapping[str, Any]) -> None:

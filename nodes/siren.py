@@ -5,6 +5,7 @@ Daze 0.11 (2021). The whole network is one autograd function: positions pass thr
 processor's cache, and the cosines that the backward pass needs are computed in the forward pass.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 import torch
@@ -35,6 +36,9 @@ class Canvas:
     `pace`: a factor on the optimiser's rate; for sharing an optimiser with a canvas of another kind, whose rate may be
     a hundred times higher.
 
+    `seamless`: opposite edges meet, so that the picture can be laid side by side with itself (see `images.roll`): places
+    lie on two circles instead of in a plane.
+
     `precision`: what the hidden layers compute in; `auto` is bfloat16 where the device has it (twice as fast, half the
     memory, colours exact to about 0.002).
     """
@@ -53,6 +57,7 @@ class Canvas:
         start_steps: Count = 100,
         start_rate: Factor = 3e-4,
         pace: Positive = 1.0,
+        seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
         self._size = size
@@ -60,10 +65,13 @@ class Canvas:
         self._w0, self._output = w0, output
         self._start_steps, self._start_rate = start_steps, start_rate
         self._dtype = dtype_of(precision, device)
-        self._places = _places(size).to(device)
+        self._seamless = seamless
+        self._places = (_around(size) if seamless else _places(size)).to(device)
         self._strip = 2048 if device.type == "cpu" else len(self._places)
         self._parameters = []
-        for number, ends in enumerate(zip([2, *[width] * layers], [*[width] * layers, 3], strict=True)):
+        for number, ends in enumerate(
+            zip([self._places.shape[1], *[width] * layers], [*[width] * layers, 3], strict=True)
+        ):
             bound = 1 / 2 if number == 0 else (6 / width) ** 0.5 / w0
             for shape in ((ends[1], ends[0]), (ends[1],)):
                 values = random.uniform(*shape, low=-bound, high=bound).to(device)
@@ -91,16 +99,30 @@ class Canvas:
 
     @torch.no_grad()
     def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on an affine motion, exactly, in the first layer; beyond its border the network paints on."""
+        """Take on an affine motion, exactly, in the first layer; beyond its border the network paints on. A seamless
+        picture takes on a pan that wraps."""
         affine = motion.affine(reach(self._size))
         if affine is None:
             return False
+        if self._seamless:
+            return border == "wrap" and self._turned(affine)
         # Here down comes before across, and the outermost pixels' middles, not their edges, are what spans -1..1.
         stretch = torch.tensor([side / max(side - 1, 1) for side in reversed(self._size)], dtype=affine.dtype)
         linear, shift = affine[:, :2].flip(0, 1) * stretch[:, None] / stretch, affine[:, 2].flip(0) * stretch
         weight, bias = self._parameters[:2]
         bias += weight @ shift.to(weight)
         weight.copy_(weight @ linear.to(weight))
+        return True
+
+    def _turned(self, affine: Tensor) -> bool:
+        """Take on a pan by turning the circles; False for another motion."""
+        if not torch.equal(affine[:, :2], torch.eye(2, dtype=affine.dtype)):
+            return False
+        weight = self._parameters[0]
+        for first, shift, side in zip((0, 2), affine[:, 2].flip(0), reversed(self._size), strict=True):
+            angle = shift * math.pi * min(self._size) / side
+            turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()]).view(2, 2).to(weight)
+            weight[:, first : first + 2] = weight[:, first : first + 2] @ turn
         return True
 
     def _colours(self) -> Tensor:
@@ -170,3 +192,16 @@ def _places(size: Size) -> Tensor:
     short = min(size)
     down, across = (torch.linspace(-length / short, length / short, length) for length in (height, width))
     return torch.stack(torch.meshgrid(down, across, indexing="ij"), -1).view(-1, 2)
+
+
+def _around(size: Size) -> Tensor:
+    """The same as places on a circle for down and one for across, as long as the sides, (h * w, 4)."""
+    short = min(size)
+    turns = [torch.arange(side) * (2 * math.pi / side) for side in reversed(size)]
+    circles = [
+        torch.stack([turn.cos(), turn.sin()], -1) * (2 * side / short / (2 * math.pi))
+        for turn, side in zip(turns, reversed(size), strict=True)
+    ]
+    down, across = circles
+    lines, columns = len(down), len(across)
+    return torch.cat([down[:, None].expand(-1, columns, -1), across.expand(lines, -1, -1)], -1).reshape(-1, 4)

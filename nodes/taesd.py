@@ -19,6 +19,7 @@ from t2iflow.nodes.core.types import Count, Factor, Image, Latent, NonNegative, 
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.taesd import Tiny
+from t2iflow.nodes.generators.wrapping import wrap
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.weights.find import loads, obtain, offers
@@ -45,6 +46,7 @@ class Canvas:
     `init`: a picture to start from, which the encoder reads. For weights without an encoder, `start_steps` and
     `start_rate`: the steps and rate of Adam with which the numbers are fitted to it, and to every frame of a zoom.
 
+    `seamless`: opposite edges meet, so that the picture can be laid side by side with itself; see `images.roll`.
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
     Gives the picture, and what it is painted from (`latent`). The rate is about 0.05.
@@ -63,11 +65,12 @@ class Canvas:
         noise: NonNegative = 0.5,
         start_steps: Count = 100,
         start_rate: Factor = 0.1,
+        seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
         self._weights, self._notes, self._shelf, self._device, self._size = weights, notes, shelf, device, size
-        self._start_steps, self._start_rate = start_steps, start_rate
+        self._start_steps, self._start_rate, self._seamless = start_steps, start_rate, seamless
         self._dtype = dtype_of(precision, device)
         self._decoder = self._network("decoder")
         columns, rows = grid(size, self._decoder.factor)
@@ -113,8 +116,11 @@ class Canvas:
 
     def _network(self, role: Literal["decoder", "encoder"]) -> Tiny:
         found = obtain(self._weights, "taesd", self._notes, roles=(role,))
-        return self._shelf.get(_tiny, found, role, self._device, self._dtype)
+        return self._shelf.get(_tiny, found, role, self._device, self._dtype, self._seamless)
 
 
-def _tiny(weights: Weights, role: str, device: torch.device, dtype: torch.dtype) -> Tiny:
-    return Tiny(weights.tensors(role), weights.name, device, dtype)
+def _tiny(weights: Weights, role: str, device: torch.device, dtype: torch.dtype, wraps: bool) -> Tiny:
+    network = Tiny(weights.tensors(role), weights.name, device, dtype)
+    if wraps:
+        wrap(network)
+    return network

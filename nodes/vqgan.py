@@ -49,7 +49,8 @@ class Canvas(Hardens):
 
     `start`: random `codes`, or what the encoder makes of `noise` or a `gradient`; an `init` picture takes precedence.
     With `codebook` and `soft` the code that a picture has at a place gets the probability `certainty`; of the others,
-    nearer ones are likelier. `blacklist`: numbers of codes that are never painted.
+    nearer ones are likelier. `blacklist`: numbers of codes that are never painted. `seamless`: opposite edges meet, so
+    that the picture can be laid side by side with itself; see `images.roll`.
 
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
@@ -73,11 +74,13 @@ class Canvas(Hardens):
         bounded: bool = True,
         certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
         blacklist: list[Annotated[int, Ge(0)]] | None = None,
+        seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
         fits_known({"weights": weights, "size": size})
         dtype = dtype_of(precision, device)
-        self._network = shelf.get(VQGAN, obtain(weights, "vqgan", notes), blacklist or [], device, dtype)
+        found = obtain(weights, "vqgan", notes)
+        self._network = shelf.get(VQGAN, found, blacklist or [], device, dtype, seamless)
         self._size, self._grid = size, grid(size, self._network.layout.factor)
         self._quantizes, self._certainty = steer == "quantize", certainty
         self._draws = steer == "codebook"

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import shortened
-from t2iflow.nodes.pictures.metadata import CARRIERS, read_recipe
+from t2iflow.nodes.pictures.metadata import CARRIERS, DRAWN, read_recipe
 from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
@@ -184,7 +184,7 @@ def lacking(text: str, place: Path) -> list[Named]:
 
 def carries(path: Path) -> bool:
     """Whether this is a file that may carry a recipe."""
-    return path.suffix.lower() in (*CARRIERS, ENDING) and not paths.no_file(path)
+    return path.suffix.lower() in (*CARRIERS, DRAWN, ENDING) and not paths.no_file(path)
 
 
 def carried_text(path: Path, shown: str = "") -> str:

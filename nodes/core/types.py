@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Annotated, Literal, NewType, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Len
+from PIL import ImageColor
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from torch import Tensor
 
 from t2iflow.nodes.core import prompts
+from t2iflow.nodes.core.spelling import near
 
 Image = NewType("Image", Tensor)
 """A batch of pictures, (n, 3, h, w), red-green-blue in 0..1."""
@@ -117,6 +119,26 @@ def exact(rate: float) -> Ratio:
 
 Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colour as "#rrggbb"', examples=["#1d2b53"])]
 """A colour as "#rrggbb"."""
+
+
+def _named(colour: object) -> object:
+    """The hexadecimal form of a colour's name; ValueError for an unknown one."""
+    if not isinstance(colour, str) or colour.startswith("#"):
+        return colour
+    name = colour.strip().lower()
+    if name not in ImageColor.colormap:
+        alike = near(name, ImageColor.colormap)
+        raise ValueError(f"no colour is called `{colour}`" + (f"; did you mean `{alike[0]}`?" if alike else ""))
+    return "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(name))
+
+
+Colour: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_named),
+    Field(pattern="^#[0-9a-fA-F]{6}$"),
+    WithJsonSchema({"type": "string", "title": 'a colour by name or as "#rrggbb"', "examples": ["navy"]}),
+]
+"""A colour as "#rrggbb", or by one of the names that CSS has."""
 
 
 def rgb(colour: Hex) -> list[float]:

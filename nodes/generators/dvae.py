@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from t2iflow.nodes.generators.wrapping import convolved
 from t2iflow.nodes.weights.checkpoints.filling import fill
 
 BLOCK = re.compile(r"blocks\.group_(\d+)\.block_(\d+)\.res_path\.conv_4\.w")
@@ -24,13 +25,23 @@ class Decoder(nn.Module):
     """From the features of codes to a picture's logits.
 
     `rows`, (codes, features): what each code stands for, the first layer's weight; `bias`: what is added to them. Both
-    are in float32, as the original has them.
+    are in float32, as the original has them. Where it `wraps`, pictures are seamless.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], name: str, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        name: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        wraps: bool = False,
+    ) -> None:
         super().__init__()
         self.blocks = Blocks(tensors, name, (1, 3, 3, 3))
         fill(self, tensors, name)
+        for layer in self.modules():
+            if isinstance(layer, Convolution):
+                layer.wraps = wraps
         first = self.blocks.input
         self.rows = first.w.detach()[:, :, 0, 0].T.to(device, torch.float32)
         self.bias = first.b.detach().to(device, torch.float32)
@@ -135,10 +146,11 @@ class Convolution(nn.Module):
         super().__init__()
         self.w = nn.Parameter(torch.empty(made, taken, side, side))
         self.b = nn.Parameter(torch.empty(made))
+        self.wraps = False
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, taken, h, w) to (1, made, h, w)."""
-        return F.conv2d(x.to(self.w.dtype), self.w, self.b, padding=self.w.shape[-1] // 2)
+        return convolved(x.to(self.w.dtype), self.w, self.b, self.wraps)
 
 
 def mixed(

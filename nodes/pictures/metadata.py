@@ -1,9 +1,10 @@
 """The recipe that a picture or film carries, so that it can be made again.
 
 In PNG and APNG it is a compressed iTXt chunk `t2iflow`; in JPEG and WebP the EXIF user comment; in MP4, MOV, WebM and
-GIF the comment. What is read may come from a stranger: no more than `MOST` bytes of text are taken in.
+GIF the comment; in SVG the metadata. What is read may come from a stranger: no more than `MOST` bytes of text are taken in.
 """
 
+import html
 import re
 import shutil
 import struct
@@ -27,6 +28,8 @@ MOST = 1_000_000
 STILL, FILMED = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg"), (".mp4", ".mov", ".webm")
 """Endings of files that may carry a recipe: those whose pictures Pillow reads, and those for which it takes ffmpeg."""
 CARRIERS = (*STILL, *FILMED)
+DRAWN = ".svg"
+"""The ending of drawings, which are neither."""
 HEADED = (".png", ".apng", ".gif")
 """Films and frames that ffmpeg can't write the recipe into, but `put` can."""
 
@@ -34,6 +37,7 @@ USER_COMMENT, EXIF_FOLDER = 0x9286, 0x8769
 ENCODING, PACKED = b"UNICODE\0", b"\0\0\0\0\0\0\0\0t2iflow\0"
 """How comments begin: that of a text, and that of a compressed one, whose encoding EXIF calls undefined."""
 MOST_IN_JPEG = 65_000
+SVG_START, SVG_END = f'<metadata id="{KEY}">', "</metadata>"
 
 
 def in_png(recipe: str) -> PngInfo:
@@ -62,6 +66,11 @@ def in_jpeg(recipe: str) -> bytes:
 def in_film(recipe: str) -> str:
     """The recipe as a metadata file for ffmpeg."""
     return ";FFMETADATA1\ncomment=" + re.sub(r"([=;#\\\n])", r"\\\1", MARK + recipe) + "\n"
+
+
+def in_svg(recipe: str) -> str:
+    """The recipe as an element of an SVG."""
+    return f"{SVG_START}{html.escape(recipe, quote=False)}{SVG_END}"
 
 
 def put(recipe: str, path: Path) -> None:
@@ -94,13 +103,17 @@ def read_recipe(path: Path) -> str | None:
             return _from_png(file, path.name)
     if head.startswith(b"\xff\xd8\xff") or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
         return _from_exif(path)
+    if head.startswith(b"<svg"):
+        return _from_svg(path)
     if head[4:8] == b"ftyp":
         return _from_film(path, "mov")
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return _from_film(path, "matroska")
     if head.startswith(b"GIF8"):
         return _from_film(path, "gif")
-    raise ValueError(f"`{path.name}` is neither a picture (PNG, JPEG, WebP) nor a film (MP4, MOV, WebM, GIF, APNG)")
+    raise ValueError(
+        f"`{path.name}` is neither a picture (PNG, JPEG, WebP, SVG) nor a film (MP4, MOV, WebM, GIF, APNG)"
+    )
 
 
 def _from_png(file: BinaryIO, name: str) -> str | None:
@@ -167,6 +180,17 @@ def _from_film(path: Path, format: str) -> str | None:
     if found is None:
         return None
     return _ours(re.sub(r"\\([=;#\\\n])", r"\1", _decoded(found[1], "utf-8", path.name)))
+
+
+def _from_svg(path: Path) -> str | None:
+    """What lies between our marks, in a file that begins with them as we write it."""
+    with path.open("rb") as file:
+        text = _decoded(file.read(2 * MOST), "utf-8", path.name) if path.stat().st_size <= 2 * MOST else ""
+    _, found, rest = text.partition(SVG_START)
+    recipe, ended, _ = rest.partition(SVG_END)
+    if not (found and ended):
+        return None
+    return html.unescape(recipe)
 
 
 def _decoded(data: bytes, encoding: str, name: str) -> str:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from t2iflow.nodes import images
 from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
 from t2iflow.nodes.core.catalog import every_node
@@ -21,6 +22,7 @@ from t2iflow.nodes.core.hooks import Finishes, Remembers, Settles
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures.motion import Affine, Deep, Moves
+from t2iflow.nodes.pictures.strokes import Strokes
 
 from .conftest import Heard
 
@@ -45,6 +47,7 @@ class Row:
 ROWS: dict[str, Row] = {
     # Fitted by Adam; not all can be painted with these weights.
     "biggan.canvas": Row(0.9, {"start_steps": 30}, (16, 16)),
+    "biggan.canvas seamless": Row(0.9, {"start_steps": 30, "seamless": True}, (16, 16)),
     "biggan.canvas foremost": Row(0.9, {"start_steps": 30, "max_classes": 3}, (16, 16)),
     # All but exact: a sigmoid never gives 0 and 1.
     "canvas.fourier": Row(0.001),
@@ -55,12 +58,21 @@ ROWS: dict[str, Row] = {
     "dvae.canvas soft": Row(None, {"steer": "soft"}),
     "dvae.canvas gumbel": Row(None, {"steer": "gumbel"}, rate=0.3),
     "dvae.canvas codebook": Row(None, {"steer": "codebook", "softmax": "plain", "start": "noise"}, rate=0.3),
+    "dvae.canvas seamless": Row(None, {"seamless": True}),
     # Fitted by Adam.
     "siren.canvas": Row(0.01, {"layers": 3, "width": 64, "output": "sigmoid", "start_rate": 1e-3}, rate=1e-3),
     "siren.canvas clamp": Row(0.01, {"layers": 3, "width": 64, "output": "clamp", "start_rate": 1e-3}, rate=1e-3),
+    "siren.canvas seamless": Row(
+        0.01, {"layers": 3, "width": 64, "output": "sigmoid", "start_rate": 1e-3, "seamless": True}, rate=1e-3
+    ),
+    # Fitted by Adam; with few strokes much stays paper.
+    "strokes.canvas": Row(0.8, {"count": 40, "width": 0.08, "start_steps": 40}),
+    "strokes.canvas ink": Row(0.97, {"count": 40, "width": 0.05, "ink": "black", "start_steps": 40}, rate=0.05),
     "taesd.canvas": Row(None),
+    "taesd.canvas seamless": Row(None, {"seamless": True}),
     "vqgan.canvas quantize": Row(None, {"steer": "quantize"}, rate=0.3),
     "vqgan.canvas codebook": Row(None, {"steer": "codebook"}, rate=0.3),
+    "vqgan.canvas seamless": Row(None, {"seamless": True}, rate=0.3),
     "vqgan.canvas soft": Row(None, {"steer": "soft"}),
 }
 
@@ -90,7 +102,8 @@ class Canvas:
     def __call__(self, step: int = 0) -> tuple[Tensor, ...]:
         """The picture of a step, and what else comes with it."""
         output = self.live(**self._each, **self._ambient(self.spec.ambient, step))
-        return tuple(output) if isinstance(output, tuple) else (output,)
+        several = output if isinstance(output, tuple) else (output,)
+        return tuple(part for one in several for part in (one.tensors if isinstance(one, Strokes) else (one,)))
 
     def train(self, steps: int, first: int = 0, fit: torch.optim.Optimizer | None = None) -> torch.optim.Optimizer:
         """Take steps of Adam towards a picture, as the runner does."""
@@ -272,6 +285,42 @@ def test_from_a_checkpoint_it_goes_on_to_the_same_bytes(name: str, make: Make) -
         assert torch.equal(mine, yours)
 
 
+SEAMLESS = [name for name in TRIED if ROWS[name].settings.get("seamless")] + ["canvas.fourier"]
+
+
+def steps(image: Tensor, axis: int) -> Tensor:
+    """The mean difference between each line or column and the next, the last being that across the seam."""
+    return (image.roll(-1, axis) - image).abs().mean([dim for dim in range(4) if dim != axis % 4])
+
+
+@pytest.mark.parametrize("name", SEAMLESS)
+def test_across_the_seam_of_a_seamless_picture_it_goes_on_as_inside(name: str, make: Make) -> None:
+    for image in (make(name)()[0], _trained(make(name))):
+        for axis in (-1, -2):
+            *_, seam = found = steps(image, axis)
+            assert seam < 2 * found[7:-1:8].mean()  # where, too, another code begins
+
+
+def _trained(canvas: Canvas) -> Tensor:
+    """Its picture after some steps that look across the seam."""
+    fit = torch.optim.Adam(canvas.live.trainable(), lr=canvas.row.rate)
+    for step in range(20):
+        fit.zero_grad()
+        rolled = images.roll(Image(canvas(step)[0]), Random(step, "roll"))
+        (rolled - fitted(photograph(step), canvas.row.size)).square().mean().backward()
+        fit.step()
+    return canvas(0)[0].detach()
+
+
+@pytest.mark.parametrize("name", [name for name in SEAMLESS if name.split(".")[0] in ("dvae", "taesd", "vqgan")])
+def test_moving_what_a_seamless_picture_is_painted_from_moves_the_picture(name: str, make: Make) -> None:
+    canvas = make(name, precision="float32")
+    painted = canvas()[0].detach()
+    pan = Affine(pan=(1 / 3, 0.0))  # 8 pixels: whole places
+    assert canvas.live.move(pan, "wrap", exact=False)
+    torch.testing.assert_close(canvas()[0].detach(), pan(painted, "wrap"), atol=0.01, rtol=0)
+
+
 MOVING = [name for name in TRIED if issubclass(SPECS[name.split()[0]].target, Moves)]
 
 
@@ -280,7 +329,7 @@ def test_a_canvas_that_moves_itself_loses_nothing_or_says_that_it_can_not(name: 
     canvas, pan = make(name), Affine(pan=(0.25, 0.0))
     before = [tensor.clone() for tensor in canvas.live.trainable()]
     painted = canvas()[0].detach()
-    border = "wrap" if name.startswith("canvas.fourier") else "reflect"
+    border = "wrap" if name in SEAMLESS else "reflect"
     if canvas.live.move(pan, border, exact=True):
         inner = slice(2, -10)
         torch.testing.assert_close(canvas()[0][..., inner], pan(painted, border)[..., inner], atol=0.02, rtol=0)

@@ -25,6 +25,7 @@ from t2iflow.nodes.core.types import File, Image, Labels, Latent, Loss, Mask, Sc
 from t2iflow.nodes.perceptors.interface import Clip, Layer, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole
 from t2iflow.nodes.pictures.motion import Affine, Motion
+from t2iflow.nodes.pictures.strokes import Strokes
 from tests.captured import QUESTIONS, Captured
 
 from .conftest import RunFolder
@@ -84,6 +85,20 @@ class Bench:
         return Mask(self.numbers(1, 1, 24, 32).detach())
 
 
+def strokes() -> Strokes:
+    """Two short strokes."""
+    points = torch.tensor(
+        [[[-0.5, 0.0], [-0.2, 0.3], [0.2, 0.3], [0.5, 0.0]], [[0.0, -0.5], [0.0, 0.0], [0.1, 0.2], [0.2, 0.5]]]
+    )
+    return Strokes(
+        points,
+        torch.tensor([0.1, 0.05]),
+        torch.tensor([[1.0, 0.0, 0.0, 0.5], [0.0, 0.0, 1.0, 1.0]]),
+        "#ffffff",
+        (32, 24),
+    )
+
+
 USUAL: dict[Any, Callable[[Bench], Any]] = {
     Image: Bench.image,
     Crops: Bench.crops,
@@ -93,6 +108,7 @@ USUAL: dict[Any, Callable[[Bench], Any]] = {
     Loss: Bench.loss,
     Mask: Bench.mask,
     Labels: Bench.labels,
+    Strokes: lambda bench: strokes(),
     Clip: lambda bench: bench.clip,
     Motion: lambda bench: Affine(scale=1.1),
 }
@@ -155,9 +171,11 @@ ROWS: dict[str, Row] = {
     "images.region": Row(part=[0.2, 0.1, 0.7, 0.9], feather=1.0),
     "images.resize": Row(size=[16, 20]),
     "losses.cosine": Row(averaging=0.3),
+    "losses.palette": Row(colours=["navy", "#ffd700"]),
     "losses.range": Row({"image": loud}),
     "losses.total": Row(weights=[1.0, -0.5]),
     "siren.canvas": Row(layers=2, width=16),
+    "strokes.canvas": Row(count=6),
     "video.frames": Row(file=moving, size=[16, 12]),
     "vqgan.canvas": Row(steer="soft"),
 }
@@ -496,6 +514,8 @@ def _check(kind: Any, output: Any) -> None:
         assert torch.allclose(output.likely.sum(1), torch.ones(len(output.likely)))
     elif kind is Clip:
         assert isinstance(output, Clip)
+    elif kind is Strokes:
+        assert all(one.isfinite().all() for one in output.tensors)
     elif kind is Motion:
         assert isinstance(output, Motion)
     elif kind is File:

@@ -173,3 +173,19 @@ def test_a_total_is_the_weighted_sum() -> None:
     assert float(losses.total(terms, weights=[1.0, -0.5])) == 0.5
     with pytest.raises(ValueError, match="2 terms but 3 weights"):
         losses.total(terms, weights=[1.0, 1.0, 1.0])
+
+
+def test_the_palette_loss_is_the_squared_distance_to_the_nearest_colour() -> None:
+    image = constant(0.9, 0.1, 0.0)
+    found = losses.palette(image, colours=["#ff0000", "#0000ff"], softness=0.01)
+    assert float(found) == pytest.approx(0.1**2 + 0.1**2, rel=1e-3)
+    assert float(losses.palette(constant(0.0, 0.0, 1.0), colours=["#ff0000", "#0000ff"], softness=0.2)) < 1e-6
+
+
+def test_steps_against_the_palette_loss_lead_to_its_colours() -> None:
+    image = torch.rand(1, 3, 8, 8, generator=CHANCE).requires_grad_()
+    colours = ["#ff0000", "#00ff00", "#0000ff"]
+    for _ in range(60):
+        (gradient,) = torch.autograd.grad(losses.palette(Image(image), colours=colours) * image.numel(), image)
+        image = (image - 0.05 * gradient).detach().requires_grad_()
+    assert float(losses.palette(Image(image.detach()), colours=colours, softness=0.01)) < 0.01

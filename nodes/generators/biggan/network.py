@@ -12,13 +12,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.generators.biggan import checkpoint as checkpoint
+from t2iflow.nodes.generators.wrapping import convolved
 from t2iflow.nodes.weights.weights import Weights
 
 
 class BigGAN:
-    """The generator, with gradients for what it paints from alone; what never changes is folded when it is made."""
+    """The generator, with gradients for what it paints from alone; what never changes is folded when it is made.
 
-    def __init__(self, weights: Weights, truncation: float, device: torch.device, dtype: torch.dtype) -> None:
+    Where it `wraps`, pictures are seamless.
+    """
+
+    def __init__(
+        self, weights: Weights, truncation: float, device: torch.device, dtype: torch.dtype, wraps: bool = False
+    ) -> None:
+        self._wraps = wraps
         self.layout, stored = checkpoint.read(weights)
         generator = stored.generator
         fold = Fold(truncation, self.layout.eps, device, dtype)
@@ -27,7 +34,7 @@ class BigGAN:
         self._layers: list[Block | Attention] = []
         for layer in generator.layers:
             if isinstance(layer, checkpoint.StoredBlock):
-                self._layers.append(Block(layer, fold))
+                self._layers.append(Block(layer, fold, wraps))
             elif isinstance(layer, checkpoint.StoredAttention):
                 self._layers.append(Attention(layer, fold))
         self._statistics = fold.statistics(generator.bn)
@@ -43,13 +50,14 @@ class BigGAN:
         for layer in self._layers:
             x = layer(x, next(conditions)) if isinstance(layer, Block) else layer(x)
         x = F.batch_norm(x, *self._statistics, self._scale, self._shift, eps=self.layout.eps)
-        return F.conv2d(F.relu_(x), *self._colours, padding=1).float().tanh()
+        return convolved(F.relu_(x), *self._colours, self._wraps).float().tanh()
 
 
 class Block:
     """Four convolutions in a bottleneck, each of normalised, conditioned and rectified channels, beside a shortcut."""
 
-    def __init__(self, stored: checkpoint.StoredBlock, fold: "Fold") -> None:
+    def __init__(self, stored: checkpoint.StoredBlock, fold: "Fold", wraps: bool) -> None:
+        self._wraps = wraps
         self._statistics = [fold.statistics(norm) for norm in stored.norms]
         self._convolutions = [fold.convolution(convolution) for convolution in stored.convolutions]
         linears = [fold.weight(linear) for norm in stored.norms for linear in (norm.scale, norm.offset)]
@@ -67,7 +75,7 @@ class Block:
             x = F.relu_(x)
             if number == 1 and self._doubles:
                 x, shortcut = (F.interpolate(one, scale_factor=2.0, mode="nearest") for one in (x, shortcut))
-            x = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+            x = convolved(x, weight, bias, self._wraps)
         return x + shortcut
 
 

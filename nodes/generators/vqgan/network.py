@@ -19,6 +19,7 @@ from t2iflow.nodes.generators.grid import remaining
 from t2iflow.nodes.generators.vqgan.enlarging import Enlarged
 from t2iflow.nodes.generators.vqgan.group_norm import normalized, swished
 from t2iflow.nodes.generators.vqgan.layout import Layout
+from t2iflow.nodes.generators.wrapping import wrap
 from t2iflow.nodes.weights.checkpoints.filling import filled
 from t2iflow.nodes.weights.weights import Weights
 
@@ -32,9 +33,12 @@ class VQGAN:
     """Codes and their painter; their reader is loaded when the first picture comes in, and stays.
 
     `codes` (n, channels), float32: the codebook without those of the numbers `without`. All else computes in `dtype`.
+    Where it `wraps`, pictures are seamless.
     """
 
-    def __init__(self, weights: Weights, without: list[int], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, weights: Weights, without: list[int], device: torch.device, dtype: torch.dtype, wraps: bool = False
+    ) -> None:
         self._weights, self._device, self._dtype = weights, device, dtype
         self.layout = Layout.read(weights.text("config"), weights.name)
         number = self.layout.n_embed
@@ -48,6 +52,8 @@ class VQGAN:
         for level in painter.decoder.up:
             if hasattr(level, "upsample") and level.upsample.with_conv:
                 level.upsample = Enlarged(level.upsample.conv)
+        if wraps:
+            wrap(painter)
         self._painter = painter.to(dtype=dtype, memory_format=torch.channels_last)
         self._reader: Reader | None = None
 

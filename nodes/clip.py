@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from annotated_types import Len
 from pydantic import AfterValidator
 from torch import Tensor
@@ -20,11 +22,23 @@ from t2iflow.nodes.core.types import Count, Image, Labels, Means, NonNegative, P
 from t2iflow.nodes.film.scenes import Timetable, read_scenes
 from t2iflow.nodes.perceptors.clip.loading import Precision, load
 from t2iflow.nodes.perceptors.clip.sources import check_published
+from t2iflow.nodes.perceptors.embeddings import read
 from t2iflow.nodes.perceptors.interface import Clip, Composes, Seen, Wanted
+from t2iflow.nodes.perceptors.templates import Known, sentences
 from t2iflow.nodes.pictures.crops import Crops, boxes, whole
 
+EmbeddingPath = Annotated[str, Reads("embedding")]
 WeightsPath = Annotated[str, Reads("weights")]
 PerceptorName = Annotated[str, Reads("perceptor")]
+
+
+def _with_gap(template: str) -> str:
+    if template.count("{}") != 1:
+        raise ValueError("the template needs one {} where the label goes")
+    return template
+
+
+Template = Annotated[str, AfterValidator(_with_gap)]
 
 
 def _named(settings: Mapping[str, Any]) -> None:
@@ -108,6 +122,59 @@ def _columns(number: int) -> list[tuple[float, float]]:
 
 
 @node
+def label(
+    clip: Clip,
+    notes: Notes,
+    *,
+    label: Words,
+    templates: Known | Annotated[list[Template], Len(1)] = "seven",
+    weight: float = 1.0,
+    stop: float | None = None,
+) -> Wanted:
+    """What a label such as `red fox` describes, as the mean over sentences that it is put into.
+
+    `templates`: `seven` or `eighty` of those with which OpenAI's CLIP tells ImageNet's classes apart ("a bad photo of
+    the {}.", "art of the {}."), or a list of your own; each has {} where the label goes. `lite`, which reads names of
+    things, reads the label alone. `weight` and `stop` as in `text`.
+
+    After CLIP (Radford et al. 2021) and pixray's `labels` (2022).
+    """
+    texts = [label] if isinstance(clip, Composes) else [one.replace("{}", label) for one in sentences(templates)]
+    mean = F.normalize(clip.encode_texts(texts, notes).mean(0, keepdim=True), dim=-1)
+    return _wanted(mean, [weight], [stop])
+
+
+@node
+def embedding(
+    clip: Clip, notes: Notes, *, file: EmbeddingPath, weight: float = 1.0, stop: float | None = None
+) -> Wanted:
+    """Embeddings from a file, as something to aim for: of a text, a picture, or a direction that somebody trained.
+
+    `file`: .pt, .npy or .safetensors with one row of numbers, or several, in the space of the perceptor that is wired
+    to `clip`; they are read without running code. A negative `weight` pushes away, as pixray's "textoff" from writing;
+    it is divided evenly among several. `stop` as in `text`.
+    """
+    rows = read(Path(file))
+    texts = clip.encode_texts(["a photo"], notes)
+    if rows.shape[1] != texts.shape[1]:
+        raise ValueError(
+            f"`{Path(file).name}` has embeddings of {rows.shape[1]} numbers, but {clip.name} has {texts.shape[1]}: they"
+            " belong to another perceptor"
+        )
+    return _wanted(rows.to(texts), [weight / len(rows)] * len(rows), [stop] * len(rows))
+
+
+@node
+def study(clip: Clip, image: Image, random: Random, *, count: Count = 1) -> Seen:
+    """What the perceptor sees in a picture as a whole, for `losses.style` and `losses.content` to compare with.
+
+    The picture is squeezed to the perceptor's square; with a higher `count`, it is seen `count` - 1 times more, as
+    random squares of 50 to 100 % of its shorter side.
+    """
+    return clip.look(Crops(image, _views(image, random, count), clip.size).pixels)
+
+
+@node
 def picture(
     clip: Clip, image: Image, random: Random, *, count: Count = 8, weight: float = 1.0, stop: float | None = None
 ) -> Wanted:
@@ -118,14 +185,20 @@ def picture(
 
     The VQGAN+CLIP notebooks (2021) encode as many squares as they have cutouts, without the whole.
     """
+    views = _views(image, random, count)
+    embeddings = clip.look(Crops(image, views, clip.size).pixels).embeddings
+    lowest = -math.inf if stop is None else stop
+    return Wanted(embeddings, *(embeddings.new_full((len(views),), value) for value in (weight / len(views), lowest)))
+
+
+def _views(image: Image, random: Random, count: int) -> Tensor:
+    """Of each picture the whole, and random squares of it; `count` in all."""
     number, height, width = len(image), *image.shape[-2:]
     side = random.uniform(number * count, low=0.5) * min(height, width)
     left, top = random.uniform(number * count) * (width - side), random.uniform(number * count) * (height - side)
     views = boxes(left, top, side, side, image)
     views[::count] = torch.eye(3, device=image.device)
-    embeddings = clip.look(Crops(image, views, clip.size).pixels).embeddings
-    lowest = -math.inf if stop is None else stop
-    return Wanted(embeddings, *(embeddings.new_full((len(views),), value) for value in (weight / len(views), lowest)))
+    return views
 
 
 def _wanted(embeddings: Tensor, weights: list[float], stops: list[float | None]) -> Wanted:
@@ -236,12 +309,6 @@ def rank(images: Image, wanted: Wanted, clip: Clip, *, keep: Annotated[Count, Me
     return Ranked(Image(images[best]), Scores(scores[best]))
 
 
-def _with_gap(template: str) -> str:
-    if template.count("{}") != 1:
-        raise ValueError("the template needs one {} where the label goes")
-    return template
-
-
 @node
 def classify(
     images: Image,
@@ -249,7 +316,7 @@ def classify(
     notes: Notes,
     *,
     labels: Annotated[list[Words], Len(2)],
-    template: Annotated[str, AfterValidator(_with_gap)] = "a photo of {}",
+    template: Template = "a photo of {}",
 ) -> Labels:
     """How likely each picture is to show each of the labels.
 

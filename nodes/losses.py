@@ -93,6 +93,60 @@ def _strangeness(layer: Layer) -> Tensor:
 
 
 @node
+def style(seen: Seen, like: Seen) -> Loss:
+    """How far the texture and colours of what is seen are from those of another picture, wherever they are in it.
+
+    The squared differences of the Gram matrices of the perceptor's normalised activations, summed over pairs of
+    channels for each channel, and the mean over its layers but the last, which knows things rather than strokes. `like`
+    is a `clip.study` of the picture with that style; both need the same perceptor, one that shows its layers: `lite`,
+    and those with batch normalisation.
+
+    After Gatys, Ecker and Bethge 2016, with activations in trained deviations.
+    """
+    texture, wanted = (layers[:-1] or layers for layers in (_shown(seen, "style"), _shown(like, "style")))
+    pairs = list(zip(texture, wanted, strict=True))
+    apart = [(_gram(one) - _gram(other)).square().sum() / len(one.mean) for one, other in pairs]
+    return Loss(torch.stack(apart).mean())
+
+
+@node
+def content(seen: Seen, like: Seen) -> Loss:
+    """How far what is seen is from what is seen in another picture, place by place: a perceptual distance.
+
+    One minus the cosine of the embeddings, and the mean over the perceptor's layers of the squared differences of their
+    activations, in trained deviations. `like` is a `clip.study` of the other picture; `seen` should come from
+    `cutouts.whole`, so that places meet.
+
+    After Zhang et al. 2018 (LPIPS).
+    """
+    shapes = [[layer.activations.shape[1:] for layer in _shown(one, "content")] for one in (seen, like)]
+    if shapes[0] != shapes[1] or len(like.embeddings) not in (1, len(seen.embeddings)):
+        raise ValueError(
+            "losses.content compares crops with one picture place by place: take `clip.study` with `count: 1`, and crops"
+            " of the perceptor's own size"
+        )
+    return Loss(seen.unlike(like))
+
+
+def _shown(seen: Seen, loss: str) -> tuple[Layer, ...]:
+    """The layers that a perceptor shows."""
+    if not seen.layers:
+        raise ValueError(
+            f"losses.{loss} needs a perceptor that shows its layers: `lite`, or one with batch normalisation, such as "
+            "RN50"
+        )
+    return seen.layers
+
+
+def _gram(layer: Layer) -> Tensor:
+    """How much the channels of a layer go together, (channels, channels), over all crops and places."""
+    scale = layer.std.float().clamp(min=0.05).view(1, -1, 1, 1)
+    apart = (layer.activations.float() - layer.mean.float().view(1, -1, 1, 1)) / scale
+    channels = apart.transpose(0, 1).flatten(1)  # (channels, n * h * w)
+    return channels @ channels.T / channels.shape[1]
+
+
+@node
 def total_variation(image: Image, *, variant: Literal["squared", "absolute"] = "squared") -> Loss:
     """Total variation: how much neighbouring pixels differ; a little of it reduces noise.
 

@@ -17,7 +17,7 @@ from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.pipelines.text.recipe import Recipe
 
-COPIED = ("picture", "film", "sound", "text")
+COPIED = ("picture", "film", "sound", "text", "embedding")
 """Files of these kinds are copied into the run folder; others are weights, which are large and found again."""
 
 READERS: Mapping[Any, str] = {Image: "images.load", Mask: "images.mask"}

@@ -11,6 +11,7 @@ from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.node import Setting
 from t2iflow.nodes.core.spelling import near, suggest
 from t2iflow.nodes.film import decoder, scenes, sound
+from t2iflow.nodes.perceptors import embeddings
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.weights import registry
@@ -71,6 +72,7 @@ KINDS = {
     "film": Kind(decoder.look, "convert it: `ffmpeg -i {} {}`", ".mp4"),
     "sound": Kind(sound.look, "convert it: `ffmpeg -i {} {}`", ".wav"),
     "text": Kind(scenes.text, "save it as plain text in UTF-8"),
+    "embedding": Kind(embeddings.read, "save it by `numpy.save`, or by `torch.save` as a tensor"),
 }
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import torch
 import torch.nn.functional as F
@@ -127,6 +128,13 @@ def photograph(bench: Bench) -> str:
     return str(path)
 
 
+def directions(bench: Bench) -> str:
+    """The path of a file of two embeddings."""
+    path = bench.folder.place / "directions.npy"
+    numpy.save(path, bench.directions(2).detach().numpy())
+    return str(path)
+
+
 def moving(bench: Bench) -> str:
     """The path of a film of three pictures."""
     path = bench.folder.place / "moving.gif"
@@ -154,9 +162,12 @@ ROWS: dict[str, Row] = {
     "camera.zoom": Row(turn=3.0),
     "clip.blend": Row(position=0.5),
     "clip.classify": Row(labels=["a fox", "an owl"]),
+    "clip.embedding": Row(file=directions),
+    "clip.label": Row(label="a fox"),
     "clip.picture": Row(count=2),
     "clip.story": Row(scenes=["a fox", {"an owl": 1.0, "rain": -0.5}, ["a fox", "an owl"]], hold=2, fade=2),
     "clip.text": Row(prompt={"a fox": 1.0, "rain": -0.5}),
+    "clip.study": Row(count=2),
     "cutouts.mixed": Row(count=4, size=16),
     "cutouts.normal": Row(count=4, size=16),
     "cutouts.pooled": Row(count=4, size=16),
@@ -195,7 +206,7 @@ LEADING = [
 CANVASES = [name for name in TRIED if SPECS[name].role == "canvas"]
 STEPPED = [name for name in TRIED if name.partition(".")[0] in ("augment", "cutouts", "losses") or name in CANVASES]
 """What is computed in each step as a rule; others' numbers may change too, but there they are read before it."""
-READING = {"clip.classify", "clip.model", "clip.text", "dalle.mini", "dalle.pytorch", "images.colour", "images.mask"}
+READING = {"clip.classify", "clip.embedding", "clip.label", "clip.model", "clip.text", "dalle.mini", "dalle.pytorch", "images.colour", "images.mask"}
 """What reads words, files or numbers of its own, and so must run before a step that a GPU repeats by itself."""
 CAPTURED = [name for name in TRIED if SPECS[name].role in ("function", "canvas", "memory") and name not in READING]
 SINKS = [name for name in TRIED if SPECS[name].role == "sink"]

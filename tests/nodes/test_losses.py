@@ -1,6 +1,7 @@
 import math
 from collections.abc import Callable
 
+import numpy
 import pytest
 import torch
 import torch.nn.functional as F
@@ -189,3 +190,31 @@ def test_steps_against_the_palette_loss_lead_to_its_colours() -> None:
         (gradient,) = torch.autograd.grad(losses.palette(Image(image), colours=colours) * image.numel(), image)
         image = (image - 0.05 * gradient).detach().requires_grad_()
     assert float(losses.palette(Image(image.detach()), colours=colours, softness=0.01)) < 0.01
+
+
+def shown(*activations: Tensor) -> Seen:
+    """What a perceptor saw in one crop, with these layers."""
+    layers = tuple(Layer(one, torch.zeros(one.shape[1]), torch.ones(one.shape[1])) for one in activations)
+    return Seen(directions(1), layers)
+
+
+def test_style_is_the_same_wherever_it_is_and_content_is_not() -> None:
+    activations = [torch.randn(1, 6, 5, 5, generator=CHANCE) for _ in range(3)]
+    seen, elsewhere = shown(*activations), shown(*(one.flip(-1).roll(2, -2) for one in activations))
+    seen = Seen(elsewhere.embeddings, seen.layers)
+    assert float(losses.style(seen, elsewhere)) < 1e-6
+    assert float(losses.content(seen, elsewhere)) > 0.5
+    assert float(losses.content(seen, seen)) == pytest.approx(0, abs=1e-5)
+
+
+def test_style_is_gatys_distance_of_gram_matrices() -> None:
+    one, other = (torch.randn(1, 4, 3, 3, generator=CHANCE) for _ in range(2))
+    grams = [numpy.einsum("chw,dhw->cd", each[0].numpy(), each[0].numpy()) / 9 for each in (one, other)]
+    expected = ((grams[0] - grams[1]) ** 2).sum() / 4
+    assert float(losses.style(shown(one), shown(other))) == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [losses.style, losses.content])
+def test_a_perceptor_without_layers_is_named_as_the_reason(loss: Callable[[Seen, Seen], Loss]) -> None:
+    with pytest.raises(ValueError, match="needs a perceptor that shows its layers"):
+        loss(Seen(directions(1)), Seen(directions(1)))

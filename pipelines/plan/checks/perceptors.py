@@ -11,6 +11,10 @@ from t2iflow.pipelines.plan.regions import Regions, upstream
 from t2iflow.pipelines.problems import Problem
 
 
+LAYERED = ("losses.naturalness", "losses.style", "losses.content")
+"""What needs the layers of a perceptor."""
+
+
 def mixed(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Nodes that compare what two perceptors made."""
     judges = _judges(graph)
@@ -28,15 +32,15 @@ def mixed(graph: Graph, _: Regions) -> Iterator[Problem]:
 
 
 def without_layers(graph: Graph, _: Regions) -> Iterator[Problem]:
-    """Judges of naturalness whose perceptor can't say what is natural."""
-    judges = [node for node in graph.nodes.values() if node.spec.name == "losses.naturalness"]
+    """Losses that compare layers, of a perceptor that shows none."""
+    judges = [node for node in graph.nodes.values() if node.spec.name in LAYERED]
     for node, name in [(judge, name) for judge in judges for name in sorted(upstream(graph, judge.name, "seen"))]:
         perceptor = graph.nodes[name]
         model = perceptor.settings.get("name")
         if perceptor.spec.name == "clip.model" and isinstance(model, str) and sources.has_no_layers(model):
             yield Problem(
                 "T2I204",
-                f"node `{node.name}` (losses.naturalness) needs a perceptor with batch normalisation: {model} has none",
+                f"node `{node.name}` ({node.spec.name}) needs a perceptor with batch normalisation: {model} has none",
                 node.place,
                 hints=(
                     "`lite` has it, and so have OpenAI's RN50 to RN50x64",

@@ -56,7 +56,8 @@ class Aimed(Filming):
 
     Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared
     differences), and `resemble` as the perceptor wired to `clip` sees both; what has newly come into view is free of
-    `hold`. `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that
+    `hold`. Against colours that drift: `tint` pulls the mean and the deviation of lightness and colour (in CIE L*a*b*)
+    to those of the first frame. `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that
     changes in them; such a frame begins without the optimiser's moments.
 
     `start`: pictures to start the frames from, such as those of an input film, instead of the moved last frame; `mix`
@@ -92,11 +93,13 @@ class Aimed(Filming):
         rate: Factor | None = None,
         hold: NonNegative = 0.0,
         resemble: NonNegative = 0.0,
+        tint: NonNegative = 0.0,
         mix: Fraction = 1.0,
         **own: Any,
     ) -> Framed:
         """The picture as the next frame begins; the runner takes the steps that follow."""
-        return self.framed(self._aim(**own), image, start, clip, rate=rate, hold=hold, resemble=resemble, mix=mix)
+        against = {"hold": hold, "resemble": resemble, "tint": tint}
+        return self.framed(self._aim(**own), image, start, clip, rate=rate, mix=mix, **against)
 
 
 camera = node(role="camera", check=_closes, joins=sees, base=Aimed)
@@ -187,7 +190,7 @@ class Infinite(Filming):
     appears in the middle of the one before, its edge hidden over `feather` of its half. `scale` and `turn` (degrees)
     are per frame. To zoom out, reverse the film: `order: reverse`.
 
-    `rate`, `carry`, `move`, `border`, `hold`, `resemble` as in `camera.zoom`. Keyframes are over the film's frames.
+    `rate`, `carry`, `move`, `border`, `hold`, `resemble`, `tint` as in `camera.zoom`. Keyframes are over the film's frames.
     """
 
     def __init__(
@@ -216,10 +219,11 @@ class Infinite(Filming):
         rate: Factor | None = None,
         hold: NonNegative = 0.0,
         resemble: NonNegative = 0.0,
+        tint: NonNegative = 0.0,
     ) -> Framed:
         """The picture enlarged by `jump`."""
         motion = Affine(scale=self._jump, centre=self._centre)
-        return self.framed(motion, image, clip=clip, rate=rate, hold=hold, resemble=resemble)
+        return self.framed(motion, image, clip=clip, rate=rate, hold=hold, resemble=resemble, tint=tint)
 
     @classmethod
     def turns(cls, settings: Mapping[str, Any], every: int) -> Turns:

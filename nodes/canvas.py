@@ -131,6 +131,69 @@ class Fourier:
         return True
 
 
+@node
+class Pyramid:
+    """The sum of trained pictures of many sizes, from one pixel to the whole: coarse and fine are found together.
+
+    Each level is `step` times as large as the one before and is enlarged to the picture, so that a stroke at any size
+    is as near as one at any other; a tanh brings the sum into 0..1. Sharper than a spectrum, and without a generator
+    CLIP's own idea of a thing. `noise` is the deviation of every level at the start.
+
+    After "Direct Ascent Synthesis" (Fort and Whitaker 2025), which adds noise and jitter to what CLIP sees:
+    `augment.noise`, and crops with `overscan`. Its rate is 0.1.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        device: torch.device,
+        init: Image | None = None,
+        *,
+        size: Size = (224, 224),
+        step: Annotated[float, Interval(ge=1.2, le=4)] = 2.0,
+        noise: NonNegative = 0.02,
+    ) -> None:
+        self._size = size
+        self._levels = [
+            (noise * random.normal(1, 3, high, wide)).to(device).requires_grad_() for wide, high in _growing(size, step)
+        ]
+        if init is not None:
+            self.repaint(init)
+
+    def __call__(self) -> Image:
+        """The picture."""
+        return Image((torch.tanh(torch.stack([_enlarged(level, self._size) for level in self._levels]).sum(0)) + 1) / 2)
+
+    def trainable(self) -> list[Tensor]:
+        """The levels, (1, 3, h, w) each, the smallest first."""
+        return self._levels
+
+    @torch.no_grad()
+    def repaint(self, image: Image) -> None:
+        """Take on the picture, exactly except for values outside 0.005..0.995: each level what smaller ones lack."""
+        rest = torch.atanh(fitted(image, self._size).clamp(0.005, 0.995) * 2 - 1)
+        for level in self._levels:
+            level.copy_(fitted(rest, (level.shape[-1], level.shape[-2])))
+            rest = rest - _enlarged(level, self._size)
+
+
+def _growing(size: Size, step: float) -> list[Size]:
+    """Sizes from about a pixel to the whole."""
+    sizes, longest = [size], float(max(size))
+    while longest >= 2:
+        longest /= step
+        wide, high = (max(1, round(side * longest / max(size))) for side in size)
+        sizes.append((wide, high))
+    return list(dict.fromkeys(reversed(sizes)))
+
+
+def _enlarged(level: Tensor, size: Size) -> Tensor:
+    """A level in the size of the whole."""
+    if level.shape[-1] == size[0] and level.shape[-2] == size[1]:
+        return level
+    return F.interpolate(level, (size[1], size[0]), mode="bilinear", align_corners=False)
+
+
 def _filled(settings: Mapping[str, Any]) -> None:
     """Refuse a size that is not made of whole squares."""
     (width, height), cell = settings["size"], settings["cell"]

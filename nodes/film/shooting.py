@@ -15,6 +15,7 @@ from t2iflow.nodes.film.takes import Moved, Shown, Take, Turns
 from t2iflow.nodes.perceptors.interface import Clip, Seen
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.crops import whole
+from t2iflow.nodes.pictures.lab import tint as colours_of
 from t2iflow.nodes.pictures.motion import Motion, Moves, Still
 from t2iflow.nodes.pictures.resampling import exact
 
@@ -57,7 +58,9 @@ class Filming:
         self._clip: Clip | None = None
         self._rate: float | None = None
         self._mix = 1.0
-        self._hold = self._resemble = 0.0
+        self._hold = self._resemble = self._tint = 0.0
+        self._colours: Tensor | None = None
+        """Those of the first frame."""
         self._last: Image | None = None
         self._target: Image | None = None
         self._inside: Tensor | None = None
@@ -73,6 +76,7 @@ class Filming:
         rate: float | None = None,
         hold: float = 0.0,
         resemble: float = 0.0,
+        tint: float = 0.0,
         mix: float = 1.0,
     ) -> Framed:
         """Begin a frame: the picture moved, and all that its steps need."""
@@ -81,6 +85,9 @@ class Filming:
             sees({"image": 1, "clip": clip is not None}, {"resemble": resemble})
             self._motion, self._start, self._mix = motion, start if mix else None, mix
             self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
+            self._tint = tint
+            if self._colours is None:
+                self._colours = colours_of(image)
             moved = self._moved(image)
             self._last, self._target = image, moved
             self._inside = motion.inside((image.shape[-1], image.shape[-2]), exact(image.device))
@@ -99,7 +106,7 @@ class Filming:
         pull = fresh = None
         if self._target is not None and self._inside is not None:
             inside = self._inside.to(self._device)
-            if self._hold or self._resemble:
+            if self._hold or self._resemble or self._tint:
                 pull = partial(self._pull, self._target, inside, self._looked(self._target))
             if bool((self._inside != 1).any()):
                 fresh = 1 - inside
@@ -154,6 +161,8 @@ class Filming:
         if self._hold:
             error = (image - target).square().mean(1, keepdim=True) * inside
             total = total + self._hold * error.sum() / inside.sum().clamp(min=1)
+        if self._tint and self._colours is not None:
+            total = total + self._tint * (colours_of(image) - self._colours).square().mean()
         if seen is not None and (now := self._looked(image)) is not None:
             total = total + self._resemble * now.unlike(seen)
         return Loss(total)
@@ -166,13 +175,15 @@ class Filming:
 
     def state_dict(self) -> dict[str, Any]:
         """What the present frame is held to, and pictures that wait for the end; all else comes by wires again."""
-        return {"target": self._target, "inside": self._inside, "kept": self._kept}
+        held = {"target": self._target, "inside": self._inside, "colours": self._colours}
+        return {**held, "kept": self._kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back."""
         if state["target"] is not None:
             self._target = state["target"].to(self._device)
             self._inside = state["inside"]
+            self._colours = state["colours"].to(self._device)
         self._kept = [kept.to(self._device) for kept in state["kept"]]
 
 

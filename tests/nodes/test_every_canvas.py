@@ -55,6 +55,7 @@ ROWS: dict[str, Row] = {
     "canvas.palette": Row(0.4),
     "canvas.palette given": Row(0.5, {"colours": ["#000000", "#ff8080", "#80ff80", "#8080ff"]}),
     "canvas.pixels": Row(1e-6),
+    "canvas.pyramid": Row(0.001),
     "dvae.canvas soft": Row(None, {"steer": "soft"}),
     "dvae.canvas gumbel": Row(None, {"steer": "gumbel"}, rate=0.3),
     "dvae.canvas codebook": Row(None, {"steer": "codebook", "softmax": "plain", "start": "noise"}, rate=0.3),

@@ -57,8 +57,10 @@ class Aimed(Filming):
     Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared
     differences), and `resemble` as the perceptor wired to `clip` sees both; what has newly come into view is free of
     `hold`. Against colours that drift: `tint` pulls the mean and the deviation of lightness and colour (in CIE L*a*b*)
-    to those of the first frame. `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that
-    changes in them; such a frame begins without the optimiser's moments.
+    to those of the first frame.
+
+    `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that changes
+    in them; such a frame begins without the optimiser's moments.
 
     `start`: pictures to start the frames from, such as those of an input film, instead of the moved last frame; `mix`
     is their share (1: no moved frame at all).
@@ -190,7 +192,8 @@ class Infinite(Filming):
     appears in the middle of the one before, its edge hidden over `feather` of its half. `scale` and `turn` (degrees)
     are per frame. To zoom out, reverse the film: `order: reverse`.
 
-    `rate`, `carry`, `move`, `border`, `hold`, `resemble`, `tint` as in `camera.zoom`. Keyframes are over the film's frames.
+    `rate`, `carry`, `move`, `border`, `hold`, `resemble`, `tint` as in `camera.zoom`. Keyframes are over the
+    film's frames.
     """
 
     def __init__(

@@ -146,7 +146,7 @@ def mirror(image: Image, *, kind: Symmetry = "left-right", sectors: Sectors = 6)
     """The picture made symmetric; gradients flow into the part that is kept.
 
     `left-right` keeps the left half, `up-down` the upper one, `both` the upper left quarter, and `kaleidoscope` a
-    sector that points up, of which there are `sectors` around the middle, each with its mirror image. To let a picture
+    sector that points up: `sectors` copies of it lie around the middle, each with its mirror image. To let a picture
     come near to symmetry by itself, use `losses.symmetry`.
     """
     return Image(mirrored(image, kind, sectors))

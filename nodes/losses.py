@@ -122,8 +122,8 @@ def content(seen: Seen, like: Seen) -> Loss:
     shapes = [[layer.activations.shape[1:] for layer in _shown(one, "content")] for one in (seen, like)]
     if shapes[0] != shapes[1] or len(like.embeddings) not in (1, len(seen.embeddings)):
         raise ValueError(
-            "losses.content compares crops with one picture place by place: take `clip.study` with `count: 1`, and crops"
-            " of the perceptor's own size"
+            "losses.content compares crops with one picture place by place: take `clip.study` with `count: 1`, and"
+            " crops of the perceptor's own size"
         )
     return Loss(seen.unlike(like))
 

@@ -36,8 +36,8 @@ class Canvas:
     `pace`: a factor on the optimiser's rate; for sharing an optimiser with a canvas of another kind, whose rate may be
     a hundred times higher.
 
-    `seamless`: opposite edges meet, so that the picture can be laid side by side with itself (see `images.roll`): places
-    lie on two circles instead of in a plane.
+    `seamless`: opposite edges meet, so that the picture can be laid side by side with itself (see `images.roll`):
+    places lie on two circles instead of in a plane.
 
     `precision`: what the hidden layers compute in; `auto` is bfloat16 where the device has it (twice as fast, half the
     memory, colours exact to about 0.002).

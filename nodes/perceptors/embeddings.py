@@ -28,7 +28,9 @@ def read(path: Path) -> Tensor:
     rows = rows[None] if rows.ndim == 1 else rows
     if rows.ndim != 2 or not len(rows) or not torch.isfinite(rows).all() or not (rows.norm(dim=1) > 0).all():
         shape = " x ".join(map(str, found.shape))
-        raise ValueError(f"`{path.name}` holds no embeddings: one row of numbers for each is needed, not {shape or 'one'}")
+        raise ValueError(
+            f"`{path.name}` holds no embeddings: one row of numbers for each is needed, not {shape or 'one'}"
+        )
     return torch.nn.functional.normalize(rows, dim=1)
 
 

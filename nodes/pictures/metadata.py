@@ -1,7 +1,8 @@
 """The recipe that a picture or film carries, so that it can be made again.
 
 In PNG and APNG it is a compressed iTXt chunk `t2iflow`; in JPEG and WebP the EXIF user comment; in MP4, MOV, WebM and
-GIF the comment; in SVG the metadata. What is read may come from a stranger: no more than `MOST` bytes of text are taken in.
+GIF the comment; in SVG the metadata. What is read may come from a stranger: no more than `MOST` bytes of
+text are taken in.
 """
 
 import html

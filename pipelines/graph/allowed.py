@@ -14,7 +14,13 @@ from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.problems import shown
 from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
 
-FILES = {"picture": "photo.png", "film": "film.mp4", "sound": "song.wav", "text": "story.txt", "embedding": "direction.npy"}
+FILES = {
+    "picture": "photo.png",
+    "film": "film.mp4",
+    "sound": "song.wav",
+    "text": "story.txt",
+    "embedding": "direction.npy",
+}
 """A file's name for each kind that settings read."""
 COMMA = re.compile(r"\s*([-+]?\d+),(\d+)\s*")
 """A number with a comma, for decimals in most languages and for thousands in English."""

@@ -206,7 +206,17 @@ LEADING = [
 CANVASES = [name for name in TRIED if SPECS[name].role == "canvas"]
 STEPPED = [name for name in TRIED if name.partition(".")[0] in ("augment", "cutouts", "losses") or name in CANVASES]
 """What is computed in each step as a rule; others' numbers may change too, but there they are read before it."""
-READING = {"clip.classify", "clip.embedding", "clip.label", "clip.model", "clip.text", "dalle.mini", "dalle.pytorch", "images.colour", "images.mask"}
+READING = {
+    "clip.classify",
+    "clip.embedding",
+    "clip.label",
+    "clip.model",
+    "clip.text",
+    "dalle.mini",
+    "dalle.pytorch",
+    "images.colour",
+    "images.mask",
+}
 """What reads words, files or numbers of its own, and so must run before a step that a GPU repeats by itself."""
 CAPTURED = [name for name in TRIED if SPECS[name].role in ("function", "canvas", "memory") and name not in READING]
 SINKS = [name for name in TRIED if SPECS[name].role == "sink"]

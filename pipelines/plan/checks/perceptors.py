@@ -10,7 +10,6 @@ from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.regions import Regions, upstream
 from t2iflow.pipelines.problems import Problem
 
-
 LAYERED = ("losses.naturalness", "losses.style", "losses.content")
 """What needs the layers of a perceptor."""
 

@@ -1,15 +1,18 @@
 """Strokes: what is painted of them, what steps make of them, and what their SVG says."""
 
+import io
 import math
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.nodes.pictures.motion import Affine
 from t2iflow.nodes.pictures.strokes import Strokes, as_svg, painted
@@ -122,3 +125,13 @@ def test_an_svg_carries_its_recipe_whatever_is_in_it(tmp_path: Path) -> None:
     path.write_bytes(b"<svg>\xff\xfe<metadata")
     with pytest.raises(ValueError, match="damaged"):
         read_recipe(path)
+
+
+def test_an_svg_looks_as_the_picture_to_another_program(tmp_path: Path) -> None:
+    """resvg's rasteriser covers pixels exactly, ours by a sigmoid."""
+    resvg_py = pytest.importorskip("resvg_py")
+    canvas = Canvas(Random(2, "svg"), torch.device("cpu"), size=(96, 64), count=20, width=0.05, paper="#fffff0")
+    drawing = canvas(softness=0.7)
+    content = resvg_py.svg_to_bytes(svg_string=as_svg(drawing.strokes.kept()))
+    seen = codec.to_tensor(PIL.Image.open(io.BytesIO(bytes(content))).convert("RGB"))
+    assert float((seen - drawing.image.detach()).abs().mean()) < 0.01

@@ -61,10 +61,11 @@ def model(
 
     `name`: `lite`, which needs no download; one of OpenAI's (`ViT-B/32`, `ViT-B/16`, `ViT-L/14`, `ViT-L/14@336px`,
     `RN50`, `RN101`, `RN50x4`, `RN50x16`, `RN50x64`); any of open_clip's as `architecture:weights`, such as
-    `ViT-B-32:laion2b_s34b_b79k`; or a file, alone or as `architecture:file`. `weights`: a file to use in place of the
-    published ones; where no architecture is named, it is inferred from the file's tensors. `precision`: what pictures
-    are seen in; `auto` is bfloat16 where the device has it, else float32 on a CPU and float16 on a GPU. ResNets and
-    others that aren't plain vision transformers stay in float32 on a CPU. Layer norms always compute in float32.
+    `ViT-B-32:laion2b_s34b_b79k`, or as `hf-hub:repository` of those that it lists; or a file, alone or as
+    `architecture:file`. `weights`: a file to use in place of the published ones; where no architecture is named, it is
+    inferred from the file's tensors. `precision`: what pictures are seen in; `auto` is bfloat16 where the device has
+    it, else float32 on a CPU and float16 on a GPU. ResNets and others that aren't plain vision transformers stay in
+    float32 on a CPU. Layer norms always compute in float32.
 
     For prompts in other languages than English, use `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, which needs the
     package transformers.

@@ -20,7 +20,7 @@ from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.nodes.core.node import read_spec
 from t2iflow.nodes.core.types import Image
-from t2iflow.nodes.perceptors.clip import checkpoint, fetching
+from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources
 from t2iflow.nodes.perceptors.interface import Clip, Seen, Wanted
 from t2iflow.nodes.pictures.crops import Crops, whole
 from t2iflow.nodes.weights.content import sha256
@@ -170,6 +170,24 @@ def test_an_unknown_name_is_refused_with_what_was_meant(name: str, hint: str, no
 def test_an_unknown_name_of_open_clips_is_refused_too(name: str, hint: str, notes: Heard, library: ModuleType) -> None:
     with pytest.raises(ValueError, match=hint):
         nodes.model(CPU, notes, name=name)
+
+
+def test_every_name_that_open_clip_publishes_is_known() -> None:
+    listed = sources.catalogue()
+    assert listed is not None
+    names = [(one, tag) for one in listed.list_models() for tag in listed.list_pretrained_tags_by_model(one)]
+    assert len(names) > 150
+    for architecture, tag in names:
+        sources.check_published(f"{architecture}:{tag}", None)
+        if hub := listed.get_pretrained_cfg(architecture, tag).get("hf_hub", "").strip("/"):
+            sources.check_published(f"hf-hub:{hub}", None)
+
+
+def test_a_repository_stands_for_the_weights_in_it() -> None:
+    found = sources.find("hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K", None)
+    assert found == sources.find("ViT-B-32:laion2b_s34b_b79k", None)
+    with pytest.raises(ValueError, match="did you mean `laion/CLIP-ViT-B-32-laion2B-s34B-b79K`"):
+        sources.find("hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B", None)
 
 
 @pytest.mark.parametrize("fault", [ImportError("no torchvision"), RuntimeError("operator nms does not exist")])

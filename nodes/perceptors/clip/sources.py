@@ -18,6 +18,9 @@ from t2iflow.nodes.perceptors.clip import sizes
 OPENAI = {name: name.replace("/", "-").replace("@", "-").removesuffix("px") for name in sizes.KNOWN}
 """OpenAI's names, and open_clip's for the same architectures."""
 
+HUB = "hf-hub:"
+"""What stands before the name of a repository, as open_clip has it."""
+
 LISTED = "t2iflow_open_clip_listed"
 """The name under which open_clip's list of weights is imported, apart from open_clip."""
 
@@ -36,6 +39,8 @@ class Source(NamedTuple):
 
 def find(name: str, weights: str | None) -> Source:
     """What a name and a file mean; ValueError, with near names, where they mean nothing."""
+    if name.startswith(HUB):
+        return _on_hub(name.removeprefix(HUB))
     architecture, _, tag = name.partition(":")
     quick, known = architecture in OPENAI, OPENAI.get(architecture, architecture)
     if weights is not None:
@@ -51,6 +56,21 @@ def find(name: str, weights: str | None) -> Source:
         f"({', '.join(OPENAI)}), one of open_clip's as `architecture:weights`, such as "
         "ViT-B-32:laion2b_s34b_b79k, or a file"
     )
+
+
+def _on_hub(repository: str) -> Source:
+    """What open_clip publishes in a repository of Hugging Face; ValueError, with near names, for any other."""
+    library = catalogue()
+    if library is None:
+        raise ValueError("without open_clip nobody knows what is in a repository: pip install open_clip_torch")
+    known: dict[str, Source] = {}
+    for architecture in library.list_models():
+        for tag in library.list_pretrained_tags_by_model(architecture):
+            kept = library.get_pretrained_cfg(architecture, tag).get("hf_hub", "").strip("/")
+            known.setdefault(kept, Source(architecture, tag))
+    if repository not in known or not repository:
+        raise ValueError(f"open_clip lists no repository `{repository}`{_near(repository, [*known])}")
+    return known[repository]
 
 
 def package() -> ModuleType:

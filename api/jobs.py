@@ -71,6 +71,10 @@ class Job(Generic[Result]):
             if self.waits and self.goes_on:
                 self._end()
 
+    def pause(self) -> None:
+        """Let it stop for a moment, see `Stop.pause`."""
+        self._stop.pause()
+
     def join(self) -> None:
         """Wait until it is over."""
         self._over.wait()  # not the thread, which an interrupt of `Thread.join` takes for ended before Python 3.13

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from t2iflow.faults import RunError
+from t2iflow.helm import Helm
 from t2iflow.task import Task
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ class Run(Task):
 
     `run` and `resume` make one. `Run(folder)` looks at any run's folder, also at one in which another process works.
     """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        super().__init__(folder)
+        self._helm = Helm()
 
     @property
     def state(self) -> State:
@@ -112,6 +118,27 @@ class Run(Task):
         from t2iflow.starting import resume
 
         return resume(self, **how)
+
+    def steer(self, *, set: Mapping[str, Any] | None = None, wait: bool = True, **params: Any) -> Run:
+        """Let the run go on with another prompt, rate or whatever else may change over time, from its next step.
+
+        `params` and `set` are those of `t2iflow.run`; a loss's weight is `{"fit.loss.score": 0.5}`. The change becomes
+        a keyframe in the run's recipe, so that running that recipe makes the same bytes. A run of this process goes on
+        by itself; one that was stopped is resumed, and there is a `wait` for its end. RecipeError for mistakes in a
+        value, RunError for what can't be steered, with what can.
+        """
+        from t2iflow.asking import overrides
+        from t2iflow.faults import refusing
+        from t2iflow.helm import Change
+        from t2iflow.runner.steering import steer
+
+        asked = overrides({**(set or {}), **params})
+        if self._job and self._job.goes_on:
+            Change(asked).hand_over(self._helm, self._job)
+            return self
+        with refusing():
+            steer(self.folder, asked)
+        return self.resume(wait=wait)
 
     def _begin(
         self,

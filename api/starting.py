@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from t2iflow.asking import RecipeLike, at_least, request
@@ -16,7 +17,7 @@ from t2iflow.wording import in_python
 if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
     from t2iflow.runner.events import Listener
-    from t2iflow.runner.session import Outcome
+    from t2iflow.runner.session import Options, Outcome
     from t2iflow.runner.signals import Stop
 
 Frames: TypeAlias = int | str | range | None
@@ -73,7 +74,8 @@ def run(
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
         options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process(), threads=threads)
-        return session.start(plan, parent, options, listeners, made.folder)
+        outcome = session.start(plan, parent, options, listeners, made.folder)
+        return made._helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
 
     return made._begin(begin, _title(plan), notes, wait, show)
 
@@ -112,9 +114,18 @@ def resume(
 
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
         options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process())
-        return session.resume(plan, made.folder, options, listeners)
+        outcome = session.resume(plan, made.folder, options, listeners)
+        return made._helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
 
     return made._begin(begin, _title(plan), notes, wait, show)
+
+
+def _again(folder: Path, options: Options, listeners: Sequence[Listener]) -> Outcome:
+    """Go on after a pause, with the recipe as it is now."""
+    from t2iflow.runner import session
+    from t2iflow.runner.request import of_run
+
+    return session.resume(of_run(folder).plan(), folder, options, listeners)
 
 
 def _title(plan: Plan) -> str:

@@ -4,10 +4,12 @@ A graph has every node with its settings and wires; regions say what is repeated
 count, and what formulas come to; checks look at the whole; the plan puts regions and all other nodes in order.
 """
 
+from dataclasses import replace
+
 from t2iflow.pipelines.graph.leftovers import without_unfit
 from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.plan.checks import check
-from t2iflow.pipelines.plan.clocks import set_clocks
+from t2iflow.pipelines.plan.clocks import set_clocks, set_steps
 from t2iflow.pipelines.plan.plan import Plan, make_plan
 from t2iflow.pipelines.plan.reach import find_reach
 from t2iflow.pipelines.plan.regions import find_regions
@@ -24,7 +26,8 @@ def compile_recipe(recipe: Recipe, problems: Problems | None = None) -> Plan:
     problems.extend(check(graph, regions))
     if problems:
         raise RecipeError(sorted(problems, key=_reading_order), recipe.sources)
-    return make_plan(graph, regions)
+    plan = make_plan(graph, regions)
+    return replace(plan, graph=set_steps(graph, plan.regions))
 
 
 def _reading_order(problem: Problem) -> tuple[bool, str, int, int]:

@@ -11,7 +11,6 @@ from typing import Literal
 
 import torch
 
-from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.plan.plan import Plan
@@ -31,9 +30,10 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.changes import check_inputs, check_recipe
 from t2iflow.runner.folder.claim import claim
-from t2iflow.runner.folder.history import LOG, RECIPE, resuming
+from t2iflow.runner.folder.history import resuming
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
+from t2iflow.runner.folder.own_recipe import text_of
 from t2iflow.runner.folder.provenance import line
 from t2iflow.runner.report.listener import Report
 from t2iflow.runner.report.live import Live
@@ -104,10 +104,8 @@ def resume(plan: Plan, path: Path, options: Options, listeners: Sequence[Listene
     run_folder.check_resumable(path)
     with claim(path):
         run_folder.check_unfinished(path)
-        # An editor's byte order mark, and what it does to the last line's end, are no change.
-        recipe = (path / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
         has_begun = not paths.no_content(path / LOG) or any(True for _ in checkpoint.kept(path))
-        return _Session(plan, path, recipe, where, why, options).run(listeners, resumed=has_begun)
+        return _Session(plan, path, text_of(path), where, why, options).run(listeners, resumed=has_begun)
 
 
 @dataclass
@@ -216,7 +214,8 @@ class _Session:
         for path, read in checkpoint.kept(self.path) if resumed else ():
             try:
                 saved = read()
-                check_recipe(self.path, saved.recipe, self.recipe)
+                if changed := check_recipe(self.path, saved, self.recipe, self.plan):
+                    self._tell(Noted("run", "say", changed))
                 self._loop().run(saved)
                 return
             except DamagedError as fault:

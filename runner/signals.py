@@ -13,10 +13,23 @@ class Stop:
     """Whether a run was asked to stop: `signal` is the number of the one that did, or 0. Any thread may ask."""
 
     signal = 0
+    _pausing = False
 
     def ask(self) -> None:
         """Let the run write a checkpoint and end, as Ctrl-C does."""
-        self.signal = self.signal or signal.SIGINT
+        self._pausing, self.signal = False, self.signal or signal.SIGINT
+
+    def pause(self) -> None:
+        """Let the run stop as if asked to, for `over` to let it go on, unless it is asked to stop meanwhile."""
+        if not self.signal:
+            self._pausing, self.signal = True, signal.SIGINT
+
+    def over(self) -> bool:
+        """Whether it goes on after a pause."""
+        if self._pausing:
+            self._pausing, self.signal = False, 0
+            return True
+        return False
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.graph import outside
+from t2iflow.pipelines.graph.continued import BEFORE, Continued
 from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.music import SONG, Music
 from t2iflow.pipelines.graph.schedule import Schedule
@@ -32,6 +33,9 @@ class Files:
 
     def heard(self, schedule: Schedule, node: str, setting: Setting, value: Located) -> Schedule | None:
         """A schedule with the whole path of its music, if it follows any; None for music that can't be heard."""
+        if isinstance(schedule, Continued) and isinstance(schedule.before, Schedule):
+            before = self.heard(schedule.before, node, setting, value.value[BEFORE])
+            return None if before is None else replace(schedule, before=before)
         if not isinstance(schedule, Music):
             return schedule
         place = value.value["music"].place

@@ -2,7 +2,8 @@
 
 `{0: 1.0, 60: 1.02, 100%: 1.05, ease: smooth}`: a whole number is a step (or frame) counted from 0, a percentage a part
 of the way, 100% being the last, `2s` a time in seconds of a film. Before the first and after the last keyframe its
-value stays. A value may be a formula, which holds until the next keyframe, as in Deforum.
+value stays; `before:` says what else holds before the first (continued.py). A value may be a formula, which holds until
+the next keyframe, as in Deforum.
 """
 
 import math
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.graph.continued import BEFORE
 from t2iflow.pipelines.graph.formula import LIKELY
 from t2iflow.pipelines.graph.schedule import Ease, Keyframes, Moment, Over
 from t2iflow.pipelines.problems import Problems, shown
+from t2iflow.pipelines.text.dollars import Wire
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 
-WORDS = ("ease", "over")
+WORDS = ("ease", "over", BEFORE)
 AT = re.compile(r"(\d+(?:\.\d+)?\s*[%s]?)\s*:\s*\(?\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*\)?")
 """One keyframe of a text, such as `50:(1.02)`."""
 WRITTEN = re.compile(r"(?P<at>\d+(?:\.\d+)?\s*[%s]?)\s*:\s*(?P<value>\S.*)", re.DOTALL)
@@ -108,7 +111,7 @@ def read_keyframes(value: Located, problems: Problems) -> Keyframes | None:
     reading = _Reading(value, problems)
     points = reading.points()
     ease: Ease = reading.word("ease", get_args(Ease)) or "linear"
-    over = reading.word("over", get_args(Over))
+    over: str | None = reading.word("over", get_args(Over))
     if ease == "exponential":
         reading.check_factors(points)
     return Keyframes(tuple(points), ease, over) if points else None
@@ -151,6 +154,8 @@ class _Reading:
         said = self.value.value.get(name)
         if said is None or said.value in known:
             return said.value if said else None
+        if name == "over" and isinstance(said.value, Wire) and not said.value.port:
+            return said.value.node  # an optimiser, as clocks see to
         choices = f"{name} is one of {', '.join(known)}"
         message = f"`{name}` can't be {shown(said.value) if isinstance(said.value, str) else form(said)}"
         self.problems.add("T2I207", message, said.place, suggest(said.value, known), choices)

@@ -10,7 +10,7 @@ PyTTI's filters of a band (`input_audio_filters`) are in hertz and hand their va
 name, and the value is spread from quiet to loud places of the song itself (nodes/film/sound.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -20,7 +20,7 @@ from t2iflow.nodes.core.types import SoundPath
 from t2iflow.nodes.film import sound
 from t2iflow.nodes.film.sound import Follow
 from t2iflow.pipelines.graph.keyframes import form
-from t2iflow.pipelines.graph.schedule import Over, Schedule, blend
+from t2iflow.pipelines.graph.schedule import Moment, Schedule, Steps, blend
 from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.located import Located
 
@@ -43,7 +43,7 @@ class Music(Schedule):
     high: Any = 1
     smooth: float = 0.1
     start: float = 0.0
-    over: Over | None = field(default="frame", init=False)
+    over: str | None = field(default="frame", init=False)
 
     def at(self, time: float, length: int, fps: float = 0.0) -> Any:
         """The value at a frame of a film with `fps` frames a second."""
@@ -70,6 +70,14 @@ class Music(Schedule):
         """The same music between other values."""
         low, high = values
         return replace(self, low=low, high=high)
+
+    def moments(self) -> tuple[Moment | None, ...]:
+        """None: its values come with the song."""
+        return (None, None)
+
+    def clocked(self, usual: str, steps: Mapping[str, Steps]) -> "Music":
+        """Itself: it always goes by frames."""
+        return self
 
     def plain(self) -> dict[str, Any]:
         """The mapping as a recipe would write it."""

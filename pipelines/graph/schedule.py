@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from t2iflow.nodes.core.easing import smooth
 from t2iflow.pipelines.graph.formula import CLOCKS, Now, filled, formulas
@@ -15,6 +15,22 @@ the next is there; or by equal factors, which suits scales and rates."""
 
 Over = Literal["step", "frame"]
 """Which clock counts: the steps of an optimiser, or the frames of a camera."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of one optimiser among several, by which a recipe counts (`over: $fit`), whoever else takes steps:
+    before them time hasn't begun, after them it stands at the last. `later` are the optimisers that come after it."""
+
+    optimizer: str
+    number: int
+    later: tuple[str, ...] = ()
+
+    def time(self, optimizer: str, step: int, frame: int) -> int:
+        """The step that counts at a step of any optimiser, or in a frame after the first."""
+        if optimizer == self.optimizer and not frame:
+            return step
+        return self.number - 1 if optimizer in (self.optimizer, *self.later) else -1
 
 
 @dataclass(frozen=True)
@@ -35,9 +51,10 @@ class Moment:
 
 
 class Schedule(ABC):
-    """A value that changes over time; `over` is None where the recipe leaves the clock open."""
+    """A value that changes over time. `over` is its clock, an optimiser's name for the steps of this one alone, and
+    None where the recipe leaves it open."""
 
-    over: Over | None
+    over: str | None
 
     @abstractmethod
     def at(self, time: float, length: int, fps: float = 0.0) -> Any:
@@ -62,6 +79,19 @@ class Schedule(ABC):
     def with_values(self, values: Iterable[Any]) -> "Schedule":
         """The same with other values, one for each."""
 
+    @abstractmethod
+    def moments(self) -> tuple["Moment | None", ...]:
+        """When each of its values is reached, where that is at a certain moment."""
+
+    @abstractmethod
+    def clocked(self, usual: str, steps: Mapping[str, Steps]) -> "Schedule":
+        """The same with the usual clock where the recipe leaves it open, and the steps of the optimiser that it names,
+        where these are known."""
+
+    def parts(self) -> Iterator["Schedule"]:
+        """Itself, and the schedules that it goes on from."""
+        yield self
+
 
 @dataclass(frozen=True)
 class Keyframes(Schedule):
@@ -69,7 +99,8 @@ class Keyframes(Schedule):
 
     points: tuple[tuple[Moment, Any], ...]
     ease: Ease = "linear"
-    over: Over | None = None
+    over: str | None = None
+    steps: Steps | None = None
     ends: tuple[Any, ...] = ()
     """The lowest and the highest value, if formulas are among them; filled in once the number of steps is known."""
 
@@ -111,6 +142,15 @@ class Keyframes(Schedule):
         """The same moments with other values, one for each."""
         return replace(self, points=tuple((at, value) for (at, _), value in zip(self.points, values, strict=True)))
 
+    def moments(self) -> tuple[Moment | None, ...]:
+        """When each of its values is reached."""
+        return tuple(moment for moment, _ in self.points)
+
+    def clocked(self, usual: str, steps: Mapping[str, Steps]) -> "Keyframes":
+        """The same with its clock."""
+        over = self.over or next(iter(self.clocks), usual)
+        return replace(self, over=over, steps=steps.get(over))
+
     def plain(self) -> dict[int | float | str, Any]:
         """The mapping as a recipe would write it."""
         written: dict[int | float | str, Any] = {}
@@ -121,7 +161,7 @@ class Keyframes(Schedule):
         if self.ease != "linear":
             written["ease"] = self.ease
         if self.over is not None:
-            written["over"] = self.over
+            written["over"] = self.over if self.over in get_args(Over) else f"${self.over}"
         return written
 
     def _between(self, time: float, length: int, fps: float) -> tuple[Any, Any, float]:

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from t2iflow.nodes.core.node import Setting, Spec
 from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
+from t2iflow.pipelines.graph.continued import BEFORE, Continued
 from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.formula import Formula, FormulaError, Now, filled, formulas, parse
 from t2iflow.pipelines.graph.keyframes import form, is_formula, is_keyframes, read_keyframes, written_out
-from t2iflow.pipelines.graph.music import is_music, read_music
+from t2iflow.pipelines.graph.music import Music, is_music, read_music
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems, shown
@@ -81,7 +82,8 @@ class _Reading:
         schedule = read_schedule(value, self.files.problems)
         if schedule is None or (self.setting.fixed and is_music(value)):
             return None
-        if is_music(value) and any("number" not in form(item) for item in schedule.values):
+        songs = [part for part in schedule.parts() if isinstance(part, Music)]
+        if any("number" not in form(item) for song in songs for item in song.values):
             self._report("T2I206", f"{self._what} can't follow music, which needs numbers", value)
             return None
         checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
@@ -147,7 +149,13 @@ def is_schedule(value: Located) -> bool:
 
 def read_schedule(value: Located, problems: Problems) -> Schedule | None:
     """Read keyframes, or music, whose values are still located."""
-    return read_music(value, problems) if is_music(value) else read_keyframes(value, problems)
+    if is_music(value):
+        return read_music(value, problems)
+    keyframes, before = read_keyframes(value, problems), value.value.get(BEFORE)
+    if keyframes is None or before is None:
+        return keyframes
+    was = read_schedule(before, problems) if is_schedule(before) else before
+    return None if was is None else Continued(was, keyframes)
 
 
 def with_formulas(value: Located, setting: Setting) -> Any:
@@ -181,9 +189,13 @@ def wires_in(value: Located) -> Iterator[Located]:
     """The wires in a value, at any depth."""
     if isinstance(value.value, Wire):
         yield value
-    elif isinstance(value.value, list | dict):
-        for item in value.value.values() if isinstance(value.value, dict) else value.value:
+    elif isinstance(value.value, list):
+        for item in value.value:
             yield from wires_in(item)
+    elif isinstance(value.value, dict):
+        for key, item in value.value.items():
+            if not (key == "over" and is_keyframes(value)):  # which names an optimiser
+                yield from wires_in(item)
 
 
 def _truths(given: Any, checked: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from typing import Any
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Spec
 from t2iflow.pipelines.graph.graph import FILE_NAME, READERS, Node, Source, Unfolded
-from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Over, Schedule
+from t2iflow.pipelines.graph.schedule import Moment, Schedule
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.dollars import Wire
 from t2iflow.pipelines.text.located import Located
@@ -60,12 +60,13 @@ def blend(text: NodeText, spec: Spec, schedule: Schedule) -> Node:
     return Node(text.name, catalog.find("clip.blend"), text.place, settings, wires, unfolded=unfolded)
 
 
-def keyframe(node: Node, nodes: Mapping[str, Node]) -> tuple[Moment, Over | None] | None:
+def keyframe(node: Node, nodes: Mapping[str, Node]) -> tuple[Moment, str | None] | None:
     """When an unfolded text counts wholly, and by which clock; None for other nodes, and where music decides."""
     if node.unfolded is None or node.unfolded.what != "text":
         return None
     (position,) = nodes[node.unfolded.node].settings.values()
-    return (position.points[node.unfolded.number][0], position.over) if isinstance(position, Keyframes) else None
+    moment = position.moments()[node.unfolded.number]
+    return moment and (moment, position.over)
 
 
 def reader(name: str, port: Port, file: str, place: Place, unfolded: Unfolded) -> Node:

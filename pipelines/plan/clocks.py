@@ -2,19 +2,24 @@
 
 Where the recipe leaves it open (`over:`), settings of cameras, and of what is computed once a frame, go by frames;
 those of what is computed at each step by steps, but texts under a camera by frames: a film's prompts change over the
-film. Music always goes by frames, and a formula by what it names.
+film. Music always goes by frames, and a formula by what it names. Where several optimisers take steps, `over: $fit`
+says whose steps count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.graph.continued import Continued
 from t2iflow.pipelines.graph.formula import formulas
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.music import Music
-from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule
+from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule, Steps
 from t2iflow.pipelines.plan.regions import Region, Regions
 from t2iflow.pipelines.problems import Problem, Problems
+
+FRAMES = "add `over: frame`, or write steps"
 
 
 def set_clocks(graph: Graph, regions: Regions, problems: Problems) -> Graph:
@@ -43,15 +48,31 @@ def _set(node: Node, regions: Regions, problems: Problems) -> Node:
     if not node.schedules:
         return node
     clocks = _clocks(node, regions)
-    wrong = list(_wrong(node, clocks))
+    wrong = list(_wrong(node, clocks, regions))
     problems.extend(wrong)
     usual: Over = next(iter(clocks), "step")
     settings = without_formulas(node) if wrong else node.settings
     for one in node.schedules:
-        if one.setting in settings and isinstance(one.schedule, Keyframes) and one.schedule.over is None:
-            said = next(iter(one.schedule.clocks), usual)
-            settings = one.put(settings, replace(one.schedule, over=said))
+        if one.setting in settings:
+            settings = one.put(settings, one.schedule.clocked(usual, {}))
     return replace(node, settings=settings)
+
+
+def set_steps(graph: Graph, order: Sequence[Region]) -> Graph:
+    """The graph with the steps of each optimiser that an `over` names; `order` is that of the run."""
+    names = [region.optimizer for region in order]
+    steps = {
+        region.optimizer: Steps(region.optimizer, region.steps, tuple(names[place + 1 :]))
+        for place, region in enumerate(order)
+        if region.optimizer not in get_args(Over)
+    }
+    nodes = dict(graph.nodes)
+    for node in graph.nodes.values():
+        settings = node.settings
+        for one in node.schedules:
+            settings = one.put(settings, one.schedule.clocked("step", steps))
+        nodes[node.name] = replace(node, settings=settings) if node.schedules else node
+    return replace(graph, nodes=nodes)
 
 
 def without_formulas(node: Node) -> dict[str, Any]:
@@ -60,7 +81,7 @@ def without_formulas(node: Node) -> dict[str, Any]:
     return {name: value for name, value in node.settings.items() if name not in formed}
 
 
-def _wrong(node: Node, clocks: dict[Over, Region | None]) -> Iterator[Problem]:
+def _wrong(node: Node, clocks: dict[Over, Region | None], regions: Regions) -> Iterator[Problem]:
     if not clocks:
         yield Problem(
             "T2I206",
@@ -73,13 +94,34 @@ def _wrong(node: Node, clocks: dict[Over, Region | None]) -> Iterator[Problem]:
         )
         return
     for one in node.schedules:
-        yield from _without_clock(f"`{one.setting}` of node `{node.name}`", one.schedule, clocks, node)
+        what = f"`{one.setting}` of node `{node.name}`"
+        for part in one.schedule.parts():
+            if isinstance(part, Keyframes) and part.over not in (None, *get_args(Over)):
+                yield from _without_steps(what, part, regions, node)
+            elif not isinstance(part, Continued):
+                yield from _without_clock(what, part, clocks, node)
+
+
+def _without_steps(what: str, schedule: Keyframes, regions: Regions, node: Node) -> Iterator[Problem]:
+    over, known = str(schedule.over), {region.optimizer: region for region in regions}
+    if schedule.in_seconds:
+        yield Problem(
+            "T2I207", f"{what} changes over the steps of `{over}`, which have no seconds", node.place, hints=(FRAMES,)
+        )
+    elif over not in known:
+        near = suggest(over, known)
+        hint = near.replace("`", "`$", 1) if near else f"optimisers: {', '.join(f'${one}' for one in known)}"
+        yield Problem("T2I207", f"{what} can't change over `${over}`, which is no optimiser", node.place, (hint,))
+    elif node.name not in known[over].stepping:
+        why = f"{what} can't change over the steps of `{over}`, which doesn't need it"
+        yield Problem("T2I207", why, node.place)
 
 
 def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | None], node: Node) -> Iterator[Problem]:
     usual = next(iter(clocks))
     named = schedule.clocks if isinstance(schedule, Keyframes) else set()
-    over = schedule.over or next(iter(named), usual)
+    said = schedule.over or next(iter(named), usual)
+    over: Over = "frame" if said == "frame" else "step"
     music = isinstance(schedule, Music)
     if named - {over}:
         text = f"{what} can't follow both steps and frames"
@@ -92,8 +134,7 @@ def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | No
     elif schedule.in_seconds:
         region = clocks[over]
         if over == "step":
-            hints = ("add `over: frame`, or write steps",)
-            yield Problem("T2I207", f"{what} changes over steps, which have no seconds", node.place, hints=hints)
+            yield Problem("T2I207", f"{what} changes over steps, which have no seconds", node.place, hints=(FRAMES,))
         elif region is not None and region.shot is not None and not region.shot.fps:
             needs = f"the music of {what} needs" if music else f"the seconds of {what} need"
             hint = "wire one `output.video` to the camera, or give all of them the same `fps`"

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.graph.allowed import item_of, refusal
+from t2iflow.pipelines.graph.continued import Continued
 from t2iflow.pipelines.graph.formula import Formula, Now, formulas
 from t2iflow.pipelines.graph.graph import Graph, Node, Scheduled
-from t2iflow.pipelines.graph.schedule import Keyframes
+from t2iflow.pipelines.graph.schedule import Keyframes, Schedule
 from t2iflow.pipelines.plan.clocks import without_formulas
 from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem, Problems, shown
@@ -30,14 +31,32 @@ def find_reach(graph: Graph, regions: Regions, problems: Problems) -> Graph:
 def _reaching(node: Node, regions: Regions, problems: Problems) -> Node:
     settings = dict(node.settings)
     for one in node.schedules:
-        if not isinstance(one.schedule, Keyframes) or not any(map(formulas, one.schedule.values)):
-            continue
-        found = _reached(node, one, one.schedule, regions)
-        if isinstance(found, Problem):
-            problems.append(found)
+        try:
+            settings = one.put(settings, _with_ends(node, one, one.schedule, regions))
+        except _RefusedError as fault:
+            problems.append(fault.problem)
             return replace(node, settings=without_formulas(node))
-        settings = one.put(settings, replace(one.schedule, ends=found))
     return replace(node, settings=settings)
+
+
+class _RefusedError(Exception):
+    """A setting doesn't take what a formula comes to."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def _with_ends(node: Node, one: Scheduled, schedule: Schedule, regions: Regions) -> Schedule:
+    """The schedule with the lowest and highest of its formulas, if it has any."""
+    if isinstance(schedule, Continued):
+        return schedule.each(lambda part: _with_ends(node, one, part, regions))
+    if not isinstance(schedule, Keyframes) or not any(map(formulas, schedule.values)):
+        return schedule
+    found = _reached(node, one, schedule, regions)
+    if isinstance(found, Problem):
+        raise _RefusedError(found)
+    return replace(schedule, ends=found)
 
 
 def _reached(node: Node, one: Scheduled, keyframes: Keyframes, regions: Regions) -> tuple[Any, Any] | Problem:

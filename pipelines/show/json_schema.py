@@ -12,6 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerati
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Setting, Spec, kind_name
 from t2iflow.nodes.core.types import Loss
+from t2iflow.pipelines.graph.continued import BEFORE
 from t2iflow.pipelines.graph.formula import LIKELY
 from t2iflow.pipelines.graph.graph import FILE_NAME, READERS
 from t2iflow.pipelines.graph.music import FOLLOWED, MOST_SMOOTH
@@ -162,7 +163,11 @@ def _schedules(value: Schema) -> Iterator[Schema]:
     yield {
         "type": "object",
         "patternProperties": {MOMENT: value, r"^\$": value},
-        "properties": {"ease": {"enum": list(get_args(Ease))}, "over": {"enum": list(get_args(Over))}},
+        "properties": {
+            "ease": {"enum": list(get_args(Ease))},
+            "over": _any_of([{"enum": list(get_args(Over))}, REFERENCE]),
+            BEFORE: {},  # all that the setting may be: a schema can't refer to itself here
+        },
         "additionalProperties": False,
     }
     words: dict[str, Schema] = {

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from t2iflow.nodes.core.prompts import read_prompt
 from t2iflow.nodes.film.scenes import Timetable, read_scenes
 from t2iflow.pipelines.graph.graph import Node
-from t2iflow.pipelines.graph.schedule import Keyframes, Moment
+from t2iflow.pipelines.graph.schedule import Moment, Over, Schedule
 from t2iflow.pipelines.graph.unfolding import keyframe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.located import Located
@@ -65,17 +65,19 @@ def _scenes(node: Node, plan: Plan) -> Iterator[Asked]:
 
 def _weighted(prompt: Any, when: str) -> Iterator[Asked]:
     """The texts of a prompt; a list may hold texts that change over time."""
-    changing = [one for one in prompt if isinstance(one, Keyframes)] if isinstance(prompt, list) else []
+    changing = [one for one in prompt if isinstance(one, Schedule)] if isinstance(prompt, list) else []
     for one in changing:
-        for moment, text in one.points:
-            yield from _weighted(text, _at(moment, one.over or "step"))
+        for moment, text in zip(one.moments(), one.values, strict=True):
+            yield from _weighted(text, _at(moment, one.over or "step") if moment else "")
     if steady := [one for one in prompt if one not in changing] if changing else prompt:
         for text, weight, _ in read_prompt(steady):
             yield Asked(text, weight if weight != 1 or isinstance(prompt, dict) else None, when)
 
 
 def _at(moment: Moment, clock: str) -> str:
-    return f"at {moment}" if moment.unit else f"at {clock} {moment}"
+    if moment.unit:
+        return f"at {moment}"
+    return f"at {clock} {moment}" if clock in get_args(Over) else f"at step {moment} of {clock}"
 
 
 def _length(node: Node, plan: Plan) -> tuple[int, str]:

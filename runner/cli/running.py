@@ -32,6 +32,19 @@ Best = Annotated[
 ]
 
 
+STEER = {"metavar": "NAME=VALUE", "show_default": False}
+Steered = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Continue with another value of a param, of NODE.SETTING or a loss's weight. Repeatable.", **STEER
+    ),
+]
+Forked = Annotated[
+    list[str],
+    typer.Option("--set", help="What changes: a param, NODE.SETTING or a loss's weight. Repeatable.", **STEER),
+]
+
+
 @app.command(cls=RecipeCommand)
 def run(
     context: typer.Context,
@@ -74,6 +87,7 @@ def run(
 @app.command()
 def resume(
     folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")],
+    settings: Steered = None,
     device: Device = "auto",
     frames: Frames = None,
     checkpoint: SaveEvery = 10.0,
@@ -83,7 +97,11 @@ def resume(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Resume a stopped run; the results are the same as without the stop, byte for byte."""
+    """Resume a stopped run; the results are the same as without the stop, byte for byte.
+
+    With --set, it goes on with another prompt, rate or whatever else may change over time; that is written into its
+    recipe as a keyframe.
+    """
     from t2iflow.runner import session
     from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.part import read_part
@@ -92,9 +110,47 @@ def resume(
 
     folder = paths.given(folder)
     with refusals():
+        if settings:
+            from t2iflow.runner.steering import steer
+
+            steer(folder, settings)
         plan = compiled(of_run(folder))
         options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))
         outcome = session.resume(plan, folder, options, _listeners(json, show))
+    _finish(outcome, debug)
+
+
+@app.command()
+def fork(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run, finished or not.")],
+    settings: Forked,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="STEP|FRAME", help="Where the runs part: a step, a film's frame, or 50%. Where it stands."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = RUNS,
+    device: Device = "auto",
+    checkpoint: SaveEvery = 10.0,
+    capture: Capture = True,
+    compile: Compile = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make another run from a past that it shares with one that was made: from a step or frame on, something changes.
+
+    The result has the bytes of running the new recipe from the start. Where the old run still has a checkpoint that is
+    early enough, that is where the new one begins.
+    """
+    from t2iflow.runner.execution.capture import wanted
+    from t2iflow.runner.session import Options
+    from t2iflow.runner.steering import fork as forked
+
+    with refusals():
+        made = forked(paths.given(folder), settings, at, paths.given(out))
+        _note(made.note)
+        outcome = made.run(Options(device, checkpoint, recording=wanted(capture, compile)), _listeners(json))
     _finish(outcome, debug)
 
 

@@ -36,9 +36,9 @@ class UnfitError(ValueError):
 
 @dataclass
 class Checkpoint:
-    """Where a run stands: `item` of the plan, `turn` and `step` in it, and the memory of everything that has one."""
+    """Where a run stands: at an optimiser, `turn` and `step` of its work, and the memory of everything that has one."""
 
-    item: int
+    optimizer: str
     turn: int
     step: int
     parts: int
@@ -116,7 +116,9 @@ def _check(said: Any, size: int) -> None:
     """Refuse what no run of ours has written."""
     if not isinstance(said, dict) or set(said) != {one.name for one in fields(Checkpoint)}:
         raise UnfitError("the checkpoint was written by another version of t2iflow")
-    for name in ("item", "turn", "step", "parts"):
+    if not isinstance(said["optimizer"], str):
+        raise UnfitError("the checkpoint names no optimiser")
+    for name in ("turn", "step", "parts"):
         if type(said[name]) is not int or said[name] < (name == "parts"):
             raise UnfitError(f"the checkpoint says {name} {said[name]!r:.20}, which no run reaches")
     tensors = [tensor for value in (said["trained"], said["memories"], said["results"]) for tensor in _tensors(value)]

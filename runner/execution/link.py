@@ -11,7 +11,7 @@ from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part, Progress, Ran
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
-from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.pipelines.graph.present import present
 
 ALL = Share()
 """All crops in one pass."""
@@ -102,13 +102,14 @@ class Link:
                 ambient = self._ambient(self.node.spec.ambient_once, Tick(), Share(), "made")
                 with blaming(self.node):
                     self.live = self.live(**_gathered(self._once_ports, values), **self._once, **ambient)
-            for music in (one.schedule for one in self.node.schedules if isinstance(one.schedule, Music)):
-                with blaming(self.node):
-                    music.listen()
+            for part in (part for one in self.node.schedules for part in one.schedule.parts()):
+                if isinstance(part, Music):
+                    with blaming(self.node):
+                        part.listen()
 
     def changing(self, tick: Tick, share: Share) -> dict[str, Any]:
         """What the call is given at this time that differs from step to step, beside the values of other nodes."""
-        moving = {name: _at(value, tick) for name, value in self._moving.items()}
+        moving = {name: present(value, tick) for name, value in self._moving.items()}
         return moving | self._ambient(self.node.spec.ambient, tick, share, "called")
 
     def compute(self, values: list[Any], changing: Mapping[str, Any]) -> None:
@@ -123,7 +124,7 @@ class Link:
 
     def setting(self, name: str, tick: Tick) -> Any:
         """The value that a setting has now."""
-        return _at(self._moving[name], tick) if name in self._moving else self.settings[name]
+        return present(self._moving[name], tick) if name in self._moving else self.settings[name]
 
     def _ambient(self, kinds: Mapping[str, type], tick: Tick, share: Share, stage: str) -> dict[str, Any]:
         return {name: self._around.give(kind, self.node.name, tick, share, stage) for name, kind in kinds.items()}
@@ -156,14 +157,3 @@ def _takes(node: Node, slots: Mapping[Slot, int], once: bool) -> list[tuple[str,
 
 def _gathered(takes: list[tuple[str, int | tuple[int, ...]]], values: Sequence[Any]) -> dict[str, Any]:
     return {name: values[at] if isinstance(at, int) else [values[one] for one in at] for name, at in takes}
-
-
-def _at(value: Any, tick: Tick) -> Any:
-    if isinstance(value, list):
-        return [_at(item, tick) for item in value]
-    if not isinstance(value, Schedule):
-        return value
-    if value.over == "frame":
-        return value.at(tick.frame % tick.frames, tick.frames, tick.fps)
-    # Schedules over steps are for the making of the first picture; in later frames their end holds.
-    return value.at(tick.opening - 1, tick.opening) if tick.frame else value.at(tick.step, tick.steps)

@@ -77,8 +77,8 @@ class Loop:
         Raises Stopped, Cut, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case, but
         where the checkpoint is of no use: UnfitError or DamagedError, and nothing is done.
         """
-        if resume is not None and not isinstance(dict(enumerate(self._plan.items)).get(resume.item), Region):
-            raise UnfitError(f"the checkpoint is at item {resume.item} of the plan, where this recipe has no optimiser")
+        if resume is not None and resume.optimizer not in self._order:
+            raise UnfitError(f"the checkpoint is of the optimiser `{resume.optimizer}`, which this recipe doesn't have")
         try:
             with device.stream(self._circuit.around.device):
                 self._run(resume)
@@ -87,11 +87,11 @@ class Loop:
                 self._close()
 
     def _run(self, resume: Checkpoint | None) -> None:
-        for index, item in enumerate(self._plan.items):
+        for item in self._plan.items:
             if self._stopping():
                 raise Stopped
             if isinstance(item, Region):
-                self._fit(index, item, resume)
+                self._fit(item, resume)
             else:
                 self._compute(item)
 
@@ -119,27 +119,31 @@ class Loop:
         if failed is not None and sys.exc_info()[0] is None:
             raise failed
 
-    def _fit(self, item: int, region: Region, resume: Checkpoint | None) -> None:
-        stage = self._build(region)
-        if resume is not None and item < resume.item:
+    @property
+    def _order(self) -> list[str]:
+        return [region.optimizer for region in self._plan.regions]
+
+    def _fit(self, region: Region, resume: Checkpoint | None) -> None:
+        stage, name = self._build(region), region.optimizer
+        if resume is not None and self._order.index(name) < self._order.index(resume.optimizer):
             self._saver.results |= recall(stage, self._circuit, resume)
             return
         reel = Film(stage, region.shot, self._circuit) if region.shot else Reel(stage)
-        with self._sharing.begin(region.optimizer) as known:
+        with self._sharing.begin(name) as known:
             if known is None:
-                results = self._work(reel, item, resume if resume and item == resume.item else None)
+                results = self._work(reel, resume if resume and name == resume.optimizer else None)
             else:
                 results = recall(stage, self._circuit, known)
-                self._tell(Fitting(region.optimizer, reel.total, reel.total))
+                self._tell(Fitting(name, reel.total, reel.total))
         self._saver.results |= results
-        self._tell(Fitted(region.optimizer, reel.total, results[region.optimizer]))
+        self._tell(Fitted(name, reel.total, results[name]))
 
-    def _work(self, reel: Reel, item: int, resume: Checkpoint | None) -> dict[str, Tensor]:
+    def _work(self, reel: Reel, resume: Checkpoint | None) -> dict[str, Tensor]:
         """Take all turns that are left; gives the finished pictures."""
         stage, region = reel.stage, reel.stage.region
         first, step = take_up(reel, self._circuit, resume) if resume else (0, 0)
         self._tell(Fitting(region.optimizer, reel.turn(first).before + step, reel.total))
-        self._saver.begin(item)
+        self._saver.begin(region.optimizer)
         for number in range(first, reel.turns):
             self._turn(reel, number, step if number == first else 0)
         results = {name: self._circuit.values[slot] for name, slot in stage.results.items()}

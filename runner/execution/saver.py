@@ -20,11 +20,11 @@ class Saver:
         """A checkpoint is due after `every` seconds."""
         self.results: dict[str, Tensor] = {}
         self._circuit, self._save, self._every = circuit, save, every
-        self.begin(0)
+        self.begin("")
 
-    def begin(self, item: int) -> None:
-        """An item of the plan begins, and the wait for the next checkpoint anew."""
-        self._item, self._last = item, time.monotonic()
+    def begin(self, optimizer: str) -> None:
+        """An optimiser begins, and the wait for the next checkpoint anew."""
+        self._optimizer, self._last = optimizer, time.monotonic()
 
     @property
     def rested(self) -> bool:
@@ -53,4 +53,4 @@ class Saver:
         live = {name: link.live for name, link in links.items() if link.node.spec.is_class}
         trained = {name: one.trainable() for name, one in live.items() if isinstance(one, Trainable)}
         memories = {name: one.state_dict() for name, one in live.items() if isinstance(one, Remembers)}
-        return Checkpoint(self._item, turn, step, passes, trained, memories, dict(results))
+        return Checkpoint(self._optimizer, turn, step, passes, trained, memories, dict(results))

@@ -270,7 +270,7 @@ def moment(region: Region, step: int = 0, steps: int | None = None, frame: int =
     shot = region.shot
     steps = region.steps if steps is None else steps
     frames, fps = (shot.frames, shot.fps) if shot else (1, 0.0)
-    return Tick(step, steps, frame, frames, fps, region.steps)
+    return Tick(step, steps, frame, frames, fps, region.steps, region.optimizer)
 
 
 def _pace(canvas: object) -> float:

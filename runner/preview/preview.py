@@ -17,7 +17,7 @@ from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import amount
 from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.graph.graph import Node
-from t2iflow.pipelines.graph.schedule import Keyframes
+from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import written
 from t2iflow.pipelines.text.located import plain
@@ -215,7 +215,7 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
                 watch, shot = filming[node.name]
                 what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frames')}"
             file = node.said("file")
-            yield from ((str(one), what) for one in (file.values if isinstance(file, Keyframes) else [file]))
+            yield from ((str(one), what) for one in (file.values if isinstance(file, Schedule) else [file]))
 
 
 def _length(node: Node, shown: int, what: str) -> str:

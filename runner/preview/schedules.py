@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from t2iflow.nodes.core.ambient import Tick
+from t2iflow.pipelines.graph.continued import Continued
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.music import Music
+from t2iflow.pipelines.graph.present import present
 from t2iflow.pipelines.graph.schedule import Keyframes, Schedule
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
@@ -31,17 +34,18 @@ def _changing(node: Node, region: Region) -> Iterator[tuple[str, Schedule]]:
         yield weighed[one.number or 0] if one.setting == "weights" and weighed else label, one.schedule
 
 
-def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple[str, str]]:
+def _drawn(label: str, value: Schedule, region: Region, width: int) -> Iterator[tuple[str, str]]:
     length, fps = region.steps, 0.0
-    if value.over == "frame" and region.shot:
+    framed = region.shot is not None and any(part.over == "frame" for part in value.parts())
+    if framed and region.shot:
         length, fps = region.shot.frames, region.shot.fps
-    how = f"over {value.over}s"
+    how = f"over {'frame' if framed else 'step'}s"
     if isinstance(value, Music):
         how = f"{value.follow} of {Path(value.file).name}"
         if length > width:  # as a film of `width` frames, so that no onset falls between two bars
             length, fps = width, fps * width / length
     times = _times(length, width)
-    values = [value.at(time, length, fps) for time in times]
+    values = [_value(value, time, length, fps, region, framed) for time in times]
     if isinstance(values[0], tuple | list):
         for part in range(len(values[0])):
             yield f"{label}[{part}]", _bars([one[part] for one in values]) + f", {how}"
@@ -50,7 +54,16 @@ def _drawn(label: str, value: Any, region: Region, width: int) -> Iterator[tuple
         peaks = [value.at(time, length, fps) for time in turns if time < length]
         yield label, _bars(values, peaks) + f", {how}"
     else:
-        yield label, ", ".join(f"{moment}: {one}" for moment, one in value.points)
+        said = zip(value.moments(), value.values, strict=True)
+        yield label, ", ".join(f"{moment}: {one}" for moment, one in said)
+
+
+def _value(value: Schedule, time: float, length: int, fps: float, region: Region, framed: bool) -> Any:
+    """The value at a time; each part of one that has several clocks goes by its own."""
+    if not isinstance(value, Continued):
+        return value.at(time, length, fps)
+    step, frame = (0, int(time)) if framed else (int(time), 0)
+    return present(value, Tick(step, region.steps, frame, length if framed else 1, fps, region.steps, region.optimizer))
 
 
 def _times(length: int, width: int) -> list[float]:

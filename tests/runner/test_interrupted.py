@@ -283,7 +283,7 @@ def test_no_flipped_bit_passes_in_silence(part: str, stopped: Path, tmp_path: Pa
         assert kills.left(run) == film
 
 
-WRONG = {"step": -3, "turn": 99, "item": 0, "parts": 0}
+WRONG = {"step": -3, "turn": 99, "optimizer": "none", "parts": 0}
 
 
 @pytest.mark.parametrize("name", [*WRONG, "late", "canvas", "shape", "bomb"])

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from t2iflow.pipelines.graph.graph import Graph, Node
-from t2iflow.pipelines.graph.schedule import Keyframes
+from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.plan.checks import batches
 from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem
@@ -69,7 +69,7 @@ def same_files(graph: Graph, _: Regions) -> Iterator[Problem]:
 
 def _files(said: Any) -> list[str]:
     """The names that an output's setting says, over time too."""
-    found = said.values if isinstance(said, Keyframes) else [said]
+    found = said.values if isinstance(said, Schedule) else [said]
     return [file for file in found if isinstance(file, str)]
 
 

@@ -1,0 +1,70 @@
+"""How a run that goes on is steered: it stops at its next step, takes the change on, and continues in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from t2iflow.faults import RunError, refusing
+
+if TYPE_CHECKING:
+    from t2iflow.jobs import Job
+    from t2iflow.pipelines.text.overrides import Passed
+    from t2iflow.runner.session import Outcome
+    from t2iflow.runner.signals import Stop
+
+
+class Helm:
+    """The changes that wait for a run to take them on."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Change] = SimpleQueue()
+
+    def put(self, change: Change) -> None:
+        """Let a change wait."""
+        self._waiting.put(change)
+
+    def steer(self, folder: Path, outcome: Outcome, stop: Stop, resume: Callable[[], Outcome]) -> Outcome:
+        """Take on what waits whenever the run has paused for it; gives how the run ends."""
+        from t2iflow.runner.exits import INTERRUPTED
+
+        while outcome.code == INTERRUPTED and stop.over():
+            with suppress(Empty):
+                while True:
+                    self._waiting.get_nowait().take_on(folder)
+            outcome = resume()
+        return outcome
+
+
+class Change:
+    """Changes of a recipe that are asked for at once, and what came of them."""
+
+    def __init__(self, asked: Sequence[Passed]) -> None:
+        self._asked = asked
+        self._over = threading.Event()
+        self._fault: Exception | None = None
+
+    def take_on(self, folder: Path) -> None:
+        """Write them into the recipe of a run that has paused."""
+        from t2iflow.runner.steering import steer
+
+        try:
+            steer(folder, self._asked)
+        except Exception as fault:  # for whoever asked
+            self._fault = fault
+        self._over.set()
+
+    def hand_over(self, helm: Helm, job: Job[Any]) -> None:
+        """Wait until the run has taken them on; raises why they can't be, or RunError if it ends before."""
+        helm.put(self)
+        job.pause()
+        while not self._over.wait(0.05):
+            if not job.goes_on and not self._over.is_set():
+                raise RunError("the run ended before it could be steered", 2)
+        with refusing():
+            if self._fault:
+                raise self._fault

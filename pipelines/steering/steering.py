@@ -1,0 +1,208 @@
+"""A change to the recipe of a run where it stands: written as a keyframe, so that the recipe goes on telling all.
+
+Which form of keyframe is right depends on what was written, on clocks, on whoever else uses a param; so the plainest is
+taken of those by which the recipe has the same past as before, to the bit, and from now on is as if the new value had
+always been there. Where there is none, the change is refused.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.core.spelling import suggest
+from t2iflow.pipelines.graph.present import present
+from t2iflow.pipelines.graph.settings import read_schedule
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import Problems, RecipeError
+from t2iflow.pipelines.steering.editing import UnwrittenError, edited
+from t2iflow.pipelines.steering.past import altered
+from t2iflow.pipelines.steering.standing import Standing
+from t2iflow.pipelines.steering.states import differing, names, same
+from t2iflow.pipelines.steering.targets import Target, Weighted, targets
+from t2iflow.pipelines.steering.turns import NOWHERE, changes, turns
+from t2iflow.pipelines.text.dollars import reference
+from t2iflow.pipelines.text.located import Located, located, plain
+from t2iflow.pipelines.text.overrides import Passed, Said
+
+Compile: TypeAlias = Callable[[str, Sequence[str | Passed]], Plan]
+"""Reads and compiles the text of a recipe with overrides; RecipeError with all its mistakes."""
+
+
+class SteeringError(ValueError):
+    """Something can't be steered: why, and what can."""
+
+
+@dataclass(frozen=True)
+class Steerable:
+    """Something that can be steered where a run stands, and what it is now."""
+
+    name: str
+    now: Any
+
+
+def steered(text: str, changed: Sequence[str | Passed], standing: Standing, compiled: Compile) -> str:
+    """The recipe with these changes (`param=value`, `node.setting=value`, or `node.port.term=value` for a weight) as
+    they count from where a run stands. RecipeError for mistakes in a value, SteeringError for what can't be steered.
+    """
+    for change in changed:
+        text = _Steering(text, compiled(text, ()), standing, compiled).with_change(change)
+    return text
+
+
+def steerable(text: str, standing: Standing, compiled: Compile) -> list[Steerable]:
+    """All that can be steered where a run stands; what is no more than a param, by the param."""
+    return _Steering(text, compiled(text, ()), standing, compiled).offer()
+
+
+@dataclass(frozen=True)
+class _Steering:
+    text: str
+    plan: Plan
+    standing: Standing
+    compiled: Compile
+
+    def with_change(self, change: str | Passed) -> str:
+        said = Said(*change.partition("=")) if isinstance(change, str) else change
+        if not said.equals:
+            raise SteeringError(f"`--set {said.target}` needs a value: `--set name=value`")
+        target = self._target(said.target.strip())
+        value, plainly = self._plainly(target, said, change)
+        if not self._has_effect(plainly):
+            if value == target.written:
+                raise SteeringError(f"`{target.name}` is that already")
+            self._refuse(target.name, f"nothing that is still to come depends on it at {self.standing}")
+        mistakes, reasons = [], []
+        for written in self._turns(target, value):
+            text = edited(self.text, target.way, written)
+            try:
+                plan = self.compiled(text, ())
+            except RecipeError as fault:
+                mistakes.append(fault.problems[0].message)
+                continue
+            reason = altered(self.plan, plan, self.standing)
+            if reason is None and self._goes_on_as(plan, plainly):
+                return text
+            reasons += [reason] if reason else []
+        self._refuse(target.name, next(iter([*mistakes, *reversed(reasons)]), "no keyframe says so"))
+
+    def offer(self) -> list[Steerable]:
+        return [Steerable(target.name, self._now(target)) for target in targets(self.plan) if self._can_turn(target)]
+
+    def _target(self, name: str) -> Target:
+        known = {target.name: target for target in targets(self.plan)}
+        if found := known.get(name) or known.get(name.replace("_", "-")):
+            return found
+        near = suggest(name, known)
+        self._refuse(name, f"the recipe has nothing of this name{'; ' + near if near else ''}")
+
+    def _plainly(self, target: Target, said: Said, change: str | Passed) -> tuple[Any, Plan]:
+        """The value as a recipe writes it, and the recipe that has always had it."""
+        if len(target.way) <= 3:
+            plan = self.compiled(self.text, [change])
+            return plain(_at(plan.graph.recipe.text.document, target)), plan
+        problems, document = Problems(), self.plan.graph.recipe.text.document
+        value = said.value((), document, problems)
+        if value is None or problems:
+            raise RecipeError(problems, {said.file: said.file})
+        given = plain(value)
+        return given, self.compiled(edited(self.text, target.way, _in_place(target, given)), ())
+
+    def _turns(self, target: Target, value: Any) -> Iterator[Any]:
+        """What can be written in place of the target: the value itself, if nothing of it is past, or keyframes."""
+        yield _in_place(target, value)
+        was = 1 if isinstance(target.written, Weighted) else target.written
+        for written in turns(was, value, self.plan, self.standing):
+            yield _in_place(target, written)
+
+    def _has_effect(self, plan: Plan) -> bool:
+        """Whether another recipe goes on otherwise."""
+        return not (self._goes_on_as(plan, self.plan) and self._goes_on_as(self.plan, plan))
+
+    def _goes_on_as(self, plan: Plan, other: Plan) -> bool:
+        """Whether two recipes are the same at all moments to come."""
+        these, those = names(plan.graph), names(other.graph)
+        if these.keys() != those.keys():
+            return False
+        stepping = {name for one in (plan, other) for region in one.regions for name in region.members}
+        before = {name for one in (plan, other) for name in self._done(one)}
+        alone = [name for name in these if name not in stepping and name not in before]
+        if not all(same(plan.graph, other.graph, name) for name in alone):
+            return False
+        return differing(plan, other, these, self.standing.future(plan)) is None
+
+    def _done(self, plan: Plan) -> list[str]:
+        """What ran before the present optimiser, and only then."""
+        begun = self.standing.begun(plan)
+        items = plan.items[: plan.items.index(begun[-1])] if begun else ()
+        return [item for item in items if isinstance(item, str) and plan.graph.nodes[item].spec.role == "sink"]
+
+    def _can_turn(self, target: Target) -> bool:
+        if reference(target.written) or self._is_fixed(target):
+            return False
+        value = self._now(target)
+        for written in self._turns(target, value):
+            if written == target.written and self.standing.optimizer:
+                continue
+            try:
+                plan = self.compiled(edited(self.text, target.way, written), ())
+            except (RecipeError, UnwrittenError):
+                continue
+            if altered(self.plan, plan, self.standing) is None and self._counts(plan, target):
+                return True
+        return False
+
+    def _counts(self, plan: Plan, target: Target) -> bool:
+        """Whether anything to come depends on the target: whether its keyframes are read then."""
+        changed = [name for name in names(self.plan.graph) if not same(self.plan.graph, plan.graph, name)]
+        return any(name in region.members for name in changed for region in self._coming(plan))
+
+    def _coming(self, plan: Plan) -> list[Any]:
+        coming = {tick.optimizer for tick in self.standing.future(plan)}
+        return [region for region in plan.regions if region.optimizer in coming]
+
+    def _is_fixed(self, target: Target) -> bool:
+        """Whether a setting of this node is never steered, without a trial."""
+        if target.way[0] != "nodes" or len(target.way) > 3:
+            return False
+        return self.plan.graph.nodes[str(target.way[1])].written.settings[str(target.way[2])].fixed
+
+    def _now(self, target: Target) -> Any:
+        """What a target is where the run stands."""
+        if isinstance(target.written, Weighted):
+            return 1
+        if not changes(target.written):
+            return target.written
+        tick = next(self.standing.future(self.plan), Tick())
+        return _first(target.written, self.plan, tick)
+
+    def _refuse(self, name: str, why: str) -> NoReturn:
+        offered = ", ".join(one.name for one in self.offer())
+        can = f"you can steer {offered}" if offered else f"nothing can be steered at {self.standing}"
+        raise SteeringError(f"can't steer `{name}`: {why}\n{can}")
+
+
+def _first(written: Any, plan: Plan, tick: Tick) -> Any:
+    """The value of keyframes at a moment, from whatever setting has them, or else as if they counted steps."""
+    for text in plan.graph.recipe.nodes.values():
+        for key, value in text.values.items():
+            if plain(value) == written or plain(text.written[key]) == written:
+                node = plan.graph.nodes[text.name]
+                if node.unfolded and node.unfolded.what == "blend":
+                    source = node.wires["prompts"][round(present(node.settings["position"], tick))]
+                    return plan.graph.nodes[source.node].settings[key]
+                if key in node.settings:
+                    return present(node.settings[key], tick)
+    schedule = read_schedule(located(written, NOWHERE), Problems())
+    return schedule and present(schedule.with_values(map(plain, schedule.values)).clocked("step", {}), tick)
+
+
+def _in_place(target: Target, written: Any) -> Any:
+    return target.written.weighing(written) if isinstance(target.written, Weighted) else written
+
+
+def _at(document: Located, target: Target) -> Located:
+    value = document
+    for step in target.way:
+        value = value.value[step]
+    return value

@@ -1,0 +1,29 @@
+"""Where a run stands that left a checkpoint."""
+
+from t2iflow.nodes.film.takes import Camera
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.regions import Region
+from t2iflow.pipelines.steering.standing import Standing
+from t2iflow.runner.execution.checkpoint import Checkpoint, UnfitError
+
+
+def standing(plan: Plan, saved: Checkpoint) -> Standing:
+    """Where a checkpoint stands in a plan; UnfitError where that has no such optimiser."""
+    region = next((region for region in plan.regions if region.optimizer == saved.optimizer), None)
+    if region is None:
+        raise UnfitError(f"the checkpoint is of the optimiser `{saved.optimizer}`, which this recipe doesn't have")
+    step = region.steps if saved.turn else saved.step
+    return Standing(region.optimizer, step, _frame(plan, region, saved.turn + (saved.step > 0)))
+
+
+def _frame(plan: Plan, region: Region, turn: int) -> int:
+    """The first frame of a turn, which is past the film's last where there is no such turn."""
+    shot = region.shot
+    if shot is None or turn < 1:
+        return 0
+    node = plan.graph.nodes[shot.camera]
+    once = {name: value for name, value in node.settings.items() if node.spec.settings[name].once}
+    given = dict.fromkeys([*node.spec.ambient_once, *(port.name for port in node.spec.ports.values() if port.once)])
+    camera: Camera = node.spec.make(**given, **once)  # which says when frames are made, and makes none
+    turns = camera.turns(node.settings, shot.every).number
+    return camera.passed(turn, shot.every).start if turn < turns else shot.frames

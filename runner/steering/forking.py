@@ -1,0 +1,171 @@
+"""A run forked: another run, from a past that both share."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.whole import sync
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.resolved import params
+from t2iflow.pipelines.steering import steering as recipes
+from t2iflow.pipelines.steering.past import altered
+from t2iflow.pipelines.steering.standing import Standing
+from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.runner import session
+from t2iflow.runner.events import Listener
+from t2iflow.runner.execution import checkpoint
+from t2iflow.runner.execution.standing import standing
+from t2iflow.runner.exits import UsageError
+from t2iflow.runner.folder import claim, history
+from t2iflow.runner.folder import folder as run_folder
+from t2iflow.runner.folder.history import LOG, RECIPE, has_finished
+from t2iflow.runner.folder.naming import run_name
+from t2iflow.runner.folder.own_recipe import compiler, text_of
+from t2iflow.runner.session import Options, Outcome
+from t2iflow.runner.steering.steering import last, refusing, whole
+
+OWN = (checkpoint.NAME, checkpoint.BEFORE, claim.HOLDER, claim.LOCK, RECIPE, LOG)
+"""Files of a run that another has of its own."""
+AT = re.compile(r"(?:([A-Za-z_][\w-]*):)?(\d{1,9})(%?)")
+"""Where to fork: a step or frame, or a percentage; of an optimiser, if it is named."""
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A run to be made: its recipe as it is changed, and that of a checkpoint from which it starts, if there is any."""
+
+    folder: Path
+    recipe: str
+    plan: Plan
+    of: Path
+    saved: Path | None
+    note: str
+
+    def run(self, options: Options, listeners: Sequence[Listener]) -> Outcome:
+        """Make it; FolderError where its folder can't be made."""
+        if self.saved is None:
+            return session.start(self.plan, self.folder.parent, options, listeners, self.folder)
+        with run_folder.making(self.folder) as fresh, claim.claim(fresh):
+            _copy(self.of, self.saved, fresh)
+            lines = "".join(json.dumps(event) + "\n" for event in _log(self))
+            for name, text in {LOG: lines, RECIPE: self.recipe}.items():
+                (fresh / name).write_text(text, encoding="utf-8")
+                sync(fresh / name)
+        plan = compiler(self.folder)(self.recipe, ())  # which reads the copies
+        return session.resume(plan, self.folder, options, listeners)
+
+
+def fork(of: Path, changes: Sequence[str | Passed], at: str | None, parent: Path) -> Fork:
+    """The run that a run would be if it had been changed `at` a step or frame; where it stands, if that isn't said.
+
+    `at` is a number, or a percentage: of the steps of its last optimiser, or of the frames of a film; `draft:30` names
+    another optimiser. RecipeError for mistakes in a value, UsageError for what can't be so, FolderError for what is no
+    run.
+    """
+    if why := paths.no_file(of / RECIPE):
+        raise run_folder.NotResumableError(f"`{of}` is not a run folder: its {RECIPE} {why}")
+    text, compiled = text_of(of), compiler(of)
+    plan = compiled(text, ())
+    where = _where(of, plan, at)
+    with refusing():
+        recipe = recipes.steered(text, changes, where, compiled)
+    new = compiled(recipe, ())
+    saved = None if has_finished(of) else _fitting(of, new)
+    folder = run_folder.named(parent, run_name(new))
+    return Fork(folder, recipe, new, of, saved, _note(of, where, saved))
+
+
+def _where(of: Path, plan: Plan, at: str | None) -> Standing:
+    """Where to fork."""
+    if at is None:
+        if saved := last(of):
+            return standing(plan, saved)
+        raise UsageError(f"`{of}` has no checkpoint at which to fork it; name a step or frame, such as `--at 20`")
+    said, known = AT.fullmatch(at.strip()), {region.optimizer: region for region in plan.regions}
+    if said is None or not known or (said[1] and said[1] not in known):
+        names = f", or of an optimiser, such as `{next(iter(known))}:20`" if len(known) > 1 else ""
+        raise UsageError(f"`--at {at}` is no place to fork: name a step or frame, such as 20 or 50%{names}")
+    region = known[said[1]] if said[1] else plan.regions[-1]
+    length, what = (region.shot.frames, "frame") if region.shot else (region.steps, "step")
+    number = round(int(said[2]) / 100 * (length - 1)) if said[3] else int(said[2])
+    if number >= length:
+        raise UsageError(f"`--at {at}` is after the end: the {what}s of `{region.optimizer}` are 0 to {length - 1}")
+    if number == 0:
+        return _before(plan, region.optimizer)
+    return Standing(region.optimizer, region.steps, number) if region.shot else Standing(region.optimizer, number)
+
+
+def _before(plan: Plan, optimizer: str) -> Standing:
+    """The moment before an optimiser begins."""
+    order = [region.optimizer for region in plan.regions]
+    place = order.index(optimizer)
+    if not place:
+        return Standing()
+    ended = plan.regions[place - 1]
+    return Standing(ended.optimizer, ended.steps, ended.shot.frames if ended.shot else 0)
+
+
+def _fitting(of: Path, plan: Plan) -> Path | None:
+    """The last checkpoint from which another recipe can go on."""
+    for path, saved in whole(of):
+        try:
+            before = compiler(of)(saved.recipe, ())
+        except RecipeError:
+            continue
+        if altered(before, plan, standing(before, saved)) is None:
+            return path
+    return None
+
+
+def _note(of: Path, where: Standing, saved: Path | None) -> str:
+    if saved:
+        return f"the past of `{of}` is taken over from its checkpoint"
+    if not where.optimizer:
+        return f"`{of}` is made anew with these changes"
+    took = _took(of, where)
+    return f"`{of}` keeps no checkpoint as early as {where}, so all until there is computed again" + (
+        f", which took {took:.0f} s" if took else ""
+    )
+
+
+def _took(of: Path, where: Standing) -> float:
+    """How many seconds it took to get there, as the log has it; 0 where it doesn't say."""
+    for event in history.read(of):
+        step, time = event.get("step"), event.get("time")
+        there = event["type"] == "stepped" and event.get("node") == where.optimizer and isinstance(time, int | float)
+        if there and isinstance(step, int) and step >= where.step:
+            return float(time or 0.0)
+    return 0.0
+
+
+def _copy(of: Path, saved: Path, to: Path) -> None:
+    """What a run has made so far, its checkpoint first, as whatever is newer may be there too."""
+    shutil.copyfile(saved, to / checkpoint.NAME)
+    sync(to / checkpoint.NAME)
+    for path in sorted(of.rglob("*")):
+        name = path.relative_to(of)
+        if path.is_file() and not path.is_symlink() and str(name) not in OWN and run_folder.MAKING not in str(name):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to / name)
+            sync(to / name)
+
+
+def _log(fork: Fork) -> Iterator[dict[str, object]]:
+    """The log of a fork so far: that it began, and which files it has."""
+    first, _ = history.ends(fork.of)
+    yield {
+        **(first or {"type": "started"}),
+        "folder": str(fork.folder),
+        "params": params(fork.plan.graph),
+        "prompts": [one.text for one in asked(fork.plan)],
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    for path in history.wrote(fork.of):
+        yield {"type": "wrote", "path": str(fork.folder / path.relative_to(fork.of))}

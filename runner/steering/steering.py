@@ -1,0 +1,91 @@
+"""A run that was stopped, steered: the change is written into its recipe where its checkpoint stands."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from t2iflow.nodes.core.whole import write
+from t2iflow.pipelines.steering import steering as recipes
+from t2iflow.pipelines.steering.editing import UnwrittenError
+from t2iflow.pipelines.steering.standing import Standing
+from t2iflow.pipelines.steering.steering import Steerable, SteeringError
+from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.runner.execution import checkpoint
+from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
+from t2iflow.runner.execution.standing import standing
+from t2iflow.runner.exits import UsageError
+from t2iflow.runner.folder import folder as run_folder
+from t2iflow.runner.folder.changes import check_recipe
+from t2iflow.runner.folder.claim import FolderError, claim
+from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.folder.own_recipe import compiler, text_of
+
+
+@dataclass(frozen=True)
+class Steered:
+    """What was changed, and where the run stands from which it counts; and the recipe as it is now."""
+
+    names: tuple[str, ...]
+    where: str
+    recipe: str
+
+    def __str__(self) -> str:
+        return f"steered at {self.where}: {', '.join(self.names)}"
+
+
+def steer(folder: Path, changes: Sequence[str | Passed]) -> Steered:
+    """Write changes into the recipe of a run that does not go on now, as keyframes where its checkpoint stands.
+
+    A change is `param=value`, `node.setting=value` or `node.port.term=value`. The recipe is written whole or not at
+    all: after a kill, the run resumes with the old one or the new one. RecipeError for mistakes in a value, UsageError
+    for what can't be steered (with what can), FolderError where no run in the folder can be resumed.
+    """
+    run_folder.check_resumable(folder)
+    with claim(folder):
+        run_folder.check_unfinished(folder)
+        text, compiled, where = text_of(folder), compiler(folder), Standing()
+        if saved := last(folder):
+            plan = compiled(text, ())
+            check_recipe(folder, saved, text, plan)
+            where = standing(plan, saved)
+        with refusing():
+            new = recipes.steered(text, changes, where, compiled)
+        write(folder / RECIPE, new)
+    names = tuple(change.partition("=")[0] if isinstance(change, str) else change.target for change in changes)
+    return Steered(names, str(where), new)
+
+
+def steerable(folder: Path) -> list[Steerable]:
+    """All that can be steered of a run, and what it is where its last checkpoint stands; some hundredths of a second
+    for each."""
+    text, compiled, saved = text_of(folder), compiler(folder), last(folder)
+    where = standing(compiled(text, ()), saved) if saved else Standing()
+    return recipes.steerable(text, where, compiled)
+
+
+def last(folder: Path) -> Checkpoint | None:
+    """The last checkpoint that is whole; None where there is none."""
+    return next((saved for _, saved in whole(folder)), None)
+
+
+def whole(folder: Path) -> Iterator[tuple[Path, Checkpoint]]:
+    """The checkpoints that are whole, the last first; FolderError for one of another version."""
+    for path, read in checkpoint.kept(folder):
+        try:
+            yield path, read()
+        except DamagedError:
+            continue
+        except UnfitError as fault:
+            raise FolderError(f"`{folder}` can't be resumed: {fault}") from fault
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Refuse what can't be steered."""
+    try:
+        yield
+    except UnwrittenError as fault:
+        raise UsageError(f"the recipe can't be edited: {fault.args[0]}") from None
+    except SteeringError as fault:
+        raise UsageError(str(fault)) from None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -32,9 +32,9 @@ class Run(Task):
     `run` and `resume` make one. `Run(folder)` looks at any run's folder, also at one in which another process works.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        super().__init__(folder)
-        self._helm = Helm()
+    @cached_property
+    def _helm(self) -> Helm:
+        return Helm()
 
     @property
     def state(self) -> State:

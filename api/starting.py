@@ -72,10 +72,12 @@ def run(
         recording = wanted(capture, compile)
         threads = None if draft else asked.threads
 
+    helm = made._helm
+
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
         options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process(), threads=threads)
         outcome = session.start(plan, parent, options, listeners, made.folder)
-        return made._helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
+        return helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
 
     return made._begin(begin, _title(plan), notes, wait, show)
 
@@ -112,10 +114,12 @@ def resume(
         choose(device)
         recording = wanted(capture, compile)
 
+    helm = made._helm
+
     def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
         options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process())
         outcome = session.resume(plan, made.folder, options, listeners)
-        return made._helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
+        return helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
 
     return made._begin(begin, _title(plan), notes, wait, show)
 

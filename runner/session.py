@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.plan.plan import Plan
@@ -30,7 +31,7 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.changes import check_inputs, check_recipe
 from t2iflow.runner.folder.claim import claim
-from t2iflow.runner.folder.history import resuming
+from t2iflow.runner.folder.history import LOG, resuming
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import text_of

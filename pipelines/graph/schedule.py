@@ -89,7 +89,7 @@ class Schedule(ABC):
         where these are known."""
 
     def parts(self) -> Iterator["Schedule"]:
-        """Itself, and the schedules that it goes on from."""
+        """Itself, and the schedules that it follows before."""
         yield self
 
 

@@ -1,4 +1,4 @@
-"""A change to the recipe of a run where it stands: written as a keyframe, so that the recipe goes on telling all.
+"""A change to the recipe of a run where it stands: written as a keyframe, so that the recipe still says all.
 
 Which form of keyframe is right depends on what was written, on clocks, on whoever else uses a param; so the plainest is
 taken of those by which the recipe has the same past as before, to the bit, and from now on is as if the new value had

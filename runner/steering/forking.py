@@ -66,7 +66,7 @@ def fork(of: Path, changes: Sequence[str | Passed], at: str | None, parent: Path
     """The run that a run would be if it had been changed `at` a step or frame; where it stands, if that isn't said.
 
     `at` is a number, or a percentage: of the steps of its last optimiser, or of the frames of a film; `draft:30` names
-    another optimiser. RecipeError for mistakes in a value, UsageError for what is impossible, FolderError for what is no
+    another optimiser. RecipeError for mistakes in a value, UsageError where that can't be steered, FolderError for no
     run.
     """
     if why := paths.no_file(of / RECIPE):

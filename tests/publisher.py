@@ -57,7 +57,7 @@ class Publisher:
         self._authority = trustme.CA()
         self._server = Quiet(("127.0.0.1", 0), type("Handler", (Request,), {"publisher": self}))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._authority.issue_cert("localhost").configure_cert(context)
+        self._authority.issue_cert("localhost", "github.com", "gist.github.com").configure_cert(context)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"https://localhost:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

@@ -118,8 +118,8 @@ def read(
         named = packs.find(str(where))
         if named is None and why == paths.MISSING:
             message = f"there is no recipe file {shown(str(where))}, and no bundled recipe of this name"
-            near, offer = suggest(path.stem, packs.names()), "`t2iflow recipes` lists the bundled ones"
-            found.add("T2I107", message, None, near, offer)
+            near = suggest(path.stem, packs.names()) or suggest(str(where), packs.packed_recipes())
+            found.add("T2I107", message, None, near, "`t2iflow recipes` lists the bundled ones")
             raise RecipeError(found, {})
         path, whose = (named.path, named.whose) if named else (path, Origin(path.parent))
     whose = whose or origin.of_file(path)

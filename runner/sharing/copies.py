@@ -30,6 +30,7 @@ KINDS = {
 }
 """How files begin that carry recipes, by the names that their copies have."""
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml)", re.IGNORECASE)
+GIST_PAGE = re.compile(r"https://gist\.github\.com/(?:[^/]+/)?([0-9a-f]{20,})(?:/([0-9a-f]{40}))?/?")
 ON_GITHUB = re.compile(r"https://github\.com/([^/]+/[^/]+)/blob/(.+)")
 
 
@@ -107,6 +108,8 @@ def _instead(page: str) -> str:
     """Where a recipe is that is shown on a page of GitHub."""
     if shown := ON_GITHUB.fullmatch(page):
         return f"; the file itself is at `https://raw.githubusercontent.com/{shown[1]}/{shown[2]}`"
+    if shown := GIST_PAGE.fullmatch(page):
+        return f"; write `gist:{'@'.join(filter(None, shown.groups()))}`"
     return "; give the address of the file itself"
 
 

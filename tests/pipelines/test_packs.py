@@ -60,6 +60,7 @@ def test_the_recipes_of_a_package_run_by_name_without_its_code(offer: Offer) -> 
     assert Path("red.yaml").read_text(encoding="utf-8") == RED
     assert t2iflow.recipes()["foxes/red"].title == "A red fox"
     assert t2iflow.check("foxes/red")
+    assert "did you mean `foxes/red`?" in str(t2iflow.check("foxes/rd"))
     assert not {"fox_package", "fox_package.recipes"} & sys.modules.keys()
 
 

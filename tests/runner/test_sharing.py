@@ -398,6 +398,25 @@ def test_what_a_hostile_server_sends_ends_soon_and_in_words(
     assert not list(Path("cache").rglob("fetched"))
 
 
+@pytest.mark.parametrize(
+    ("page", "instead"),
+    [
+        ("github.com/anna/art/blob/main/fox.yaml", "`https://raw.githubusercontent.com/anna/art/main/fox.yaml`"),
+        (f"gist.github.com/anna/{'ab' * 16}/{REVISION}", f"`gist:{'ab' * 16}@{REVISION}`"),
+        (f"gist.github.com/{'ab' * 16}", f"`gist:{'ab' * 16}`"),
+    ],
+)
+def test_of_a_page_that_shows_a_recipe_the_recipes_own_address_is_said(
+    page: str, instead: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(publisher.url.rpartition(":")[2])
+    monkeypatch.setattr(public.socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("127.0.0.1", port))])
+    publisher.publish(page[page.index("/") :], "<!DOCTYPE html><title>Fox</title>")
+    said = Said("check", f"https://{page}")
+    assert "it is a web page, not a recipe; " in said.err
+    assert instead in said.err
+
+
 def test_bundles_and_pictures_may_be_larger_than_recipes(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "MOST", 2_000_000)
     publisher.publish("/fox.png", b"\x89PNG\r\n\x1a\n" + bytes(1_500_000))

@@ -21,6 +21,7 @@ from t2iflow.nodes.pictures import metadata
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, sha256
 from t2iflow.nodes.weights.entry import entries
+from t2iflow.pipelines.text import packs
 from t2iflow.runner.execution import device
 from t2iflow.runner.folder.folder import writable
 
@@ -78,6 +79,8 @@ def examine() -> Iterator[Finding]:
         yield Finding(
             False, f"nodes `{family}.*` of a package can't be used: {fault}", "update or uninstall that package"
         )
+    for lost in packs.unusable():
+        yield Finding(False, f"the pack of recipes {lost}", "update or uninstall the package that offers it")
     yield from _packages()
 
 

@@ -1,5 +1,6 @@
 """Recipes at addresses: what is fetched, what is asked, and what is remembered; servers are on this machine."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -324,6 +325,14 @@ def test_a_server_must_show_a_certificate_for_its_name(publisher: Publisher, mon
     said = Said("check", f"https://other.example:{port}/fox.yaml")
     assert "its server's certificate is refused: " in said.err
     assert not publisher.asked
+
+
+def test_a_server_that_never_answers_is_given_up(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T2IFLOW_TIMEOUT", "0.2")
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        said = Said("check", f"https://localhost:{mute.getsockname()[1]}/fox.yaml")
+    assert said.code == 3
+    assert "it can't be fetched: " in said.err
 
 
 def endless(request: Request) -> None:

@@ -25,7 +25,7 @@ export function composer(view, _, signal) {
     placeholder: "What should the picture show?", oninput: () => set(asks, unlined(prompt.value, like)) });
   const start = h("button", { class: "main", "aria-keyshortcuts": "Control+Enter", title: "Start (Ctrl+Enter)", onclick: run }, "Start");
   const settings = h("div"), drawn = h("div"), over = h("div"), above = h("div", {}, places.mistakes), below = h("div");
-  const text = editor({ changed: (value) => { draft.text = value; later(); }, start: run });
+  const text = editor((value) => { draft.text = value; later(); });
   const parts = tabs({ Settings: settings, Text: [over, text.element, below], Graph: drawn }, (name) => {
     (name === "Text" ? below : above).append(places.mistakes); // beside what they are about, and without moving it
     if (name === "Text") text.shown();
@@ -42,7 +42,15 @@ export function composer(view, _, signal) {
     asking = new AbortController();
     places.expected.classList.add("old");
     if (!places.expected.firstChild) places.expected.append("Opening the recipe \u2026");
-    await trying(async () => show(await post("/api/opened", asked(), asking.signal)));
+    await trying(async () => {
+      try {
+        show(await post("/api/opened", asked(), asking.signal));
+      } catch (fault) {
+        if (fault.status !== 404 || draft.source.recipe === "hello") throw fault;
+        begin(); // what was dropped, or the run, is no longer there
+        look();
+      }
+    });
   }
 
   function show(made) {
@@ -52,7 +60,7 @@ export function composer(view, _, signal) {
       key = now;
       fill(made);
     }
-    if (draft.text === null) text.fill(made.text ?? "");
+    text.fill(draft.text ?? made.text ?? "");
     text.mark(made.problems.filter((one) => one.file === made.file));
     for (const fault of settings.querySelectorAll(".fault")) {
       const name = fault.closest("[data-name]").dataset.name;

@@ -1,15 +1,31 @@
-// What is to be run: where its recipe comes from, and what is changed in it; kept while other views are shown.
+// What is to be run: where its recipe comes from, and what is changed in it; kept for other views, and when the page is
+// loaded again.
+
+const KEY = "draft";
+const FIRST = { source: { recipe: "hello" }, label: "", text: null, presets: [], set: {} };
 
 /** @type {{source: any, label: string, text: string | null, presets: string[], set: Record<string, any>}} */
-export const draft = { source: { recipe: "hello" }, label: "", text: null, presets: [], set: {} };
+export const draft = { ...FIRST, ...kept() };
+
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY));
+  } catch {
+    return null;
+  }
+}
 
 /** Begin anew from a recipe, a run or a dropped file; `label` is what to call one that is not in the list. */
-export function begin(source, label = "") {
+export function begin(source = FIRST.source, label = "") {
   Object.assign(draft, { source, label, text: null, presets: [], set: {} });
 }
 
 /** The draft as the studio takes it. */
 export function asked() {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(draft));
+  } catch { // a browser that keeps nothing
+  }
   const { source, text, presets, set } = draft;
   return { ...source, ...(text === null ? {} : { text }), presets, set };
 }

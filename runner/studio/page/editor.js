@@ -28,9 +28,9 @@ function marked(line, problem) {
 
 /**
  * The editor: `fill(text)` unless the user has written in it, `mark(problems)`, `go(problem)`, `shown()`.
- * @param {{changed: (text: string) => void, start: () => void}} doing
+ * @param {(text: string) => void} changed
  */
-export function editor({ changed, start }) {
+export function editor(changed) {
   const about = fresh("keys");
   const area = h("textarea", { class: "area", spellcheck: "false", wrap: "off", autocapitalize: "off", autocomplete: "off",
     "aria-label": "The recipe's text", "aria-describedby": about });
@@ -56,8 +56,7 @@ export function editor({ changed, start }) {
   area.addEventListener("input", () => { draw(); changed(area.value); });
   area.addEventListener("keydown", (event) => {
     if (finishing.key(event)) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return start();
-    if (event.key === "Enter") indent(event);
+    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) indent(event);
   });
 
   /** A new line begins below the one before it. */

@@ -20,7 +20,8 @@ const LATEST = 6;
 
 export function composer(view, _, signal) {
   const places = Object.fromEntries(["about", "presets", "seed", "expected", "mistakes"].map((name) => [name, h("div", { class: name })]));
-  const recipes = h("select", { id: "recipe", "aria-label": "Recipe", onchange: () => take({ recipe: recipes.value }) });
+  const recipes = h("select", { id: "recipe", "aria-label": "Recipe", onchange: () => take({ recipe: recipes.value }) },
+    h("option", { disabled: true, selected: true }, draft.label || draft.source.recipe));
   const prompt = h("textarea", { id: "prompt", class: "prompt", rows: 2, "aria-label": "Prompt", "aria-keyshortcuts": "n",
     placeholder: "What should the picture show?", oninput: () => set(asks, unlined(prompt.value, like)) });
   const start = h("button", { class: "main", "aria-keyshortcuts": "Control+Enter", title: "Start (Ctrl+Enter)", onclick: run }, "Start");

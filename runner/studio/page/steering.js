@@ -1,43 +1,60 @@
 // Another prompt, another rate: for the rest of a run, or in a new run that shares its past up to a step.
 
 import { path, post } from "./api.js";
-import { field } from "./field.js";
+import { field, isText } from "./field.js";
 import { h } from "./element.js";
 import { notice, trying } from "./notices.js";
 
+const WAYS = { steer: "this run, from here on", fork: "a new run, from" };
+const TITLES = { steer: "Steer", fork: "Fork" };
+
 /** The form to steer or fork a run; nothing where neither may be done. `set` is what the user has changed in it. */
 export function steering(run, set) {
-  const may = ["steer", "fork"].filter((one) => run.may.includes(one));
+  const may = Object.keys(WAYS).filter((one) => run.may.includes(one));
   if (!may.length || !run.steerable?.length) return null;
-  const first = run.steerable.filter((one) => /(^|\.)prompt$/.test(one.name));
-  const rest = run.steerable.filter((one) => !first.includes(one));
-  const made = ({ name, value, schema }) => field({ name, schema: first.length && /(^|\.)prompt$/.test(name) ? { ...schema, "x-text": "long" } : schema, value: name in set ? set[name] : value,
-    changed: (fresh) => { set[name] = fresh; button.disabled = false; } });
-  const at = h("input", { type: "number", min: 0, max: run.place?.steps ?? null, value: run.place?.step ?? 0, "aria-label": "Step", id: "fork-step" });
+  const isLong = ({ value, schema }) => schema["x-text"] === "long" && isText(value);
+  const made = ({ name, value, schema }) => field({ name, schema, value: name in set ? set[name] : value, changed: (fresh) => {
+    set[name] = fresh;
+    button.disabled = false;
+  } });
+  const first = run.steerable.filter(isLong), rest = run.steerable.filter((one) => !isLong(one));
+  const place = moment(run);
   const button = h("button", { class: "main", type: "submit", disabled: !Object.keys(set).length });
-  const ways = { steer: "this run, from here on", fork: "a new run, from step" };
-  const chosen = () => element.querySelector("input[name=way]:checked").value;
-  const name = () => {
-    button.textContent = chosen() === "steer" ? "Steer" : "Fork";
-    at.disabled = chosen() === "steer";
+  const way = () => element.querySelector("input[name=way]:checked").value;
+  const choose = () => {
+    button.textContent = TITLES[way()];
+    place.element.disabled = way() === "steer";
   };
   const element = h("form", { class: "steering", "aria-label": "Steer or fork", onsubmit: (event) => { event.preventDefault(); submit(); } },
     h("h2", {}, "Change its course"), first.map(made),
     rest.length > 0 && h("details", { class: "more", open: !first.length }, h("summary", {}, "Other settings"), rest.map(made)),
-    h("div", { class: "ways", role: "radiogroup", "aria-label": "Which run is changed" }, may.map((way, at_) => h("label", {},
-      h("input", { type: "radio", name: "way", value: way, checked: at_ === 0, onchange: name }), ways[way], way === "fork" && at))),
+    h("div", { class: "ways", role: "radiogroup", "aria-label": "Which run is changed" }, may.map((one, at) => h("div", {},
+      h("label", {}, h("input", { type: "radio", name: "way", value: one, checked: at === 0, onchange: choose }), WAYS[one]),
+      one === "fork" && place.element))),
     button);
 
   async function submit() {
-    const way = chosen();
-    const body = way === "steer" ? { set } : { set, at: Number(at.value) };
-    const answer = await trying(() => post(`/api/runs/${path(run.name)}/${way}`, body));
+    const chosen = way();
+    const body = chosen === "steer" ? { set } : { set, at: place.value() };
+    const answer = await trying(() => post(`/api/runs/${path(run.name)}/${chosen}`, body));
     if (answer === undefined) return;
     for (const name of Object.keys(set)) delete set[name];
     button.disabled = true;
-    if (way === "fork") location.hash = `#/run/${path(answer.name)}`;
+    if (chosen === "fork") location.hash = `#/run/${path(answer.name)}`;
     else notice("The run continues with the new settings.");
   }
-  name();
+  choose();
   return element;
+}
+
+/** Fields for a moment of a run: a step or frame, of one of its optimisers if it has several. */
+function moment({ optimizers = [], place }) {
+  const what = place?.frames ? "frame" : "step";
+  const number = h("input", { type: "number", min: 0, value: place?.[what] ?? 0, "aria-label": `The ${what}` });
+  const node = optimizers.length > 1 && h("select", { "aria-label": "The optimiser" },
+    optimizers.map((one) => h("option", { selected: one.node === place?.node }, one.node)));
+  return {
+    element: h("fieldset", { class: "moment" }, what, number, node && ["of", node]),
+    value: () => (node ? `${node.value}:${number.value}` : number.value),
+  };
 }

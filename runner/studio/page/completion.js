@@ -36,7 +36,7 @@ export function completion(area, taken) {
   function show() {
     if (!list.isConnected) area.parentElement.append(list);
     list.replaceChildren(...found.map((one, at) => h("li", { role: "option", id: `${id}-${at}`, "aria-selected": String(at === chosen),
-      onmousedown: (event) => { event.preventDefault(); take(one); } }, h("b", {}, one.name), h("small", {}, one.about))));
+      onmousedown: (event) => { event.preventDefault(); take(one); } }, h("b", {}, one.text.replace(/: $/, "")), h("small", {}, one.about))));
     list.hidden = false;
     place();
     area.setAttribute("aria-activedescendant", `${id}-${chosen}`);

@@ -136,8 +136,8 @@ class Pyramid:
     """The sum of trained pictures of many sizes, from one pixel to the whole: coarse and fine are found together.
 
     Each level is `step` times as large as the one before and is enlarged to the picture, so that a stroke at any size
-    is as near as one at any other; a tanh brings the sum into 0..1. Sharper than a spectrum, and without a generator
-    CLIP's own idea of a thing. `noise` is the deviation of every level at the start.
+    is as near as one at any other; a tanh brings the sum into 0..1. `decay`: a level counts as 1 / its size^`decay`, so
+    that fine ones, which are grain, grow more slowly. `noise` is the deviation of the start.
 
     After "Direct Ascent Synthesis" (Fort and Whitaker 2025), which adds noise and jitter to what CLIP sees:
     `augment.noise`, and crops with `overscan`. Its rate is 0.1.
@@ -151,18 +151,22 @@ class Pyramid:
         *,
         size: Size = (224, 224),
         step: Annotated[float, Interval(ge=1.2, le=4)] = 2.0,
+        decay: Annotated[float, Interval(ge=0, le=2)] = 0.5,
         noise: NonNegative = 0.02,
     ) -> None:
         self._size = size
+        sizes = _growing(size, step)
+        self._shares = [max(level) ** -decay for level in sizes]
         self._levels = [
-            (noise * random.normal(1, 3, high, wide)).to(device).requires_grad_() for wide, high in _growing(size, step)
+            (noise * random.normal(1, 3, high, wide)).to(device).requires_grad_() for wide, high in sizes
         ]
         if init is not None:
             self.repaint(init)
 
     def __call__(self) -> Image:
         """The picture."""
-        return Image((torch.tanh(torch.stack([_enlarged(level, self._size) for level in self._levels]).sum(0)) + 1) / 2)
+        layers = [share * _enlarged(level, self._size) for share, level in zip(self._shares, self._levels, strict=True)]
+        return Image((torch.tanh(torch.stack(layers).sum(0)) + 1) / 2)
 
     def trainable(self) -> list[Tensor]:
         """The levels, (1, 3, h, w) each, the smallest first."""
@@ -172,9 +176,9 @@ class Pyramid:
     def repaint(self, image: Image) -> None:
         """Take on the picture, exactly except for values outside 0.005..0.995: each level what smaller ones lack."""
         rest = torch.atanh(fitted(image, self._size).clamp(0.005, 0.995) * 2 - 1)
-        for level in self._levels:
-            level.copy_(fitted(rest, (level.shape[-1], level.shape[-2])))
-            rest = rest - _enlarged(level, self._size)
+        for share, level in zip(self._shares, self._levels, strict=True):
+            level.copy_(fitted(rest, (level.shape[-1], level.shape[-2])) / share)
+            rest = rest - share * _enlarged(level, self._size)
 
 
 def _growing(size: Size, step: float) -> list[Size]:

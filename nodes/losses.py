@@ -119,13 +119,18 @@ def content(seen: Seen, like: Seen) -> Loss:
 
     After Zhang et al. 2018 (LPIPS).
     """
-    shapes = [[layer.activations.shape[1:] for layer in _shown(one, "content")] for one in (seen, like)]
-    if shapes[0] != shapes[1] or len(like.embeddings) not in (1, len(seen.embeddings)):
-        raise ValueError(
-            "losses.content compares crops with one picture place by place: take `clip.study` with `count: 1`, and"
-            " crops of the perceptor's own size"
-        )
-    return Loss(seen.unlike(like))
+    pairs = zip(_shown(seen, "content"), _shown(like, "content"), strict=True)
+    if len(like.embeddings) not in (1, len(seen.embeddings)):
+        raise ValueError("losses.content compares crops with one picture: take `clip.study` with `count: 1`")
+    layers = tuple(_sized(other, one.activations.shape[-2:]) for one, other in pairs)
+    return Loss(seen.unlike(Seen(like.embeddings, layers)))
+
+
+def _sized(layer: Layer, size: torch.Size) -> Layer:
+    """A layer of a picture that was seen in another size."""
+    if layer.activations.shape[-2:] == size:
+        return layer
+    return layer._replace(activations=F.interpolate(layer.activations, size, mode="bilinear", antialias=True))
 
 
 def _shown(seen: Seen, loss: str) -> tuple[Layer, ...]:

@@ -157,9 +157,7 @@ class Pyramid:
         self._size = size
         sizes = _growing(size, step)
         self._shares = [max(level) ** -decay for level in sizes]
-        self._levels = [
-            (noise * random.normal(1, 3, high, wide)).to(device).requires_grad_() for wide, high in sizes
-        ]
+        self._levels = [(noise * random.normal(1, 3, high, wide)).to(device).requires_grad_() for wide, high in sizes]
         if init is not None:
             self.repaint(init)
 

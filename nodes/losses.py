@@ -130,7 +130,7 @@ def _sized(layer: Layer, size: torch.Size) -> Layer:
     """A layer of a picture that was seen in another size."""
     if layer.activations.shape[-2:] == size:
         return layer
-    return layer._replace(activations=F.interpolate(layer.activations, size, mode="bilinear", antialias=True))
+    return layer._replace(activations=F.interpolate(layer.activations.float(), size, mode="bilinear", antialias=True))
 
 
 def _shown(seen: Seen, loss: str) -> tuple[Layer, ...]:

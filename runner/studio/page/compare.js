@@ -28,8 +28,8 @@ export function compare(view, rest, signal) {
   trying(async () => {
     const runs = await Promise.all(names.map((name) => get(`/api/runs/${path(name)}`, signal)));
     columns.replaceChildren(...runs.map((run) => h("figure", {},
-      h("a", { href: `#/run/${path(run.name)}` }, picture(run)),
-      h("figcaption", {}, h("b", {}, called(run)), h("span", {}, `${run.recipe}, seed ${run.seed}, ${STATES[run.state]}`)))));
+      h("div", { class: "shown" }, picture(run)),
+      h("figcaption", {}, h("a", { href: `#/run/${path(run.name)}` }, called(run)), h("span", {}, `${run.recipe}, seed ${run.seed}, ${STATES[run.state]}`)))));
     const rows = await differences(names, signal);
     table.replaceChildren(rows.size ? shown(rows, runs) : h("p", {}, "No setting differs."));
   });

@@ -23,5 +23,8 @@ export function exhibit({ file, kind, address }, what) {
 }
 
 /** All that a run made, each with its name. */
-export const exhibits = (files, what) => shown(files).map((one) => h("figure", {},
-  h("a", { href: one.address, target: "_blank", title: "Open it alone" }, exhibit(one, what)), h("figcaption", {}, one.file)));
+export const exhibits = (files, what) => shown(files).map((one) => {
+  const made = exhibit(one, what);
+  const alone = made.matches("img") ? h("a", { href: one.address, target: "_blank", title: "Open it alone" }, made) : made;
+  return h("figure", {}, alone, h("figcaption", {}, one.file));
+});

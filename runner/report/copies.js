@@ -10,6 +10,8 @@ document.addEventListener("click", async ({ target }) => {
     getSelection().selectAllChildren(source);
     button.textContent = document.execCommand("copy") ? "copied" : "selected";
   }
-  setTimeout(() => { button.textContent = "copy"; }, 2000);
+  setTimeout(() => {
+    button.textContent = "copy";
+  }, 2000);
 });
 for (const button of document.querySelectorAll("button[data-copies]")) button.hidden = false;

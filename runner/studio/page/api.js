@@ -17,7 +17,12 @@ export const path = (name) => name.split("/").map(encodeURIComponent).join("/");
 export const get = (address, signal) => asked(address, { signal });
 
 export const post = (address, body = {}, signal) =>
-  asked(address, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" }, signal });
+  asked(address, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json" },
+    signal,
+  });
 
 /** Hand over a file that was dropped; nothing is run. */
 export const send = (file) =>
@@ -47,9 +52,16 @@ export const isLocked = () => document.getElementById("locked") !== null;
 /** The key of this page is no longer valid: say how to get in again. */
 export function lock() {
   if (isLocked()) return;
-  const dialog = h("dialog", { id: "locked", "aria-labelledby": "locked-title", oncancel: (event) => event.preventDefault() },
+  const dialog = h(
+    "dialog",
+    { id: "locked", "aria-labelledby": "locked-title", oncancel: (event) => event.preventDefault() },
     h("h2", { id: "locked-title" }, "This page is locked"),
-    h("p", {}, "The studio was restarted, so this page's key is no longer valid. Open the address that the terminal shows. Nothing is lost."));
+    h(
+      "p",
+      {},
+      "The studio was restarted, so this page's key is no longer valid. Open the address that the terminal shows. Nothing is lost.",
+    ),
+  );
   document.body.append(dialog);
   dialog.showModal();
 }

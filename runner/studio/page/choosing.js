@@ -13,9 +13,11 @@ export function choosing(signal) {
 
   function show() {
     bar.hidden = !chosen.size;
-    bar.replaceChildren(h("span", {}, `${count(chosen.size, "run")} chosen`),
+    bar.replaceChildren(
+      h("span", {}, `${count(chosen.size, "run")} chosen`),
       h("button", { class: "main", disabled: chosen.size < 2, "aria-keyshortcuts": "c", onclick: compare }, "Compare"),
-      h("button", { class: "quiet", onclick: clear }, "Clear"));
+      h("button", { class: "quiet", onclick: clear }, "Clear"),
+    );
   }
 
   function compare() {
@@ -28,10 +30,14 @@ export function choosing(signal) {
     show();
   }
 
-  addEventListener("keydown", (event) => {
-    const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
-    if (event.key === "c" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) compare();
-  }, { signal });
+  addEventListener(
+    "keydown",
+    (event) => {
+      const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
+      if (event.key === "c" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) compare();
+    },
+    { signal },
+  );
   return {
     bar,
     has: (name) => chosen.has(name),

@@ -13,7 +13,11 @@ async function differences(names, signal) {
   for (const [at, name] of names.slice(1).entries()) {
     const { settings } = await get(`/api/diff?${new URLSearchParams({ a: names[0], b: name })}`, signal);
     for (const one of settings) {
-      if (!rows.has(one.name)) rows.set(one.name, names.map(() => one.one));
+      if (!rows.has(one.name))
+        rows.set(
+          one.name,
+          names.map(() => one.one),
+        );
       rows.get(one.name)[at + 1] = one.other;
     }
   }
@@ -24,12 +28,26 @@ export function compare(view, rest, signal) {
   const names = rest.split("/").map(decodeURIComponent);
   const columns = h("div", { class: "columns", style: `--columns: ${names.length}` });
   const table = h("div", { "aria-live": "polite" }, h("p", { class: "soft" }, "Comparing \u2026"));
-  view.replaceChildren(h("div", { class: "compare" }, h("h1", {}, "Side by side"), columns, h("h2", {}, "What differs"), table));
+  view.replaceChildren(
+    h("div", { class: "compare" }, h("h1", {}, "Side by side"), columns, h("h2", {}, "What differs"), table),
+  );
   trying(async () => {
     const runs = await Promise.all(names.map((name) => get(`/api/runs/${path(name)}`, signal)));
-    columns.replaceChildren(...runs.map((run) => h("figure", {},
-      h("div", { class: "shown" }, picture(run)),
-      h("figcaption", {}, h("a", { href: `#/run/${path(run.name)}` }, called(run)), h("span", {}, `${run.recipe}, seed ${run.seed}, ${STATES[run.state]}`)))));
+    columns.replaceChildren(
+      ...runs.map((run) =>
+        h(
+          "figure",
+          {},
+          h("div", { class: "shown" }, picture(run)),
+          h(
+            "figcaption",
+            {},
+            h("a", { href: `#/run/${path(run.name)}` }, called(run)),
+            h("span", {}, `${run.recipe}, seed ${run.seed}, ${STATES[run.state]}`),
+          ),
+        ),
+      ),
+    );
     const rows = await differences(names, signal);
     table.replaceChildren(rows.size ? shown(rows, runs) : h("p", {}, "No setting differs."));
   });
@@ -40,12 +58,42 @@ function picture(run) {
   const [file] = made(run.files);
   if (file) return exhibit(file, called(run));
   const address = run.live ?? run.picture;
-  return address ? exhibit({ kind: "picture", file: "", address }, called(run)) : h("div", { class: "none" }, STATES[run.state]);
+  return address
+    ? exhibit({ kind: "picture", file: "", address }, called(run))
+    : h("div", { class: "none" }, STATES[run.state]);
 }
 
 function shown(rows, runs) {
-  return h("div", { class: "scroll", tabindex: "0" }, h("table", {},
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "setting"), runs.map((run) => h("th", { scope: "col" }, called(run))))),
-    h("tbody", {}, [...rows].map(([name, values]) => h("tr", {}, h("th", { scope: "row" }, name),
-      values.map((value) => h("td", { class: written(value) === written(values[0]) ? "code" : "code other" }, written(value))))))));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0" },
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", { scope: "col" }, "setting"),
+          runs.map((run) => h("th", { scope: "col" }, called(run))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        [...rows].map(([name, values]) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, name),
+            values.map((value) =>
+              h("td", { class: written(value) === written(values[0]) ? "code" : "code other" }, written(value)),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }

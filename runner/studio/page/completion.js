@@ -11,7 +11,9 @@ const SHOWN = 40;
 export function completion(area, taken) {
   const id = fresh("offers");
   const list = h("ul", { class: "offers", role: "listbox", id, "aria-label": "Suggestions", hidden: true });
-  let schema, found = [], chosen = 0;
+  let schema,
+    found = [],
+    chosen = 0;
   area.setAttribute("aria-controls", id);
   area.setAttribute("aria-autocomplete", "list");
   area.addEventListener("input", (event) => event.inputType !== "insertReplacementText" && offer(false));
@@ -35,8 +37,24 @@ export function completion(area, taken) {
 
   function show() {
     if (!list.isConnected) area.parentElement.append(list);
-    list.replaceChildren(...found.map((one, at) => h("li", { role: "option", id: `${id}-${at}`, "aria-selected": String(at === chosen),
-      onmousedown: (event) => { event.preventDefault(); take(one); } }, h("b", {}, one.text.replace(/: $/, "")), h("small", {}, one.about))));
+    list.replaceChildren(
+      ...found.map((one, at) =>
+        h(
+          "li",
+          {
+            role: "option",
+            id: `${id}-${at}`,
+            "aria-selected": String(at === chosen),
+            onmousedown: (event) => {
+              event.preventDefault();
+              take(one);
+            },
+          },
+          h("b", {}, one.text.replace(/: $/, "")),
+          h("small", {}, one.about),
+        ),
+      ),
+    );
     list.hidden = false;
     place();
     area.setAttribute("aria-activedescendant", `${id}-${chosen}`);
@@ -65,13 +83,18 @@ export function completion(area, taken) {
   }
 
   return {
-    load: () => { schema ?? trying(async () => { schema = await get("/api/schema"); }); },
+    load: () => {
+      schema ??
+        trying(async () => {
+          schema = await get("/api/schema");
+        });
+    },
     /** Whether a key was for the list. */
     key(event) {
-      if (event.key === " " && event.ctrlKey) return event.preventDefault(), offer(true), true;
+      if (event.key === " " && event.ctrlKey) return (event.preventDefault(), offer(true), true);
       if (list.hidden) return false;
       const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (move) chosen = (chosen + move + found.length) % found.length, show();
+      if (move) ((chosen = (chosen + move + found.length) % found.length), show());
       else if (["Tab", "Enter"].includes(event.key) && !event.ctrlKey && !event.metaKey) take(found[chosen]);
       else if (event.key === "Escape") hide();
       else return false;

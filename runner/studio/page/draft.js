@@ -24,7 +24,8 @@ export function begin(source = FIRST.source, label = "") {
 export function asked() {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(draft));
-  } catch { // a browser that keeps nothing
+  } catch {
+    // a browser that keeps nothing
   }
   const { source, text, presets, set } = draft;
   return { ...source, ...(text === null ? {} : { text }), presets, set };

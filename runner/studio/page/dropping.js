@@ -26,7 +26,10 @@ export function listen() {
   document.body.append(veil);
   let depth = 0;
   const files = (event) => event.dataTransfer?.types.includes("Files");
-  const over = (by) => { depth = Math.max(0, depth + by); veil.hidden = !depth; };
+  const over = (by) => {
+    depth = Math.max(0, depth + by);
+    veil.hidden = !depth;
+  };
   addEventListener("dragenter", (event) => files(event) && over(1));
   addEventListener("dragleave", (event) => files(event) && over(-1));
   addEventListener("dragover", (event) => files(event) && event.preventDefault());

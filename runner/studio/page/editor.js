@@ -22,8 +22,12 @@ function coloured(line) {
 function marked(line, problem) {
   const from = Math.max(0, (problem.column ?? 1) - 1);
   const to = Math.max(from + 1, from + (problem.width ?? line.length - from));
-  return [line.slice(0, from), h("span", { class: "wrong" }, line.slice(from, to) || " "), line.slice(to),
-    h("span", { class: "said" }, `  ${problem.message}`)];
+  return [
+    line.slice(0, from),
+    h("span", { class: "wrong" }, line.slice(from, to) || " "),
+    line.slice(to),
+    h("span", { class: "said" }, `  ${problem.message}`),
+  ];
 }
 
 /**
@@ -32,19 +36,36 @@ function marked(line, problem) {
  */
 export function editor(changed) {
   const about = fresh("keys");
-  const area = h("textarea", { class: "area", spellcheck: "false", wrap: "off", autocapitalize: "off", autocomplete: "off",
-    "aria-label": "The recipe's text", "aria-describedby": about });
+  const area = h("textarea", {
+    class: "area",
+    spellcheck: "false",
+    wrap: "off",
+    autocapitalize: "off",
+    autocomplete: "off",
+    "aria-label": "The recipe's text",
+    "aria-describedby": about,
+  });
   const paint = h("pre", { class: "paint", "aria-hidden": "true" });
   const gutter = h("pre", { class: "gutter", "aria-hidden": "true" });
   const box = h("div", { class: "code editor" }, gutter, h("div", { class: "sheet" }, paint, area));
   let problems = [];
-  const finishing = completion(area, () => { draw(); changed(area.value); });
+  const finishing = completion(area, () => {
+    draw();
+    changed(area.value);
+  });
 
   function draw() {
     const lines = area.value.split("\n");
     const wrong = new Map(problems.filter((one) => one.line).map((one) => [one.line, one]));
-    paint.replaceChildren(...lines.flatMap((line, at) => [h("span", { class: "row" }, wrong.has(at + 1) ? marked(line, wrong.get(at + 1)) : coloured(line)), "\n"]));
-    gutter.replaceChildren(...lines.map((_, at) => h("span", { class: wrong.has(at + 1) ? "row bad" : "row" }, String(at + 1))));
+    paint.replaceChildren(
+      ...lines.flatMap((line, at) => [
+        h("span", { class: "row" }, wrong.has(at + 1) ? marked(line, wrong.get(at + 1)) : coloured(line)),
+        "\n",
+      ]),
+    );
+    gutter.replaceChildren(
+      ...lines.map((_, at) => h("span", { class: wrong.has(at + 1) ? "row bad" : "row" }, String(at + 1))),
+    );
     area.setAttribute("aria-invalid", String(wrong.size > 0));
     scroll();
   }
@@ -53,7 +74,10 @@ export function editor(changed) {
     gutter.style.transform = `translateY(${-area.scrollTop}px)`;
   }
   area.addEventListener("scroll", scroll);
-  area.addEventListener("input", () => { draw(); changed(area.value); });
+  area.addEventListener("input", () => {
+    draw();
+    changed(area.value);
+  });
   area.addEventListener("keydown", (event) => {
     if (finishing.key(event)) return;
     if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) indent(event);
@@ -74,9 +98,21 @@ export function editor(changed) {
   }
 
   return {
-    element: h("div", {}, box, h("div", { class: "line foot" },
-      h("p", { class: "soft", id: about }, "Tab or Enter accepts a suggestion, Ctrl+Space shows them, Ctrl+Enter starts the run."),
-      h("button", { class: "quiet link", onclick: save }, "Save as a file"))),
+    element: h(
+      "div",
+      {},
+      box,
+      h(
+        "div",
+        { class: "line foot" },
+        h(
+          "p",
+          { class: "soft", id: about },
+          "Tab or Enter accepts a suggestion, Ctrl+Space shows them, Ctrl+Enter starts the run.",
+        ),
+        h("button", { class: "quiet link", onclick: save }, "Save as a file"),
+      ),
+    ),
     fill(text) {
       if (area.value === text) return;
       area.value = text;
@@ -87,11 +123,18 @@ export function editor(changed) {
       draw();
     },
     go({ line, column }) {
-      const before = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+      const before =
+        area.value
+          .split("\n")
+          .slice(0, line - 1)
+          .join("\n").length + (line > 1 ? 1 : 0);
       area.focus();
       area.setSelectionRange(before + column - 1, before + column - 1);
       area.scrollTop = Math.max(0, (line - 6) * parseFloat(getComputedStyle(area).lineHeight));
     },
-    shown: () => { finishing.load(); draw(); },
+    shown: () => {
+      finishing.load();
+      draw();
+    },
   };
 }

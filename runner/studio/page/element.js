@@ -20,7 +20,16 @@ export function h(tag, attributes = {}, ...children) {
 
 /** A text of the documentation: paragraphs, with what stands between backticks as code. */
 export function prose(text) {
-  return text.split(/\n\s*\n/).map((one) => h("p", {}, one.replace(/\s+/g, " ").split("`").map((piece, at) => (at % 2 ? h("code", {}, piece) : piece))));
+  return text.split(/\n\s*\n/).map((one) =>
+    h(
+      "p",
+      {},
+      one
+        .replace(/\s+/g, " ")
+        .split("`")
+        .map((piece, at) => (at % 2 ? h("code", {}, piece) : piece)),
+    ),
+  );
 }
 
 let numbers = 0;
@@ -38,11 +47,18 @@ export function part(html, attributes = {}) {
 
 /** Call no more often than once in so many milliseconds; the last call is never lost. */
 export function seldom(milliseconds, call) {
-  let waits = 0, again = false;
+  let waits = 0,
+    again = false;
   const run = async () => {
     again = false;
-    waits = setTimeout(() => { waits = 0; if (again) run(); }, milliseconds);
+    waits = setTimeout(() => {
+      waits = 0;
+      if (again) run();
+    }, milliseconds);
     await call();
   };
-  return () => { if (waits) again = true; else run(); };
+  return () => {
+    if (waits) again = true;
+    else run();
+  };
 }

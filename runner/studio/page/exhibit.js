@@ -12,7 +12,10 @@ export function fit(image) {
 const order = ["film", "picture"];
 
 /** The films and pictures among a run's files. */
-export const shown = (files = []) => files.filter(({ kind }) => order.includes(kind)).sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
+export const shown = (files = []) =>
+  files
+    .filter(({ kind }) => order.includes(kind))
+    .sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
 
 /** A film or picture, large, but a small one not beyond recognition; `what` says what it shows. */
 export function exhibit({ file, kind, address }, what) {
@@ -23,8 +26,11 @@ export function exhibit({ file, kind, address }, what) {
 }
 
 /** All that a run made, each with its name. */
-export const exhibits = (files, what) => shown(files).map((one) => {
-  const made = exhibit(one, what);
-  const alone = made.matches("img") ? h("a", { href: one.address, target: "_blank", title: "Open it alone" }, made) : made;
-  return h("figure", {}, alone, h("figcaption", {}, one.file));
-});
+export const exhibits = (files, what) =>
+  shown(files).map((one) => {
+    const made = exhibit(one, what);
+    const alone = made.matches("img")
+      ? h("a", { href: one.address, target: "_blank", title: "Open it alone" }, made)
+      : made;
+    return h("figure", {}, alone, h("figcaption", {}, one.file));
+  });

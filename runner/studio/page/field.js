@@ -19,8 +19,10 @@ function kind(schema, value) {
   if (schema["x-text"] === "long" && isText(value)) return { make: long };
   if (typeof value === "boolean") return { make: check };
   if (words.length && words.includes(value)) return { make: select, words };
-  if (Array.isArray(value) && pair && value.every(Number.isFinite)) return { make: two, of: choices(pair.prefixItems[0])[0] ?? {} };
-  if (typeof value === "number" || (value == null && number && !words.length)) return { make: numeric, of: number ?? { type: "number" } };
+  if (Array.isArray(value) && pair && value.every(Number.isFinite))
+    return { make: two, of: choices(pair.prefixItems[0])[0] ?? {} };
+  if (typeof value === "number" || (value == null && number && !words.length))
+    return { make: numeric, of: number ?? { type: "number" } };
   if (typeof value === "string") return { make: text };
   return { make: json };
 }
@@ -28,7 +30,9 @@ function kind(schema, value) {
 /** The range of a number, in words. */
 export function range(schema) {
   const low = schema.minimum ?? (schema.exclusiveMinimum != null ? `more than ${schema.exclusiveMinimum}` : null);
-  const high = schema.maximum ?? (schema.exclusiveMaximum != null && schema.exclusiveMaximum < 1e15 ? `less than ${schema.exclusiveMaximum}` : null);
+  const high =
+    schema.maximum ??
+    (schema.exclusiveMaximum != null && schema.exclusiveMaximum < 1e15 ? `less than ${schema.exclusiveMaximum}` : null);
   if (low == null && high == null) return "";
   if (high == null) return typeof low === "string" ? low : `at least ${low}`;
   return low == null ? `at most ${high}` : `${low} to ${high}`;
@@ -49,20 +53,30 @@ export function field({ name, schema, value, changed, label = name }) {
   const about = schema.description || (control.of && range(control.of)) || "";
   const attributes = { id, name, "aria-describedby": `${id}-about ${id}-fault` };
   const input = control.make(attributes, value, tell, control);
-  return h("div", { class: `field ${control.make.name}`, "data-name": name },
-    h("label", { for: input.id || id }, label), input,
-    h("small", { class: "help", id: `${id}-about`, title: about }, about), fault);
+  return h(
+    "div",
+    { class: `field ${control.make.name}`, "data-name": name },
+    h("label", { for: input.id || id }, label),
+    input,
+    h("small", { class: "help", id: `${id}-about`, title: about }, about),
+    fault,
+  );
 }
 
 /** Whether a value is a text, or a list of texts, which are written each on a line. */
-export const isText = (value) => typeof value === "string" || value == null || (Array.isArray(value) && value.every((one) => typeof one === "string"));
+export const isText = (value) =>
+  typeof value === "string" || value == null || (Array.isArray(value) && value.every((one) => typeof one === "string"));
 
 /** A text as it is edited, and a text that was edited as a value like the one before. */
-export const lines = (value) => (Array.isArray(value) ? value.join("\n") : value ?? "");
+export const lines = (value) => (Array.isArray(value) ? value.join("\n") : (value ?? ""));
 export const unlined = (text, like) => (Array.isArray(like) ? text.split("\n").filter((line) => line.trim()) : text);
 
 function long(attributes, value, tell) {
-  return h("textarea", { ...attributes, rows: 2, oninput: ({ target }) => tell(unlined(target.value, value)) }, lines(value));
+  return h(
+    "textarea",
+    { ...attributes, rows: 2, oninput: ({ target }) => tell(unlined(target.value, value)) },
+    lines(value),
+  );
 }
 
 function text(attributes, value, tell) {
@@ -70,16 +84,29 @@ function text(attributes, value, tell) {
 }
 
 function check(attributes, value, tell) {
-  return h("input", { ...attributes, type: "checkbox", checked: value, onchange: ({ target }) => tell(target.checked) });
+  return h("input", {
+    ...attributes,
+    type: "checkbox",
+    checked: value,
+    onchange: ({ target }) => tell(target.checked),
+  });
 }
 
 function select(attributes, value, tell, { words }) {
-  return h("select", { ...attributes, onchange: ({ target }) => tell(words[target.selectedIndex]) },
-    words.map((word) => h("option", { selected: word === value }, word === null ? "none" : String(word))));
+  return h(
+    "select",
+    { ...attributes, onchange: ({ target }) => tell(words[target.selectedIndex]) },
+    words.map((word) => h("option", { selected: word === value }, word === null ? "none" : String(word))),
+  );
 }
 
 function bounds(schema) {
-  return { type: "number", min: schema.minimum ?? schema.exclusiveMinimum, max: schema.maximum, step: schema.type === "integer" ? 1 : "any" };
+  return {
+    type: "number",
+    min: schema.minimum ?? schema.exclusiveMinimum,
+    max: schema.maximum,
+    step: schema.type === "integer" ? 1 : "any",
+  };
 }
 
 function read(input) {
@@ -92,21 +119,35 @@ function numeric(attributes, value, tell, { of }) {
 }
 
 function two(attributes, value, tell, { of }) {
-  const inputs = value.map((one, at) => h("input", {
-    ...bounds(of), id: at ? null : attributes.id, value: one, "aria-label": `${attributes.name}, ${at ? "height" : "width"}`,
-    oninput: () => { const made = inputs.map(read); tell(made.find((one) => one instanceof Error) ?? made); },
-  }));
+  const inputs = value.map((one, at) =>
+    h("input", {
+      ...bounds(of),
+      id: at ? null : attributes.id,
+      value: one,
+      "aria-label": `${attributes.name}, ${at ? "height" : "width"}`,
+      oninput: () => {
+        const made = inputs.map(read);
+        tell(made.find((one) => one instanceof Error) ?? made);
+      },
+    }),
+  );
   return h("span", { class: "pair", id: "" }, inputs[0], "\u00d7", inputs[1]);
 }
 
 /** Anything else is written as JSON: keyframes, lists. */
 function json(attributes, value, tell) {
   const shown = value === undefined ? "" : JSON.stringify(value);
-  return h("input", { ...attributes, class: "code", value: shown, spellcheck: "false", oninput: ({ target }) => {
-    try {
-      tell(target.value.trim() === "" ? null : JSON.parse(target.value));
-    } catch {
-      tell(new Error('Write it as JSON, such as {"0": 0.1, "100%": 0.01}, [1, 2] or null.'));
-    }
-  } });
+  return h("input", {
+    ...attributes,
+    class: "code",
+    value: shown,
+    spellcheck: "false",
+    oninput: ({ target }) => {
+      try {
+        tell(target.value.trim() === "" ? null : JSON.parse(target.value));
+      } catch {
+        tell(new Error('Write it as JSON, such as {"0": 0.1, "100%": 0.01}, [1, 2] or null.'));
+      }
+    },
+  });
 }

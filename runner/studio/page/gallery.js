@@ -15,14 +15,30 @@ const RECOUNT = 1000;
 export function gallery(view, _, signal) {
   const grid = h("div", { class: "tiles", onkeydown: arrows });
   const said = h("p", { class: "soft", role: "status" });
-  const search = h("input", { type: "search", id: "search", placeholder: "Search prompts, recipes, names", "aria-label": "Search", "aria-keyshortcuts": "/", oninput: later });
-  const state = h("select", { "aria-label": "State", onchange: again },
-    [["", "All states"], ...Object.entries(STATES)].map(([value, name]) => h("option", { value }, name)));
+  const search = h("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Search prompts, recipes, names",
+    "aria-label": "Search",
+    "aria-keyshortcuts": "/",
+    oninput: later,
+  });
+  const state = h(
+    "select",
+    { "aria-label": "State", onchange: again },
+    [["", "All states"], ...Object.entries(STATES)].map(([value, name]) => h("option", { value }, name)),
+  );
   const end = h("div", { class: "end" });
   const chosen = choosing(signal);
-  let next = null, waits = 0, asking = new AbortController(), loading = false;
+  let next = null,
+    waits = 0,
+    asking = new AbortController(),
+    loading = false;
 
-  function later() { clearTimeout(waits); waits = setTimeout(again, WAIT); }
+  function later() {
+    clearTimeout(waits);
+    waits = setTimeout(again, WAIT);
+  }
 
   async function again() {
     asking.abort();
@@ -48,7 +64,8 @@ export function gallery(view, _, signal) {
   }
 
   const isNear = () => end.getBoundingClientRect().top < 2 * innerHeight;
-  const asked = (more) => get(`/api/runs?${new URLSearchParams({ search: search.value, state: state.value, ...more })}`, asking.signal);
+  const asked = (more) =>
+    get(`/api/runs?${new URLSearchParams({ search: search.value, state: state.value, ...more })}`, asking.signal);
 
   /** How many there are is known later than which are the newest. */
   async function recount() {
@@ -61,8 +78,12 @@ export function gallery(view, _, signal) {
 
   function counted(answer) {
     const found = search.value || state.value;
-    return answer.total ? count(answer.total, found ? "match" : "run").replace("matchs", "matches") + (answer.complete ? "" : ", still counting")
-      : found ? "Nothing matches." : "There are no runs yet.";
+    return answer.total
+      ? count(answer.total, found ? "match" : "run").replace("matchs", "matches") +
+          (answer.complete ? "" : ", still counting")
+      : found
+        ? "Nothing matches."
+        : "There are no runs yet.";
   }
 
   /** A run that is new comes first, one that is known is shown as it is now. */
@@ -75,8 +96,16 @@ export function gallery(view, _, signal) {
     if (focused) made.querySelector("a").focus();
   }
 
-  view.replaceChildren(h("div", { class: "gallery" },
-    h("div", { class: "line top" }, h("h1", {}, "Runs"), said, search, state), grid, end, chosen.bar));
+  view.replaceChildren(
+    h(
+      "div",
+      { class: "gallery" },
+      h("div", { class: "line top" }, h("h1", {}, "Runs"), said, search, state),
+      grid,
+      end,
+      chosen.bar,
+    ),
+  );
   addEventListener("scroll", () => isNear() && more(), { signal, passive: true });
   hear("run", renew, signal);
   hear("gone", ({ name }) => [...grid.children].find((one) => one.dataset.name === name)?.remove(), signal);
@@ -90,8 +119,17 @@ function arrows(event) {
   const links = [...event.currentTarget.querySelectorAll(".tile > a")];
   const at = links.indexOf(document.activeElement?.closest(".tile")?.querySelector("a"));
   if (at < 0) return;
-  const across = links.filter((link) => link.getBoundingClientRect().top === links[0].getBoundingClientRect().top).length;
-  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across, ArrowUp: at - across, Home: 0, End: links.length - 1 }[event.key];
+  const across = links.filter(
+    (link) => link.getBoundingClientRect().top === links[0].getBoundingClientRect().top,
+  ).length;
+  const to = {
+    ArrowRight: at + 1,
+    ArrowLeft: at - 1,
+    ArrowDown: at + across,
+    ArrowUp: at - across,
+    Home: 0,
+    End: links.length - 1,
+  }[event.key];
   if (to === undefined || !links[to]) return;
   event.preventDefault();
   links[to].focus();

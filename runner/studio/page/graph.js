@@ -12,7 +12,11 @@ let adopted = false;
  * @param {Record<string, {use: string, settings: Record<string, any>}>} nodes
  */
 export function graph(svg, nodes) {
-  const about = h("div", { class: "node", "aria-live": "polite" }, h("p", { class: "soft" }, "Click a node, or Tab to it and press Enter, to see its settings."));
+  const about = h(
+    "div",
+    { class: "node", "aria-live": "polite" },
+    h("p", { class: "soft" }, "Click a node, or Tab to it and press Enter, to see its settings."),
+  );
   const plain = svg.replace(/<style>(.*?)<\/style>/s, (_, style) => (adopt(style), ""));
   const drawn = new DOMParser().parseFromString(plain, "image/svg+xml").documentElement;
   drawn.setAttribute("role", "group");
@@ -34,7 +38,12 @@ export function graph(svg, nodes) {
       show();
     });
   }
-  return h("div", { class: "drawing" }, h("div", { class: "scroll", tabindex: "0", "aria-label": "Nodes and wires" }, drawn), about);
+  return h(
+    "div",
+    { class: "drawing" },
+    h("div", { class: "scroll", tabindex: "0", "aria-label": "Nodes and wires" }, drawn),
+    about,
+  );
 }
 
 /** The drawing's own style; in it, as part of a page, it isn't allowed. */
@@ -48,10 +57,23 @@ function adopt(text) {
 
 async function node(about, name, { use, settings }) {
   const told = await get(`/api/nodes/${encodeURIComponent(use)}`);
-  const rows = told.settings.map((one) => [h("dt", {}, one.name), h("dd", {},
-    h("code", { class: one.name in settings ? "own" : "" }, written(one.name in settings ? settings[one.name] : one.default)),
-    h("small", {}, one.takes, one.keyframes && ", may be keyframed"))]);
-  about.replaceChildren(h("h3", {}, name), h("p", { class: "code" }, use),
+  const rows = told.settings.map((one) => [
+    h("dt", {}, one.name),
+    h(
+      "dd",
+      {},
+      h(
+        "code",
+        { class: one.name in settings ? "own" : "" },
+        written(one.name in settings ? settings[one.name] : one.default),
+      ),
+      h("small", {}, one.takes, one.keyframes && ", may be keyframed"),
+    ),
+  ]);
+  about.replaceChildren(
+    h("h3", {}, name),
+    h("p", { class: "code" }, use),
     ...prose(told.doc || told.about || ""),
-    h("dl", {}, rows));
+    h("dl", {}, rows),
+  );
 }

@@ -17,11 +17,29 @@ const LIST = [
   ["?", "This list"],
 ];
 
-const dialog = h("dialog", { class: "keys", "aria-labelledby": "keys-title", onclick: ({ target }) => target === dialog && dialog.close() },
-  h("div", {}, h("h2", { id: "keys-title" }, "Keyboard"),
-    h("dl", {}, LIST.map(([key, does]) => [h("dt", {}, key.split("+").flatMap((one, at) => [at ? "+" : "", h("kbd", {}, one)])), h("dd", {}, does)])),
+const dialog = h(
+  "dialog",
+  { class: "keys", "aria-labelledby": "keys-title", onclick: ({ target }) => target === dialog && dialog.close() },
+  h(
+    "div",
+    {},
+    h("h2", { id: "keys-title" }, "Keyboard"),
+    h(
+      "dl",
+      {},
+      LIST.map(([key, does]) => [
+        h(
+          "dt",
+          {},
+          key.split("+").flatMap((one, at) => [at ? "+" : "", h("kbd", {}, one)]),
+        ),
+        h("dd", {}, does),
+      ]),
+    ),
     h("p", { class: "soft" }, "Pictures, films, bundles and recipes can be dropped anywhere on the page."),
-    h("form", { method: "dialog" }, h("button", {}, "Close"))));
+    h("form", { method: "dialog" }, h("button", {}, "Close")),
+  ),
+);
 
 /** `focus(view, what)` goes to a view and to a field in it. */
 export function listen(focus) {
@@ -31,7 +49,12 @@ export function listen(focus) {
   addEventListener("keydown", (event) => {
     const typing = event.target.matches("input:not([type=checkbox], [type=radio]), textarea, select");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const does = { n: () => focus("#/", "prompt"), g: () => focus("#/runs"), "/": () => focus("#/runs", "search"), "?": show }[event.key];
+    const does = {
+      n: () => focus("#/", "prompt"),
+      g: () => focus("#/runs"),
+      "/": () => focus("#/runs", "search"),
+      "?": show,
+    }[event.key];
     if (!does) return;
     event.preventDefault();
     does();

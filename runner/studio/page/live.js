@@ -5,8 +5,14 @@ import { fit } from "./exhibit.js";
 
 export function live(alt) {
   const image = h("img", { class: "now fit", alt, hidden: true });
-  const element = h("figure", { class: "stage" }, image, h("div", { class: "none" }, "The first picture is on its way"));
-  let busy = false, newest = null;
+  const element = h(
+    "figure",
+    { class: "stage" },
+    image,
+    h("div", { class: "none" }, "The first picture is on its way"),
+  );
+  let busy = false,
+    newest = null;
   async function show(address) {
     newest = address;
     if (busy || !address) return;
@@ -21,7 +27,8 @@ export function live(alt) {
       image.hidden = false;
       image.dataset.shown = `${Date.now()} ${address}`;
       element.querySelector(".none")?.remove();
-    } catch { // it was replaced meanwhile: the next one comes soon
+    } catch {
+      // it was replaced meanwhile: the next one comes soon
     }
     busy = false;
     if (newest !== address) show(newest);

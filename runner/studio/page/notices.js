@@ -8,8 +8,12 @@ const SHOWN = 12000;
 
 /** Show a sentence for a while; one that is `bad` stays until it is closed. */
 export function notice(text, { bad = false } = {}) {
-  const made = h("div", { class: bad ? "how bad" : "how live" }, h("span", {}, text),
-    h("button", { class: "quiet", "aria-label": "Close", onclick: () => made.remove() }, "\u00d7"));
+  const made = h(
+    "div",
+    { class: bad ? "how bad" : "how live" },
+    h("span", {}, text),
+    h("button", { class: "quiet", "aria-label": "Close", onclick: () => made.remove() }, "\u00d7"),
+  );
   for (const old of [...box.children].slice(0, -2)) old.remove();
   box.append(made);
   if (!bad) setTimeout(() => made.remove(), SHOWN);
@@ -22,7 +26,9 @@ export async function trying(call) {
     return await call();
   } catch (fault) {
     if (fault.name !== "AbortError" && fault.status !== 401) {
-      notice([fault.message, ...(fault.problems ?? []).map((one) => one.message)].filter(Boolean).join("\n"), { bad: true });
+      notice([fault.message, ...(fault.problems ?? []).map((one) => one.message)].filter(Boolean).join("\n"), {
+        bad: true,
+      });
     }
     if (!("status" in fault) && fault.name !== "AbortError") console.error(fault);
   }

@@ -51,7 +51,10 @@ export function names(text, key) {
   const start = lines.findIndex((line) => line.startsWith(`${key}:`));
   if (start < 0) return [];
   const end = lines.findIndex((line, at) => at > start && /^[^\s#]/.test(line));
-  return lines.slice(start + 1, end < 0 ? undefined : end).map((line) => line.match(/^ {2}([A-Za-z_][\w-]*):/)?.[1]).filter(Boolean);
+  return lines
+    .slice(start + 1, end < 0 ? undefined : end)
+    .map((line) => line.match(/^ {2}([A-Za-z_][\w-]*):/)?.[1])
+    .filter(Boolean);
 }
 
 /** The lines of the mapping that a line belongs to, without it. */
@@ -59,8 +62,11 @@ function siblings(lines, row) {
   const depth = (line) => line.match(/^ */)[0].length;
   const indent = depth(lines[row]);
   const apart = (line) => line.trim() && depth(line) < indent;
-  const before = lines.slice(0, row).reverse(), after = lines.slice(row + 1);
-  const near = [before, after].flatMap((some) => some.slice(0, some.findIndex(apart) < 0 ? undefined : some.findIndex(apart)));
+  const before = lines.slice(0, row).reverse(),
+    after = lines.slice(row + 1);
+  const near = [before, after].flatMap((some) =>
+    some.slice(0, some.findIndex(apart) < 0 ? undefined : some.findIndex(apart)),
+  );
   return near.filter((line) => line.trim() && depth(line) === indent);
 }
 
@@ -68,7 +74,9 @@ const first = (text = "") => text.split("\n")[0];
 const plain = (value) => (value === null ? "null" : typeof value === "string" ? value : JSON.stringify(value));
 
 function values(root, schemas, text) {
-  const words = schemas.flatMap((one) => one.enum ?? (one.type === "boolean" ? [true, false] : "const" in one ? [one.const] : []));
+  const words = schemas.flatMap(
+    (one) => one.enum ?? (one.type === "boolean" ? [true, false] : "const" in one ? [one.const] : []),
+  );
   const offered = [...new Set(words.map(plain))].map((word) => ({ text: word, about: "" }));
   return schemas.includes(root.$defs.reference) ? [...offered, ...references(text)] : offered;
 }
@@ -81,7 +89,8 @@ function references(text) {
 /** What stands under the keys of a path; of a node, what the one that it uses takes. `uses(at)` says which that is. */
 function down(root, path, uses) {
   const nodes = [root.$defs.node, root.$defs.overlay];
-  let schemas = [root], isNode = false;
+  let schemas = [root],
+    isNode = false;
   for (const [at, key] of path.entries()) {
     schemas = under(root, schemas, key);
     isNode = nodes.some((one) => schemas.includes(one));
@@ -95,15 +104,21 @@ function all(root, text, lines, row, line) {
   const place = within(line);
   const outer = above(lines.slice(0, row), line.match(/^ */)[0].length);
   const beside = siblings(lines, row);
-  const uses = (at) => (at < outer.length ? beside : [lines[row]]).map((one) => one.match(/\buse:\s*([\w.]+)/)?.[1]).find(Boolean);
+  const uses = (at) =>
+    (at < outer.length ? beside : [lines[row]]).map((one) => one.match(/\buse:\s*([\w.]+)/)?.[1]).find(Boolean);
   const { schemas, isNode } = down(root, [...outer, ...place.path], uses);
   if (isNode && place.due === "use") {
-    return root.$defs.node.properties.use.anyOf[0].enum.map((name) => ({ text: name, about: first(root.$defs[name]?.description) }));
+    return root.$defs.node.properties.use.anyOf[0].enum.map((name) => ({
+      text: name,
+      about: first(root.$defs[name]?.description),
+    }));
   }
   if (place.due) return values(root, under(root, schemas, place.due), text);
   const there = [...place.keys, ...(place.isFlow ? [] : beside.map((one) => one.match(/^ *([\w-]+):/)?.[1]))];
   const keys = new Map(schemas.flatMap((one) => Object.entries(one.properties ?? {})));
-  return [...keys].filter(([name]) => !there.includes(name)).map(([name, one]) => ({ text: `${name}: `, about: first(one.description) }));
+  return [...keys]
+    .filter(([name]) => !there.includes(name))
+    .map(([name, one]) => ({ text: `${name}: `, about: first(one.description) }));
 }
 
 /**
@@ -118,8 +133,11 @@ export function offers(root, text, caret) {
   const line = before.at(-1);
   const typed = line.match(/[\w.$-]*$/)[0];
   if (/(^|\s)#/.test(line)) return [];
-  const found = typed.startsWith("$") ? references(text) : all(root, text, lines, before.length - 1, line.slice(0, line.length - typed.length));
-  return found.filter((one) => one.text.trim() !== typed && one.text.toLowerCase().includes(typed.toLowerCase()))
+  const found = typed.startsWith("$")
+    ? references(text)
+    : all(root, text, lines, before.length - 1, line.slice(0, line.length - typed.length));
+  return found
+    .filter((one) => one.text.trim() !== typed && one.text.toLowerCase().includes(typed.toLowerCase()))
     .sort((one, other) => Number(other.text.startsWith(typed)) - Number(one.text.startsWith(typed)))
     .map((one) => ({ ...one, typed }));
 }

@@ -5,11 +5,30 @@ import { h } from "./element.js";
 /** A card for each mistake; `go(problem)` shows its place. */
 export function problems(all, go) {
   if (!all.length) return [];
-  return [h("ul", { class: "problems", role: "alert" }, all.map((problem) => h("li", { class: "how bad" },
-    h("b", {}, problem.message),
-    (problem.hints ?? []).map((hint) => h("span", { class: "hint" }, hint)),
-    h("span", { class: "where" },
-      problem.given && `in ${problem.given}`,
-      problem.line && h("button", { class: "quiet", onclick: () => go(problem) }, `line ${problem.line}, column ${problem.column}`),
-      h("code", {}, problem.code)))))];
+  return [
+    h(
+      "ul",
+      { class: "problems", role: "alert" },
+      all.map((problem) =>
+        h(
+          "li",
+          { class: "how bad" },
+          h("b", {}, problem.message),
+          (problem.hints ?? []).map((hint) => h("span", { class: "hint" }, hint)),
+          h(
+            "span",
+            { class: "where" },
+            problem.given && `in ${problem.given}`,
+            problem.line &&
+              h(
+                "button",
+                { class: "quiet", onclick: () => go(problem) },
+                `line ${problem.line}, column ${problem.column}`,
+              ),
+            h("code", {}, problem.code),
+          ),
+        ),
+      ),
+    ),
+  ];
 }

@@ -13,11 +13,18 @@ export function steering(run, set) {
   const may = Object.keys(WAYS).filter((one) => run.may.includes(one));
   if (!may.length || !run.steerable?.length) return null;
   const isLong = ({ value, schema }) => schema["x-text"] === "long" && isText(value);
-  const made = ({ name, value, schema }) => field({ name, schema, value: name in set ? set[name] : value, changed: (fresh) => {
-    set[name] = fresh;
-    button.disabled = false;
-  } });
-  const first = run.steerable.filter(isLong), rest = run.steerable.filter((one) => !isLong(one));
+  const made = ({ name, value, schema }) =>
+    field({
+      name,
+      schema,
+      value: name in set ? set[name] : value,
+      changed: (fresh) => {
+        set[name] = fresh;
+        button.disabled = false;
+      },
+    });
+  const first = run.steerable.filter(isLong),
+    rest = run.steerable.filter((one) => !isLong(one));
   const place = moment(run);
   const button = h("button", { class: "main", type: "submit", disabled: !Object.keys(set).length });
   const way = () => element.querySelector("input[name=way]:checked").value;
@@ -25,13 +32,39 @@ export function steering(run, set) {
     button.textContent = TITLES[way()];
     place.element.disabled = way() === "steer";
   };
-  const element = h("form", { class: "steering", "aria-label": "Steer or fork", onsubmit: (event) => { event.preventDefault(); submit(); } },
-    h("h2", {}, "Change its course"), first.map(made),
-    rest.length > 0 && h("details", { class: "more", open: !first.length }, h("summary", {}, "Other settings"), rest.map(made)),
-    h("div", { class: "ways", role: "radiogroup", "aria-label": "Which run is changed" }, may.map((one, at) => h("div", {},
-      h("label", {}, h("input", { type: "radio", name: "way", value: one, checked: at === 0, onchange: choose }), WAYS[one]),
-      one === "fork" && place.element))),
-    button);
+  const element = h(
+    "form",
+    {
+      class: "steering",
+      "aria-label": "Steer or fork",
+      onsubmit: (event) => {
+        event.preventDefault();
+        submit();
+      },
+    },
+    h("h2", {}, "Change its course"),
+    first.map(made),
+    rest.length > 0 &&
+      h("details", { class: "more", open: !first.length }, h("summary", {}, "Other settings"), rest.map(made)),
+    h(
+      "div",
+      { class: "ways", role: "radiogroup", "aria-label": "Which run is changed" },
+      may.map((one, at) =>
+        h(
+          "div",
+          {},
+          h(
+            "label",
+            {},
+            h("input", { type: "radio", name: "way", value: one, checked: at === 0, onchange: choose }),
+            WAYS[one],
+          ),
+          one === "fork" && place.element,
+        ),
+      ),
+    ),
+    button,
+  );
 
   async function submit() {
     const chosen = way();
@@ -51,8 +84,13 @@ export function steering(run, set) {
 function moment({ optimizers = [], place }) {
   const what = place?.frames ? "frame" : "step";
   const number = h("input", { type: "number", min: 0, value: place?.[what] ?? 0, "aria-label": `The ${what}` });
-  const node = optimizers.length > 1 && h("select", { "aria-label": "The optimiser" },
-    optimizers.map((one) => h("option", { selected: one.node === place?.node }, one.node)));
+  const node =
+    optimizers.length > 1 &&
+    h(
+      "select",
+      { "aria-label": "The optimiser" },
+      optimizers.map((one) => h("option", { selected: one.node === place?.node }, one.node)),
+    );
   return {
     element: h("fieldset", { class: "moment" }, what, number, node && ["of", node]),
     value: () => (node ? `${node.value}:${number.value}` : number.value),

@@ -6,7 +6,10 @@ import { notice } from "./notices.js";
 const TYPES = ["run", "step", "note", "wrote", "picture", "queue", "gone"];
 const AGAIN = 2000;
 const heard = new EventTarget();
-let source, lost, waits, opened = false;
+let source,
+  lost,
+  waits,
+  opened = false;
 
 /** Hear events of a type, as `handle(data)`, until the signal is aborted; "again" is heard after a lost connection. */
 export function hear(type, handle, signal) {
@@ -30,7 +33,9 @@ function open() {
   };
   source.onerror = () => {
     source.close();
-    lost ??= notice("The connection to the studio is lost; trying again. Is it still running in the terminal?", { bad: true });
+    lost ??= notice("The connection to the studio is lost; trying again. Is it still running in the terminal?", {
+      bad: true,
+    });
     get("/api/studio").catch(() => {}); // which finds out whether the key is still valid
     waits = setTimeout(() => isLocked() || open(), AGAIN);
   };

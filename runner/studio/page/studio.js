@@ -9,7 +9,12 @@ import * as queue from "./queue.js";
 import { run } from "./run.js";
 import * as stream from "./stream.js";
 
-const VIEWS = { "": composer, runs: gallery, run: (view, rest, signal) => run(view, decodeURIComponent(rest), signal), compare };
+const VIEWS = {
+  "": composer,
+  runs: gallery,
+  run: (view, rest, signal) => run(view, decodeURIComponent(rest), signal),
+  compare,
+};
 const main = document.getElementById("main");
 let leaving = new AbortController();
 let shown = {};
@@ -36,7 +41,10 @@ function focus(hash, field) {
   (shown[field] ?? main).focus();
 }
 
-addEventListener("hashchange", () => { show(); main.focus({ preventScroll: true }); });
+addEventListener("hashchange", () => {
+  show();
+  main.focus({ preventScroll: true });
+});
 queue.begin();
 stream.begin();
 listenToFiles();

@@ -16,31 +16,62 @@ function label(run, results) {
   const cell = run.name.split("/").at(-1);
   const found = results.find((one) => one.cell === cell);
   if (!found) return cell;
-  const values = Object.entries(found).filter(([name]) => !OWN.includes(name)).map(([name, value]) => `${name} ${written(value)}`);
-  return [found.rank && `${found.rank === 1 ? "\u2605 " : ""}${found.rank}.`, values.join(", ")].filter(Boolean).join(" ");
+  const values = Object.entries(found)
+    .filter(([name]) => !OWN.includes(name))
+    .map(([name, value]) => `${name} ${written(value)}`);
+  return [found.rank && `${found.rank === 1 ? "\u2605 " : ""}${found.rank}.`, values.join(", ")]
+    .filter(Boolean)
+    .join(" ");
 }
 
 export function sweep(view, told, signal) {
   const at = `/api/runs/${path(told.name)}`;
   const chosen = choosing(signal);
-  const head = h("div", {}, h("h1", {}, told.recipe)), sheet = h("div", { class: "stages" }), grid = h("div", { class: "tiles" });
-  const state = h("p", { class: "soft", role: "status" }), failed = h("div"), rest = h("div");
+  const head = h("div", {}, h("h1", {}, told.recipe)),
+    sheet = h("div", { class: "stages" }),
+    grid = h("div", { class: "tiles" });
+  const state = h("p", { class: "soft", role: "status" }),
+    failed = h("div"),
+    rest = h("div");
 
   function show(now) {
     const counts = Object.entries(now.cells).map(([name, number]) => `${number} ${STATES[name] ?? name}`);
     state.textContent = `${now.runs.length} runs: ${counts.join(", ")}`;
-    sheet.replaceChildren(now.sheet ? h("a", { href: now.sheet, target: "_blank", title: "Open it alone" },
-      exhibit({ kind: "picture", file: "", address: `${now.sheet}?at=${now.picture?.split("at=")[1] ?? ""}` }, "All pictures of the sweep, with what varies at their edges")) : h("div", { class: "none" }, "The sheet is made when all runs have finished"));
-    grid.replaceChildren(...tiles(now.runs.map((run) => ({ ...run, label: label(run, now.results) })), chosen));
-    failed.replaceChildren(...now.runs.filter((run) => run.state === "failed").map((run) => h("p", { class: "how bad" }, `${run.name.split("/").at(-1)}: ${run.message}`)));
+    sheet.replaceChildren(
+      now.sheet
+        ? h(
+            "a",
+            { href: now.sheet, target: "_blank", title: "Open it alone" },
+            exhibit(
+              { kind: "picture", file: "", address: `${now.sheet}?at=${now.picture?.split("at=")[1] ?? ""}` },
+              "All pictures of the sweep, with what varies at their edges",
+            ),
+          )
+        : h("div", { class: "none" }, "The sheet is made when all runs have finished"),
+    );
+    grid.replaceChildren(
+      ...tiles(
+        now.runs.map((run) => ({ ...run, label: label(run, now.results) })),
+        chosen,
+      ),
+    );
+    failed.replaceChildren(
+      ...now.runs
+        .filter((run) => run.state === "failed")
+        .map((run) => h("p", { class: "how bad" }, `${run.name.split("/").at(-1)}: ${run.message}`)),
+    );
   }
 
-  view.replaceChildren(h("div", { class: "sweep" }, head, state, failed, sheet, h("h2", {}, "All runs"), grid, rest, chosen.bar));
+  view.replaceChildren(
+    h("div", { class: "sweep" }, head, state, failed, sheet, h("h2", {}, "All runs"), grid, rest, chosen.bar),
+  );
   show(told);
   const again = seldom(AGAIN, async () => signal.aborted || show(await get(at, signal)));
   hear("run", ({ name }) => name.startsWith(told.name) && again(), signal);
-  get(`${at}/report`, signal).then(({ parts }) => {
-    head.replaceChildren(part(parts.head));
-    rest.replaceChildren(part(parts.recipe));
-  }).catch(() => {});
+  get(`${at}/report`, signal)
+    .then(({ parts }) => {
+      head.replaceChildren(part(parts.head));
+      rest.replaceChildren(part(parts.recipe));
+    })
+    .catch(() => {});
 }

@@ -7,8 +7,17 @@ export function tabs(panels, shown = () => {}) {
   const made = Object.entries(panels).map(([title, content], at) => {
     const id = fresh("panel");
     const panel = h("div", { id, role: "tabpanel", "aria-label": title, hidden: at > 0 }, content);
-    const tab = h("button", { role: "tab", "aria-controls": id, "aria-selected": String(at === 0), tabindex: at ? -1 : 0,
-      onclick: () => show(title) }, title);
+    const tab = h(
+      "button",
+      {
+        role: "tab",
+        "aria-controls": id,
+        "aria-selected": String(at === 0),
+        tabindex: at ? -1 : 0,
+        onclick: () => show(title),
+      },
+      title,
+    );
     return { title, tab, panel };
   });
   function show(title) {
@@ -20,13 +29,28 @@ export function tabs(panels, shown = () => {}) {
     }
     shown(title);
   }
-  const list = h("div", { role: "tablist", onkeydown: (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const at = made.findIndex(({ tab }) => tab === document.activeElement);
-    const next = made[(at + step + made.length) % made.length];
-    show(next.title);
-    next.tab.focus();
-  } }, made.map(({ tab }) => tab));
-  return { element: h("div", { class: "tabs" }, list, made.map(({ panel }) => panel)), show };
+  const list = h(
+    "div",
+    {
+      role: "tablist",
+      onkeydown: (event) => {
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (!step) return;
+        const at = made.findIndex(({ tab }) => tab === document.activeElement);
+        const next = made[(at + step + made.length) % made.length];
+        show(next.title);
+        next.tab.focus();
+      },
+    },
+    made.map(({ tab }) => tab),
+  );
+  return {
+    element: h(
+      "div",
+      { class: "tabs" },
+      list,
+      made.map(({ panel }) => panel),
+    ),
+    show,
+  };
 }

@@ -15,17 +15,50 @@ export const tiles = (runs, chosen) => runs.map((run) => tile(run, chosen));
 export function tile(run, chosen) {
   const id = fresh("tile");
   const shown = run.picture
-    ? h("img", { src: run.picture.replace(/side=\d+/, `side=${SIDE}`), alt: "", loading: "lazy", decoding: "async", fetchpriority: "low" })
+    ? h("img", {
+        src: run.picture.replace(/side=\d+/, `side=${SIDE}`),
+        alt: "",
+        loading: "lazy",
+        decoding: "async",
+        fetchpriority: "low",
+      })
     : h("div", { class: "none" }, STATES[run.state] ?? run.state);
   const facts = [run.recipe, run.began && ago(run.began)].filter(Boolean).join(" \u00b7 ");
-  return h("article", { class: run.kind === "sweep" ? "tile stack" : "tile", "data-name": run.name },
-    h("a", { href: `#/run/${path(run.name)}`, id }, h("div", { class: "frame" }, shown, badge(run)),
-      h("p", { class: "title" }, called(run)), !run.label && h("p", { class: "soft" }, facts)),
-    chosen && run.kind !== "sweep" && h("input", { type: "checkbox", class: "pick", "aria-label": `Choose ${called(run)} to compare`,
-      checked: chosen.has(run.name), onchange: ({ target }) => chosen.put(run.name, target.checked) }));
+  return h(
+    "article",
+    { class: run.kind === "sweep" ? "tile stack" : "tile", "data-name": run.name },
+    h(
+      "a",
+      { href: `#/run/${path(run.name)}`, id },
+      h("div", { class: "frame" }, shown, badge(run)),
+      h("p", { class: "title" }, called(run)),
+      !run.label && h("p", { class: "soft" }, facts),
+    ),
+    chosen &&
+      run.kind !== "sweep" &&
+      h("input", {
+        type: "checkbox",
+        class: "pick",
+        "aria-label": `Choose ${called(run)} to compare`,
+        checked: chosen.has(run.name),
+        onchange: ({ target }) => chosen.put(run.name, target.checked),
+      }),
+  );
 }
 
 function badge(run) {
-  if (run.kind === "sweep") return h("span", { class: "badge" }, count(Object.values(run.cells ?? {}).reduce((sum, one) => sum + one, 0), "run"));
-  return run.state !== "finished" && run.picture && h("span", { class: `badge ${run.state}` }, STATES[run.state] ?? run.state);
+  if (run.kind === "sweep")
+    return h(
+      "span",
+      { class: "badge" },
+      count(
+        Object.values(run.cells ?? {}).reduce((sum, one) => sum + one, 0),
+        "run",
+      ),
+    );
+  return (
+    run.state !== "finished" &&
+    run.picture &&
+    h("span", { class: `badge ${run.state}` }, STATES[run.state] ?? run.state)
+  );
 }

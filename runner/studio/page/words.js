@@ -6,13 +6,21 @@ export function duration(seconds) {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return two(whole, 60, "min", "s");
-  return whole < 48 * 3600 ? two(Math.round(whole / 60), 60, "h", "min") : two(Math.round(whole / 3600), 24, "days", "h");
+  return whole < 48 * 3600
+    ? two(Math.round(whole / 60), 60, "h", "min")
+    : two(Math.round(whole / 3600), 24, "days", "h");
 }
 
 const two = (amount, each, large, small) =>
   `${Math.floor(amount / each)} ${large}${amount % each ? ` ${amount % each} ${small}` : ""}`;
 
-const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const UNITS = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 /** When a date was, seen from now: "5 minutes ago". */
@@ -30,8 +38,13 @@ export const written = (value) => (typeof value === "string" ? value : value == 
 
 /** How a run stands, in a word or two. */
 export const STATES = {
-  queued: "in the queue", running: "running", stopped: "stopped", finished: "finished", part: "partly done",
-  failed: "failed", damaged: "damaged",
+  queued: "in the queue",
+  running: "running",
+  stopped: "stopped",
+  finished: "finished",
+  part: "partly done",
+  failed: "failed",
+  damaged: "damaged",
 };
 
 /** How long it still takes. */

@@ -1,0 +1,58 @@
+// Where a new run's recipe comes from: one of the list, or a file; and what it says of itself.
+
+import { get } from "./api.js";
+import { draft } from "./draft.js";
+import { choose } from "./dropping.js";
+import { h, prose } from "./element.js";
+import { trying } from "./notices.js";
+
+const FOREIGN =
+  "This recipe comes from elsewhere: it may read only the files that came with it, and published weights.";
+
+/** `take(source)` is called when another recipe is chosen; `fill(made)` shows what the one that was opened says. */
+export function origin(take, signal) {
+  const list = h(
+    "select",
+    { id: "recipe", "aria-label": "Recipe", onchange: () => take({ recipe: list.value }) },
+    h("option", { disabled: true, selected: true }, draft.label || draft.source.recipe),
+  );
+  const about = h("div", { class: "about" });
+  trying(async () => list.replaceChildren(...options(await get("/api/recipes", signal))));
+  return {
+    element: h(
+      "div",
+      {},
+      h(
+        "div",
+        { class: "line" },
+        list,
+        h("button", { class: "quiet", onclick: choose }, "Open a file \u2026"),
+        h("span", { class: "soft wide" }, "or drop a picture, film, bundle or recipe anywhere"),
+      ),
+      about,
+    ),
+    fill(made) {
+      const said = prose(made.about ?? "").map((one) => h("div", { class: "about" }, one));
+      const warnings = [made.foreign && FOREIGN, ...made.notes].filter(Boolean);
+      about.replaceChildren(...said, ...warnings.map((text) => h("p", { class: "how warn" }, text)));
+    },
+  };
+}
+
+function options(recipes) {
+  const group = (label, some) => h("optgroup", { label, hidden: !some.length }, some.map(option));
+  const other = h("option", { selected: true, value: "", disabled: true }, draft.label);
+  return [
+    ...(draft.label ? [other] : []),
+    group(
+      "Your recipes",
+      recipes.filter((one) => !one.bundled),
+    ),
+    group(
+      "Bundled recipes",
+      recipes.filter((one) => one.bundled),
+    ),
+  ];
+}
+
+const option = ({ name, title }) => h("option", { value: name, selected: draft.source.recipe === name }, title || name);

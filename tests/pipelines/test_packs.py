@@ -1,7 +1,7 @@
 """Recipes that packages offer, without their code being imported."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -25,7 +25,7 @@ Offer = Callable[..., Path]
 
 
 @pytest.fixture
-def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
+def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
     """Install packages of recipes for one test, whose code must not be imported."""
     points: list[EntryPoint] = []
     monkeypatch.syspath_prepend(tmp_path / "site")
@@ -42,7 +42,8 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
         points.append(EntryPoint(pack, value, packs.GROUP))
         return folder
 
-    return install
+    yield install
+    packs._packs.cache_clear()
 
 
 def said(*arguments: str) -> str:

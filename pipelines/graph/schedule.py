@@ -212,4 +212,4 @@ def blend(first: Any, second: Any, part: float, ease: Ease = "linear") -> Any:
 
 
 def _whole(amount: float) -> int | float:
-    return int(amount) if amount.is_integer() else amount
+    return int(amount) if float(amount).is_integer() else amount

@@ -69,7 +69,7 @@ class _Reading:
             return [self._over_time(item, value) for item in checked]
         if not formulas(checked):
             return checked
-        return Keyframes(((Moment(0), checked),)) if self._may_change(value) else None
+        return Keyframes(((Moment(0.0), checked),)) if self._may_change(value) else None
 
     def _may_change(self, value: Located) -> bool:
         if self.setting.fixed:

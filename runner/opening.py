@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,9 +20,7 @@ from t2iflow.pipelines.text.origin import (
     HERE,
     Origin,
     of_address,
-    of_file,
     of_picture,
-    of_run,
     of_standard_input,
 )
 from t2iflow.pipelines.text.overrides import Passed
@@ -32,6 +30,7 @@ from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import bundle, lock, provenance
 from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
 from t2iflow.runner.folder.history import RECIPE, recipe_name, resuming
+from t2iflow.runner.folder.own_recipe import origin
 from t2iflow.runner.sharing.address import Address, AddressError, recorded
 from t2iflow.runner.sharing.address import read as read_address
 from t2iflow.runner.sharing.copies import Copy, copy
@@ -78,7 +77,7 @@ def opened(where: str, resumed: bool = False, text: str | None = None) -> Reader
     if carries(path):
         return carried(path, path.name, path.stem).reader
     ran = path.name == RECIPE and not paths.no_file(path)
-    whose = origin_of_run(path, resumed) if ran else None
+    whose = origin(path, resumed) if ran else None
     name = recipe_name(path.parent) if path.name == RECIPE else ""
     return lambda presets, overrides, problems: read(
         where, presets=presets, overrides=overrides, problems=problems, whose=whose, name=name
@@ -148,12 +147,6 @@ def carried(path: Path, shown: str, name: str, address: str = "") -> Carried:
     whole = unpacked(path, shown)
     made_from = address or recorded(lock.read(whole.folder).get("from"))
     return Carried(text, file, of_picture(whole.folder / RECIPE, made_from), whole.recipe)
-
-
-def origin_of_run(recipe: Path, resumed: bool = True) -> Origin:
-    """The origin of a run's own recipe, which may be `resumed`: its lock knows what it was made from."""
-    whose = of_run(recipe) if resumed else of_file(recipe)
-    return replace(whose, address=recorded(lock.read(recipe.parent).get("from")))
 
 
 def is_bundle(path: Path) -> bool:

@@ -16,6 +16,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from platformdirs import user_cache_path
 
+from t2iflow.nodes.core.caches import forget_old
 from t2iflow.nodes.core.texts import in_line, shortened
 from t2iflow.nodes.core.whole import whole
 from t2iflow.nodes.weights.content import sha256
@@ -24,7 +25,6 @@ from t2iflow.pipelines.graph.graph import COPIED, Named
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.resolved import shareable
 from t2iflow.runner.folder import lock
-from t2iflow.runner.folder.cached import forget_old
 from t2iflow.runner.folder.changes import check_inputs
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.history import RECIPE, outputs

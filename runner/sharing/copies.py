@@ -8,9 +8,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from t2iflow.nodes.core.caches import forget_old
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
-from t2iflow.runner.folder.cached import forget_old
 from t2iflow.runner.sharing import gist
 from t2iflow.runner.sharing.address import Address, AddressError
 from t2iflow.runner.sharing.fetching import fetch
@@ -24,6 +24,7 @@ KINDS = {
     "picture.gif": rb"GIF8",
     "picture.jpg": rb"\xff\xd8\xff",
     "picture.webp": rb"RIFF.{4}WEBP",
+    "picture.svg": rb"<svg",
     "film.mov": rb".{4}ftypqt",
     "film.mp4": rb".{4}ftyp",
     "film.webm": rb"\x1aE\xdf\xa3",

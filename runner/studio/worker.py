@@ -73,10 +73,10 @@ def _plan(folder: Path, recipe: str) -> "Plan":
     from t2iflow.pipelines.compiling import compile_recipe
     from t2iflow.pipelines.text.recipe import read
     from t2iflow.runner.folder.history import RECIPE, recipe_name
-    from t2iflow.runner.opening import origin_of_run
+    from t2iflow.runner.folder.own_recipe import origin
 
     path = folder / RECIPE
-    return compile_recipe(read(path, whose=origin_of_run(path), name=recipe or recipe_name(folder)))
+    return compile_recipe(read(path, whose=origin(path), name=recipe or recipe_name(folder)))
 
 
 def _steer(folder: Path, changes: Mapping[str, Any]) -> None:

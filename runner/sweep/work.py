@@ -25,7 +25,7 @@ from t2iflow.runner.execution.device import NoDeviceError
 from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE
 from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
-from t2iflow.runner.opening import origin_of_run
+from t2iflow.runner.folder.own_recipe import origin
 from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read
@@ -116,5 +116,5 @@ def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence
 def _resume(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
     path = sweep.runs / cell.name
     begun = path / RECIPE
-    again = compile_recipe(read_recipe(begun, whose=origin_of_run(begun), name=sweep.recipe))
+    again = compile_recipe(read_recipe(begun, whose=origin(begun), name=sweep.recipe))
     return session.resume(again, path, options, listeners)

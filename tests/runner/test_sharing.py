@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import t2iflow
+from t2iflow.nodes.pictures.metadata import in_svg
 from t2iflow.runner.cli import addresses
 from t2iflow.runner.cli.main import app
 from t2iflow.runner.folder import lock, provenance
@@ -100,6 +101,20 @@ def test_what_it_was_made_from_is_kept_by_verify_bundles_pictures_and_sweeps(
     assert {lock.read(one)["from"] for one in Path().glob("sweeps/*/runs/*")} == {address}
 
 
+def test_what_a_run_is_forked_and_resumed_from_is_kept_too(publisher: Publisher) -> None:
+    fit = "{use: optimizers.adam, image: $canvas, loss: $same, rate: 0.05, steps: 4}"
+    recipe = RECIPE.replace("image: $photo", "image: $fit") + (
+        f"  canvas: {{use: canvas.pixels, size: $size}}\n  fit: {fit}\n"
+        "  same: {use: losses.reference, image: $canvas, reference: $photo}\n"
+    )
+    address = pinned(publisher.publish("/fox.yaml", recipe), recipe)
+    assert Said("run", address).code == 0
+    said = Said("fork", str(made()[0]), "--at", "2", "--set", "fit.rate=0.1")
+    assert said.code == 0, said.err
+    assert {lock.read(one)["from"] for one in made()} == {address}
+    assert {provenance.read(carried_text(one / "picture.png"))["from"] for one in made()} == {address}
+
+
 def test_without_a_digest_it_is_shown_and_asked_once_and_again_when_it_changes(publisher: Publisher) -> None:
     address = publisher.publish("/fox.yaml", RECIPE)
     said = Said("run", address, answers="n\n")
@@ -184,7 +199,8 @@ def test_pictures_and_bundles_are_known_by_their_content(publisher: Publisher) -
     Said("run", "mine.yaml")
     (run,) = made()
     Said("bundle", str(run), "mine.zip")
-    for content in ((run / "picture.png").read_bytes(), Path("mine.zip").read_bytes()):
+    drawn = f"<svg>{in_svg(RECIPE)}</svg>".encode()
+    for content in ((run / "picture.png").read_bytes(), Path("mine.zip").read_bytes(), drawn):
         address = pinned(publisher.publish("/download", content), content)
         said = Said("run", address)
         assert said.code == 0, said.err

@@ -15,7 +15,7 @@ from t2iflow.runner.comparison import Side, compare
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import history
 from t2iflow.runner.folder.history import RECIPE, recipe_name
-from t2iflow.runner.opening import origin_of_run
+from t2iflow.runner.folder.own_recipe import origin
 from t2iflow.runner.report import page
 from t2iflow.runner.report.listener import NAME
 from t2iflow.runner.report.page import Running, Told
@@ -62,7 +62,7 @@ def diff(one: str, other: str) -> dict[str, Any]:
 
 def _plan(folder: Path) -> Plan:
     path = folder / RECIPE
-    return compile_recipe(read(path, whose=origin_of_run(path), name=recipe_name(folder)))
+    return compile_recipe(read(path, whose=origin(path), name=recipe_name(folder)))
 
 
 def _told(folder: Path) -> Told:

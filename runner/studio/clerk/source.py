@@ -18,6 +18,7 @@ from t2iflow.pipelines.text.yaml_reader import decoded, load
 from t2iflow.runner import opening
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.history import RECIPE, recipe_name
+from t2iflow.runner.folder.own_recipe import origin
 
 BY_TEXT = "read its text, save that in a file of yours, and open it"
 """How to make a recipe that was dropped your own."""
@@ -96,7 +97,7 @@ def request(
 def _source(recipe: str | None, run: str | None, dropped: str | None) -> Source:
     if run is not None:
         path = Path(run) / RECIPE
-        return Source(load(path), str(path), opening.origin_of_run(path, resumed=False), recipe_name(Path(run)), path)
+        return Source(load(path), str(path), origin(path, resumed=False), recipe_name(Path(run)), path)
     if dropped is not None:
         return _dropped(Path(dropped))
     if recipe is None:

@@ -21,7 +21,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -161,13 +161,14 @@ def shipped() -> tuple[Recipe, ...]:
 class Process:
     """A run or a resume in a process of its own, forked from this one, in which everything is imported."""
 
-    def __init__(self, recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None = None) -> None:
+    def __init__(self, act: Callable[[], tuple[int, str, int]]) -> None:
+        """`act` gives an exit code, a message, and how often it touched a file."""
         self._said, said = os.pipe()
         sys.stdout.flush()
         self.number = os.fork()
         if self.number == 0:
             try:
-                os.write(said, json.dumps(live(recipe, parent, run, every, last)).encode())
+                os.write(said, json.dumps(act()).encode())
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -190,8 +191,13 @@ class Process:
         return (-signal.SIGKILL, "", 0) if os.WIFSIGNALED(status) else (1, "it ended without a word", 0)
 
 
-def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None) -> tuple[int, str, int]:
-    """Run or resume, up to the `last` operation on files."""
+def begun(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None = None) -> Process:
+    """A process that runs or resumes."""
+    return Process(lambda: live(recipe, parent, run, every, last))
+
+
+def counted(parent: Path, last: int | None) -> Callable[[], int]:
+    """Count operations on files from now on, and kill this process at the `last`; gives how many there were."""
     touched = 0
 
     def count(event: str, arguments: tuple[Any, ...]) -> None:
@@ -201,20 +207,27 @@ def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int
             if touched == last:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    sys.addaudithook(count)
+    return lambda: touched
+
+
+def live(recipe: Recipe, parent: Path, run: Path | None, every: float, last: int | None) -> tuple[int, str, int]:
+    """Run or resume, up to the `last` operation on files."""
+    touched: Callable[[], int] = int
     try:
         if run is None:
             plan = compile_recipe(read(recipe.where, presets=recipe.presets, overrides=recipe.overrides))
-            sys.addaudithook(count)
+            touched = counted(parent, last)
             outcome = session.start(plan, parent, session.Options("cpu", every), [])
         else:
             plan = compile_recipe(read(str(run / "recipe.yaml")))
-            sys.addaudithook(count)
+            touched = counted(parent, last)
             outcome = session.resume(plan, run, session.Options("cpu", every), [])
     except NotResumableError as fault:
-        return 0 if "is finished" in str(fault) else 2, str(fault), touched
+        return 0 if "is finished" in str(fault) else 2, str(fault), touched()
     except FolderError as fault:
-        return 1, str(fault), touched
-    return outcome.code, outcome.message, touched
+        return 1, str(fault), touched()
+    return outcome.code, outcome.message, touched()
 
 
 def runs(parent: Path) -> list[Path]:
@@ -232,7 +245,7 @@ def unbroken(recipe: Recipe) -> Whole:
     """The run that nothing stops."""
     with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
         start = time.monotonic()
-        code, message, operations = Process(recipe, Path(place), None, 10.0).end()
+        code, message, operations = begun(recipe, Path(place), None, 10.0).end()
         if code:
             raise RuntimeError(f"{recipe.name} can't be run at all: {message}")
         (run,) = runs(Path(place))
@@ -247,20 +260,20 @@ def trial(recipe: Recipe, whole: Whole, chance: random.Random, tally: Tally) -> 
         for _ in range(kills):
             by_time = chance.random() < 0.5
             last = None if by_time else chance.randint(1, whole.operations)
-            process = Process(recipe, parent, run, every, last)
+            process = begun(recipe, parent, run, every, last)
             if by_time:
                 process.kill(after=chance.uniform(0, 1.1 * whole.seconds))
             code, message, _ = process.end()
             tally.counts["kills"] += code < 0
             if code > 0:
                 return f"{'resume' if run else 'run'} ended with {code}: {message}"
-            begun = runs(parent)
-            if not begun:
+            there = runs(parent)
+            if not there:
                 tally.counts["nothing begun"] += 1
                 return None
-            (run,) = begun
+            (run,) = there
         tally.counts["resumed"] += 1
-        code, message, _ = Process(recipe, parent, run, every).end()
+        code, message, _ = begun(recipe, parent, run, every).end()
         if code:
             return f"the last resume ended with {code}: {message}"
         assert run is not None
@@ -311,7 +324,7 @@ def flips(count: int, seed: int = 0) -> Tally:
         recipe = Recipe("film", str(Path(place) / "film.yaml"))
         whole = unbroken(recipe)
         (Path(place) / "runs").mkdir()
-        Process(recipe, Path(place) / "runs", None, 0.0, int(whole.operations * 0.8)).end()
+        begun(recipe, Path(place) / "runs", None, 0.0, int(whole.operations * 0.8)).end()
         (killed,) = runs(Path(place) / "runs")
         files = [*killed.glob("checkpoint*.pt"), *killed.rglob(".frames/*/0*.png")]
         for number in range(count):
@@ -321,7 +334,7 @@ def flips(count: int, seed: int = 0) -> Tally:
             bit = chance.randrange(len(data) * 8)
             data[bit // 8] ^= 1 << bit % 8
             path.write_bytes(data)
-            code, message, _ = Process(recipe, Path(place), run, 0.0).end()
+            code, message, _ = begun(recipe, Path(place), run, 0.0).end()
             same, named = left(run) == whole.files, '"warn"' in (run / "events.jsonl").read_text("utf-8")
             tally.counts["flips"] += 1
             tally.counts["named" if named else "harmless"] += 1

@@ -127,7 +127,9 @@ def fork(
     at: Annotated[
         str | None,
         typer.Option(
-            "--at", metavar="STEP|FRAME", help="Where the runs part: a step, a film's frame, or 50%. Where it stands."
+            "--at",
+            metavar="STEP|FRAME",
+            help="Where the runs part: a step, a film's frame, or 50%; by default where the run stands.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = RUNS,

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from t2iflow.runner.events import Listener
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.execution.standing import standing
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder import claim, history
+from t2iflow.runner.folder import claim, history, lock
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder.history import LOG, RECIPE, has_finished
 from t2iflow.runner.folder.naming import run_name
@@ -51,7 +51,8 @@ class Fork:
     def run(self, options: Options, listeners: Sequence[Listener]) -> Outcome:
         """Make it; FolderError where its folder can't be made."""
         if self.saved is None:
-            return session.start(self.plan, self.folder.parent, options, listeners, self.folder)
+            as_then = replace(options, threads=lock.threads(self.of))
+            return session.start(self.plan, self.folder.parent, as_then, listeners, self.folder)
         with run_folder.making(self.folder) as fresh, claim.claim(fresh):
             _copy(self.of, self.saved, fresh)
             lines = "".join(json.dumps(event) + "\n" for event in _log(self))

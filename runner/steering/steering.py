@@ -1,5 +1,6 @@
 """A run that was stopped, steered: the change is written into its recipe where its checkpoint stands."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder.changes import check_recipe
 from t2iflow.runner.folder.claim import FolderError, claim
-from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.folder.history import RECIPE, has_finished
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 
 
@@ -41,6 +42,11 @@ def steer(folder: Path, changes: Sequence[str | Passed]) -> Steered:
     all: after a kill, the run resumes with the old one or the new one. RecipeError for mistakes in a value, UsageError
     for what can't be steered (with what can), FolderError where no run in the folder can be resumed.
     """
+    if has_finished(folder):
+        another = f"t2iflow fork {shlex.quote(str(folder))} --at STEP --set ..."
+        raise run_folder.NotResumableError(
+            f"the run in `{folder}` is finished; `{another}` makes another from its past"
+        )
     run_folder.check_resumable(folder)
     with claim(folder):
         run_folder.check_unfinished(folder)

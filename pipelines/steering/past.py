@@ -43,10 +43,9 @@ def _altered(one: Plan, other: Plan, standing: Standing) -> Iterator[str]:
             yield f"`{name}` is read before the first step"
     if found := differing(one, other, known, standing.past(one)):
         name, tick = found
-        yield (
-            f"`{name}` would have been another {f'in frame {tick.frame}' if tick.frame else f'at step {tick.step}'}"
-            + (f" of `{tick.optimizer}`" if len(begun) > 1 else "")
-        )
+        when = f"in frame {tick.frame}" if tick.frame else f"at step {tick.step}"
+        whose = f" of `{tick.optimizer}`" if len(begun) > 1 else ""
+        yield f"`{name}` would not have been the same {when}{whose}"
 
 
 def _form(region: Region) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Where a run stands, and so which moments are past and which are still to come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
+
+MOST = 5_000
+"""Steps or frames that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,14 @@ class Standing:
     def past(self, plan: Plan) -> Iterator[Tick]:
         """The moments that were, of all regions in turn."""
         for region in self.begun(plan):
-            yield from (tick for tick in moments(plan, region) if self._has_passed(tick))
+            yield from (tick for tick in moments(region, self.step, self.frame) if self._has_passed(tick))
 
     def future(self, plan: Plan) -> Iterator[Tick]:
         """The moments to come."""
         begun = {region.optimizer for region in self.begun(plan)}
         for region in plan.regions:
             later = region.optimizer not in begun
-            yield from (tick for tick in moments(plan, region) if later or self._comes(tick))
+            yield from (tick for tick in moments(region, self.step, self.frame) if later or self._comes(tick))
 
     def _has_passed(self, tick: Tick) -> bool:
         if tick.optimizer != self.optimizer:
@@ -48,11 +51,20 @@ class Standing:
         return tick.optimizer == self.optimizer and not self._has_passed(tick)
 
 
-def moments(plan: Plan, region: Region) -> Iterator[Tick]:
-    """All moments of a region: the steps of its first picture, then the frames of its film."""
+def moments(region: Region, step: int, frame: int) -> Iterator[Tick]:
+    """All moments of a region: the steps of its first picture, then the frames of its film. Of more than are looked at,
+    as many evenly, and those around a step and a frame."""
     shot, name = region.shot, region.optimizer
     frames, fps = (shot.frames, shot.fps) if shot else (1, 0.0)
-    for step in range(region.steps):
-        yield Tick(step, region.steps, 0, frames, fps, region.steps, name)
-    if shot:
-        yield from (Tick(0, shot.steps, frame, frames, fps, region.steps, name) for frame in range(1, frames))
+    for one in _looked_at(region.steps, step):
+        yield Tick(one, region.steps, 0, frames, fps, region.steps, name)
+    for one in _looked_at(frames, frame) if shot else ():
+        if shot and one:
+            yield Tick(0, shot.steps, one, frames, fps, region.steps, name)
+
+
+def _looked_at(count: int, around: int) -> Iterable[int]:
+    if count <= MOST:
+        return range(count)
+    evenly = range(0, count, -(-count // MOST))
+    return sorted({*evenly, count - 1, *range(max(around - 50, 0), min(around + 50, count))})

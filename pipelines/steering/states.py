@@ -23,36 +23,56 @@ def same(one: Graph, other: Graph, name: str) -> bool:
 
 def differing(one: Plan, other: Plan, among: Iterable[str], ticks: Iterable[Tick]) -> tuple[str, Tick] | None:
     """The first of these nodes that differs at one of the moments in which it is computed, and that moment."""
-    graphs, is_computed = (one.graph, other.graph), _computed(one, other)
-    changed = [name for name in among if not same(*graphs, name)]
-    for tick in ticks if changed else ():
-        for name in changed:
-            if is_computed(name, tick) and state(graphs[0], name, tick) != state(graphs[1], name, tick):
+    is_computed = _computed(one, other)
+    alike = {name: _alike(one.graph, other.graph, name) for name in among if not same(one.graph, other.graph, name)}
+    for tick in ticks if alike else ():
+        for name, is_alike in alike.items():
+            if is_computed(name, tick) and not is_alike(tick):
                 return name, tick
     return None
 
 
-def state(graph: Graph, name: str, tick: Tick) -> Any:
-    """What a node is at a moment: two that give the same are computed alike."""
+def _alike(one: Graph, other: Graph, name: str) -> Callable[[Tick], bool]:
+    """Whether a node is computed alike in two graphs at a moment: with the same settings, of the same texts."""
+    these, those = _texts(one, name), _texts(other, name)
+    return lambda tick: _state(these, tick) == _state(those, tick)
+
+
+Texts = tuple[Any, list[Callable[[Tick], Any]]]
+"""Nodes between which one goes, and the position among them; most are a single one."""
+
+
+def _texts(graph: Graph, name: str) -> Texts:
     node = graph.nodes[name]
-    if node.unfolded is None or node.unfolded.what != "blend":
-        return [_of(node, tick)]
-    position = present(node.settings["position"], tick)
-    first, part = int(position), position - int(position)
-    texts = [_of(graph.nodes[source.node], tick) for source in node.wires["prompts"][first : first + 2]]
-    return [texts[0]] if part == 0 else [*texts, part]
+    if not _is_blend(node):
+        return 0, [_settings(node)]
+    return node.settings["position"], [_settings(graph.nodes[source.node]) for source in node.wires["prompts"]]
 
 
-def _of(node: Node, tick: Tick) -> tuple[str, ...]:
-    return _told(node, {name: present(value, tick) for name, value in node.settings.items()})
+def _settings(node: Node) -> Callable[[Tick], Any]:
+    """What a node is at each moment."""
+    still = {name: repr(value) for name, value in node.settings.items() if name not in node.changing}
+    moving = [(name, node.settings[name]) for name in node.changing]
+    frame = _told(node, {})
+    return lambda tick: (frame, still | {name: repr(present(value, tick)) for name, value in moving})
+
+
+def _state(texts: Texts, tick: Tick) -> Any:
+    position = present(texts[0], tick)
+    first = int(position)
+    part = position - first
+    return [texts[1][first](tick), *([texts[1][first + 1](tick), part] if part else [])]
 
 
 def _written(graph: Graph, name: str) -> list[tuple[str, ...]]:
     """All that a node is, with what changes over time as it is written."""
     node = graph.nodes[name]
-    blended = node.unfolded is not None and node.unfolded.what == "blend"
-    texts = [graph.nodes[source.node] for source in node.wires["prompts"]] if blended else []
+    texts = [graph.nodes[source.node] for source in node.wires["prompts"]] if _is_blend(node) else []
     return [_told(one, one.settings) for one in (node, *texts)]
+
+
+def _is_blend(node: Node) -> bool:
+    return node.unfolded is not None and node.unfolded.what == "blend"
 
 
 def _told(node: Node, settings: Mapping[str, Any]) -> tuple[str, ...]:

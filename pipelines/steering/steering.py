@@ -81,7 +81,7 @@ class _Steering:
                 mistakes.append(fault.problems[0].message)
                 continue
             reason = altered(self.plan, plan, self.standing)
-            if reason is None and self._goes_on_as(plan, plainly):
+            if reason is None and (changes(value) or self._goes_on_as(plan, plainly)):
                 return text
             reasons += [reason] if reason else []
         self._refuse(target.name, next(iter([*mistakes, *reversed(reasons)]), "no keyframe says so"))

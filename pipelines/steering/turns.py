@@ -28,6 +28,9 @@ Write = Callable[[Any, Any, Now], Any]
 def turns(was: Any, value: Any, plan: Plan, standing: Standing) -> Iterator[Any]:
     """All ways to go on with another value where a run stands; only some of them make a sound recipe with the same past
     and the new value at all later moments."""
+    if changes(value):
+        yield {BEFORE: was, **value}
+        return
     for now in _clocks(plan, standing):
         for write in (_held, _continued):
             written = _written(was, value, now, write)

@@ -12,14 +12,15 @@ def standing(plan: Plan, saved: Checkpoint) -> Standing:
     region = next((region for region in plan.regions if region.optimizer == saved.optimizer), None)
     if region is None:
         raise UnfitError(f"the checkpoint is of the optimiser `{saved.optimizer}`, which this recipe doesn't have")
-    step = region.steps if saved.turn else saved.step
-    return Standing(region.optimizer, step, _frame(plan, region, saved.turn + (saved.step > 0)))
+    if not saved.turn:
+        return Standing(region.optimizer, saved.step, 1 if region.shot else 0)
+    return Standing(region.optimizer, region.steps, _frame(plan, region, saved.turn + (saved.step > 0)))
 
 
 def _frame(plan: Plan, region: Region, turn: int) -> int:
     """The first frame of a turn, which is past the film's last where there is no such turn."""
     shot = region.shot
-    if shot is None or turn < 1:
+    if shot is None:
         return 0
     node = plan.graph.nodes[shot.camera]
     once = {name: value for name, value in node.settings.items() if node.spec.settings[name].once}

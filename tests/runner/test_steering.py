@@ -1,5 +1,6 @@
 """A run that is steered has the bytes of its edited recipe run from the start."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -158,6 +159,27 @@ def test_what_was_to_come_gives_way(tmp_path: Path) -> None:
     assert "smooth: {0: 0.1, 4: 1, 6: 2, ease: hold}" in (run / "recipe.yaml").read_text()
 
 
+def test_a_value_may_be_keyframes_to_come(tmp_path: Path) -> None:
+    run = stopped(PICTURE, 5, tmp_path)
+    steer(run, ["smooth={7: 2, 100%: 3}"])
+    assert 'smooth: {before: 0.1, 7: 2, "100%": 3}' in (run / "recipe.yaml").read_text()
+    with pytest.raises(UsageError, match="would not have been the same at step 3"):
+        steer(run, ["fit.rate={3: 2, 100%: 3}"])
+    assert resumed(run).code == OK
+    assert made(run) == made(anew(run, tmp_path))
+
+
+def test_an_endless_zoom_is_steered_at_its_next_picture(tmp_path: Path) -> None:
+    zoom = "camera.infinite, image: $fit, frames: 12, steps: 2, scale: 1.1"
+    endless = re.sub(r"camera\.zoom.*1\.1}", zoom, FILM)
+    for after, written in ((2, 'rate: {before: {0: 0.1, "100%": 0.02}, 2: 0.5}'), (5, "8: 0.5, over: frame}")):
+        run = stopped(endless, after, tmp_path)
+        steer(run, ["fit.rate=0.5"])
+        assert written in (run / "recipe.yaml").read_text()
+        assert resumed(run).code == OK
+        assert made(run) == made(anew(run, tmp_path))
+
+
 def test_all_else_in_the_recipe_stays_as_it_was(tmp_path: Path) -> None:
     run = stopped(PICTURE, 5, tmp_path)
     recipe = run / "recipe.yaml"
@@ -216,7 +238,7 @@ def test_a_recipe_edited_by_hand_is_taken_where_only_what_is_to_come_differs(tmp
     recipe.write_text(text.replace("smooth: 0.1", "smooth: {0: 0.1, 4: 5, ease: hold}"))
     early = resumed(run)
     assert isinstance(early.fault, ChangedError)
-    assert "`fit.loss` would have been another at step 4" in early.message
+    assert "`fit.loss` would not have been the same at step 4" in early.message
     assert "smooth: 0.1\nand is" in early.message
     recipe.write_text(text.replace("smooth: 0.1", "smooth: {0: 0.1, 5: 0.1, 9: 4}"))
     listener = Listens()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
 
-import PIL.Image
 from starlette.responses import FileResponse, Response
 
 from t2iflow.nodes.core import paths
@@ -77,6 +76,8 @@ def served(path: Path, lasting: bool) -> Response:
 
 def small(path: Path, side: int, lasting: bool) -> Response:
     """A small copy of a picture; Refused where it is none."""
+    import PIL.Image  # here, because a studio in which nobody looks needs none
+
     try:
         data = _small(str(path), path.stat().st_mtime_ns, side)
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as fault:  # as Pillow raises
@@ -90,6 +91,8 @@ def _keeping(lasting: bool) -> str:
 
 @lru_cache(maxsize=256)
 def _small(path: str, stamp: int, side: int) -> bytes:
+    import PIL.Image
+
     with PIL.Image.open(path, formats=FORMATS) as opened:
         if opened.width * opened.height > MOST_PIXELS:
             raise ValueError("it is too large")

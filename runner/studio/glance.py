@@ -22,7 +22,7 @@ SIDE = 320
 SHEET = "sheet.png"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Glance:
     """RUN."""
 

@@ -25,6 +25,10 @@ DROPPED = (*KINDS, ".yml", ".zip")
 """The endings of files that may be dropped: those that carry recipes, or are some."""
 
 
+TICK = 3.0
+"""Seconds between what is done by and by."""
+
+
 class Studio:
     """All of it, but for the addresses under which it is found."""
 
@@ -161,5 +165,8 @@ class Studio:
         self.follower.look()
 
     def _tick(self) -> None:
-        while not self._ticking.wait(10.0):
+        """Now and then, what nobody waits for."""
+        while not self._ticking.wait(TICK):
             self.desk.rest()
+            if self.stream.is_heard:
+                self.gallery.read_all()

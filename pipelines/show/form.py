@@ -38,15 +38,10 @@ class _Use:
 
 def form(plan: Plan) -> Schema:
     """The schema; each property has where it stands (`x-uses`), and of which part of a form it is (`x-part`)."""
-    uses: dict[str, list[_Use]] = {}
-    settings: Schema = {}
+    uses, settings = _uses(plan), Schema()
     for name, text in plan.graph.recipe.nodes.items():
-        spec = plan.graph.nodes[name].written
-        for key, setting in spec.settings.items():
-            written, schema = text.written.get(key), _schema(setting)
-            use = _Use(f"{name}.{key}", setting, schema)
-            if written is not None:
-                _collect(written, use, uses)
+        for key, setting in plan.graph.nodes[name].written.settings.items():
+            written, use = text.written.get(key), _Use(f"{name}.{key}", setting, _schema(setting))
             if name in plan.used and _is_common(setting) and not (written and list(mentions(written))):
                 now = plain(written) if written else setting.default
                 settings[use.where] = _property([use], now) | {"x-part": "setting", "x-node": name}
@@ -60,6 +55,25 @@ def form(plan: Plan) -> Schema:
         "title": plan.graph.recipe.title,
         "properties": {**asked, **params, "seed": _seed(plan.graph.recipe.seed), **settings},
     }
+
+
+def of(plan: Plan, name: str, now: Any) -> Schema:
+    """What a param, a `node.setting`, or the weight of a loss as `node.port.term` may be, and is now."""
+    node, _, key = name.partition(".")
+    settings = plan.graph.nodes[node].written.settings if node in plan.graph.recipe.nodes else {}
+    if key in settings:
+        return _property([_Use(name, settings[key], _schema(settings[key]))], now)
+    return _property(_uses(plan).get(name, []), now)
+
+
+def _uses(plan: Plan) -> dict[str, list[_Use]]:
+    """The places at which each param stands."""
+    uses: dict[str, list[_Use]] = {}
+    for name, text in plan.graph.recipe.nodes.items():
+        for key, setting in plan.graph.nodes[name].written.settings.items():
+            if key in text.written:
+                _collect(text.written[key], _Use(f"{name}.{key}", setting, _schema(setting)), uses)
+    return uses
 
 
 def _seed(now: int) -> Schema:

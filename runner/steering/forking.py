@@ -51,16 +51,26 @@ class Fork:
     def run(self, options: Options, listeners: Sequence[Listener]) -> Outcome:
         """Make it; FolderError where its folder can't be made."""
         if self.saved is None:
-            as_then = replace(options, threads=lock.threads(self.of))
-            return session.start(self.plan, self.folder.parent, as_then, listeners, self.folder)
+            return session.start(self.plan, self.folder.parent, self._as_then(options), listeners, self.folder)
+        self.prepare(options)
+        plan = compiler(self.folder)(self.recipe, ())  # which reads the copies
+        return session.resume(plan, self.folder, options, listeners)
+
+    def prepare(self, options: Options) -> None:
+        """Make its folder, from where it goes on by `session.resume`; FolderError where that can't be made."""
+        if self.saved is None:
+            session.prepare(self.plan, self.folder.parent, self._as_then(options), self.folder)
+            return
         with run_folder.making(self.folder) as fresh, claim.claim(fresh):
             _copy(self.of, self.saved, fresh)
             lines = "".join(json.dumps(event) + "\n" for event in _log(self))
             for name, text in {LOG: lines, RECIPE: self.recipe}.items():
                 (fresh / name).write_text(text, encoding="utf-8")
                 sync(fresh / name)
-        plan = compiler(self.folder)(self.recipe, ())  # which reads the copies
-        return session.resume(plan, self.folder, options, listeners)
+
+    def _as_then(self, options: Options) -> Options:
+        """With as many threads as the other run has, which its lock says."""
+        return replace(options, threads=lock.threads(self.of))
 
 
 def fork(of: Path, changes: Sequence[str | Passed], at: str | None, parent: Path) -> Fork:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from t2iflow.nodes.core.whole import write
+from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.steering import steering as recipes
 from t2iflow.pipelines.steering.editing import UnwrittenError
 from t2iflow.pipelines.steering.standing import Standing
@@ -33,6 +34,13 @@ class Steered:
 
     def __str__(self) -> str:
         return f"steered at {self.where}: {', '.join(self.names)}"
+
+
+def check(folder: Path, changes: Sequence[str | Passed]) -> None:
+    """Raise what `steer` would, of a run that may go on now, and write nothing."""
+    text, compiled, saved = text_of(folder), compiler(folder), last(folder)
+    with refusing():
+        recipes.steered(text, changes, standing(compiled(text, ()), saved) if saved else Standing(), compiled)
 
 
 def steer(folder: Path, changes: Sequence[str | Passed]) -> Steered:
@@ -64,10 +72,17 @@ def steer(folder: Path, changes: Sequence[str | Passed]) -> Steered:
 
 def steerable(folder: Path) -> list[Steerable]:
     """All that can be steered of a run, and what it is where its last checkpoint stands; some hundredths of a second
-    for each."""
+    for each. Where there is no checkpoint, what can be once an optimiser is at work."""
     text, compiled, saved = text_of(folder), compiler(folder), last(folder)
-    where = standing(compiled(text, ()), saved) if saved else Standing()
-    return recipes.steerable(text, where, compiled)
+    plan = compiled(text, ())
+    places = [standing(plan, saved)] if saved else [_at_work(region) for region in plan.regions]
+    found = {one.name: one for where in reversed(places) for one in recipes.steerable(text, where, compiled)}
+    return list(found.values())
+
+
+def _at_work(region: Region) -> Standing:
+    """Soon after an optimiser begins."""
+    return Standing(region.optimizer, region.steps, 1) if region.shot else Standing(region.optimizer, 1)
 
 
 def last(folder: Path) -> Checkpoint | None:

@@ -66,6 +66,8 @@ class _Routes:
             Route("/api/runs", self.start, methods=["POST"]),
             Route("/api/runs/{name:path}/stop", self.stop, methods=["POST"]),
             Route("/api/runs/{name:path}/resume", self.resume, methods=["POST"]),
+            Route("/api/runs/{name:path}/steer", self.steer, methods=["POST"]),
+            Route("/api/runs/{name:path}/fork", self.fork, methods=["POST"]),
             Route("/api/runs/{name:path}/report", self.report),
             Route("/api/runs/{name:path}/charts", self.charts),
             Route("/api/runs/{name:path}/graph", self.graph),
@@ -139,6 +141,16 @@ class _Routes:
     def resume(self, request: Request) -> Response:
         self._studio.resume(request.path_params["name"])
         return _json({}, 202)
+
+    async def steer(self, request: Request) -> Response:
+        said = await asked.body(request, asked.STEER)
+        await run_in_threadpool(self._studio.steer, request.path_params["name"], said.get("set", {}))
+        return _json({}, 202)
+
+    async def fork(self, request: Request) -> Response:
+        said, name = await asked.body(request, asked.FORK), request.path_params["name"]
+        made = await run_in_threadpool(self._studio.fork, name, said.get("set", {}), said.get("at"))
+        return _json({"name": made}, 201)
 
     def report(self, request: Request) -> Response:
         return _json(self._studio.desk.ask("report", folder=self._folder(request)))

@@ -23,6 +23,8 @@ Shape: TypeAlias = Mapping[str, Any]
 """The names that a body may have, each with the types that its value may be of."""
 
 SOURCE: Shape = {"recipe": str, "run": str, "dropped": str, "text": str, "presets": list, "set": dict}
+STEER: Shape = {"set": dict}
+FORK: Shape = {"set": dict, "at": str}
 
 
 async def body(request: Request, shape: Shape) -> dict[str, Any]:

@@ -51,9 +51,15 @@ class _Work:
 class Line:
     """Lets runs be made, each in its turn; `changed` is called whenever it is another."""
 
-    def __init__(self, home: Home, slots: Callable[[], Sequence[Slot]], changed: Callable[[], None]) -> None:
-        """`slots` gives where runs are made; it is asked when the first one is."""
-        self._home, self._slots, self._changed = home, slots, changed
+    def __init__(
+        self,
+        home: Home,
+        slots: Callable[[], Sequence[Slot]],
+        steer: Callable[[str, Mapping[str, Any]], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """`slots` gives where runs are made, once the first one is; `steer` changes a run that does not go on."""
+        self._home, self._slots, self._steer, self._changed = home, slots, steer, changed
         self._file = home.new / KEPT / FILE
         self._pool: Pool | None = None
         self._numbers = count()
@@ -119,10 +125,12 @@ class Line:
             else:
                 raise Refused(409, f"`{name}` wasn't started in this studio; press Ctrl-C where it was")
 
-    def steer(self, name: str, changes: Mapping[str, Any]) -> None:
-        """Let a run that is made or was stopped go on with other values."""
+    def steer(self, known: Turn, changes: Mapping[str, Any]) -> None:
+        """Let a run that is made, waits or was stopped go on with other values."""
+        name = known.name
         with self._lock:
-            turn = self.turn(name) or Turn(name)
+            turn = self.turn(name) or known
+            self._faults.pop(name, None)
             before = turn.changes if name in self.waiting else {}
             rest = [turn for turn in self._waiting if turn.name != name]
             self._set([replace(turn, changes={**before, **changes}), *rest])
@@ -158,12 +166,28 @@ class Line:
         pool = self._pool = self._pool or Pool(self._slots(), _started, lambda said: bool(said["last"]))
         with self._lock:
             ready = [turn for turn in self._waiting if turn.name not in self._running][: pool.room]
+            self._change(ready)
             for turn in ready:
+                if turn.name in self._faults:
+                    continue
+                turn = replace(turn, changes={})
                 work = self._running[turn.name] = _Work(turn, next(self._numbers), time.time())
                 folder = self._home.root / turn.name
-                pool.take(turn.name, worker.order(work.number, folder, turn.recipe, turn.changes))
+                pool.take(turn.name, worker.order(work.number, folder, turn.recipe))
             if ready:
-                self._set([turn for turn in self._waiting if turn not in ready])
+                self._set([turn for turn in self._waiting if turn.name not in {one.name for one in ready}])
+
+    def _change(self, ready: list[Turn]) -> None:
+        """Change what is to be changed before they begin, and note that it was: a change counts once, from where a run
+        stands."""
+        for turn in ready:
+            if turn.changes:
+                try:
+                    self._steer(turn.name, turn.changes)
+                except Refused as fault:
+                    self._faults[turn.name] = fault.error
+        if any(turn.changes for turn in ready):
+            self._set([replace(turn, changes={}) if turn in ready else turn for turn in self._waiting])
 
     def _ended(self, reply: Reply) -> None:
         with self._lock:

@@ -1,15 +1,17 @@
 """A studio: its folder, its gallery, its line of runs, and all that listen."""
 
+import contextlib
 import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.runner.child.child import Slot
+from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.studio.desk import Desk
 from t2iflow.runner.studio.files import KINDS
 from t2iflow.runner.studio.follower import Follower
@@ -21,6 +23,7 @@ from t2iflow.runner.studio.refused import Refused
 from t2iflow.runner.studio.stream import Event, Stream
 from t2iflow.runner.studio.whole import whole
 
+CHECKPOINT = "checkpoint.pt"
 DROPPED = (*KINDS, ".yml", ".zip")
 """The endings of files that may be dropped: those that carry recipes, or are some."""
 
@@ -34,11 +37,12 @@ class Studio:
 
     def __init__(self, home: Home, desk: Desk | None = None) -> None:
         self.home, self.desk, self.stream = home, desk or Desk(), Stream()
-        self.line = Line(home, self._slots, self._queue_changed)
+        self.line = Line(home, self._slots, self._steer, self._queue_changed)
         self.gallery = Gallery(home, self._now)
         self.follower = Follower(home, self.gallery, self.stream)
         self.dropped = Path(tempfile.mkdtemp(prefix="t2iflow-studio-"))
         self._ticking = threading.Event()
+        self._known_steerable: dict[tuple[str, int, bool], list[dict[str, Any]]] = {}
 
     def open(self) -> None:
         """Begin to work."""
@@ -62,16 +66,17 @@ class Studio:
     def start(self, source: dict[str, Any]) -> str:
         """Let a run of a SOURCE wait for its turn; gives its name."""
         found = self._found(source)
-        made = self.desk.ask("create", parent=str(self.home.new), source=found)
-        name = self.home.name(Path(made.pop("folder")))
-        self.line.put(Turn(name, **made))
-        return name
+        return self._put(self.desk.ask("create", parent=str(self.home.new), source=found))
 
     def run(self, name: str) -> dict[str, Any]:
         """WHOLE of a run or a sweep."""
         folder = self.home.folder(name)
         known = self._known(folder)
-        return whole(self.home, folder, known) | {"may": self._may(known), "steerable": []}
+        may = self._may(known)
+        return whole(self.home, folder, known) | {
+            "may": may,
+            "steerable": self._steerable(folder) if "fork" in may else [],
+        }
 
     def stop(self, name: str) -> None:
         """Let a run stop, or wait no longer."""
@@ -84,6 +89,21 @@ class Studio:
         if "resume" not in self._may(known):
             raise Refused(409, f"`{name}` is {known.state}; only a run that was stopped can be resumed")
         self.line.put(Turn(name, known.recipe, known.prompt, known.seed))
+
+    def steer(self, name: str, changes: dict[str, Any]) -> None:
+        """Let a run go on with other values from where it stands."""
+        folder = self.home.folder(name)
+        known = self._known(folder)
+        if "steer" not in self._may(known):
+            raise Refused(409, f"`{name}` can't be steered here: it is {known.state}")
+        self.desk.ask("check", folder=str(folder), changes=changes)
+        self.line.steer(Turn(name, known.recipe, known.prompt, known.seed), changes)
+
+    def fork(self, name: str, changes: dict[str, Any], at: str | None) -> str:
+        """Let a run wait for its turn that shares another's past up to a step or frame; gives its name."""
+        folder = self.home.folder(name)
+        made = self.desk.ask("fork", folder=str(folder), changes=changes, at=at, parent=str(self.home.new))
+        return self._put(made)
 
     def place_for(self, name: str) -> tuple[str, Path]:
         """An id and a path for a file of this name that is dropped; Refused where it can't be one with a recipe."""
@@ -107,6 +127,22 @@ class Studio:
     def queue(self) -> dict[str, list[str]]:
         """Who is made, and who waits."""
         return {"running": self.line.running, "waiting": self.line.waiting}
+
+    def _put(self, made: dict[str, Any]) -> str:
+        name = self.home.name(Path(made.pop("folder")))
+        self.line.put(Turn(name, **made))
+        return name
+
+    def _steer(self, name: str, changes: Mapping[str, Any]) -> None:
+        self.desk.ask("steer", folder=str(self.home.folder(name)), changes=dict(changes))
+
+    def _steerable(self, folder: Path) -> list[dict[str, Any]]:
+        """What may be steered or forked of a run, which takes a while to find out; nothing if its recipe is broken."""
+        key = str(folder), (folder / RECIPE).stat().st_mtime_ns, (folder / CHECKPOINT).exists()
+        if key not in self._known_steerable:
+            with contextlib.suppress(Refused):
+                self._known_steerable[key] = self.desk.ask("steerable", folder=str(folder))
+        return self._known_steerable.get(key, [])
 
     def _found(self, source: dict[str, Any]) -> dict[str, Any]:
         """A SOURCE with paths in place of names; Refused where it names more than one, or what doesn't exist."""
@@ -150,12 +186,12 @@ class Studio:
 
     def _may(self, known: Glance) -> list[str]:
         """What can be done with it."""
-        if known.kind == "sweep":
+        if known.kind == "sweep" or known.state == "damaged":
             return []
         if known.state in ("queued", "running"):
             ours = known.name in (*self.line.running, *self.line.waiting)
-            return ["stop"] if ours else []
-        return ["resume"] if known.state in ("stopped", "part", "failed") else []
+            return ["stop", "steer", "fork"] if ours else ["fork"]
+        return ["resume", "steer", "fork"] if known.state in ("stopped", "part", "failed") else ["fork"]
 
     def _slots(self) -> list[Slot]:
         return [Slot(**one) for one in self.desk.ask("slots")]

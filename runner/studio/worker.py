@@ -1,7 +1,6 @@
 """A process that makes one run after another. Its orders are folders, and whatever else is said of a run."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,9 @@ if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
 
 
-def order(number: int, folder: Path, recipe: str, changes: Mapping[str, Any]) -> str:
-    """The line that lets it begin or resume the run in a folder, of a recipe of this name, with other values in it from
-    where it stands on."""
-    return json.dumps({"number": number, "folder": str(folder), "recipe": recipe, "changes": dict(changes)})
+def order(number: int, folder: Path, recipe: str) -> str:
+    """The line that lets it begin or resume the run in a folder, of a recipe of this name."""
+    return json.dumps({"number": number, "folder": str(folder), "recipe": recipe})
 
 
 def stopping(number: int) -> str:
@@ -46,7 +44,7 @@ class _Worker:
         """Make a run: an exit code, and words for what went wrong. It is the last if a signal ended it."""
         said = json.loads(line)
         stop = self._stop(said["number"])
-        code, message = _made(Path(said["folder"]), said["recipe"], said["changes"], self._device, stop)
+        code, message = _made(Path(said["folder"]), said["recipe"], self._device, stop)
         last = code in (HUNG_UP, TERMINATED)
         return {"code": code, "message": message, "last": last}, not last
 
@@ -54,14 +52,12 @@ class _Worker:
         return self._stops.setdefault(number, Stop())
 
 
-def _made(folder: Path, recipe: str, changes: Mapping[str, Any], device: str, stop: Stop) -> tuple[int, str]:
+def _made(folder: Path, recipe: str, device: str, stop: Stop) -> tuple[int, str]:
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import session
     from t2iflow.runner.refusals import REFUSALS, code
 
     try:
-        if changes:
-            _steer(folder, changes)
         options = session.Options(device, stop=stop, shelf=shelf_of_process())
         outcome = session.resume(_plan(folder, recipe), folder, options, [])
     except REFUSALS as fault:
@@ -77,8 +73,3 @@ def _plan(folder: Path, recipe: str) -> "Plan":
 
     path = folder / RECIPE
     return compile_recipe(read(path, whose=origin(path), name=recipe or recipe_name(folder)))
-
-
-def _steer(folder: Path, changes: Mapping[str, Any]) -> None:
-    """Write the changes into the run's recipe, from where it stands on."""
-    raise NotImplementedError

@@ -4,8 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show import form
 from t2iflow.pipelines.show.prompts import asked
-from t2iflow.runner import session
+from t2iflow.pipelines.text.overrides import Passed, passed
+from t2iflow.runner import session, steering
+from t2iflow.runner.folder.own_recipe import compiler, text_of
 from t2iflow.runner.studio.clerk.opened import DEVICE
 from t2iflow.runner.studio.clerk.source import request
 from t2iflow.runner.sweep import slot
@@ -17,13 +21,44 @@ def create(parent: str, source: dict[str, Any]) -> dict[str, Any]:
     wanted = request(**source)
     plan = wanted.plan(lacking=False)
     folder, _ = session.prepare(plan, Path(parent), session.Options(DEVICE, threads=wanted.threads))
-    prompt = next((one.text for one in asked(plan)), "")
-    return {
-        "folder": str(folder),
-        "recipe": plan.graph.recipe.name,
-        "prompt": prompt,
-        "seed": plan.graph.recipe.seed,
-    }
+    return _made(folder, plan)
+
+
+def steerable(folder: str) -> list[dict[str, Any]]:
+    """All that may be changed of a run from where it stands on, what it is there, and what it may be."""
+    run = Path(folder)
+    plan = compiler(run)(text_of(run), ())
+    return [
+        {"name": one.name, "value": one.now, "schema": form.of(plan, one.name, one.now)}
+        for one in steering.steerable(run)
+    ]
+
+
+def check(folder: str, changes: dict[str, Any]) -> None:
+    """Refuse what can't be changed of a run."""
+    steering.check(Path(folder), _given(changes))
+
+
+def steer(folder: str, changes: dict[str, Any]) -> None:
+    """Change a run that does not go on now, from where it stands on."""
+    steering.steer(Path(folder), _given(changes))
+
+
+def fork(folder: str, changes: dict[str, Any], at: str | None, parent: str) -> dict[str, Any]:
+    """Make the folder of a run that shares the past of another up to a step or frame, and waits for its turn."""
+    made = steering.fork(Path(folder), _given(changes), at, Path(parent))
+    made.prepare(session.Options(DEVICE))
+    return _made(made.folder, made.plan)
+
+
+def _given(changes: dict[str, Any]) -> list[Passed]:
+    return [passed(name, value) for name, value in changes.items()]
+
+
+def _made(folder: Path, plan: Plan) -> dict[str, Any]:
+    """What is known of a run before it begins."""
+    recipe, prompt = plan.graph.recipe, next((one.text for one in asked(plan)), "")
+    return {"folder": str(folder), "recipe": recipe.name, "prompt": prompt, "seed": recipe.seed}
 
 
 def slots() -> list[dict[str, Any]]:

@@ -97,10 +97,10 @@ def test_a_report_escapes_what_a_recipe_says(client: Client, command: Command) -
 def test_a_run_starts_as_a_folder_that_waits(client: Client) -> None:
     name = client.post("/api/runs", {"text": STILL, "set": {"seed": 5}}).json["name"]
     whole = client.get(f"/api/runs/{name}").json
-    assert (whole["state"], whole["seed"], whole["may"]) == ("queued", 5, ["stop"])
+    assert (whole["state"], whole["seed"], whole["may"]) == ("queued", 5, ["stop", "steer", "fork"])
     assert whole["text"].startswith("t2iflow: 1\n")
     assert client.post(f"/api/runs/{name}/stop").status == 202
-    assert client.get(f"/api/runs/{name}").json["may"] == ["resume"]
+    assert client.get(f"/api/runs/{name}").json["may"] == ["resume", "steer", "fork"]
     assert client.post(f"/api/runs/{name}/resume").status == 202
     assert client.post(f"/api/runs/{name}/resume").status == 409
 
@@ -201,3 +201,30 @@ def test_the_clerk_is_asked_again_if_it_dies(monkeypatch: pytest.MonkeyPatch) ->
     assert desk.Desk().ask("anything") == 7
     with pytest.raises(Refused, match="killed by SIGKILL"):
         desk.Desk().ask("anything")
+
+
+def test_what_can_be_steered_of_a_run_is_known_with_what_it_may_be(client: Client) -> None:
+    name = client.post("/api/runs", {"text": STILL}).json["name"]
+    found = {one["name"]: one for one in client.get(f"/api/runs/{name}").json["steerable"]}
+    assert found["fit.rate"]["value"] == 0.05
+    assert found["fit.rate"]["schema"]["type"] == "number"
+    assert client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": 0.02}}).status == 202
+    refused = client.post(f"/api/runs/{name}/steer", {"set": {"canvas.shape": 8}})
+    assert (refused.status, "can't be steered" in refused.json["error"]) == (409, True)
+    wrong = client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": "fast"}})
+    assert (wrong.status, wrong.json["problems"][0]["code"]) == (422, "T2I204")
+    assert client.post(f"/api/runs/{name}/steer", {"set": {}, "at": 3}).status == 400
+
+
+def test_a_fork_is_another_run_that_waits(client: Client, command: Command) -> None:
+    made = command("run", STILL)
+    assert made.folder
+    name = f"runs/{made.folder.name}"
+    assert client.get(f"/api/runs/{name}").json["may"] == ["fork"]
+    forked = client.post(f"/api/runs/{name}/fork", {"set": {"fit.rate": 0.02}, "at": "3"})
+    assert forked.status == 201
+    whole = client.get(f"/api/runs/{forked.json['name']}").json
+    assert whole["state"] == "queued"
+    assert "3: 0.02" in whole["text"]
+    assert client.post(f"/api/runs/{name}/fork", {"set": {"fit.rate": 0.02}, "at": "900"}).status == 409
+    assert client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": 0.02}}).status == 409

@@ -120,7 +120,7 @@ def test_a_run_is_watched_stopped_and_resumed_and_has_the_bytes_of_one_that_was_
     assert studio.returncode == 0
     assert f"stopped; to resume:\n  t2iflow resume {first}\n" in err
     assert (tmp_path / first / "checkpoint.pt").exists()
-    waiting = Line(working(), list, lambda: None).waiting
+    waiting = Line(working(), list, lambda *_: None, lambda: None).waiting
     assert waiting == [second]  # as the next studio here has it
 
 
@@ -153,13 +153,13 @@ def test_who_waits_is_kept_and_whoever_is_gone_is_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_folder: Callable[..., Path]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = Line(working(), list, lambda: None)
+    line = Line(working(), list, lambda *_: None, lambda: None)
     for number in range(3):
         line.put(Turn(f"runs/{run_folder(f'run-{number}', None).name}", seed=number))
     line.stop("runs/run-1")
     (tmp_path / "runs" / "run-2").rename(tmp_path / "elsewhere")
-    assert Line(working(), list, lambda: None).waiting == ["runs/run-0"]
+    assert Line(working(), list, lambda *_: None, lambda: None).waiting == ["runs/run-0"]
     kept = tmp_path / "runs" / ".studio" / "queue.json"
     for damaged in ("[", "{}", "7", '[{"name": "../../etc"}]', '[{"name": "runs/run-0", "more": 1}]', "\x00"):
         kept.write_text(damaged, "utf-8")
-        assert Line(working(), list, lambda: None).waiting == []
+        assert Line(working(), list, lambda *_: None, lambda: None).waiting == []

@@ -66,6 +66,7 @@ class Line:
         self._waiting: list[Turn] = list(_kept(self._file, home))
         self._running: dict[str, _Work] = {}
         self._faults: dict[str, str] = {}
+        self._held: set[str] = set()
         self._lock = threading.RLock()
         self._closing = False
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -118,7 +119,9 @@ class Line:
     def stop(self, name: str) -> None:
         """Let a run stop with its checkpoint, or wait no longer."""
         with self._lock:
-            if name in self.waiting:
+            if name in self.waiting and name in self._running:  # it is about to be steered
+                self._held.add(name)
+            elif name in self.waiting:
                 self._set([turn for turn in self._waiting if turn.name != name])
             elif name in self._running:
                 self._interrupt(name)
@@ -168,7 +171,8 @@ class Line:
             ready = [turn for turn in self._waiting if turn.name not in self._running][: pool.room]
             self._change(ready)
             for turn in ready:
-                if turn.name in self._faults:
+                if turn.name in (*self._faults, *self._held):
+                    self._held.discard(turn.name)
                     continue
                 turn = replace(turn, changes={})
                 work = self._running[turn.name] = _Work(turn, next(self._numbers), time.time())

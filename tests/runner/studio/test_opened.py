@@ -210,7 +210,7 @@ def test_what_can_be_steered_of_a_run_is_known_with_what_it_may_be(client: Clien
     assert found["fit.rate"]["schema"]["type"] == "number"
     assert client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": 0.02}}).status == 202
     refused = client.post(f"/api/runs/{name}/steer", {"set": {"canvas.shape": 8}})
-    assert (refused.status, "can't be steered" in refused.json["error"]) == (409, True)
+    assert (refused.status, "canvas.shape" in refused.json["error"]) == (409, True)
     wrong = client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": "fast"}})
     assert (wrong.status, wrong.json["problems"][0]["code"]) == (422, "T2I204")
     assert client.post(f"/api/runs/{name}/steer", {"set": {}, "at": 3}).status == 400

@@ -48,8 +48,14 @@ export function run(view, name, signal) {
     state.replaceChildren(standing(told));
     buttons.replaceChildren(...controls());
     notes.replaceChildren(...warnings(told.notes));
-    course.replaceChildren(...[steering(told, wanted)].filter(Boolean));
-    await report(() => mine === turn);
+    await Promise.all([showCourse(() => mine === turn), report(() => mine === turn)]);
+  }
+
+  /** What can be steered; nothing while that is not known. */
+  async function showCourse(isCurrent) {
+    const may = told.may.includes("steer") || told.may.includes("fork");
+    const known = told.steerable?.length || !may ? told.steerable : await get(`${at}/steerable`, signal).catch(() => []);
+    if (isCurrent()) course.replaceChildren(...[steering({ ...told, steerable: known }, wanted)].filter(Boolean));
   }
 
   /** What takes longer: the parts of its report, and its graph. */

@@ -23,10 +23,8 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is mi
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="Chromium is missing: apt-get install chromium")
 
-ENDLESS = COPY.replace("steps: 6", "steps: 900000").replace(
-    "  film:   {use: output.video, image: $canvas, every: 2}\n", ""
-)
-WAIT = 30_000
+ENDLESS = COPY.replace("steps: 6", "steps: 20000").replace("24, 24", "256, 256").partition("  film:")[0]
+WAIT = 90_000
 """Milliseconds for which a test waits for what comes at once on an idle machine."""
 
 

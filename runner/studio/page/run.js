@@ -98,7 +98,7 @@ export function run(view, name, signal) {
       await navigator.clipboard.writeText(told.command);
       notice(`Copied: ${told.command}`);
     };
-    const command = h("button", { class: "quiet", title: told.command, onclick: copy }, "Copy the command");
+    const command = h("button", { class: "quiet command", title: told.command, onclick: copy }, "Copy command");
     const all = [
       act("stop", "Stop", "s"),
       act("resume", "Resume", "r"),

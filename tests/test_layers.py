@@ -1,7 +1,11 @@
-"""What commands import, beyond what the import contracts can say."""
+"""What commands import, beyond what the import contracts can say, and what an installation has."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_help_needs_no_torch() -> None:
@@ -19,3 +23,16 @@ def test_running_a_recipe_without_a_real_clip_imports_no_torchvision() -> None:
         "sys.exit('torchvision' in sys.modules or 'open_clip' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_server_of_the_studio_imports_no_torch() -> None:
+    code = "import sys\nimport t2iflow.runner.cli.studio, t2iflow.runner.studio.serve\nsys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_every_package_is_installed() -> None:
+    listed = set(re.findall(r'^  "(t2iflow[\w.]*)",$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE))
+    tops = ("api", "nodes", "pipelines", "runner", "examples")
+    folders = [path.parent.relative_to(ROOT) for top in tops for path in (ROOT / top).rglob("__init__.py")]
+    names = {".".join(("t2iflow", *folder.parts)).replace("t2iflow.api", "t2iflow") for folder in folders}
+    assert names == listed

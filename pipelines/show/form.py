@@ -41,7 +41,7 @@ def form(plan: Plan) -> Schema:
     uses, settings = _uses(plan), Schema()
     for name, text in plan.graph.recipe.nodes.items():
         for key, setting in plan.graph.nodes[name].written.settings.items():
-            written, use = text.written.get(key), _Use(f"{name}.{key}", setting, _schema(setting))
+            written, use = text.written.get(key), _Use(f"{name}.{key}", setting, schema(setting))
             if name in plan.used and _is_common(setting) and not (written and list(mentions(written))):
                 now = plain(written) if written else setting.default
                 settings[use.where] = _property([use], now) | {"x-part": "setting", "x-node": name}
@@ -62,7 +62,9 @@ def of(plan: Plan, name: str, now: Any) -> Schema:
     node, _, key = name.partition(".")
     settings = plan.graph.nodes[node].written.settings if node in plan.graph.recipe.nodes else {}
     if key in settings:
-        return _property([_Use(name, settings[key], _schema(settings[key]))], now)
+        return _property([_Use(name, settings[key], schema(settings[key]))], now)
+    if "." in key:
+        return {"type": "number", "default": now, "x-uses": [], "description": "How much it counts."}
     return _property(_uses(plan).get(name, []), now)
 
 
@@ -72,7 +74,7 @@ def _uses(plan: Plan) -> dict[str, list[_Use]]:
     for name, text in plan.graph.recipe.nodes.items():
         for key, setting in plan.graph.nodes[name].written.settings.items():
             if key in text.written:
-                _collect(text.written[key], _Use(f"{name}.{key}", setting, _schema(setting)), uses)
+                _collect(text.written[key], _Use(f"{name}.{key}", setting, schema(setting)), uses)
     return uses
 
 
@@ -107,8 +109,8 @@ def _collect(written: Located, use: _Use, uses: dict[str, list[_Use]]) -> None:
     if isinstance(inner, str) and (wire := reference(inner)):
         uses.setdefault(wire.node, []).append(use)
     elif isinstance(inner, list | dict):
-        for item, schema in _parts(inner, use.schema):
-            _collect(item, _Use(use.where, use.setting, schema), uses)
+        for item, place in _parts(inner, use.schema):
+            _collect(item, _Use(use.where, use.setting, place), uses)
     elif isinstance(inner, str):
         for name in mentions(written):
             uses.setdefault(name, []).append(_Use(use.where, use.setting, {"type": "string"}))
@@ -126,12 +128,13 @@ def _is_common(setting: Setting) -> bool:
     return bool(setting.means & COMMON) or setting.name in NAMED
 
 
-def _schema(setting: Setting) -> Schema:
+def schema(setting: Setting) -> Schema:
+    """What a setting takes, as far as JSON Schema can say it."""
     try:
-        schema = setting.adapter.json_schema()
+        said = setting.adapter.json_schema()
     except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError):
         return {}
-    return {} if "$defs" in schema else schema
+    return {} if "$defs" in said else said
 
 
 def _listed(value: Any) -> Any:

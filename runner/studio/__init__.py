@@ -26,6 +26,7 @@ or `sweeps/S/runs/000-seed=0`, percent-encoded.
 | POST /api/runs SOURCE | 201 `{name}`: it is queued; 422 with `problems` |
 | POST /api/runs/NAME/stop | 202; a run that waits leaves the queue |
 | POST /api/runs/NAME/resume | 202; it is queued again |
+| GET /api/runs/NAME/steerable | `[{name, value, schema}]`: what can be changed in it from where it stands on |
 | POST /api/runs/NAME/steer `{set}` | 202; it goes on with these values from where it stands; 422 with `problems` |
 | POST /api/runs/NAME/fork `{set, at}` | 201 `{name}`: another run, which shares its past up to `at` (`20`, `50%`) |
 | GET /api/diff?a=NAME&b=NAME | `{same, settings: [{name, one, other}], inputs: [..], made: [..], pictures: [text]}` |
@@ -53,18 +54,17 @@ PROBLEM: `{code, message, hints: [text], file, line, column, width, given}`; `gi
 about, where there is no line.
 
 NODE: `{name, about, doc, ports: [{name, kind, many, required}], settings: [{name, takes, default, required,
-keyframes}], outputs: [{name, kind}]}`.
+keyframes, schema}], outputs: [{name, kind}]}`.
 
 RUN: `{name, kind, state, recipe, prompt, seed, began, seconds, message, picture, size, place, cells}`; `kind` is "run"
 or "sweep"; `state` is queued, running, stopped, finished, part, failed or damaged; `picture` is the address of a small
 one to show, or null, and `size` that of the whole one; `place` is `{step, steps, node, loss, frame, frames, left}` of
 one that runs or was stopped, or null, with `left` in seconds; `cells` is `{state: count}` of a sweep.
 
-WHOLE: RUN and `{text, folder, command, may, steerable: [{name, value, schema}]}`: its recipe, where it is, what resumes
-it in a terminal, what can be done with it ("stop", "resume", "steer", "fork"), and what can be changed in it from now
-on. Of a run `{params, prompts, device, optimizers: [{node, steps}], notes: [{node, level, text}], files: [{file, kind,
-bytes, address}], live}`, `live` being the address of the picture for those who watch; of a sweep `{runs: [RUN], sheet,
-results}`.
+WHOLE: RUN and `{text, folder, command, may}`: its recipe, where it is, what resumes it in a terminal, and what can be
+done with it: "stop", "resume", "steer", "fork". Of a run `{params, prompts, device, optimizers: [{node, steps}], notes:
+[{node, level, text}], files: [{file, kind, bytes, address}], live}`, `live` being the address of the picture for those
+who watch; of a sweep `{runs: [RUN], sheet, results}`.
 
 Events, `data:` being JSON; the first are a `run` for each that runs or waits, and `queue`:
 - `run` RUN: it is new, or something of it is another; `gone` `{name}`: its folder is no longer there.

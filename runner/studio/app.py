@@ -68,6 +68,7 @@ class _Routes:
             Route("/api/runs/{name:path}/resume", self.resume, methods=["POST"]),
             Route("/api/runs/{name:path}/steer", self.steer, methods=["POST"]),
             Route("/api/runs/{name:path}/fork", self.fork, methods=["POST"]),
+            Route("/api/runs/{name:path}/steerable", self.steerable),
             Route("/api/runs/{name:path}/report", self.report),
             Route("/api/runs/{name:path}/charts", self.charts),
             Route("/api/runs/{name:path}/graph", self.graph),
@@ -141,6 +142,9 @@ class _Routes:
     def resume(self, request: Request) -> Response:
         self._studio.resume(request.path_params["name"])
         return _json({}, 202)
+
+    def steerable(self, request: Request) -> Response:
+        return _json(self._studio.steerable(request.path_params["name"]))
 
     async def steer(self, request: Request) -> Response:
         said = await asked.body(request, asked.STEER)

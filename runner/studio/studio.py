@@ -1,6 +1,5 @@
 """A studio: its folder, its gallery, its line of runs, and all that listen."""
 
-import contextlib
 import secrets
 import shutil
 import tempfile
@@ -11,7 +10,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.runner.child.child import Slot
-from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.studio.desk import Desk
 from t2iflow.runner.studio.files import KINDS
 from t2iflow.runner.studio.follower import Follower
@@ -23,7 +21,6 @@ from t2iflow.runner.studio.refused import Refused
 from t2iflow.runner.studio.stream import Event, Stream
 from t2iflow.runner.studio.whole import whole
 
-CHECKPOINT = "checkpoint.pt"
 DROPPED = (*KINDS, ".yml", ".zip")
 """The endings of files that may be dropped: those that carry recipes, or are some."""
 
@@ -42,7 +39,6 @@ class Studio:
         self.follower = Follower(home, self.gallery, self.stream)
         self.dropped = Path(tempfile.mkdtemp(prefix="t2iflow-studio-"))
         self._ticking = threading.Event()
-        self._known_steerable: dict[tuple[str, int, bool], list[dict[str, Any]]] = {}
 
     def open(self) -> None:
         """Begin to work."""
@@ -72,11 +68,14 @@ class Studio:
         """WHOLE of a run or a sweep."""
         folder = self.home.folder(name)
         known = self._known(folder)
-        may = self._may(known)
-        return whole(self.home, folder, known) | {
-            "may": may,
-            "steerable": self._steerable(folder) if "fork" in may else [],
-        }
+        return whole(self.home, folder, known) | {"may": self._may(known)}
+
+    def steerable(self, name: str) -> Any:
+        """What may be changed of a run from where it stands on, or in a fork."""
+        folder = self.home.folder(name)
+        if "fork" not in self._may(self._known(folder)):
+            raise Refused(409, f"`{name}` can't be steered")
+        return self.desk.ask("steerable", folder=str(folder))
 
     def stop(self, name: str) -> None:
         """Let a run stop, or wait no longer."""
@@ -135,14 +134,6 @@ class Studio:
 
     def _steer(self, name: str, changes: Mapping[str, Any]) -> None:
         self.desk.ask("steer", folder=str(self.home.folder(name)), changes=dict(changes))
-
-    def _steerable(self, folder: Path) -> list[dict[str, Any]]:
-        """What may be steered or forked of a run, which takes a while to find out; nothing if its recipe is broken."""
-        key = str(folder), (folder / RECIPE).stat().st_mtime_ns, (folder / CHECKPOINT).exists()
-        if key not in self._known_steerable:
-            with contextlib.suppress(Refused):
-                self._known_steerable[key] = self.desk.ask("steerable", folder=str(folder))
-        return self._known_steerable.get(key, [])
 
     def _found(self, source: dict[str, Any]) -> dict[str, Any]:
         """A SOURCE with paths in place of names; Refused where it names more than one, or what doesn't exist."""

@@ -205,7 +205,7 @@ def test_the_clerk_is_asked_again_if_it_dies(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_can_be_steered_of_a_run_is_known_with_what_it_may_be(client: Client) -> None:
     name = client.post("/api/runs", {"text": STILL}).json["name"]
-    found = {one["name"]: one for one in client.get(f"/api/runs/{name}").json["steerable"]}
+    found = {one["name"]: one for one in client.get(f"/api/runs/{name}/steerable").json}
     assert found["fit.rate"]["value"] == 0.05
     assert found["fit.rate"]["schema"]["type"] == "number"
     assert client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": 0.02}}).status == 202

@@ -17,6 +17,8 @@ PARTS = 12
 """Straight parts that a cubic curve is painted with."""
 STRIP = 2**21
 """Distances that a CPU compares at a time: they stay in its cache."""
+OVERLAP = 1.5
+"""Pixels by which a part reaches beyond its ends, where another begins: so far a neighbour of 2 x 2 pixels may lie."""
 OPAQUE = 0.9999
 """The most that a stroke covers, so that what lies beneath keeps a gradient."""
 TINY = 1e-4
@@ -58,6 +60,7 @@ def painted(strokes: Strokes, paper: Tensor, softness: float) -> Tensor:
     above = seen.flip(1).cumsum(1).flip(1)  # of the logarithm of what later strokes leave, this one included
     shares = cover * (above - seen).exp()
     picture = shares @ strokes.colours[:, :3] + above[:, :1].exp() * paper
+    picture = picture + (picture.clamp(0, 1) - picture).detach()  # what rounding adds
     return picture.T.reshape(1, 3, height, width)
 
 
@@ -67,9 +70,12 @@ def _distances(lines: Tensor, places: Tensor, nearest: Tensor) -> Tensor:
     at = nearest[..., None].expand(-1, -1, 2)
     start, way = lines[:, :-1].gather(1, at), lines.diff(dim=1).gather(1, at)
     with torch.no_grad():
-        part = ((places - start) * way).sum(-1) / (way.square().sum(-1) + TINY)
-        part = part.clamp_(0, 1)[..., None]
-    return (places - start - part * way).square().sum(-1) + TINY
+        squared = way.square().sum(-1) + TINY
+        part = ((places - start) * way).sum(-1) / squared
+        beyond = OVERLAP / squared.sqrt()
+        first, last = nearest == 0, nearest == lines.shape[1] - 2
+        part = torch.maximum(torch.minimum(part, 1 + beyond.where(~last, 0.0)), -beyond.where(~first, 0.0))
+    return (places - start - part[..., None] * way).square().sum(-1) + TINY
 
 
 def _nearest(lines: Tensor, size: Size) -> Tensor:

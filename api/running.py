@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from t2iflow.faults import RunError
 from t2iflow.helm import Helm
+from t2iflow.prepared import prepared
 from t2iflow.task import Task
 
 if TYPE_CHECKING:
@@ -119,13 +120,14 @@ class Run(Task):
 
         return resume(self, **how)
 
+    @prepared
     def steer(self, *, set: Mapping[str, Any] | None = None, wait: bool = True, **params: Any) -> Run:
         """Let the run go on with another prompt, rate or whatever else may change over time, from its next step.
 
         `params` and `set` are those of `t2iflow.run`; a loss's weight is `{"fit.loss.score": 0.5}`. The change becomes
         a keyframe in the run's recipe, so that running that recipe makes the same bytes. A run of this process goes on
-        by itself; one that was stopped is resumed, and there is a `wait` for its end. RecipeError for mistakes in a
-        value, RunError for what can't be steered, with what can.
+        by itself, and this returns as soon as it has the change; one that was stopped is resumed, and there is a `wait`
+        for its end. RecipeError for mistakes in a value, RunError for what can't be steered, with what can.
         """
         from t2iflow.asking import overrides
         from t2iflow.faults import refusing

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.request import of_run
 from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.steering import fork, steer, steerable
+from tests import steers
 from tests.runner.conftest import Command
 
 PICTURE = """
@@ -308,3 +311,9 @@ def test_a_command_that_cannot_steer_changes_nothing(command: Command, tmp_path:
     assert told.code == 3
     assert "--set fit.rate=-1" in told.err
     assert (run / "recipe.yaml").read_text() == (copy / "recipe.yaml").read_text()
+
+
+def test_a_run_that_is_killed_while_it_is_steered_keeps_its_word() -> None:
+    command = [sys.executable, "-m", "tests.steers", "--trial", "4"]
+    done = subprocess.run(command, cwd=Path(steers.__file__).parent.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -75,14 +75,11 @@ class Line:
         """Begin to work."""
         self._thread.start()
 
-    def close(self) -> list[str]:
-        """Stop what is made, each with its checkpoint; gives what was stopped. Those that wait do so still when the
-        next studio opens here."""
-        stopped = self.running
+    def close(self) -> None:
+        """Stop what is made, each with its checkpoint. Those that wait do so still when the next studio opens here."""
         self._closing = True
         if self._thread.ident:  # or it was never opened
             self._thread.join()
-        return stopped
 
     @property
     def waiting(self) -> list[str]:

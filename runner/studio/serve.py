@@ -36,7 +36,9 @@ def serve(home: Home, port: int | None, opened: Callable[[str], None]) -> list[s
         except KeyboardInterrupt:  # uvicorn raises again what has ended it
             pass
         finally:
-            stopped = studio.close()
+            stopped = studio.line.running
+            with suppress(KeyboardInterrupt):  # at a second one the rest end by themselves, as their pipes close
+                studio.close()
         return stopped
 
 

@@ -46,14 +46,13 @@ class Studio:
         self.follower.open()
         threading.Thread(target=self._tick, daemon=True).start()
 
-    def close(self) -> list[str]:
-        """End all work; gives the runs that were stopped, each with its checkpoint."""
+    def close(self) -> None:
+        """End all work; runs that are made stop, each with its checkpoint."""
         self._ticking.set()
         self.follower.close()
-        stopped = self.line.close()
+        self.line.close()
         self.desk.close()
         shutil.rmtree(self.dropped, ignore_errors=True)
-        return stopped
 
     def opened(self, source: dict[str, Any]) -> Any:
         """OPENED of a SOURCE."""

@@ -46,12 +46,19 @@ def _read(wanted: Request) -> dict[str, Any]:
         "title": recipe.title,
         "about": recipe.about,
         "presets": list(presets(recipe)),
-        "notes": list(recipe.notes),
+        "notes": [*recipe.notes, *_alone(recipe)],
     }
     try:
         return said | {"problems": []} | _compiled(compile_recipe(recipe, problems))
     except RecipeError as fault:
         return said | dict.fromkeys(UNKNOWN) | {"problems": told(fault.problems, fault.sources)}
+
+
+def _alone(recipe: Recipe) -> Iterator[str]:
+    """That a recipe for many runs makes one here."""
+    if recipe.sweep.axes or recipe.best > 1:
+        command = f"t2iflow sweep {recipe.name}" if recipe.sweep.axes else f"t2iflow run {recipe.name}"
+        yield f"this recipe is for several runs; the studio makes one of them, and `{command}` makes all"
 
 
 def _compiled(plan: Plan) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def test_every_kind_of_recipe_opens_as_a_form(client: Client, recipe: str) -> No
     assert "seed" in form
 
 
+def test_a_recipe_for_many_runs_says_that_it_makes_one_here(client: Client) -> None:
+    assert "makes one of them" in opened(client, text=STILL + "best: 4\n")["notes"][0]
+    assert "t2iflow sweep" in opened(client, text=STILL + "sweep: {each: {seed: 0..3}}\n")["notes"][0]
+
+
 def test_mistakes_stand_at_their_lines_and_what_can_be_known_is_said(client: Client) -> None:
     said = opened(client, text=STILL.replace("images.noise", "images.nois").replace("rate: 0.05", "rate: -1"))
     assert (said["title"], said["form"], said["graph"]) == ("Copy a picture", None, None)

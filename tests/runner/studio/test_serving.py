@@ -87,12 +87,32 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["subproc
     opened.communicate()
 
 
+def refused(port: int) -> list[str]:
+    """How a server answers what no browser sends."""
+    host = f"Host: 127.0.0.1:{port}\r\n"
+    heads = [
+        "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        f"GET /../../etc/passwd HTTP/1.1\r\n{host}\r\n",
+    ]
+    found = []
+    for head in heads:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as one:
+            one.sendall(head.encode())
+            found.append(one.recv(100).split()[1].decode())
+    return found
+
+
 def test_a_run_is_watched_stopped_and_resumed_and_has_the_bytes_of_one_that_was_not(
     studio: "subprocess.Popen[str]", command: Command, tmp_path: Path
 ) -> None:
     assert studio.stdout
     browser = Browser(studio.stdout.readline())
     assert b"<!doctype html>" in browser.ask("GET", "/").lower()
+    assert refused(browser.port) == ["421", "421", "401"]
+    slow = [socket.create_connection(("127.0.0.1", browser.port)) for _ in range(30)]
+    for one in slow:
+        one.sendall(b"GET / HTTP/1.1\r\nHost: ")  # and no more, while others are answered
     browser.listen()
     name = browser.ask("POST", "/api/runs", {"text": LONG, "set": {"seed": 3}})["name"]
     browser.wait(lambda: {"step", "picture"} <= {event for event, said in browser.heard if said.get("name") == name})
@@ -111,6 +131,8 @@ def test_a_run_is_watched_stopped_and_resumed_and_has_the_bytes_of_one_that_was_
         "queued", "running", "stopped", "queued", "running", "finished"
     ]  # fmt: skip
 
+    for one in slow:
+        one.close()
     first, second = (browser.ask("POST", "/api/runs", {"run": name, "set": {"steps": 10**6}})["name"] for _ in "12")
     browser.wait(lambda: browser.state(first) == "running")
     assert browser.ask("GET", "/api/runs")["total"] == 3

@@ -127,14 +127,28 @@ def step(page: Any) -> int:
     return int(found[1]) if found else 0
 
 
-def test_a_run_is_watched_stopped_and_resumed(page: Any, studio: Studio) -> None:
+def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: Studio) -> None:
     start(page, "endless.yaml")
     shown: set[str] = set()
     until(lambda: shown.add(page.locator("img.now").get_attribute("data-shown") or "") or len(shown - {""}) > 1)
     page.locator(".curve path").first.wait_for()
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Resume").click()
-    page.get_by_role("button", name="Stop").wait_for()
+    page.locator(".state").get_by_text("Running").wait_for()
+    (run,) = studio.runs
+    page.get_by_label("fit.rate").fill("0.002")
+    page.get_by_role("button", name="Steer").click()
+    until(lambda: re.search(r"rate: .*0\.002", (run / "recipe.yaml").read_text("utf-8")))
+    page.locator(".state").get_by_text("Running").wait_for()
+    page.get_by_role("radio", name="a new run, from").check()
+    page.get_by_label("fit.rate").fill("0.001")
+    page.get_by_label("The step").fill("5")
+    page.get_by_role("button", name="Fork").click()
+    (fork,) = until(lambda: {*studio.runs} - {run})
+    assert re.search(r"5: 0\.001", (fork / "recipe.yaml").read_text("utf-8"))
+    page.get_by_role("button", name="Stop").click()  # the fork waits for the run, and no longer
+    page.get_by_role("button", name="Resume").wait_for()
+    page.go_back()
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Resume").wait_for()
 

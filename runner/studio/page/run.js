@@ -54,8 +54,8 @@ export function run(view, name, signal) {
   /** What can be steered; nothing while that is not known. */
   async function showCourse(isCurrent) {
     const may = told.may.includes("steer") || told.may.includes("fork");
-    const known = told.steerable?.length || !may ? told.steerable : await get(`${at}/steerable`, signal).catch(() => []);
-    if (isCurrent()) course.replaceChildren(...[steering({ ...told, steerable: known }, wanted)].filter(Boolean));
+    const steerable = may ? await get(`${at}/steerable`, signal).catch(() => []) : [];
+    if (isCurrent()) course.replaceChildren(...[steering({ ...told, steerable }, wanted)].filter(Boolean));
   }
 
   /** What takes longer: the parts of its report, and its graph. */

@@ -1,6 +1,7 @@
 """The command that opens the studio."""
 
 import shlex
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,7 @@ def studio(
         console.out().say("the studio is open at ", (address, "bold"))
         console.err().say("press Ctrl-C to end it")
         if open:
-            webbrowser.open(address)
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some browsers wait
 
     try:
         stopped = serve(home, port, opened)

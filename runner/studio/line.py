@@ -146,7 +146,7 @@ class Line:
         while not self._closing:
             if self._waiting or self._running:
                 busy = time.monotonic()
-                self._begin()
+                self._try()
             elif self._pool and time.monotonic() - busy > REST_AFTER:
                 self._pool.rest()
             for reply in self._replies():
@@ -154,6 +154,15 @@ class Line:
         if self._pool:
             self._pool.__exit__(None)
         self._set(self._waiting)
+
+    def _try(self) -> None:
+        """Let those begin whose turn it is; where none can be made, as without a device, they say so."""
+        try:
+            self._begin()
+        except (Refused, OSError) as fault:
+            with self._lock:
+                self._faults |= dict.fromkeys(self.waiting, getattr(fault, "error", str(fault)))
+                self._set([])
 
     def _replies(self) -> list[Reply]:
         if self._pool:

@@ -23,8 +23,6 @@ from t2iflow.runner.studio.whole import whole
 
 DROPPED = (*KINDS, ".yml", ".zip")
 """The endings of files that may be dropped: those that carry recipes, or are some."""
-
-
 TICK = 3.0
 """Seconds between what is done by and by."""
 

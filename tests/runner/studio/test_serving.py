@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from t2iflow.runner.child.child import Slot
 from t2iflow.runner.cli.main import app
 from t2iflow.runner.studio.home import working
 from t2iflow.runner.studio.line import Line, Turn
+from t2iflow.runner.studio.refused import Refused
 from tests.runner.conftest import STILL, Command
 
 LONG = STILL.replace("steps: 6", "steps: 4000")
@@ -185,3 +187,21 @@ def test_who_waits_is_kept_and_whoever_is_gone_is_forgotten(
     for damaged in ("[", "{}", "7", '[{"name": "../../etc"}]', '[{"name": "runs/run-0", "more": 1}]', "\x00"):
         kept.write_text(damaged, "utf-8")
         assert Line(working(), list, lambda *_: None, lambda: None).waiting == []
+
+
+def test_where_no_run_can_be_made_those_that_wait_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_folder: Callable[..., Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def none() -> list[Slot]:
+        raise Refused(409, "there is no device `cuda`")
+
+    line, name = Line(working(), none, lambda *_: None, lambda: None), f"runs/{run_folder(how=None).name}"
+    line.put(Turn(name))
+    line.open()
+    until = time.monotonic() + PATIENCE
+    while line.waiting and time.monotonic() < until:
+        time.sleep(0.01)
+    line.close()
+    assert line.fault(name) == "there is no device `cuda`"

@@ -131,4 +131,4 @@ def test_where_there_are_no_runs_it_says_so(command: Command) -> None:
     assert told.err == "there are no runs in `empty`\n"
     assert runs(command, "empty") == {}
     Path("file").write_text("")
-    assert "`file` can't be read: Not a directory" in command("runs", "file").err
+    assert "`file` is a file, not a folder of runs" in command("runs", "file").err

@@ -22,7 +22,7 @@ function kind(schema, value) {
   if (Array.isArray(value) && pair && value.every(Number.isFinite))
     return { make: two, of: choices(pair.prefixItems[0])[0] ?? {} };
   if (typeof value === "number" || (value == null && number && !words.length))
-    return { make: numeric, of: number ?? { type: "number" } };
+    return { make: numeric, of: number ?? { type: "number" }, mayLack: options.some((one) => one.type === "null") };
   if (typeof value === "string") return { make: text };
   return { make: json };
 }
@@ -39,7 +39,7 @@ export function range(schema) {
 }
 
 /**
- * A field: its element, `value()`, and `changed`, which is called with each new value that is one.
+ * A field; `changed` is called with each new value that is one.
  * @param {{name: string, schema: any, value: any, changed: (value: any) => void, label?: string}} of
  */
 export function field({ name, schema, value, changed, label = name }) {
@@ -114,8 +114,10 @@ function read(input) {
   return input.checkValidity() ? input.valueAsNumber : new Error(input.validationMessage);
 }
 
-function numeric(attributes, value, tell, { of }) {
-  return h("input", { ...attributes, ...bounds(of), value, oninput: ({ target }) => tell(read(target)) });
+function numeric(attributes, value, tell, { of, mayLack }) {
+  const isNone = (input) => mayLack && input.value === "" && !input.validity.badInput;
+  const put = ({ target }) => tell(isNone(target) ? null : read(target));
+  return h("input", { ...attributes, ...bounds(of), value, oninput: put });
 }
 
 function two(attributes, value, tell, { of }) {

@@ -3,10 +3,11 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import sync
@@ -147,13 +148,22 @@ def _note(of: Path, where: Standing, saved: Path | None) -> str:
 
 
 def _took(of: Path, where: Standing) -> float:
-    """How many seconds it took to get there, as the log has it; 0 where it doesn't say."""
+    """How many seconds it took to get there, stops left out, as the log has it; 0 where it doesn't say."""
+    before = latest = 0.0
     for event in history.read(of):
-        step, time = event.get("step"), event.get("time")
-        there = event["type"] == "stepped" and event.get("node") == where.optimizer and isinstance(time, int | float)
-        if there and isinstance(step, int) and step >= where.step:
-            return float(time or 0.0)
+        if event["type"] == "started":
+            before, latest = before + latest, 0.0
+        time = event.get("time")
+        latest = float(time) if isinstance(time, int | float) else latest
+        if event.get("node") == where.optimizer and _reaches(event, where):
+            return before + latest
     return 0.0
+
+
+def _reaches(event: Mapping[str, Any], where: Standing) -> bool:
+    kind, number = ("filmed", where.frame) if where.frame > 1 else ("stepped", where.step)
+    reached = event.get("frame" if kind == "filmed" else "step")
+    return event["type"] == kind and isinstance(reached, int) and reached + 1 >= number
 
 
 def _copy(of: Path, saved: Path, to: Path) -> None:

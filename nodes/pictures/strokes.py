@@ -80,15 +80,20 @@ def _distances(lines: Tensor, places: Tensor, nearest: Tensor) -> Tensor:
 
 def _nearest(lines: Tensor, size: Size) -> Tensor:
     """Which part of each line is nearest to each pixel, (n, h * w); found for squares of 2 x 2 pixels."""
-    middles = lines[:, :-1] + lines.diff(dim=1) / 2
-    number, parts, _ = middles.shape
-    flat = middles.flatten(0, 1)
-    squared, wide, high = flat.square().sum(1), -(-size[0] // 2), -(-size[1] // 2)
-    places = _places((wide, high), lines.device) * 2
-    found = [
-        torch.addmm(squared, some, flat.T, alpha=-2).view(-1, number, parts).argmin(2)
-        for some in places.split(max(1, (STRIP if lines.is_cpu else 64 * STRIP) // len(flat)))
-    ]
+    number, parts = len(lines), lines.shape[1] - 1
+    starts, ways = lines[:, :-1].flatten(0, 1), lines.diff(dim=1).flatten(0, 1)
+    lengths = (ways.square().sum(1) + TINY).sqrt()
+    along = ways / lengths[:, None]
+    across = torch.stack([-along[:, 1], along[:, 0]], 1)
+    begins, beside = -(starts * along).sum(1), -(starts * across).sum(1)
+    wide, high = -(-size[0] // 2), -(-size[1] // 2)
+    found = []
+    room = STRIP if lines.is_cpu else 64 * STRIP
+    for some in (_places((wide, high), lines.device) * 2).split(max(1, room // len(ways))):
+        passed = torch.addmm(begins, some, along.T)  # how far along each part, (p, n * parts)
+        beyond = torch.maximum(-passed, passed - lengths).clamp_(min=0)
+        far = torch.addmm(beside, some, across.T).square_().add_(beyond.square_())
+        found.append(far.view(-1, number, parts).argmin(2))
     squares = torch.cat(found).T.view(number, high, 1, wide, 1).expand(-1, -1, 2, -1, 2)
     return squares.reshape(number, 2 * high, 2 * wide)[:, : size[1], : size[0]].reshape(number, -1)
 

@@ -135,3 +135,13 @@ def test_an_svg_looks_as_the_picture_to_another_program(tmp_path: Path) -> None:
     content = resvg_py.svg_to_bytes(svg_string=as_svg(drawing.strokes.kept()))
     seen = codec.to_tensor(PIL.Image.open(io.BytesIO(bytes(content))).convert("RGB"))
     assert float((seen - drawing.image.detach()).abs().mean()) < 0.01
+
+
+def test_a_stroke_has_no_holes_however_fast_it_goes() -> None:
+    """The parts of a cubic curve are as long as it is fast there."""
+    curve = torch.tensor([[-0.8, 0.1], [-0.79, 0.1], [-0.78, 0.1], [0.8, -0.1]])
+    picture = drawn((curve, 0.1, (0.0, 0.0, 0.0, 1.0)), size=(128, 128))
+    lines = picture[0, 0].amin(0)[20:108]
+    assert lines.max() < 0.01
+    thin = drawn((curve, 0.012, (0.0, 0.0, 0.0, 1.0)), size=(128, 128))[0, 0].amin(0)[20:108]
+    assert thin.max() < 0.5

@@ -137,11 +137,19 @@ def test_an_svg_looks_as_the_picture_to_another_program(tmp_path: Path) -> None:
     assert float((seen - drawing.image.detach()).abs().mean()) < 0.01
 
 
-def test_a_stroke_has_no_holes_however_fast_it_goes() -> None:
-    """The parts of a cubic curve are as long as it is fast there."""
-    curve = torch.tensor([[-0.8, 0.1], [-0.79, 0.1], [-0.78, 0.1], [0.8, -0.1]])
-    picture = drawn((curve, 0.1, (0.0, 0.0, 0.0, 1.0)), size=(128, 128))
-    lines = picture[0, 0].amin(0)[20:108]
-    assert lines.max() < 0.01
-    thin = drawn((curve, 0.012, (0.0, 0.0, 0.0, 1.0)), size=(128, 128))[0, 0].amin(0)[20:108]
-    assert thin.max() < 0.5
+def test_every_pixel_knows_the_nearest_point_of_a_stroke() -> None:
+    """However fast its curve goes, whose parts are then long beside short ones; all parts are tried here."""
+    chance = torch.Generator().manual_seed(3)
+    for _ in range(8):
+        curve = torch.rand(4, 2, generator=chance) * 3 - 1.5
+        picture = drawn((curve, 0.12, (0.0, 0.0, 0.0, 1.0)), size=(96, 96))[0, 0]
+        t = torch.linspace(0, 1, 2000)[:, None]
+        points = (
+            (1 - t) ** 3 * curve[0] + 3 * t * (1 - t) ** 2 * curve[1] + 3 * t**2 * (1 - t) * curve[2] + t**3 * curve[3]
+        )
+        places = (torch.arange(96) + 0.5 - 48) / 48
+        grid = torch.stack(torch.meshgrid(places, places, indexing="xy"), -1).view(-1, 2)
+        far = torch.cdist(grid, points).amin(1).view(96, 96) * 48
+        inside = far < 0.12 * 48 - 2
+        assert not inside.any() or picture[inside].max() < 0.02
+        assert picture[far > 0.12 * 48 + 3].min() > 0.98

@@ -129,7 +129,7 @@ def test_squares_that_do_not_fill_the_picture_are_refused() -> None:
 def test_palettes_are_checked() -> None:
     adapter = find("canvas.palette").settings["colours"].adapter
     assert adapter.validate_python(["#1d2b53", "#FF004D"]) == ["#1d2b53", "#FF004D"]
-    for wrong in (1, ["#1d2b53"], ["red", "blue"], ["#12345", "#123456"], [0x1D2B53, 0xFF004D]):
+    for wrong in (1, ["#1d2b53"], ["reddish", "blue"], ["#12345", "#123456"], [0x1D2B53, 0xFF004D]):
         with pytest.raises(ValueError, match="validation error"):
             adapter.validate_python(wrong)
 

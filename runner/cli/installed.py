@@ -1,7 +1,7 @@
 """The commands on what is installed: nodes and recipes that ship, and whether everything works."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.exits import FAILED, OK, USAGE
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.text.packs import Found
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -69,6 +72,8 @@ def new(
     file: Annotated[Path | None, typer.Argument(help="The new file.  [default: NAME.yaml]")] = None,
 ) -> None:
     """Copy a bundled recipe, a picture's, or one at an address, to edit it."""
+    from t2iflow.pipelines.text.companions import companions
+    from t2iflow.runner.folder.folder import write_copy
     from t2iflow.runner.opening import addressed, carried_text, carries, lacking, published_text
 
     picture = paths.given(name)
@@ -76,14 +81,15 @@ def new(
         address = addressed(name)
         target = paths.given(file or f"{address.name if address else picture.stem}.yaml")
         text = published_text(address) if address else carried_text(picture) if carries(picture) else _named(name)
+        beside = {} if address or carries(picture) else companions(_found(name).path)
     try:
-        with target.open("x", encoding="utf-8") as fresh:
-            fresh.write(text)
-    except FileExistsError:
-        console.fail(f"`{target}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
+        copied = write_copy(target, text, beside)
+    except FileExistsError as fault:
+        console.fail(f"`{fault.filename}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
     except OSError as fault:
-        console.fail(f"can't write `{target}`: {fault.strerror}", FAILED)
-    console.out().say(f"wrote {target}; try `t2iflow run {target}`")
+        console.fail(f"can't write `{fault.filename or target}`: {fault.strerror}", FAILED)
+    with_them = f" and {', '.join(copied)}, which it reads" if copied else ""
+    console.out().say(f"wrote {target}{with_them}; try `t2iflow run {target}`")
     for lost in lacking(text, target) if address or carries(picture) else ():
         console.out().say(f"{lost.short}, from which the picture was made, is missing: give it by {lost.given}")
 
@@ -114,11 +120,16 @@ def doctor() -> None:
 
 def _named(name: str) -> str:
     """The text of a recipe that is bundled or in a pack; RecipeError for one that can't be read."""
-    from t2iflow.pipelines.text import packs
     from t2iflow.pipelines.text.yaml_reader import load
+
+    return load(_found(name).path)
+
+
+def _found(name: str) -> "Found":
+    from t2iflow.pipelines.text import packs
 
     found = packs.find(name)
     if found is None:
         near = suggest(name, packs.names()) or "see `t2iflow recipes`"
         console.fail(f"there is no bundled recipe `{name}`; {near}", USAGE)
-    return load(found.path)
+    return found

@@ -1,6 +1,8 @@
 """The run folder: one run's pictures, film, events, recipe, lock and checkpoints, in a folder of its own."""
 
 import contextlib
+import errno
+import filecmp
 import os
 import secrets
 import shutil
@@ -98,9 +100,26 @@ def making(path: Path) -> Iterator[Path]:
 def copy(files: Mapping[str, str], folder: Path) -> None:
     """Copy files, which are named by whole path, to their names in a folder."""
     for source, name in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / name)
         sync(folder / name)
+
+
+def write_copy(target: Path, recipe: str, beside: Mapping[str, Path]) -> list[str]:
+    """Write a recipe to a new file, with copies of files `beside` it, named by their paths from there; gives the names
+    of those that were not there yet. FileExistsError, and nothing is written, where another file has such a name."""
+    missing = {name: path for name, path in beside.items() if not _is_copy(target.parent / name, path)}
+    for path in (target, *(target.parent / name for name in missing)):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    copy({str(path): name for name, path in missing.items()}, target.parent)
+    with target.open("x", encoding="utf-8") as fresh:
+        fresh.write(recipe)
+    return list(missing)
+
+
+def _is_copy(path: Path, other: Path) -> bool:
+    return path.is_file() and filecmp.cmp(path, other, shallow=False)
 
 
 def _fill(folder: Path, recipe: str, said: str) -> None:

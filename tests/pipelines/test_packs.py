@@ -83,6 +83,8 @@ def test_a_pack_reads_and_extends_only_what_is_its_own_or_bundled(offer: Offer, 
     offer("owls", "owl_package", grey=RED)
     for name in ("near", "named", "bundled"):
         assert t2iflow.check(f"foxes/{name}"), name
+    said("new", "foxes/near", "copied.yaml")
+    assert t2iflow.check("copied.yaml")
     for name in ("other", "outside", "reading", "large"):
         found = t2iflow.check(f"foxes/{name}")
         assert [problem.code for problem in found.problems] == ["T2I503"], name

@@ -86,6 +86,21 @@ def test_new_copies_a_recipe_that_runs_and_never_writes_over_a_file(command: Com
     assert "exists" in again.err
 
 
+@pytest.mark.parametrize("name", ["film-restyle", "music", "sketch", "style-transfer"])
+def test_new_copies_what_a_recipe_reads_too(name: str, command: Command, tmp_path: Path) -> None:
+    told = command("new", name, "mine.yaml")
+    assert "which it reads" in told.out
+    for preset in read(name).presets:
+        assert command("check", "mine.yaml", "--preset", preset).code == 0
+    copied = next(path for path in tmp_path.iterdir() if path.suffix != ".yaml" and path.is_file())
+    assert command("new", name, "other.yaml").code == 0
+    copied.write_bytes(b"mine")
+    again = command("new", name, "third.yaml")
+    assert (again.code, copied.read_bytes()) == (1, b"mine")
+    assert f"{copied.name}` exists" in again.err
+    assert not (tmp_path / "third.yaml").exists()
+
+
 def test_unknown_names_are_answered_with_near_ones(command: Command) -> None:
     assert "did you mean `hello`" in command("new", "helo").err
     assert "did you mean `hello`" in command("run", "helo").err

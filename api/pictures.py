@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +11,7 @@ import PIL.Image
 from t2iflow.nodes.pictures.codec import FORMATS
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import read
-from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.folder.history import RECIPE, foremost
 from t2iflow.runner.report.exhibits import PICTURES
 
 STRIP = "output.strip"
@@ -25,12 +24,8 @@ def pictures(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 
 def best(folder: Path, files: Sequence[Path]) -> Path | None:
-    """The last picture; of a batch, `picture-1.png`, `picture-2.png`, ..., the first."""
-    found = pictures(folder, files)
-    if not found:
-        return None
-    first = found[-1].with_stem(re.sub(r"-\d+$", "-1", found[-1].stem))
-    return first if first in found else found[-1]
+    """The picture that a run is known by."""
+    return foremost(pictures(folder, files))
 
 
 def opened(path: Path) -> PIL.Image.Image:

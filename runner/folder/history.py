@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -122,6 +122,16 @@ def wrote(folder: Path) -> Iterator[Path]:
                 path = folder / Path(told["path"]).relative_to(home)  # the folder may have been moved
                 if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
                     yield path
+
+
+def foremost(pictures: Sequence[Path]) -> Path | None:
+    """Of the pictures that a run wrote, in their order, the one that it is known by: what `output.image` calls
+    `picture` where nothing else is said, or else the last; of a batch, `picture-1`, `picture-2`, ..., the first."""
+    by_default = next((path for path in pictures if re.fullmatch(r"picture(-1)?", path.stem)), None)
+    if by_default or not pictures:
+        return by_default
+    first = pictures[-1].with_stem(re.sub(r"-\d+$", "-1", pictures[-1].stem))
+    return first if first in pictures else pictures[-1]
 
 
 def outputs(folder: Path) -> list[Path]:

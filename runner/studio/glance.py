@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.nodes.core import paths
-from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, tail
+from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, foremost, tail
 from t2iflow.runner.folder.summary import Summary, summary
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.home import Home, holds_run
@@ -140,10 +140,9 @@ def picture(folder: Path, events: Iterable[Mapping[str, Any]], state: str) -> Pa
         now = next((folder / name for name in (LIVE, NOW) if os.path.isfile(folder / name)), None)
         if now:
             return now
-    written = [PurePath(str(event.get("path"))).name for event in events if event["type"] == "wrote"]
-    stills = [name for name in written if PurePath(name).suffix.lower() in PICTURES]
-    best = next((name for name in ("picture.png", *reversed(stills)) if os.path.isfile(folder / name)), None)
-    return folder / best if best else None
+    written = [folder / PurePath(str(event.get("path"))).name for event in events if event["type"] == "wrote"]
+    written.insert(0, folder / "picture.png")  # which may have been written long before
+    return foremost([path for path in written if path.suffix.lower() in PICTURES and path.is_file()])
 
 
 def _shown(home: Home, folder: Path, file: Path | None) -> tuple[str | None, tuple[int, int] | None]:

@@ -9,7 +9,7 @@ import PIL.Image
 from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.film.decoder import every_picture
 from t2iflow.nodes.pictures.codec import FORMATS, over
-from t2iflow.runner.folder.history import NOW, RUNS, wrote
+from t2iflow.runner.folder.history import NOW, RUNS, foremost, wrote
 from t2iflow.runner.report.exhibits import FILMS, PICTURES
 
 FOLDER, SIDE, QUALITY = ".small", 256, 90
@@ -17,11 +17,11 @@ FOLDER, SIDE, QUALITY = ".small", 256, 90
 
 
 def picture(run: Path, strips: frozenset[str]) -> Path | None:
-    """The last picture that a run wrote, but for `strips` of it on its way; where there is none its film."""
+    """The picture that a run is known by, but for `strips` of it on its way; where there is none its last film."""
     files = list(wrote(run))
     stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
     films = [path for path in files if path.suffix.lower() in FILMS]
-    return next(reversed([*films, *stills]), None)
+    return foremost(stills) or next(reversed(films), None)
 
 
 def opened(path: Path) -> PIL.Image.Image:

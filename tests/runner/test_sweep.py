@@ -30,6 +30,7 @@ from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.pool import Pool
 from t2iflow.runner.sweep.table import table
 from t2iflow.runner.sweep.work import BUSY, DIED, Made, make
+from t2iflow.running import Run
 from tests.runner.conftest import STILL, Command
 
 SMALL = STILL.replace("steps: 6", "steps: 3")
@@ -381,6 +382,21 @@ def test_pictures_are_ranked_by_how_well_they_fit_their_prompt(here: None, comma
     sweep = only(Path("sweeps"))
     assert [row["rank"] for row in rows(sweep)] == ["2", "1"]
     assert re.search("the best: .*001-photo=", told.err)
+
+
+@pytest.mark.parametrize(("file", "shown"), [("picture.png", "picture.png"), ("z.png", "a.png")])
+def test_a_cell_shows_what_it_is_for_and_not_a_sketch_that_is_written_later(
+    file: str, shown: str, here: None, command: Command
+) -> None:
+    still = f"  still:  {{use: output.image, image: $fit, file: {file}}}\n"
+    later = "  later:  {use: output.image, image: $photo, file: a.png}\n"
+    recipe = SMALL.replace("  still:  {use: output.image, image: $fit}\n", still + later)
+    assert command("sweep", recipe, "--each", "seed=0..1").code == OK
+    sweep = only(Path("sweeps"))
+    assert [Path(row["picture"]).name for row in rows(sweep)] == [shown, shown]
+    run = sweep / "runs" / "000-seed=0"
+    with PIL.Image.open(run / shown) as found:
+        assert Run(run).image == found
 
 
 def test_the_sheet_and_the_page_show_all_cells_with_their_labels(here: None, command: Command) -> None:

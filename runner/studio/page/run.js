@@ -9,7 +9,7 @@ import { icon } from "./icon.js";
 import { live } from "./live.js";
 import { notice, say, trying } from "./notices.js";
 import { isGoing, standing } from "./standing.js";
-import { steering } from "./steering.js";
+import { asked, steering } from "./steering.js";
 import { hear } from "./stream.js";
 import { sweep } from "./sweep.js";
 
@@ -26,7 +26,7 @@ export function run(view, name, signal) {
     buttons = h("div", { class: "line buttons" }),
     notes = h("div"),
     course = h("div");
-  const wanted = {}; // what is to be steered, kept while the run goes on
+  const wanted = asked();
   let told = null,
     picture = null,
     turn = 0;

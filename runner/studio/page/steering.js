@@ -8,8 +8,12 @@ import { notice, trying } from "./notices.js";
 const WAYS = { steer: "this run, from here on", fork: "a new run, from" };
 const TITLES = { steer: "Steer", fork: "Fork" };
 
-/** The form to steer or fork a run; nothing where neither may be done. `set` is what the user has changed in it. */
-export function steering(run, set) {
+/** What the user has asked for in the form so far, which outlives its being made anew. */
+export const asked = () => ({ set: {}, way: null, at: {} });
+
+/** The form to steer or fork a run, with what was `asked` for; nothing where neither may be done. */
+export function steering(run, wanted) {
+  const { set } = wanted;
   const may = Object.keys(WAYS).filter((one) => run.may.includes(one));
   if (!may.length || !run.steerable?.length) return null;
   const isLong = ({ value, schema }) => schema["x-text"] === "long" && isText(value);
@@ -23,12 +27,14 @@ export function steering(run, set) {
         button.disabled = false;
       },
     });
+  const before = may.includes(wanted.way) ? wanted.way : may[0];
   const first = run.steerable.filter(isLong),
     rest = run.steerable.filter((one) => !isLong(one));
-  const place = moment(run);
+  const place = moment(run, wanted.at);
   const button = h("button", { class: "main", type: "submit", disabled: !Object.keys(set).length });
   const way = () => element.querySelector("input[name=way]:checked").value;
-  const choose = () => {
+  const choose = (event) => {
+    if (event) wanted.way = way();
     button.textContent = TITLES[way()];
     place.element.disabled = way() === "steer";
   };
@@ -49,14 +55,14 @@ export function steering(run, set) {
     h(
       "div",
       { class: "ways", role: "radiogroup", "aria-label": "Which run is changed" },
-      may.map((one, at) =>
+      may.map((one) =>
         h(
           "div",
           {},
           h(
             "label",
             {},
-            h("input", { type: "radio", name: "way", value: one, checked: at === 0, onchange: choose }),
+            h("input", { type: "radio", name: "way", value: one, checked: one === before, onchange: choose }),
             WAYS[one],
           ),
           one === "fork" && place.element,
@@ -72,6 +78,7 @@ export function steering(run, set) {
     const answer = await trying(() => post(`/api/runs/${path(run.name)}/${chosen}`, body));
     if (answer === undefined) return;
     for (const name of Object.keys(set)) delete set[name];
+    wanted.at = {};
     button.disabled = true;
     if (chosen === "fork") location.hash = `#/run/${path(answer.name)}`;
     else notice("The run continues with the new settings.");
@@ -80,16 +87,22 @@ export function steering(run, set) {
   return element;
 }
 
-/** Fields for a moment of a run: a step or frame, of one of its optimisers if it has several. */
-function moment({ optimizers = [], place }) {
+/** Fields for a moment of a run: a step or frame, of one of its optimisers if it has several; first what was `wanted`. */
+function moment({ optimizers = [], place }, wanted) {
   const what = place?.frames ? "frame" : "step";
-  const number = h("input", { type: "number", min: 0, value: place?.[what] ?? 0, "aria-label": `The ${what}` });
+  const number = h("input", {
+    type: "number",
+    min: 0,
+    value: wanted.number ?? place?.[what] ?? 0,
+    "aria-label": `The ${what}`,
+    oninput: () => (wanted.number = number.value),
+  });
   const node =
     optimizers.length > 1 &&
     h(
       "select",
-      { "aria-label": "The optimiser" },
-      optimizers.map((one) => h("option", { selected: one.node === place?.node }, one.node)),
+      { "aria-label": "The optimiser", onchange: () => (wanted.node = node.value) },
+      optimizers.map((one) => h("option", { selected: one.node === (wanted.node ?? place?.node) }, one.node)),
     );
   return {
     element: h("fieldset", { class: "moment" }, what, number, node && ["of", node]),

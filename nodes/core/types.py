@@ -143,7 +143,9 @@ Colour: TypeAlias = Annotated[
 
 def rgb(colour: Hex) -> list[float]:
     """Red, green and blue of a colour, each in 0..1."""
-    return [value / 255 for value in bytes.fromhex(colour[1:])]
+    return [
+        int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)
+    ]  # no bytes.fromhex, which torch.compile can't follow
 
 
 WRITTEN = re.compile(

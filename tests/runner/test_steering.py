@@ -53,24 +53,7 @@ nodes:
   film:   {use: output.strip, image: $zoom, file: film.png}
   still:  {use: output.image, image: $fit}
 """
-WORDS = """
-t2iflow: 1
-params: {prompt: a red fox}
-nodes:
-  clip:         {use: clip.model}
-  words:        {use: clip.text, clip: $clip, prompt: $prompt}
-  sketch:       {use: canvas.pixels, size: [16, 16]}
-  sketch-cuts:  {use: cutouts.square, image: $sketch, count: 1, size: 32}
-  sketch-seen:  {use: clip.look, crops: $sketch-cuts, clip: $clip}
-  sketch-score: {use: losses.spherical, seen: $sketch-seen, wanted: $words}
-  draft:        {use: optimizers.adam, image: $sketch, loss: [$sketch-score], rate: 0.05, steps: 4}
-  canvas:       {use: canvas.pixels, size: [24, 24], init: $draft}
-  cuts:         {use: cutouts.square, image: $canvas, count: 1, size: 32}
-  seen:         {use: clip.look, crops: $cuts, clip: $clip}
-  score:        {use: losses.spherical, seen: $seen, wanted: $words}
-  fit:          {use: optimizers.adam, image: $canvas, loss: [$score], rate: 0.02, steps: 4}
-  still:        {use: output.image, image: $fit}
-"""
+WORDS = steers.ASKED.replace("RATE", "0.02").replace("steps: 12", "steps: 4")
 SHELF = Shelf()
 
 

@@ -183,8 +183,11 @@ def test_every_name_that_open_clip_publishes_is_known() -> None:
             sources.check_published(f"hf-hub:{hub}", None)
 
 
-def test_a_repository_stands_for_the_weights_in_it() -> None:
+def test_a_repository_stands_for_the_weights_in_it(tmp_path: Path) -> None:
     found = sources.find("hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K", None)
+    (tmp_path / "mine.pt").write_bytes(b"weights")
+    own = sources.find("hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K", str(tmp_path / "mine.pt"))
+    assert (own.architecture, own.tag, own.file) == (found.architecture, "", tmp_path / "mine.pt")
     assert found == sources.find("ViT-B-32:laion2b_s34b_b79k", None)
     with pytest.raises(ValueError, match="did you mean `laion/CLIP-ViT-B-32-laion2B-s34B-b79K`"):
         sources.find("hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B", None)

@@ -40,7 +40,8 @@ class Source(NamedTuple):
 def find(name: str, weights: str | None) -> Source:
     """What a name and a file mean; ValueError, with near names, where they mean nothing."""
     if name.startswith(HUB):
-        return _on_hub(name.removeprefix(HUB))
+        found = _on_hub(name.removeprefix(HUB))
+        return found if weights is None else Source(found.architecture, file=_file(weights), quick=found.quick)
     architecture, _, tag = name.partition(":")
     quick, known = architecture in OPENAI, OPENAI.get(architecture, architecture)
     if weights is not None:

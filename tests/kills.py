@@ -241,6 +241,13 @@ def left(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() if path.name not in OWN else b"" for path in paths}
 
 
+def compared(files: dict[str, bytes], whole: dict[str, bytes], tally: Tally) -> str | None:
+    """Count what has the same bytes; the names of files that differ, if any do."""
+    different = [name for name in {*files, *whole} if files.get(name) != whole.get(name)]
+    tally.counts["same bytes"] += not different
+    return f"these files differ: {', '.join(sorted(different))}" if different else None
+
+
 def unbroken(recipe: Recipe) -> Whole:
     """The run that nothing stops."""
     with tempfile.TemporaryDirectory(prefix="t2iflow-kills-") as place:
@@ -277,10 +284,7 @@ def trial(recipe: Recipe, whole: Whole, chance: random.Random, tally: Tally) -> 
         if code:
             return f"the last resume ended with {code}: {message}"
         assert run is not None
-        files = left(run)
-        different = [name for name in {*files, *whole.files} if files.get(name) != whole.files.get(name)]
-        tally.counts["same bytes"] += not different
-        return f"these files differ: {', '.join(sorted(different))}" if different else None
+        return compared(left(run), whole.files, tally)
 
 
 def recipes(seed: int, only: str | None, folder: Path) -> Iterator[Recipe]:

@@ -29,7 +29,7 @@ from t2iflow.runner.folder.folder import NotResumableError
 from t2iflow.runner.request import of_run
 from t2iflow.runner.steering import steer
 from tests import kills
-from tests.kills import Process, Tally, begun, counted, left, runs
+from tests.kills import Process, Tally, begun, compared, counted, left, runs
 
 TIMES = 5
 """How often a run is steered."""
@@ -171,10 +171,7 @@ def trial(course: Course, chance: random.Random, tally: Tally) -> str | None:
         code, message, _ = begun(anew, Path(place) / "anew", None, 10.0).end()
         if code:
             return f"the steered recipe can't be run: {message}"
-        files, whole = left(run), left(runs(Path(place) / "anew")[0])
-        different = [name for name in {*files, *whole} if files.get(name) != whole.get(name)]
-        tally.counts["same bytes"] += not different
-        return f"these files differ: {', '.join(sorted(different))}" if different else None
+        return compared(left(run), left(runs(Path(place) / "anew")[0]), tally)
 
 
 def _steer(run: Path, change: str, chance: random.Random, tally: Tally) -> str | None:

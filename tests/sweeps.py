@@ -25,7 +25,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from tests.cluster import Network, environment, lacking, network
-from tests.kills import OWN, Tally, left
+from tests.kills import OWN, Tally, compared, left
 
 RECIPE = """
 t2iflow: 1
@@ -144,10 +144,7 @@ def trial(
             return f"the last command ended with {code}: {said}"
         if often := [f"{name} {count} times" for name, count in ends(sweep) if count != 1]:
             return f"these came to their end: {', '.join(often)}"
-        now = files(sweep)
-        different = [name for name in {*now, *whole} if now.get(name) != whole.get(name)]
-        tally.counts["same bytes"] += not different
-        return f"these files differ: {', '.join(sorted(different))}" if different else None
+        return compared(files(sweep), whole, tally)
 
 
 def _command(place: Path, net: Network | None) -> Driver:

@@ -22,7 +22,7 @@ class Tick:
     """Where a run stands: `step` of `steps` in this frame, `frame` of `frames` under a camera; all count from 0.
 
     A film that closes into a loop has a few frames beyond the last, which fade into the first ones. `fps`: frames per
-    second, 0 where unknown. `optimizer`: whose steps these are.
+    second, 0 where unknown. `opening`: how many steps the first frame has. `optimizer`: whose steps these are.
     """
 
     step: int = 0

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from torch import Tensor
 
 from t2iflow.nodes.core import prompts
-from t2iflow.nodes.core.spelling import near
+from t2iflow.nodes.core.spelling import suggest
 
 Image = NewType("Image", Tensor)
 """A batch of pictures, (n, 3, h, w), red-green-blue in 0..1."""
@@ -127,8 +127,8 @@ def _named(colour: object) -> object:
         return colour
     name = colour.strip().lower()
     if name not in ImageColor.colormap:
-        alike = near(name, ImageColor.colormap)
-        raise ValueError(f"no colour is called `{colour}`" + (f"; did you mean `{alike[0]}`?" if alike else ""))
+        question = suggest(name, ImageColor.colormap)
+        raise ValueError(f"no colour is called `{colour}`" + (f"; {question}" if question else ""))
     return "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(name))
 
 

@@ -175,8 +175,7 @@ class Filming:
 
     def state_dict(self) -> dict[str, Any]:
         """What the present frame is held to, and pictures that wait for the end; all else comes by wires again."""
-        held = {"target": self._target, "inside": self._inside, "colours": self._colours}
-        return {**held, "kept": self._kept}
+        return {"target": self._target, "inside": self._inside, "colours": self._colours, "kept": self._kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back."""

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.conftest import COPY, Command
+from tests.runner.conftest import STILL, Command
 
-DRAWING = (
-    COPY.replace("canvas.pixels, size: [24, 24]", "strokes.canvas, size: [24, 24], count: 6, width: 0.1")
-    .replace("  film:   {use: output.video, image: $canvas, every: 2}\n", "")
-    .replace("  still:", "  paths:  {use: output.vector, strokes: $canvas.strokes}\n  still:")
-)
+DRAWING = STILL.replace(
+    "canvas.pixels, size: [24, 24]", "strokes.canvas, size: [24, 24], count: 6, width: 0.1"
+).replace("  still:", "  paths:  {use: output.vector, strokes: $canvas.strokes}\n  still:")
 
 
 def drawing(folder: Path | None) -> str:

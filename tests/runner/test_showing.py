@@ -15,10 +15,9 @@ import pytest
 
 from t2iflow.runner import showing
 from t2iflow.runner.cli.main import app
-from tests.runner.conftest import COPY, Command
+from tests.runner.conftest import STILL, Command
 
 pytest.importorskip("textual_image")
-STILL = "".join(line for line in COPY.splitlines(keepends=True) if "film:" not in line)
 SIXELS, KITTY = {b"\x1b[c": b"\x1b[?62;4c"}, {b"\x1b[c": b"\x1b[?62c", b"a=q": b"\x1b_Gi=1;OK\x1b\\"}
 NEITHER = {b"\x1b[c": b"\x1b[?62c", b"a=q": b"\x1b[c"}
 """What a terminal answers when it is asked what it can."""

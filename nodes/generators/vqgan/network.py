@@ -49,11 +49,11 @@ class VQGAN:
         codes: Tensor = painter.quantize[self.layout.book].weight.detach().float()
         del painter.quantize
         self.codes = codes if self._kept is None else codes[self._kept]
-        for level in painter.decoder.up:
-            if hasattr(level, "upsample") and level.upsample.with_conv:
-                level.upsample = Enlarged(level.upsample.conv)
         if wraps:
             wrap(painter)
+        for level in painter.decoder.up:  # a transposed convolution can't wrap
+            if hasattr(level, "upsample") and level.upsample.with_conv and not wraps:
+                level.upsample = Enlarged(level.upsample.conv)
         self._painter = painter.to(dtype=dtype, memory_format=torch.channels_last)
         self._reader: Reader | None = None
 

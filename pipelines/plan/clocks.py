@@ -77,7 +77,7 @@ def set_steps(graph: Graph, order: Sequence[Region]) -> Graph:
 
 def without_formulas(node: Node) -> dict[str, Any]:
     """A node's settings without those that have formulas, which may come to anything."""
-    formed = {one.setting for one in node.schedules if any(map(formulas, one.schedule.values))}
+    formed = {one.setting for one in node.schedules if formulas(one.schedule.values)}
     return {name: value for name, value in node.settings.items() if name not in formed}
 
 

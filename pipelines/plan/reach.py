@@ -51,7 +51,7 @@ def _with_ends(node: Node, one: Scheduled, schedule: Schedule, regions: Regions)
     """The schedule with the lowest and highest of its formulas, if it has any."""
     if isinstance(schedule, Continued):
         return schedule.each(lambda part: _with_ends(node, one, part, regions))
-    if not isinstance(schedule, Keyframes) or not any(map(formulas, schedule.values)):
+    if not isinstance(schedule, Keyframes) or not formulas(schedule.values):
         return schedule
     found = _reached(node, one, schedule, regions)
     if isinstance(found, Problem):

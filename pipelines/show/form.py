@@ -8,18 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
-
 from t2iflow.nodes.core.node import Setting
 from t2iflow.nodes.core.types import Meaning
 from t2iflow.pipelines.graph.allowed import describe
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.show.json_schema import Schema, setting_schema
 from t2iflow.pipelines.show.prompts import ASKING
 from t2iflow.pipelines.text.dollars import mentions, reference
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.seed import END
-
-Schema = dict[str, Any]
 
 COMMON: frozenset[Meaning] = frozenset({"steps", "frames", "size", "count", "rate"})
 """What a setting means that belongs to a form."""
@@ -41,8 +38,9 @@ def form(plan: Plan) -> Schema:
     uses, settings = _uses(plan), Schema()
     for name, text in plan.graph.recipe.nodes.items():
         for key, setting in plan.graph.nodes[name].written.settings.items():
-            written, use = text.written.get(key), _Use(f"{name}.{key}", setting, schema(setting))
+            written = text.written.get(key)
             if name in plan.used and _is_common(setting) and not (written and list(mentions(written))):
+                use = _Use(f"{name}.{key}", setting, setting_schema(setting))
                 now = plain(written) if written else setting.default
                 settings[use.where] = _property([use], now) | {"x-part": "setting", "x-node": name}
     params = {
@@ -62,7 +60,7 @@ def of(plan: Plan, name: str, now: Any) -> Schema:
     node, _, key = name.partition(".")
     settings = plan.graph.nodes[node].written.settings if node in plan.graph.recipe.nodes else {}
     if key in settings:
-        return _property([_Use(name, settings[key], schema(settings[key]))], now)
+        return _property([_Use(name, settings[key], setting_schema(settings[key]))], now)
     if "." in key:
         return {"type": "number", "default": now, "x-uses": [], "description": "How much it counts."}
     return _property(_uses(plan).get(name, []), now)
@@ -74,7 +72,7 @@ def _uses(plan: Plan) -> dict[str, list[_Use]]:
     for name, text in plan.graph.recipe.nodes.items():
         for key, setting in plan.graph.nodes[name].written.settings.items():
             if key in text.written:
-                _collect(text.written[key], _Use(f"{name}.{key}", setting, schema(setting)), uses)
+                _collect(text.written[key], _Use(f"{name}.{key}", setting, setting_schema(setting)), uses)
     return uses
 
 
@@ -91,7 +89,7 @@ def _property(uses: list[_Use], now: Any) -> Schema:
     known = sorted((use for use in uses if use.schema), key=lambda use: -len(use.schema))
     said = dict(known[0].schema) if known else _of_value(now)
     if known:
-        said["description"] = f"It takes {describe(known[0].setting.annotation)}." if known[0].setting else ""
+        said["description"] = f"It takes {describe(known[0].setting.annotation)}."
     if any(use.setting.name in ASKING for use in uses):
         said["x-text"] = "long"
     return said | {"default": _listed(now), "x-uses": [use.where for use in uses]}
@@ -126,15 +124,6 @@ def _parts(inner: "list[Located] | dict[Any, Located]", schema: Schema) -> Itera
 
 def _is_common(setting: Setting) -> bool:
     return bool(setting.means & COMMON) or setting.name in NAMED
-
-
-def schema(setting: Setting) -> Schema:
-    """What a setting takes, as far as JSON Schema can say it."""
-    try:
-        said = setting.adapter.json_schema()
-    except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError):
-        return {}
-    return {} if "$defs" in said else said
 
 
 def _listed(value: Any) -> Any:

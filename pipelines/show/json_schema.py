@@ -145,15 +145,19 @@ def _port(port: Port) -> Schema:
     return {**_any_of(options), "description": f"A wire: {kind_name(port.kind)}."}
 
 
+def setting_schema(setting: Setting) -> Schema:
+    """What a setting takes, as far as JSON Schema can say it."""
+    try:
+        said = setting.adapter.json_schema()
+    except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError):
+        return {}
+    # Only a package's own type can have definitions, and what it refers to has no place here.
+    return {} if "$defs" in said else said
+
+
 def _setting(setting: Setting) -> Schema:
     """What the setting's type allows, or a param; over time too, where it may change."""
-    try:
-        schema = setting.adapter.json_schema()
-    except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError):
-        schema = {}
-    if "$defs" in schema:  # only a package's own type can be so, and what it refers to has no place here
-        schema = {}
-    value = _opened(schema)
+    value = _opened(setting_schema(setting))
     options = [value] if setting.fixed else [value, *_schedules(value)]
     return _any_of(options) if setting.required else {**_any_of(options), "default": setting.default}
 

@@ -37,8 +37,8 @@ def _altered(one: Plan, other: Plan, standing: Standing) -> Iterator[str]:
     known = [name for name in these if name in past and name in those]
     for name in known:
         yield from _recomputed(one, other, name, begun)
+    members = {member for region in (*begun, *standing.begun(other)) for member in region.members}
     for name in known:
-        members = {member for region in (*begun, *standing.begun(other)) for member in region.members}
         if name not in members and not same(one.graph, other.graph, name):
             yield f"`{name}` is read before the first step"
     if found := differing(one, other, known, standing.past(one)):

@@ -148,18 +148,15 @@ class _Steering:
                 plan = self.compiled(edited(self.text, target.way, written), ())
             except (RecipeError, UnwrittenError):
                 continue
-            if altered(self.plan, plan, self.standing) is None and self._counts(plan, target):
+            if altered(self.plan, plan, self.standing) is None and self._counts(plan):
                 return True
         return False
 
-    def _counts(self, plan: Plan, target: Target) -> bool:
-        """Whether anything to come depends on the target: whether its keyframes are read then."""
-        changed = [name for name in names(self.plan.graph) if not same(self.plan.graph, plan.graph, name)]
-        return any(name in region.members for name in changed for region in self._coming(plan))
-
-    def _coming(self, plan: Plan) -> list[Any]:
+    def _counts(self, plan: Plan) -> bool:
+        """Whether anything to come depends on what differs in a plan: whether its keyframes are read then."""
         coming = {tick.optimizer for tick in self.standing.future(plan)}
-        return [region for region in plan.regions if region.optimizer in coming]
+        members = {name for region in plan.regions if region.optimizer in coming for name in region.members}
+        return any(not same(self.plan.graph, plan.graph, name) for name in names(self.plan.graph) if name in members)
 
     def _is_fixed(self, target: Target) -> bool:
         """Whether a setting of this node is never steered, without a trial."""

@@ -18,7 +18,7 @@ from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.folder import claim, lock, watching
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import NOW, RECIPE, SWEEP, has_finished, resuming
+from t2iflow.runner.folder.history import NOW, RECIPE, has_finished, is_sweep, resuming
 
 SNAPSHOTS = ".snapshots"
 """The folder of small pictures of a run on its way."""
@@ -146,7 +146,7 @@ def check_resumable(path: Path) -> None:
         raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
     if os.path.isfile(path) and os.path.isfile(path.parent / RECIPE):
         raise NotResumableError(f"`{path}` is a file; name its folder: `{resuming(path.parent)}`")
-    if os.path.isfile(path / SWEEP):
+    if is_sweep(path):
         raise NotResumableError(f"`{path}` is the folder of a sweep; to resume it: `{resuming(path)}`")
     if why := paths.nothing(path):
         raise NotResumableError(f"`{path}` {why}")

@@ -89,7 +89,7 @@ def fork(of: Path, changes: Sequence[str | Passed], at: str | None, parent: Path
     with refusing():
         recipe = recipes.steered(text, changes, where, compiled)
     new = compiled(recipe, ())
-    saved = None if has_finished(of) else _fitting(of, new)
+    saved = None if has_finished(of) else _fitting(of, new, compiled)
     folder = run_folder.named(parent, run_name(new))
     return Fork(folder, recipe, new, of, saved, _note(of, where, saved))
 
@@ -124,11 +124,11 @@ def _before(plan: Plan, optimizer: str) -> Standing:
     return Standing(ended.optimizer, ended.steps, ended.shot.frames if ended.shot else 0)
 
 
-def _fitting(of: Path, plan: Plan) -> Path | None:
+def _fitting(of: Path, plan: Plan, compiled: recipes.Compile) -> Path | None:
     """The last checkpoint from which another recipe can go on."""
     for path, saved in whole(of):
         try:
-            before = compiler(of)(saved.recipe, ())
+            before = compiled(saved.recipe, ())
         except RecipeError:
             continue
         if altered(before, plan, standing(before, saved)) is None:

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from t2iflow.nodes.core.whole import write
@@ -24,18 +23,6 @@ from t2iflow.runner.folder.history import RECIPE, has_finished
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 
 
-@dataclass(frozen=True)
-class Steered:
-    """What was changed, and where the run stands from which it counts; and the recipe as it is now."""
-
-    names: tuple[str, ...]
-    where: str
-    recipe: str
-
-    def __str__(self) -> str:
-        return f"steered at {self.where}: {', '.join(self.names)}"
-
-
 def check(folder: Path, changes: Sequence[str | Passed]) -> None:
     """Raise what `steer` would, of a run that may go on now, and write nothing."""
     text, compiled, saved = text_of(folder), compiler(folder), last(folder)
@@ -43,7 +30,7 @@ def check(folder: Path, changes: Sequence[str | Passed]) -> None:
         recipes.steered(text, changes, standing(compiled(text, ()), saved) if saved else Standing(), compiled)
 
 
-def steer(folder: Path, changes: Sequence[str | Passed]) -> Steered:
+def steer(folder: Path, changes: Sequence[str | Passed]) -> None:
     """Write changes into the recipe of a run that does not go on now, as keyframes where its checkpoint stands.
 
     A change is `param=value`, `node.setting=value` or `node.port.term=value`. The recipe is written whole or not at
@@ -66,8 +53,6 @@ def steer(folder: Path, changes: Sequence[str | Passed]) -> Steered:
         with refusing():
             new = recipes.steered(text, changes, where, compiled)
         write(folder / RECIPE, new)
-    names = tuple(change.partition("=")[0] if isinstance(change, str) else change.target for change in changes)
-    return Steered(names, str(where), new)
 
 
 def steerable(folder: Path) -> list[Steerable]:

@@ -7,8 +7,7 @@ from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Setting, Spec, kind_name
 from t2iflow.pipelines.graph.allowed import describe
 from t2iflow.pipelines.problems import Problems, RecipeError
-from t2iflow.pipelines.show import form
-from t2iflow.pipelines.show.json_schema import recipe_schema
+from t2iflow.pipelines.show.json_schema import recipe_schema, setting_schema
 from t2iflow.pipelines.show.needs import needs
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner.studio.clerk.opened import presets
@@ -82,5 +81,5 @@ def _setting(setting: Setting) -> dict[str, Any]:
         "default": setting.default if not setting.required else None,
         "required": setting.required,
         "keyframes": not setting.fixed,
-        "schema": form.schema(setting),
+        "schema": setting_schema(setting),
     }

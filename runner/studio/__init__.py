@@ -29,7 +29,7 @@ or `sweeps/S/runs/000-seed=0`, percent-encoded.
 | GET /api/runs/NAME/steerable | `[{name, value, schema}]`: what can be changed in it from where it stands on |
 | POST /api/runs/NAME/steer `{set}` | 202; it goes on with these values from where it stands; 422 with `problems` |
 | POST /api/runs/NAME/fork `{set, at}` | 201 `{name}`: another run, which shares its past up to `at` (`20`, `50%`) |
-| GET /api/diff?a=NAME&b=NAME | `{same, settings: [{name, one, other}], inputs: [..], made: [..], pictures: [text]}` |
+| GET /api/diff?a=NAME&b=NAME | in which settings they differ: `{settings: [{name, one, other}]}` |
 | GET /api/events | the one stream of server-sent events |
 | GET /files/NAME/FILE[?side=320] | a picture, film, sound or table of a run, in parts if that is asked for; with a |
 | | `side` (of pixels), a small copy of a picture |
@@ -69,7 +69,7 @@ who watch; of a sweep `{runs: [RUN], sheet, results}`.
 Events, `data:` being JSON; the first are a `run` for each that runs or waits, and `queue`:
 - `run` RUN: it is new, or something of it is another; `gone` `{name}`: its folder is no longer there.
 - `step` `{name, node, step, steps, loss, terms: {name: value}, frame, frames, left}`: at most five times a second.
-- `note` `{name, node, level, text}`; `wrote` `{name, file, address}`.
+- `note` `{name, node, level, text}`.
 - `picture` `{name, address}`: there is a new one, and its address is another each time.
 - `queue` `{running: [NAME], waiting: [NAME]}`.
 While somebody listens, runs make live pictures: a page that is hidden closes its stream.

@@ -67,14 +67,14 @@ def _fits(name: str, value: Any, shape: Shape) -> bool:
         raise Refused(400, f"the request has an unknown `{name}`; {near}")
     if value is None:
         return False
-    if not isinstance(value, shape[name]) or isinstance(value, bool):
+    if not isinstance(value, shape[name]):
         raise Refused(400, f"`{name}` of the request must be {_WORDS[shape[name]]}")
     if name == "presets" and not all(isinstance(one, str) for one in value):
         raise Refused(400, "`presets` of the request must be a list of texts")
     return True
 
 
-_WORDS = {str: "a text", list: "a list", dict: "an object", int: "a whole number"}
+_WORDS = {str: "a text", list: "a list", dict: "an object"}
 
 
 def _no_number(word: str) -> float:

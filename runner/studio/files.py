@@ -12,6 +12,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.runner.folder.history import LOG, RECIPE
 from t2iflow.runner.folder.watching import LIVE
+from t2iflow.runner.report.table import NAME as LOSSES
 from t2iflow.runner.studio.home import UNSOUND, Home
 from t2iflow.runner.studio.refused import Refused
 
@@ -42,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
     ".json": Kind("table", "text/plain; charset=utf-8"),
     ".yaml": Kind("recipe", "text/plain; charset=utf-8"),
 }
-TABLES = ("losses.csv", LOG, RECIPE)
+TABLES = (LOSSES, LOG, RECIPE)
 """What every run has besides what it wrote."""
 SIDES = range(16, 1025)
 """Pixels of the longer side of a small copy."""

@@ -144,11 +144,6 @@ class Follower:
     def _noted(self, run: _Run, event: Mapping[str, Any]) -> None:
         self._stream.tell("note", {"name": run.name} | {key: event.get(key) for key in ("node", "level", "text")})
 
-    def _wrote(self, run: _Run, event: Mapping[str, Any]) -> None:
-        file = os.path.basename(str(event.get("path")))
-        address = self._home.address(run.folder, file)
-        self._stream.tell("wrote", {"name": run.name, "file": file, "address": address})
-
     def _filmed(self, run: _Run, event: Mapping[str, Any]) -> None:
         run.frame = {key: event.get(key) for key in ("frame", "frames")}
 
@@ -163,7 +158,6 @@ def _steady(run: Glance) -> Glance:
 
 _TOLD: Mapping[str, Callable[[Follower, _Run, Mapping[str, Any]], None]] = {
     "noted": Follower._noted,
-    "wrote": Follower._wrote,
     "filmed": Follower._filmed,
     "ended": Follower._ended,
 }

@@ -7,16 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.nodes.core import paths
-from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, foremost, tail
+from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, foremost, is_sweep, tail
 from t2iflow.runner.folder.summary import Summary, summary
 from t2iflow.runner.folder.watching import LIVE
+from t2iflow.runner.studio.files import KINDS
 from t2iflow.runner.studio.home import Home, holds_run
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".apng")
+PICTURES = tuple(ending for ending, one in KINDS.items() if one.kind == "picture")
 SIDE = 320
 """Pixels of the longer side of a picture in the gallery."""
 SHEET = "sheet.png"
@@ -52,7 +54,7 @@ class Glance:
 
 def glance(home: Home, folder: Path) -> Glance:
     """Of a run's folder, or of a sweep's."""
-    return _sweep(home, folder) if os.path.isfile(folder / SWEEP) else _run(home, folder, summary(folder))
+    return _sweep(home, folder) if is_sweep(folder) else _run(home, folder, summary(folder))
 
 
 def _run(home: Home, folder: Path, known: Summary) -> Glance:
@@ -74,7 +76,7 @@ def _run(home: Home, folder: Path, known: Summary) -> Glance:
 
 
 def _sweep(home: Home, folder: Path) -> Glance:
-    recipe, count = _written(folder)
+    recipe, count = _said(folder / SWEEP)
     runs = [summary(run) for run in cells(folder)]
     states = Counter[str](run.state for run in runs)
     if waiting := count - len(runs):
@@ -114,14 +116,20 @@ def _state(states: Mapping[str, int]) -> str:
     return "stopped" if {*states} - {"finished"} else "finished"
 
 
-def _written(folder: Path) -> tuple[str, int]:
+def _said(file: Path) -> tuple[str, int]:
     """The recipe of a sweep, and how many cells it has."""
     with suppress(OSError):
-        text = paths.read_start(folder / SWEEP, 100_000_000).decode("utf-8", "replace")
-        named = re.search(r"^recipe: (.*)$", text, re.MULTILINE)
-        _, _, rows = text.partition("\ncells:\n")
-        return named[1].strip("'\"") if named else "", sum(row.startswith("- ") for row in rows.splitlines())
+        return _written(file, file.stat().st_mtime_ns)
     return "", 0
+
+
+@lru_cache(maxsize=256)
+def _written(file: Path, stamp: int) -> tuple[str, int]:
+    """The same, read once: sweeps are looked at often, and write this once."""
+    text = paths.read_start(file, 100_000_000).decode("utf-8", "replace")
+    named = re.search(r"^recipe: (.*)$", text, re.MULTILINE)
+    _, _, rows = text.partition("\ncells:\n")
+    return named[1].strip("'\"") if named else "", sum(row.startswith("- ") for row in rows.splitlines())
 
 
 def place(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """The folder of a studio: where its runs and sweeps are, and which of its paths a request may name."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from t2iflow.nodes.core import paths
-from t2iflow.runner.folder.history import LOG, RECIPE, RUNS, SWEEP, SWEEPS
+from t2iflow.runner.folder.history import RUNS, SWEEPS, is_run, is_sweep
 from t2iflow.runner.studio.refused import Refused
 
 UNSOUND = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -68,7 +67,7 @@ def working() -> Home:
 
 def holds_run(folder: Path) -> bool:
     """Whether a run or a sweep has begun in a folder."""
-    return any(os.path.isfile(folder / name) for name in (RECIPE, LOG, SWEEP))
+    return is_run(folder) or is_sweep(folder)
 
 
 def _fits(name: str, start: str) -> bool:

@@ -161,7 +161,7 @@ class Line:
             self._begin()
         except (Refused, OSError) as fault:
             with self._lock:
-                self._faults |= dict.fromkeys(self.waiting, getattr(fault, "error", str(fault)))
+                self._faults |= dict.fromkeys(self.waiting, str(fault))
                 self._set([])
 
     def _replies(self) -> list[Reply]:

@@ -37,7 +37,7 @@ def _run(home: Home, folder: Path) -> dict[str, Any]:
         "optimizers": list(_optimizers(last.get("optimizers"))),
         "notes": [{name: note.get(name) for name in ("node", "level", "text")} for note in _different(notes)],
         "files": list(_files(home, folder)),
-        "live": _live(home, folder),
+        "live": _dated(home, folder, LIVE),
     }
 
 
@@ -48,10 +48,10 @@ def _optimizers(said: object) -> Iterator[dict[str, Any]]:
             yield {"node": one[0], "steps": one[1]}
 
 
-def _live(home: Home, folder: Path) -> str | None:
-    """The address of the picture for those who watch, if the run has made one."""
+def _dated(home: Home, folder: Path, file: str) -> str | None:
+    """The address of a file, which is another when the file is; None where there is none."""
     with contextlib.suppress(OSError):
-        return home.address(folder, LIVE, at=(folder / LIVE).stat().st_mtime_ns)
+        return home.address(folder, file, at=(folder / file).stat().st_mtime_ns)
     return None
 
 
@@ -73,8 +73,7 @@ def _files(home: Home, folder: Path) -> Iterator[dict[str, Any]]:
 
 def _sweep(home: Home, folder: Path) -> dict[str, Any]:
     runs = [glance(home, run) for run in cells(folder)]
-    sheet = home.address(folder, SHEET) if (folder / SHEET).is_file() else None
-    return {"runs": [run.plain() for run in runs], "sheet": sheet, "results": _results(folder)}
+    return {"runs": [run.plain() for run in runs], "sheet": _dated(home, folder, SHEET), "results": _results(folder)}
 
 
 def _results(folder: Path) -> Any:

@@ -10,8 +10,8 @@ from t2iflow.nodes.core import paths
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
+from t2iflow.pipelines.show.difference import differences
 from t2iflow.pipelines.text.recipe import read
-from t2iflow.runner.comparison import Side, compare
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import history
 from t2iflow.runner.folder.history import RECIPE, recipe_name
@@ -53,11 +53,9 @@ def graph(folder: str) -> dict[str, Any]:
 
 
 def diff(one: str, other: str) -> dict[str, Any]:
-    """In what two runs differ."""
-    found = compare(*(Side(folder, _plan(Path(folder)), Path(folder)) for folder in (one, other)))
-    pictures = [one.text for one in found.pictures]
-    rows = {name: [asdict(row) for row in getattr(found, name)] for name in ("settings", "inputs", "made")}
-    return {"same": found.same, "pictures": pictures} | rows
+    """In which settings two runs differ."""
+    found = differences(_plan(Path(one)).graph, _plan(Path(other)).graph)
+    return {"settings": [asdict(row) for row in found]}
 
 
 def _plan(folder: Path) -> Plan:
@@ -68,7 +66,7 @@ def _plan(folder: Path) -> Plan:
 def _told(folder: Path) -> Told:
     """All that a report shows of a run, as its folder has it."""
     plan = _plan(folder)
-    events = [event for event in history.read(folder) if event["type"] != "stepped"]
+    events = history.milestones(folder)
     return Told(
         plan,
         (folder / RECIPE).read_text(encoding="utf-8-sig"),

@@ -4,7 +4,7 @@ import { get, path } from "./api.js";
 import { h } from "./element.js";
 import { exhibit, shown as made } from "./exhibit.js";
 import { called } from "./tile.js";
-import { notice, trying } from "./notices.js";
+import { trying } from "./notices.js";
 import { STATES, written } from "./words.js";
 
 /** What differs between the first and each other one: by setting, a value for each run. */

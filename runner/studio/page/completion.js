@@ -7,8 +7,8 @@ import { offers } from "./offers.js";
 
 const SHOWN = 40;
 
-/** For a text area; `taken()` is called when an offer has been written into it. */
-export function completion(area, taken) {
+/** For a text area, which hears of an offer that is written into it as of what is typed. */
+export function completion(area) {
   const id = fresh("offers");
   const list = h("ul", { class: "offers", role: "listbox", id, "aria-label": "Suggestions", hidden: true });
   let schema,
@@ -79,7 +79,6 @@ export function completion(area, taken) {
     area.setSelectionRange(area.selectionStart - typed.length, area.selectionStart);
     document.execCommand("insertText", false, text); // which can be undone
     hide();
-    taken();
   }
 
   return {

@@ -49,10 +49,7 @@ export function editor(changed) {
   const gutter = h("pre", { class: "gutter", "aria-hidden": "true" });
   const box = h("div", { class: "code editor" }, gutter, h("div", { class: "sheet" }, paint, area));
   let problems = [];
-  const finishing = completion(area, () => {
-    draw();
-    changed(area.value);
-  });
+  const finishing = completion(area);
 
   function draw() {
     const lines = area.value.split("\n");

@@ -28,7 +28,7 @@ function kind(schema, value) {
 }
 
 /** The range of a number, in words. */
-export function range(schema) {
+function range(schema) {
   const low = schema.minimum ?? (schema.exclusiveMinimum != null ? `more than ${schema.exclusiveMinimum}` : null);
   const high =
     schema.maximum ??

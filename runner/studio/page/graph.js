@@ -25,7 +25,7 @@ export function graph(svg, nodes) {
     if (!nodes[name]) continue; // made while compiling: no recipe names it
     card.setAttribute("tabindex", "0");
     card.setAttribute("role", "button");
-    card.setAttribute("aria-label", `${name}, ${nodes[name]?.use ?? "node"}`);
+    card.setAttribute("aria-label", `${name}, ${nodes[name].use}`);
     const show = () => {
       for (const other of drawn.querySelectorAll(".chosen")) other.classList.remove("chosen");
       card.classList.add("chosen");

@@ -3,7 +3,7 @@
 import { get, isLocked } from "./api.js";
 import { notice } from "./notices.js";
 
-const TYPES = ["run", "step", "note", "wrote", "picture", "queue", "gone"];
+const TYPES = ["run", "step", "note", "picture", "queue", "gone"];
 const AGAIN = 2000;
 const heard = new EventTarget();
 let source,

@@ -146,7 +146,9 @@ def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: 
     page.get_by_role("button", name="Fork").click()
     (fork,) = until(lambda: {*studio.runs} - {run})
     assert re.search(r"5: 0\.001", (fork / "recipe.yaml").read_text("utf-8"))
-    page.get_by_role("button", name="Stop").click()  # the fork waits for the run, and no longer
+    page.wait_for_url(f"**{fork.name}")
+    page.locator(".state").get_by_text("queue").wait_for()  # the fork waits for the run
+    page.get_by_role("button", name="Stop").click()  # and no longer
     page.get_by_role("button", name="Resume").wait_for()
     page.go_back()
     page.get_by_role("button", name="Stop").click()

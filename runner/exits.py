@@ -27,3 +27,7 @@ MEANINGS: Mapping[int, str] = {
 
 class UsageError(ValueError):
     """What was asked for can't be done: an option, a value or a folder that doesn't fit."""
+
+
+class NoDeviceError(RuntimeError):
+    """The requested device is unavailable."""

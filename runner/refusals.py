@@ -1,10 +1,8 @@
 """What can't be done as it was asked for, and the exit code that says so."""
 
 from t2iflow.pipelines.problems import RecipeError
-from t2iflow.runner.execution.device import NoDeviceError
-from t2iflow.runner.exits import FAILED, INVALID, USAGE, UsageError
-from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.folder import NotResumableError
+from t2iflow.runner.exits import FAILED, INVALID, USAGE, NoDeviceError, UsageError
+from t2iflow.runner.folder.claim import FolderError, NotResumableError
 
 REFUSALS = (RecipeError, UsageError, NoDeviceError, FolderError)
 """What is raised before anything runs."""

@@ -33,8 +33,8 @@ from t2iflow.nodes.core.catalog import every_node
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner import session
-from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.folder import MAKING, NotResumableError
+from t2iflow.runner.folder.claim import FolderError, NotResumableError
+from t2iflow.runner.folder.folder import MAKING
 from tests import needs
 
 INTERVALS = (0.0, 0.05, 10.0)

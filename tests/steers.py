@@ -24,8 +24,7 @@ import torch
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.runner import session
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.folder import NotResumableError
+from t2iflow.runner.folder.claim import FolderError, NotResumableError
 from t2iflow.runner.request import of_run
 from t2iflow.runner.steering import steer
 from tests import kills

@@ -5,15 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
-def test_help_needs_no_torch() -> None:
+@pytest.mark.parametrize("asked", ["--help", "runs .", "recipes", "run --help"])
+def test_help_and_lists_need_no_torch(asked: str, tmp_path: Path) -> None:
     code = (
-        "import sys; sys.argv = ['t2iflow', '--help']\n"
+        f"import sys; sys.argv = ['t2iflow', *{asked.split()}]\n"
         "from t2iflow.runner.cli.main import main\ntry: main()\nfinally: sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path).returncode == 0
 
 
 def test_running_a_recipe_without_a_real_clip_imports_no_torchvision() -> None:

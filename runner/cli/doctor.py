@@ -23,6 +23,7 @@ from t2iflow.nodes.weights.content import WrongFileError, sha256
 from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.text import packs
 from t2iflow.runner.execution import device
+from t2iflow.runner.exits import NoDeviceError
 from t2iflow.runner.folder.folder import writable
 
 NAMES = {
@@ -87,7 +88,7 @@ def examine() -> Iterator[Finding]:
 def _torch() -> Finding:
     try:
         where, why = device.choose()
-    except device.NoDeviceError as fault:
+    except NoDeviceError as fault:
         return Finding(False, f"torch {torch.__version__}: {fault}", "unset or change T2IFLOW_DEVICE")
     return Finding(True, f"torch {torch.__version__}, computing on {where} ({why})")
 

@@ -10,11 +10,9 @@ from contextlib import contextmanager
 
 import torch
 
+from t2iflow.runner.exits import NoDeviceError
+
 CHOICES = ("auto", "cpu", "cuda", "mps")
-
-
-class NoDeviceError(RuntimeError):
-    """The requested device is unavailable."""
 
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:

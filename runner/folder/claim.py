@@ -24,6 +24,10 @@ class FolderError(OSError):
     """A run folder can't be made or used."""
 
 
+class NotResumableError(FolderError):
+    """There is no run in a folder that could be resumed."""
+
+
 class BusyError(FolderError):
     """Another process is running in the folder."""
 

@@ -17,7 +17,7 @@ from t2iflow.nodes.pictures.codec import WAITING
 from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.folder import claim, lock, watching
-from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.folder.claim import FolderError, NotResumableError
 from t2iflow.runner.folder.history import NOW, RECIPE, has_finished, is_sweep, resuming
 
 SNAPSHOTS = ".snapshots"
@@ -28,10 +28,6 @@ MAKING = ".making-"
 """What a folder's name begins with until it is whole."""
 ABANDONED = 60.0
 """Seconds after which an unfinished folder that nobody holds is taken for one whose maker was killed."""
-
-
-class NotResumableError(FolderError):
-    """There is no run in a folder that could be resumed."""
 
 
 class RunFolder:

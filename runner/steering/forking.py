@@ -82,7 +82,7 @@ def fork(of: Path, changes: Sequence[str | Passed], at: str | None, parent: Path
     run.
     """
     if why := paths.no_file(of / RECIPE):
-        raise run_folder.NotResumableError(f"`{of}` is not a run folder: its {RECIPE} {why}")
+        raise claim.NotResumableError(f"`{of}` is not a run folder: its {RECIPE} {why}")
     text, compiled = text_of(of), compiler(of)
     plan = compiled(text, ())
     where = _where(of, plan, at)

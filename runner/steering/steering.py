@@ -18,7 +18,7 @@ from t2iflow.runner.execution.standing import standing
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder.changes import check_recipe
-from t2iflow.runner.folder.claim import FolderError, claim
+from t2iflow.runner.folder.claim import FolderError, NotResumableError, claim
 from t2iflow.runner.folder.history import RECIPE, has_finished
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 
@@ -39,9 +39,7 @@ def steer(folder: Path, changes: Sequence[str | Passed]) -> None:
     """
     if has_finished(folder):
         another = f"t2iflow fork {shlex.quote(str(folder))} --at STEP --set ..."
-        raise run_folder.NotResumableError(
-            f"the run in `{folder}` is finished; `{another}` makes another from its past"
-        )
+        raise NotResumableError(f"the run in `{folder}` is finished; `{another}` makes another from its past")
     run_folder.check_resumable(folder)
     with claim(folder):
         run_folder.check_unfinished(folder)

@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
-from t2iflow.runner.execution.device import NoDeviceError
-from t2iflow.runner.exits import FAILED, INTERRUPTED
+from t2iflow.runner.exits import FAILED, INTERRUPTED, NoDeviceError
 from t2iflow.runner.folder.history import RUNS
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.sweep import task

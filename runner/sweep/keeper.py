@@ -11,7 +11,8 @@ from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import asked
 from t2iflow.runner.execution import faults
-from t2iflow.runner.execution.device import NoDeviceError, choose
+from t2iflow.runner.execution.device import choose
+from t2iflow.runner.exits import NoDeviceError
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.sweep.cell import Cell

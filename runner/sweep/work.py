@@ -21,8 +21,7 @@ from t2iflow.pipelines.text.recipe import Recipe, vary
 from t2iflow.pipelines.text.recipe import read as read_recipe
 from t2iflow.runner import session
 from t2iflow.runner.events import Listener
-from t2iflow.runner.execution.device import NoDeviceError
-from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE
+from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE, NoDeviceError
 from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
 from t2iflow.runner.folder.own_recipe import origin

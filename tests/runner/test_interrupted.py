@@ -375,7 +375,7 @@ def test_what_a_killed_start_leaves_is_no_run_and_is_swept_when_it_is_old(tmp_pa
     for path in (fresh, old, alive):
         (path / "inputs").mkdir(parents=True)
         (path / "recipe.yaml").write_text(COPY)
-    with pytest.raises(folder.NotResumableError, match="holds no run"):
+    with pytest.raises(claim.NotResumableError, match="holds no run"):
         resume(fresh)
     with claim.claim(alive):
         for path in (old, alive):
@@ -447,7 +447,7 @@ def test_a_kill_before_the_end_is_recorded_leaves_a_run_that_can_be_resumed(
         resume(stopped)
     monkeypatch.undo()
     assert (stopped / "report.html").exists()
-    with pytest.raises(folder.NotResumableError, match="is finished"):
+    with pytest.raises(claim.NotResumableError, match="is finished"):
         resume(stopped)
     assert kills.left(stopped) == film
     log = stopped / "events.jsonl"

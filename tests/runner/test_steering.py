@@ -16,7 +16,7 @@ from t2iflow.runner import session
 from t2iflow.runner.events import Event, Noted, Stepped
 from t2iflow.runner.exits import OK, UsageError
 from t2iflow.runner.folder.changes import ChangedError
-from t2iflow.runner.folder.folder import NotResumableError
+from t2iflow.runner.folder.claim import NotResumableError
 from t2iflow.runner.folder.history import outputs
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.request import of_run

@@ -23,6 +23,7 @@ from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
+from t2iflow.nodes.generators.spreading import spreading
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.weights.find import loads, obtain
@@ -56,6 +57,9 @@ class Canvas(Hardens):
     `blacklist`: numbers of codes that are never painted. `seamless`: opposite edges meet, so that the picture can be
     laid side by side with itself; see `images.roll`.
 
+    `spread` lets codes learn together: their gradient is blurred by a Gaussian of that deviation, in codes. Large at
+    first and small in the end, it keeps a perceptor that likes texture from covering the picture with scales and dots.
+
     `noise`: Laplace noise around what the decoder paints during the steps, as a fraction of the scale that the decoder
     predicts; Crowson has 1. The finished picture has none. `precision`: what convolutions compute in; `auto` is
     bfloat16 where the device has it.
@@ -85,7 +89,7 @@ class Canvas(Hardens):
         fits_known({"weights": weights, "size": size})
         self._weights, self._notes, self._shelf, self._device = weights, notes, shelf, device
         self._dtype = dtype_of(precision, device)
-        self._size, self._steer, self._certainty = size, steer, certainty
+        self._size, self._steer, self._certainty, self._wraps = size, steer, certainty, seamless
         found = obtain(weights, "dvae", notes, roles=("decoder",))
         self._decoder = shelf.get(_decoder, found, device, self._dtype, seamless)
         self._grid = grid(size, self._decoder.factor)
@@ -108,7 +112,9 @@ class Canvas(Hardens):
             trained[begun % self._parts, torch.arange(places, device=device), begun // self._parts] += 1
         self._trained = trained.requires_grad_()
 
-    def __call__(self, random: Random, *, temperature: Positive = 1.0, noise: NonNegative = 0.0) -> Image:
+    def __call__(
+        self, random: Random, *, temperature: Positive = 1.0, noise: NonNegative = 0.0, spread: NonNegative = 0.0
+    ) -> Image:
         """The picture."""
         if self._finished:
             features = chosen(self._trained.argmax(-1), self._rows)
@@ -117,10 +123,11 @@ class Canvas(Hardens):
             choose = partial(drawn, random=random) if self._steer == "codebook" else None
             features = mixed(self._trained, self._rows, temperature, chance, choose)
         columns, lines = self._grid
-        painted = self._decoder((features + self._decoder.bias).T.view(1, -1, lines, columns))
-        logits, spread = painted.chunk(2, 1)
+        placed = (features + self._decoder.bias).T.view(1, -1, lines, columns)
+        painted = self._decoder(spreading(placed, spread, self._wraps))
+        logits, scales = painted.chunk(2, 1)
         if counts(noise) and not self._finished:
-            logits = logits + noise * spread.exp() * laplace(random.noise_like(spread))
+            logits = logits + noise * scales.exp() * laplace(random.noise_like(scales))
         picture = (torch.sigmoid(logits) - 0.1) / 0.8
         return Image(cut(picture) if self._steer == "codebook" else picture.clamp(0, 1))
 

@@ -17,10 +17,11 @@ from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
-from t2iflow.nodes.core.types import Image, Latent, Positive, Size
+from t2iflow.nodes.core.types import Image, Latent, NonNegative, Positive, Size
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
 from t2iflow.nodes.generators.grid import fits_known, grid
+from t2iflow.nodes.generators.spreading import spreading
 from t2iflow.nodes.generators.vqgan.network import VQGAN, nearest
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
@@ -51,6 +52,9 @@ class Canvas(Hardens):
     With `codebook` and `soft` the code that a picture has at a place gets the probability `certainty`; of the others,
     nearer ones are likelier. `blacklist`: numbers of codes that are never painted. `seamless`: opposite edges meet, so
     that the picture can be laid side by side with itself; see `images.roll`.
+
+    `spread` lets codes learn together: their gradient is blurred by a Gaussian of that deviation, in codes. Large at
+    first and small in the end, it keeps a perceptor that likes texture from covering the picture with scales and dots.
 
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
@@ -83,7 +87,7 @@ class Canvas(Hardens):
         self._network = shelf.get(VQGAN, found, blacklist or [], device, dtype, seamless)
         self._size, self._grid = size, grid(size, self._network.layout.factor)
         self._quantizes, self._certainty = steer == "quantize", certainty
-        self._draws = steer == "codebook"
+        self._draws, self._wraps = steer == "codebook", seamless
         codes = self._network.codes
         self._bounds = (codes.amin(0).view(1, -1, 1, 1), codes.amax(0).view(1, -1, 1, 1)) if bounded else None
         if init is None and start != "codes":
@@ -97,7 +101,7 @@ class Canvas(Hardens):
         self._trained = trained.requires_grad_()
         self._start = self._likeliest()
 
-    def __call__(self, random: Random, *, temperature: Positive = 1.0) -> Painted:
+    def __call__(self, random: Random, *, temperature: Positive = 1.0, spread: NonNegative = 0.0) -> Painted:
         """The picture, and the codes now and at the start."""
         codes = self._network.codes
         if self._quantizes:
@@ -111,7 +115,7 @@ class Canvas(Hardens):
             elif self._draws:
                 mixed = codes[drawn(likely.detach(), random)] + (mixed - mixed.detach())  # in this order exactly codes
             latent = painted = self._placed(mixed)
-        picture = (self._network.decode(painted) + 1) / 2
+        picture = (self._network.decode(spreading(painted, spread, self._wraps)) + 1) / 2
         return Painted(Image(cut(picture)), Latent(latent), Latent(self._start))
 
     def trainable(self) -> list[Tensor]:

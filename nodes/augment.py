@@ -185,11 +185,12 @@ def classic(crops: Crops, random: Random, *, noise: NonNegative = 0.1, border: B
 
 
 @node
-def gentle(crops: Crops, random: Random, *, noise: NonNegative = 0.04, border: Border = "reflect") -> Crops:
+def gentle(crops: Crops, random: Random, *, noise: NonNegative = 0.04, border: Border | None = None) -> Crops:
     """Small changes for a few crops: what suits `lite`, the bundled perceptor.
 
     Mirrors half of the crops, rotates by up to 15 degrees, stretches by up to 12 %, jitters contrast, brightness and
-    channels by up to 15 %, and makes 10 % grey; then adds noise of up to `noise`. The figures are our own.
+    channels by up to 15 %, and makes 10 % grey; then adds noise of up to `noise`. `border`, where given, replaces what
+    lies outside the picture. The figures are our own.
     """
     crops = flip(crops, random)
     crops = affine(crops, random, degrees=15, translate=0, aspect=0.12, probability=1, border=border)

@@ -24,8 +24,9 @@ def slots(wanted: str, jobs: int | None, per_gpu: int) -> list[Slot]:
 
 
 def threads(slots: int) -> int:
-    """How many threads each of so many processes computes with."""
-    return max(1, cores() // slots)
+    """How many threads each of so many processes computes with: as many as OMP_NUM_THREADS says, or its share."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else max(1, cores() // slots)
 
 
 def cores() -> int:

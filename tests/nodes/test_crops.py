@@ -371,3 +371,10 @@ def test_a_set_changes_every_crop_but_keeps_the_picture_in_sight(change: object)
     difference = (pixels - start.pixels).abs().mean((1, 2, 3))
     assert difference.min() > 1e-4
     assert difference.mean() < 0.3
+
+
+@pytest.mark.parametrize("change", [augment.affine, augment.perspective, augment.gentle])
+def test_what_lies_outside_of_a_picture_stays_unless_an_augmentation_says_otherwise(change: object) -> None:
+    wide = Crops(picture(), box(-48, -48, 144, picture()), 48, "#ff00ff")
+    assert change(wide, Random(0)).border == "#ff00ff"  # type: ignore[operator]
+    assert change(wide, Random(0), border="wrap").border == "wrap"  # type: ignore[operator]

@@ -481,3 +481,12 @@ def test_a_sweep_is_not_taken_for_a_run(begun: Callable[..., SweepFolder], comma
     assert f"to resume it: `t2iflow sweep {sweep.at}`" in told.err
     assert not (sweep.at / "events.jsonl").exists()
     assert f"`t2iflow sweep {sweep.at}` resumes it" in command("run", str(sweep.at)).err
+
+
+@pytest.mark.parametrize(("said", "each"), [("3", 3), ("1", 1), ("", 4), ("0", 4), ("2,1", 4)])
+def test_each_run_computes_with_the_threads_that_were_asked_for_or_with_its_share(
+    said: str, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    monkeypatch.setattr(slot, "cores", lambda: 8)
+    assert slot.threads(2) == each

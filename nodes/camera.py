@@ -63,7 +63,7 @@ class Aimed(Filming):
     in them; such a frame begins without the optimiser's moments.
 
     `start`: pictures to start the frames from, such as those of an input film, instead of the moved last frame; `mix`
-    is their share (1: no moved frame at all).
+    is their share (1: no moved frame at all). What has newly come into view starts from them alone.
 
     `loop`: how many frames to make beyond the last and dissolve into the first ones, so that the film closes; it then
     begins where it changes least. Without `image` a camera only lends its motion to others.
@@ -181,6 +181,19 @@ def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     before = min(int(position), max(len(motions) - 2, 0))
     part = position - before
     return Blended(motions[before], motions[before + 1], part) if part else motions[before]
+
+
+@camera
+def follow(motion: Motion) -> Motion:
+    """A camera that moves as what is seen elsewhere does, such as in a film: `motion: $input.motion`.
+
+    With `start: $input`, what is painted sticks to the things in the film, and each frame holds on to its own film
+    picture by `mix`; take little of it. What had been hidden starts from the film alone.
+
+    After "Artistic style transfer for videos" (Ruder et al. 2016), whose optical flow comes from a network; here blocks
+    are matched.
+    """
+    return motion
 
 
 @node(role="camera", joins=sees)

@@ -1,19 +1,34 @@
 """Films as input, frame by frame."""
 
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes, Tick
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import FilmPath, Image, NonNegative, Rate, Size
 from t2iflow.nodes.film.decoder import Reel
 from t2iflow.nodes.images import Fit, resize
+from t2iflow.nodes.pictures.flow import Flow
+from t2iflow.nodes.pictures.motion import Motion, Still
+
+
+class Film(NamedTuple):
+    """The picture, and how what it shows has moved since the one before."""
+
+    image: Image
+    motion: Motion
 
 
 @node
 class Frames:
     """The pictures of a film: the next one at every frame of a camera, or the first without a camera.
+
+    Gives the picture, and how what it shows has `motion`: moved since the picture before; see `camera.follow`.
 
     `file`: MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV, of any depth of colour. Without `fps` every
     frame is used, whatever the film's own rate; with it, what the film shows every 1/`fps` seconds. `start`: seconds to
@@ -23,7 +38,7 @@ class Frames:
     Colours are read as the film declares; otherwise as BT.709 in high definition, and as BT.601 below. High dynamic
     range is not tone-mapped.
 
-    The film is read forwards, and only one picture is kept in memory.
+    The film is read forwards, and only two pictures are kept in memory.
     """
 
     def __init__(
@@ -39,34 +54,36 @@ class Frames:
     ) -> None:
         self._device, self._notes = device, notes
         self._path, self._size, self._fps, self._start, self._fit = Path(file), size, fps, start, fit
-        self._ended = False
-        self._number = 0
-        self._image: Image | None = None
-        self._begin()  # a film that can't be read is better known before the first step than in the midst of a run
+        self._ended, self._number = False, 0
+        self._now = self._before = (
+            self._begun()
+        )  # a film that can't be read is better known before the first step than in the midst of a run
 
-    def __call__(self, tick: Tick) -> Image:
+    def __call__(self, tick: Tick) -> Film:
         """The picture of the present frame."""
         if tick.frame < self._number:
             self._reel.close()
-            self._begin()
+            self._now, self._number = self._begun(), 0
         while self._number < tick.frame and (levels := self._reel.read()) is not None:
-            self._levels, self._image = levels, None
+            self._before, self._now = self._now, self._picture(levels)
             self._number += 1
-        if self._number < tick.frame and not self._ended:
+        over = self._number < tick.frame
+        if over and not self._ended:
             self._end()
-        if self._image is None:
-            image = Image(self._levels.to(self._device).permute(2, 0, 1)[None].float() / 255)
-            self._image = image if self._size is None else resize(image, size=self._size, fit=self._fit)
-        return self._image
+        return Film(self._now(), Still() if over or not self._number else Flow(self._before(), self._now()))
 
     def close(self) -> None:
         """Stop reading."""
         self._reel.close()
 
-    def _begin(self) -> None:
+    def _begun(self) -> Callable[[], Image]:
+        """The first picture, of a film that is read from its start."""
         self._reel = Reel(self._path, self._start, self._fps)
-        self._levels, self._image = self._reel.first(), None
-        self._number = 0
+        return self._picture(self._reel.first())
+
+    def _picture(self, levels: Tensor) -> Callable[[], Image]:
+        """What makes a picture of the film's levels, once it is needed, and only once."""
+        return cache(partial(_pictured, levels, self._device, self._size, self._fit))
 
     def _end(self) -> None:
         """Say that there are no more pictures, once."""
@@ -76,3 +93,9 @@ class Frames:
             self._notes.warn(f"`{name}` is damaged: only {count} pictures can be read, and the last stays ({fault})")
         else:
             self._notes.say(f"`{name}` ends after {count} pictures; the last stays")
+
+
+def _pictured(levels: Tensor, device: torch.device, size: Size | None, fit: Fit) -> Image:
+    """A picture of levels (h, w, 3) in 0..255."""
+    image = Image(levels.to(device).permute(2, 0, 1)[None].float() / 255)
+    return image if size is None else resize(image, size=size, fit=fit)

@@ -130,7 +130,8 @@ class Filming:
         moved = self._motion(picture, self.border)
         if self._start is not None:
             start = F.interpolate(self._start[:1], moved.shape[-2:], mode="bilinear", antialias=True)
-            moved = torch.lerp(moved, start.to(moved), self._mix)
+            inside = self._motion.inside((moved.shape[-1], moved.shape[-2]), exact(moved.device))
+            moved = torch.lerp(moved, start.to(moved), 1 - (1 - self._mix) * inside.to(moved))
         return Image(moved)
 
     @classmethod

@@ -132,7 +132,7 @@ CODECS = {
 def test_films_of_any_depth_and_kind_are_read(name: str, notes: Heard, tmp_path: Path) -> None:
     path = coded(tmp_path / name, "-f", "lavfi", "-i", "color=0x4080c0:s=32x24:r=24:d=0.2", *CODECS[name].split())
     film = video.Frames(CPU, notes, file=str(path))
-    colour = film(Tick())[0, :, 12, 12]
+    colour = film(Tick()).image[0, :, 12, 12]
     film.close()
     luma = (colour * torch.tensor([0.3, 0.59, 0.11])).sum().item()
     assert luma == pytest.approx(0.46, abs=0.03)
@@ -146,7 +146,7 @@ def test_a_film_in_high_definition_without_tags_has_the_colours_of_bt_709(notes:
         made = f"scale=out_color_matrix={matrix},format=yuv420p,{tags}"
         path = coded(tmp_path / f"{matrix}.mp4", *source, "-vf", made, "-c:v", "libx264", "-crf", "1")
         film = video.Frames(CPU, notes, file=str(path), size=(32, 18))
-        assert film(Tick())[0, :, 9, 9].tolist() == pytest.approx([0.125, 0.753, 0.125], abs=0.02)
+        assert film(Tick()).image[0, :, 9, 9].tolist() == pytest.approx([0.125, 0.753, 0.125], abs=0.02)
         film.close()
 
 
@@ -155,7 +155,7 @@ def test_pixels_of_a_film_that_are_not_square_are_made_so(shape: str, wide: int,
     source = ["-f", "lavfi", "-i", f"color=0x4080c0:s=32x24:r=24:d=0.2,setsar={shape}"]
     path = coded(tmp_path / "a.mp4", *source, "-c:v", "libx264", "-pix_fmt", "yuv420p")
     film = video.Frames(CPU, notes, file=str(path))
-    assert tuple(film(Tick()).shape) == (1, 3, 24, wide)
+    assert tuple(film(Tick()).image.shape) == (1, 3, 24, wide)
     film.close()
     assert decoder.about(str(path)).size == (wide, 24)
 

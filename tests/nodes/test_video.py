@@ -68,7 +68,7 @@ def test_each_picture_comes_in_turn(suffix: str, made: Made, notes: Heard) -> No
     pictures, _ = known(path := made(f"clip.{suffix}"))
     film = frames(path, notes)
     assert len(pictures) == 24
-    assert [which(film(Tick(frame=frame, frames=24)), pictures) for frame in range(24)] == list(range(24))
+    assert [which(film(Tick(frame=frame, frames=24)).image, pictures) for frame in range(24)] == list(range(24))
     film.close()
 
 
@@ -82,7 +82,7 @@ def test_at_another_rate_the_picture_is_the_last_that_is_due(
     film = frames(path, notes, fps=fps, start=start)
     moments = [start + frame / fps for frame in range(math.ceil((1 - start) * fps))]
     due = [max(0, sum(time <= moment + 0.001 for time in times) - 1) for moment in moments]
-    assert [which(film(Tick(frame=frame)), pictures) for frame in range(len(due))] == due
+    assert [which(film(Tick(frame=frame)).image, pictures) for frame in range(len(due))] == due
     film.close()
 
 
@@ -92,14 +92,26 @@ def test_a_film_of_uneven_times_is_read_by_the_clock(made: Made, notes: Heard) -
     pictures, times = known(path)
     assert times[11:] == pytest.approx([11 / 24, 12 / 24, 16 / 24, 20 / 24], abs=0.001)
     film = frames(path, notes, fps=12)
-    assert [which(film(Tick(frame=frame)), pictures) for frame in range(11)] == [0, 2, 4, 6, 8, 10, 12, 12, 13, 13, 14]
+    assert [which(film(Tick(frame=frame)).image, pictures) for frame in range(11)] == [
+        0,
+        2,
+        4,
+        6,
+        8,
+        10,
+        12,
+        12,
+        13,
+        13,
+        14,
+    ]
     film.close()
 
 
 def test_what_is_before_the_start_is_left_out(made: Made, notes: Heard) -> None:
     pictures, _ = known(path := made("clip.mp4"))
     film = frames(path, notes, start=0.5)
-    assert [which(film(Tick(frame=frame)), pictures) for frame in range(3)] == [12, 13, 14]
+    assert [which(film(Tick(frame=frame)).image, pictures) for frame in range(3)] == [12, 13, 14]
     film.close()
 
 
@@ -107,7 +119,7 @@ def test_frames_may_be_skipped_asked_again_and_gone_back_to(made: Made, notes: H
     pictures, _ = known(path := made("clip.mp4"))
     film = frames(path, notes)
     asked = [0, 0, 5, 10, 10, 3, 23, 0]
-    assert [which(film(Tick(frame=frame)), pictures) for frame in asked] == asked
+    assert [which(film(Tick(frame=frame)).image, pictures) for frame in asked] == asked
     film.close()
 
 
@@ -115,8 +127,8 @@ def test_a_resumed_run_goes_on_at_the_same_picture(made: Made, notes: Heard) -> 
     path = made("clip.mp4")
     first, second = frames(path, notes, fps=30), frames(path, notes, fps=30)
     for frame in range(17):
-        image = first(Tick(frame=frame))
-    assert torch.equal(image, second(Tick(frame=16)))
+        image = first(Tick(frame=frame)).image
+    assert torch.equal(image, second(Tick(frame=16)).image)
     first.close()
     second.close()
 
@@ -124,7 +136,7 @@ def test_a_resumed_run_goes_on_at_the_same_picture(made: Made, notes: Heard) -> 
 def test_after_the_end_the_last_picture_stays_and_that_is_said_once(made: Made, notes: Heard) -> None:
     pictures, _ = known(path := made("clip.mp4"))
     film = frames(path, notes)
-    assert [which(film(Tick(frame=frame)), pictures) for frame in (23, 24, 30)] == [23, 23, 23]
+    assert [which(film(Tick(frame=frame)).image, pictures) for frame in (23, 24, 30)] == [23, 23, 23]
     assert notes.said == ["`clip.mp4` ends after 24 pictures; the last stays"]
     assert not notes.warned
     film.close()
@@ -133,7 +145,7 @@ def test_after_the_end_the_last_picture_stays_and_that_is_said_once(made: Made, 
 def test_a_size_is_made_as_resize_makes_it(made: Made, notes: Heard) -> None:
     path = made("clip.mp4")
     own, filled, squeezed = (
-        frames(path, notes, **settings)(Tick())
+        frames(path, notes, **settings)(Tick()).image
         for settings in ({}, {"size": (20, 20)}, {"size": (20, 20), "fit": "squeeze"})
     )
     assert own.shape == (1, 3, 48, 64)
@@ -147,7 +159,7 @@ def test_a_film_held_upright_is_turned(made: Made, notes: Heard, tmp_path: Path)
     command = [ffmpeg(), "-v", "error", "-display_rotation", "90", "-i", str(path), "-c", "copy", str(turned)]
     subprocess.run(command, check=True)
     film = frames(turned, notes)
-    image = film(Tick(frame=4))
+    image = film(Tick(frame=4)).image
     assert image.shape == (1, 3, 64, 48)
     assert which(image.rot90(-1, (2, 3)), pictures) == 4
     assert decoder.about(str(turned)).size == (48, 64)
@@ -197,7 +209,7 @@ def test_of_a_film_cut_short_what_is_there_is_read_and_the_rest_warned_of(made: 
     pictures, _ = known(path := made("clip.mp4", "-c:v", "libx264", "-movflags", "faststart"))
     path.write_bytes(path.read_bytes()[:-600])
     film = frames(path, notes)
-    assert which(film(Tick(frame=3)), pictures) == 3
+    assert which(film(Tick(frame=3)).image, pictures) == 3
     film(Tick(frame=23))
     assert len(notes.warned) == 1
     assert notes.warned[0].startswith("`clip.mp4` is damaged: only ")

@@ -316,3 +316,30 @@ def test_the_frames_of_a_film_can_be_started_from_another(command: Command, tmp_
     shown = frames(command("run", recipe), 5)
     reds = [frame.mean((1, 2)).round().tolist() for frame in shown[1:]]
     assert reds == [[0, 1, 0], [0, 0, 1], [1, 1, 1], [0, 0, 0]]
+
+
+def test_what_is_painted_sticks_to_what_moves_in_a_film(command: Command, tmp_path: Path) -> None:
+    """A film in which all goes two pixels to the left, and what is painted is its first picture turned to negative."""
+    rough = torch.rand(1, 3, 12, 24, generator=torch.Generator().manual_seed(4))
+    wide = torch.nn.functional.interpolate(rough, (48, 96), mode="bicubic").clamp(0, 1)
+    shots = [wide[..., left : left + 48] for left in range(0, 20, 2)]
+    first, *others = (pictures.fromarray((shot[0].permute(1, 2, 0) * 255).byte().numpy()) for shot in shots)
+    first.save(tmp_path / "pan.png", save_all=True, append_images=others, duration=100)
+    (tmp_path / "pan.png").rename(tmp_path / "pan.apng")
+    pictures.eval(first, lambda level: 255 - level).save(tmp_path / "negative.png")
+    recipe = (
+        STILL.replace("camera.zoom", "camera.follow")
+        .replace("scale: SCALE", "motion: $input.motion, start: $input, mix: 0.05")
+        .replace("images.noise, size: [24, 24], kind: fractal", "images.load, file: negative.png")
+        .replace("canvas.pixels, size: [24, 24]", "canvas.pixels, size: [48, 48], init: $photo")
+        .replace("length: 30", "length: 10")
+        .replace("  film:", "  input:  {use: video.frames, file: pan.apng}\n  film:")
+    )
+    told = command("run", recipe)
+    assert told.code == 0, told.err
+    last, wanted = frames(told)[-1], shots[-1][0]
+    kept = 0.95**9
+    expected = kept * (1 - wanted) + (1 - kept) * wanted
+    within = slice(8, 28)  # what has always been in view, and not near an edge
+    assert difference(last[:, 8:-8, within], expected[:, 8:-8, within]) < 0.03
+    assert difference(last[:, :, -6:], wanted[:, :, -6:]) < 0.5 * difference(last[:, :, -6:], 1 - wanted[:, :, -6:])

@@ -2,8 +2,8 @@
 
 Each subject is filmed twice from one recipe: as the recipe says, and as VQGAN+CLIP's zoom scripts of 2021 do, which
 take each moved frame as a new picture to start from, with a new optimiser at the rate of the first picture. Beside the
-flicker, it prints the probability that EfficientNet-Lite2, a held-out judge, gives to the subject, averaged over the
-frames. Requires the extra `bench`.
+flicker, it prints how sharp the last frame is, as its gradient energy in parts of the first one's, and the probability
+that EfficientNet-Lite2, a held-out judge, gives to the subject, averaged over the frames. Requires the extra `bench`.
 
     python benchmarks/flicker.py --out flicker
 """
@@ -12,6 +12,7 @@ import argparse
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -54,6 +55,13 @@ def flicker(frames: list[Path]) -> float:
     return 255 * float(torch.stack(apart).mean())
 
 
+def sharpness(frames: list[Path]) -> float:
+    """The last frame's mean squared gradient, in parts of the first one's."""
+    first, last = (pixels_of(frame) for frame in (frames[0], frames[-1]))
+    energies = [sum(float(one.diff(dim=dim).square().mean()) for dim in (-1, -2)) for one in (first, last)]
+    return energies[1] / energies[0]
+
+
 def pixels_of(path: Path) -> Tensor:
     """A picture, (1, 3, h, w) in 0..1."""
     with Image.open(path) as picture:
@@ -75,17 +83,22 @@ def main() -> None:
     recipe = [given.recipe, *(word for name in given.preset or ["lite"] for word in ("--preset", name))]
     plain = ["camera.move=picture", "camera.carry=false", "camera.hold=0", f"camera.rate={given.rate}"]
     ways = {"plain": given.set + plain, "ours": given.set + given.ours}
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-    print(f"{'subject':16} {'way':6} flicker p(subject)")
+    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ways}
+    print(f"{'subject':16} {'way':6} flicker sharpness p(subject)")
     for subject in given.subjects:
         for way, changes in ways.items():
             frames = film(recipe, subject, changes, given.frames, given.out / f"{subject.replace(' ', '-')}-{way}")
             sure = statistics.mean(one.probability for one in judge(frames, [subject] * len(frames)))
-            found[way].append((flicker(frames), sure))
-            print(f"{subject:16} {way:6} {found[way][-1][0]:7.2f} {sure:10.2f}", flush=True)
+            found[way].append((flicker(frames), sharpness(frames), sure))
+            print(f"{subject:16} {way:6} {row(found[way][-1])}", flush=True)
     for way, figures in found.items():
         means = [statistics.mean(column) for column in zip(*figures, strict=True)]
-        print(f"{'mean':16} {way:6} {means[0]:7.2f} {means[1]:10.2f}")
+        print(f"{'mean':16} {way:6} {row(means)}")
+
+
+def row(figures: Sequence[float]) -> str:
+    """Flicker, sharpness and probability, each under its heading."""
+    return "{:7.2f} {:9.2f} {:10.2f}".format(*figures)
 
 
 if __name__ == "__main__":

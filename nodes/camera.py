@@ -51,7 +51,8 @@ class Aimed(Filming):
     afresh at every frame, as the notebooks do.
 
     `move`: what is moved. `picture`: the painted picture, which the canvas then takes on again. `latent`: what it is
-    painted from. `auto`: the latent where nothing is lost by that, otherwise the picture. `border`: what shows beyond
+    painted from; what moved codes don't paint of the picture is carried along over them, and gives way to them from
+    frame to frame. `auto`: the latent where it can be moved, otherwise the picture. `border`: what shows beyond
     the picture's edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
 
     Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared

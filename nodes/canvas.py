@@ -118,7 +118,7 @@ class Fourier:
         self._spectrum.copy_(torch.view_as_real(torch.fft.rfft2(planes, norm="ortho") / self._scale))
 
     @torch.no_grad()
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+    def move(self, motion: Motion, border: Border) -> bool:
         """Take on a pan that wraps, exactly, by rotating phases."""
         affine = motion.affine(reach(self._size))
         if affine is None or border != "wrap" or not torch.equal(affine[:, :2], torch.eye(2, dtype=affine.dtype)):

@@ -19,6 +19,7 @@ from t2iflow.nodes.core.numbers import counts
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image, NonNegative, Positive, Size
+from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
@@ -37,7 +38,7 @@ BANNED = -100.0
 
 
 @node(check=fits_known)
-class Canvas(Hardens):
+class Canvas(Hardens, Carried):
     """A picture painted by OpenAI's dVAE; what is trained is the probability of each of its 8192 codes at each place.
 
     `weights` by name, or a folder with encoder.pkl and decoder.pkl. Sides are multiples of 8 pixels, the side of a
@@ -111,6 +112,7 @@ class Canvas(Hardens):
             trained = self._banned.repeat(1, places, 1)
             trained[begun % self._parts, torch.arange(places, device=device), begun // self._parts] += 1
         self._trained = trained.requires_grad_()
+        self._bare(size, device)
 
     def __call__(
         self, random: Random, *, temperature: Positive = 1.0, noise: NonNegative = 0.0, spread: NonNegative = 0.0
@@ -122,13 +124,10 @@ class Canvas(Hardens):
             chance = gumbel(random.noise_like(self._trained)) if self._steer == "gumbel" else None
             choose = partial(drawn, random=random) if self._steer == "codebook" else None
             features = mixed(self._trained, self._rows, temperature, chance, choose)
-        columns, lines = self._grid
-        placed = (features + self._decoder.bias).T.view(1, -1, lines, columns)
-        painted = self._decoder(spreading(placed, spread, self._wraps))
-        logits, scales = painted.chunk(2, 1)
+        logits, scales = self._decoder(spreading(self._placed(features), spread, self._wraps)).chunk(2, 1)
         if counts(noise) and not self._finished:
             logits = logits + noise * scales.exp() * laplace(random.noise_like(scales))
-        picture = (torch.sigmoid(logits) - 0.1) / 0.8
+        picture = _coloured(logits) + self._over
         return Image(cut(picture) if self._steer == "codebook" else picture.clamp(0, 1))
 
     def trainable(self) -> list[Tensor]:
@@ -138,17 +137,25 @@ class Canvas(Hardens):
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it."""
+        self._over.zero_()
         self._trained.copy_(self._taken(image))
 
     @torch.no_grad()
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on the motion in the logits, each of which stands for 8 x 8 pixels; never exact."""
-        if exact:
-            return False
+    def move(self, motion: Motion, border: Border) -> bool:
+        """Take on the motion in the logits, each of which stands for 8 x 8 pixels."""
         columns, lines = self._grid
         likely = self._trained.permute(0, 2, 1).unflatten(2, (lines, columns))
         self._trained.copy_(motion(likely, border).flatten(2).permute(0, 2, 1))
         return True
+
+    def _painted(self) -> Tensor:
+        features = chosen(self._trained.argmax(-1), self._rows)
+        return _coloured(self._decoder(self._placed(features)).chunk(2, 1)[0])
+
+    def _placed(self, features: Tensor) -> Tensor:
+        """Features of each place, (places, features), as the decoder reads them, (1, features, h, w)."""
+        columns, lines = self._grid
+        return (features + self._decoder.bias).T.view(1, -1, lines, columns)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -176,6 +183,11 @@ def _decoder(weights: Weights, device: torch.device, dtype: torch.dtype, wraps: 
 
 def _encoder(weights: Weights, device: torch.device, dtype: torch.dtype) -> Encoder:
     return Encoder(weights.tensors("encoder"), weights.name, device, dtype)
+
+
+def _coloured(logits: Tensor) -> Tensor:
+    """Colours around 0..1 of what the decoder gives."""
+    return (torch.sigmoid(logits) - 0.1) / 0.8
 
 
 def gumbel(normal: Tensor) -> Tensor:

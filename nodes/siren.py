@@ -98,7 +98,7 @@ class Canvas:
         fit(self._parameters, self._colours, wanted, self._start_steps, self._start_rate)
 
     @torch.no_grad()
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+    def move(self, motion: Motion, border: Border) -> bool:
         """Take on an affine motion, exactly, in the first layer; beyond its border the network paints on. A seamless
         picture takes on a pan that wraps."""
         affine = motion.affine(reach(self._size))

@@ -107,7 +107,7 @@ class Canvas:
         self.settle()
 
     @torch.no_grad()
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
+    def move(self, motion: Motion, border: Border) -> bool:
         """Take on a motion in the plane, exactly; what comes into view is paper, and strokes that lay beyond it."""
         affine = motion.affine(reach(self._size))
         if affine is None:

@@ -16,6 +16,7 @@ from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, NonNegative, Size
+from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.grid import fits_known, grid
 from t2iflow.nodes.generators.taesd import Tiny
@@ -34,7 +35,7 @@ class Painted(NamedTuple):
 
 
 @node(check=fits_known)
-class Canvas:
+class Canvas(Carried):
     """A picture painted by a tiny autoencoder's decoder, from a few numbers around 0 for every 8 x 8 pixels.
 
     `weights` by name, or a folder with a `*decoder*.pth` and, where there is one, an `*encoder*.pth`: `taef2` has 32
@@ -76,13 +77,14 @@ class Canvas:
         columns, rows = grid(size, self._decoder.factor)
         start = noise * random.normal(1, self._decoder.channels, rows, columns)
         self._latent = start.to(device).requires_grad_()
+        self._bare(size, device)
         if init is not None:
             self.repaint(init)
 
     def __call__(self) -> Painted:
         """The picture, and what it is painted from."""
         latent = self._latent * 1  # a tensor of its own: a leaf can't be told from what it paints
-        return Painted(Image(cut(self._colours(latent))), Latent(latent))
+        return Painted(Image(cut(self._colours(latent) + self._over)), Latent(latent))
 
     def trainable(self) -> list[Tensor]:
         """What is painted from, (1, channels, h / 8, w / 8)."""
@@ -90,6 +92,7 @@ class Canvas:
 
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it, or fitted for `start_steps` steps."""
+        self._over.zero_()
         picture = fitted(image.detach(), self._size).clamp(0, 1)
         if self._encoder is None:
             latent = self._latent
@@ -99,11 +102,13 @@ class Canvas:
             self._latent.copy_(self._encoder(picture.to(self._dtype)))
 
     @torch.no_grad()
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on the motion in what is painted from, which stands for 8 x 8 pixels each; never exact."""
-        if not exact:
-            self._latent.copy_(motion(self._latent, border))
-        return not exact
+    def move(self, motion: Motion, border: Border) -> bool:
+        """Take on the motion in what is painted from, which stands for 8 x 8 pixels each."""
+        self._latent.copy_(motion(self._latent, border))
+        return True
+
+    def _painted(self) -> Tensor:
+        return self._colours(self._latent)
 
     def _colours(self, latent: Tensor) -> Tensor:
         """What the decoder paints, before it is cut to 0..1."""

@@ -55,9 +55,8 @@ class Frames:
         self._device, self._notes = device, notes
         self._path, self._size, self._fps, self._start, self._fit = Path(file), size, fps, start, fit
         self._ended, self._number = False, 0
-        self._now = self._before = (
-            self._begun()
-        )  # a film that can't be read is better known before the first step than in the midst of a run
+        # A film that can't be read is better known before the first step than in the midst of a run.
+        self._now = self._before = self._begun()
 
     def __call__(self, tick: Tick) -> Film:
         """The picture of the present frame."""

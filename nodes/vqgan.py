@@ -18,6 +18,7 @@ from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image, Latent, NonNegative, Positive, Size
+from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
 from t2iflow.nodes.generators.grid import fits_known, grid
@@ -37,7 +38,7 @@ class Painted(NamedTuple):
 
 
 @node(check=fits_known)
-class Canvas(Hardens):
+class Canvas(Hardens, Carried):
     """A picture painted by a VQGAN from a grid of codes, one for every 16 x 16 pixels (8 x 8 with f8).
 
     `weights` by name, or a folder with taming-transformers' yaml and ckpt. Sides are multiples of the pixels of a code.
@@ -100,6 +101,7 @@ class Canvas(Hardens):
             trained = random.normal(math.prod(self._grid), len(codes)).to(device)
         self._trained = trained.requires_grad_()
         self._start = self._likeliest()
+        self._bare(size, device)
 
     def __call__(self, random: Random, *, temperature: Positive = 1.0, spread: NonNegative = 0.0) -> Painted:
         """The picture, and the codes now and at the start."""
@@ -115,8 +117,8 @@ class Canvas(Hardens):
             elif self._draws:
                 mixed = codes[drawn(likely.detach(), random)] + (mixed - mixed.detach())  # in this order exactly codes
             latent = painted = self._placed(mixed)
-        picture = (self._network.decode(spreading(painted, spread, self._wraps)) + 1) / 2
-        return Painted(Image(cut(picture)), Latent(latent), Latent(self._start))
+        picture = self._decoded(spreading(painted, spread, self._wraps))
+        return Painted(Image(cut(picture + self._over)), Latent(latent), Latent(self._start))
 
     def trainable(self) -> list[Tensor]:
         """The vectors, (1, channels, h, w), or the logits, (h * w, n)."""
@@ -131,14 +133,13 @@ class Canvas(Hardens):
     @torch.no_grad()
     def repaint(self, image: Image) -> None:
         """Take on the picture, as the encoder reads it; it is the new start."""
+        self._over.zero_()
         self._trained.copy_(self._taken(image))
         self._start.copy_(self._likeliest())
 
     @torch.no_grad()
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on the motion in the vectors or logits, each of which stands for some pixels; never exact."""
-        if exact:
-            return False
+    def move(self, motion: Motion, border: Border) -> bool:
+        """Take on the motion in the vectors or logits, each of which stands for some pixels."""
         rows = self._trained if self._quantizes else self._placed(self._trained)
         moved = motion(rows, border)
         self._trained.copy_(moved if self._quantizes else moved[0].flatten(1).T)
@@ -147,12 +148,20 @@ class Canvas(Hardens):
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """The start."""
-        return {"start": self._start}
+        """The start, and what lies over what is painted."""
+        return {"start": self._start, **super().state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back."""
+        super().load_state_dict(state)
         self._start.copy_(state["start"])
+
+    def _painted(self) -> Tensor:
+        best = self._nearest() if self._quantizes else self._trained.argmax(1)
+        return self._decoded(self._placed(self._network.codes[best]))
+
+    def _decoded(self, latent: Tensor) -> Tensor:
+        return (self._network.decode(latent) + 1) / 2
 
     @torch.no_grad()
     def _taken(self, image: Image) -> Tensor:

@@ -51,6 +51,14 @@ class Repaints(Protocol):
 
 
 @runtime_checkable
+class Carries(Protocol):
+    """A canvas that a camera moves in its own terms, which then paint something else than the moved picture."""
+
+    def carry(self, image: Image) -> None:
+        """Called after a move, with the picture as moved: keep what is lost of it."""
+
+
+@runtime_checkable
 class Closes(Protocol):
     """A sink with something to finish."""
 

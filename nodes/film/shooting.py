@@ -94,7 +94,7 @@ class Filming:
         return Framed(moved, motion)
 
     def move(self, canvas: object, picture: Image) -> Moved | None:
-        """Move the canvas in its own terms where nothing is lost by it, or where that is wanted."""
+        """Move the canvas in its own terms where it can be, unless the picture is to be moved."""
         if self._start is None and self._motion.still:
             return None
         itself, known = self._moves(canvas), self._target if picture is self._last else None
@@ -118,10 +118,10 @@ class Filming:
         """Whether the canvas has moved itself."""
         if self._start is not None or self._move == "picture":
             return False
-        exact, moves = self._move == "auto", isinstance(canvas, Moves)
-        if isinstance(canvas, Moves) and canvas.move(self._motion, self.border, exact):
+        moves = isinstance(canvas, Moves)
+        if isinstance(canvas, Moves) and canvas.move(self._motion, self.border):
             return True
-        if not exact:
+        if self._move == "latent":
             raise ValueError(f"can't be moved{' so' * moves} in what it is painted from; take `move: auto`")
         return False
 

@@ -64,9 +64,8 @@ class Motion(ABC):
 class Moves(Protocol):
     """A canvas that a camera can move in its own terms, without painting a moved picture anew."""
 
-    def move(self, motion: Motion, border: Border, exact: bool) -> bool:
-        """Take on the motion; False, and nothing done, where it can't, or where it would lose something and must be
-        `exact`."""
+    def move(self, motion: Motion, border: Border) -> bool:
+        """Take on the motion; False, and nothing done, where it can't."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.core.hooks import Carries
 from t2iflow.nodes.film.takes import Camera, Take, Turns
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.regions import Region, Shot
@@ -101,9 +102,12 @@ class Film(Reel):
             self._values[self.stage.result] = self._values[self._image]
         with blaming(self._node):
             take = self._camera.take()
-        for canvas in (canvas for canvas, itself in moved.items() if not itself):
+        for canvas, itself in moved.items():
             with blaming(canvas.node):
-                canvas.live.repaint(self._values[canvas.outputs[0]])
+                if not itself:
+                    canvas.live.repaint(self._values[canvas.outputs[0]])
+                elif isinstance(canvas.live, Carries):
+                    canvas.live.carry(self._values[canvas.outputs[0]])
         if moved:
             self.stage.restart(take.carry)
         return take

@@ -343,3 +343,21 @@ def test_what_is_painted_sticks_to_what_moves_in_a_film(command: Command, tmp_pa
     within = slice(8, 28)  # what has always been in view, and not near an edge
     assert difference(last[:, 8:-8, within], expected[:, 8:-8, within]) < 0.03
     assert difference(last[:, :, -6:], wanted[:, :, -6:]) < 0.5 * difference(last[:, :, -6:], 1 - wanted[:, :, -6:])
+
+
+def test_a_film_painted_with_codes_goes_on_from_what_the_last_frame_showed(command: Command) -> None:
+    """Codes that are moved, and those that an encoder reads, paint something else than the moved picture."""
+    recipe = (
+        STILL.replace("SCALE", "1.03")
+        .replace("canvas.pixels, size: [24, 24]", "vqgan.canvas, weights: small-vqgan, size: [64, 64], init: $photo")
+        .replace("size: [24, 24], kind: fractal", "size: [64, 64], kind: fractal")
+        .replace("length: 30", "length: 6")
+        .replace("columns: 10", "columns: 6")
+    )
+
+    def jump(move: str) -> float:
+        told = command("run", recipe, "--set", f"zoom.move={move}")
+        shown = [frame[None] for frame in frames(told, 6)]
+        return sum(difference(Affine(scale=1.03)(one), other) for one, other in pairwise(shown))
+
+    assert jump("auto") < 0.3 * jump("picture")

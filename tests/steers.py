@@ -2,6 +2,7 @@
 
     python -m tests.steers 20 --seed 3         # so many runs, and what came of them
     python -m tests.steers --trial 17 --seed 3 # one of them again
+    python -m tests.steers 20 --on page        # through the studio's page, which needs Chromium
 
 Each run is killed and steered five times: a prompt, a rate, a loss's weight, or a camera's scale. A kill is a SIGKILL
 after some time, or before the n-th time that the process opens, renames or removes a file, while it runs, while it is
@@ -14,10 +15,11 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
@@ -27,85 +29,18 @@ from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.claim import FolderError, NotResumableError
 from t2iflow.runner.request import of_run
 from t2iflow.runner.steering import steer
-from tests import kills
+from tests import kills, steers_on_page
+from tests.courses import COURSES, TIMES, Course
 from tests.kills import Process, Tally, begun, compared, counted, left, runs
 
-TIMES = 5
-"""How often a run is steered."""
 SECONDS = 0.6
 """In which a run may be killed."""
 OPERATIONS = 60
 """Of a resume, at which it may be killed."""
 INTERVALS = (0.0, 0.02)
 
-PAINTED = """
-t2iflow: 1
-params: {smooth: 0.1}
-nodes:
-  photo:  {use: images.noise, size: [24, 16], kind: fractal}
-  canvas: {use: canvas.pixels, size: [24, 16]}
-  same:   {use: losses.reference, image: $canvas, reference: $photo}
-  even:   {use: losses.total_variation, image: $canvas}
-  fit:    {use: optimizers.adam, image: $canvas, loss: [$same, {of: $even, weight: $smooth}], rate: RATE, steps: 150}
-  sheet:  {use: output.strip, image: $canvas, every: 40}
-  still:  {use: output.image, image: $fit}
-"""
-FILMED = """
-t2iflow: 1
-nodes:
-  photo:  {use: images.noise, size: [24, 16], kind: fractal}
-  canvas: {use: canvas.pixels, size: [24, 16]}
-  same:   {use: losses.reference, image: $canvas, reference: $photo}
-  fit:    {use: optimizers.adam, image: $canvas, loss: $same, rate: RATE, steps: 12}
-  zoom:   {use: camera.zoom, image: $fit, frames: 14, steps: 3, hold: 0.4, scale: {0: 0.9, 100%: 1.1}}
-  film:   {use: output.video, image: $zoom}
-  still:  {use: output.image, image: $fit}
-"""
-ASKED = """
-t2iflow: 1
-params: {prompt: a red fox}
-nodes:
-  clip:         {use: clip.model}
-  words:        {use: clip.text, clip: $clip, prompt: $prompt}
-  sketch:       {use: canvas.pixels, size: [16, 16]}
-  sketch-cuts:  {use: cutouts.square, image: $sketch, count: 1, size: 32}
-  sketch-seen:  {use: clip.look, crops: $sketch-cuts, clip: $clip}
-  sketch-score: {use: losses.spherical, seen: $sketch-seen, wanted: $words}
-  draft:        {use: optimizers.adam, image: $sketch, loss: [$sketch-score], rate: 0.05, steps: 12}
-  canvas:       {use: canvas.pixels, size: [24, 24], init: $draft}
-  cuts:         {use: cutouts.square, image: $canvas, count: 1, size: 32}
-  seen:         {use: clip.look, crops: $cuts, clip: $clip}
-  score:        {use: losses.spherical, seen: $seen, wanted: $words}
-  fit:          {use: optimizers.adam, image: $canvas, loss: [$score], rate: RATE, steps: 12}
-  still:        {use: output.image, image: $fit}
-"""
-RATES = (
-    "0.05",
-    "{0: 0.05, 100%: 0.01}",
-    "{0: 0.02, 5: 0.1, 100%: 0.01, ease: smooth}",
-    "{0: 0.1, 8: 0.05, 20: 0.01, ease: hold}",
-    "0.05 + 0.04*sin(t/3)",
-)
-PROMPTS = ("a castle", "an owl", "a lighthouse", "a volcano", "a red fox")
-
-
-@dataclass(frozen=True)
-class Course:
-    """A recipe, and what of it is steered: a change drawn at random."""
-
-    name: str
-    recipe: str
-    change: Callable[[random.Random], str]
-
-
-COURSES = (
-    Course("a prompt", ASKED, lambda chance: f"prompt={chance.choice(PROMPTS)}"),
-    Course("a rate", PAINTED, lambda chance: f"fit.rate={chance.uniform(0.005, 0.2):.4f}"),
-    Course("a weight by a param", PAINTED, lambda chance: f"smooth={chance.uniform(0, 3):.4f}"),
-    Course("a loss's weight", PAINTED, lambda chance: f"fit.loss.same={chance.uniform(0.1, 3):.4f}"),
-    Course("a camera's scale", FILMED, lambda chance: f"zoom.scale={chance.uniform(0.8, 1.2):.4f}"),
-    Course("a film's rate", FILMED, lambda chance: f"fit.rate={chance.uniform(0.005, 0.2):.4f}"),
-)
+Trial: TypeAlias = Callable[[Course, random.Random, Tally], str | None]
+"""A run that is steered; gives what is wrong, if anything."""
 
 
 def steered(run: Path, change: str, last: int | None) -> tuple[int, str, int]:
@@ -147,7 +82,7 @@ def trial(course: Course, chance: random.Random, tally: Tally) -> str | None:
     every = chance.choice(INTERVALS)
     with tempfile.TemporaryDirectory(prefix="t2iflow-steers-") as place:
         path, parent = Path(place) / "mine.yaml", Path(place) / "runs"
-        path.write_text(course.recipe.replace("RATE", chance.choice(RATES)), encoding="utf-8")
+        path.write_text(course.text(chance), encoding="utf-8")
         recipe = kills.Recipe(course.name, str(path))
         while not (parent.is_dir() and runs(parent)):
             process = begun(recipe, parent, None, every)
@@ -191,17 +126,23 @@ def _steer(run: Path, change: str, chance: random.Random, tally: Tally) -> str |
     return None
 
 
-def campaign(count: int, seed: int = 0, single: int | None = None) -> Tally:
-    """So many runs, each kind of change in turn; or a `single` one."""
-    names = ["runs", "steered", "kills", "kills while it was steered", "same bytes"]
+def campaign(count: int, seed: int, single: int | None, trial: Trial, way: str) -> Tally:
+    """So many trials, each kind of change in turn; or a `single` one."""
+    names = ["runs", "steered", "kills", "same bytes"]
     tally = Tally(Counter(dict.fromkeys(names, 0)))
     for number in range(count) if single is None else [single]:
         course = COURSES[number % len(COURSES)]
         tally.counts["runs"] += 1
         if wrong := trial(course, random.Random(f"{seed} steer {number}"), tally):
-            again = f"python -m tests.steers --trial {number} --seed {seed}"
+            again = f"python -m tests.steers --trial {number} --seed {seed} --on {way}"
             tally.faults.append(f"{course.name}: {wrong}\n  {again}")
     return tally
+
+
+WAYS: Mapping[str, Callable[[], AbstractContextManager[Trial]]] = {
+    "functions": partial(nullcontext, trial),
+    "page": steers_on_page.trials,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -210,11 +151,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=int, nargs="?", default=len(COURSES))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trial", type=int)
+    parser.add_argument("--on", choices=WAYS, default="functions", help="how they are steered")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # no threads, which a fork would lose
     for name in kills.SLOW:
         importlib.import_module(name)
-    tally = campaign(given.runs, given.seed, given.trial)
+    with WAYS[given.on]() as trial:
+        tally = campaign(given.runs, given.seed, given.trial, trial, given.on)
     sys.stdout.write(f"{tally}\n")
     return 1 if tally.faults else 0
 

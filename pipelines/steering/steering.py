@@ -69,7 +69,7 @@ class _Steering:
         target = self._target(said.target.strip())
         value, plainly = self._plainly(target, said, change)
         if not self._has_effect(plainly):
-            if value == target.written:
+            if value in (target.written, self._now(target)):
                 raise SteeringError(f"`{target.name}` is that already")
             self._refuse(target.name, f"nothing that is still to come depends on it at {self.standing}")
         mistakes, reasons = [], []

@@ -61,7 +61,7 @@ def _pieces(points: Mapping[int, float]) -> list[list[tuple[int, float]]]:
 
 def _ticks(low: float, high: float, many: int) -> Sequence[float]:
     """About so many round numbers that span from low to high."""
-    span = max(high - low, 1e-5 * max(abs(low), abs(high)), 1e-100) if high or low else 1.0
+    span = max(high - low, 1e-4 * max(abs(low), abs(high)), 1e-100) if high or low else 1.0
     rough = span / many
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)

@@ -1,6 +1,7 @@
 """The runs and sweeps of a folder, the newest first: read as far as somebody looks, and once."""
 
 import contextlib
+import math
 import os
 import re
 import threading
@@ -19,6 +20,8 @@ DATED = re.compile(r"\d{4}-\d\d-\d\d_\d{6}")
 """What a folder's name begins with that a command has made."""
 SETTLED = 2.0
 """Seconds after which the date of a folder says that nothing was made in it since."""
+PATIENCE = 0.3
+"""Seconds for which a search reads what nobody has looked at yet; what it has not found by then, it finds later."""
 AT_ONCE, PAUSE = 100, 0.05
 """How many folders are read at a time while nobody waits for them, and seconds between."""
 
@@ -50,14 +53,15 @@ class Gallery:
 
     def page(self, search: str, state: str, before: str, limit: int) -> Page:
         """So many runs that have all words of a `search` and this `state`, if one is named; those that come after the
-        key `before`."""
+        key `before`. A search for few among many finds only some of them until all are read."""
         entries, words = self.entries(), search.lower().split()
+        until = time.monotonic() + PATIENCE if words or state else math.inf
         later = (entry for entry in entries if not before or entry[0] < before)
-        found = ((key, run) for key, path in later if (run := self.glance(Path(path))) and _fits(run, words, state))
+        found = ((key, run) for key, path in later if (run := self._fitting(path, words, state, until)))
         shown = list(islice(found, limit + 1))
         more = shown[limit - 1][0] if len(shown) > limit else None
         known = [self._read[path][1] for _, path in entries if path in self._read]
-        fitting = sum(run is not None and _fits(self._now(run), words, state) for run in known)
+        fitting = sum(run is not None and _fits(self._as_now(run), words, state) for run in known)
         unread = len(entries) - len(known)
         total = fitting + (0 if words or state else unread)
         return Page([run for _, run in shown[:limit]], more, total, not unread)
@@ -68,7 +72,23 @@ class Gallery:
         before = self._read.get(path)
         if before is None or before[0] != now or _may_change(before[1], folder):
             before = self._read[path] = now, glance(self._home, folder) if holds_run(folder) else None
-        return self._now(before[1]) if before[1] else None
+        return self._as_now(before[1]) if before[1] else None
+
+    def _fitting(self, path: str, words: list[str], state: str, until: float) -> Glance | None:
+        """What is in a folder, if it fits, and was read already or there is time to; a run that is finished is not
+        looked at again to see that it doesn't fit."""
+        if path in self._read:
+            _, known = self._read[path]
+            if known and known.state == "finished" and known.kind == "run" and not _fits(known, words, state):
+                return None
+        elif time.monotonic() >= until:
+            return None
+        run = self.glance(Path(path))
+        return run if run and _fits(run, words, state) else None
+
+    def _as_now(self, run: Glance) -> Glance:
+        """A run as it is now, which of one that is finished nobody knows better than its folder."""
+        return run if run.state == "finished" else self._now(run)
 
     def entries(self) -> list[Entry]:
         """All folders that may hold runs, the newest first."""

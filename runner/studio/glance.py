@@ -21,7 +21,8 @@ from t2iflow.runner.studio.home import Home, holds_run
 PICTURES = tuple(ending for ending, one in KINDS.items() if one.kind == "picture")
 SIDE = 320
 """Pixels of the longer side of a picture in the gallery."""
-SHEET = "sheet.png"
+PICTURE, SHEET = "picture.png", "sheet.png"
+"""What runs and sweeps are known by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def glance(home: Home, folder: Path) -> Glance:
 
 
 def _run(home: Home, folder: Path, known: Summary) -> Glance:
-    events = tail(folder)
+    is_done = known.state == "finished" and os.path.isfile(folder / PICTURE)
+    events = [] if is_done else tail(folder)  # of thousands that are, the last lines of the log say nothing more
     shown = picture(folder, events, known.state)
     return Glance(
         home.name(folder),
@@ -149,7 +151,7 @@ def picture(folder: Path, events: Iterable[Mapping[str, Any]], state: str) -> Pa
         if now:
             return now
     written = [folder / PurePath(str(event.get("path"))).name for event in events if event["type"] == "wrote"]
-    written.insert(0, folder / "picture.png")  # which may have been written long before
+    written.insert(0, folder / PICTURE)  # which may have been written long before
     return foremost([path for path in written if path.suffix.lower() in PICTURES and path.is_file()])
 
 

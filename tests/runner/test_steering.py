@@ -22,7 +22,7 @@ from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.request import of_run
 from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.steering import fork, steer, steerable
-from tests import steers
+from tests import courses, steers
 from tests.runner.conftest import Command
 
 PICTURE = """
@@ -53,7 +53,7 @@ nodes:
   film:   {use: output.strip, image: $zoom, file: film.png}
   still:  {use: output.image, image: $fit}
 """
-WORDS = steers.ASKED.replace("RATE", "0.02").replace("steps: 12", "steps: 4")
+WORDS = courses.ASKED.replace("RATE", "0.02").replace("steps: 12", "steps: 4")
 SHELF = Shelf()
 
 

@@ -3,73 +3,38 @@
 import base64
 import http.server
 import re
-import shutil
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import studios
 from tests.runner.conftest import COPY, Command
+from tests.studios import CHROMIUM, WAIT, Studio, until
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+pytest.importorskip("playwright", reason="playwright is missing: pip install playwright")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="Chromium is missing: apt-get install chromium")
 
 ENDLESS = COPY.replace("steps: 6", "steps: 20000").replace("24, 24", "256, 256").partition("  film:")[0]
-WAIT = 90_000
-"""Milliseconds for which a test waits for what comes at once on an idle machine."""
-
-
-@dataclass
-class Studio:
-    """A studio that runs: its address with its token, and the folder that it was opened in."""
-
-    address: str
-    at: Path
-
-    @property
-    def origin(self) -> str:
-        return self.address.partition("/?")[0]
-
-    @property
-    def runs(self) -> list[Path]:
-        return sorted(path.parent for path in self.at.glob("runs/*/recipe.yaml"))
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     at = tmp_path_factory.mktemp("studio")
     (at / "endless.yaml").write_text(ENDLESS, encoding="utf-8")
-    command = [sys.executable, "-m", "t2iflow.runner", "studio", "--no-open"]
-    process = subprocess.Popen(command, cwd=at, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line):
-            yield Studio(found[0], at)
-            break
-    else:
-        raise AssertionError("".join(lines))
-    process.terminate()
-    process.communicate(timeout=60)
+    studio = studios.opened(at)
+    yield studio
+    studio.end()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        names = "--host-resolver-rules=MAP evil.example 127.0.0.1"
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", names])
+    with studios.browsing("--host-resolver-rules=MAP evil.example 127.0.0.1") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -90,15 +55,6 @@ def page(studio: Studio, browser: Any) -> Iterator[Any]:
     yield page
     context.close()
     assert not strange
-
-
-def until(true: Callable[[], Any]) -> Any:
-    """Wait for something; the page's own policy forbids playwright's `wait_for_function`."""
-    for _ in range(WAIT // 50):
-        if found := true():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it didn't come")
 
 
 @contextmanager

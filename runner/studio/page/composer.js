@@ -3,7 +3,7 @@
 import { path, post } from "./api.js";
 import { asked, begin, draft } from "./draft.js";
 import { editor } from "./editor.js";
-import { h } from "./element.js";
+import { h, once, renew } from "./element.js";
 import { expected } from "./expected.js";
 import { form } from "./form.js";
 import { graph } from "./graph.js";
@@ -33,7 +33,13 @@ export function composer(view, _, signal) {
     drawn = h("div");
   const start = h(
     "button",
-    { class: "main", "aria-keyshortcuts": "Control+Enter", title: "Start (Ctrl+Enter)", onclick: run },
+    {
+      class: "main",
+      disabled: true,
+      "aria-keyshortcuts": "Control+Enter",
+      title: "Start (Ctrl+Enter)",
+      onclick: () => run(),
+    },
     "Start",
   );
   const parts = tabs({ Settings: settings, Text: [over, text.element, below], Graph: drawn }, (name) => {
@@ -46,7 +52,9 @@ export function composer(view, _, signal) {
 
   function take(source) {
     begin(source);
-    renew();
+    words.clear();
+    start.disabled = true; // until what is written belongs to a recipe
+    anew();
   }
 
   function set(name, value) {
@@ -65,7 +73,7 @@ export function composer(view, _, signal) {
   }
 
   /** Look anew, also at what the form shows. */
-  function renew() {
+  function anew() {
     filled = null;
     look();
   }
@@ -81,7 +89,9 @@ export function composer(view, _, signal) {
   function show(made) {
     takes.classList.remove("old");
     const now = JSON.stringify([draft.source, draft.text, draft.presets]);
+    from.fill(made);
     if (made.form && now !== filled) fill(made);
+    else if (!made.form && filled === null) empty(made);
     if (made.form) filled = now;
     text.fill(draft.text ?? made.text ?? "");
     text.mark(made.problems.filter((one) => one.file === made.file));
@@ -97,10 +107,17 @@ export function composer(view, _, signal) {
   /** What is kept while the user changes values: the form itself. */
   function fill(made) {
     words.fill(made.form, draft.set);
-    from.fill(made);
     switches.replaceChildren(...presets(made.presets, look));
-    dice.replaceChildren(...seed(draft.set.seed ?? made.form.properties.seed.default, set));
-    settings.replaceChildren(form(made.form, draft.set, set, [words.name, "seed"]));
+    renew(dice, ...seed(draft.set.seed ?? made.form.properties.seed.default, set));
+    renew(settings, form(made.form, draft.set, set, [words.name, "seed"]));
+  }
+
+  /** Of a recipe that can't be read there is no form yet. */
+  function empty(made) {
+    words.fill({}, {});
+    switches.replaceChildren(...presets(made.presets, look));
+    dice.replaceChildren();
+    settings.replaceChildren(h("p", { class: "soft" }, "A recipe with mistakes has no form: fix them in its text."));
   }
 
   /** Show mistakes, and in the form those that it made. */
@@ -121,7 +138,7 @@ export function composer(view, _, signal) {
     const names = Object.keys(draft.set);
     const discard = () => {
       draft.set = {};
-      renew();
+      anew();
     };
     const button = h("button", { class: "quiet link", onclick: discard }, "Discard these changes");
     return names.length
@@ -129,15 +146,13 @@ export function composer(view, _, signal) {
       : [];
   }
 
-  async function run() {
+  const run = once(async () => {
     if (start.disabled) return;
-    start.disabled = true;
     const begun = await trying(() => post("/api/runs", asked()));
-    start.disabled = false;
     if (!begun) return;
     say("The run is in the queue.");
     location.hash = `#/run/${path(begun.name)}`;
-  }
+  });
 
   view.replaceChildren(
     h(

@@ -60,6 +60,7 @@ export function editor(changed) {
         "\n",
       ]),
     );
+    box.style.setProperty("--lines", String(lines.length));
     gutter.replaceChildren(
       ...lines.map((_, at) => h("span", { class: wrong.has(at + 1) ? "row bad" : "row" }, String(at + 1))),
     );

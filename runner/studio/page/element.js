@@ -32,6 +32,25 @@ export function prose(text) {
   );
 }
 
+/** What finds an element again among those that replace it, by its name or address. */
+function like(element) {
+  const mark = element.type === "radio" ? "value" : ["name", "href"].find((one) => element.hasAttribute(one));
+  return mark && `${element.localName}[${mark}="${CSS.escape(element.getAttribute(mark))}"]`;
+}
+
+/** Put others in place of what is in a box while somebody may be writing there: what has the focus keeps it, and its
+ * text. */
+export function renew(box, ...children) {
+  const before = box.contains(document.activeElement) ? document.activeElement : null;
+  box.replaceChildren(...children);
+  const after = before && like(before) && box.querySelector(like(before));
+  if (!after) return;
+  after.focus({ preventScroll: true });
+  if (!after.matches("input:not([type=checkbox], [type=radio]), textarea")) return;
+  after.value = before.value;
+  if (before.selectionStart != null) after.setSelectionRange(before.selectionStart, before.selectionEnd);
+}
+
 let numbers = 0;
 
 /** An id that no other element has, for labels and descriptions. */
@@ -60,5 +79,19 @@ export function seldom(milliseconds, call) {
   return () => {
     if (waits) again = true;
     else run();
+  };
+}
+
+/** Call unless the last call is still at work: who clicks twice means it once. */
+export function once(call) {
+  let busy = false;
+  return async (...given) => {
+    if (busy) return;
+    busy = true;
+    try {
+      await call(...given);
+    } finally {
+      busy = false;
+    }
   };
 }

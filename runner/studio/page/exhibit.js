@@ -4,11 +4,14 @@ import { h } from "./element.js";
 
 const LARGEST = 8;
 
-/** Let a picture be shown as large as there is room for, but a small one not beyond recognition. */
-export function fit(image) {
-  image.style.setProperty("--ratio", String(image.naturalWidth / image.naturalHeight));
-  image.style.setProperty("--most", `${image.naturalWidth * LARGEST}px`);
+/** Let a picture or film be shown as large as there is room for, but a small one not beyond recognition. */
+export function fit(shown) {
+  const width = shown.naturalWidth ?? shown.videoWidth,
+    height = shown.naturalHeight ?? shown.videoHeight;
+  shown.style.setProperty("--ratio", String(width / height));
+  shown.style.setProperty("--most", `${width * LARGEST}px`);
 }
+
 const order = ["film", "picture"];
 
 /** The films and pictures among a run's files. */
@@ -20,7 +23,8 @@ export const shown = (files = []) =>
 /** A film or picture, large, but a small one not beyond recognition; `what` says what it shows. */
 export function exhibit({ file, kind, address }, what) {
   if (kind === "film" && /\.(mp4|webm)$/i.test(file)) {
-    return h("video", { src: address, controls: true, loop: true, muted: true, playsinline: true, "aria-label": what });
+    const how = { class: "fit", controls: true, loop: true, muted: true, playsinline: true, "aria-label": what };
+    return h("video", { ...how, src: address, onloadedmetadata: ({ target }) => fit(target) });
   }
   return h("img", { class: "fit", src: address, alt: what, onload: ({ target }) => fit(target) });
 }

@@ -114,10 +114,13 @@ function read(input) {
   return input.checkValidity() ? input.valueAsNumber : new Error(input.validationMessage);
 }
 
+/** A number as it is shown: between keyframes some have more digits than anybody reads. */
+const short = (value) => (Number.isFinite(value) && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
+
 function numeric(attributes, value, tell, { of, mayLack }) {
   const isNone = (input) => mayLack && input.value === "" && !input.validity.badInput;
   const put = ({ target }) => tell(isNone(target) ? null : read(target));
-  return h("input", { ...attributes, ...bounds(of), value, oninput: put });
+  return h("input", { ...attributes, ...bounds(of), value: short(value), oninput: put });
 }
 
 function two(attributes, value, tell, { of }) {

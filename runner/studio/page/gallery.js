@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { choosing } from "./choosing.js";
-import { h } from "./element.js";
+import { h, renew } from "./element.js";
 import { trying } from "./notices.js";
 import { hear } from "./stream.js";
 import { tile, tiles } from "./tile.js";
@@ -10,6 +10,7 @@ import { STATES, count } from "./words.js";
 
 const PAGE = 60;
 const WAIT = 200;
+const MOST = 500;
 const RECOUNT = 1000;
 
 export function gallery(view, _, signal) {
@@ -30,8 +31,10 @@ export function gallery(view, _, signal) {
   );
   const end = h("div", { class: "end" });
   const chosen = choosing(signal);
-  let next = null,
+  let sought = { search: "", state: "" },
+    next = null,
     waits = 0,
+    recounts = 0,
     asking = new AbortController(),
     loading = false;
 
@@ -43,6 +46,7 @@ export function gallery(view, _, signal) {
   async function again() {
     asking.abort();
     asking = new AbortController();
+    sought = { search: search.value, state: state.value };
     next = "";
     loading = false;
     await more(true);
@@ -59,40 +63,59 @@ export function gallery(view, _, signal) {
     const made = tiles(answer.runs, chosen);
     anew ? grid.replaceChildren(...made) : grid.append(...made);
     said.textContent = counted(answer);
-    if (!answer.complete) setTimeout(recount, RECOUNT);
+    awaitRest(answer);
     if (isNear()) more();
   }
 
+  const isSearch = () => sought.search !== "" || sought.state !== "";
   const isNear = () => end.getBoundingClientRect().top < 2 * innerHeight;
   const asked = (more) =>
-    get(`/api/runs?${new URLSearchParams({ search: search.value, state: state.value, ...more })}`, asking.signal);
+    get(`/api/runs?${new URLSearchParams({ ...sought, ...more })}`, asking.signal);
 
-  /** How many there are is known later than which are the newest. */
+  /** How many there are is known later than which are the newest; and of a search, all that it finds. */
+  function awaitRest(answer) {
+    clearTimeout(recounts);
+    if (!answer.complete) recounts = setTimeout(recount, RECOUNT);
+  }
+
   async function recount() {
     if (signal.aborted) return;
-    const answer = await trying(() => asked({ limit: 1 }));
-    if (!answer) return;
+    const mine = asking;
+    const limit = isSearch() ? Math.max(PAGE, Math.min(grid.children.length, MOST)) : 1;
+    const answer = await trying(() => asked({ limit }));
+    if (!answer || mine !== asking) return;
     said.textContent = counted(answer);
-    if (!answer.complete) setTimeout(recount, RECOUNT);
+    if (isSearch() && !loading && grid.children.length <= limit) fill(answer);
+    awaitRest(answer);
+  }
+
+  /** Show what was found since, and leave what is shown already. */
+  function fill(answer) {
+    const known = new Map([...grid.children].map((one) => [one.dataset.name, one]));
+    if (answer.runs.every(({ name }) => known.has(name))) return;
+    next = answer.next;
+    renew(grid, ...answer.runs.map((run) => known.get(run.name) ?? tile(run, chosen)));
   }
 
   function counted(answer) {
-    const found = search.value || state.value;
+    const found = isSearch();
     return answer.total
       ? count(answer.total, found ? "match" : "run").replace("matchs", "matches") +
           (answer.complete ? "" : ", still counting")
       : found
-        ? "Nothing matches."
+        ? answer.complete
+          ? "Nothing matches."
+          : "Still looking \u2026"
         : "There are no runs yet.";
   }
 
   /** A run that is new comes first, one that is known is shown as it is now. */
-  function renew(run) {
+  function put(run) {
     const old = [...grid.children].find((one) => one.dataset.name === run.name);
     const focused = old?.contains(document.activeElement);
     const made = tile(run, chosen);
     if (old) old.replaceWith(made);
-    else if (!search.value && !state.value && !run.name.includes("/runs/")) grid.prepend(made); // a sweep's own runs are in it
+    else if (!isSearch() && !run.name.includes("/runs/")) grid.prepend(made); // a sweep's own runs are in it
     if (focused) made.querySelector("a").focus();
   }
 
@@ -107,7 +130,7 @@ export function gallery(view, _, signal) {
     ),
   );
   addEventListener("scroll", () => isNear() && more(), { signal, passive: true });
-  hear("run", renew, signal);
+  hear("run", put, signal);
   hear("gone", ({ name }) => [...grid.children].find((one) => one.dataset.name === name)?.remove(), signal);
   hear("again", again, signal);
   again();

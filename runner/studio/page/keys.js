@@ -22,7 +22,7 @@ const dialog = h(
   { class: "keys", "aria-labelledby": "keys-title", onclick: ({ target }) => target === dialog && dialog.close() },
   h(
     "div",
-    {},
+    { tabindex: -1, autofocus: true },
     h("h2", { id: "keys-title" }, "Keyboard"),
     h(
       "dl",

@@ -1,7 +1,7 @@
 // The last few runs.
 
 import { get } from "./api.js";
-import { h } from "./element.js";
+import { h, renew } from "./element.js";
 import { trying } from "./notices.js";
 import { hear } from "./stream.js";
 import { tiles } from "./tile.js";
@@ -14,7 +14,7 @@ export function lately(signal) {
   const look = () =>
     trying(async () => {
       const { runs } = await get(`/api/runs?limit=${SHOWN}`, signal);
-      row.replaceChildren(...tiles(runs));
+      renew(row, ...tiles(runs));
       element.hidden = !runs.length;
     });
   hear("run", look, signal);

@@ -9,7 +9,7 @@ export function live(alt) {
     "figure",
     { class: "stage" },
     image,
-    h("div", { class: "none" }, "The first picture is on its way"),
+    h("div", { class: "none" }),
   );
   let busy = false,
     newest = null;
@@ -33,5 +33,9 @@ export function live(alt) {
     busy = false;
     if (newest !== address) show(newest);
   }
-  return { element, show };
+  /** Say what is to be seen until there is a picture. */
+  function wait(text) {
+    element.querySelector(".none")?.replaceChildren(text);
+  }
+  return { element, show, wait };
 }

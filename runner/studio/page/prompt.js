@@ -4,7 +4,8 @@ import { lines, unlined } from "./field.js";
 import { h } from "./element.js";
 import { main } from "./form.js";
 
-/** `set(name, value)` is called with what is written; `fill(form, changed)` shows what a recipe asks for. */
+/** `set(name, value)` is called with what is written; `fill(form, changed)` shows what a recipe asks for, and `clear()`
+ * that it is another one, which is not open yet. */
 export function prompt(set) {
   let name,
     before = "";
@@ -25,13 +26,17 @@ export function prompt(set) {
     fill(form, changed) {
       const first = main(form);
       const isEarly = name === undefined && element.value !== "";
-      const isOther = first !== name && !isEarly;
       name = first;
       element.hidden = !first;
       if (!first) return;
       before = form.properties[first].default;
       if (isEarly) return write();
-      if (isOther || document.activeElement !== element) element.value = lines(changed[first] ?? before);
+      const isWritten = first in changed && document.activeElement === element;
+      if (!isWritten) element.value = lines(changed[first] ?? before);
+    },
+    clear() {
+      name = undefined;
+      element.value = "";
     },
     get name() {
       return name;

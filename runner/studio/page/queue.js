@@ -1,7 +1,7 @@
 // The queue, in the bar: what runs, what waits.
 
 import { path } from "./api.js";
-import { h } from "./element.js";
+import { h, renew } from "./element.js";
 import { hear } from "./stream.js";
 import { left, progress } from "./words.js";
 
@@ -10,9 +10,20 @@ let order = { running: [], waiting: [] };
 
 const title = (name) => runs.get(name)?.prompt || runs.get(name)?.recipe || name.split("/").at(-1);
 
-function row(name, said) {
-  return h("li", {}, h("a", { href: `#/run/${path(name)}` }, h("b", {}, title(name)), h("small", {}, said)));
+/** How far a run is, or when its turn comes. */
+function standing(name) {
+  const at = order.waiting.indexOf(name);
+  if (at >= 0) return at ? `${at + 1} in the queue` : "next";
+  const { place } = runs.get(name) ?? {};
+  return [progress(place), left(place)].filter(Boolean).join(", ") || "starts";
 }
+
+const row = (name) =>
+  h(
+    "li",
+    { "data-name": name },
+    h("a", { href: `#/run/${path(name)}` }, h("b", {}, title(name)), h("small", {}, standing(name))),
+  );
 
 function show(box) {
   const { running, waiting } = order;
@@ -22,30 +33,27 @@ function show(box) {
   box.hidden = !words.length;
   if (!words.length) return;
   const open = box.querySelector("details")?.open;
-  box.replaceChildren(
+  renew(
+    box,
     h(
       "details",
       { open },
       h(
         "summary",
-        { title: "The queue", "aria-label": `The queue: ${words.join(", ")}` },
+        { name: "queue", title: "The queue", "aria-label": `The queue: ${words.join(", ")}` },
         h("span", { class: running.length ? "dot" : "dot still" }),
         h("span", { class: "wide" }, words.join(", ")),
         h("span", { class: "narrow" }, String(running.length + waiting.length)),
       ),
-      h(
-        "ol",
-        { class: "popup" },
-        running.map((name) =>
-          row(
-            name,
-            [progress(runs.get(name)?.place), left(runs.get(name)?.place)].filter(Boolean).join(", ") || "starts",
-          ),
-        ),
-        waiting.map((name, at) => row(name, at ? `${at + 1} in the queue` : "next")),
-      ),
+      h("ol", { class: "popup" }, [...running, ...waiting].map(row)),
     ),
   );
+}
+
+/** Say how far a run is now, and touch nothing else: somebody may be about to click it. */
+function tell(box, name) {
+  const shown = box.querySelector(`details[open] [data-name="${CSS.escape(name)}"] small`);
+  if (shown) shown.textContent = standing(name);
 }
 
 export function begin() {
@@ -56,8 +64,9 @@ export function begin() {
   });
   hear("step", (step) => {
     const run = runs.get(step.name);
-    if (run) run.place = step;
-    if (box.querySelector("details[open]")) show(box);
+    if (!run) return;
+    run.place = step;
+    tell(box, step.name);
   });
   hear("gone", ({ name }) => runs.delete(name));
   hear("queue", (queue) => {

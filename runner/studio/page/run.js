@@ -2,7 +2,7 @@
 
 import { get, path, post } from "./api.js";
 import { begin } from "./draft.js";
-import { h, part, seldom } from "./element.js";
+import { h, once, part, renew, seldom } from "./element.js";
 import { exhibit, exhibits } from "./exhibit.js";
 import { graph } from "./graph.js";
 import { icon } from "./icon.js";
@@ -40,13 +40,14 @@ export function run(view, name, signal) {
   /** Everything anew: when the run is opened, and when its state has changed. */
   async function look() {
     const mine = ++turn;
-    told = await get(at, signal);
+    const fresh = await get(at, signal);
     if (mine !== turn) return;
+    told = fresh;
     if (told.kind === "sweep") return sweep(view, told, signal);
     if (!head.firstChild) head.append(h("h1", {}, told.recipe), h("p", { class: "prompt" }, told.prompt));
     showPicture();
     state.replaceChildren(standing(told));
-    buttons.replaceChildren(...controls());
+    renew(buttons, ...controls());
     notes.replaceChildren(...warnings(told.notes));
     await Promise.all([showCourse(() => mine === turn), report(() => mine === turn)]);
   }
@@ -55,7 +56,7 @@ export function run(view, name, signal) {
   async function showCourse(isCurrent) {
     const may = told.may.includes("steer") || told.may.includes("fork");
     const steerable = may ? await get(`${at}/steerable`, signal).catch(() => []) : [];
-    if (isCurrent()) course.replaceChildren(...[steering({ ...told, steerable }, wanted)].filter(Boolean));
+    if (isCurrent()) renew(course, ...[steering({ ...told, steerable }, wanted)].filter(Boolean));
   }
 
   /** What takes longer: the parts of its report, and its graph. */
@@ -78,6 +79,7 @@ export function run(view, name, signal) {
       return stage.replaceChildren(...made(told, what));
     }
     picture ??= live(`The picture of ${what}, as it is now`);
+    picture.wait(told.state === "queued" ? "Its turn comes soon" : "The first picture is on its way");
     if (told.live) picture.show(told.live);
     if (stage.firstChild !== picture.element) stage.replaceChildren(picture.element);
   }
@@ -87,7 +89,7 @@ export function run(view, name, signal) {
       const about = { "aria-keyshortcuts": key, title: `${title} (${key})` };
       return (
         told.may.includes(what) &&
-        h("button", { ...about, class: what === "stop" ? "main" : "", onclick: () => doing(what) }, title)
+        h("button", { ...about, name: what, class: what === "stop" ? "main" : "", onclick: () => doing(what) }, title)
       );
     };
     const again = () => {
@@ -98,19 +100,20 @@ export function run(view, name, signal) {
       await navigator.clipboard.writeText(told.command);
       notice(`Copied: ${told.command}`);
     };
-    const command = h("button", { class: "quiet command", title: told.command, onclick: copy }, "Copy command");
+    const command = h("button", { name: "command", class: "quiet command", title: told.command, onclick: copy }, "Copy command");
     const all = [
       act("stop", "Stop", "s"),
       act("resume", "Resume", "r"),
-      h("button", { onclick: again }, "New from this"),
+      h("button", { name: "again", onclick: again }, "New from this"),
     ];
     return [...all, told.state !== "finished" && command].filter(Boolean);
   }
 
-  async function doing(what) {
+  /** Stop or resume; pressed again before that is answered, it is meant once. */
+  const doing = once(async (what) => {
     if (!told?.may?.includes(what)) return;
     if ((await trying(() => post(`${at}/${what}`))) !== undefined) say(SAID[what]);
-  }
+  });
 
   async function open() {
     try {
@@ -124,11 +127,11 @@ export function run(view, name, signal) {
   }
 
   function listen() {
-    const own = (handle) => (said) => said.name === name && told && handle(said);
+    const own = (handle) => (said) => said.name === name && handle(said);
     const anew = () => trying(open);
     hear(
       "run",
-      own((fresh) => fresh.state !== told.state && anew()),
+      own((fresh) => fresh.state !== told?.state && anew()),
       signal,
     );
     hear("again", anew, signal);
@@ -150,6 +153,7 @@ export function run(view, name, signal) {
     hear(
       "step",
       own((step) => {
+        if (!told) return;
         told.place = step;
         if (told.state === "running") state.replaceChildren(standing(told));
         drawCharts();

@@ -7,7 +7,7 @@ const MOST = 2 ** 31;
 /** Its field; `set("seed", value)` is called with each new one. */
 export function seed(value, set) {
   const put = (fresh) => set("seed", /^\d+$/.test(fresh) ? Number(fresh) : fresh);
-  const input = h("input", { id: "seed", class: "code", inputmode: "numeric", value, oninput: () => put(input.value) });
+  const input = h("input", { id: "seed", name: "seed", class: "code", inputmode: "numeric", value, oninput: () => put(input.value) });
   const roll = () => {
     input.value = Math.floor(Math.random() * MOST);
     put(input.value);

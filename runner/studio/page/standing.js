@@ -25,9 +25,10 @@ export function standing(run) {
   if (isRunning && done !== null) say(`${10 * Math.floor(10 * done)} percent`);
   const took = isFinished && run.seconds ? ` in ${duration(run.seconds)}` : "";
   const loss = place?.loss != null && `loss ${place.loss.toPrecision(4)}`;
+  const why = state !== "stopped" && message; // which says how to resume in a terminal: here is a button
   const lines = isFinished
     ? []
-    : [progress(place), [isRunning && left(place), loss].filter(Boolean).join(", "), message];
+    : [progress(place), [isRunning && left(place), loss].filter(Boolean).join(", "), why];
   return h(
     "div",
     { class: `how ${state === "failed" || state === "damaged" ? "bad" : "live"}` },

@@ -2,14 +2,14 @@
 
 import { path, post } from "./api.js";
 import { field, isText } from "./field.js";
-import { h } from "./element.js";
+import { h, once } from "./element.js";
 import { notice, trying } from "./notices.js";
 
 const WAYS = { steer: "this run, from here on", fork: "a new run, from" };
 const TITLES = { steer: "Steer", fork: "Fork" };
 
 /** What the user has asked for in the form so far, which outlives its being made anew. */
-export const asked = () => ({ set: {}, way: null, at: {} });
+export const asked = () => ({ set: {}, way: null, at: {}, open: null });
 
 /** The form to steer or fork a run, with what was `asked` for; nothing where neither may be done. */
 export function steering(run, wanted) {
@@ -45,43 +45,58 @@ export function steering(run, wanted) {
       "aria-label": "Steer or fork",
       onsubmit: (event) => {
         event.preventDefault();
-        submit();
+        submit(way());
       },
     },
     h("h2", {}, "Change its course"),
     first.map(made),
     rest.length > 0 &&
-      h("details", { class: "more", open: !first.length }, h("summary", {}, "Other settings"), rest.map(made)),
+      h(
+        "details",
+        { class: "more", open: wanted.open ?? !first.length, ontoggle: ({ target }) => (wanted.open = target.open) },
+        h("summary", {}, "Other settings"),
+        rest.map(made),
+      ),
     h(
       "div",
-      { class: "ways", role: "radiogroup", "aria-label": "Which run is changed" },
-      may.map((one) =>
-        h(
-          "div",
-          {},
+      { class: "foot" },
+      h(
+        "div",
+        { class: "ways", role: "radiogroup", "aria-label": "Which run is changed" },
+        may.map((one) =>
           h(
-            "label",
+            "div",
             {},
-            h("input", { type: "radio", name: "way", value: one, checked: one === before, onchange: choose }),
-            WAYS[one],
+            h(
+              "label",
+              {},
+              h("input", { type: "radio", name: "way", value: one, checked: one === before, onchange: choose }),
+              WAYS[one],
+            ),
+            one === "fork" && place.element,
           ),
-          one === "fork" && place.element,
         ),
       ),
+      button,
     ),
-    button,
   );
 
-  async function submit() {
-    const chosen = way();
-    const body = chosen === "steer" ? { set } : { set, at: place.value() };
-    const answer = await trying(() => post(`/api/runs/${path(run.name)}/${chosen}`, body));
-    if (answer === undefined) return;
-    for (const name of Object.keys(set)) delete set[name];
-    wanted.at = {};
+  const submit = once(async (chosen) => {
+    const sent = { ...set };
+    const body = chosen === "steer" ? { set: sent } : { set: sent, at: place.value() };
     button.disabled = true;
+    const answer = await trying(() => post(`/api/runs/${path(run.name)}/${chosen}`, body));
+    if (answer !== undefined) forget(sent);
+    button.disabled = !Object.keys(set).length;
+    if (answer === undefined) return;
     if (chosen === "fork") location.hash = `#/run/${path(answer.name)}`;
     else notice("The run continues with the new settings.");
+  });
+
+  /** What was sent is no longer asked for; what was written meanwhile is. */
+  function forget(sent) {
+    for (const name of Object.keys(sent)) if (set[name] === sent[name]) delete set[name];
+    wanted.at = {};
   }
   choose();
   return element;

@@ -23,7 +23,7 @@ export function tile(run, chosen) {
         fetchpriority: "low",
       })
     : h("div", { class: "none" }, STATES[run.state] ?? run.state);
-  const facts = [run.recipe, run.began && ago(run.began)].filter(Boolean).join(" \u00b7 ");
+  const facts = [run.recipe !== called(run) && run.recipe, run.began && ago(run.began)];
   return h(
     "article",
     { class: run.kind === "sweep" ? "tile stack" : "tile", "data-name": run.name },
@@ -32,7 +32,7 @@ export function tile(run, chosen) {
       { href: `#/run/${path(run.name)}`, id },
       h("div", { class: "frame" }, shown, badge(run)),
       h("p", { class: "title" }, called(run)),
-      !run.label && h("p", { class: "soft" }, facts),
+      !run.label && h("p", { class: "soft" }, facts.filter(Boolean).join(" \u00b7 ")),
     ),
     chosen &&
       run.kind !== "sweep" &&

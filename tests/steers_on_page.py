@@ -55,30 +55,34 @@ def _steered(user: "_User", course: Course, chance: random.Random, tally: Tally)
     fatal = chance.randrange(TIMES)
     for number in range(TIMES):
         time.sleep(chance.uniform(0, SECONDS))
-        before, change = user.recipe, course.change(chance)
         if user.state == "Finished":
             break
-        refused = user.steer(*change.split("=", 1))
-        time.sleep(chance.uniform(0, SECONDS))
-        if number == fatal:
-            user.studio.kill()
-            tally.counts["kills of the studio"] += 1
-            user.open()
-        elif chance.random() < 0.8:
-            tally.counts["kills"] += user.kill()
-        user.goes_on()
-        if refused and user.recipe != before:
-            return f"{change} was refused, but changed the recipe: {refused}"
-        if refused and "is that already" not in refused:
-            return f"{change} was refused: {refused}"
-        if not refused:  # it is told to stop first
-            until(lambda: user.recipe != before or user.state in OVER)
-            user.goes_on()
-        if not refused and user.recipe == before and user.state != "Finished":
-            return f"{change} was taken, but the recipe is as it was"
-        tally.counts["steered"] += user.recipe != before
+        if wrong := _once(user, course.change(chance), number == fatal, chance, tally):
+            return wrong
     until(lambda: user.state in OVER)
     return None if user.state == "Finished" else user.seen()
+
+
+def _once(user: "_User", change: str, is_fatal: bool, chance: random.Random, tally: Tally) -> str | None:
+    """Steer, and kill the run's process, or the studio; what is wrong, if anything."""
+    before = user.recipe
+    refused = user.steer(*change.split("=", 1))
+    time.sleep(chance.uniform(0, SECONDS))
+    if is_fatal:
+        user.studio.kill()
+        tally.counts["kills of the studio"] += 1
+        user.open()
+    elif chance.random() < 0.8:
+        tally.counts["kills"] += user.kill()
+    user.goes_on()
+    if refused:
+        return None if "is that already" in refused and user.recipe == before else f"{change} was refused: {refused}"
+    until(lambda: user.recipe != before or user.state in OVER)  # it is told to stop first
+    if user.recipe == before and user.state != "Finished":
+        return f"{change} was taken, but the recipe is as it was: {user.seen()}"
+    user.goes_on()
+    tally.counts["steered"] += 1
+    return None
 
 
 class _User:

@@ -21,6 +21,7 @@ from t2iflow.runner.studio.files import SIDES, file_of, served, small
 from t2iflow.runner.studio.glance import SIDE
 from t2iflow.runner.studio.plain import written
 from t2iflow.runner.studio.refused import Refused
+from t2iflow.runner.studio.saving import save
 from t2iflow.runner.studio.studio import Studio
 
 PAGE = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -58,6 +59,7 @@ class _Routes:
             Route("/api/studio", self.about),
             Route("/api/recipes", self.recipes),
             Route("/api/opened", self.opened, methods=["POST"]),
+            Route("/api/saved", self.saved, methods=["POST"]),
             Route("/api/dropped", self.dropped, methods=["POST"]),
             Route("/api/schema", self.schema),
             Route("/api/nodes", self.nodes),
@@ -103,6 +105,13 @@ class _Routes:
     async def opened(self, request: Request) -> Response:
         source = await asked.body(request, asked.SOURCE)
         return _json(await run_in_threadpool(self._studio.opened, source))
+
+    async def saved(self, request: Request) -> Response:
+        said = await asked.body(request, asked.SAVED)
+        if missing := next((name for name in asked.SAVED if name not in said), None):
+            raise Refused(400, f"the request has no `{missing}`")
+        await run_in_threadpool(save, Path.cwd(), said["recipe"], said["text"], said["was"])
+        return _json({})
 
     async def dropped(self, request: Request) -> Response:
         name = unquote(request.headers.get("x-t2iflow-name", ""))

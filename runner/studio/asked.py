@@ -23,6 +23,7 @@ Shape: TypeAlias = Mapping[str, Any]
 """The names that a body may have, each with the types that its value may be of."""
 
 SOURCE: Shape = {"recipe": str, "run": str, "dropped": str, "text": str, "presets": list, "set": dict}
+SAVED: Shape = {"recipe": str, "text": str, "was": str}
 STEER: Shape = {"set": dict}
 FORK: Shape = {"set": dict, "at": str}
 

@@ -1,14 +1,14 @@
 // A new run: a recipe, what is changed in it, and what it will take; by form, by text, and as a graph.
 
 import { path, post } from "./api.js";
-import { asked, begin, draft } from "./draft.js";
+import { asked, begin, draft, ownFile } from "./draft.js";
 import { editor } from "./editor.js";
 import { h, once, renew } from "./element.js";
 import { expected } from "./expected.js";
 import { form } from "./form.js";
 import { graph } from "./graph.js";
 import { lately } from "./lately.js";
-import { say, trying } from "./notices.js";
+import { notice, say, trying } from "./notices.js";
 import { origin } from "./origin.js";
 import { presets } from "./presets.js";
 import { problems } from "./problems.js";
@@ -21,7 +21,7 @@ const WAIT = 300;
 export function composer(view, _, signal) {
   const from = origin(take, signal),
     words = prompt(set),
-    text = editor(write);
+    text = editor(write, keep);
   const switches = h("div", { class: "presets" }),
     dice = h("div", { class: "seed" }),
     takes = h("div", { class: "expected" });
@@ -67,6 +67,17 @@ export function composer(view, _, signal) {
     later();
   }
 
+  /** Put what was written into the recipe's own file. */
+  async function keep() {
+    const { text: written, was } = draft;
+    const saved = await trying(() => post("/api/saved", { recipe: ownFile(), text: written, was }));
+    if (!saved) return;
+    if (draft.text === written) draft.text = null;
+    draft.was = written;
+    notice(`Saved in ${ownFile()}.`);
+    look();
+  }
+
   function later() {
     clearTimeout(waits);
     waits = setTimeout(look, WAIT);
@@ -93,7 +104,9 @@ export function composer(view, _, signal) {
     if (made.form && now !== filled) fill(made);
     else if (!made.form && filled === null) empty(made);
     if (made.form) filled = now;
+    if (draft.text === null) draft.was = made.text;
     text.fill(draft.text ?? made.text ?? "");
+    text.offer(draft.text !== null && draft.text !== draft.was && ownFile());
     text.mark(made.problems.filter((one) => one.file === made.file));
     blame(made.problems);
     start.disabled = made.problems.length > 0;

@@ -2,9 +2,10 @@
 // loaded again.
 
 const KEY = "draft";
-const FIRST = { source: { recipe: "hello" }, label: "", text: null, presets: [], set: {} };
+const FIRST = { source: { recipe: "hello" }, label: "", text: null, was: null, presets: [], set: {} };
 
-/** @type {{source: any, label: string, text: string | null, presets: string[], set: Record<string, any>}} */
+/** `text` is what was written in place of the recipe's own, which `was` before.
+ * @type {{source: any, label: string, text: string | null, was: string | null, presets: string[], set: Record<string, any>}} */
 export const draft = { ...FIRST, ...kept() };
 
 function kept() {
@@ -17,8 +18,11 @@ function kept() {
 
 /** Begin anew from a recipe, a run or a dropped file; `label` is what to call one that is not in the list. */
 export function begin(source = FIRST.source, label = "") {
-  Object.assign(draft, { source, label, text: null, presets: [], set: {} });
+  Object.assign(draft, { source, label, text: null, was: null, presets: [], set: {} });
 }
+
+/** The file of the user's own that the text is of, if it is of one. */
+export const ownFile = () => (draft.source.recipe?.endsWith(".yaml") ? draft.source.recipe : null);
 
 /** The draft as the studio takes it. */
 export function asked() {

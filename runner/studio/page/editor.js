@@ -31,10 +31,12 @@ function marked(line, problem) {
 }
 
 /**
- * The editor: `fill(text)` unless the user has written in it, `mark(problems)`, `go(problem)`, `shown()`.
+ * The editor: `fill(text)` unless the user has written in it, `mark(problems)`, `go(problem)`, `shown()`, and `offer()`
+ * the name of the file in which the text can be kept, by `keep()`.
  * @param {(text: string) => void} changed
+ * @param {() => void} keep
  */
-export function editor(changed) {
+export function editor(changed, keep) {
   const about = fresh("keys");
   const area = h("textarea", {
     class: "area",
@@ -48,6 +50,7 @@ export function editor(changed) {
   const paint = h("pre", { class: "paint", "aria-hidden": "true" });
   const gutter = h("pre", { class: "gutter", "aria-hidden": "true" });
   const box = h("div", { class: "code editor" }, gutter, h("div", { class: "sheet" }, paint, area));
+  const own = h("button", { class: "quiet link", hidden: true, onclick: keep });
   let problems = [];
   const finishing = completion(area);
 
@@ -108,13 +111,18 @@ export function editor(changed) {
           { class: "soft", id: about },
           "Tab or Enter accepts a suggestion, Ctrl+Space shows them, Ctrl+Enter starts the run.",
         ),
-        h("button", { class: "quiet link", onclick: save }, "Save as a file"),
+        own,
+        h("button", { class: "quiet link", onclick: save }, "Save as a new file"),
       ),
     ),
     fill(text) {
       if (area.value === text) return;
       area.value = text;
       draw();
+    },
+    offer(name) {
+      own.hidden = !name;
+      own.textContent = `Save in ${name}`;
     },
     mark(found) {
       problems = found;

@@ -77,5 +77,11 @@ export function begin() {
     const details = box.querySelector("details[open]");
     if (details && (!details.contains(event.target) || event.target.closest("a"))) details.open = false;
   });
+  box.addEventListener("keydown", (event) => {
+    const details = box.querySelector("details[open]");
+    if (event.key !== "Escape" || !details) return;
+    details.open = false;
+    details.querySelector("summary").focus();
+  });
   show(box);
 }

@@ -14,7 +14,7 @@ or `sweeps/S/runs/000-seed=0`, percent-encoded.
 | GET /api/studio | `{version, folder}`: what the page is about |
 | GET /api/recipes | `[RECIPE]`: bundled ones, and those in the working folder |
 | POST /api/opened SOURCE | OPENED; also of a recipe with mistakes |
-| POST /api/saved `{recipe, text, was}` | the text is written into the file of a recipe in the working folder, which `was` so |
+| POST /api/saved `{recipe, text, was}` | writes the text into a recipe of the working folder, which `was` so |
 | GET /api/schema | the JSON Schema of recipes, for the editor |
 | GET /api/nodes | `[{name, family, about}]` |
 | GET /api/nodes/NODE | its docs, ports, settings and outputs: NODE |

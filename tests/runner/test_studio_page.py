@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests import studios
-from tests.runner.conftest import COPY, Command
+from tests.runner.conftest import COPY, STILL, Command
 from tests.studios import CHROMIUM, WAIT, Studio, until
 
 pytest.importorskip("playwright", reason="playwright is missing: pip install playwright")
@@ -109,6 +109,21 @@ def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: 
     page.go_back()
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Resume").wait_for()
+
+
+def test_several_runs_are_started_with_one_seed_after_another(page: Any, studio: Studio) -> None:
+    (studio.at / "few.yaml").write_text(STILL, encoding="utf-8")
+    page.reload()
+    page.get_by_label("Recipe", exact=True).select_option("few.yaml")
+    page.get_by_label("Seed", exact=True).fill("5")
+    page.get_by_label("Runs", exact=True).fill("2")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("heading", name="Runs").wait_for()
+    made = until(lambda: len(found := [run for run in studio.runs if "few" in run.name]) == 2 and found)
+    assert {re.findall(r"^seed: (\d+)", (run / "recipe.yaml").read_text("utf-8"), re.M)[0] for run in made} == {
+        "5",
+        "6",
+    }
 
 
 def test_a_picture_that_is_dropped_opens_its_recipe(page: Any, command: Command) -> None:

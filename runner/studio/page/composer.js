@@ -13,8 +13,9 @@ import { origin } from "./origin.js";
 import { presets } from "./presets.js";
 import { problems } from "./problems.js";
 import { prompt } from "./prompt.js";
-import { seed } from "./seed.js";
+import { seed, seeds } from "./seed.js";
 import { tabs } from "./tabs.js";
+import { count } from "./words.js";
 
 const WAIT = 300;
 
@@ -47,6 +48,7 @@ export function composer(view, _, signal) {
     if (name === "Text") text.shown();
   });
   let filled = null,
+    usual = null,
     waits = 0,
     asking = new AbortController();
 
@@ -119,9 +121,10 @@ export function composer(view, _, signal) {
 
   /** What is kept while the user changes values: the form itself. */
   function fill(made) {
+    usual = made.form.properties.seed.default;
     words.fill(made.form, draft.set);
     switches.replaceChildren(...presets(made.presets, look));
-    renew(dice, ...seed(draft.set.seed ?? made.form.properties.seed.default, set));
+    renew(dice, ...seed(draft.set.seed ?? usual, set));
     renew(settings, form(made.form, draft.set, set, [words.name, "seed"]));
   }
 
@@ -161,10 +164,17 @@ export function composer(view, _, signal) {
 
   const run = once(async () => {
     if (start.disabled) return;
-    const begun = await trying(() => post("/api/runs", asked()));
+    const one = asked();
+    const begun = await trying(async () => {
+      const names = [];
+      for (const another of seeds(draft.set.seed ?? usual)) {
+        names.push((await post("/api/runs", { ...one, set: { ...one.set, ...another } })).name);
+      }
+      return names;
+    });
     if (!begun) return;
-    say("The run is in the queue.");
-    location.hash = `#/run/${path(begun.name)}`;
+    say(`${count(begun.length, "run")} in the queue.`);
+    location.hash = begun.length > 1 ? "#/runs" : `#/run/${path(begun[0])}`;
   });
 
   view.replaceChildren(

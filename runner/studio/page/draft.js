@@ -2,10 +2,11 @@
 // loaded again.
 
 const KEY = "draft";
-const FIRST = { source: { recipe: "hello" }, label: "", text: null, was: null, presets: [], set: {} };
+const FIRST = { source: { recipe: "hello" }, label: "", text: null, was: null, presets: [], set: {}, count: 1 };
 
-/** `text` is what was written in place of the recipe's own, which `was` before.
- * @type {{source: any, label: string, text: string | null, was: string | null, presets: string[], set: Record<string, any>}} */
+/** `text` is what was written in place of the recipe's own, which `was` before; `count` is how many runs are made of it.
+ * @type {{source: any, label: string, text: string | null, was: string | null, presets: string[],
+ *   set: Record<string, any>, count: number}} */
 export const draft = { ...FIRST, ...kept() };
 
 function kept() {
@@ -18,7 +19,7 @@ function kept() {
 
 /** Begin anew from a recipe, a run or a dropped file; `label` is what to call one that is not in the list. */
 export function begin(source = FIRST.source, label = "") {
-  Object.assign(draft, { source, label, text: null, was: null, presets: [], set: {} });
+  Object.assign(draft, { source, label, text: null, was: null, presets: [], set: {}, count: 1 });
 }
 
 /** The file of the user's own that the text is of, if it is of one. */

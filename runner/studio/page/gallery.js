@@ -57,8 +57,9 @@ export function gallery(view, _, signal) {
     loading = true;
     const mine = asking;
     const answer = await trying(() => asked({ limit: PAGE, ...(next ? { before: next } : {}) }));
-    if (!answer || mine !== asking) return;
+    if (mine !== asking) return;
     loading = false;
+    if (!answer) return;
     next = answer.next;
     const made = tiles(answer.runs, chosen);
     anew ? grid.replaceChildren(...made) : grid.append(...made);
@@ -69,8 +70,7 @@ export function gallery(view, _, signal) {
 
   const isSearch = () => sought.search !== "" || sought.state !== "";
   const isNear = () => end.getBoundingClientRect().top < 2 * innerHeight;
-  const asked = (more) =>
-    get(`/api/runs?${new URLSearchParams({ ...sought, ...more })}`, asking.signal);
+  const asked = (more) => get(`/api/runs?${new URLSearchParams({ ...sought, ...more })}`, asking.signal);
 
   /** How many there are is known later than which are the newest; and of a search, all that it finds. */
   function awaitRest(answer) {

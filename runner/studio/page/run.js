@@ -100,7 +100,11 @@ export function run(view, name, signal) {
       await navigator.clipboard.writeText(told.command);
       notice(`Copied: ${told.command}`);
     };
-    const command = h("button", { name: "command", class: "quiet command", title: told.command, onclick: copy }, "Copy command");
+    const command = h(
+      "button",
+      { name: "command", class: "quiet command", title: told.command, onclick: copy },
+      "Copy command",
+    );
     const all = [
       act("stop", "Stop", "s"),
       act("resume", "Resume", "r"),

@@ -107,6 +107,7 @@ function moment({ optimizers = [], place }, wanted) {
   const what = place?.frames ? "frame" : "step";
   const number = h("input", {
     type: "number",
+    name: "at",
     min: 0,
     value: wanted.number ?? place?.[what] ?? 0,
     "aria-label": `The ${what}`,

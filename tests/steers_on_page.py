@@ -132,13 +132,14 @@ class _User:
     def goes_on(self) -> None:
         """See that the run goes on, or is finished; resume it if it was killed."""
 
-        def settled() -> bool:
+        def is_so() -> bool:
             time.sleep(0.3)
+            resume = self.page.get_by_role("button", name="Resume")
+            if resume.count():
+                resume.click()
             return self.state == "Finished" or (self.state == "Running" and bool(self.studio.workers))
 
-        while not settled():
-            if self.page.get_by_role("button", name="Resume").count():
-                self.page.get_by_role("button", name="Resume").click()
+        until(is_so)
 
     @property
     def recipe(self) -> bytes:

@@ -77,11 +77,9 @@ def _once(user: "_User", change: str, is_fatal: bool, chance: random.Random, tal
     user.goes_on()
     if refused:
         return None if "is that already" in refused and user.recipe == before else f"{change} was refused: {refused}"
-    until(lambda: user.recipe != before or user.state in OVER)  # it is told to stop first
-    if user.recipe == before and user.state != "Finished":
-        return f"{change} was taken, but the recipe is as it was: {user.seen()}"
+    until(lambda: user.recipe != before or user.state == "Finished")  # it is told to stop first
     user.goes_on()
-    tally.counts["steered"] += 1
+    tally.counts["steered"] += user.recipe != before
     return None
 
 

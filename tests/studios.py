@@ -33,7 +33,7 @@ class Studio:
 
     @property
     def runs(self) -> list[Path]:
-        return sorted(path.parent for path in self.at.glob("runs/*/recipe.yaml"))
+        return sorted(path.parent for path in self.at.glob("runs/[!.]*/recipe.yaml"))
 
     @property
     def workers(self) -> list[int]:

@@ -44,7 +44,9 @@ class Follower:
     def __init__(self, home: Home, gallery: Gallery, stream: Stream) -> None:
         self._home, self._gallery, self._stream = home, gallery, stream
         self._runs: dict[str, _Run] = {}
-        self._known: dict[str, Glance] | None = None
+        self._known: dict[str, Glance] = {}
+        self._has_searched = False
+        self._lock = threading.Lock()
         self._new, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -80,21 +82,29 @@ class Follower:
                     self.search()
                 self.follow()
 
+    def note(self, run: Glance, is_news: bool = False) -> None:
+        """Pass on what is another about a run than was known; if it was not known, where that `is_news`. Whatever a
+        page is told of a run is known from then on: or what happens before the next search would never be passed on.
+        """
+        with self._lock:
+            before, self._known[run.name] = self._known.get(run.name), run
+        if is_news if before is None else _steady(run) != _steady(before):
+            self._stream.tell("run", run.plain())
+
     def search(self) -> None:
         """Find runs that begin, end or are gone, and pass on what is another; those that go on are watched from now
         on."""
         found = {}
-        for _, path in self._gallery.entries()[:RECENT]:
+        recent = [path for _, path in self._gallery.entries()[:RECENT]]
+        for path in dict.fromkeys([*recent, *(str(self._home.root / name) for name in list(self._known))]):
             if run := self._gallery.glance(Path(path)):
                 found[run.name] = run
-        for name, run in found.items() if self._known is not None else ():
-            before = (self._known or {}).get(name)
-            if before is None or _steady(run) != _steady(before):
-                self._stream.tell("run", run.plain())
-        for name in (self._known or {}).keys() - found.keys():
+                self.note(run, is_news=self._has_searched)
+        self._has_searched = True
+        for name in [name for name in list(self._known) if name not in found]:
             if not os.path.exists(self._home.root / name):
+                self._known.pop(name, None)
                 self._stream.tell("gone", {"name": name})
-        self._known = found
         going = [name for name, run in found.items() if run.state == "running" and run.kind == "run"]
         self._runs = {name: self._runs.get(name) or self._begun(name) for name in going}
         for one in self._runs.values():

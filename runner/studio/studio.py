@@ -65,6 +65,7 @@ class Studio:
         """WHOLE of a run or a sweep."""
         folder = self.home.folder(name)
         known = self._known(folder)
+        self.follower.note(known)
         return whole(self.home, folder, known) | {"may": self._may(known)}
 
     def steerable(self, name: str) -> Any:

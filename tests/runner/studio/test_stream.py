@@ -96,3 +96,15 @@ def test_a_run_that_goes_on_is_followed_and_knows_that_it_is_watched(
     assert told[3][1]["address"].startswith(f"/files/{name}/.live.jpg?at=")
     follower.search()
     assert told[-1][1]["state"] == "stopped"
+
+
+def test_what_happens_after_a_page_was_told_of_a_run_is_passed_on(
+    client: Client, run_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(client.studio.stream, "tell", lambda event, data: told.append(data["state"]))
+    folder = run_folder("2026-05-02_000000-fox", None)
+    with claim(folder):
+        assert client.get("/api/runs/runs/2026-05-02_000000-fox").json["state"] == "running"
+    client.studio.follower.search()  # the first
+    assert told == ["stopped"]

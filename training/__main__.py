@@ -1,10 +1,11 @@
 """Train the small weights.
 
-python -m training fetch            # the pictures: 0.4 GB from Debian's packages and npm's
+python -m training fetch            # the pictures: 0.5 GB from Debian's packages and npm's
 python -m training taesd            # one model; what was stopped goes on
 python -m training all              # fetch, train all, measure and put into the package
 python -m training measure taesd    # how well it reconstructs held-out photographs
 python -m training ship taesd       # put what was trained into the package
+python -m training scenes           # what `lite` knows of the looks of scenes, put into the package
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 
-from training import biggan, dvae, evaluate, shipping, tiny, vqgan
+from training import biggan, dvae, evaluate, scenes, shipping, tiny, vqgan
 from training.autoencoder import Autoencoder, Coder
 from training.captions import Captions
 from training.codes import Codes
@@ -126,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["fetch", "measure", "ship", "all", *MODELS])
+    parser.add_argument("what", choices=["fetch", "measure", "ship", "scenes", "all", *MODELS])
     parser.add_argument("models", nargs="*", choices=[[], *MODELS], help="for `measure` and `ship`; all, if left out")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of packages, pictures and runs")
     parser.add_argument("--run", help="the run's folder in it, by default the model's name")
@@ -140,7 +141,9 @@ def main() -> None:
         if given.what in ("fetch", "all"):
             for package in listed():
                 print(unpacked(package, given.work))
-        for name in names if given.what != "fetch" else []:
+        if given.what in ("scenes", "all"):
+            scenes.ship(given.work)
+        for name in names if given.what not in ("fetch", "scenes") else []:
             folder = given.work / (given.run or name)
             if given.what in (name, "all"):
                 _train(MODELS[name], folder, given)

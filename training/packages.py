@@ -10,7 +10,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, Field
 
-Kind = Literal["photographs", "cut-outs", "icons"]
+Kind = Literal["photographs", "cut-outs", "icons", "scenes"]
 LIST = Path(__file__).parent / "packages.yaml"
 
 

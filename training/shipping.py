@@ -19,7 +19,8 @@ HEAD = """\
 The weights in this folder are ours, under the MIT licence of this project. They were trained from nothing on pictures
 of these packages, none of which is contained here. Their authors are thanked, and named, as their licences ask. Some of
 the licences are share-alike: who holds that weights are adaptations of the pictures that they were trained on should
-use them under those terms.
+use them under those terms. Those of the kind `scenes` gave `lite-scenes.safetensors` alone: of each scene the mean of
+what EfficientNet-Lite0 makes of pictures of it.
 
 | package | registry | kind | licence | by |
 |---|---|---|---|---|

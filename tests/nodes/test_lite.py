@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from t2iflow.nodes import clip
 from t2iflow.nodes.perceptors.interface import Clip, Seen
 from t2iflow.nodes.perceptors.languages import MANY, foreign
-from t2iflow.nodes.perceptors.lite import colours, efficientnet, subjects
+from t2iflow.nodes.perceptors.lite import colours, efficientnet, scenes, subjects
 from t2iflow.nodes.perceptors.lite.minilm import MiniLM, model_folder
 from t2iflow.nodes.perceptors.lite.perceptor import Lite
+from t2iflow.nodes.perceptors.lite.scenes import Scenes
 from t2iflow.nodes.perceptors.lite.subjects import Subjects
 
 from .conftest import Heard
@@ -175,6 +177,27 @@ def test_lite_says_what_it_found_and_how_near(lite: Lite) -> None:
     lite.encode_texts(["a blue castle at night"], notes)
     assert not notes.warned
     assert "castle (1.00) in blue amid black and blue" in notes.said[0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("a city at night", "city (1.00) amid black and blue"),
+        ("skyscrapers under a pink sky", "city (1.00) amid white and blue and pink"),
+        ("a castle in a forest", "castle (1.00) amid green and brown"),
+        ("a lighthouse in a city", "lighthouse (1.00); it can't read: city"),
+    ],
+)
+def test_a_prompt_that_names_no_subject_may_be_of_a_scene(lite: Lite, prompt: str, said: str) -> None:
+    notes = Heard()
+    lite.encode_texts([prompt], notes)
+    assert not notes.warned
+    assert f"reads '{prompt}' as {said}" in notes.said[0]
+
+
+def test_every_look_belongs_to_a_scene_of_the_table() -> None:
+    assert set(load_file(scenes.LOOKS)) == {scene.names[0] for scene in Scenes().known}
+    assert {colour for scene in scenes.scenes() for colour in scene.colours} <= set(colours.COLOURS)
 
 
 def test_lite_says_what_it_could_not_read_and_explains_that_once() -> None:

@@ -14,12 +14,13 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load_file
 
 from t2iflow.nodes.generators.dalle_mini.transformer import Sampling
 from t2iflow.nodes.weights.published import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
-from training import captions, codes, dalle_mini, dalle_pytorch, packages, shipping, trainer
+from training import captions, codes, dalle_mini, dalle_pytorch, packages, scenes, shipping, trainer
 from training.ahead import Ahead
 from training.captions import Captions
 from training.dalle_mini import DalleMini
@@ -256,3 +257,22 @@ def test_a_model_is_shipped_with_what_is_known_of_its_files(
         kept = shipping.SMALL / "small-taesd" / file["name"]
         assert (kept.stat().st_size, sha256(kept.read_bytes()).hexdigest()) == (file["size"], file["sha256"])
     assert "hills 1.0 | npm | photographs | CC0-1.0 | nobody" in shipping.LICENCES.read_text("utf-8")
+
+
+def test_the_look_of_a_scene_is_the_mean_over_its_pictures(
+    train: Train, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = yaml.safe_load(packages.LIST.read_text("utf-8"))
+    told["hills"]["kind"] = "scenes"
+    packages.LIST.write_text(yaml.safe_dump(told), encoding="utf-8")
+    monkeypatch.setattr(scenes, "LIST", tmp_path / "scenes.yaml")
+    monkeypatch.setattr(scenes, "LOOKS", tmp_path / "looks.safetensors")
+    files = {"first": ["0.png"], "second": ["1.png"], "both": ["[01].png"]}
+    scenes.LIST.write_text(yaml.safe_dump({name: {"hills": patterns} for name, patterns in files.items()}))
+    assert train("scenes") == 0
+    looks = load_file(scenes.LOOKS)
+    assert looks["both"].shape == (1000,)
+    torch.testing.assert_close(looks["both"], (looks["first"] + looks["second"]) / 2, atol=2e-4, rtol=0)
+    scenes.LIST.write_text(yaml.safe_dump({"none": {"hills": ["nothing.png"]}}))
+    assert train("scenes") == 1
+    assert "has no nothing.png" in capsys.readouterr().err

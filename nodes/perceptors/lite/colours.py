@@ -44,34 +44,6 @@ WORDS = {name: (name,) for name in COLOURS} | {
 }
 """What a subject may be called, and the colours meant."""
 
-SCENES = {
-    "sunset": ("orange", "pink"),
-    "sunrise": ("orange", "yellow"),
-    "dusk": ("purple", "orange"),
-    "dawn": ("pink", "orange"),
-    "night": ("black", "blue"),
-    "midnight": ("black", "blue"),
-    "space": ("black",),
-    "snow": ("white",),
-    "snowy": ("white",),
-    "winter": ("white", "grey"),
-    "autumn": ("orange", "brown"),
-    "desert": ("yellow", "brown"),
-    "fire": ("red", "orange"),
-    "storm": ("grey", "black"),
-    "fog": ("grey", "white"),
-    "forest": ("green", "brown"),
-    "jungle": ("green",),
-    "meadow": ("green",),
-    "grass": ("green",),
-    "garden": ("green",),
-    "sea": ("blue", "turquoise"),
-    "ocean": ("blue", "turquoise"),
-    "underwater": ("blue", "turquoise"),
-    "sky": ("blue", "white"),
-}
-"""What may surround a subject, and the colours of that."""
-
 SOFTNESS = 0.02
 """Squared distance in Oklab over which a colour fades into the next; black and white are 1 apart."""
 

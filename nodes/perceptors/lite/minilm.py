@@ -6,6 +6,7 @@ would import sentence-transformers (8 s), transformers would take 4 s; this file
 """
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -78,6 +79,12 @@ class MiniLM:
 
     def _norm(self, name: str, x: Tensor) -> Tensor:
         return F.layer_norm(x, (WIDTH,), self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], eps=1e-12)
+
+
+@cache
+def reader() -> MiniLM:
+    """The network, read once by a process."""
+    return MiniLM()
 
 
 def model_folder() -> Path:

@@ -4,8 +4,8 @@ The text tower finds which of ImageNet's classes a prompt is about (`subjects`; 
 image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`):
 those of what the network takes for the subject, and those around it.
 
-It knows those subjects, their colours, and the colour of a scene; whatever else a prompt contains, it can't read, and
-reports that.
+It knows those subjects, their colours, cities by their looks (`scenes`), and other scenes by their colours; whatever
+else a prompt contains, it can't read, and reports that.
 """
 
 import torch
@@ -18,13 +18,15 @@ from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import quoted, shortened
 from t2iflow.nodes.perceptors import languages
 from t2iflow.nodes.perceptors.interface import Seen
-from t2iflow.nodes.perceptors.lite import colours, efficientnet, parts
+from t2iflow.nodes.perceptors.lite import colours, efficientnet, parts, scenes
 from t2iflow.nodes.perceptors.lite.efficientnet import EfficientNetLite, Glance
-from t2iflow.nodes.perceptors.lite.subjects import Reading, Subject, Subjects
+from t2iflow.nodes.perceptors.lite.scenes import Scenes
+from t2iflow.nodes.perceptors.lite.subjects import SURE, Reading, Subject, Subjects
 
 KNOWS = (
-    "lite knows 1000 subjects and 12 colours, but no styles, artists, moods or actions: what it can't read changes "
-    "nothing in the picture. (1.00) is how near the words are to a subject's name: 1 is the same, below 0.75 a guess"
+    "lite knows 1000 subjects, cities and 12 colours, but no styles, artists, moods or actions: what it can't read "
+    "changes nothing in the picture. (1.00) is how near the words are to a name that it knows: 1 is the same, "
+    "below 0.75 a guess"
 )
 ABSENT = "What is not to be seen needs a weight below 0: `a fox | snow:-1`"
 BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
@@ -54,6 +56,7 @@ class Lite:
     def __init__(self, device: torch.device, precision: str = "auto", shelf: Shelf = NOWHERE) -> None:
         self._network = shelf.get(_network, dtype_of(precision, device), device)
         self._subjects = shelf.get(Subjects)
+        self._scenes = shelf.get(Scenes)
         self._device = device
         self._said: set[str] = set()
 
@@ -83,18 +86,27 @@ class Lite:
         return Seen(torch.cat(blocks, -1), glance.layers)
 
     def _encode(self, text: str, notes: Notes) -> Tensor:
-        reading = self._subjects.read(text)
+        reading = self._read(text)
         pieces = " ".join(one.piece.text for one in reading.subjects)
         names = " ".join(one.names for one in reading.subjects)
         subject = colours.named_in(pieces, colours.WORDS, beside=names)
         there = parts.present(text)
         # A sunset has its colours though it is no subject.
-        scene = colours.named_in(there, colours.SCENES, beside=f"{pieces} {names}" if reading.known else names)
+        scene = colours.named_in(there, scenes.colours(), beside=f"{pieces} {names}" if reading.known else names)
         about = colours.named_in(there, colours.WORDS, beside=f"{pieces} {names}")
-        around = [name for name in colours.COLOURS if name in scene or name in about]
+        named = {*scene, *about} or {*reading.colours}
+        around = [name for name in colours.COLOURS if name in named]
         self._report(text, reading, _coloured(subject, around), notes)
         blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
         return F.normalize(torch.cat(blocks), dim=-1)
+
+    def _read(self, text: str) -> Reading:
+        """What a text is about: a subject, or where it surely names none, the scene that it names more nearly."""
+        subject = self._subjects.read(text)
+        if subject.best >= SURE:
+            return subject
+        scene = self._scenes.read(text)
+        return scene if scene.known and scene.best > subject.best else subject
 
     def _report(self, text: str, reading: Reading, colour: str, notes: Notes) -> None:
         if text in self._said:
@@ -147,7 +159,7 @@ def _coloured(subject: list[str], around: list[str]) -> str:
 
 def _passed(text: str, reading: Reading) -> str:
     """What of a prompt could not be read."""
-    known = reading.understood | parts.stems(" ".join(colours.WORDS | colours.SCENES))
+    known = reading.understood | parts.stems(" ".join(colours.WORDS | scenes.colours()))
     known -= parts.stems(" ".join(absent.group() for absent in parts.ABSENT.finditer(text)))
     late = [f"all after its first {parts.MOST} words"] if parts.cut(text) != text else []
     passed = shortened(", ".join([*late, *parts.unread(parts.spelled(text), known)]))

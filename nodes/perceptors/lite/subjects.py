@@ -20,7 +20,6 @@ from torch import Tensor
 from t2iflow.nodes.core.whole import cached
 from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.perceptors.lite import minilm, parts
-from t2iflow.nodes.perceptors.lite.minilm import MiniLM
 from t2iflow.nodes.perceptors.lite.parts import Piece
 
 KNOWN = 0.75
@@ -50,18 +49,25 @@ class Subject:
 class Reading:
     """What was made of a prompt: a share of each class, (1000,), unit length, and the nearest class of each part.
 
-    `others` are classes that further pieces of those parts name; `nearest` those nearest to any piece, for a guess.
+    `others` are classes that further pieces of those parts name; `nearest` those nearest to any piece, for a guess. A
+    scene is read in the same way (`scenes`): its share of a class may be negative, and it has `colours` of its own.
     """
 
     classes: Tensor
     subjects: tuple[Subject, ...]
     others: tuple[Subject, ...]
     nearest: tuple[Subject, ...]
+    colours: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> float:
+        """The nearness of its nearest subject."""
+        return max(subject.near for subject in self.subjects)
 
     @property
     def known(self) -> bool:
         """Whether a subject is more than a guess."""
-        return any(subject.near >= KNOWN for subject in self.subjects)
+        return self.best >= KNOWN
 
     @property
     def understood(self) -> set[str]:
@@ -162,16 +168,12 @@ class Subjects:
 
     def _near(self, texts: list[str]) -> Tensor:
         """How near each text is to each name, (texts, names)."""
-        return self._reader.encode(texts) @ self._places.T
+        return minilm.reader().encode(texts) @ self._places.T
 
     def _by_class(self, near: Tensor) -> Tensor:
         """From (texts, names) to the nearest name of each class, (texts, 1000)."""
         classes = torch.full((len(near), len(self.names)), -1.0)
         return classes.scatter_reduce(1, self._owner.expand_as(near), near, "amax")
-
-    @cached_property
-    def _reader(self) -> MiniLM:
-        return MiniLM()
 
     @cached_property
     def _places(self) -> Tensor:
@@ -181,7 +183,7 @@ class Subjects:
         try:
             return load_file(file)["names"]
         except (OSError, SafetensorError, KeyError):
-            places = self._reader.encode(self._flat)
+            places = minilm.reader().encode(self._flat)
             with contextlib.suppress(OSError), cached(file) as fresh:  # a cache that can't be written is done without
                 save_file({"names": places}, fresh)
             return places

@@ -97,7 +97,7 @@ def matched(now: Tensor, before: Tensor) -> Tensor:
         field = F.interpolate(field, (height, width), mode="bilinear") * grown
         for _ in range(2):
             field = _median(field + _nearer(here, there, field))
-    return _stilled(here, there, field)
+    return _median(_stilled(here, there, field))
 
 
 def _stilled(here: Tensor, there: Tensor, field: Tensor) -> Tensor:

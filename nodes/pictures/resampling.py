@@ -84,7 +84,7 @@ def _scattered(pixels: Tensor, places: Tensor, spread: Tensor, border: Border) -
         if len(here):
             source = _Source(pixels, border, level < 0)
             for some in here.split(STRIP):
-                read[some.to(read.device)] = source.at(places[some], spread[some] / 2 ** max(level, 0))
+                read[some.to(read.device)] = source.at(places[some], (spread[some] / 2 ** max(level, 0)).clamp(min=1))
     return read
 
 

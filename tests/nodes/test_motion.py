@@ -230,3 +230,18 @@ def test_halfway_between_two_motions_lies_between() -> None:
 def test_a_shear_that_leaves_only_a_line_is_refused() -> None:
     with pytest.raises(ValueError, match="a shear of 45 and 45 degrees"):
         Affine(shear=(45, 45))(photograph())
+
+
+class Squeezed(Motion):
+    """The picture turns, and is squeezed down, but stretched across."""
+
+    def where(self, places: Tensor, reach: tuple[float, float]) -> Tensor:
+        turned = Affine(angle=10).where(places, reach)
+        return turned * turned.new_tensor([0.3, 5.0])
+
+
+def test_what_is_squeezed_along_one_axis_alone_shows_no_specks() -> None:
+    """It is read from a smaller picture, which along the other axis has fewer pixels than places."""
+    ramp = torch.linspace(0, 1, 128).expand(1, 3, 96, 128).contiguous()
+    across = Squeezed().where(grid((128, 96)), reach((128, 96)))[..., 0] / reach((128, 96))[0]
+    assert float((Squeezed()(ramp)[0, 0] - (across + 1) / 2).abs().max()) < 0.05

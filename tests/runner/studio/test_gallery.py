@@ -43,6 +43,18 @@ def test_only_what_is_shown_is_read(client: Client, many: None, monkeypatch: pyt
     assert client.get("/api/runs?limit=5").json["complete"]
 
 
+def test_a_search_among_many_gives_what_it_has_found_so_far(
+    client: Client, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "PATIENCE", 0.0)
+    client.get("/api/runs?limit=5")
+    page = client.get("/api/runs?search=fox").json
+    assert (len(page["runs"]), page["complete"]) == (6, False)
+    client.studio.gallery.read_all()
+    page = client.get("/api/runs?search=fox").json
+    assert (len(page["runs"]), page["complete"]) == (25, True)
+
+
 def test_a_search_finds_words_of_prompts_recipes_and_names_in_one_state(client: Client, many: None) -> None:
     def found(query: str) -> list[int]:
         return [run["seed"] for run in client.get(f"/api/runs?{query}").json["runs"]]

@@ -39,8 +39,8 @@ class Flow(Motion):
 
     @property
     def still(self) -> bool:
-        """Whether the film shows the same picture twice."""
-        return torch.equal(self.before, self.now)
+        """Whether it is twice the same picture."""
+        return self.before is self.now
 
     def where(self, places: Tensor, reach: Reach) -> Tensor:
         """The places of the same things before."""

@@ -311,9 +311,12 @@ def test_what_is_trained_comes_nearer_to_what_is_wanted(steer: str, canvas: Any)
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
-def test_what_is_trained_is_all_that_there_is_to_keep(canvas: Any) -> None:
+def test_what_is_trained_and_what_is_carried_is_all_that_there_is_to_keep(canvas: Any) -> None:
     one, other = canvas(steer="gumbel"), canvas(steer="gumbel", seed=1)
-    assert not isinstance(one, Remembers)
+    one.carry(photograph())
+    assert isinstance(one, Remembers)
+    assert isinstance(other, Remembers)
+    other.load_state_dict(one.state_dict())
     for mine, saved in zip(other.trainable(), one.trainable(), strict=True):
         mine.data.copy_(saved)
     assert torch.equal(painted(one, 7), painted(other, 7))

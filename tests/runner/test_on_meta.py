@@ -79,8 +79,9 @@ def before(mode: Captured, live: Callable[..., Any], **given: Any) -> Any:
 
 def begin_frame(rehearsal: Rehearsal, stage: Stage) -> None:
     """Let a camera begin a frame, if there is one, and judge the frame by what is there."""
-    if stage.region.shot:
-        film = Film(stage, stage.region.shot, rehearsal.circuit)
+    shot = stage.region.shot
+    if shot and rehearsal.circuit.links[shot.camera].node.spec.name != "camera.follow":  # which asks where things went
+        film = Film(stage, shot, rehearsal.circuit)
         take = film.begin(film.turn(1))
         if take.pull is not None:
             take.pull(rehearsal.circuit.values[stage.image])

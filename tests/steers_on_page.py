@@ -19,6 +19,8 @@ from tests.studios import until
 SECONDS = 1.5
 """In which a process may be killed, and between what the user does."""
 OVER = ("Finished", "Failed", "Stopped")
+RIGHTLY = ("is that already", "it is finished")
+"""Why a run may refuse to be steered."""
 
 
 @contextmanager
@@ -76,7 +78,8 @@ def _once(user: "_User", change: str, is_fatal: bool, chance: random.Random, tal
         tally.counts["kills"] += user.kill()
     user.goes_on()
     if refused:
-        return None if "is that already" in refused and user.recipe == before else f"{change} was refused: {refused}"
+        is_right = user.recipe == before and any(why in refused for why in RIGHTLY)
+        return None if is_right else f"{change} was refused: {refused}"
     until(lambda: user.recipe != before or user.state == "Finished")  # it is told to stop first
     user.goes_on()
     tally.counts["steered"] += user.recipe != before
@@ -113,7 +116,10 @@ class _User:
         if form.locator("details:not([open])").count() and name != "prompt":
             form.locator("summary").click()
         form.get_by_label(name, exact=True).fill(value)
-        form.get_by_role("button", name="Steer").click()
+        button = form.locator("button[type=submit]")
+        if button.inner_text() == "Fork":
+            return "it is finished"
+        button.click()
         said = until(lambda: self.page.locator("#notices > div").all_inner_texts())[-1]
         for button in self.page.get_by_role("button", name="Close").all():
             button.click()

@@ -19,6 +19,9 @@ MOST_BESIDE = 8
 BEHIND = 0.9
 """What nearness counts for in the pieces that come after the head: a cat on a sofa is a cat."""
 
+ASIDE = 0.7
+"""What nearness counts for in a word that only goes with the head: an apple tree is no apple."""
+
 BESIDE = re.compile(
     r"\s*(?:[&+]|\s/\s|,\s+(?=an?\s)|,?\s*\b(?:and|beside|near|next to)\b|\b(?:vs\b\.?|versus\b))\s*", re.IGNORECASE
 )
@@ -33,13 +36,13 @@ PLACED = re.compile(
     re.IGNORECASE,
 )
 """What stands between a thing and what it does, is made of, or where it is."""
-FORM = re.compile(
-    r"^(?:(?:an?|the)\s+)?(?:[\w-]+\s+){0,2}"
-    r"(?:photo|photograph|picture|image|painting|watercolou?r|drawing|sketch|portrait|illustration|render|rendering)s?"
-    r"\s+of\s+",
-    re.IGNORECASE,
+FORMS = (
+    "(?:photo|photograph|picture|image|painting|watercolou?r|drawing|sketch|portrait|illustration|render|rendering)s?"
 )
+FORM = re.compile(rf"^(?:(?:an?|the)\s+)?(?:[\w-]+\s+){{0,2}}{FORMS}\s+of\s+", re.IGNORECASE)
 """What a prompt may say of the picture before it comes to the subject."""
+HEAD = re.compile(rf"([^\W\d_]+)\W*(?:\s+(?:{FORMS}|logo|art|wallpaper|please)\W*)*$", re.IGNORECASE)
+"""The last word of a piece, but for those of form."""
 STYLE = re.compile(r"\b(?:in the style of|trending on|by [A-Z])[^,;]*")
 ABSENT = re.compile(r"\b(?:no|not|without|never|instead of)\s[^,;]*", re.IGNORECASE)
 """What must not be seen, and so must not be painted."""
@@ -88,10 +91,19 @@ def present(prompt: str) -> str:
     return ABSENT.sub("", prompt).strip(" ,;.") or prompt
 
 
-def words(prompt: str) -> list[Piece]:
-    """Its words one by one, which are all that can be tried where its parts say nothing."""
+def words(prompt: str, strange: set[str]) -> list[Piece]:
+    """Its words one by one, which are all that can be tried where its parts say nothing.
+
+    A word counts as much as a piece if it is the head of one, but for those pieces that are known to be `strange`.
+    """
+    texts = {piece.text for part in parts(prompt) for piece in part} - strange
+    heads = {match[1] for text in texts if (match := HEAD.search(text))}
     said = re.findall(r"[^\W\d_]{3,}", ABSENT.sub("", STYLE.sub("", prompt)))
-    return [Piece(word, word, BEHIND) for word in said if not SMALL.fullmatch(word) and word.lower() not in WORDS]
+    return [
+        Piece(word, word, BEHIND if word in heads else ASIDE)
+        for word in said
+        if not SMALL.fullmatch(word) and word.lower() not in WORDS
+    ]
 
 
 def spelled(prompt: str) -> str:

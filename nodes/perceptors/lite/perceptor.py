@@ -4,7 +4,7 @@ The text tower finds which of ImageNet's classes a prompt is about (`subjects`; 
 image tower is EfficientNet-Lite0's logits. Both live in one space of 1000 classes and twice 12 colours (`colours`):
 those of what the network takes for the subject, and those around it.
 
-It knows those subjects, their colours, cities by their looks (`scenes`), and other scenes by their colours; whatever
+It knows those subjects, their colours, some scenes by their looks (`scenes`), and others by their colours; whatever
 else a prompt contains, it can't read, and reports that.
 """
 
@@ -16,16 +16,15 @@ from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.precision import dtype_of
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import quoted, shortened
-from t2iflow.nodes.perceptors import languages
+from t2iflow.nodes.perceptors import imagenet, languages
 from t2iflow.nodes.perceptors.interface import Seen
 from t2iflow.nodes.perceptors.lite import colours, efficientnet, parts, scenes
 from t2iflow.nodes.perceptors.lite.efficientnet import EfficientNetLite, Glance
-from t2iflow.nodes.perceptors.lite.scenes import Scenes
-from t2iflow.nodes.perceptors.lite.subjects import SURE, Reading, Subject, Subjects
+from t2iflow.nodes.perceptors.lite.subjects import Reading, Subject, Subjects
 
 KNOWS = (
-    "lite knows 1000 subjects, cities and 12 colours, but no styles, artists, moods or actions: what it can't read "
-    "changes nothing in the picture. (1.00) is how near the words are to a name that it knows: 1 is the same, "
+    "lite knows 1000 subjects, a few scenes and 12 colours, but no styles, artists, moods or actions: what it can't "
+    "read changes nothing in the picture. (1.00) is how near the words are to a name that it knows: 1 is the same, "
     "below 0.75 a guess"
 )
 ABSENT = "What is not to be seen needs a weight below 0: `a fox | snow:-1`"
@@ -55,8 +54,7 @@ class Lite:
 
     def __init__(self, device: torch.device, precision: str = "auto", shelf: Shelf = NOWHERE) -> None:
         self._network = shelf.get(_network, dtype_of(precision, device), device)
-        self._subjects = shelf.get(Subjects)
-        self._scenes = shelf.get(Scenes)
+        self._subjects = shelf.get(_subjects)
         self._device = device
         self._said: set[str] = set()
 
@@ -70,7 +68,7 @@ class Lite:
 
     def classes(self, embeddings: Tensor) -> Tensor:
         """The share of each of ImageNet's classes, (k, 1000)."""
-        return embeddings[:, : len(self._subjects.names)]
+        return embeddings[:, : len(imagenet.classes())]
 
     def look(self, pixels: Tensor) -> Seen:
         """Embeddings of crops (n, 3, s, s), of 0..1 and of any size of 64 or more."""
@@ -86,7 +84,7 @@ class Lite:
         return Seen(torch.cat(blocks, -1), glance.layers)
 
     def _encode(self, text: str, notes: Notes) -> Tensor:
-        reading = self._read(text)
+        reading = self._subjects.read(text)
         pieces = " ".join(one.piece.text for one in reading.subjects)
         names = " ".join(one.names for one in reading.subjects)
         subject = colours.named_in(pieces, colours.WORDS, beside=names)
@@ -94,19 +92,11 @@ class Lite:
         # A sunset has its colours though it is no subject.
         scene = colours.named_in(there, scenes.colours(), beside=f"{pieces} {names}" if reading.known else names)
         about = colours.named_in(there, colours.WORDS, beside=f"{pieces} {names}")
-        named = {*scene, *about} or {*reading.colours}
+        named = {*scene, *about} or {colour for one in reading.subjects for colour in _own_colours(one)}
         around = [name for name in colours.COLOURS if name in named]
         self._report(text, reading, _coloured(subject, around), notes)
-        blocks = (reading.classes, COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
+        blocks = (_classes(reading.shares), COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))
         return F.normalize(torch.cat(blocks), dim=-1)
-
-    def _read(self, text: str) -> Reading:
-        """What a text is about: a subject, or where it surely names none, the scene that it names more nearly."""
-        subject = self._subjects.read(text)
-        if subject.best >= SURE:
-            return subject
-        scene = self._scenes.read(text)
-        return scene if scene.known and scene.best > subject.best else subject
 
     def _report(self, text: str, reading: Reading, colour: str, notes: Notes) -> None:
         if text in self._said:
@@ -144,6 +134,22 @@ class Lite:
 
 def _network(dtype: torch.dtype, device: torch.device) -> EfficientNetLite:
     return efficientnet.load("lite0", dtype).to(device)
+
+
+def _subjects() -> Subjects:
+    return Subjects(scenes=[scene.names for scene, _ in scenes.seen().values()], strangers=scenes.strangers())
+
+
+def _classes(shares: Tensor) -> Tensor:
+    """The share of each class, (1000,), unit length, where scenes are what they look like."""
+    count = len(imagenet.classes())
+    looks = torch.stack([look for _, look in scenes.seen().values()])
+    return F.normalize(shares[:count] + shares[count:] @ looks, dim=0)
+
+
+def _own_colours(subject: Subject) -> tuple[str, ...]:
+    """The colours of a scene; none where it is a class."""
+    return scenes.seen()[subject.name][0].colours if subject.name in scenes.seen() else ()
 
 
 def _found(reading: Reading) -> str:

@@ -1,10 +1,10 @@
-"""Scenes: what `lite` knows of cities, nights or forests, which are no subjects of its network.
+"""Scenes: what `lite` knows of cities, kitchens, nights or forests, which are no classes of its network.
 
-A scene has names and colours (`scenes.txt`). Some have looks besides: what the network's outputs are for pictures of
-them, on average, which a picture can be steered to as to a subject (a prototype, as in Snell et al. 2017).
+A scene has names and colours (`scenes.txt`). Some have looks besides, to which a picture can be steered as to a class:
+a mixture of classes that show it together, or what the network's outputs are for pictures of it, on average (a
+prototype, as in Snell et al. 2017).
 """
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,25 +12,34 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
+from torch import Tensor
 
-from t2iflow.nodes.perceptors.lite.subjects import Reading, Subjects
+from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.weights.records import SMALL
 
 LOOKS = SMALL / "lite-scenes.safetensors"
 
 
 class Scene(NamedTuple):
-    """What it is called, and the colours in it."""
+    """What it is called, the colours in it, and the shares of classes that show it."""
 
     names: tuple[str, ...]
     colours: tuple[str, ...]
+    classes: dict[str, float]
 
 
 @cache
 def scenes() -> tuple[Scene, ...]:
     """All scenes of the table."""
-    lines = Path(__file__).with_suffix(".txt").read_text("utf-8").splitlines()
-    return tuple(_scene(line) for line in lines if not line.startswith("#"))
+    return tuple(_scene(line) for line in _lines("scenes.txt"))
+
+
+@cache
+def seen() -> dict[str, tuple[Scene, Tensor]]:
+    """The scenes that have looks, by their first names; a look is a share of each class, (1000,), unit length."""
+    learnt = load_file(LOOKS)
+    looks = [(scene, _mixed(scene) if scene.classes else learnt.get(scene.names[0])) for scene in scenes()]
+    return {scene.names[0]: (scene, F.normalize(look.float(), dim=0)) for scene, look in looks if look is not None}
 
 
 @cache
@@ -39,23 +48,35 @@ def colours() -> dict[str, tuple[str, ...]]:
     return {name: scene.colours for scene in scenes() if scene.colours for name in scene.names if " " not in name}
 
 
-class Scenes:
-    """Those that have looks, and what a prompt says of them."""
-
-    def __init__(self) -> None:
-        looks = load_file(LOOKS)
-        self.known = [scene for scene in scenes() if scene.names[0] in looks]
-        self._names = Subjects([scene.names for scene in self.known])
-        self._looks = torch.stack([F.normalize(looks[scene.names[0]].float(), dim=0) for scene in self.known])
-
-    def read(self, prompt: str) -> Reading:
-        """Find which scenes a prompt is about, and what the network makes of those."""
-        reading = self._names.read(prompt)
-        nearest = max(reading.subjects, key=lambda subject: subject.near)
-        own = next(scene.colours for scene in self.known if scene.names[0] == nearest.name)
-        return replace(reading, classes=F.normalize(reading.classes @ self._looks, dim=0), colours=own)
+@cache
+def strangers() -> tuple[str, ...]:
+    """The names of what has no looks."""
+    unseen = [name for scene in scenes() if scene.names[0] not in seen() for name in scene.names]
+    return (*unseen, *(name for line in _lines("strangers.txt") for name in _names(line)))
 
 
 def _scene(line: str) -> Scene:
-    names, _, colours = line.partition(":")
-    return Scene(tuple(name.strip() for name in names.split("|")), tuple(colours.replace(",", " ").split()))
+    names, colours, classes = [*line.split(":"), ""][:3]
+    shares = (one.rpartition(" ") for one in classes.split(",") if one.strip())
+    return Scene(
+        _names(names),
+        tuple(colours.replace(",", " ").split()),
+        {name.strip(): float(share) for name, _, share in shares},
+    )
+
+
+def _mixed(scene: Scene) -> Tensor:
+    numbers = {imagenet.bare(names[0]): number for number, names in enumerate(imagenet.classes())}
+    look = torch.zeros(len(imagenet.classes()))
+    for name, share in scene.classes.items():
+        look[numbers[name]] = share
+    return look
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split("|"))
+
+
+def _lines(file: str) -> list[str]:
+    lines = Path(__file__).with_name(file).read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]

@@ -1,6 +1,6 @@
-"""Which of ImageNet's classes a prompt is about, by the nearness of names.
+"""Which of ImageNet's classes, or of the scenes beyond them, a prompt is about, by the nearness of names.
 
-A class takes the nearest of its names to any piece of a prompt (`parts`).
+Each takes the nearest of its names to any piece of a prompt (`parts`).
 """
 
 import contextlib
@@ -25,8 +25,14 @@ from t2iflow.nodes.perceptors.lite.parts import Piece
 KNOWN = 0.75
 """Below this nearness of names (a cosine) a subject is a guess."""
 
+EXACT = 0.999
+"""From this nearness on, a piece is a name."""
+
 SURE = 0.8
 """From this nearness on, what stands beside a subject is one of its own."""
+
+GUESS = 0.74
+"""Nearness at most of what a piece is not, as a stranger's name is nearer to it, or of what is only called after it."""
 
 KEPT = 5
 """Classes that a part spreads over, at most."""
@@ -37,7 +43,7 @@ SHARPNESS = 0.05
 
 @dataclass(frozen=True)
 class Subject:
-    """A class that a prompt seems to be about, and the piece of the prompt that says so."""
+    """A class or scene that a prompt seems to be about, and the piece of the prompt that says so."""
 
     name: str
     names: str  # all of them, in one text
@@ -47,17 +53,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was made of a prompt: a share of each class, (1000,), unit length, and the nearest class of each part.
+    """What was made of a prompt: a share of each class and scene, unit length, and the nearest one of each part.
 
-    `others` are classes that further pieces of those parts name; `nearest` those nearest to any piece, for a guess. A
-    scene is read in the same way (`scenes`): its share of a class may be negative, and it has `colours` of its own.
+    `others` are those that further pieces of those parts name; `nearest` the classes nearest to any piece, for a guess.
     """
 
-    classes: Tensor
+    shares: Tensor
     subjects: tuple[Subject, ...]
     others: tuple[Subject, ...]
     nearest: tuple[Subject, ...]
-    colours: tuple[str, ...] = ()
 
     @property
     def best(self) -> float:
@@ -82,6 +86,7 @@ class Scored(NamedTuple):
 
     pieces: list[Piece]
     near: Tensor
+    strange: list[Piece]  # those that surely name a stranger
 
     @property
     def best(self) -> float:
@@ -95,16 +100,28 @@ class Scored(NamedTuple):
 
 
 class Subjects:
-    """The names of the classes, and where they lie.
+    """The names of the classes and scenes, and where they lie.
 
-    `names` are those of each class; where they lie is kept in the folder `cache` from one run to the next, since it
-    takes seconds.
+    `names` are those of each class. A scene is known by its names or not at all, so it is never a guess. `strangers`
+    are names of what is neither: a king is no kingsnake. Where all of them lie is kept in the folder `cache` from one
+    run to the next, since it takes seconds.
     """
 
-    def __init__(self, names: Sequence[list[str] | tuple[str, ...]] | None = None, cache: Path | None = None) -> None:
-        self.names = [[imagenet.bare(name) for name in one] for one in names or imagenet.classes()]
-        self._flat = [name for names in self.names for name in names]
+    def __init__(
+        self,
+        names: Sequence[Sequence[str]] | None = None,
+        cache: Path | None = None,
+        *,
+        scenes: Sequence[Sequence[str]] = (),
+        strangers: Sequence[str] = (),
+    ) -> None:
+        classes = [[imagenet.bare(name) for name in one] for one in names or imagenet.classes()]
+        self.names = [*classes, *map(list, scenes)]
+        self._count = len(classes)
+        known = [name for names in self.names for name in names]
         self._owner = torch.tensor([number for number, names in enumerate(self.names) for _ in names])
+        self._flat = [*known, *(name for name in strangers if name not in known)]
+        self._low = [name.lower() for name in self._flat]
         self._cache = user_cache_path("t2iflow") if cache is None else cache
         self._readings: dict[str, Reading] = {}
 
@@ -117,7 +134,9 @@ class Subjects:
 
     def _read(self, prompt: str) -> Reading:
         scored = [self._scored(part) for part in parts.parts(prompt)]
-        if max(part.best for part in scored) < KNOWN and (words := parts.words(prompt)):
+        if max(part.best for part in scored) < KNOWN and (
+            words := parts.words(prompt, {piece.text for part in scored for piece in part.strange})
+        ):
             scored.append(self._scored(words))
         best = max(part.best for part in scored)
         shares = torch.zeros(len(self.names))
@@ -149,11 +168,27 @@ class Subjects:
 
     def likeness(self, texts: list[str]) -> Tensor:
         """How near each text is to each class, a cosine, (texts, classes)."""
-        return self._by_class(self._near(texts))
+        return self._by_subject(self._near(texts))[:, : self._count]
 
     def _scored(self, pieces: list[Piece]) -> Scored:
+        names = self._near([piece.read for piece in pieces])
+        names = torch.where(self._goes_on(pieces), names.clamp(max=GUESS), names)
+        near, strange = self._by_subject(names), self._strange(names)
+        best = near.amax(1, keepdim=True)
+        near[_plainer(pieces, best)] = -1
+        near = torch.where(strange > best, near * (GUESS / best).clamp(max=1), near)
+        near[:, self._count :] = near[:, self._count :].where(near[:, self._count :] >= KNOWN, -1)
+        unknown = (strange > best.clamp(min=SURE)).flatten().tolist()
         worth = torch.tensor([[piece.worth] for piece in pieces])
-        return Scored(pieces, self._by_class(self._near([piece.read for piece in pieces]) * worth))
+        return Scored(pieces, near * worth, [piece for piece, one in zip(pieces, unknown, strict=True) if one])
+
+    def _goes_on(self, pieces: list[Piece]) -> Tensor:
+        """Which names only begin as a piece does, (pieces, names): a fire is no fire truck."""
+        said = [piece.read.lower() for piece in pieces]
+        ends = [[name.removeprefix(text) for name in self._low] for text in said]
+        return torch.tensor(
+            [[end not in {"", "s", name} for name, end in zip(self._low, one, strict=True)] for one in ends]
+        )
 
     def _subject(self, part: Scored, number: int) -> Subject:
         """A class, and the piece of a part that is nearest to it."""
@@ -161,19 +196,24 @@ class Subjects:
         return Subject(self.names[number][0], " ".join(self.names[number]), float(near), part.pieces[int(piece)])
 
     def _nearest(self, scored: list[Scored], count: int) -> Iterator[Subject]:
-        """The classes that are nearest to any part, the nearest first."""
+        """Those that are nearest to any part, the nearest first."""
         near = torch.stack([part.near.amax(0) for part in scored])
         for number in near.amax(0).topk(min(count, len(self.names))).indices.tolist():
             yield self._subject(scored[int(near[:, number].argmax())], number)
+
+    def _strange(self, near: Tensor) -> Tensor:
+        """From (texts, names) to the nearest name of a stranger, (texts, 1)."""
+        return torch.cat([near[:, len(self._owner) :], torch.full((len(near), 1), -1.0)], 1).amax(1, keepdim=True)
 
     def _near(self, texts: list[str]) -> Tensor:
         """How near each text is to each name, (texts, names)."""
         return minilm.reader().encode(texts) @ self._places.T
 
-    def _by_class(self, near: Tensor) -> Tensor:
-        """From (texts, names) to the nearest name of each class, (texts, 1000)."""
-        classes = torch.full((len(near), len(self.names)), -1.0)
-        return classes.scatter_reduce(1, self._owner.expand_as(near), near, "amax")
+    def _by_subject(self, near: Tensor) -> Tensor:
+        """From (texts, names) to the nearest name of each class and scene, (texts, classes and scenes)."""
+        subjects = torch.full((len(near), len(self.names)), -1.0)
+        near = near[:, : len(self._owner)]
+        return subjects.scatter_reduce(1, self._owner.expand_as(near), near, "amax")
 
     @cached_property
     def _places(self) -> Tensor:
@@ -187,3 +227,9 @@ class Subjects:
             with contextlib.suppress(OSError), cached(file) as fresh:  # a cache that can't be written is done without
                 save_file({"names": places}, fresh)
             return places
+
+
+def _plainer(pieces: list[Piece], best: Tensor) -> list[int]:
+    """Which pieces lack a colour with which they are exactly a name: a black bear is no other bear."""
+    exact = {piece.text: piece.read for piece, near in zip(pieces[::-1], best.flip(0), strict=True) if near > EXACT}
+    return [number for number, piece in enumerate(pieces) if len(piece.read) < len(exact.get(piece.text, ""))]

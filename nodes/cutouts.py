@@ -141,18 +141,25 @@ def mixed(
     size: CropSize = 224,
     overview: Sides = (0.85, 1.05),
     detail: Sides = (0.35, 1.05),
+    center_bias: bool = False,
+    center_focus: Positive = 2.0,
     border: Border = "reflect",
 ) -> Crops:
     """One crop in three shows nearly the whole, the others any part.
 
     `overview` and `detail` bound the side of the two sorts as fractions of the picture's shorter side; a crop larger
     than the picture sees `border` around it. A few crops are enough this way, since every step judges the whole and
-    some details. The two sorts follow Disco Diffusion's overview and inner cuts; the figures are our own.
+    some details. With `center_bias` crops gather about the centre, closer for a higher `center_focus` (see `uniform`),
+    so that the subject does, too.
+
+    The two sorts follow Disco Diffusion's overview and inner cuts; the figures are our own.
     """
     number, short = _own(count, share), min(image.shape[-2:])
     wide = _numbers(count, share, image.device) % 3 == 0
     low, high = (torch.where(wide, *ends) for ends in zip(overview, detail, strict=True))
     side = torch.lerp(low, high, random.uniform(number)) * short
+    if center_bias:
+        return _central(image, random, share, count, size, side, center_focus, border)
     return _anywhere(image, random, share, count, size, side, 0.0, border)
 
 

@@ -30,6 +30,8 @@ class Canvas:
     finer detail. `output` brings colours into 0..1: `clamp` is Deep Daze's clamped (y + 1) / 2; `sigmoid` (of 3 y)
     never stops the gradient. The shorter side of the picture spans -1..1.
 
+    `scale`: draw at this fraction of `size`, for a sketch, which takes a quarter of the time at 0.5.
+
     `init`: a picture to start from; `start_steps` and `start_rate`: the steps and rate of Adam with which the network
     is fitted to it, and to every frame of a zoom. Deep Daze takes 10 steps of DiffGrad at 3e-4.
 
@@ -50,6 +52,7 @@ class Canvas:
         init: Image | None = None,
         *,
         size: Size = (512, 512),
+        scale: Annotated[float, Interval(gt=0, le=1)] = 1.0,
         layers: Annotated[int, Interval(ge=1, le=64)] = 16,
         width: Annotated[int, Interval(ge=8, le=2048)] = 256,
         w0: Positive = 30.0,
@@ -60,7 +63,7 @@ class Canvas:
         seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
-        self._size = size
+        self._size = size = (_scaled(size[0], scale), _scaled(size[1], scale))
         self.pace = pace
         self._w0, self._output = w0, output
         self._start_steps, self._start_rate = start_steps, start_rate
@@ -184,6 +187,11 @@ class _Sines(torch.autograd.Function):
         scales = [*[ctx.w0] * len(ctx.weights), 1.0]
         pairs = [tensor.mul_(scale) for *pair, scale in zip(weights, biases, scales, strict=True) for tensor in pair]
         return None, None, None, None, *pairs
+
+
+def _scaled(side: int, scale: float) -> int:
+    """A side in whole pixels."""
+    return max(round(side * scale), 1)
 
 
 def _places(size: Size) -> Tensor:

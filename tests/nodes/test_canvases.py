@@ -134,6 +134,12 @@ def test_palettes_are_checked() -> None:
             adapter.validate_python(wrong)
 
 
+def test_a_siren_draws_a_sketch_of_a_part_of_its_size() -> None:
+    whole, sketch = (siren.Canvas(chance(), CPU, size=(48, 32), scale=scale, layers=2, width=16) for scale in (1, 0.5))
+    assert sketch().shape == (1, 3, 16, 24)
+    torch.testing.assert_close(canvas.fitted(whole(), (24, 16)), sketch(), atol=0.05, rtol=0)
+
+
 def test_the_siren_is_deep_dazes() -> None:
     reference = pytest.importorskip("siren_pytorch").SirenNet(2, 24, 3, 3, w0=30.0, w0_initial=30.0)
     painter = siren.Canvas(chance(), CPU, size=(20, 20), layers=3, width=24, precision="float32")

@@ -233,18 +233,17 @@ def test_a_saturated_bound_rises_to_its_limit() -> None:
     assert smallest == pytest.approx([0.1, 0.425, 0.75], abs=0.02)
 
 
-def test_center_focus_gathers_crops_about_the_middle() -> None:
+@pytest.mark.parametrize("node", ["uniform", "mixed"])
+def test_center_focus_gathers_crops_about_the_middle(node: str) -> None:
     def spread(**settings: float | bool) -> float:
-        cut = cutouts.uniform(
-            picture(),
-            Random(0),
-            Share(),
-            Progress(0.0),
-            count=500,
-            size=16,
-            within=(0.2, 0.2),
-            **settings,  # type: ignore[arg-type]
-        )
+        if node == "uniform":
+            cut = cutouts.uniform(
+                picture(), Random(0), Share(), Progress(0.0), count=500, size=16, within=(0.2, 0.2), **settings
+            )  # type: ignore[arg-type]
+        else:
+            cut = cutouts.mixed(
+                picture(), Random(0), Share(), count=500, size=16, overview=(0.2, 0.2), detail=(0.2, 0.2), **settings
+            )  # type: ignore[arg-type]
         return float(cut.views[:, :2, 2].std())
 
     assert spread(center_bias=True, center_focus=8.0) < 0.15 < spread(center_bias=True) < spread()

@@ -44,7 +44,7 @@ def test_a_bundled_recipe_opens_with_a_form_of_what_it_takes(client: Client) -> 
     )
     assert [one["text"] for one in said["prompts"]] == ["a blue $5 castle"]
     assert said["expected"]["size"] == [224, 224]
-    assert said["expected"]["steps"] == 87
+    assert said["expected"]["steps"] == 127
     assert any("a blue $5 castle" in line for line in said["plan"]["prompts"])
     assert said["nodes"]["fit"]["settings"]["steps"] == "$steps"
     assert said["graph"].startswith("<svg")

@@ -22,7 +22,8 @@ EVERY, SEARCH_EVERY = 0.05, 1.0
 STEP_EVERY = 0.2
 """Seconds between two steps of a run that are passed on."""
 RECENT = 200
-"""How many of the newest folders are looked at for runs that begin or go on."""
+"""How many of the newest folders are looked at for runs that begin or go on, and of the others how many that pages have
+asked for last."""
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Follower:
         self._home, self._gallery, self._stream = home, gallery, stream
         self._runs: dict[str, _Run] = {}
         self._known: dict[str, Glance] = {}
-        self._has_searched = False
+        self._oldest: str | None = None
         self._lock = threading.Lock()
         self._new, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -85,30 +86,42 @@ class Follower:
     def note(self, run: Glance, is_news: bool = False) -> None:
         """Pass on what is another about a run than was known; if it was not known, where that `is_news`. Whatever a
         page is told of a run is known from then on: or what happens before the next search would never be passed on.
+        The last one is kept longest.
         """
         with self._lock:
-            before, self._known[run.name] = self._known.get(run.name), run
+            before = self._known.pop(run.name, None)
+            self._known[run.name] = run
         if is_news if before is None else _steady(run) != _steady(before):
             self._stream.tell("run", run.plain())
 
     def search(self) -> None:
         """Find runs that begin, end or are gone, and pass on what is another; those that go on are watched from now
         on."""
+        recent = self._gallery.entries()[:RECENT]
+        keys = {path: key for key, path in recent}
         found = {}
-        recent = [path for _, path in self._gallery.entries()[:RECENT]]
-        for path in dict.fromkeys([*recent, *(str(self._home.root / name) for name in list(self._known))]):
+        for path in dict.fromkeys([*keys, *(str(self._home.root / name) for name in list(self._known))]):
             if run := self._gallery.glance(Path(path)):
                 found[run.name] = run
-                self.note(run, is_news=self._has_searched)
-        self._has_searched = True
+                self.note(run, is_news=self._oldest is not None and keys.get(path, "") > self._oldest)
+        self._oldest = recent[-1][0] if len(recent) == RECENT else ""
         for name in [name for name in list(self._known) if name not in found]:
             if not os.path.exists(self._home.root / name):
                 self._known.pop(name, None)
                 self._stream.tell("gone", {"name": name})
+        self._forget({self._home.name(Path(path)) for path in keys})
         going = [name for name, run in found.items() if run.state == "running" and run.kind == "run"]
         self._runs = {name: self._runs.get(name) or self._begun(name) for name in going}
         for one in self._runs.values():
             watch(one.folder)
+
+    def _forget(self, recent: set[str]) -> None:
+        """Keep those that are recent, go on, or were asked for last."""
+        with self._lock:
+            rest = [name for name in self._known if name not in recent]
+            old = [name for name in rest if self._known[name].state not in ("running", "queued")]
+            for name in old[:-RECENT]:
+                del self._known[name]
 
     def follow(self) -> None:
         """Pass on what those that go on have written since the last look."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from t2iflow.runner.folder.claim import claim
 from t2iflow.runner.folder.watching import LIVE, is_watched
+from t2iflow.runner.studio import follower as following
 from t2iflow.runner.studio import stream
 from t2iflow.runner.studio.refused import Refused
 from t2iflow.runner.studio.stream import Stream
@@ -108,3 +110,34 @@ def test_what_happens_after_a_page_was_told_of_a_run_is_passed_on(
         assert client.get("/api/runs/runs/2026-05-02_000000-fox").json["state"] == "running"
     client.studio.follower.search()  # the first
     assert told == ["stopped"]
+
+
+def test_an_older_run_is_no_news_when_a_newer_one_is_deleted(
+    client: Client, run_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(following, "RECENT", 2)
+    monkeypatch.setattr(client.studio.stream, "tell", lambda event, data: told.append((event, data["name"])))
+    _, _, newest = (run_folder(f"2026-05-0{day}_000000-fox", "finished") for day in (1, 2, 3))
+    client.studio.follower.search()
+    shutil.rmtree(newest)
+    client.studio.follower.search()
+    assert told == [("gone", "runs/2026-05-03_000000-fox")]
+    run_folder("2026-05-04_000000-fox", "finished")
+    client.studio.follower.search()
+    assert told[1:] == [("run", "runs/2026-05-04_000000-fox")]
+
+
+def test_however_many_pages_were_opened_only_the_newest_runs_and_the_last_ones_asked_for_are_looked_at(
+    client: Client, run_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "RECENT", 2)
+    names = [run_folder(f"2026-05-0{day}_000000-fox", "finished").name for day in range(1, 8)]
+    for name in names:
+        client.get(f"/api/runs/runs/{name}")
+    client.studio.follower.search()
+    looked: list[str] = []
+    glance = client.studio.gallery.glance
+    monkeypatch.setattr(client.studio.gallery, "glance", lambda folder: (looked.append(folder.name), glance(folder))[1])
+    client.studio.follower.search()
+    assert sorted(looked) == names[3:]

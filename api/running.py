@@ -82,7 +82,7 @@ class Run(Task):
         """The files that are complete, in the order in which they were written."""
         from t2iflow.runner.folder.history import wrote
 
-        return list(dict.fromkeys(wrote(self.folder)))
+        return wrote(self.folder)
 
     @property
     def images(self) -> list[PIL.Image.Image]:

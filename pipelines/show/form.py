@@ -23,6 +23,9 @@ COMMON: frozenset[Meaning] = frozenset({"steps", "frames", "size", "count", "rat
 NAMED = (*ASKING, "rate", "weight")
 """Settings that do, by name: what is asked for, and how far an optimiser goes."""
 
+PLAIN = ("a text", "a number", "a whole number")
+"""What needs no description: the type and the limits say it."""
+
 
 @dataclass(frozen=True)
 class _Use:
@@ -88,8 +91,9 @@ def _property(uses: list[_Use], now: Any) -> Schema:
     """A value by what may stand at all of its uses, the strictest of which says it."""
     known = sorted((use for use in uses if use.schema), key=lambda use: -len(use.schema))
     said = dict(known[0].schema) if known else _of_value(now)
-    if known:
-        said["description"] = f"It takes {describe(known[0].setting.annotation)}."
+    words = describe(known[0].setting.annotation) if known else ""
+    if words and (" or " in words or not words.startswith(PLAIN)):
+        said["description"] = f"{words[0].upper()}{words[1:]}."
     if any(use.setting.name in ASKING for use in uses):
         said["x-text"] = "long"
     return said | {"default": _listed(now), "x-uses": [use.where for use in uses]}

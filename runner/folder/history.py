@@ -108,9 +108,13 @@ def recipe_name(folder: Path) -> str:
     return name if isinstance(name, str) else ""
 
 
-def wrote(folder: Path) -> Iterator[Path]:
-    """The files of which the log says that they are complete, as far as they are there; of a row of numbered ones only
-    the first."""
+def wrote(folder: Path) -> list[Path]:
+    """The files of which the log says that they are complete, each once, as far as they are there; of a row of numbered
+    ones only the first."""
+    return list(dict.fromkeys(_wrote(folder)))  # a run that was stopped and resumed has written them again
+
+
+def _wrote(folder: Path) -> Iterator[Path]:
     home = folder
     # Of a long run's log most lines are steps, which need not be read for this.
     lines = (line for line in _lines(folder) if '"started"' in line or '"wrote"' in line)

@@ -159,7 +159,8 @@ def _strip(shown: Sequence[Snapshot]) -> Iterator[str]:
 
 def graph(told: Told) -> Iterator[str]:
     """The nodes and wires."""
-    yield f'<h2>Nodes and wires</h2><div class="scroll graph" tabindex="0">{told.graph}</div>'
+    about = 'class="scroll graph" tabindex="0" role="region" aria-label="Nodes and wires"'
+    yield f"<h2>Nodes and wires</h2><div {about}>{told.graph}</div>"
 
 
 def recipe(told: Told) -> Iterator[str]:
@@ -170,7 +171,8 @@ def recipe(told: Told) -> Iterator[str]:
 def listing(recipe: str) -> Iterator[str]:
     """A recipe's text, to copy."""
     yield '<h2>Recipe</h2><div class="recipe"><button hidden data-copies="recipe">copy</button>'
-    yield f'<div class="scroll" tabindex="0"><pre id="recipe">{escape(recipe)}</pre></div></div>'
+    yield '<div class="scroll" tabindex="0" role="region" aria-label="Recipe">'
+    yield f'<pre id="recipe">{escape(recipe)}</pre></div></div>'
 
 
 def facts(told: Told) -> Iterator[str]:

@@ -68,7 +68,7 @@ def _files(home: Home, folder: Path) -> Iterator[dict[str, Any]]:
         if kind:
             name = path.relative_to(folder).as_posix()
             size = path.stat().st_size
-            yield {"file": name, "kind": kind.kind, "bytes": size, "address": home.address(folder, name)}
+            yield {"file": name, "kind": kind.kind, "bytes": size, "address": _dated(home, folder, name)}
 
 
 def _sweep(home: Home, folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ FOLDER, SIDE, QUALITY = ".small", 256, 90
 
 def picture(run: Path, strips: frozenset[str]) -> Path | None:
     """The picture that a run is known by, but for `strips` of it on its way; where there is none its last film."""
-    files = list(wrote(run))
+    files = wrote(run)
     stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
     films = [path for path in files if path.suffix.lower() in FILMS]
     return foremost(stills) or next(reversed(films), None)

@@ -79,7 +79,7 @@ def _told(folder: Path) -> Told:
         {str(event["node"]): int(event["steps"]) for event in events if event["type"] == "fitting"},
         list(_snapshots(folder, plan)),
         list(_notes(events)),
-        list(history.wrote(folder)),
+        history.wrote(folder),
     )
 
 

@@ -1,6 +1,8 @@
 // Runs that are chosen to be compared, and the bar that says so.
 
 import { h } from "./element.js";
+import { isCommand } from "./keys.js";
+import { say } from "./notices.js";
 import { count } from "./words.js";
 
 /**
@@ -26,24 +28,24 @@ export function choosing(signal) {
 
   function clear() {
     chosen.clear();
-    for (const box of document.querySelectorAll(".pick:checked")) box.checked = false;
+    const boxes = [...document.querySelectorAll(".pick :checked")];
+    for (const box of boxes) box.checked = false;
+    boxes[0]?.focus();
     show();
   }
 
-  addEventListener(
-    "keydown",
-    (event) => {
-      const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
-      if (event.key === "c" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) compare();
-    },
-    { signal },
-  );
+  addEventListener("keydown", (event) => event.key === "c" && isCommand(event) && compare(), { signal });
   return {
     bar,
     has: (name) => chosen.has(name),
     put(name, is) {
       is ? chosen.add(name) : chosen.delete(name);
       show();
+      say(
+        chosen.size > 1
+          ? `${count(chosen.size, "run")} chosen. The key c compares them.`
+          : count(chosen.size, "run") + " chosen.",
+      );
     },
   };
 }

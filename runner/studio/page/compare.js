@@ -8,17 +8,19 @@ import { trying } from "./notices.js";
 import { STATES, written } from "./words.js";
 
 /** What differs between the first and each other one: by setting, a value for each run. */
-async function differences(names, signal) {
+async function differences(runs, signal) {
+  const [first, ...others] = runs;
   const rows = new Map();
-  for (const [at, name] of names.slice(1).entries()) {
-    const { settings } = await get(`/api/diff?${new URLSearchParams({ a: names[0], b: name })}`, signal);
-    for (const one of settings) {
-      if (!rows.has(one.name))
+  const has = (run, name) => name in run.params || !(name in first.params);
+  for (const [at, other] of others.entries()) {
+    const { settings } = await get(`/api/diff?${new URLSearchParams({ a: first.name, b: other.name })}`, signal);
+    for (const { name, one, other: value } of settings) {
+      if (!rows.has(name))
         rows.set(
-          one.name,
-          names.map(() => one.one),
+          name,
+          runs.map((run) => (has(run, name) ? one : null)),
         );
-      rows.get(one.name)[at + 1] = one.other;
+      rows.get(name)[at + 1] = value;
     }
   }
   return rows;
@@ -42,13 +44,13 @@ export function compare(view, rest, signal) {
           h(
             "figcaption",
             {},
-            h("a", { href: `#/run/${path(run.name)}` }, called(run)),
+            h("a", { class: "brief", title: called(run), href: `#/run/${path(run.name)}` }, called(run)),
             h("span", {}, `${run.recipe}, seed ${run.seed}, ${STATES[run.state]}`),
           ),
         ),
       ),
     );
-    const rows = await differences(names, signal);
+    const rows = await differences(runs, signal);
     table.replaceChildren(rows.size ? shown(rows, runs) : h("p", {}, "No setting differs."));
   });
   return { title: "Side by side" };
@@ -66,7 +68,7 @@ function picture(run) {
 function shown(rows, runs) {
   return h(
     "div",
-    { class: "scroll", tabindex: "0" },
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "What differs" },
     h(
       "table",
       {},
@@ -77,7 +79,7 @@ function shown(rows, runs) {
           "tr",
           {},
           h("th", { scope: "col" }, "setting"),
-          runs.map((run) => h("th", { scope: "col" }, called(run))),
+          runs.map((run) => h("th", { scope: "col" }, h("span", { class: "brief", title: called(run) }, called(run)))),
         ),
       ),
       h(

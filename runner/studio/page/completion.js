@@ -14,7 +14,6 @@ export function completion(area) {
   let schema,
     found = [],
     chosen = 0;
-  area.setAttribute("aria-controls", id);
   area.setAttribute("aria-autocomplete", "list");
   area.addEventListener("input", (event) => event.inputType !== "insertReplacementText" && offer(false));
   area.addEventListener("blur", () => setTimeout(hide, 150));
@@ -56,6 +55,7 @@ export function completion(area) {
       ),
     );
     list.hidden = false;
+    area.setAttribute("aria-controls", id);
     place();
     area.setAttribute("aria-activedescendant", `${id}-${chosen}`);
     list.children[chosen].scrollIntoView({ block: "nearest" });

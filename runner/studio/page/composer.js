@@ -26,7 +26,7 @@ export function composer(view, _, signal) {
   const switches = h("div", { class: "presets" }),
     dice = h("div", { class: "seed" }),
     takes = h("div", { class: "expected" });
-  const mistakes = h("div"),
+  const mistakes = h("div", { role: "alert" }),
     above = h("div", {}, mistakes),
     below = h("div");
   const settings = h("div"),
@@ -47,6 +47,7 @@ export function composer(view, _, signal) {
     (name === "Text" ? below : above).append(mistakes); // beside what they are about, and without moving it
     if (name === "Text") text.shown();
   });
+  const node = { node: null };
   let filled = null,
     usual = null,
     waits = 0,
@@ -113,9 +114,12 @@ export function composer(view, _, signal) {
     blame(made.problems);
     start.disabled = made.problems.length > 0;
     takes.replaceChildren(...expected(made));
-    over.replaceChildren(...overriding());
-    drawn.replaceChildren(
-      made.graph ? graph(made.graph, made.nodes) : h("p", { class: "soft" }, "A recipe with mistakes has no graph."),
+    renew(over, ...overriding());
+    renew(
+      drawn,
+      made.graph
+        ? graph(made.graph, made.nodes, node)
+        : h("p", { class: "soft" }, "A recipe with mistakes has no graph."),
     );
   }
 
@@ -123,15 +127,17 @@ export function composer(view, _, signal) {
   function fill(made) {
     usual = made.form.properties.seed.default;
     words.fill(made.form, draft.set);
-    switches.replaceChildren(...presets(made.presets, look));
+    renew(switches, ...presets(made.presets, look));
     renew(dice, ...seed(draft.set.seed ?? usual, set));
+    const isOpen = settings.querySelector("details")?.open;
     renew(settings, form(made.form, draft.set, set, [words.name, "seed"]));
+    settings.querySelector("details")?.toggleAttribute("open", isOpen === true);
   }
 
   /** Of a recipe that can't be read there is no form yet. */
   function empty(made) {
     words.fill({}, {});
-    switches.replaceChildren(...presets(made.presets, look));
+    renew(switches, ...presets(made.presets, look));
     dice.replaceChildren();
     settings.replaceChildren(h("p", { class: "soft" }, "A recipe with mistakes has no form: fix them in its text."));
   }

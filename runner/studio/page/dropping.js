@@ -22,7 +22,11 @@ export function choose() {
 }
 
 export function listen() {
-  const veil = h("div", { class: "veil", hidden: true }, h("p", {}, "Drop it to open its recipe"));
+  const veil = h(
+    "div",
+    { class: "veil", hidden: true, "aria-hidden": "true" },
+    h("p", {}, "Drop it to open its recipe"),
+  );
   document.body.append(veil);
   let depth = 0;
   const files = (event) => event.dataTransfer?.types.includes("Files");

@@ -121,6 +121,7 @@ export function editor(changed, keep) {
       draw();
     },
     offer(name) {
+      if (!name && document.activeElement === own) area.focus();
       own.hidden = !name;
       own.textContent = `Save in ${name}`;
     },

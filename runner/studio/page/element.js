@@ -18,33 +18,47 @@ export function h(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A text of the documentation: paragraphs, with what stands between backticks as code. */
-export function prose(text) {
-  return text.split(/\n\s*\n/).map((one) =>
-    h(
-      "p",
-      {},
-      one
-        .replace(/\s+/g, " ")
-        .split("`")
-        .map((piece, at) => (at % 2 ? h("code", {}, piece) : piece)),
-    ),
-  );
-}
+/** A text, with what stands between backticks as code. */
+export const coded = (text) => text.split("`").map((piece, at) => (at % 2 ? h("code", {}, piece) : piece));
 
-/** What finds an element again among those that replace it, by its name or address. */
+/** A text of the documentation: paragraphs. */
+export const prose = (text) => text.split(/\n\s*\n/).map((one) => h("p", {}, coded(one.replace(/\s+/g, " "))));
+
+const MARKS = ["name", "href", "data-node", "aria-label"];
+
+/** What finds an element again among those that replace it, by its name, address or label. */
 function like(element) {
-  const mark = element.type === "radio" ? "value" : ["name", "href"].find((one) => element.hasAttribute(one));
+  const mark = element.type === "radio" ? "value" : MARKS.find((one) => element.hasAttribute(one));
   return mark && `${element.localName}[${mark}="${CSS.escape(element.getAttribute(mark))}"]`;
 }
 
+const FOCUSED = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+/** The focus of what is no longer there goes to the first that can have it in a place, or else near it. */
+function focusIn(place) {
+  const able = [...place.querySelectorAll(FOCUSED)].find(
+    (one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility(),
+  );
+  if (able) able.focus({ preventScroll: true });
+  else if (place.parentElement) focusIn(place.parentElement);
+}
+
+/** Take an element away; its focus goes to what was beside it. */
+export function remove(element) {
+  const had = element.contains(document.activeElement);
+  const near = element.nextElementSibling ?? element.previousElementSibling ?? element.parentElement;
+  element.remove();
+  if (had) focusIn(near);
+}
+
 /** Put others in place of what is in a box while somebody may be writing there: what has the focus keeps it, and its
- * text. */
+ * text; if it is gone, the focus stays near. */
 export function renew(box, ...children) {
   const before = box.contains(document.activeElement) ? document.activeElement : null;
   box.replaceChildren(...children);
-  const after = before && like(before) && box.querySelector(like(before));
-  if (!after) return;
+  if (!before) return;
+  const after = like(before) && box.querySelector(like(before));
+  if (!after || after.disabled) return focusIn(box);
   after.focus({ preventScroll: true });
   if (!after.matches("input:not([type=checkbox], [type=radio]), textarea")) return;
   after.value = before.value;

@@ -1,6 +1,7 @@
 // One field of a form, made from the JSON Schema of a value: a control of the right kind, its range, its help.
 
 import { fresh, h } from "./element.js";
+import { flow, grouped } from "./words.js";
 
 /** The schemas that a value may follow, opened: those of `anyOf`, but no references to params. */
 function choices(schema) {
@@ -24,18 +25,18 @@ function kind(schema, value) {
   if (typeof value === "number" || (value == null && number && !words.length))
     return { make: numeric, of: number ?? { type: "number" }, mayLack: options.some((one) => one.type === "null") };
   if (typeof value === "string") return { make: text };
-  return { make: json };
+  return { make: json, of: number };
 }
 
+/** A limit from which on nobody would go. */
+const FAR = 1e6;
+
 /** The range of a number, in words. */
-function range(schema) {
-  const low = schema.minimum ?? (schema.exclusiveMinimum != null ? `more than ${schema.exclusiveMinimum}` : null);
-  const high =
-    schema.maximum ??
-    (schema.exclusiveMaximum != null && schema.exclusiveMaximum < 1e15 ? `less than ${schema.exclusiveMaximum}` : null);
-  if (low == null && high == null) return "";
-  if (high == null) return typeof low === "string" ? low : `at least ${low}`;
-  return low == null ? `at most ${high}` : `${low} to ${high}`;
+function range({ minimum: low, exclusiveMinimum: above, maximum = Infinity, exclusiveMaximum: below = Infinity }) {
+  const from = low != null ? `at least ${low}` : above != null ? `more than ${above}` : "";
+  const to = below < FAR ? `less than ${below}` : maximum < FAR ? `at most ${maximum}` : "";
+  if (low != null && to && below >= FAR) return `${low} to ${maximum}`;
+  return [from, to].filter(Boolean).join(", ");
 }
 
 /**
@@ -50,7 +51,8 @@ export function field({ name, schema, value, changed, label = name }) {
     fault.textContent = made instanceof Error ? made.message : "";
     if (!(made instanceof Error)) changed(made);
   };
-  const about = schema.description || (control.of && range(control.of)) || "";
+  const words = schema.description || (control.of && range(control.of)) || "";
+  const about = grouped(words.charAt(0).toUpperCase() + words.slice(1));
   const attributes = { id, name, "aria-describedby": `${id}-about ${id}-fault` };
   const input = control.make(attributes, value, tell, control);
   return h(
@@ -124,35 +126,32 @@ function numeric(attributes, value, tell, { of, mayLack }) {
 }
 
 function two(attributes, value, tell, { of }) {
+  const isSize = /(^|\.)size$/.test(attributes.name);
+  const parts = isSize ? ["width", "height"] : ["first", "second"];
   const inputs = value.map((one, at) =>
     h("input", {
       ...bounds(of),
       id: at ? null : attributes.id,
       value: one,
-      "aria-label": `${attributes.name}, ${at ? "height" : "width"}`,
+      "aria-label": `${attributes.name}, ${parts[at]}`,
       oninput: () => {
         const made = inputs.map(read);
         tell(made.find((one) => one instanceof Error) ?? made);
       },
     }),
   );
-  return h("span", { class: "pair", id: "" }, inputs[0], "\u00d7", inputs[1]);
+  return h("span", { class: "pair", id: "" }, inputs[0], isSize ? "\u00d7" : ",", inputs[1]);
 }
 
 /** Anything else is written as JSON: keyframes, lists. */
 function json(attributes, value, tell) {
-  const shown = value === undefined ? "" : JSON.stringify(value);
-  return h("input", {
-    ...attributes,
-    class: "code",
-    value: shown,
-    spellcheck: "false",
-    oninput: ({ target }) => {
-      try {
-        tell(target.value.trim() === "" ? null : JSON.parse(target.value));
-      } catch {
-        tell(new Error('Write it as JSON, such as {"0": 0.1, "100%": 0.01}, [1, 2] or null.'));
-      }
-    },
-  });
+  const put = ({ target }) => {
+    try {
+      tell(target.value.trim() === "" ? null : JSON.parse(target.value));
+    } catch {
+      tell(new Error('Write it as JSON, such as {"0": 0.1, "100%": 0.01}, [1, 2] or null.'));
+    }
+  };
+  const shown = value === undefined ? "" : flow(value);
+  return h("textarea", { ...attributes, class: "code", rows: 1, spellcheck: "false", oninput: put }, shown);
 }

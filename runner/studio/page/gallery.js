@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { choosing } from "./choosing.js";
-import { h, renew } from "./element.js";
+import { h, remove, renew } from "./element.js";
 import { trying } from "./notices.js";
 import { hear } from "./stream.js";
 import { tile, tiles } from "./tile.js";
@@ -62,7 +62,7 @@ export function gallery(view, _, signal) {
     if (!answer) return;
     next = answer.next;
     const made = tiles(answer.runs, chosen);
-    anew ? grid.replaceChildren(...made) : grid.append(...made);
+    anew ? renew(grid, ...made) : grid.append(...made);
     said.textContent = counted(answer);
     awaitRest(answer);
     if (isNear()) more();
@@ -109,14 +109,14 @@ export function gallery(view, _, signal) {
         : "There are no runs yet.";
   }
 
+  const at = (name) => [...grid.children].find((one) => one.dataset.name === name);
+
   /** A run that is new comes first, one that is known is shown as it is now. */
   function put(run) {
-    const old = [...grid.children].find((one) => one.dataset.name === run.name);
-    const focused = old?.contains(document.activeElement);
+    const old = at(run.name);
     const made = tile(run, chosen);
-    if (old) old.replaceWith(made);
+    if (old) renew(old, ...made.children);
     else if (!isSearch() && !run.name.includes("/runs/")) grid.prepend(made); // a sweep's own runs are in it
-    if (focused) made.querySelector("a").focus();
   }
 
   view.replaceChildren(
@@ -131,7 +131,7 @@ export function gallery(view, _, signal) {
   );
   addEventListener("scroll", () => isNear() && more(), { signal, passive: true });
   hear("run", put, signal);
-  hear("gone", ({ name }) => [...grid.children].find((one) => one.dataset.name === name)?.remove(), signal);
+  hear("gone", ({ name }) => at(name) && remove(at(name)), signal);
   hear("again", again, signal);
   again();
   return { title: "Runs", search };

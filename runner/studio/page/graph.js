@@ -3,15 +3,16 @@
 import { get } from "./api.js";
 import { h, prose } from "./element.js";
 import { trying } from "./notices.js";
-import { written } from "./words.js";
+import { grouped, written } from "./words.js";
 
 let adopted = false;
 
 /**
  * @param {string} svg the drawing, made by the studio
  * @param {Record<string, {use: string, settings: Record<string, any>}>} nodes
+ * @param {{node: string | null}} opened which node is shown, which outlives the drawing
  */
-export function graph(svg, nodes) {
+export function graph(svg, nodes, opened) {
   const about = h(
     "div",
     { class: "node", "aria-live": "polite" },
@@ -25,10 +26,11 @@ export function graph(svg, nodes) {
     if (!nodes[name]) continue; // made while compiling: no recipe names it
     card.setAttribute("tabindex", "0");
     card.setAttribute("role", "button");
-    card.setAttribute("aria-label", `${name}, ${nodes[name].use}`);
+    card.setAttribute("aria-label", `${name} ${nodes[name].use}`);
     const show = () => {
       for (const other of drawn.querySelectorAll(".chosen")) other.classList.remove("chosen");
       card.classList.add("chosen");
+      opened.node = name;
       trying(() => node(about, name, nodes[name]));
     };
     card.addEventListener("click", show);
@@ -37,11 +39,12 @@ export function graph(svg, nodes) {
       event.preventDefault();
       show();
     });
+    if (opened.node === name) show();
   }
   return h(
     "div",
     { class: "drawing" },
-    h("div", { class: "scroll", tabindex: "0", "aria-label": "Nodes and wires" }, drawn),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Nodes and wires" }, drawn),
     about,
   );
 }
@@ -67,7 +70,7 @@ async function node(about, name, { use, settings }) {
         { class: one.name in settings ? "own" : "" },
         written(one.name in settings ? settings[one.name] : one.default),
       ),
-      h("small", {}, one.takes, one.keyframes && ", may be keyframed"),
+      h("small", {}, grouped(one.takes), one.keyframes && ", may be keyframed"),
     ),
   ]);
   about.replaceChildren(

@@ -13,7 +13,7 @@ const LIST = [
   ["Space", "On a run's box: choose it, to compare"],
   ["c", "Compare the chosen runs"],
   ["Ctrl+Space", "In a recipe's text: suggestions"],
-  ["Esc", "Close"],
+  ["Esc", "Close a list, a notice or a dialogue"],
   ["?", "This list"],
 ];
 
@@ -41,14 +41,20 @@ const dialog = h(
   ),
 );
 
+/** Whether a key is meant as one of these: pressed alone, nowhere where one writes, and while no dialogue is open. */
+export function isCommand(event) {
+  const isWriting = event.target.matches("input:not([type=checkbox], [type=radio]), textarea, select");
+  const isWithOthers = event.ctrlKey || event.metaKey || event.altKey;
+  return !isWriting && !isWithOthers && !document.querySelector("dialog[open]");
+}
+
 /** `focus(view, what)` goes to a view and to a field in it. */
 export function listen(focus) {
   document.body.append(dialog);
   const show = () => dialog.open || dialog.showModal();
   document.getElementById("help").addEventListener("click", show);
   addEventListener("keydown", (event) => {
-    const typing = event.target.matches("input:not([type=checkbox], [type=radio]), textarea, select");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (!isCommand(event)) return;
     const does = {
       n: () => focus("#/", "prompt"),
       g: () => focus("#/runs"),

@@ -5,12 +5,7 @@ import { fit } from "./exhibit.js";
 
 export function live(alt) {
   const image = h("img", { class: "now fit", alt, hidden: true });
-  const element = h(
-    "figure",
-    { class: "stage" },
-    image,
-    h("div", { class: "none" }),
-  );
+  const element = h("figure", { class: "stage" }, image, h("div", { class: "none" }));
   let busy = false,
     newest = null;
   async function show(address) {

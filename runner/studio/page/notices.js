@@ -1,6 +1,6 @@
 // What is said to the user in passing: mistakes in a corner, progress to screen readers.
 
-import { h } from "./element.js";
+import { coded, h, remove } from "./element.js";
 
 const box = document.getElementById("notices");
 const said = document.getElementById("said");
@@ -11,14 +11,21 @@ export function notice(text, { bad = false } = {}) {
   const made = h(
     "div",
     { class: bad ? "how bad" : "how live" },
-    h("span", {}, text),
-    h("button", { class: "quiet", "aria-label": "Close", onclick: () => made.remove() }, "\u00d7"),
+    h("span", {}, coded(text)),
+    h("button", { class: "quiet", "aria-label": "Close", onclick: () => remove(made) }, "\u00d7"),
   );
-  for (const old of [...box.children].slice(0, -2)) old.remove();
+  for (const old of [...box.children].slice(0, -2)) remove(old);
   box.append(made);
-  if (!bad) setTimeout(() => made.remove(), SHOWN);
+  if (!bad) setTimeout(() => remove(made), SHOWN);
   return made;
 }
+
+/** Esc closes the last one, unless it closes something else. */
+addEventListener("keydown", (event) => {
+  const last = box.lastElementChild;
+  if (event.key === "Escape" && last && !event.defaultPrevented && !document.querySelector("dialog[open]"))
+    remove(last);
+});
 
 /** Do something that may be refused, and show why. */
 export async function trying(call) {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { draft } from "./draft.js";
 import { choose } from "./dropping.js";
-import { h, prose } from "./element.js";
+import { coded, h, prose } from "./element.js";
 import { trying } from "./notices.js";
 
 const FOREIGN =
@@ -34,7 +34,7 @@ export function origin(take, signal) {
     fill(made) {
       const said = prose(made.about ?? "").map((one) => h("div", { class: "about" }, one));
       const warnings = [made.foreign && FOREIGN, ...made.notes].filter(Boolean);
-      about.replaceChildren(...said, ...warnings.map((text) => h("p", { class: "how warn" }, text)));
+      about.replaceChildren(...said, ...warnings.map((text) => h("p", { class: "how warn" }, coded(text))));
     },
   };
 }

@@ -15,6 +15,6 @@ export function presets(all, changed) {
       target.setAttribute("aria-pressed", isOn());
       changed();
     };
-    return h("button", { class: "chip", "aria-pressed": isOn(), title: said || null, onclick: flip }, name);
+    return h("button", { name, class: "chip", "aria-pressed": isOn(), title: said || null, onclick: flip }, name);
   });
 }

@@ -1,6 +1,6 @@
 // Mistakes in a recipe, as the terminal says them: where, what, and what to do.
 
-import { h } from "./element.js";
+import { coded, h } from "./element.js";
 
 /** A card for each mistake; `go(problem)` shows its place. */
 export function problems(all, go) {
@@ -8,13 +8,13 @@ export function problems(all, go) {
   return [
     h(
       "ul",
-      { class: "problems", role: "alert" },
+      { class: "problems" },
       all.map((problem) =>
         h(
           "li",
           { class: "how bad" },
-          h("b", {}, problem.message),
-          (problem.hints ?? []).map((hint) => h("span", { class: "hint" }, hint)),
+          h("b", {}, coded(problem.message)),
+          (problem.hints ?? []).map((hint) => h("span", { class: "hint" }, coded(hint))),
           h(
             "span",
             { class: "where" },
@@ -25,7 +25,7 @@ export function problems(all, go) {
                 { class: "quiet", onclick: () => go(problem) },
                 `line ${problem.line}, column ${problem.column}`,
               ),
-            h("code", {}, problem.code),
+            h("span", { class: "code" }, problem.code),
           ),
         ),
       ),

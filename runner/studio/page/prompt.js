@@ -27,6 +27,7 @@ export function prompt(set) {
       const first = main(form);
       const isEarly = name === undefined && element.value !== "";
       name = first;
+      if (!first && document.activeElement === element) document.getElementById("main").focus();
       element.hidden = !first;
       if (!first) return;
       before = form.properties[first].default;

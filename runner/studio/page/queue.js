@@ -31,7 +31,7 @@ function show(box) {
     Boolean,
   );
   box.hidden = !words.length;
-  if (!words.length) return;
+  if (!words.length) return renew(box);
   const open = box.querySelector("details")?.open;
   renew(
     box,
@@ -40,8 +40,9 @@ function show(box) {
       { open },
       h(
         "summary",
-        { name: "queue", title: "The queue", "aria-label": `The queue: ${words.join(", ")}` },
+        { name: "queue", title: "The queue" },
         h("span", { class: running.length ? "dot" : "dot still" }),
+        h("span", { class: "unseen" }, "The queue: "),
         h("span", { class: "wide" }, words.join(", ")),
         h("span", { class: "narrow" }, String(running.length + waiting.length)),
       ),
@@ -80,8 +81,13 @@ export function begin() {
   box.addEventListener("keydown", (event) => {
     const details = box.querySelector("details[open]");
     if (event.key !== "Escape" || !details) return;
+    event.preventDefault();
     details.open = false;
     details.querySelector("summary").focus();
+  });
+  box.addEventListener("focusout", ({ relatedTarget }) => {
+    const details = box.querySelector("details[open]");
+    if (details && relatedTarget && !details.contains(relatedTarget)) details.open = false;
   });
   show(box);
 }

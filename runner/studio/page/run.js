@@ -2,10 +2,11 @@
 
 import { get, path, post } from "./api.js";
 import { begin } from "./draft.js";
-import { h, once, part, renew, seldom } from "./element.js";
+import { coded, h, once, part, renew, seldom } from "./element.js";
 import { exhibit, exhibits } from "./exhibit.js";
 import { graph } from "./graph.js";
 import { icon } from "./icon.js";
+import { isCommand } from "./keys.js";
 import { live } from "./live.js";
 import { notice, say, trying } from "./notices.js";
 import { isGoing, standing } from "./standing.js";
@@ -26,7 +27,8 @@ export function run(view, name, signal) {
     buttons = h("div", { class: "line buttons" }),
     notes = h("div"),
     course = h("div");
-  const wanted = asked();
+  const wanted = asked(),
+    opened = { node: null };
   let told = null,
     picture = null,
     turn = 0;
@@ -68,8 +70,8 @@ export function run(view, name, signal) {
     else charts.replaceChildren(part(parts.losses));
     const drawn = await get(`${at}/graph`, signal).catch(() => null);
     if (!isCurrent()) return;
-    const nodes = drawn ? [h("h2", {}, "Nodes and wires"), graph(drawn.svg, drawn.nodes)] : [];
-    rest.replaceChildren(part(parts.snapshots), ...nodes, part(parts.recipe), part(parts.facts));
+    const nodes = drawn ? [h("h2", {}, "Nodes and wires"), graph(drawn.svg, drawn.nodes, opened)] : [];
+    renew(rest, part(parts.snapshots), ...nodes, part(parts.recipe), part(parts.facts));
   }
 
   function showPicture() {
@@ -96,10 +98,11 @@ export function run(view, name, signal) {
       begin({ run: name }, `from ${told.prompt || told.recipe}`);
       location.hash = "#/";
     };
-    const copy = async () => {
-      await navigator.clipboard.writeText(told.command);
-      notice(`Copied: ${told.command}`);
-    };
+    const copy = () =>
+      trying(async () => {
+        await navigator.clipboard.writeText(told.command);
+        notice(`Copied: ${told.command}`);
+      });
     const command = h(
       "button",
       { name: "command", class: "quiet command", title: told.command, onclick: copy },
@@ -125,7 +128,13 @@ export function run(view, name, signal) {
     } catch (fault) {
       if (told || fault.status !== 404) throw fault;
       view.replaceChildren(
-        h("p", { class: "how bad" }, `There is no run ${name}. `, h("a", { href: "#/runs" }, "All runs")),
+        h("h1", { class: "nowhere" }, "This run isn't here"),
+        h(
+          "p",
+          {},
+          `There is no folder ${name}; it may have been moved or deleted. `,
+          h("a", { href: "#/runs" }, "All runs"),
+        ),
       );
     }
   }
@@ -167,7 +176,7 @@ export function run(view, name, signal) {
     addEventListener(
       "keydown",
       (event) => {
-        if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+        if (!isCommand(event)) return;
         if (event.key === "s") doing("stop");
         if (event.key === "r") doing("resume");
       },
@@ -195,5 +204,5 @@ function made(told, what) {
 /** What nodes warn of, each once. */
 function warnings(notes = []) {
   const texts = notes.filter(({ level }) => level === "warn").map(({ node, text }) => `${node}: ${text}`);
-  return [...new Set(texts)].map((text) => h("p", { class: "how warn" }, text));
+  return [...new Set(texts)].map((text) => h("p", { class: "how warn" }, coded(text)));
 }

@@ -1,6 +1,6 @@
 // How far a run is: in words, as a bar, in the page's title and icon, and for screen readers.
 
-import { h } from "./element.js";
+import { coded, h } from "./element.js";
 import { icon } from "./icon.js";
 import { say } from "./notices.js";
 import { STATES, duration, left, progress } from "./words.js";
@@ -26,14 +26,12 @@ export function standing(run) {
   const took = isFinished && run.seconds ? ` in ${duration(run.seconds)}` : "";
   const loss = place?.loss != null && `loss ${place.loss.toPrecision(4)}`;
   const why = state !== "stopped" && message; // which says how to resume in a terminal: here is a button
-  const lines = isFinished
-    ? []
-    : [progress(place), [isRunning && left(place), loss].filter(Boolean).join(", "), why];
+  const lines = isFinished ? [] : [why, progress(place), [isRunning && left(place), loss].filter(Boolean).join(", ")];
   return h(
     "div",
     { class: `how ${state === "failed" || state === "damaged" ? "bad" : "live"}` },
     h("b", {}, STATES[state] + took),
-    lines.filter(Boolean).map((line) => h("span", { class: "message" }, line)),
+    lines.filter(Boolean).map((line) => h("span", { class: "message" }, coded(line))),
     isGoing(run) && h("progress", { value: done, max: 1, "aria-label": "Progress" }),
   );
 }

@@ -84,11 +84,11 @@ export function steering(run, wanted) {
   const submit = once(async (chosen) => {
     const sent = { ...set };
     const body = chosen === "steer" ? { set: sent } : { set: sent, at: place.value() };
-    button.disabled = true;
     const answer = await trying(() => post(`/api/runs/${path(run.name)}/${chosen}`, body));
-    if (answer !== undefined) forget(sent);
-    button.disabled = !Object.keys(set).length;
     if (answer === undefined) return;
+    forget(sent);
+    if (document.activeElement === button) element.querySelector("[data-name] [name]").focus();
+    button.disabled = !Object.keys(set).length;
     if (chosen === "fork") location.hash = `#/run/${path(answer.name)}`;
     else notice("The run continues with the new settings.");
   });

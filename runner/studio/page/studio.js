@@ -38,7 +38,7 @@ function focus(hash, field) {
     history.pushState(null, "", hash);
     show();
   }
-  (shown[field] ?? main).focus();
+  (shown[field]?.checkVisibility() ? shown[field] : main).focus();
 }
 
 addEventListener("hashchange", () => {

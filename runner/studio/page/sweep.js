@@ -2,7 +2,7 @@
 
 import { get, path } from "./api.js";
 import { choosing } from "./choosing.js";
-import { h, part, seldom } from "./element.js";
+import { coded, h, part, seldom } from "./element.js";
 import { exhibit } from "./exhibit.js";
 import { tiles } from "./tile.js";
 import { hear } from "./stream.js";
@@ -58,7 +58,7 @@ export function sweep(view, told, signal) {
     failed.replaceChildren(
       ...now.runs
         .filter((run) => run.state === "failed")
-        .map((run) => h("p", { class: "how bad" }, `${run.name.split("/").at(-1)}: ${run.message}`)),
+        .map((run) => h("p", { class: "how bad" }, coded(`${run.name.split("/").at(-1)}: ${run.message}`))),
     );
   }
 

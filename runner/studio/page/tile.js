@@ -36,13 +36,17 @@ export function tile(run, chosen) {
     ),
     chosen &&
       run.kind !== "sweep" &&
-      h("input", {
-        type: "checkbox",
-        class: "pick",
-        "aria-label": `Choose ${called(run)} to compare`,
-        checked: chosen.has(run.name),
-        onchange: ({ target }) => chosen.put(run.name, target.checked),
-      }),
+      h(
+        "label",
+        { class: "pick" },
+        h("input", {
+          type: "checkbox",
+          name: "pick",
+          "aria-label": `Choose ${called(run)} to compare`,
+          checked: chosen.has(run.name),
+          onchange: ({ target }) => chosen.put(run.name, target.checked),
+        }),
+      ),
   );
 }
 

@@ -33,8 +33,20 @@ export function ago(date) {
 /** A count and what is counted: "1 run", "3 runs". */
 export const count = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 
+/** Numbers in a sentence, with commas where they have many digits: "1 to 1,000,000". */
+export const grouped = (text) =>
+  text.replace(/(?<![\d.])\d{5,}(?!\d|\.\d)/g, (digits) => Number(digits).toLocaleString("en"));
+
+/** A value on one line, as JSON or, with `plain` keys and words, as a recipe writes it. */
+export function flow(value, plain = JSON.stringify) {
+  if (Array.isArray(value)) return `[${value.map((one) => flow(one, plain)).join(", ")}]`;
+  if (value === null || typeof value !== "object") return typeof value === "string" ? plain(value) : String(value);
+  const pairs = Object.entries(value).map(([key, one]) => `${plain(key)}: ${flow(one, plain)}`);
+  return `{${pairs.join(", ")}}`;
+}
+
 /** A value as a recipe would write it, on one line. */
-export const written = (value) => (typeof value === "string" ? value : value == null ? "none" : JSON.stringify(value));
+export const written = (value) => (value == null ? "none" : flow(value, (text) => text));
 
 /** How a run stands, in a word or two. */
 export const STATES = {

@@ -134,3 +134,18 @@ def test_a_folder_of_runs_may_be_opened_itself(client: Client, many: None) -> No
     assert [run.name for run in page.runs] == ["2026-01-25_030405-fox-s24-abcd", "2026-01-24_030405-fox-s23-abcd"]
     assert studio.home.new == Path("runs").resolve()
     studio.close()
+
+
+def test_what_a_resumed_run_wrote_again_is_shown_once_under_another_address_than_before(
+    client: Client, run_folder: Callable[..., Path]
+) -> None:
+    folder, addresses = run_folder("2026-01-02_000000-fox"), set()
+    for second in (1, 2):
+        (folder / "picture.png").write_bytes(b"a picture")
+        os.utime(folder / "picture.png", (second, second))
+        with (folder / "events.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"type": "wrote", "path": str(folder / "picture.png")}) + "\n")
+        files = client.get("/api/runs/runs/2026-01-02_000000-fox").json["files"]
+        (address,) = (one["address"] for one in files if one["kind"] == "picture")
+        addresses.add(address)
+    assert len(addresses) == 2

@@ -92,7 +92,9 @@ class Lite:
         # A sunset has its colours though it is no subject.
         scene = colours.named_in(there, scenes.colours(), beside=f"{pieces} {names}" if reading.known else names)
         about = colours.named_in(there, colours.WORDS, beside=f"{pieces} {names}")
-        named = {*scene, *about} or {colour for one in reading.subjects for colour in _own_colours(one)}
+        named = {*scene, *about} or {
+            colour for one in (*reading.subjects, *reading.others) for colour in _own_colours(one)
+        }
         around = [name for name in colours.COLOURS if name in named]
         self._report(text, reading, _coloured(subject, around), notes)
         blocks = (_classes(reading.shares), COLOURFUL * colours.wanted(subject), COLOURFUL * colours.wanted(around))

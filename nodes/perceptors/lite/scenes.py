@@ -44,8 +44,9 @@ def seen() -> dict[str, tuple[Scene, Tensor]]:
 
 @cache
 def colours() -> dict[str, tuple[str, ...]]:
-    """The colours of each scene that has some, by the words that name it."""
-    return {name: scene.colours for scene in scenes() if scene.colours for name in scene.names if " " not in name}
+    """The colours of each scene that has nothing else, by the words that name it."""
+    bare = [scene for scene in scenes() if scene.names[0] not in seen()]
+    return {name: scene.colours for scene in bare for name in scene.names}
 
 
 @cache

@@ -28,10 +28,17 @@ async function differences(runs, signal) {
 
 export function compare(view, rest, signal) {
   const names = rest.split("/").map(decodeURIComponent);
-  const columns = h("div", { class: "columns", style: `--columns: ${names.length}` });
+  const columns = h("div", { class: "columns" });
   const table = h("div", { "aria-live": "polite" }, h("p", { class: "soft" }, "Comparing \u2026"));
   view.replaceChildren(
-    h("div", { class: "compare" }, h("h1", {}, "Side by side"), columns, h("h2", {}, "What differs"), table),
+    h(
+      "div",
+      { class: "compare", style: `--columns: ${names.length}` },
+      h("h1", {}, "Side by side"),
+      columns,
+      h("h2", {}, "What differs"),
+      table,
+    ),
   );
   trying(async () => {
     const runs = await Promise.all(names.map((name) => get(`/api/runs/${path(name)}`, signal)));

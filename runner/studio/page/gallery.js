@@ -29,6 +29,7 @@ export function gallery(view, _, signal) {
     { "aria-label": "State", onchange: again },
     [["", "All states"], ...Object.entries(STATES)].map(([value, name]) => h("option", { value }, name)),
   );
+  const nothing = h("div", { class: "nothing", hidden: true });
   const end = h("div", { class: "end" });
   const chosen = choosing(signal);
   let sought = { search: "", state: "" },
@@ -63,7 +64,7 @@ export function gallery(view, _, signal) {
     next = answer.next;
     const made = tiles(answer.runs, chosen);
     anew ? renew(grid, ...made) : grid.append(...made);
-    said.textContent = counted(answer);
+    tell(answer);
     awaitRest(answer);
     if (isNear()) more();
   }
@@ -84,7 +85,7 @@ export function gallery(view, _, signal) {
     const limit = isSearch() ? Math.max(PAGE, Math.min(grid.children.length, MOST)) : 1;
     const answer = await trying(() => asked({ limit }));
     if (!answer || mine !== asking) return;
-    said.textContent = counted(answer);
+    tell(answer);
     if (isSearch() && !loading && grid.children.length <= limit) fill(answer);
     awaitRest(answer);
   }
@@ -95,6 +96,25 @@ export function gallery(view, _, signal) {
     if (answer.runs.every(({ name }) => known.has(name))) return;
     next = answer.next;
     renew(grid, ...answer.runs.map((run) => known.get(run.name) ?? tile(run, chosen)));
+  }
+
+  function tell(answer) {
+    said.textContent = counted(answer);
+    nothing.hidden = answer.total > 0 || !answer.complete;
+    renew(nothing, ...(isSearch() ? unfound() : [h("p", {}, "What you make appears here. "), first()]));
+  }
+
+  const first = () => h("a", { href: "#/" }, "Make a first picture");
+
+  function unfound() {
+    const all = () => {
+      search.value = state.value = "";
+      search.focus();
+      again();
+    };
+    const text = search.value && `\u201c${search.value}\u201d`;
+    const words = [text, state.value && STATES[state.value]].filter(Boolean).join(" and ");
+    return [h("p", {}, `No run has ${words}.`), h("button", { name: "all", onclick: all }, "Show all runs")];
   }
 
   function counted(answer) {
@@ -125,6 +145,7 @@ export function gallery(view, _, signal) {
       { class: "gallery" },
       h("div", { class: "line top" }, h("h1", {}, "Runs"), said, search, state),
       grid,
+      nothing,
       end,
       chosen.bar,
     ),

@@ -24,6 +24,7 @@ export function graph(svg, nodes, opened) {
   for (const card of drawn.querySelectorAll("[data-node]")) {
     const name = card.dataset.node;
     if (!nodes[name]) continue; // made while compiling: no recipe names it
+    card.querySelector("title")?.remove(); // it says what a click shows
     card.setAttribute("tabindex", "0");
     card.setAttribute("role", "button");
     card.setAttribute("aria-label", `${name} ${nodes[name].use}`);

@@ -25,6 +25,7 @@ export function graph(svg, nodes, opened) {
     const name = card.dataset.node;
     if (!nodes[name]) continue; // made while compiling: no recipe names it
     card.querySelector("title")?.remove(); // it says what a click shows
+    card.lastElementChild.before(" "); // between its name and what it uses, where they are read
     card.setAttribute("tabindex", "0");
     card.setAttribute("role", "button");
     card.setAttribute("aria-label", `${name} ${nodes[name].use}`);

@@ -32,7 +32,7 @@ export function standing(run) {
     { class: `how ${state === "failed" || state === "damaged" ? "bad" : "live"}` },
     h("b", {}, STATES[state] + took),
     lines.filter(Boolean).map((line) => h("span", { class: "message" }, coded(line))),
-    isGoing(run) && h("progress", { value: done, max: 1, "aria-label": "Progress" }),
+    isRunning && h("progress", { value: done, max: 1, "aria-label": "Progress" }),
   );
 }
 

@@ -207,6 +207,9 @@ def test_two_runs_stand_side_by_side_with_what_differs_by_keys_alone(
     row.wait_for()
     assert set(row.get_by_role("cell").all_inner_texts()) == {"3", "4"}
     assert page.locator(".columns img, .columns video").count() == 2
+    page.go_back()  # where all is as it was
+    until(lambda: page.locator(".pick :checked").count() == 2)
+    assert page.get_by_label("Search").input_value() == "mine"
 
 
 def test_a_page_whose_key_is_no_longer_valid_says_how_to_get_in(page: Any) -> None:

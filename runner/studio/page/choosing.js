@@ -6,11 +6,14 @@ import { say } from "./notices.js";
 import { count } from "./words.js";
 
 /**
- * Which runs are chosen on a view: `has(name)`, `put(name, chosen)`, and the `bar`. The key c compares them.
+ * Which runs are chosen on a view, first those `before`: `has(name)`, `put(name, chosen)`, all their `names()`, and the
+ * `bar`. The key c compares them.
  * @param {AbortSignal} signal ends it
+ * @param {string[]} before
+ * @param {() => void} changed is called when others are chosen
  */
-export function choosing(signal) {
-  const chosen = new Set();
+export function choosing(signal, before = [], changed = () => {}) {
+  const chosen = new Set(before);
   const bar = h("div", { class: "picked", role: "region", "aria-label": "Chosen runs", hidden: true });
 
   function show() {
@@ -32,15 +35,19 @@ export function choosing(signal) {
     for (const box of boxes) box.checked = false;
     boxes[0]?.focus();
     show();
+    changed();
   }
 
   addEventListener("keydown", (event) => event.key === "c" && isCommand(event) && compare(), { signal });
+  show();
   return {
     bar,
+    names: () => [...chosen],
     has: (name) => chosen.has(name),
     put(name, is) {
       is ? chosen.add(name) : chosen.delete(name);
       show();
+      changed();
       say(
         chosen.size > 1
           ? `${count(chosen.size, "run")} chosen. The key c compares them.`

@@ -1,4 +1,5 @@
-// All runs and sweeps, the newest first: searched, filtered, loaded as they are scrolled to, chosen to be compared.
+// All runs and sweeps, the newest first: searched, filtered, loaded as they are scrolled to, chosen to be compared. Who
+// comes back finds all that as it was: the browser keeps it with the address.
 
 import { get } from "./api.js";
 import { choosing } from "./choosing.js";
@@ -14,7 +15,8 @@ const MOST = 500;
 const RECOUNT = 1000;
 
 export function gallery(view, _, signal) {
-  const grid = h("div", { class: "tiles", onkeydown: arrows });
+  let before = history.state?.gallery ?? null;
+  const grid = h("div", { class: "tiles", onkeydown: arrows, onclick: keep });
   const said = h("p", { class: "soft", role: "status" });
   const search = h("input", {
     type: "search",
@@ -22,16 +24,19 @@ export function gallery(view, _, signal) {
     placeholder: "Search prompts, recipes, names",
     "aria-label": "Search",
     "aria-keyshortcuts": "/",
+    value: before?.search,
     oninput: later,
   });
   const state = h(
     "select",
     { "aria-label": "State", onchange: again },
-    [["", "All states"], ...Object.entries(STATES)].map(([value, name]) => h("option", { value }, name)),
+    [["", "All states"], ...Object.entries(STATES)].map(([value, name]) =>
+      h("option", { value, selected: value === before?.state }, name),
+    ),
   );
   const nothing = h("div", { class: "nothing", hidden: true });
   const end = h("div", { class: "end" });
-  const chosen = choosing(signal);
+  const chosen = choosing(signal, before?.chosen, keep);
   let sought = { search: "", state: "" },
     next = null,
     waits = 0,
@@ -57,7 +62,8 @@ export function gallery(view, _, signal) {
     if (loading || next === null) return;
     loading = true;
     const mine = asking;
-    const answer = await trying(() => asked({ limit: PAGE, ...(next ? { before: next } : {}) }));
+    const limit = Math.max(PAGE, Math.min(before?.loaded ?? 0, MOST));
+    const answer = await trying(() => asked({ limit, ...(next ? { before: next } : {}) }));
     if (mine !== asking) return;
     loading = false;
     if (!answer) return;
@@ -66,7 +72,25 @@ export function gallery(view, _, signal) {
     anew ? renew(grid, ...made) : grid.append(...made);
     tell(answer);
     awaitRest(answer);
+    restore();
+    keep();
     if (isNear()) more();
+  }
+
+  /** Let the browser keep what is shown, with this address. */
+  function keep() {
+    if (signal.aborted) return;
+    const opened = document.activeElement.closest(".tile")?.dataset.name;
+    const shown = { ...sought, chosen: chosen.names(), loaded: grid.children.length, top: scrollY, opened };
+    history.replaceState({ gallery: shown }, "");
+  }
+
+  /** Go to where one was, once. */
+  function restore() {
+    if (!before) return;
+    scrollTo(0, before.top);
+    at(before.opened)?.querySelector("a").focus({ preventScroll: true });
+    before = null;
   }
 
   const isSearch = () => sought.search !== "" || sought.state !== "";
@@ -151,6 +175,7 @@ export function gallery(view, _, signal) {
     ),
   );
   addEventListener("scroll", () => isNear() && more(), { signal, passive: true });
+  addEventListener("scrollend", keep, { signal });
   hear("run", put, signal);
   hear("gone", ({ name }) => at(name) && remove(at(name)), signal);
   hear("again", again, signal);

@@ -79,8 +79,8 @@ def test_a_plan_shows_prompts_what_presets_change_and_what_no_output_needs(comma
     assert "words  a whale" in told.out
     assert "64 x 96 pixels" in told.out
     assert "model       lite, not ViT-B/32" in told.out
-    assert "needed by no output:\n  grey\n  sketch\n" in told.out
-    assert "`grey` is not needed by any output" in command("check", own, "--preset", "lite").out
+    assert "needed by no output:\n  sketch\n  sketch-cuts\n" in told.out
+    assert "`sketch` is not needed by any output" in command("check", own, "--preset", "lite").out
 
 
 def test_a_long_prompt_is_cut(command: Command) -> None:

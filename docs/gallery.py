@@ -2,7 +2,7 @@
 
     python docs/gallery.py zoom hello
 
-makes these two, and without names all of them; `--sheet sheet.png` puts them on one page.
+makes these two, and without names all of them; `--sheet sheet.png` puts them on one page. Each carries its recipe.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from t2iflow.nodes.core.types import Image as Picture
+from t2iflow.nodes.pictures.metadata import in_exif, read_recipe
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 
@@ -35,8 +36,9 @@ def shown(name: str) -> bool:
     return any(port.kind is Picture for spec in outputs for port in spec.ports.values())
 
 
-def made(name: str, folder: Path) -> tuple[Image.Image, float]:
-    """What a recipe makes (a picture, pictures on a sheet, or frames of a film side by side), and how long it took."""
+def make(name: str, folder: Path) -> float:
+    """Make the gallery's picture of a recipe (a picture, pictures on a sheet, or frames of a film side by side), and
+    say how many seconds the run took."""
     words = [sys.executable, "-m", "t2iflow.runner", "run", name, "--preset", "lite", "--out", str(folder)]
     regions = compile_recipe(read(name, presets=["lite"])).regions  # none where nothing is steered
     shot = regions[-1].shot if regions else None
@@ -48,9 +50,12 @@ def made(name: str, folder: Path) -> tuple[Image.Image, float]:
     seconds = time.perf_counter() - start
     (made_in,) = folder.iterdir()
     path = next(path for file in ("strip.png", "all.png", "picture.png") if (path := made_in / file).is_file())
+    recipe = read_recipe(path) or ""
     with Image.open(path) as picture:
         across = picture.width // STILLS if shot else picture.height
-        return picture.convert("RGB").crop((0, 0, picture.width, across)), seconds
+        still = picture.convert("RGB").crop((0, 0, picture.width, across))
+    still.save(PICTURES / f"{name}.webp", quality=82, method=6, exif=in_exif(recipe))
+    return seconds
 
 
 def page(names: Sequence[str], seconds: Sequence[float]) -> Image.Image:
@@ -77,8 +82,7 @@ def main() -> None:
     times = []
     for name in given.names:
         with tempfile.TemporaryDirectory() as folder:
-            picture, taken = made(name, Path(folder))
-        picture.save(PICTURES / f"{name}.webp", quality=82, method=6)
+            taken = make(name, Path(folder))
         times.append(taken)
         sys.stdout.write(f"{name}: {taken:.0f} s\n")
     sys.stdout.write(f"{statistics.median(times):.0f} s for the median, {max(times):.0f} s for the slowest\n")

@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from t2iflow.nodes.core.catalog import every_node
+from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner.cli import weights
 
@@ -38,6 +39,8 @@ def test_every_recipe_is_among_the_systems(name: str) -> None:
 def test_a_recipe_with_a_preset_lite_is_in_the_gallery_under_its_picture(name: str) -> None:
     assert f"**{name}**" in page("gallery.md"), f"add **{name}** to docs/gallery.md"
     if GALLERY["shown"](name):
-        shown = f"](pictures/{name}.webp)<br>**{name}**"
-        assert (DOCS / "pictures" / f"{name}.webp").is_file(), f"make its picture: `python docs/gallery.py {name}`"
+        shown = f"](pictures/{name}.webp)<br>[**{name}**](../examples/{name}.yaml)"
+        picture = DOCS / "pictures" / f"{name}.webp"
+        assert picture.is_file(), f"make its picture: `python docs/gallery.py {name}`"
+        assert read_recipe(picture), f"its picture carries no recipe: make it by `python docs/gallery.py {name}`"
         assert shown in page("gallery.md"), f"put its picture over its name in docs/gallery.md: ![...{shown}"

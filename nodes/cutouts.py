@@ -58,7 +58,7 @@ def square(
     """
     number, short = _own(count, share), min(image.shape[-2:])
     side = random.uniform(number) ** power * max(short - size, 0) + min(short, size)
-    return _anywhere(image, random, share, count, size, side, overscan * short, border)
+    return _placed(image, random, share, count, size, side, border, reach=overscan * short)
 
 
 @node
@@ -90,9 +90,8 @@ def normal(
     """
     number, short = _own(count, share), min(image.shape[-2:])
     side = random.normal(number, mean=mean, std=std).clamp(*within) ** power * short
-    if center_bias:
-        return _central(image, random, share, count, size, side, center_focus, border)
-    return _anywhere(image, random, share, count, size, side, overscan * short, border)
+    focus = center_focus if center_bias else None
+    return _placed(image, random, share, count, size, side, border, reach=overscan * short, focus=focus)
 
 
 @node
@@ -126,9 +125,8 @@ def uniform(
     if saturate_bound:
         lower = lower + (larger(saturate_limit, lower) - lower) * progress
     side = random.uniform(number, low=lower, high=larger(lower, upper)) * short
-    if center_bias:
-        return _central(image, random, share, count, size, side, center_focus, border)
-    return _anywhere(image, random, share, count, size, side, 0.0, border)
+    focus = center_focus if center_bias else None
+    return _placed(image, random, share, count, size, side, border, focus=focus)
 
 
 @node
@@ -158,9 +156,8 @@ def mixed(
     wide = _numbers(count, share, image.device) % 3 == 0
     low, high = (torch.where(wide, *ends) for ends in zip(overview, detail, strict=True))
     side = torch.lerp(low, high, random.uniform(number)) * short
-    if center_bias:
-        return _central(image, random, share, count, size, side, center_focus, border)
-    return _anywhere(image, random, share, count, size, side, 0.0, border)
+    focus = center_focus if center_bias else None
+    return _placed(image, random, share, count, size, side, border, focus=focus)
 
 
 @node
@@ -204,25 +201,36 @@ def _source(image: Tensor, count: int, share: Share) -> Tensor:
     return _numbers(count, share, image.device) * len(image) // count
 
 
-def _anywhere(
-    image: Tensor, random: Random, share: Share, count: int, size: int, side: Tensor, reach: float, border: Border
+def _placed(
+    image: Tensor,
+    random: Random,
+    share: Share,
+    count: int,
+    size: int,
+    side: Tensor,
+    border: Border,
+    *,
+    reach: float = 0.0,
+    focus: float | None = None,
 ) -> Crops:
-    """Squares of given sides (n,), uniformly spread over the picture and `reach` pixels around it."""
-    height, width = image.shape[-2:]
-    left, top = random.uniform(2, len(side))
-    # A square larger than the room is spread over the (negative) remainder, so that it covers the room.
-    left = left * (width + 2 * reach - side) - reach
-    top = top * (height + 2 * reach - side) - reach
+    """Squares of given sides (n,): gathered about the centre by a `focus`, otherwise anywhere within `reach` pixels."""
+    left, top = _anywhere(image, random, side, reach) if focus is None else _central(image, random, side, focus)
     views = crops.boxes(left, top, side, side, image)
     return Crops(image, views, size, border, _source(image, count, share))
 
 
-def _central(
-    image: Tensor, random: Random, share: Share, count: int, size: int, side: Tensor, focus: float, border: Border
-) -> Crops:
-    """Squares of given sides (n,), gathered about the centre."""
+def _anywhere(image: Tensor, random: Random, side: Tensor, reach: float) -> tuple[Tensor, Tensor]:
+    """Left and top of squares that are uniformly spread over the picture and `reach` pixels around it."""
+    height, width = image.shape[-2:]
+    left, top = random.uniform(2, len(side))
+    # A square larger than the room is spread over the (negative) remainder, so that it covers the room.
+    return left * (width + 2 * reach - side) - reach, top * (height + 2 * reach - side) - reach
+
+
+def _central(image: Tensor, random: Random, side: Tensor, focus: float) -> tuple[Tensor, Tensor]:
+    """Left and top of squares that gather about the centre."""
     room = torch.stack([image.shape[-1] - side, image.shape[-2] - side])  # (2, n)
     near = (random.normal(2, len(side), std=0.5 / focus) + 0.5) * room
     again = random.uniform(2, len(side)) * room
     left, top = torch.where((near < 0) | (near > room), again, near)
-    return Crops(image, crops.boxes(left, top, side, side, image), size, border, _source(image, count, share))
+    return left, top

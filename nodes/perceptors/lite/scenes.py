@@ -1,4 +1,4 @@
-"""Scenes: what `lite` knows of cities, kitchens, nights or forests, which are no classes of its network.
+"""Scenes: what `lite` knows of cities, deserts, nights or forests, which are no classes of its network.
 
 A scene has names and colours (`scenes.txt`). Some have looks besides, to which a picture can be steered as to a class:
 a mixture of classes that show it together, or what the network's outputs are for pictures of it, on average (a
@@ -67,11 +67,16 @@ def _scene(line: str) -> Scene:
 
 
 def _mixed(scene: Scene) -> Tensor:
-    numbers = {imagenet.bare(names[0]): number for number, names in enumerate(imagenet.classes())}
     look = torch.zeros(len(imagenet.classes()))
     for name, share in scene.classes.items():
-        look[numbers[name]] = share
+        look[_numbers()[name]] = share
     return look
+
+
+@cache
+def _numbers() -> dict[str, int]:
+    """The number of each class, by its first name."""
+    return {imagenet.bare(names[0]): number for number, names in enumerate(imagenet.classes())}
 
 
 def _names(text: str) -> tuple[str, ...]:

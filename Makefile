@@ -5,8 +5,8 @@ VENV   := $(or $(VIRTUAL_ENV),.venv)
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.t2iflow-installed
 TORCH  ?=
-PROMPT ?= a sailing ship
-SIZE   ?= 336x224
+PROMPT ?= a lighthouse
+SIZE   ?= 224x224
 
 .PHONY: demo test golden check dev docs format clean
 

@@ -434,7 +434,7 @@ def main() -> None:
     print(f"{name}, torch {torch.__version__}, {vars(given)}", flush=True)
     for line in ceilings(device) if device.type == "cuda" else ():
         print(line, flush=True)
-    with tempfile.TemporaryDirectory() as folder, devices.stream(device):
+    with tempfile.TemporaryDirectory() as folder, devices.at_work(device):
         setting = Setting(device, Path(folder), given.small)
         for system in given.systems:
             if time.perf_counter() - began > given.budget:

@@ -14,6 +14,13 @@ from t2iflow.runner.exits import NoDeviceError
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # GNU's malloc.h
+LARGEST_BLOCK, MOST_KEPT = 2**30, 2**31 - 1
+"""Bytes of the C library's heap during a run: by itself it gives the memory of large tensors back after each step, and
+the kernel has to clear all of it for the next one."""
+GROWN_BLOCK, GROWN_KEPT = 2**25, 2**26
+"""What these grow to by themselves in a process that has freed large blocks."""
+
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     """The device and the reason for it, in words; `auto` takes a GPU that works, else the CPU."""
@@ -54,16 +61,23 @@ def _why_no_cuda() -> str:
 
 
 @contextmanager
-def stream(device: torch.device) -> Iterator[None]:
-    """Within it, a GPU computes on one stream of its own, as it must where steps are recorded."""
-    if device.type != "cuda":
+def at_work(device: torch.device) -> Iterator[None]:
+    """Within it, a GPU computes on one stream of its own, as it must where steps are recorded, and what a step on the
+    CPU frees is kept for the next."""
+    if device.type == "cuda":
+        own = torch.cuda.Stream(device)
+        own.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(own):
+            yield
+        torch.cuda.current_stream(device).wait_stream(own)
+    elif device.type == "cpu":
+        _set_heap(LARGEST_BLOCK, MOST_KEPT)
+        try:
+            yield
+        finally:
+            _give_back()
+    else:
         yield
-        return
-    own = torch.cuda.Stream(device)
-    own.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(own):
-        yield
-    torch.cuda.current_stream(device).wait_stream(own)
 
 
 def release(device: torch.device) -> None:
@@ -73,6 +87,28 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
-    elif sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library has no such call
-            ctypes.CDLL(None).malloc_trim(0)
+    else:
+        _give_back()
+
+
+def _set_heap(block: int, kept: int) -> None:
+    """Let the C library put blocks of up to `block` bytes on its heap, and keep `kept` bytes of what is freed there."""
+    with _c_library() as library:
+        if not library.mallopt(M_MMAP_THRESHOLD, block):
+            library.mallopt(M_MMAP_THRESHOLD, GROWN_BLOCK)  # the most that old ones take
+        library.mallopt(M_TRIM_THRESHOLD, kept)
+
+
+def _give_back() -> None:
+    """Give what is kept to the kernel, and keep little from now on."""
+    _set_heap(GROWN_BLOCK, GROWN_KEPT)
+    with _c_library() as library:
+        library.malloc_trim(0)
+
+
+@contextmanager
+def _c_library() -> Iterator[ctypes.CDLL]:
+    """The C library, where it is GNU's; what else has no such calls is left alone."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            yield ctypes.CDLL(None)

@@ -80,7 +80,7 @@ class Loop:
         if resume is not None and resume.optimizer not in self._order:
             raise UnfitError(f"the checkpoint is of the optimiser `{resume.optimizer}`, which this recipe doesn't have")
         try:
-            with device.stream(self._circuit.around.device):
+            with device.at_work(self._circuit.around.device):
                 self._run(resume)
         finally:
             if not isinstance(sys.exc_info()[1], UnfitError | DamagedError):

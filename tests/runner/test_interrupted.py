@@ -553,18 +553,18 @@ def limit(event):
         resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
     if isinstance(event, Noted):
         notes.append(event.text)
-plan = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path()))
-for room in (1_000_000, 1_300_000_000):
-    notes.clear()
-    outcome = session.start(plan, Path("runs"), session.Options("cpu"), [limit])
-    print(outcome.code, sum(note.startswith("out of memory") for note in notes), outcome.message)
-    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+plan, room = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path())), int(sys.argv[2])
+outcome = session.start(plan, Path("runs"), session.Options("cpu"), [limit])
+print(outcome.code, sum(note.startswith("out of memory") for note in notes), outcome.message)
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-    words = [sys.executable, "-c", code, GREEDY]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    little, enough = (line.split(maxsplit=2) for line in done.stdout.splitlines())
+    told = []
+    for room in ("1000000", "1300000000"):
+        words = [sys.executable, "-c", code, GREEDY, room]
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout.split(maxsplit=2))
+    little, enough = told
     assert enough[0] == "0"
     assert int(enough[1]) >= 1
     assert little[0] == "5"

@@ -123,8 +123,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Layer]:
         """The block's output, and the narrow layer's own."""
-        y = x if self.widen is None else F.relu6(self.widen(x), inplace=True)
-        y = self.narrow(F.relu6(self.around(y), inplace=True))
+        y = x if self.widen is None else F.relu6(self.widen(x))
+        y = self.narrow(F.relu6(self.around(y)))
         return (x + y if self.passes else y), self.narrow.layer(y)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.constants import constant
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Fraction, Image, Mask, NonNegative, PicturePath, Size
+from t2iflow.nodes.core.types import Factor, Fraction, Image, Mask, NonNegative, PicturePath, Positive, Size
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.resampling import lanczos
 from t2iflow.nodes.pictures.symmetry import Sectors, Symmetry, mirrored
@@ -121,6 +121,14 @@ def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
     return Image(_resized(image, size, fit))
 
 
+@node(check=_open)
+def cut(image: Image, *, part: Part) -> Image:
+    """A part of the picture as a picture of its own: `part` is left, top, right, bottom, from 0 to 1."""
+    (high, wide), (left, top, right, bottom) = image.shape[-2:], part
+    lines, columns = slice(int(top * high), math.ceil(bottom * high)), slice(int(left * wide), math.ceil(right * wide))
+    return Image(image[..., lines, columns])
+
+
 @node
 def blend(image: Image, over: Image, mask: Mask | None = None, *, amount: Fraction = 0.5) -> Image:
     """Lay another image over this one: `amount` of it, and with a mask only where that is white.
@@ -150,6 +158,21 @@ def mirror(image: Image, *, kind: Symmetry = "left-right", sectors: Sectors = 6)
     come near to symmetry by itself, use `losses.symmetry`.
     """
     return Image(mirrored(image, kind, sectors))
+
+
+@node
+def outline(image: Image, *, radius: Positive = 0.006, strength: Factor = 10.0, shade: Fraction = 0.5) -> Image:
+    """The picture as a drawing in grey: lines where it is darker than around them, and shade where it is dark.
+
+    `radius`: how wide lines are, as a fraction of the shorter side; `strength`: how black; `shade`: how dark a grey the
+    darkest half becomes. For strokes to follow: `init` of a `strokes.canvas` with `ink`.
+
+    The difference of Gaussians of Winnemöller et al. 2012, "XDoG".
+    """
+    grey = image.mean(1, keepdim=True)
+    near, around = (_feathered(grey, times * radius * min(image.shape[-2:])) for times in (1, 1.6))
+    lines = 1 - (strength * (around - near)).clamp(0, 1)
+    return Image((lines * (1 - shade * (1 - 2 * grey).clamp(0, 1))).expand_as(image))
 
 
 @node

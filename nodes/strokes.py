@@ -14,8 +14,9 @@ from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.constants import table
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Colour, Count, Factor, Image, Positive, Size, rgb
+from t2iflow.nodes.core.types import Colour, Count, Factor, Fraction, Image, Positive, Size, rgb
 from t2iflow.nodes.pictures.border import Border
+from t2iflow.nodes.pictures.laying import lay
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import reach
 from t2iflow.nodes.pictures.strokes import Strokes, painted
@@ -41,14 +42,17 @@ class Canvas:
 
     `count` strokes of `pieces` cubic Bezier curves each, which begin short and in random places, in random colours;
     later ones cover earlier ones. `width` is their width at the start, and `widest` the most that it may become, as
-    fractions of the picture's shorter side. `paper` is the colour of the background; `ink`, if it is set, that of all
-    strokes, which are then opaque and as wide as at the start, as in a line sketch.
+    fractions of the picture's shorter side; with `finest`, strokes begin from the first to the last ever finer, down to
+    that. `paper` is the colour of the background; `ink`, if it is set, that of all strokes, which are then opaque and
+    as wide as at the start, as in a line sketch. `opacity`, if it is set, is that of all strokes, such as 1 for oil and
+    0.4 for watercolour.
 
     `softness`: how many pixels wide the edges of strokes are. Wider ones, such as `{0: 4, 50%: 1}`, let strokes feel
     what lies farther from them.
 
-    `init`: a picture to start from; `start_steps` and `start_rate`: the steps and rate of Adam with which the strokes
-    are fitted to it, and to frames of a film that no motion in the plane leads to.
+    `init`: a picture to start from. Strokes are laid along its edges and in its colours, in four layers, each where
+    those before it are still wrong; `start_steps` and `start_rate` are the steps and rate of Adam with which they are
+    then fitted to it, and to frames of a film that no motion in the plane leads to.
 
     Gives the picture and its `strokes`, for `output.vector`. A rate of 0.01 is CLIPDraw's: a pixel of 224 for points, a
     tenth of one for widths, 0.01 for colours.
@@ -64,47 +68,72 @@ class Canvas:
         count: Annotated[int, Interval(ge=1, le=2048)] = 256,
         pieces: Annotated[int, Interval(ge=1, le=8)] = 2,
         width: Annotated[float, Interval(ge=THINNEST, le=0.5)] = 0.01,
+        finest: Annotated[float, Interval(ge=THINNEST, le=0.5)] | None = None,
         widest: Annotated[float, Interval(ge=THINNEST, le=0.5)] = 0.1,
+        opacity: Fraction | None = None,
         ink: Colour | None = None,
         paper: Colour = "#ffffff",
         start_steps: Count = 100,
         start_rate: Factor = 0.02,
     ) -> None:
-        self._size, self._paper, self._widest = size, paper, max(width, widest)
+        self._size, self._paper, self._widest = size, paper, max(width, finest or width, widest)
         self._start_steps, self._start_rate = start_steps, start_rate
         self._backdrop = table((tuple(rgb(paper)),), device)[0]
         edges = torch.tensor(reach(size), device=device)
         starts = (random.uniform(count, 1, 2, low=-1) * edges).to(device)
         ways = random.uniform(count, 3 * pieces, 2, low=-STEP, high=STEP).to(device)
         self._points = torch.cat([starts, starts + ways.cumsum(1)], 1).requires_grad_()
-        self._widths = torch.full((count,), FINE * width, device=device).requires_grad_(ink is None)
-        colours = random.uniform(count, 4).to(device)
+        widths = [width * ((finest or width) / width) ** (number / count) for number in range(1, count + 1)]
+        self._widths = torch.tensor(widths, device=device).mul_(FINE).requires_grad_(ink is None)
+        self._colours, self._opacities = random.uniform(count, 4).to(device).split((3, 1), 1)
         if ink is not None:
-            colours = torch.tensor([*rgb(ink), 1.0], device=device).repeat(count, 1)
-        self._colours = colours.requires_grad_(ink is None)
+            self._colours, opacity = torch.tensor(rgb(ink), device=device).repeat(count, 1), 1.0
+        if opacity is not None:
+            self._opacities = torch.full((count, 1), opacity, device=device)
+        self._colours = self._colours.contiguous().requires_grad_(ink is None)
+        self._opacities = self._opacities.contiguous().requires_grad_(opacity is None)
         if init is not None:
+            self._lay(fitted(init.detach(), size).clamp(0, 1), widths, random)
             self.repaint(init)
 
     def __call__(self, *, softness: Positive = 1.0) -> Drawn:
         """The picture, and its strokes."""
-        strokes = Strokes(self._points * 1, self._widths / FINE, self._colours.clamp(0, 1), self._paper, self._size)
+        strokes = self._strokes()
         return Drawn(Image(painted(strokes, self._backdrop, softness)), strokes)
 
+    def _strokes(self, first: int | None = None) -> Strokes:
+        """All strokes, or the first so many."""
+        colours = torch.cat([self._colours, self._opacities], 1).clamp(0, 1)
+        widths = self._widths[:first] / FINE
+        return Strokes(self._points[:first] * 1, widths, colours[:first], self._paper, self._size)
+
     def trainable(self) -> list[Tensor]:
-        """The control points, (n, 3 * pieces + 1, 2), and without an `ink` widths (n,) and colours (n, 4)."""
-        return [one for one in (self._points, self._widths, self._colours) if one.requires_grad]
+        """The control points, (n, 3 * pieces + 1, 2); without an `ink` widths (n,) and colours (n, 3), and without an
+        `opacity` either, opacities (n, 1)."""
+        return [one for one in (self._points, self._widths, self._colours, self._opacities) if one.requires_grad]
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Clamp widths and colours."""
+        """Clamp widths, colours and opacities."""
         self._widths.clamp_(FINE * THINNEST, FINE * self._widest)
         self._colours.clamp_(0, 1)
+        self._opacities.clamp_(0, 1)
 
     def repaint(self, image: Image) -> None:
         """Fit the strokes to the picture for `start_steps` steps."""
         target = fitted(image.detach(), self._size).clamp(0, 1)
         fit(self.trainable(), lambda: self().image, target, self._start_steps, self._start_rate)
         self.settle()
+
+    @torch.no_grad()
+    def _lay(self, image: Tensor, widths: list[float], random: Random) -> None:
+        """Begin along the edges and in the colours of a picture."""
+
+        def so_far(count: int) -> Tensor:
+            return painted(self._strokes(count), self._backdrop, 1.0)
+
+        ink = not self._colours.requires_grad
+        lay(image, self._points, widths, self._colours, ink=ink, random=random, painted=so_far)
 
     @torch.no_grad()
     def move(self, motion: Motion, border: Border) -> bool:

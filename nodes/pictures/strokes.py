@@ -17,8 +17,10 @@ PARTS = 12
 """Straight parts that a cubic curve is painted with."""
 STRIP = 2**21
 """Distances that a CPU compares at a time: they stay in its cache."""
-OVERLAP = 1.5
-"""Pixels by which a part reaches beyond its ends, where another begins: so far a neighbour of 2 x 2 pixels may lie."""
+TILE = 8
+"""The side of a tile in pixels."""
+RIM = 3.0
+"""How far beyond its edge a stroke is painted, times the softness: there it covers less than a hundred-thousandth."""
 OPAQUE = 0.9999
 """The most that a stroke covers, so that what lies beneath keeps a gradient."""
 TINY = 1e-4
@@ -47,55 +49,68 @@ class Strokes:
 
 
 def painted(strokes: Strokes, paper: Tensor, softness: float) -> Tensor:
-    """The picture (1, 3, h, w) of strokes on paper (3,); edges are `softness` pixels wide."""
-    width, height = strokes.size
+    """The picture (1, 3, h, w) of strokes on paper (3,); edges are `softness` pixels wide.
+
+    It is painted in t tiles, each with the strokes near it: as many (k) as the tile with the most has.
+    """
     unit = min(strokes.size) / 2
     lines = _weights((strokes.points.shape[1] - 1) // 3, strokes.points.device) @ (strokes.points * unit)
-    places = _places(strokes.size, lines.device)
+    radii = strokes.widths * unit
+    tiles = _tiles(strokes.size, lines.device)
     with torch.no_grad():
-        nearest = _nearest(lines, strokes.size)
-    reach = strokes.widths * unit - _distances(lines, places, nearest).sqrt().T  # (pixels, n), above 0 within a stroke
-    cover = torch.sigmoid(reach * (4 / softness)) * (strokes.colours[:, 3] * OPAQUE)
+        near = _near(lines, radii + RIM * softness, tiles)  # (t, k)
+        parts = _nearest(lines, near, tiles)
+    reach = radii[near][..., None] - _distances(lines, tiles, parts).sqrt()  # (t, k, pixels), above 0 within a stroke
+    colours = strokes.colours[near]
+    cover = torch.sigmoid(reach * (4 / softness)) * (colours[..., 3:] * OPAQUE)
     seen = torch.log1p(-cover)
     above = seen.flip(1).cumsum(1).flip(1)  # of the logarithm of what later strokes leave, this one included
     shares = cover * (above - seen).exp()
-    picture = shares @ strokes.colours[:, :3] + above[:, :1].exp() * paper
+    picture = shares.mT @ colours[..., :3] + seen.sum(1).exp()[..., None] * paper
     picture = picture + (picture.clamp(0, 1) - picture).detach()  # what rounding adds
-    return picture.T.reshape(1, 3, height, width)
+    return _joined(picture, strokes.size)
 
 
-def _distances(lines: Tensor, places: Tensor, nearest: Tensor) -> Tensor:
-    """The squared distance of each place (p, 2) from each of n lines (n, parts + 1, 2), of which a part is `nearest`
-    (n, p); (n, p)."""
-    at = nearest[..., None].expand(-1, -1, 2)
-    start, way = lines[:, :-1].gather(1, at), lines.diff(dim=1).gather(1, at)
-    with torch.no_grad():
-        squared = way.square().sum(-1) + TINY
-        part = ((places - start) * way).sum(-1) / squared
-        beyond = OVERLAP / squared.sqrt()
-        first, last = nearest == 0, nearest == lines.shape[1] - 2
-        part = torch.maximum(torch.minimum(part, 1 + beyond.where(~last, 0.0)), -beyond.where(~first, 0.0))
-    return (places - start - part[..., None] * way).square().sum(-1) + TINY
+def _near(lines: Tensor, reach: Tensor, tiles: Tensor) -> Tensor:
+    """Which strokes are within reach of each tile, in their order, (t, k); behind them some that are not."""
+    far = _squared(lines, tiles.mean(1)).amin(1).sqrt()  # (n, t)
+    within = (far < reach[:, None] + TILE / 2**0.5).T
+    most = int(within.sum(1).max()) if lines.is_cpu else len(lines)  # a GPU would wait for this number
+    return within.byte().sort(dim=1, descending=True, stable=True).indices[:, :most]
 
 
-def _nearest(lines: Tensor, size: Size) -> Tensor:
-    """Which part of each line is nearest to each pixel, (n, h * w); found for squares of 2 x 2 pixels."""
-    number, parts = len(lines), lines.shape[1] - 1
-    starts, ways = lines[:, :-1].flatten(0, 1), lines.diff(dim=1).flatten(0, 1)
-    lengths = (ways.square().sum(1) + TINY).sqrt()
-    along = ways / lengths[:, None]
-    across = torch.stack([-along[:, 1], along[:, 0]], 1)
-    begins, beside = -(starts * along).sum(1), -(starts * across).sum(1)
-    wide, high = -(-size[0] // 2), -(-size[1] // 2)
-    found = []
+def _nearest(lines: Tensor, near: Tensor, tiles: Tensor) -> Tensor:
+    """Which part of each stroke near a tile is nearest to each pixel: its first point, counted through all lines,
+    (t, k, pixels)."""
     room = STRIP if lines.is_cpu else 64 * STRIP
-    for some in (_places((wide, high), lines.device) * 2).split(max(1, room // len(ways))):
-        passed = torch.addmm(begins, some, along.T)  # how far along each part, (p, n * parts)
-        beyond = torch.maximum(-passed, passed - lengths).clamp_(min=0)
-        far = torch.addmm(beside, some, across.T).square_().add_(beyond.square_())
-        found.append(far.view(-1, number, parts).argmin(2))
-    squares = torch.cat(found).T.view(number, high, 1, wide, 1).expand(-1, -1, 2, -1, 2)
-    return squares.reshape(number, 2 * high, 2 * wide)[:, : size[1], : size[0]].reshape(number, -1)
+    strip = max(1, room // max(1, near.shape[1] * lines.shape[1] * TILE**2))
+    found = [
+        _squared(lines[some], places).argmin(2)
+        for some, places in zip(near.split(strip), tiles.split(strip), strict=True)
+    ]
+    return torch.cat(found) + near[..., None] * lines.shape[1]
+
+
+def _squared(lines: Tensor, places: Tensor) -> Tensor:
+    """The squared distances (..., k, parts, p) of places (..., p, 2) from each part of lines (..., k, parts + 1, 2)."""
+    starts, ways = lines[..., :-1, :].flatten(-3, -2), lines.diff(dim=-2).flatten(-3, -2)
+    lengths = (ways.square().sum(-1, keepdim=True) + TINY).sqrt()
+    along = ways / lengths
+    across = torch.stack([-along[..., 1], along[..., 0]], -1)
+    passed = along @ places.mT - (starts * along).sum(-1, keepdim=True)  # how far along each part, (..., k * parts, p)
+    beyond = torch.maximum(-passed, passed - lengths).clamp_(min=0)
+    far = (across @ places.mT).sub_((starts * across).sum(-1, keepdim=True)).square_().add_(beyond.square_())
+    return far.view(*lines.shape[:-2], lines.shape[-2] - 1, places.shape[-2])
+
+
+def _distances(lines: Tensor, tiles: Tensor, parts: Tensor) -> Tensor:
+    """The squared distances of pixels from the `parts` that are nearest to them, (t, k, pixels)."""
+    points, places = lines.flatten(0, 1), tiles[:, None]
+    start, end = (points.index_select(0, one.flatten()).view(*parts.shape, 2) for one in (parts, parts + 1))
+    way = end - start
+    with torch.no_grad():
+        part = ((places - start) * way).sum(-1) / (way.square().sum(-1) + TINY)
+    return (places - start - part.clamp(0, 1)[..., None] * way).square().sum(-1) + TINY
 
 
 def as_svg(strokes: Strokes, recipe: str = "") -> str:
@@ -130,9 +145,19 @@ def _weights(pieces: int, device: torch.device) -> Tensor:
 
 
 @constant
-def _places(size: Size, device: torch.device) -> Tensor:
-    """The middle of each pixel, right and down of the picture's, in pixels, (h * w, 2)."""
+def _tiles(size: Size, device: torch.device) -> Tensor:
+    """The middle of each pixel, right and down of the picture's, in pixels, (t, TILE * TILE, 2), tile by tile."""
     width, height = size
-    across = torch.arange(width) + 0.5 - width / 2
-    down = torch.arange(height) + 0.5 - height / 2
-    return torch.stack(torch.meshgrid(across, down, indexing="xy"), -1).view(-1, 2).to(device)
+    across = torch.arange(-(-width // TILE) * TILE) + 0.5 - width / 2
+    down = torch.arange(-(-height // TILE) * TILE) + 0.5 - height / 2
+    places = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
+    tiles = places.view(len(down) // TILE, TILE, len(across) // TILE, TILE, 2).transpose(1, 2)
+    return tiles.reshape(-1, TILE**2, 2).to(device)
+
+
+def _joined(tiles: Tensor, size: Size) -> Tensor:
+    """The picture (1, 3, h, w) of tiles (t, TILE * TILE, 3)."""
+    width, height = size
+    rows = tiles.view(-(-height // TILE), -(-width // TILE), TILE, TILE, 3)
+    picture = rows.permute(4, 0, 2, 1, 3).flatten(3, 4).flatten(1, 2)
+    return picture[None, :, :height, :width]

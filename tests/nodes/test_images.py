@@ -214,3 +214,21 @@ def test_a_feathered_region_keeps_its_area_and_has_soft_edges() -> None:
     mask = images.region(CPU, size=(64, 64), part=(0.25, 0.25, 0.75, 0.75), feather=3)
     assert mask.mean().item() == pytest.approx(0.25, abs=0.01)
     assert 0.4 < mask[0, 0, 32, 16].item() < 0.6
+
+
+def test_a_part_is_cut_out_and_never_empty() -> None:
+    picture = Image(torch.rand(1, 3, 6, 8))
+    assert torch.equal(images.cut(picture, part=(0.5, 0, 1, 1)), picture[..., 4:])
+    assert torch.equal(images.cut(picture, part=(0.25, 0.5, 0.5, 1)), picture[..., 3:, 2:4])
+    assert images.cut(picture, part=(0, 0.99, 0.01, 1)).shape == (1, 3, 1, 1)
+
+
+def test_an_outline_has_lines_where_it_is_darker_than_around_and_shade_where_it_is_dark() -> None:
+    picture = torch.ones(1, 3, 60, 60)
+    picture[..., 30:] = 0.2
+    picture[..., 14:16] = 0.5
+    drawing = images.outline(Image(picture), radius=0.02, shade=0.5)[0, 0, 30]
+    assert drawing[14:16].max() < 0.5  # the line
+    assert drawing[5] == pytest.approx(1, abs=0.01)  # the light half
+    assert drawing[50] == pytest.approx(1 - 0.5 * 0.6, abs=0.01)  # the dark one
+    assert drawing[30] < 0.4  # and the edge between them

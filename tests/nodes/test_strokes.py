@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.nodes.pictures.motion import Affine
@@ -75,6 +76,63 @@ def test_a_gradient_leads_a_stroke_to_where_it_is_wanted() -> None:
         canvas.settle()
         far.append(float(loss.detach()))
     assert far[-1] < 0.15 * far[0]
+
+
+def test_a_gradient_is_the_slope_of_the_picture_that_is_painted() -> None:
+    chance = torch.Generator().manual_seed(5)
+    points = torch.rand(40, 1, 2, generator=chance) * 2 - 1 + torch.rand(40, 4, 2, generator=chance) * 0.4
+    widths, colours = torch.full((40,), 0.03), torch.rand(40, 4, generator=chance)
+    weights, way = torch.linspace(-1, 1, 85), torch.randn(40, 4, 2, generator=chance)
+
+    def seen(at: Tensor) -> Tensor:
+        made = Strokes(at, widths, colours, "#ffffff", (85, 91))
+        return (painted(made, WHITE, 3.0) * weights).double().sum()
+
+    (gradient,) = torch.autograd.grad(seen(points.requires_grad_()), points)
+    with torch.no_grad():
+        slope = (seen(points + 1e-4 * way) - seen(points - 1e-4 * way)) / 2e-4
+    assert float((gradient * way).sum()) == pytest.approx(float(slope), rel=0.01)
+
+
+def two_halves(size: tuple[int, int]) -> Image:
+    """Yellow at the left, dark blue at the right."""
+    picture = torch.tensor([0.9, 0.9, 0.5]).view(1, 3, 1, 1).repeat(1, 1, size[1], size[0])
+    picture[..., size[0] // 2 :] = torch.tensor([0.0, 0.0, 0.3]).view(1, 3, 1, 1)
+    return Image(picture)
+
+
+@pytest.mark.parametrize("size", [(96, 64), (50, 70)])
+def test_strokes_begin_along_the_edges_and_in_the_colours_of_a_picture(size: tuple[int, int]) -> None:
+    picture = two_halves(size)
+    canvas = Canvas(
+        Random(1, "lay"), torch.device("cpu"), picture, size=size, count=150, pieces=1, width=0.15, finest=0.05,
+        opacity=1, start_steps=0,
+    )  # fmt: skip
+    drawing = canvas()
+    assert (drawing.image - picture).abs().mean() < 0.05
+    points, widths, colours = drawing.strokes.kept().tensors
+    assert widths[0] == pytest.approx(0.15, rel=0.01)
+    assert widths[-1] == pytest.approx(0.05)
+    assert (widths.diff() < 0).all()
+    assert (colours[:, 3] == 1).all()
+    beside = points[points[..., 0].abs().amax(1) < 0.1]
+    across, down = beside.diff(dim=1).abs().mean((0, 1))
+    assert down > 3 * across
+
+
+def test_lines_of_ink_begin_where_a_picture_is_dark() -> None:
+    canvas = Canvas(
+        Random(1, "lay"), torch.device("cpu"), two_halves((64, 64)), size=(64, 64), count=60, ink="#000000",
+        width=0.02, start_steps=0,
+    )  # fmt: skip
+    drawn = 1 - canvas().image[0, 0]
+    assert drawn[:, 34:].mean() > 3 * drawn[:, :30].mean()
+
+
+def test_an_opacity_that_is_given_stays() -> None:
+    canvas = Canvas(Random(1, "wet"), torch.device("cpu"), size=(32, 32), count=5, opacity=0.4)
+    assert [tuple(one.shape) for one in canvas.trainable()] == [(5, 7, 2), (5,), (5, 3)]
+    assert torch.allclose(canvas().strokes.colours[:, 3], torch.tensor(0.4))
 
 
 def test_ink_stays_as_it_is_and_only_lines_move() -> None:

@@ -86,7 +86,7 @@ def test_new_copies_a_recipe_that_runs_and_never_writes_over_a_file(command: Com
     assert "exists" in again.err
 
 
-@pytest.mark.parametrize("name", ["film-restyle", "music", "sketch", "style-transfer"])
+@pytest.mark.parametrize("name", ["film-restyle", "music", "style-transfer"])
 def test_new_copies_what_a_recipe_reads_too(name: str, command: Command, tmp_path: Path) -> None:
     told = command("new", name, "mine.yaml")
     assert "which it reads" in told.out

@@ -36,7 +36,6 @@ ROWS: dict[str, Row] = {
     "dalle-mini-refined": Row(changes=("drafts.count=2",)),
     "dalle-pytorch": Row((16, 16), ("count=2", "pictures.prompt=a fox")),
     "siren-over-vqgan": Row(changes=("middle.feather=2", "waves.layers=2", "waves.width=16")),
-    "two-prompts-two-regions": Row(changes=("left-half.feather=2", "right-half.feather=2")),
     "vqgan-zoom": Row((96, 24), ("frames=3", "frame-steps=1", "sheet.every=1")),
 }
 

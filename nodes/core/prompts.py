@@ -150,7 +150,7 @@ def _phrases(prompt: object) -> Iterator[Phrase]:
             yield from _phrases(item)
     else:
         quotes = "" if prompt is None else "; put quotes around a text that reads as a number or as true or false"
-        raise ValueError(f"{_called(prompt)} is not a prompt: {FORMS}{quotes}")
+        raise ValueError(f"{FORMS}{quotes}")
 
 
 def _noted(prompt: str) -> Iterator[Phrase]:

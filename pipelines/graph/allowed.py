@@ -30,6 +30,9 @@ WHOLE = re.compile(r"\s*(?:([-+]?\d{1,3}(?:,\d{3})+)|([-+]?\d+)\s*[a-z]{2,}\.?)\
 """A whole number with commas between thousands, or with what it counts."""
 PERCENT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*%\s*")
 
+PLURAL = re.compile(r"\ban? (whole number|number|text|prompt|colour)\b")
+"""What there can be many of in a list."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -114,11 +117,13 @@ def _in_words(schema: Mapping[str, Any]) -> str:
     if "title" in schema:
         return str(schema["title"])
     if "enum" in schema:
-        return "one of " + ", ".join(map(str, schema["enum"]))
+        *others, last = map(str, schema["enum"])
+        return f"{'one of' if len(others) > 1 else 'either'} {', '.join(others)} or {last}" if others else last
     if "const" in schema:
         return f"{schema['const']!r}"
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_in_words(option) for option in schema["anyOf"]))
+        options = list(dict.fromkeys(_in_words(option) for option in schema["anyOf"]))
+        return (", or " if any(" or " in option or "," in option for option in options) else " or ").join(options)
     if schema.get("type") == "array":
         return _list_in_words(schema)
     words = {
@@ -129,19 +134,33 @@ def _in_words(schema: Mapping[str, Any]) -> str:
         "null": "null",
         "object": "a mapping",
     }.get(schema.get("type", ""), str(schema.get("type", "")))
-    return " ".join([words, *_bounds(schema)])
+    return " ".join(filter(None, (words, _bounds(schema))))
 
 
 def _list_in_words(schema: Mapping[str, Any]) -> str:
     inside = schema.get("prefixItems") or [schema.get("items", {})]
     least = schema.get("minItems", 0)
-    number = f"{len(inside)}: " if "prefixItems" in schema else f"at least {least}: " if least > 1 else ""
-    return f"a list of {number}" + ", ".join(dict.fromkeys(_in_words(item) for item in inside))
+    number = f"{len(inside)} " if "prefixItems" in schema else f"at least {least} " if least > 1 else ""
+    kinds = list(dict.fromkeys(_in_words(item) for item in inside))
+    if len(kinds) > 1:
+        return f"a list of {len(inside)}: {', '.join(kinds)}"
+    many, plural = PLURAL.subn(r"\1s", kinds[0])
+    return f"a list of {number}{many}" if plural else f"a list of {number}items, each {kinds[0]}"
 
 
-def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
-    phrases = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    yield from (f"{phrase} {schema[key]:.10g}" for key, phrase in phrases.items() if key in schema)
+def _bounds(schema: Mapping[str, Any]) -> str:
+    """Between which numbers, and whether the ends belong to them."""
+    if "minimum" in schema and "maximum" in schema:
+        return f"from {schema['minimum']:.10g} to {schema['maximum']:.10g}"
+    if "exclusiveMinimum" in schema:
+        least = f"above {schema['exclusiveMinimum']:.10g}"
+    else:
+        least = f"of at least {schema['minimum']:.10g}" if "minimum" in schema else ""
+    if "exclusiveMaximum" in schema:
+        most = f"below {schema['exclusiveMaximum']:.10g}"
+    else:
+        most = f"{'' if least else 'of '}at most {schema['maximum']:.10g}" if "maximum" in schema else ""
+    return " and ".join(filter(None, (least, most)))
 
 
 def _example(schema: Mapping[str, Any]) -> Any:

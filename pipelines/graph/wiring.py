@@ -1,11 +1,11 @@
 """Wiring: nodes looked up, settings checked and ports joined, reporting every mistake at once."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field, replace
 
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Spec, kind_name
-from t2iflow.nodes.core.spelling import suggest
+from t2iflow.nodes.core.spelling import near, suggest
 from t2iflow.nodes.core.types import Loss
 from t2iflow.nodes.perceptors.interface import Wanted
 from t2iflow.pipelines.graph import unfolding
@@ -38,9 +38,10 @@ def _spec(use: Located, problems: Problems) -> Spec | None:
     except catalog.BrokenPackageError as fault:
         problems.add("T2I501", f"`{use.value}` belongs to a package that can't be used: {fault}", use.place)
     except catalog.UnknownNodeError:
-        near = suggest(use.value, [spec.name for spec in catalog.every_node()])
-        what = f"unknown node `{use.value}`"
-        problems.add("T2I201", what, use.place, near, "`t2iflow nodes` lists all of them")
+        names = [spec.name for spec in catalog.every_node()]
+        family = [name for name in names if name.startswith(use.value.lower().partition(".")[0] + ".")]
+        offer = f"there are {', '.join(family)}" if family else "`t2iflow nodes` lists all of them"
+        problems.add("T2I201", f"unknown node `{use.value}`", use.place, suggest(use.value, names), offer)
     return None
 
 
@@ -78,30 +79,31 @@ class _Wiring:
             yield replace(node, unfolded=node.unfolded or unfolded)
 
     def _node(self, text: NodeText, spec: Spec) -> Iterator[Node]:
-        for key in text.values:
-            if key not in spec.settings and key not in spec.ports:
-                self._unknown(text, spec, key)
+        unknown = [key for key in text.values if key not in spec.settings and key not in spec.ports]
+        for key in unknown:
+            self._unknown(text, spec, key)
         settings = read_settings(text, spec, self.wires, self.files)
         wires: dict[str, tuple[Source, ...]] = {}
         for key, value in text.values.items():
             if key in spec.ports and (value.value is not None or spec.ports[key].required):
                 wires[key] = yield from self._sources(text, spec, spec.ports[key], value)
-        self._report_missing(text, spec)
+        self._report_missing(text, spec, {meant for key in unknown for meant in near(key, _names(spec))})
         yield Node(text.name, spec, text.place, settings, wires, self._every(text))
 
     def _unknown(self, text: NodeText, spec: Spec, key: str) -> None:
         self.torn.add(text.name)
-        near = KEYFRAMES if AT.fullmatch(key) else suggest(key, [*spec.ports, *spec.settings, "every"])
+        hint = KEYFRAMES if AT.fullmatch(key) else suggest(key, [*_names(spec), "every"])
         what = f"unknown input `{key}` for node `{text.name}` ({spec.name})"
         place = text.keys.get(key, text.place)
-        self.problems.add("T2I202", what, place, near, _inputs(spec), f"see `t2iflow nodes {spec.name}`")
+        self.problems.add("T2I202", what, place, hint, _inputs(spec), f"see `t2iflow nodes {spec.name}`")
 
-    def _report_missing(self, text: NodeText, spec: Spec) -> None:
+    def _report_missing(self, text: NodeText, spec: Spec, misspelt: Collection[str]) -> None:
+        """What is required and missing; what is misspelt is reported already."""
         for name, setting in spec.settings.items():
-            if setting.required and name not in text.values:
+            if setting.required and name not in text.values and name not in misspelt:
                 self._missing(text, spec, f"setting `{name}` ({describe(setting.annotation)})")
         for name, port in spec.ports.items():
-            if port.required and name not in text.values:
+            if port.required and name not in text.values and name not in misspelt:
                 self.torn.add(text.name)
                 fitting = self.wires.candidates(port, text.name)
                 self._missing(text, spec, f"port `{name}` ({kind_name(port.kind)})", fitting)
@@ -115,7 +117,7 @@ class _Wiring:
             return 1
         if isinstance(said.value, int) and not isinstance(said.value, bool) and said.value >= 1:
             return said.value
-        self.problems.add("T2I204", f"`every` of node `{text.name}` must be a whole number from 1", said.place)
+        self.problems.add("T2I204", f"`every` of node `{text.name}` must be a whole number of at least 1", said.place)
         return 1
 
     def _sources(
@@ -168,6 +170,11 @@ def _fades(spec: Spec, key: str, value: Located) -> bool:
         return False
     schedule = read_schedule(value, Problems())
     return schedule is not None and any(not isinstance(item.value, int | float) for item in schedule.values)
+
+
+def _names(spec: Spec) -> list[str]:
+    """Those of its ports and settings."""
+    return [*spec.ports, *spec.settings]
 
 
 def _inputs(spec: Spec) -> str:

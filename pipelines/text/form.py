@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from t2iflow.nodes.core.spelling import suggest
+from t2iflow.nodes.core.spelling import near, suggest
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text.dollars import NAME
 from t2iflow.pipelines.text.located import Located, plain
@@ -25,8 +25,10 @@ EXAMPLES = {
     "params": "prompt: a fox",
     "presets": "quick: {params: {steps: 50}}",
 }
-JOINED = re.compile(rf"({NAME}):(\S.*)")
-"""A key and its value without a space between them."""
+JOINED = re.compile(rf"({NAME})\s*[:=]\s*(\S.*)")
+"""A key and its value without a space between them, or with what only looks like one."""
+MISSPELT = 0.8
+"""How much alike a key and the one that it is taken for are, from 0 to 1."""
 WORDS = ("t2iflow", "title", "about", "extends", "seed", "params", "presets", "nodes", "sweep", "best")
 
 
@@ -98,22 +100,22 @@ class _Form:
         return None
 
     def _spaced(self, node: Located) -> Located:
-        """The node's mapping; a key such as `size:8`, which YAML takes for a text, is reported and then taken apart."""
+        """The node's mapping; a key such as `size:8` or `size=8`, a text in YAML, is reported and then taken apart."""
         values: dict[Any, Located] = {}
         keys: dict[Any, Place] = {}
         for key, value in node.value.items():
             place = node.keys[key]
             joined = JOINED.fullmatch(key) if isinstance(key, str) and value.value is None else None
             if joined:
-                hint = f"write `{joined[1]}: {joined[2]}`"
-                self.problems.add("T2I105", f"a space is missing after `{joined[1]}:`", place, hint)
+                what = f"`{joined[1]}` must be followed by `:` and a space"
+                self.problems.add("T2I105", what, place, f"write `{joined[1]}: {joined[2]}`")
                 key, value = joined[1], Located(plain_scalar(joined[2]), place)
             values[key], keys[key] = value, place
         return replace(node, value=values, keys=keys)
 
     def _known(self, document: Located, words: Sequence[str] | None, what: str) -> Located:
-        """The mapping without keys that it can't have."""
-        kept = {}
+        """The mapping without keys that it can't have; a misspelt one is reported and then read as it is meant."""
+        kept, keys = {}, dict(document.keys)
         for key, value in document.value.items():
             if (words is None and isinstance(key, str)) or key in (words or ()):
                 kept[key] = value
@@ -121,9 +123,12 @@ class _Form:
                 known = f"known: {', '.join(words)}" if words else None
                 if words is None and value.value is None and isinstance(key, int | float):
                     known = "a `,` starts another entry; decimals need a point, as in `1.02`"
-                near = suggest(key, words or ())
-                self.problems.add("T2I105", f"{what} has no `{key}`", document.keys[key], near, known)
-        return replace(document, value=kept)
+                question = suggest(key, words or ())
+                self.problems.add("T2I105", f"{what} has no `{key}`", document.keys[key], question, known)
+                for meant in near(str(key), words or (), alike=MISSPELT):
+                    if meant not in document.value:
+                        kept[meant], keys[meant] = value, document.keys[key]
+        return replace(document, value=kept, keys=keys)
 
     def _mapping(self, value: Located, what: str) -> Located:
         """The section; what is written as a list of names is reported and then read without its dashes."""
@@ -142,7 +147,7 @@ class _Form:
     def _is_name(self, name: object, names: Located) -> bool:
         sound = isinstance(name, str) and re.fullmatch(NAME, name) is not None
         if not sound:
-            message = f"`{name}` can't be a name: use letters, digits, `_` and `-`, and start with no digit"
+            message = f"`{name}` can't be a name: use letters from a to z, digits, `_` and `-`, and begin with a letter"
             self.problems.add("T2I105", message, names.keys[name])
         return sound
 

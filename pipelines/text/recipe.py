@@ -172,7 +172,7 @@ def _recipe(text: _Text, sweep: Sweep, problems: Problems) -> Recipe:
     """The recipe of a text, with its `$` filled in."""
     document, preset = text.document, text.preset
     references = References(document.value["params"].value, document.value["nodes"].value, problems)
-    nodes = _nodes(document, references, problems)
+    nodes = _nodes(document, references, text.layers[0].value["nodes"].value, problems)
     used = {*references.used, *mentions(preset)}  # an override may take the place of what used a param
     seed = read_seed(document.value.get("seed"), problems)
     notes = [f"the seed {seed} was drawn; `--seed {seed}` repeats it"] if is_drawn(document.value.get("seed")) else []
@@ -215,21 +215,22 @@ def _check_names(document: Located, own: Collection[str], unused: Collection[str
             problems.add("T2I110", message, place, suggest(key, own))
 
 
-def _nodes(document: Located, references: References, problems: Problems) -> dict[str, NodeText]:
+def _nodes(document: Located, references: References, own: Collection[str], problems: Problems) -> dict[str, NodeText]:
     nodes = document.value["nodes"]
     if not nodes.value and "nodes" not in document.keys:
         problems.add("T2I405", "the recipe has no nodes", document.place, "they stand in `nodes:`")
-    return {name: _node(name, nodes, references, problems) for name in nodes.value}
+    return {name: _node(name, nodes, references, own, problems) for name in nodes.value}
 
 
-def _node(name: str, nodes: Located, references: References, problems: Problems) -> NodeText:
+def _node(name: str, nodes: Located, references: References, own: Collection[str], problems: Problems) -> NodeText:
+    """The text of a node; an overlay may have misspelt the name of one of the first layer's `own`."""
     text = nodes.value[name]
     filled = {key: references.fill(value) for key, value in text.value.items()}
     use = filled.get("use", Located(None, nodes.keys[name]))
     if "use" not in filled:
-        others = (other for other in nodes.value if other != name)
+        near = None if name in own else suggest(name, own)
         offer = "`use:` names what it is, such as `use: cutouts.square`"
-        problems.add("T2I203", f"node `{name}` has no `use`", use.place, suggest(name, others), offer)
+        problems.add("T2I203", f"node `{name}` has no `use`", use.place, near, offer)
     elif not isinstance(use.value, str) or not use.value:
         problems.add("T2I204", f"`use` of node `{name}` must be a node's name", use.place)
     return NodeText(

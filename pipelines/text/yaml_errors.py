@@ -7,7 +7,12 @@ import yaml
 QUOTES = "put quotes around the text"
 UNLISTED = "names stand without `- ` before them: `clip: {use: clip.model}`"
 KEYFRAMES = "keyframes are a mapping, with a space after each `:`, such as `{0: 1.02, 50: 1.0}`"
+UNNAMED, NAME_IT = "a line without `:`", "write `key: value`"
 KEY = re.compile(r"\s*[\w-]+\s*:(\s|$)")
+NAMED = re.compile(r"\s*(?P<name>[\w-]+)(?P<colon>\s*:)?(?P<value>\s*[^\s#].*)?")
+"""A line that begins as one of a mapping does."""
+ODD = re.compile("(?:^ *|[\\w-]:)([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])")
+"""What looks like a space, or like nothing, where only a space can stand."""
 DEFORUM = re.compile(r"\d\s*:\s*\(")
 """A keyframe as Deforum writes it."""
 COMPLAINTS = (
@@ -16,7 +21,7 @@ COMPLAINTS = (
     ("mapping values are not allowed", "a `:` where no key can stand", f"{QUOTES}, or fix the indentation"),
     ("flow mapping: expected ',' or '}'", "a `,` or `}` is missing before this", f"or {QUOTES}"),
     ("flow sequence: expected ',' or ']'", "a `,` or `]` is missing before this", f"or {QUOTES}"),
-    ("could not find expected ':'", "a line without `:`", "write `key: value`"),
+    ("could not find expected ':'", UNNAMED, NAME_IT),
     (
         "expected escape sequence of",
         "this `\\` is followed by too few digits",
@@ -48,6 +53,13 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
     context, complaint = fault.context or "", fault.problem or "this is not YAML"
     mark, opening = fault.problem_mark, fault.context_mark
     assert mark is not None  # the scanner and the parser always say where
+    if "could not find expected ':'" in complaint and opening:
+        mark = opening  # where the key begins, not where its line is over
+    lines = text.splitlines()
+    for number in sorted({mark.line - 1, mark.line} & set(range(len(lines)))):
+        if odd := ODD.search(lines[number]):
+            what = f"this space is U+{ord(odd[1]):04X}, which YAML takes for a letter"
+            return what, _mark(number, odd.start(1)), "write an ordinary space"
     if text[max(0, mark.index - 1) : mark.index + 1] == "${":
         return "`${` needs quotes here", mark, "write $name, or put quotes around the whole text"
     if opening and "quoted scalar" in context and "end of" in complaint:
@@ -67,9 +79,35 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
         return "keyframes without quotes", mark, KEYFRAMES
     if text[mark.index : mark.index + 1] == "," and "expected the node content" in complaint:
         return "a value is missing before this", mark, "write one, or take one `,` away"
+    if "mapping values are not allowed" in complaint and re.fullmatch(r"\s*[\w-]+\s*", lines[mark.line][: mark.column]):
+        blamed = _line_before(lines, mark)
+        if blamed:
+            return blamed
     known = ((words, hint) for pattern, words, hint in COMPLAINTS if pattern in f"{context}: {complaint}")
     words, hint = next(known, (complaint, ""))
     return words, mark, hint
+
+
+def _line_before(lines: list[str], key: yaml.Mark) -> tuple[str, yaml.Mark, str] | None:
+    """What is wrong with the line before that of a key, where YAML takes both for one text; None if nothing is."""
+    number = next((at for at in range(key.line - 1, -1, -1) if lines[at].strip()), None)
+    named = NAMED.fullmatch(lines[number]) if number is not None else None
+    if number is None or named is None:
+        return None
+    name, value, mark = named["name"], named["value"] or "", _mark(number, named.start("name"))
+    if not named["colon"]:
+        return UNNAMED, mark, NAME_IT
+    if value and not value[0].isspace():
+        return f"`{name}` must be followed by `:` and a space", mark, f"write `{name}: {value}`"
+    indented = len(lines[key.line]) - len(lines[key.line].lstrip())
+    if value and indented > mark.column:
+        what = f"this line is indented deeper than line {number + 1}, where `{name}` has a value already"
+        return what, _mark(key.line, indented), "keys of one mapping start in one column"
+    return None
+
+
+def _mark(line: int, column: int) -> yaml.Mark:
+    return yaml.Mark("", 0, line, column, None, 0)
 
 
 def _begins_anew(text: str, mark: yaml.Mark, bracket: yaml.Mark) -> bool:

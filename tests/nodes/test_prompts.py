@@ -103,7 +103,7 @@ def test_the_notation_of_other_tools_is_warned_of(text: str, warning: str | None
         (":2", "needs words before its weight"),
         ("a fox | | snow", "on both sides"),
         ("a forest || a village", "clip.story"),
-        (None, "null is not a prompt"),
+        (None, "a prompt is a text, a list of texts"),
         (1984, "quotes"),
         ([1984], "quotes"),
         ([["a fox"]], "a list in a list of prompts is not a text"),

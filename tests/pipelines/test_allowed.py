@@ -2,13 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from annotated_types import Interval
 from pydantic import ValidationError
 
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Setting
+from t2iflow.nodes.core.types import Fraction, Hex, Size
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.allowed import describe, example, refusal
 from t2iflow.pipelines.problems import Problems, RecipeError, render
@@ -67,6 +69,27 @@ def test_the_example_of_a_setting_is_one_that_it_takes(name: str) -> None:
     assert describe(setting.annotation)
     if not setting.reads and not setting.loads:
         setting.adapter.validate_python(plain(parse(f"[{example(setting)}]", "example"))[0])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Annotated[int, Interval(ge=1)], "a whole number of at least 1"),
+        (Annotated[float, Interval(ge=0, le=1)], "a number from 0 to 1"),
+        (Annotated[float, Interval(gt=0, le=1)], "a number above 0 and at most 1"),
+        (Annotated[float, Interval(ge=0, lt=1)], "a number of at least 0 and below 1"),
+        (Annotated[float, Interval(gt=0, lt=1)], "a number above 0 and below 1"),
+        (Annotated[float, Interval(le=1)], "a number of at most 1"),
+        (tuple[Fraction, Fraction], "a list of 2 numbers from 0 to 1"),
+        (tuple[str, float], "a list of 2: a text, a number"),
+        (list[Size], "a list of items, each a width and a height in pixels, from 1 to 16384 each"),
+        (list[int | str] | None, "a list of whole numbers or texts, or null"),
+        (Literal["fill", "squeeze"], "either fill or squeeze"),
+        (Literal["a", "b", "c"] | Hex | None, 'one of a, b or c, or a colour as "#rrggbb", or null'),
+    ],
+)
+def test_what_a_setting_takes_reads_as_english(annotation: Any, words: str) -> None:
+    assert describe(annotation) == words
 
 
 BARE = COPY.replace("size: [24, 24], kind: fractal", "octaves: 3").replace(", rate: 0.05, steps: $steps", "")

@@ -3,6 +3,7 @@ import importlib.util
 import io
 import re
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 from t2iflow.nodes import clip
 from t2iflow.nodes.perceptors.interface import Clip, Seen
 from t2iflow.nodes.perceptors.languages import MANY, foreign
-from t2iflow.nodes.perceptors.lite import colours, efficientnet, scenes, subjects
+from t2iflow.nodes.perceptors.lite import colours, efficientnet, scenes, styles, subjects
 from t2iflow.nodes.perceptors.lite.minilm import MiniLM, model_folder
 from t2iflow.nodes.perceptors.lite.perceptor import Lite
 from t2iflow.nodes.perceptors.lite.subjects import Subjects
@@ -232,9 +233,35 @@ def test_lite_says_what_it_could_not_read_and_explains_that_once() -> None:
         "",
     ]
     explained = [said for said in notes.said if said not in readings]
-    assert len(explained) == 2
+    assert len(explained) == 3
     assert "(1.00) is" in explained[0]
     assert "--set model=ViT-B/32" in explained[1]
+    assert "t2iflow run oil-painting" in explained[2]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "recipe"),
+    [
+        ("an oil painting of a lighthouse", "oil-painting"),
+        ("a castle, Impressionism, oil on canvas", "oil-painting"),
+        ("a pencil drawing of a fox", "sketch"),
+        ("a goldfish as line art", "sketch"),
+        ("a castle in crayon", "clipdraw"),
+        ("pixel art of a castle", "pixel-art"),
+        ("an 8-bit fox", "pixel-art"),
+        ("a fox, not pixel art", ""),
+        ("a drill bit", ""),
+    ],
+)
+def test_a_style_that_a_recipe_has_leads_to_the_recipe(prompt: str, recipe: str) -> None:
+    notes = Heard()
+    Lite(torch.device("cpu"), "float32").encode_texts([prompt], notes)
+    advised = [note.rpartition(" ")[2] for note in notes.said if "has that style" in note]
+    assert advised == [recipe] * bool(recipe)
+
+
+def test_the_recipes_of_styles_are_bundled() -> None:
+    assert all(resources.files("t2iflow.examples").joinpath(f"{name}.yaml").is_file() for name in styles.RECIPES)
 
 
 def test_lite_warns_of_what_it_does_not_know_with_a_way_out() -> None:

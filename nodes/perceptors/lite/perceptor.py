@@ -18,7 +18,7 @@ from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import quoted, shortened
 from t2iflow.nodes.perceptors import imagenet, languages
 from t2iflow.nodes.perceptors.interface import Seen
-from t2iflow.nodes.perceptors.lite import colours, efficientnet, parts, scenes
+from t2iflow.nodes.perceptors.lite import colours, efficientnet, parts, scenes, styles
 from t2iflow.nodes.perceptors.lite.efficientnet import EfficientNetLite, Glance
 from t2iflow.nodes.perceptors.lite.subjects import Reading, Subject, Subjects
 
@@ -29,6 +29,7 @@ KNOWS = (
 )
 ABSENT = "What is not to be seen needs a weight below 0: `a fox | snow:-1`"
 BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
+STYLE = "The recipe `{0}` has that style: t2iflow run {0}"
 MANY = f"A CLIP that reads a hundred languages: t2iflow run RECIPE --set model={languages.MANY}"
 
 COLOURFUL = 0.5
@@ -119,6 +120,8 @@ class Lite:
         else:
             notes.warn(f"lite doesn't know {quoted(text)} and takes it for {_guess(reading)}{colour}")
             self._once(BETTER, notes)
+        for recipe in styles.recipes(parts.present(text)):
+            self._once(STYLE.format(recipe), notes)
 
     def _once(self, text: str, notes: Notes) -> None:
         """Say what explains others' notes, the first time."""

@@ -182,7 +182,7 @@ def main(file: str, side: str) -> int:
     except RefusedError as fault:
         reason = str(fault)
     except PIL.UnidentifiedImageError:
-        reason = f"is no picture; {', '.join(FORMATS)} or TGA can be read"
+        reason = f"is not a picture of a kind that can be read: {', '.join(FORMATS)} or TGA"
     except (MemoryError, PIL.Image.DecompressionBombError):
         reason = "needs more memory than a picture may use"
     except Exception as fault:  # whatever Pillow makes of untrusted bytes

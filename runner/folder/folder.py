@@ -90,7 +90,9 @@ def making(path: Path) -> Iterator[Path]:
     except FolderError:
         raise
     except OSError as fault:
-        raise FolderError(f"can't make a run folder in `{path.parent}`: {fault.strerror}") from fault
+        is_file = isinstance(fault, FileExistsError | NotADirectoryError)
+        why = "it is a file, or beneath one" if is_file else fault.strerror
+        raise FolderError(f"can't make a run folder in `{path.parent}`: {why}; choose another folder") from fault
 
 
 def copy(files: Mapping[str, str], folder: Path) -> None:

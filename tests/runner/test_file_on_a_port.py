@@ -61,7 +61,7 @@ def test_a_file_on_a_port_is_a_node_of_its_own(files: Path) -> None:
         ("mixed.over=canvass", "did you mean `$canvas`?"),
         ("mixed.over=an endless meadow", "or the name of a picture's file, such as `photo.jpg`"),
         ("like.image=like", "did you mean `$like`?"),
-        ("mixed.over=mine.yaml", "is no picture"),
+        ("mixed.over=mine.yaml", "is not a picture"),
         ("init=photo.png", "`--set canvas.init=value`"),
         ("photos=other.png", "params: photo, seed"),
         ("canvass.init=other.png", "nodes: canvas, like"),

@@ -44,11 +44,15 @@ def test_a_hostile_recipe_ends_with_an_error_and_writes_nothing_outside(
     assert not list(elsewhere.iterdir())
 
 
-def test_a_folder_that_can_not_be_written_to_is_told(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("out", "why"), [("a file", "it is a file"), ("a file/runs", "or beneath one"), ("/proc/runs", "choose another")]
+)
+def test_a_folder_that_can_not_be_written_to_is_told(command: Command, tmp_path: Path, out: str, why: str) -> None:
     (tmp_path / "a file").write_text("in the way")
-    told = command("run", COPY, "--out", str(tmp_path / "a file" / "runs"))
+    told = command("run", COPY, "--out", str(tmp_path / out))
     assert told.code == 1
     assert "can't make a run folder" in told.err
+    assert why in told.err
 
 
 def huge_png() -> bytes:

@@ -1,6 +1,7 @@
 """The commands on what is installed: nodes and recipes that ship, and whether everything works."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,11 +86,11 @@ def new(
     try:
         copied = write_copy(target, text, beside)
     except FileExistsError as fault:
-        console.fail(f"`{fault.filename}` exists; name another file: `t2iflow new {name} FILE`", FAILED)
+        console.fail(f"`{fault.filename}` exists; name another file: `t2iflow new {quote(name)} FILE`", FAILED)
     except OSError as fault:
         console.fail(f"can't write `{fault.filename or target}`: {fault.strerror}", FAILED)
     with_them = f" and {', '.join(copied)}, which it reads" if copied else ""
-    console.out().say(f"wrote {target}{with_them}; try `t2iflow run {target}`")
+    console.out().say(f"wrote {target}{with_them}; try `t2iflow run {quote(str(target))}`")
     for lost in lacking(text, target) if address or carries(picture) else ():
         console.out().say(f"{lost.short}, from which the picture was made, is missing: give it by {lost.given}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -166,6 +167,6 @@ def _varied(
     varied = with_options(recipe.sweep, each, together, rank, recipe.text.document, problems)
     if not varied.axes and not problems:
         raise UsageError(
-            f"nothing varies: write `t2iflow sweep {recipe.name} --each seed=0..3`, or `sweep:` in the recipe"
+            f"nothing varies: write `t2iflow sweep {quote(asked.where)} --each seed=0..3`, or `sweep:` in the recipe"
         )
     return recipe, varied, problems

@@ -3,6 +3,7 @@ recipe has the same past."""
 
 from itertools import zip_longest
 from pathlib import Path
+from shlex import quote
 
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
@@ -52,5 +53,5 @@ def _changed(folder: Path, before: str, now: str, why: str) -> str:
     return (
         f"`{recipe}` was changed after the run began, and what is painted so far follows the old recipe ({why}); line"
         f" {line} was\n    {old.strip()}\nand is\n    {new.strip()}\nChange it back to resume the run, or start a new"
-        f" one: `t2iflow run {recipe}`"
+        f" one: `t2iflow run {quote(str(recipe))}`"
     )

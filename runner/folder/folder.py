@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import private, sync
@@ -163,7 +164,9 @@ def check_unfinished(path: Path) -> None:
     """Raise NotResumableError where the run has finished; what a kill left to tidy in it is tidied."""
     if has_finished(path):
         tidy(path)
-        raise NotResumableError(f"the run in `{path}` is finished; make it again with `t2iflow run {path / RECIPE}`")
+        raise NotResumableError(
+            f"the run in `{path}` is finished; make it again with `t2iflow run {quote(str(path / RECIPE))}`"
+        )
 
 
 def tidy(path: Path) -> None:

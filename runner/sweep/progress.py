@@ -106,7 +106,8 @@ class _View:
 
     def _standing(self) -> str:
         going = self._going
-        left = "" if going.left is None else f", about {duration(going.left)} left"
+        over = going.finished + going.failed == self._cells
+        left = "" if over or going.left is None else f", about {duration(going.left)} left"
         failed = f", {going.failed} failed" if going.failed else ""
         return f"{going.finished} of {self._cells}{failed}{left}"
 

@@ -230,3 +230,9 @@ def test_a_kind_that_nobody_described_is_listed_all_the_same(plugin: Callable[[s
     told = call("nodes")
     assert told.exit_code == 0
     assert "mine" in told.stdout
+
+
+def test_commands_that_are_suggested_can_be_pasted(command: Command, tmp_path: Path) -> None:
+    assert "try `t2iflow run 'my fox.yaml'`" in command("new", "hello", "my fox.yaml").out
+    (tmp_path / "a fox.yaml").write_text(COPY, "utf-8")
+    assert "write `t2iflow sweep 'a fox.yaml' --each" in command("sweep", "a fox.yaml").err

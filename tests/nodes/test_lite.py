@@ -243,6 +243,7 @@ def test_lite_says_what_it_could_not_read_and_explains_that_once() -> None:
     ("prompt", "recipe"),
     [
         ("an oil painting of a lighthouse", "oil-painting"),
+        ("a watercolor of a castle", "watercolour"),
         ("a castle, Impressionism, oil on canvas", "oil-painting"),
         ("a pencil drawing of a fox", "sketch"),
         ("a goldfish as line art", "sketch"),

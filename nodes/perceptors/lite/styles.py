@@ -4,6 +4,7 @@ import re
 
 RECIPES = {
     "oil-painting": r"oil[- ]?painting|oil on canvas|painted in oils?|impressionis\w+|impasto|brush ?strokes",
+    "watercolour": r"water ?colou?rs?|aquarelles?|gouache",
     "sketch": r"(?:pencil|ink|line|pen|charcoal) (?:drawing|sketch|art)|line ?art|sketch",
     "clipdraw": r"crayons?|colou?red pencils?|felt[- ]?tips?",
     "pixel-art": r"pixel[- ]?art|pixelated|(?:8|16)[- ]?bit",

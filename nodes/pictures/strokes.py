@@ -75,8 +75,12 @@ def _near(lines: Tensor, reach: Tensor, tiles: Tensor) -> Tensor:
     """Which strokes are within reach of each tile, in their order, (t, k); behind them some that are not."""
     far = _squared(lines, tiles.mean(1)).amin(1).sqrt()  # (n, t)
     within = (far < reach[:, None] + TILE / 2**0.5).T
-    most = int(within.sum(1).max()) if lines.is_cpu else len(lines)  # a GPU would wait for this number
-    return within.byte().sort(dim=1, descending=True, stable=True).indices[:, :most]
+    return within.byte().sort(dim=1, descending=True, stable=True).indices[:, : _most(within)]
+
+
+def _most(within: Tensor) -> int:
+    """As many as the tile with the most has within reach; on a GPU, which would wait for that number, all."""
+    return int(within.sum(1).max()) if within.is_cpu else within.shape[1]
 
 
 def _nearest(lines: Tensor, near: Tensor, tiles: Tensor) -> Tensor:

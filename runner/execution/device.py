@@ -15,11 +15,11 @@ from t2iflow.runner.exits import NoDeviceError
 CHOICES = ("auto", "cpu", "cuda", "mps")
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # GNU's malloc.h
-LARGEST_BLOCK, MOST_KEPT = 2**30, 2**31 - 1
-"""Bytes of the C library's heap during a run: by itself it gives the memory of large tensors back after each step, and
-the kernel has to clear all of it for the next one."""
-GROWN_BLOCK, GROWN_KEPT = 2**25, 2**26
-"""What these grow to by themselves in a process that has freed large blocks."""
+BLOCK = 2**25
+"""Bytes: the largest block that the C library puts on its heap, if it has freed larger ones."""
+GROWN, KEPT = 2 * BLOCK, 8 * BLOCK
+"""Bytes freed at the heap's end that it keeps: by itself, and during a run, whose next step needs them again. Else the
+kernel has to clear them anew for each step."""
 
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
@@ -71,7 +71,7 @@ def at_work(device: torch.device) -> Iterator[None]:
             yield
         torch.cuda.current_stream(device).wait_stream(own)
     elif device.type == "cpu":
-        _set_heap(LARGEST_BLOCK, MOST_KEPT)
+        _keep(KEPT)
         try:
             yield
         finally:
@@ -91,17 +91,16 @@ def release(device: torch.device) -> None:
         _give_back()
 
 
-def _set_heap(block: int, kept: int) -> None:
-    """Let the C library put blocks of up to `block` bytes on its heap, and keep `kept` bytes of what is freed there."""
+def _keep(freed: int) -> None:
+    """Have the C library keep this many bytes that are freed."""
     with _c_library() as library:
-        if not library.mallopt(M_MMAP_THRESHOLD, block):
-            library.mallopt(M_MMAP_THRESHOLD, GROWN_BLOCK)  # the most that old ones take
-        library.mallopt(M_TRIM_THRESHOLD, kept)
+        library.mallopt(M_MMAP_THRESHOLD, BLOCK)
+        library.mallopt(M_TRIM_THRESHOLD, freed)
 
 
 def _give_back() -> None:
     """Give what is kept to the kernel, and keep little from now on."""
-    _set_heap(GROWN_BLOCK, GROWN_KEPT)
+    _keep(GROWN)
     with _c_library() as library:
         library.malloc_trim(0)
 

@@ -125,8 +125,7 @@ def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
 def cut(image: Image, *, part: Part) -> Image:
     """A part of the picture as a picture of its own: `part` is left, top, right, bottom, from 0 to 1."""
     (high, wide), (left, top, right, bottom) = image.shape[-2:], part
-    lines, columns = slice(int(top * high), math.ceil(bottom * high)), slice(int(left * wide), math.ceil(right * wide))
-    return Image(image[..., lines, columns])
+    return Image(image[..., _pixels(top, bottom, high), _pixels(left, right, wide)])
 
 
 @node
@@ -299,3 +298,8 @@ def _feathered(grey: Tensor, radius: float) -> Tensor:
     bell = bell / bell.sum()
     wide = F.conv2d(F.pad(grey, (reach, reach, 0, 0), mode="replicate"), bell.view(1, 1, 1, -1))
     return F.conv2d(F.pad(wide, (0, 0, reach, reach), mode="replicate"), bell.view(1, 1, -1, 1)).clamp(0, 1)
+
+
+def _pixels(first: float, last: float, side: int) -> slice:
+    """Those of a side that lie between two fractions of it, if only in part."""
+    return slice(math.floor(round(first * side, 6)), math.ceil(round(last * side, 6)))  # 0.07 * 100 is above 7

@@ -76,7 +76,9 @@ def _directions(picture: Tensor, width: float) -> Tensor:
     """Across which way edges run, (1, 2, h, w): the cosine and sine of twice the angle, times their strength."""
     small = min(1.0, ACROSS / (max(width, THIN) * min(picture.shape[-2:])))
     grey = F.interpolate(picture, scale_factor=small, mode="bilinear", antialias=True).mean(1)
-    down, across = torch.gradient(grey, dim=(1, 2))
+    down, across = (
+        torch.gradient(grey, dim=side)[0] if grey.shape[side] > 1 else torch.zeros_like(grey) for side in (1, 2)
+    )
     twice = torch.stack([across**2 - down**2, 2 * across * down], 1)
     return F.avg_pool2d(twice, BLUR, 1, BLUR // 2, count_include_pad=False)
 

@@ -221,6 +221,8 @@ def test_a_part_is_cut_out_and_never_empty() -> None:
     assert torch.equal(images.cut(picture, part=(0.5, 0, 1, 1)), picture[..., 4:])
     assert torch.equal(images.cut(picture, part=(0.25, 0.5, 0.5, 1)), picture[..., 3:, 2:4])
     assert images.cut(picture, part=(0, 0.99, 0.01, 1)).shape == (1, 3, 1, 1)
+    assert images.cut(torch.zeros(1, 3, 1, 100), part=(0.29, 0, 1, 1)).shape[-1] == 71
+    assert images.cut(torch.zeros(1, 3, 1, 100), part=(0, 0, 0.07, 1)).shape[-1] == 7
 
 
 def test_an_outline_has_lines_where_it_is_darker_than_around_and_shade_where_it_is_dark() -> None:

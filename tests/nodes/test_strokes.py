@@ -120,6 +120,16 @@ def test_strokes_begin_along_the_edges_and_in_the_colours_of_a_picture(size: tup
     assert down > 3 * across
 
 
+@pytest.mark.parametrize("size", [(1, 1), (40, 1), (1, 30), (3, 2)])
+def test_strokes_begin_on_pictures_of_any_size(size: tuple[int, int]) -> None:
+    picture = torch.full((1, 3, size[1], size[0]), 0.2)
+    canvas = Canvas(
+        Random(1, "lay"), torch.device("cpu"), Image(picture), size=size, count=9, width=0.3, opacity=1, start_steps=0
+    )
+    assert canvas().image.shape == picture.shape
+    assert canvas().image.isfinite().all()
+
+
 def test_lines_of_ink_begin_where_a_picture_is_dark() -> None:
     canvas = Canvas(
         Random(1, "lay"), torch.device("cpu"), two_halves((64, 64)), size=(64, 64), count=60, ink="#000000",

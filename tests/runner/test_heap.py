@@ -1,6 +1,10 @@
 """What steps on the CPU free is kept for the next, and given back after the run."""
 
+import contextlib
+import multiprocessing
 import platform
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,11 +23,6 @@ def step() -> None:
     assert len(held) == 8
 
 
-def failing_step() -> None:
-    step()
-    raise ArithmeticError
-
-
 def kernels_pages() -> int:
     """How many pages of memory the kernel has made for this process so far."""
     return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[7])
@@ -34,26 +33,39 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 // 10**6
 
 
-def test_later_steps_ask_the_kernel_for_next_to_nothing() -> None:
+def pages_of_later_steps() -> int:
     with device.at_work(CPU):
         for _ in range(3):
             step()
         before = kernels_pages()
         for _ in range(5):
             step()
-        assert kernels_pages() - before < 1000  # else up to 47,000 a step
+        return kernels_pages() - before
 
 
-def test_after_the_run_all_is_given_back() -> None:
-    before = resident()
-    with device.at_work(CPU):
+def kept_during_and_after(fault: type[Exception] | None = None) -> tuple[int, int]:
+    before, during = resident(), 0
+    with contextlib.suppress(ArithmeticError), device.at_work(CPU):
         step()
-        assert resident() > before + 100
-    assert resident() < before + 50
+        during = resident() - before
+        if fault:
+            raise fault
+    return during, resident() - before
 
 
-def test_it_is_given_back_when_a_run_fails() -> None:
-    before = resident()
-    with pytest.raises(ArithmeticError), device.at_work(CPU):
-        failing_step()
-    assert resident() < before + 50
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Executor]:
+    """A process whose heap no other test has used."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        yield process
+
+
+def test_later_steps_ask_the_kernel_for_next_to_nothing(fresh: Executor) -> None:
+    assert fresh.submit(pages_of_later_steps).result() < 10_000  # else up to 47,000 a step
+
+
+@pytest.mark.parametrize("fault", [None, ArithmeticError])
+def test_after_the_run_all_is_given_back(fresh: Executor, fault: type[Exception] | None) -> None:
+    during, after = fresh.submit(kept_during_and_after, fault).result()
+    assert during > 100
+    assert after < 50

@@ -24,7 +24,7 @@ def check(
     seed: int | str | None = None,
     **params: Any,
 ) -> Checked:
-    """Find every mistake in a recipe, without running it; as text, what `t2iflow check` prints.
+    """Find every mistake in a recipe and in its presets, without running it; as text, what `t2iflow check` prints.
 
     It is true where there are none; `problems` are the mistakes, each with its code, place and hints. Takes what `run`
     takes.

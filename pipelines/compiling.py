@@ -13,7 +13,7 @@ from t2iflow.pipelines.plan.clocks import set_clocks, set_steps
 from t2iflow.pipelines.plan.plan import Plan, make_plan
 from t2iflow.pipelines.plan.reach import find_reach
 from t2iflow.pipelines.plan.regions import find_regions
-from t2iflow.pipelines.problems import Problem, Problems, RecipeError
+from t2iflow.pipelines.problems import Problems, RecipeError, in_reading_order
 from t2iflow.pipelines.text.recipe import Recipe
 
 
@@ -25,11 +25,6 @@ def compile_recipe(recipe: Recipe, problems: Problems | None = None) -> Plan:
     graph = find_reach(set_clocks(graph, regions, problems), regions, problems)
     problems.extend(check(graph, regions))
     if problems:
-        raise RecipeError(sorted(problems, key=_reading_order), recipe.sources)
+        raise RecipeError(in_reading_order(problems), recipe.sources)
     plan = make_plan(graph, regions)
     return replace(plan, graph=set_steps(graph, plan.regions))
-
-
-def _reading_order(problem: Problem) -> tuple[bool, str, int, int]:
-    place = problem.place
-    return (False, place.file, place.line, place.column) if place else (True, "", 0, 0)

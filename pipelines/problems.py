@@ -117,6 +117,16 @@ class RecipeError(Exception):
         return [str(self)]
 
 
+def in_reading_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems as they stand in their files, those without a place last."""
+    return sorted(problems, key=_position)
+
+
+def _position(problem: Problem) -> tuple[bool, str, int, int]:
+    place = problem.place
+    return (False, place.file, place.line, place.column) if place else (True, "", 0, 0)
+
+
 def shown(value: object) -> str:
     """A value as messages name it: as YAML has it, with texts in quotes, and long ones cut."""
     return shortened(_written(value))

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problem, Problems, RecipeError, render
+from t2iflow.pipelines.presets import Trial
+from t2iflow.pipelines.problems import Problem, Problems, RecipeError, in_reading_order, render
 from t2iflow.runner.request import Request
 from t2iflow.runner.sweep.grid import compiled
 
@@ -15,13 +17,15 @@ SCHEMA = "t2iflow.check/1"
 
 @dataclass(frozen=True, repr=False)
 class Checked:
-    """A checked recipe: its mistakes and the texts that they are in, or its plan, and how many cells its sweep has."""
+    """A checked recipe: its mistakes and the texts that they are in, or its plan, how many cells its sweep has, and
+    what there is to note about its presets."""
 
     recipe: str
     plan: Plan | None = None
     problems: Sequence[Problem] = ()
     sources: dict[str, str] = field(default_factory=dict)
     cells: int = 0
+    notes: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         """Whether there are no mistakes."""
@@ -33,7 +37,7 @@ class Checked:
         recipe = self.plan.graph.recipe
         unneeded = [f"`{name}` is not needed by any output" for name in [*self.plan.idle, *recipe.unused]]
         lost = [f"`{one.short}` is missing: give it by {one.given}" for one in self.plan.graph.named if one.missing]
-        notes = [*lost, *(f"note: {note}" for note in recipe.notes)]
+        notes = [*lost, *(f"note: {note}" for note in (*recipe.notes, *self.notes))]
         counts = f"{len(recipe.nodes)} nodes" + (f", {self.cells} cells in its sweep" if self.cells else "")
         return "\n".join([f"{self.recipe}: no mistakes ({counts})", *unneeded, *notes])
 
@@ -41,14 +45,25 @@ class Checked:
 
 
 def check(request: Request) -> Checked:
-    """Read and compile a recipe, and every cell of its sweep, to find its mistakes."""
+    """Read and compile a recipe, and every cell of its sweep, to find its mistakes; also with each of its own presets,
+    unless it is asked for with presets or other values."""
+    found = Problems()
     try:
-        plan = request.plan()
-        recipe = plan.graph.recipe
-        cells = compiled(recipe, recipe.sweep, Problems()).cells if recipe.sweep.axes else ()
-        return Checked(request.where, plan, cells=len(cells))
+        recipe = request.recipe(found)
     except RecipeError as fault:
         return Checked(request.where, None, tuple(dict.fromkeys(fault.problems)), dict(fault.sources))
+    plan, cells, sources = None, 0, dict(recipe.sources)
+    try:
+        plan = compile_recipe(recipe, found)
+        cells = len(compiled(recipe, recipe.sweep, Problems()).cells) if recipe.sweep.axes else 0
+    except RecipeError as fault:
+        found, sources = Problems(fault.problems), dict(fault.sources)
+    trial = None if request.is_changed else Trial(recipe, tuple(found))
+    if trial:
+        found.extend(trial.mistakes)
+    if found:
+        return Checked(request.where, None, in_reading_order(dict.fromkeys(found)), sources)
+    return Checked(request.where, plan, cells=cells, notes=trial.notes if trial else ())
 
 
 def as_json(found: Sequence[Checked]) -> str:

@@ -52,11 +52,15 @@ class Request:
         return made
 
     @property
+    def is_changed(self) -> bool:
+        """Whether presets or values are given."""
+        return bool(self.presets or self.overrides or self.options)
+
+    @property
     def threads(self) -> int | None:
         """With how many threads to make a picture or bundle again, unchanged, so that all bytes are the same; None, as
         many as there are, for all else."""
-        changed = self.presets or self.overrides or self.options or self.text is not None
-        made = None if changed else carrier(self.where)
+        made = None if self.is_changed or self.text is not None else carrier(self.where)
         return threads(made) if made else None
 
     def recipe(self, problems: Problems) -> Recipe:

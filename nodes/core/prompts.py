@@ -48,6 +48,14 @@ UNREAD = {
 """What other tools would read as an instruction, and is read as words here."""
 
 
+class UnquotedError(ValueError):
+    """What stands where a text should, and reads as a number or as true or false."""
+
+    def __init__(self, value: float, why: str) -> None:
+        super().__init__(why)
+        self.value = value
+
+
 class Phrase(NamedTuple):
     """A text to draw the picture towards, or with a negative weight away from it; until a loss of `stop`, if any."""
 
@@ -144,13 +152,14 @@ def _phrases(prompt: object) -> Iterator[Phrase]:
     elif isinstance(prompt, list | tuple):
         for item in prompt:
             if not isinstance(item, str | Mapping):
-                raise ValueError(
-                    f"{_called(item)} in a list of prompts is not a text; put quotes around it if it should be one"
-                )
+                raise _no_text(item, f"{_called(item)} in a list of prompts is not a text")
             yield from _phrases(item)
     else:
-        quotes = "" if prompt is None else "; put quotes around a text that reads as a number or as true or false"
-        raise ValueError(f"{FORMS}{quotes}")
+        raise _no_text(prompt, FORMS)
+
+
+def _no_text(value: object, why: str) -> ValueError:
+    return UnquotedError(value, why) if isinstance(value, int | float) else ValueError(why)
 
 
 def _noted(prompt: str) -> Iterator[Phrase]:

@@ -91,7 +91,7 @@ class Reel:
         # V: pictures that move, not the cover of a song.
         command = [*_reading(path, *options), "-map", "0:V:0", "-vf"]
         command += [_chosen(start, fps) + _coloured(path) + _squared(path), *given]
-        self._name = path.name
+        self._path = path
         self._faults = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill)
         # In a session of its own, or Ctrl-C would end it before the run that reads from it.
         self._process = subprocess.Popen(
@@ -108,8 +108,10 @@ class Reel:
         if levels is None:
             fault = self.fault
             self.close()
+            if formats.only_sounds(self._path):
+                raise formats.OnlySoundError(self._path)
             raise ValueError(
-                f"there is no picture in `{self._name}`: it is damaged, has only sound, or ends before `start`"
+                f"there is no picture in `{self._path.name}`: it is damaged, or ends before `start`"
                 + (f" (ffmpeg: {fault})" if fault else "")
             )
         return levels
@@ -121,7 +123,7 @@ class Reel:
         if pipe is None or not head[2]:
             return None
         if head[0] != b"P6\n" or head[2] != b"255\n":
-            raise RuntimeError(f"ffmpeg gave no pictures of 8 bits of `{self._name}`")
+            raise RuntimeError(f"ffmpeg gave no pictures of 8 bits of `{self._path.name}`")
         width, height = map(int, head[1].split())
         levels = bytearray(pipe.read(height * width * 3))
         if len(levels) < height * width * 3:
@@ -187,6 +189,8 @@ def _reading(path: Path, *options: str) -> list[str]:
     if not path.is_file():
         raise ValueError(f"there is no file `{path}`")
     format = formats.film(path)
+    if format is None and formats.sound(path):
+        raise formats.OnlySoundError(path)
     if format is None:
         raise ValueError(f"`{path.name}` is not a film; {formats.FILMS} can be read")
     return formats.reading(path, format, *options)

@@ -46,6 +46,13 @@ PATIENCE = 600
 """Seconds to wait for ffmpeg."""
 
 
+class OnlySoundError(ValueError):
+    """A film is needed, and this is none, whatever it is converted to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"`{path.name}` has no pictures, only sound; a film with pictures is needed: {FILMS}")
+
+
 def film(path: Path) -> str | None:
     """ffmpeg's name for the format of a film; None if it isn't one."""
     format = sound(path)
@@ -74,6 +81,12 @@ def reading(path: Path, format: str, *options: str) -> list[str]:
 def described(path: Path) -> str:
     """What ffmpeg says of a film or sound and its streams."""
     return run(reading(path, sound(path) or "", "-hide_banner")).stderr.decode(errors="replace")
+
+
+def only_sounds(path: Path) -> bool:
+    """Whether a film has sound but no pictures that move, at most the cover of a song."""
+    streams = re.findall(r"^ *Stream #.*? (Audio|Video): (?!.*\(attached pic\))", described(path), re.MULTILINE)
+    return {*streams} == {"Audio"}
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from t2iflow.nodes.core.node import Setting, kind_name
+from t2iflow.nodes.core.prompts import UnquotedError
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.problems import shown
@@ -49,10 +50,14 @@ def refusal(fault: ValidationError, setting: Setting) -> Refusal:
     errors = fault.errors(include_url=False)
     # Of several types that it could be, the one that came furthest.
     first = max(errors, key=lambda error: len(error["loc"]))
-    reasons = (str(error["ctx"]["error"]) for error in errors if error["type"] in ("value_error", "assertion_error"))
+    reasons = [error["ctx"]["error"] for error in errors if error["type"] in ("value_error", "assertion_error")]
     value, way = first["input"], first["loc"]
-    why = next(reasons, f"it takes {describe(setting.annotation)}")
-    return Refusal(value, way, why, tuple(_hints(value, {error["type"] for error in errors}, setting)))
+    why = next(map(str, reasons), f"it takes {describe(setting.annotation)}")
+    unquoted = [reason.value for reason in reasons if isinstance(reason, UnquotedError)]
+    if "string_type" in {error["type"] for error in errors} and isinstance(value, int | float):
+        unquoted.append(value)
+    quotes = [f"put it in quotes: '{shown(one)}'" for one in unquoted[:1]]
+    return Refusal(value, way, why, tuple(quotes or _hints(value, {error["type"] for error in errors}, setting)))
 
 
 def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
@@ -63,8 +68,6 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield KEYFRAMES
     elif isinstance(value, str) and (number := _meant(value, faults)):
         yield number
-    elif "string_type" in faults and isinstance(value, int | float):
-        yield f'put quotes around it: "{shown(value)}"'
     elif value is None and not setting.required:
         yield f"leave it out for its default, {shown(setting.default)}"
     else:

@@ -11,6 +11,7 @@ from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.node import Setting
 from t2iflow.nodes.core.spelling import near, suggest
 from t2iflow.nodes.film import decoder, scenes, sound
+from t2iflow.nodes.film.formats import OnlySoundError
 from t2iflow.nodes.perceptors import embeddings
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
@@ -170,7 +171,8 @@ class _Finding:
             self._report("T2I502", f"the file `{name}` {paths.reason(fault)}")
             return None
         except ValueError as fault:
-            self._report("T2I502", str(fault), kind.instead(path) if kind else None)
+            converted = None if kind is None or isinstance(fault, OnlySoundError) else kind.instead(path)
+            self._report("T2I502", str(fault), converted)
             return None
         return self._named(str(path))
 

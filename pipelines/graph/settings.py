@@ -18,7 +18,7 @@ from t2iflow.pipelines.graph.music import Music, is_music, read_music
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems, shown
-from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.recipe import NodeText
 
@@ -194,7 +194,7 @@ def wires_in(value: Located) -> Iterator[Located]:
             yield from wires_in(item)
     elif isinstance(value.value, dict):
         for key, item in value.value.items():
-            if not (key == "over" and is_keyframes(value)):  # which names an optimiser
+            if item.value == UNREAD or not (key == "over" and is_keyframes(value)):  # which names an optimiser
                 yield from wires_in(item)
 
 

@@ -9,7 +9,7 @@ from t2iflow.nodes.core.node import Port, Spec, kind_name
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.graph import READERS, Source
 from t2iflow.pipelines.problems import Place, Problems, shown
-from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located, plain
 
 
@@ -57,7 +57,7 @@ class Wires:
     def starts_nowhere(self, wire: Located) -> bool:
         """Whether there is no node at which a wire starts, which is reported."""
         name = wire.value.node
-        if name not in self.specs:
+        if name not in self.specs and wire.value != UNREAD:
             near = suggest(name, [*self.specs, *self.params])
             self.problems.add("T2I301", f"there is no node or param `{name}`", wire.place, near)
         return name not in self.specs

@@ -16,7 +16,7 @@ from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_settings
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems
-from t2iflow.pipelines.text.dollars import Wire
+from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import NodeText, Recipe
 from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
@@ -113,7 +113,7 @@ class _Wiring:
 
     def _every(self, text: NodeText) -> int:
         said = text.every
-        if said is None:
+        if said is None or said.value == UNREAD:
             return 1
         if isinstance(said.value, int) and not isinstance(said.value, bool) and said.value >= 1:
             return said.value

@@ -7,6 +7,7 @@ is itself.
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -30,6 +31,10 @@ class Wire:
 
     def __str__(self) -> str:
         return f"${self.node}" + (f".{self.port}" if self.port else "")
+
+
+UNREAD = Wire("")
+"""Stands for what can't be filled in, which is reported."""
 
 
 def reference(text: object) -> Wire | None:
@@ -63,17 +68,29 @@ class References:
 
     def _in_order(self) -> Iterator[str]:
         """Params so that each comes after those that it mentions."""
-        needs = {name: set(mentions(value)) & self.params.keys() for name, value in self.params.items()}
-        sorter = TopologicalSorter(needs)
-        try:
+        needs = {name: [one for one in mentions(value) if one in self.params] for name, value in self.params.items()}
+        waiting, sorter = dict(needs), TopologicalSorter(needs)
+        with suppress(CycleError):  # each circle is reported below
             sorter.prepare()
-        except CycleError as fault:
-            cycle = fault.args[1][::-1]
-            self._report(self.params[cycle[0]].place, f"params refer to each other: {' -> '.join(cycle)}")
         while sorter.is_active():
             for name in sorter.get_ready():
+                del waiting[name]
                 yield name
                 sorter.done(name)
+        self._report_circles({name: next(one for one in needs if one in waiting) for name, needs in waiting.items()})
+
+    def _report_circles(self, following: Mapping[str, str]) -> None:
+        """Report params that refer to each other, given one of those that each waits for."""
+        seen: set[str] = set()
+        for name in following:
+            way: list[str] = []
+            while name not in seen:
+                seen.add(name)
+                way.append(name)
+                name = following[name]
+            if name in way:
+                circle = [*way[way.index(name) :], name]
+                self._report(self.params[name].place, f"params refer to each other: {' -> '.join(circle)}")
 
     def _mapping(self, value: Located, depth: int) -> Located:
         values: dict[Any, Located] = {}
@@ -82,12 +99,14 @@ class References:
             key, place = written, value.keys[written]
             if isinstance(written, str) and "$" in written:
                 key = self._text(written, place, depth).value
+                if key == UNREAD:
+                    return Located(UNREAD, value.place)
                 if not isinstance(key, str | int | float):
                     hint = "only a text or a number can be inserted into a key"
                     if isinstance(key, Wire):
                         hint = f"write a loss's weight as `{{of: {key}, weight: 0.5}}`"
                     self._report(place, f"`{written}` can't be a key", hint)
-                    key = written
+                    return Located(UNREAD, value.place)
             if key in values:
                 self.problems.add("T2I102", f"`{key}` appears twice", place)
             values[key], keys[key] = self.fill(item, depth + 1), place
@@ -96,7 +115,9 @@ class References:
     def _text(self, text: str, place: Place, depth: int) -> Located:
         wire = reference(text)
         if wire is None:
-            return Located(WITHIN.sub(lambda match: self._inserted(match, text, place), text), place)
+            parts = [self._inserted(match, text, place) for match in WITHIN.finditer(text)]
+            known = (part for part in parts if part is not None)
+            return Located(UNREAD if None in parts else WITHIN.sub(lambda match: next(known), text), place)
         name = wire.node
         if name not in self.params:
             return Located(wire, place)
@@ -108,7 +129,7 @@ class References:
     def _value(self, name: str, place: Place, depth: int) -> Located:
         """A param's value, as long as all that is inserted stays of a bearable size."""
         if name not in self._filled:  # one of those that need each other
-            return Located(None, place)
+            return Located(UNREAD, place)
         value, cost, deep = self._filled[name]
         sound = self._spent <= MAX_COST and depth + deep <= MAX_DEPTH
         self._spent += cost
@@ -116,37 +137,41 @@ class References:
             return value
         if sound or depth + deep > MAX_DEPTH:
             self.problems.add("T2I104", f"with `{name}` the recipe expands too far", place)
-        return Located(None, place)
+        return Located(UNREAD, place)
 
-    def _inserted(self, match: re.Match[str], text: str, place: Place) -> str:
+    def _inserted(self, match: re.Match[str], text: str, place: Place) -> str | None:
+        """What stands for a `$` in a text; None where that is reported."""
         if match["dollar"]:
             return "$"
         at = place.part(text, match.start(), len(match[0]))
         if match["open"]:
             self._report(at, "`${` within a text must be followed by a name and `}`", "write `$$` for a dollar")
-            return ""
+            return None
         name = match["param"] or match["bare"]
         if match["bare"]:
-            if name in self.params or name in self.nodes:
-                insert = f"`${{{name}}}` inserts the param" if name in self.params else None
-                message = f"`${name}` is not replaced within a longer text"
-                self._report(at, message, insert, f"`$${name}` is a dollar and a word")
-            return match[0]
+            if name not in self.params and name not in self.nodes:
+                return match[0]
+            insert = f"`${{{name}}}` inserts the param" if name in self.params else None
+            message = f"`${name}` is not replaced within a longer text"
+            self._report(at, message, insert, f"`$${name}` is a dollar and a word")
+            return None
         if name not in self.params:
             if name in self.nodes:
                 self._report(at, f"`{name}` is a node; only params can be inserted into a text")
             else:
                 self._report(at, f"there is no param `{name}`", suggest(name, self.params))
-            return ""
+            return None
         self.used.add(name)
         value = self._value(name, at, 0).value
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, str | int | float):
             return str(value)
-        if value is not None:
+        if value is None:
+            return ""
+        if value != UNREAD:
             self._report(at, f"the param `{name}` is neither text nor number, so it can't be inserted into a text")
-        return ""
+        return None
 
     def _report(self, place: Place, message: str, *hints: str | None) -> None:
         self.problems.add("T2I111", message, place, *hints)

@@ -9,6 +9,7 @@ from t2iflow.nodes.core.spelling import near, suggest
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text.dollars import NAME
 from t2iflow.pipelines.text.located import Located, plain
+from t2iflow.pipelines.text.yaml_errors import unspaced
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 
 FORMAT = 1
@@ -107,8 +108,8 @@ class _Form:
             place = node.keys[key]
             joined = JOINED.fullmatch(key) if isinstance(key, str) and value.value is None else None
             if joined:
-                what = f"`{joined[1]}` must be followed by `:` and a space"
-                self.problems.add("T2I105", what, place, f"write `{joined[1]}: {joined[2]}`")
+                what, hint = unspaced(joined[1], joined[2])
+                self.problems.add("T2I105", what, place, hint)
                 key, value = joined[1], Located(plain_scalar(joined[2]), place)
             values[key], keys[key] = value, place
         return replace(node, value=values, keys=keys)

@@ -9,7 +9,7 @@ from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.texts import printable
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text import origin, packs
-from t2iflow.pipelines.text.dollars import References, mentions
+from t2iflow.pipelines.text.dollars import UNREAD, References, mentions
 from t2iflow.pipelines.text.layers import preset_names, read_layers, stack
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
@@ -87,6 +87,11 @@ class Recipe:
     def origin_of(self, place: Place) -> Origin:
         """Whose word is written there: that of a recipe's file, or of the person who gave the command."""
         return self.origins.get(place.file, HERE)
+
+    @property
+    def own_presets(self) -> tuple[str, ...]:
+        """Those that it has itself, not only a recipe that it extends."""
+        return tuple(preset_names(self.text.layers[-1:]))
 
     @property
     def address(self) -> str:
@@ -168,6 +173,14 @@ def vary(recipe: Recipe, given: Sequence[Given], problems: Problems) -> Recipe:
     return _recipe(changed, recipe.sweep, problems)
 
 
+def with_presets(recipe: Recipe, presets: Sequence[str], problems: Problems) -> Recipe:
+    """The recipe under these presets in place of others, without overrides. See `read` for the problems."""
+    unset, preset = stack(recipe.text.layers, presets, problems)
+    given = tuple(f"--preset {one}" for one in presets)
+    changed = replace(recipe.text, unset=unset, preset=preset, document=preset, overrides=given)
+    return _recipe(changed, recipe.sweep, problems)
+
+
 def _recipe(text: _Text, sweep: Sweep, problems: Problems) -> Recipe:
     """The recipe of a text, with its `$` filled in."""
     document, preset = text.document, text.preset
@@ -231,7 +244,7 @@ def _node(name: str, nodes: Located, references: References, own: Collection[str
         near = None if name in own else suggest(name, own)
         offer = "`use:` names what it is, such as `use: cutouts.square`"
         problems.add("T2I203", f"node `{name}` has no `use`", use.place, near, offer)
-    elif not isinstance(use.value, str) or not use.value:
+    elif use.value != UNREAD and (not isinstance(use.value, str) or not use.value):
         problems.add("T2I204", f"`use` of node `{name}` must be a node's name", use.place)
     return NodeText(
         name=name,

@@ -88,6 +88,11 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
     return words, mark, hint
 
 
+def unspaced(name: str, value: str) -> tuple[str, str]:
+    """What is wrong with a key that no space keeps from its value, and a hint."""
+    return f"`{name}` must be followed by `:` and a space", f"write `{name}: {value}`"
+
+
 def _line_before(lines: list[str], key: yaml.Mark) -> tuple[str, yaml.Mark, str] | None:
     """What is wrong with the line before that of a key, where YAML takes both for one text; None if nothing is."""
     number = next((at for at in range(key.line - 1, -1, -1) if lines[at].strip()), None)
@@ -98,7 +103,8 @@ def _line_before(lines: list[str], key: yaml.Mark) -> tuple[str, yaml.Mark, str]
     if not named["colon"]:
         return UNNAMED, mark, NAME_IT
     if value and not value[0].isspace():
-        return f"`{name}` must be followed by `:` and a space", mark, f"write `{name}: {value}`"
+        what, hint = unspaced(name, value)
+        return what, mark, hint
     indented = len(lines[key.line]) - len(lines[key.line].lstrip())
     if value and indented > mark.column:
         what = f"this line is indented deeper than line {number + 1}, where `{name}` has a value already"

@@ -19,7 +19,7 @@ def check(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print the mistakes as JSON on standard output.")] = False,
 ) -> None:
-    """Report every mistake in recipes, without running them."""
+    """Report every mistake in recipes and in their presets, without running them."""
     from t2iflow.runner import checking
 
     with refusals():

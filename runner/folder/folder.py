@@ -92,7 +92,8 @@ def making(path: Path) -> Iterator[Path]:
         raise
     except OSError as fault:
         is_file = isinstance(fault, FileExistsError | NotADirectoryError)
-        why = "it is a file, or beneath one" if is_file else fault.strerror
+        is_fixed = isinstance(fault, FileNotFoundError)  # as in /proc, where no folder can be made
+        why = "it is a file, or beneath one" if is_file else "nothing can be made there" if is_fixed else fault.strerror
         raise FolderError(f"can't make a run folder in `{path.parent}`: {why}; choose another folder") from fault
 
 

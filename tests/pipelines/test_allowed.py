@@ -146,7 +146,7 @@ def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
         ("fit.rate", ".nan", "it takes a number from 0 to 1000000"),
         ("fit.rate", "1e38", "it takes a number from 0 to 1000000"),
         ("photo.kind", "fractals", "did you mean `fractal`?"),
-        ("still.file", "1984", 'put quotes around it: "1984"'),
+        ("still.file", "1984", "put it in quotes: '1984'"),
         ("still.file", "null", "leave it out for its default"),
         ("photo.size", "null", "for example `size: [512, 512]`"),
     ],

@@ -42,6 +42,11 @@ CANVAS, STILL = "  canvas: {use: canvas.pixels, size: [32, 32]}\n", "  still: {u
         ("nodes:\n" + CANVAS + STILL.replace("$", ""), 4, "did you mean `$canvas`?"),
         ("nodes:\n" + CANVAS + STILL.replace("$canvas", "canvs"), 4, "did you mean `$canvas`?"),
         ("nodes:\n" + CANVAS.replace("canvas.pixels", "sirenn.canvas") + STILL, 3, "did you mean `siren.canvas`?"),
+        ("params: {s: $s}\nnodes:\n" + CANVAS.replace("32, 32", "$s, $s") + STILL, 2, "refer to each other: s -> s"),
+        ("params: {s: $s, t: [1, $s]}\nnodes:\n" + CANVAS.replace("[32, 32]", "$t") + STILL, 2, "s -> s"),
+        ("params: {s: $s}\nnodes:\n" + CANVAS.replace("32]", "32], noise: $s") + STILL, 2, "s -> s"),
+        ("nodes:\n" + CANVAS + STILL.replace("}", ", file: '${s}.png'}"), 4, "there is no param `s`"),
+        ("params: {s: $s}\nnodes:\n" + CANVAS.replace("canvas.pixels", "$s") + STILL, 2, "s -> s"),
     ],
 )
 def test_a_mistake_is_told_where_it_is_and_what_to_write(text: str, line: int, words: str) -> None:

@@ -115,7 +115,8 @@ def test_weights_are_not_copied(files: Path) -> None:
         ),
         (
             "song.wav",
-            "`song.wav` is not a film; MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV can be read",
+            "`song.wav` has no pictures, only sound; a film with pictures is needed:"
+            " MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV",
         ),
     ],
 )
@@ -145,6 +146,7 @@ def test_what_a_name_that_no_file_has_may_mean_is_told(film: str, hint: str, tol
 
 def test_what_to_do_about_another_film_is_told(told: Callable[..., str]) -> None:
     assert "`ffmpeg -i picture.png picture.mp4`" in told(film="picture.png")
+    assert "ffmpeg" not in told(film="song.wav")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,12 @@ def test_a_hostile_recipe_ends_with_an_error_and_writes_nothing_outside(
 
 
 @pytest.mark.parametrize(
-    ("out", "why"), [("a file", "it is a file"), ("a file/runs", "or beneath one"), ("/proc/runs", "choose another")]
+    ("out", "why"),
+    [
+        ("a file", "it is a file"),
+        ("a file/runs", "or beneath one"),
+        ("/proc/runs", "nothing can be made there; choose another"),
+    ],
 )
 def test_a_folder_that_can_not_be_written_to_is_told(command: Command, tmp_path: Path, out: str, why: str) -> None:
     (tmp_path / "a file").write_text("in the way")

@@ -62,6 +62,8 @@ CODES: Mapping[str, str] = {
 
 WIDTH = 100
 """Columns of a source line that are shown; a longer line is shown around the place."""
+USERS = 3
+"""Settings or ports that a mistake in a param names."""
 LONGEST = 500
 """Letters of a message or a hint."""
 
@@ -85,20 +87,22 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: what is wrong, where, and hints, each a line."""
+    """One mistake: what is wrong, where, and hints, each a line. `subject` is the setting or port that the message
+    begins with, if the value may stand elsewhere, in a param."""
 
     code: str
     message: str
     place: Place | None = None
     hints: tuple[str, ...] = ()
+    subject: str = ""
 
 
 class Problems(list[Problem]):
     """All mistakes found so far, handed from pass to pass."""
 
-    def add(self, code: str, message: str, place: Place | None, *hints: str | None) -> None:
+    def add(self, code: str, message: str, place: Place | None, *hints: str | None, subject: str = "") -> None:
         """One more, with those of the hints that there are."""
-        self.append(Problem(code, message, place, tuple(hint for hint in hints if hint)))
+        self.append(Problem(code, message, place, tuple(hint for hint in hints if hint), subject))
 
 
 class RecipeError(Exception):
@@ -115,6 +119,23 @@ class RecipeError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows in place of a traceback."""
         return [str(self)]
+
+
+def joined(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, but one for a value that is wrong in one way for several settings or ports; it names the others."""
+    alike: dict[object, list[Problem]] = {}
+    for one in dict.fromkeys(problems):
+        key = (one.code, one.place, one.message.removeprefix(one.subject)) if one.subject else one
+        alike.setdefault(key, []).append(one)
+    return [_for_all(*same) for same in alike.values()]
+
+
+def _for_all(first: Problem, *others: Problem) -> Problem:
+    if not others:
+        return first
+    named = ", ".join(one.subject for one in others[:USERS])
+    more = f" and {len(others) - USERS} more" if len(others) > USERS else ""
+    return replace(first, hints=(*first.hints, f"likewise for {named}{more}"))
 
 
 def in_reading_order(problems: Iterable[Problem]) -> list[Problem]:

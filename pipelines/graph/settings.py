@@ -117,7 +117,7 @@ class _Reading:
                 parse(formula.text)
             except FormulaError as fault:
                 place = formula.place and formula.place.part(formula.text, fault.start, fault.width)
-                self.files.problems.add("T2I204", f"{self._what}: {fault}", place, fault.hint)
+                self.files.problems.add("T2I204", f"{self._what}: {fault}", place, fault.hint, subject=self._what)
                 return None
         if any(formula.names for formula in formulas(formed)):
             return formed
@@ -139,7 +139,7 @@ class _Reading:
         return f"`{self.setting.name}` of node `{self.node}`"
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
-        self.files.problems.add(code, text, value.place, *hints)
+        self.files.problems.add(code, text, value.place, *hints, subject=self._what)
 
 
 def is_schedule(value: Located) -> bool:

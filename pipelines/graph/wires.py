@@ -66,10 +66,11 @@ class Wires:
         """Report what stands on a port and is no wire."""
         near = suggest(f"${item.value}", [f"${name}" for name in self.specs]) if isinstance(item.value, str) else None
         file = port.kind in READERS and isinstance(item.value, str) and not near
-        what = f"`{port.name}` of node `{node}` is a port: it takes a wire, not {shown(plain(item))}"
+        subject = f"`{port.name}` of node `{node}`"
+        what = f"{subject} is a port: it takes a wire, not {shown(plain(item))}"
         wire = near or self.candidates(port, node) or f"write `$name` of a node that makes {kind_name(port.kind)}"
         offer = "or the name of a picture's file, such as `photo.jpg`" if file else None
-        self.problems.add("T2I205", what, item.place, wire, offer)
+        self.problems.add("T2I205", what, item.place, wire, offer, subject=subject)
 
     def candidates(self, port: Port, node: str) -> str | None:
         """The one node of this recipe that could be wired to the port."""

@@ -15,7 +15,7 @@ from t2iflow.pipelines.graph.graph import READERS, Graph, Node, Source, Unfolded
 from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_settings
 from t2iflow.pipelines.graph.wires import Wires
-from t2iflow.pipelines.problems import Problems
+from t2iflow.pipelines.problems import Problems, joined
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import NodeText, Recipe
@@ -24,10 +24,12 @@ from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
 
 def wire(recipe: Recipe, problems: Problems) -> Graph:
     """Find the specs, check the settings and join the ports; what is wrong is added to `problems`."""
-    specs = {text.name: _spec(text.use, problems) for text in recipe.nodes.values()}
-    wiring = _Wiring(recipe, problems, Wires(specs, recipe.params.keys(), problems), Files(recipe, problems))
+    wrong = Problems()
+    specs = {text.name: _spec(text.use, wrong) for text in recipe.nodes.values()}
+    wiring = _Wiring(recipe, wrong, Wires(specs, recipe.params.keys(), wrong), Files(recipe, wrong))
     found = ((recipe.nodes[name], spec) for name, spec in specs.items() if spec is not None)
     nodes = {node.name: node for text, spec in found for node in wiring.nodes(text, spec)}
+    problems.extend(joined(wrong))
     return Graph(recipe, nodes, frozenset(wiring.torn), tuple(wiring.files.named))
 
 

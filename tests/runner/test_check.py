@@ -100,6 +100,21 @@ def test_an_inherited_preset_with_mistakes_is_noted(command: Command, tmp_path: 
     assert "lite" not in told.out
 
 
+PARAM = "  {0}: {{use: canvas.pixels, size: $side}}\n  {0}-still: {{use: output.image, image: ${0}, file: {0}.png}}\n"
+MANY = "t2iflow: 1\nparams: {side: big}\nnodes:\n" + "".join(map(PARAM.format, "abcdef"))
+
+
+def test_a_param_that_is_wrong_for_several_nodes_is_told_once_and_with_them(command: Command) -> None:
+    told = command("check", MANY).err
+    assert told.count("error T2I") == 1
+    assert "error T2I204 `size` of node `a` can't be 'big'" in told
+    assert "--> mine.yaml:2:16\n" in told
+    assert "likewise for `size` of node `b`, `size` of node `c`, `size` of node `d` and 2 more\n" in told
+    given = command("check", MANY.replace("big", "8"), "--side", "x").err
+    assert given.count("error T2I") == 1
+    assert "1 | --set side=x\n" in given
+
+
 def test_python_finds_mistakes_of_presets_too() -> None:
     found = t2iflow.check(_with("{nodes: {fit: {stepps: 3}}}"))
     assert not found

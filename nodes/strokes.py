@@ -43,9 +43,9 @@ class Canvas:
     `count` strokes of `pieces` cubic Bezier curves each, which begin short and in random places, in random colours;
     later ones cover earlier ones. `width` is their width at the start, and `widest` the most that it may become, as
     fractions of the picture's shorter side; with `finest`, strokes begin from the first to the last ever finer, down to
-    that. `paper` is the colour of the background; `ink`, if it is set, that of all strokes, which are then opaque and
-    as wide as at the start, as in a line sketch. `opacity`, if it is set, is that of all strokes, such as 1 for oil and
-    0.4 for watercolour.
+    that. `paper` is the colour of the background; `ink`, if it is set, that of all strokes, which are then as wide as
+    at the start and, without `opacity`, opaque, as in a line sketch. `opacity`, if it is set, is that of all strokes,
+    such as 1 for oil, 0.6 for a pencil and 0.4 for watercolour.
 
     `softness`: how many pixels wide the edges of strokes are. Wider ones, such as `{0: 4, 50%: 1}`, let strokes feel
     what lies farther from them.
@@ -87,7 +87,8 @@ class Canvas:
         self._widths = torch.tensor(widths, device=device).mul_(FINE).requires_grad_(ink is None)
         self._colours, self._opacities = random.uniform(count, 4).to(device).split((3, 1), 1)
         if ink is not None:
-            self._colours, opacity = torch.tensor(rgb(ink), device=device).repeat(count, 1), 1.0
+            self._colours = torch.tensor(rgb(ink), device=device).repeat(count, 1)
+            opacity = 1.0 if opacity is None else opacity
         if opacity is not None:
             self._opacities = torch.full((count, 1), opacity, device=device)
         self._colours = self._colours.contiguous().requires_grad_(ink is None)

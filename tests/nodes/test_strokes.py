@@ -139,7 +139,7 @@ def test_lines_of_ink_begin_where_a_picture_is_dark() -> None:
     assert drawn[:, 34:].mean() > 3 * drawn[:, :30].mean()
 
 
-@pytest.mark.parametrize(("ink", "trained"), [(None, [(5, 7, 2), (5,), (5, 3)]), ("black", [(5, 7, 2)])])
+@pytest.mark.parametrize(("ink", "trained"), [(None, [(5, 7, 2), (5,), (5, 3)]), ("#102030", [(5, 7, 2)])])
 def test_an_opacity_that_is_given_stays(ink: str | None, trained: list[tuple[int, ...]]) -> None:
     canvas = Canvas(Random(1, "wet"), torch.device("cpu"), size=(32, 32), count=5, ink=ink, opacity=0.4)
     assert [tuple(one.shape) for one in canvas.trainable()] == trained

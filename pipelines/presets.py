@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from shlex import quote
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
@@ -37,7 +38,7 @@ class Trial:
         """Which presets of the recipes that it extends it has mistakes with, which are not its own; and how many were
         tried, if not all."""
         inherited = [name for name in self._alone if name not in self.recipe.own_presets and self._alone[name]]
-        unfit = [f"the inherited preset `{name}` doesn't fit: `--preset {name}` shows why" for name in inherited]
+        unfit = [f"the inherited preset `{name}` doesn't fit: {_options(name)} shows why" for name in inherited]
         count = len(self.recipe.presets)
         return unfit + ([f"only {MOST} of the {count} presets were tried"] if count > MOST else [])
 
@@ -73,7 +74,7 @@ def _key(problem: Problem) -> tuple[str, Place | None]:
 
 
 def _options(*presets: str) -> str:
-    return f"`{' '.join(f'--preset {name}' for name in presets)}`"
+    return f"`{' '.join(f'--preset {quote(name)}' for name in presets)}`"
 
 
 def _with(ways: Sequence[str]) -> str:

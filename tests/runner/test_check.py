@@ -78,6 +78,11 @@ def test_a_mistake_that_several_presets_make_is_told_once_and_with_all_of_them(c
     assert "  = with `--preset mine` or `--preset again`\n" in told
 
 
+def test_a_preset_whose_name_has_a_space_is_told_as_the_shell_takes_it(command: Command) -> None:
+    told = command("check", _with("{}\n  my own: {nodes: {smooth: null}}")).err
+    assert "  = with `--preset 'my own'`\n" in told
+
+
 def test_what_is_wrong_without_presets_is_not_told_again_with_them(command: Command) -> None:
     wrong = _with("{nodes: {fit: {stepps: 3}}}").replace("canvas.pixels", "canvas.pixel")
     told = command("check", wrong).err

@@ -61,7 +61,7 @@ def fresh() -> Iterator[Executor]:
 
 
 def test_later_steps_ask_the_kernel_for_next_to_nothing(fresh: Executor) -> None:
-    assert fresh.submit(pages_of_later_steps).result() < 10_000  # else up to 47,000 a step
+    assert fresh.submit(pages_of_later_steps).result() < 1000  # else up to 47,000 a step
 
 
 @pytest.mark.parametrize("fault", [None, ArithmeticError])

@@ -15,6 +15,7 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Colour, Count, Image, NonNegative, Positive, Size, rgb
+from t2iflow.nodes.optimizing import eager
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import reach
@@ -285,7 +286,7 @@ def fitted(image: Tensor, size: Size) -> Tensor:
 
 def fit(tensors: list[Tensor], paint: Callable[[], Tensor], target: Tensor, steps: int, rate: float) -> None:
     """Train tensors with some steps of Adam so that what is painted from them approaches the target."""
-    adam = torch.optim.Adam(tensors, lr=rate)
+    adam = eager.Adam(tensors, lr=rate)
     with torch.enable_grad():
         for _ in range(steps):
             adam.zero_grad()

@@ -5,12 +5,12 @@ To add one, write a function from parameters and its own settings to a torch opt
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Factor
+from t2iflow.nodes.optimizing import eager
 from t2iflow.nodes.optimizing.adamp import AdamP
 from t2iflow.nodes.optimizing.fit import Decay, Fit
 
@@ -28,9 +28,7 @@ def adam(
     parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0, amsgrad: bool = False
 ) -> Optimizer:
     """Adam (Kingma and Ba 2014), what most of the notebooks use."""
-    return _quiet(
-        torch.optim.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad, **fused(parameters))
-    )
+    return _quiet(eager.Adam(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad, **fused(parameters)))
 
 
 @optimizer
@@ -38,9 +36,7 @@ def adamw(
     parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.01, amsgrad: bool = False
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter 2017)."""
-    return _quiet(
-        torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad, **fused(parameters))
-    )
+    return _quiet(eager.AdamW(parameters, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad, **fused(parameters)))
 
 
 @optimizer
@@ -62,19 +58,19 @@ def diffgrad(parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay
 @optimizer
 def radam(parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """Rectified Adam (Liu et al. 2019), which needs no warm-up."""
-    return torch.optim.RAdam(parameters, betas=betas, weight_decay=weight_decay)
+    return eager.RAdam(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
 def adamax(parameters: Groups, /, *, betas: Betas = (0.9, 0.999), weight_decay: Factor = 0.0) -> Optimizer:
     """Adamax (Kingma and Ba 2014): Adam by the largest gradient instead of the mean square."""
-    return torch.optim.Adamax(parameters, betas=betas, weight_decay=weight_decay)
+    return eager.Adamax(parameters, betas=betas, weight_decay=weight_decay)
 
 
 @optimizer
 def adagrad(parameters: Groups, /, *, weight_decay: Factor = 0.0) -> Optimizer:
     """Adagrad (Duchi et al. 2011)."""
-    return torch.optim.Adagrad(parameters, weight_decay=weight_decay)
+    return eager.Adagrad(parameters, weight_decay=weight_decay)
 
 
 @optimizer
@@ -82,7 +78,7 @@ def rmsprop(
     parameters: Groups, /, *, smoothing: Decay = 0.99, momentum: Factor = 0.0, weight_decay: Factor = 0.0
 ) -> Optimizer:
     """RMSprop (Hinton 2012)."""
-    return torch.optim.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
+    return eager.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
 
 
 @optimizer
@@ -90,7 +86,7 @@ def sgd(
     parameters: Groups, /, *, momentum: Factor = 0.0, nesterov: bool = False, weight_decay: Factor = 0.0
 ) -> Optimizer:
     """Stochastic gradient descent, with momentum if wanted."""
-    return torch.optim.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+    return eager.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 
 def fused(parameters: Groups) -> dict[str, Any]:

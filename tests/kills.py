@@ -42,7 +42,7 @@ OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.trun
 OWN = {"events.jsonl", "lock.yaml", "report.html", "losses.csv"}
 """Files that say when and where a run was."""
 
-SLOW = ["t2iflow.nodes.perceptors.lite.perceptor", "torch._dynamo", "pytorch_optimizer"]
+SLOW = ["t2iflow.nodes.perceptors.lite.perceptor", "pytorch_optimizer"]
 """What takes long to import, and is imported once for all runs."""
 
 CANVASES = {

@@ -220,8 +220,8 @@ class Stage:
     def _carry(self) -> list[Tensor | None]:
         """Carry the gradients on through the paint; gives those of what is trained."""
         reached = [(painted, self._values[slot].grad) for slot, painted in self._painted.items()]
-        reached = [(painted, gradient) for painted, gradient in reached if gradient is not None]
-        torch.autograd.backward([painted for painted, _ in reached], [gradient for _, gradient in reached])
+        sums = [(painted * gradient).sum() for painted, gradient in reached if gradient is not None]
+        torch.autograd.backward(sums)  # which, given the gradients themselves, would first import an algebra system
         return [tensor.grad for tensor in self._trained]
 
     def _carry_anew(self, tick: Tick, take: Take) -> list[Tensor | None]:

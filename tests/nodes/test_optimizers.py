@@ -1,5 +1,7 @@
 """Optimisers: what they do with what they are given to train."""
 
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -86,6 +88,27 @@ def test_our_adamp_is_that_of_the_library(weight_decay: float, nesterov: bool) -
     assert projected
     for one, two in zip(ours, theirs, strict=True):
         assert (one - two).abs().max() < 1e-6
+
+
+def test_no_step_waits_for_torch_to_import_its_compiler() -> None:
+    steps = """
+import sys, torch
+from t2iflow.nodes.core import catalog
+
+for name in sys.argv[1:]:
+    tensor = torch.zeros(2, requires_grad=True)
+    fit = catalog.find(name).make()
+    fit.start([tensor])
+    tensor.grad = torch.ones(2)
+    fit(None, None, rate=0.1)
+    fit.load_state_dict(fit.state_dict())
+    assert (tensor < 0).all(), name
+    assert "torch._dynamo" not in sys.modules, name
+"""
+    names = [spec.name for spec in catalog.every_node() if spec.role == "optimizer"]
+    ours = [name for name in names if name != "optimizers.diffgrad"]
+    assert len(ours) > 5
+    subprocess.run([sys.executable, "-c", steps, *ours], check=True)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "adamp"])

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +38,12 @@ def test_the_same_recipe_and_seed_give_the_same_bytes(command: Command) -> None:
     for name in ("picture.png", "film.mp4"):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
         assert (first.folder / name).read_bytes() != (other.folder / name).read_bytes()
+
+
+def test_a_run_does_not_wait_for_what_torch_only_compiles_with(tmp_path: Path) -> None:
+    run = "import sys, t2iflow; t2iflow.run(sys.argv[1])\n"
+    asked = "sys.exit(bool(sys.modules.keys() & {'torch._dynamo', 'torch._inductor', 'sympy'}))"
+    subprocess.run([sys.executable, "-c", run + asked, COPY], cwd=tmp_path, check=True)
 
 
 def test_a_picture_carries_the_recipe_that_makes_it_again(command: Command) -> None:

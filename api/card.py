@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def _figures(run: Run) -> Iterator[str]:
     yield from map(_film, films)
     first = best(run.folder, files)
     stills = [file for file in pictures(run.folder, files) if first and _belongs(file, first)][:SHOWN]
-    if not stills and not films and (run.folder / NOW).is_file():
+    if not stills and not films and os.path.isfile(run.folder / NOW):
         stills = [run.folder / NOW]
     yield from (picture(opened(file), STILL) for file in stills)
 

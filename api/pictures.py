@@ -8,7 +8,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from t2iflow.nodes.pictures.codec import FORMATS
+from t2iflow.nodes.pictures import opening
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.folder.history import RECIPE, foremost
@@ -30,7 +30,7 @@ def best(folder: Path, files: Sequence[Path]) -> Path | None:
 
 def opened(path: Path) -> PIL.Image.Image:
     """A picture with all that it carries, its file closed again."""
-    with PIL.Image.open(path, formats=FORMATS) as picture:
+    with opening.opened(path) as picture:
         whole: PIL.Image.Image = picture.copy()
     return whole
 

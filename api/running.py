@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +45,7 @@ class Run(Task):
             return "waiting" if self._job.waits else "running"
         if self._job and not self._job.result:
             return "failed" if self._job.fault else "stopped"
-        return self._told.state if self.folder.exists() else "waiting"
+        return self._told.state if os.path.exists(self.folder) else "waiting"
 
     @property
     def message(self) -> str:
@@ -53,7 +54,7 @@ class Run(Task):
 
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
-        message = self._told.message if self.folder.exists() else ""
+        message = self._told.message if os.path.exists(self.folder) else ""
         return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
 
     @property
@@ -93,12 +94,12 @@ class Run(Task):
 
     @property
     def image(self) -> PIL.Image.Image | None:
-        """The last picture (of a batch, its first); until there is one, the picture as it is now."""
+        """The picture that the run is known by: `picture`, or else the last; until there is one, it as it is now."""
         from t2iflow.pictures import best, opened
         from t2iflow.runner.folder.history import NOW
 
         path = best(self.folder, self.files) or self.folder / NOW
-        return opened(path) if path.is_file() else None
+        return opened(path) if os.path.isfile(path) else None
 
     @property
     def losses(self) -> Sequence[Row]:
@@ -172,7 +173,7 @@ class Run(Task):
         if is_sweep(self.folder):
             raise RunError(f"`{self.folder}` is the folder of a sweep: `t2iflow.Sweep({str(self.folder)!r})`", USAGE)
         if not is_run(self.folder):
-            what = "is not the folder of a run" if self.folder.exists() else "doesn't exist"
+            what = "is not the folder of a run" if os.path.exists(self.folder) else "doesn't exist"
             raise RunError(f"`{self.folder}` {what}; `t2iflow.runs()` lists the runs that there are", USAGE)
 
     def _card(self) -> str:

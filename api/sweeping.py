@@ -76,7 +76,7 @@ class Sweep(Task):
         from t2iflow.runner.sweep.sheet import NAME
 
         file = self.folder / NAME
-        return opened(file) if file.is_file() else None
+        return opened(file) if os.path.isfile(file) else None
 
     @property
     def message(self) -> str:

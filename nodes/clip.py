@@ -64,8 +64,8 @@ def model(
     `ViT-B-32:laion2b_s34b_b79k`, or as `hf-hub:repository` of those that it lists; or a file, alone or as
     `architecture:file`. `weights`: a file to use in place of the published ones; where no architecture is named, it is
     inferred from the file's tensors. `precision`: what pictures are seen in; `auto` is bfloat16 where the device has
-    it, else float32 on a CPU and float16 on a GPU. ResNets and others that aren't plain vision transformers stay in
-    float32 on a CPU. Layer norms always compute in float32.
+    it, else float16 on NVIDIA's GPUs and float32 on others. ResNets and others that aren't plain vision transformers
+    stay in float32 but on NVIDIA's GPUs. Layer norms always compute in float32.
 
     For prompts in other languages than English, use `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, which needs the
     package transformers.

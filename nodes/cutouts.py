@@ -176,7 +176,8 @@ def pooled(image: Image, share: Share, *, count: Made = 32, size: CropSize = 224
     The maximum preserves thin highlights. A picture that is not square is squeezed; `border` is what augmentations see
     outside. Follows the pooling notebook and nerdyrodent's VQGAN-CLIP (2021, cut_method latest).
     """
-    small = (F.adaptive_avg_pool2d(image, size) + F.adaptive_max_pool2d(image, size)) / 2
+    seen = image.cpu() if image.is_mps else image  # an Apple GPU pools by whole factors alone
+    small = ((F.adaptive_avg_pool2d(seen, size) + F.adaptive_max_pool2d(seen, size)) / 2).to(image.device)
     return crops.whole(small, _own(count, share), size, _source(image, count, share), border)
 
 

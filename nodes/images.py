@@ -124,7 +124,7 @@ def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
 @node(check=_open)
 def cut(image: Image, *, part: Part) -> Image:
     """A part of the picture as a picture of its own: `part` is left, top, right, bottom, from 0 to 1."""
-    (high, wide), (left, top, right, bottom) = image.shape[-2:], part
+    (high, wide), (left, top, right, bottom) = image.shape[-2:], map(float, part)
     return Image(image[..., _pixels(top, bottom, high), _pixels(left, right, wide)])
 
 

@@ -3,6 +3,7 @@
 To add one, write a function from parameters and its own settings to a torch optimiser and mark it with `optimizer`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -81,7 +82,13 @@ def rmsprop(
     return eager.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
 
 
-@optimizer
+def _has_momentum(settings: Mapping[str, Any]) -> None:
+    """Refuse Nesterov's momentum where there is none."""
+    if settings["nesterov"] and settings["momentum"] == 0:
+        raise ValueError("`nesterov` needs a `momentum` above 0, such as 0.9")
+
+
+@node(role="optimizer", base=Fit, check=_has_momentum)
 def sgd(
     parameters: Groups, /, *, momentum: Factor = 0.0, nesterov: bool = False, weight_decay: Factor = 0.0
 ) -> Optimizer:

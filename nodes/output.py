@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -134,7 +135,7 @@ class _Gathered:
 
 def _check(film: encoder.Film) -> None:
     film.check()
-    if film.sound and Path(film.sound).is_file():  # a picture's recipe may have come without it
+    if film.sound and os.path.isfile(film.sound):  # a picture's recipe may have come without it
         film.listen()
 
 

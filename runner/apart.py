@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-import PIL.Image
 import PIL.ImageSequence
 import torch
 from torch import Tensor
 
 from t2iflow.nodes.film.decoder import every_picture
-from t2iflow.nodes.pictures import decoder
 from t2iflow.nodes.pictures.metadata import FILMED, STILL
+from t2iflow.nodes.pictures.opening import opened
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,8 @@ def pictures(path: Path) -> Iterator[Tensor]:
         return
     if path.suffix.lower() not in STILL:
         raise ValueError("they are no pictures")
-    with PIL.Image.open(path) as opened:
-        if opened.width * opened.height > decoder.MOST:
-            raise ValueError(f"more than {decoder.MOST // 10**6} megapixels are not read")
-        for frame in PIL.ImageSequence.Iterator(opened):
+    with opened(path) as found:
+        for frame in PIL.ImageSequence.Iterator(found):
             levels = frame.convert("RGBA")
             flat = torch.frombuffer(bytearray(levels.tobytes()), dtype=torch.uint8)
             yield flat.view(levels.height, levels.width, 4)

@@ -1,5 +1,6 @@
 """Two runs, pictures or recipes compared: the settings, inputs and versions in which they differ, and the pictures."""
 
+import os
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -39,22 +40,22 @@ class Side:
     @property
     def pictures(self) -> list[Path]:
         """Its pictures and films."""
-        if self.path is None or not self.path.is_dir():
+        if self.path is None or not os.path.isdir(self.path):
             return [self.path] if self.path else []
         at = self.path
         found = outputs(at) or [one for one in sorted(at.rglob("*")) if not one.is_relative_to(at / INPUTS)]
-        return [path for path in (*found, at / NOW) if path.suffix.lower() in CARRIERS and path.is_file()]
+        return [path for path in (*found, at / NOW) if path.suffix.lower() in CARRIERS and os.path.isfile(path)]
 
     @property
     def made(self) -> Mapping[str, str]:
         """What it was made with: versions, threads, the device and the digests of weights, as far as is recorded."""
-        said = _flat(lock.read(self.path)) if self.path and self.path.is_dir() else {}
+        said = _flat(lock.read(self.path)) if self.path and os.path.isdir(self.path) else {}
         return {**said, **next(filter(None, map(_line, self.pictures)), {})}
 
     @property
     def inputs(self) -> Mapping[str, str]:
         """The digests of the files that it reads, as far as they are there."""
-        return {name: sha256(Path(path)) for path, name in self.plan.graph.files.items() if Path(path).is_file()}
+        return {name: sha256(Path(path)) for path, name in self.plan.graph.files.items() if os.path.isfile(path)}
 
 
 def side(request: Request) -> Side:
@@ -63,7 +64,7 @@ def side(request: Request) -> Side:
     path = paths.given(request.where)
     if request.text is not None:
         return Side(request.where, request.plan())
-    if (path / RECIPE).is_file():
+    if os.path.isfile(path / RECIPE):
         return Side(request.where, replace(request, where=str(path / RECIPE), resumed=True).plan(), path)
     plan, made = request.plan(), carrier(request.where)
     return Side(request.where, plan, unpacked(made).folder if made and is_bundle(made) else made)

@@ -8,3 +8,4 @@ def prepare() -> None:
     # Threads that spin long while they wait for each other slow a busy machine down severalfold, and gain nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # what an Apple GPU can't compute, the CPU does

@@ -1,5 +1,6 @@
 """Runs as they are listed: where they are looked for, and a row for each."""
 
+import os
 from pathlib import Path
 
 from t2iflow.nodes.core.texts import in_line, shortened
@@ -9,6 +10,8 @@ from t2iflow.runner.folder.summary import Summary, summaries
 from t2iflow.runner.timing.duration import duration
 
 HEADS = ("state", "began", "took", "recipe", "seed", "prompt", "folder")
+PLACES = f"`{RUNS}` or `{SWEEPS}`"
+"""Where runs are looked for."""
 PROMPT = 36
 """Letters of a prompt, at most."""
 
@@ -17,9 +20,9 @@ def listed(folder: Path | None) -> list[Summary]:
     """The runs in a folder of runs or sweeps, or without one in `runs` and `sweeps`; UsageError where it can't be
     read."""
     place = folder or Path()
-    places = [place / name for name in (RUNS, SWEEPS) if (place / name).is_dir()]
+    places = [place / name for name in (RUNS, SWEEPS) if os.path.isdir(place / name)]
     if folder is None and not places:
-        raise UsageError(f"there are no `{RUNS}` or `{SWEEPS}` here; `t2iflow run hello` makes a run")
+        raise UsageError(f"there is no folder {PLACES} here; `t2iflow run hello` makes a run")
     try:
         return summaries(*(places or [place]))
     except FileNotFoundError:
@@ -27,7 +30,7 @@ def listed(folder: Path | None) -> list[Summary]:
     except NotADirectoryError:
         raise UsageError(f"`{folder}` is a file, not a folder of runs") from None
     except OSError as fault:
-        raise UsageError(f"`{folder}` can't be read: {fault.strerror}") from None
+        raise UsageError(f"`{fault.filename}` can't be read: {fault.strerror}") from None
 
 
 def row(one: Summary) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from rich.console import ConsoleOptions, RenderResult
 from torch import Tensor
 
 from t2iflow.nodes.core.types import Image
-from t2iflow.nodes.pictures import codec
+from t2iflow.nodes.pictures import codec, opening
 from t2iflow.nodes.pictures.metadata import STILL
 from t2iflow.runner.console import Console
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Stepped, Wrote
@@ -91,9 +91,9 @@ def showing(console: Console) -> Showing:
 
 def _opened(path: Path) -> PIL.Image.Image | None:
     try:
-        with PIL.Image.open(path) as picture:
-            opened: PIL.Image.Image = picture.convert("RGB")
-    except (OSError, ValueError):
+        with opening.opened(path) as found:
+            picture = found.convert("RGB")
+    except (OSError, ValueError, SyntaxError):  # as Pillow raises
         return None
-    opened.thumbnail((SIDE, SIDE))
-    return opened
+    picture.thumbnail((SIDE, SIDE))
+    return picture

@@ -85,7 +85,7 @@ def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener],
 
 
 def _there(target: Path) -> list[Path]:
-    return outputs(target) if target.is_dir() else [target]
+    return outputs(target) if os.path.isdir(target) else [target]
 
 
 def _damaged(target: Path) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _damaged(target: Path) -> Iterator[str]:
 def findings(target: Path, made: Iterable[Path]) -> Iterator[Finding]:
     """Each output of a run folder, or the one picture or film, compared with what was `made` again."""
     files = list(made)
-    if target.is_dir():
+    if os.path.isdir(target):
         for file in files:
             yield _compared(target / file.name, file)
         return
@@ -117,10 +117,10 @@ def reasons(target: Path, made: Path, again: Path) -> list[str]:
 
     `made` is an output of the run `again`, and the target, or a file of that name in the target, was made like it.
     """
-    theirs = target / made.name if target.is_dir() else target
+    theirs = target / made.name if os.path.isdir(target) else target
     told = [*provenance.differences(_line(theirs), _line(made))]
     beside = theirs.parent
-    if (beside / RECIPE).is_file():  # else a lock beside it is another's
+    if os.path.isfile(beside / RECIPE):  # else a lock beside it is another's
         told += provenance.differences(_lock(beside), _lock(again))
     return list(dict.fromkeys(told))
 
@@ -141,6 +141,6 @@ def _compared(target: Path, made: Path | None) -> Finding:
     name = target.name
     if made is None:
         return Finding(False, f"{name}: its recipe writes no file like it")
-    if not target.is_file():
+    if not os.path.isfile(target):
         return Finding(False, f"{name}: it is missing, and its recipe writes it")
     return apart(target, made, "when made now")

@@ -126,7 +126,7 @@ class Random:
     def drawn(self, draw: Draw) -> Tensor:
         """The next numbers, where the node computes."""
         place = self.fill(torch.empty(draw.shape, dtype=draw.dtype, device=draw.device), draw)
-        return place if draw.kind == "noise" else place.to(self.device, non_blocking=True)
+        return place if draw.kind == "noise" else place.to(self.device, non_blocking=self.device.type == "cuda")
 
     def fill(self, place: Tensor, draw: Draw) -> Tensor:
         """Draw the next numbers into a place of their shape."""

@@ -62,7 +62,7 @@ def keep(path: Path, content: str) -> None:
 
 def sync(path: Path) -> None:
     """Wait until a file, or the list of a folder's files, is safe from a power cut."""
-    if path.is_dir() and os.name == "nt":
+    if os.path.isdir(path) and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:

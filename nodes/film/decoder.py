@@ -1,5 +1,6 @@
 """The pictures of a film, decoded one after another by ffmpeg."""
 
+import os
 import re
 import subprocess
 import tempfile
@@ -102,9 +103,12 @@ class Reel:
     def first(self) -> Tensor:
         """The first picture, of which there must be one."""
         watch = Timer(PATIENCE, self._process.kill)
+        watch.daemon = True
         watch.start()
-        levels = self.read()
-        watch.cancel()
+        try:
+            levels = self.read()
+        finally:
+            watch.cancel()
         if levels is None:
             fault = self.fault
             self.close()
@@ -186,7 +190,7 @@ def _passed(path: Path, stream: str) -> tuple[str, int, float]:
 
 def _reading(path: Path, *options: str) -> list[str]:
     """The beginning of an ffmpeg command that reads a film."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ValueError(f"there is no file `{path}`")
     format = formats.film(path)
     if format is None and formats.sound(path):

@@ -62,7 +62,8 @@ def frames(file: str, follow: Follow, smooth: float, start: float, fps: float) -
     if not len(begins):
         length = f"{len(curve) * HOP / RATE:.1f}"
         raise ValueError(f"`{Path(file).name}` ends before `start: {start:g}`: it is {length} seconds long")
-    return np.maximum.reduceat(curve, (begins * RATE / HOP + 1e-6).astype(int))
+    first = (begins * RATE / HOP + 1e-6).astype(int)
+    return np.maximum.reduceat(curve, first[first < len(curve)])  # rounded, the last frame may begin at the end
 
 
 def _followed(file: str, follow: Follow, smooth: float) -> Curve:

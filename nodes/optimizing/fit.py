@@ -118,13 +118,14 @@ class Fit:
     def _own_options(self, saved: dict[str, Any]) -> dict[str, Any]:
         """A saved state with this optimiser's own options: those of another device may not do here."""
         own = self._optimizer.state_dict()["param_groups"]
-        groups = [{**mine, "params": theirs["params"]} for mine, theirs in zip(own, saved["param_groups"], strict=True)]
+        pairs = zip(own, saved["param_groups"], strict=True)
+        groups = [{**theirs, **mine, "params": theirs["params"]} for mine, theirs in pairs]  # some count steps there
         return {"state": saved["state"], "param_groups": groups}
 
     def _forget(self) -> None:
         """Let the optimiser be as it was made, in place where a GPU may repeat its step."""
         if not self.capturable:
-            self._optimizer.state.clear()
+            self._optimizer = self._make([{"params": group["params"]} for group in self._optimizer.param_groups])
         for memory in self._optimizer.state.values():
             for value in memory.values():
                 value.zero_()

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import math
+import os
 import subprocess
 import sys
 import zlib
@@ -12,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import cast
 
+import numpy
 import PIL.Image
 import torch
 from torch import Tensor
@@ -22,6 +24,8 @@ from t2iflow.nodes.core.memo import until_changed
 from t2iflow.nodes.core.types import Image, Size
 from t2iflow.nodes.core.whole import sync, whole
 from t2iflow.nodes.pictures import decoder, metadata
+from t2iflow.nodes.pictures.opening import LARGEST as LARGEST
+from t2iflow.nodes.pictures.opening import opened
 
 WAITING = ".frames"
 """Where frames wait in a run folder."""
@@ -30,12 +34,8 @@ BACKLOG = 8
 DIGITS = 32
 """Of the digest of a frame."""
 
-FORMATS = ("PNG", "JPEG", "WEBP")
-"""What is written, by Pillow's names."""
 SIDES = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
 """Pixels that a side may have in formats that end before pictures do."""
-LARGEST = 300_000_000
-"""Pixels that one picture may have: a whole one of the largest size, or many side by side."""
 PATIENCE = 120
 """Seconds to wait for a picture to be decoded, on however busy a machine."""
 BAND = 512
@@ -50,7 +50,8 @@ def read(file: str, size: Size | None = None) -> PIL.Image.Image:
     path = paths.given(file)
     if why := paths.no_content(path):
         raise ValueError(f"the file `{file}` {why}")
-    command = [sys.executable, "-I", decoder.__file__, str(path.absolute()), str(max(size or (0,)))]
+    packages = {str(Path(package).parents[1]) for package in (PIL.__file__, numpy.__file__)}
+    command = [sys.executable, "-I", decoder.__file__, str(path.absolute()), str(max(size or (0,))), *packages]
     try:
         # In a session of its own, or Ctrl-C would end it with a message of its own.
         done = subprocess.run(
@@ -154,8 +155,8 @@ class LostFrameError(ValueError):
 
 
 def _own(path: Path) -> PIL.Image.Image:
-    with PIL.Image.open(path, formats=FORMATS[:1]) as opened:
-        picture: PIL.Image.Image = opened.copy()
+    with opened(path) as found:
+        picture: PIL.Image.Image = found.copy()
     return picture
 
 
@@ -216,7 +217,7 @@ class Frames:
         found = [digests[start : start + DIGITS] for start in range(0, len(digests), DIGITS)]
         for number, digest in enumerate(found):
             path = self._path(number)
-            if path.is_symlink() or not path.is_file():
+            if path.is_symlink() or not os.path.isfile(path):
                 raise LostFrameError(f"frame {number + 1} of `{self._name}` is missing: there is no file {path.name}")
             if _digest(path.read_bytes()) != digest:
                 raise LostFrameError(f"frame {number + 1} of `{self._name}` is damaged: {path.name} has changed")

@@ -1,12 +1,13 @@
 """The decoder: a program of its own that decodes an untrusted picture.
 
-    python -I decoder.py FILE SIDE
+    python -I decoder.py FILE SIDE FOLDER...
 
 It is separate from the run because a file can keep a decoder busy for hours, fill the memory, or crash it: here that
 ends only this program. It prints `MODE WIDTH HEIGHT` and a newline, then the pixels row by row: L, LA, RGB or RGBA of 8
 bits a channel, or F, grey as floats in 0..1. A file that isn't read ends it with the code `REFUSED` and the reason.
 
-A picture is shrunk, by a whole factor and in bands, as long as its sides stay twice as long as SIDE (0: never).
+A picture is shrunk, by a whole factor and in bands, as long as its sides stay twice as long as SIDE (0: never). FOLDERs
+are where packages are, too, such as those of one user, which `-I` hides.
 """
 
 import io
@@ -17,6 +18,8 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+sys.path += sys.argv[3:] if __name__ == "__main__" else []
 
 import PIL.Image
 from PIL.Image import Image, Transpose
@@ -194,4 +197,4 @@ def main(file: str, side: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:3]))

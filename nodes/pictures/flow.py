@@ -58,7 +58,7 @@ class Flow(Motion):
         """A field (1, 2, h, w) at places (..., 2) of a picture that ends at `edges`."""
         height, width = field.shape[-2:]
         stretched = places / places.new_tensor(edges) * places.new_tensor(reach((width, height)))
-        return sample(field, stretched, "edge")[0].permute(1, 2, 0).to(places)
+        return sample(field, stretched, "edge")[0].permute(1, 2, 0).to(places.device).to(places.dtype)
 
     @cached_property
     def _field(self) -> Tensor:

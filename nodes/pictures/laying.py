@@ -65,11 +65,13 @@ def _places(gain: Tensor, count: int, width: float, random: Random) -> Tensor:
     """Where there is most to gain, (count, 2) in -1..1: of squares of `width`, a draw that favours those with most."""
     high, wide = gain.shape[-2:]
     side = min(width * min(high, wide), (high * wide / (2 * count)) ** 0.5)
-    gains, best = F.adaptive_max_pool2d(gain, (math.ceil(high / side), math.ceil(wide / side)), return_indices=True)
+    seen = gain.cpu() if gain.is_mps else gain  # an Apple GPU pools by whole factors alone
+    gains, best = F.adaptive_max_pool2d(seen, (math.ceil(high / side), math.ceil(wide / side)), return_indices=True)
     luck = -(TINY - random.uniform(gains.numel(), low=TINY).log()).log()  # Gumbel's: the largest are a random draw
     squares = ((gains.flatten() + TINY).log() + luck.to(gains)).topk(count).indices
     pixels = best.flatten()[squares]
-    return (torch.stack([pixels % wide, pixels // wide], 1) + 0.5) / pixels.new_tensor([wide, high]) * 2 - 1
+    places = (torch.stack([pixels % wide, pixels // wide], 1) + 0.5) / pixels.new_tensor([wide, high]) * 2 - 1
+    return places.to(gain.device)
 
 
 def _directions(picture: Tensor, width: float) -> Tensor:

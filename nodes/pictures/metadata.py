@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.whole import whole
+from t2iflow.nodes.pictures.opening import opened
 
 KEY = "t2iflow"
 MARK = "# t2iflow recipe\n"
@@ -157,7 +158,7 @@ def _unpacked(packed: bytes, name: str) -> bytes:
 
 def _from_exif(path: Path) -> str | None:
     try:
-        with PIL.Image.open(path, formats=("JPEG", "WEBP")) as picture:
+        with opened(path) as picture:
             comment = picture.getexif().get_ifd(EXIF_FOLDER).get(USER_COMMENT)
     except Exception as fault:  # whatever Pillow makes of untrusted bytes
         raise ValueError(f"`{path.name}` is damaged: {fault}") from fault

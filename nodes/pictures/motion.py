@@ -193,7 +193,7 @@ class Deep(Motion):
         assert self.depth is not None
         stretch = [side / min(self.depth.shape[-2:]) for side in (self.depth.shape[-1], self.depth.shape[-2])]
         read = sample(self.depth[:1], places * places.new_tensor(stretch) / places.new_tensor(reach), "edge")
-        return read[0, 0].clamp(0, 1).to(places)
+        return read[0, 0].clamp(0, 1).to(places.device).to(places.dtype)  # in turn: an Apple GPU has no float64
 
 
 @dataclass(frozen=True)

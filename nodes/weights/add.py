@@ -60,18 +60,18 @@ def _examine(path: Path, file: File) -> None:
 
 def _flat(given: Sequence[Path]) -> list[Path]:
     """The files, and those in the folders."""
-    return [inner for path in given for inner in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return [inner for path in given for inner in (sorted(path.iterdir()) if os.path.isdir(path) else [path])]
 
 
 def _by_role(given: Sequence[Path], family: str, record: Record | None) -> dict[str, Path]:
     """Which file is which: by the published name, else by the family's names."""
     found: dict[str, Path] = {}
     for path in given:
-        if path.is_dir():
+        if os.path.isdir(path):
             found |= beside(path, family)
             continue
-        if not path.is_file():  # a pipe would never end
-            raise ValueError(f"`{path}` is no file" if path.exists() else f"there is no file `{path}`")
+        if not os.path.isfile(path):  # a pipe would never end
+            raise ValueError(f"`{path}` is no file" if os.path.exists(path) else f"there is no file `{path}`")
         named = [role for role, file in record.files.items() if file.name == path.name] if record else []
         roles = named or fitting(path.name, family)
         if not roles:
@@ -88,7 +88,7 @@ def _by_role(given: Sequence[Path], family: str, record: Record | None) -> dict[
 
 def _take(path: Path, target: Path) -> None:
     """Link or copy; nothing stands under the target's name before it is whole."""
-    if target.exists() and target.samefile(path):
+    if os.path.exists(target) and target.samefile(path):
         return
     with whole(target) as fresh:
         try:

@@ -45,7 +45,7 @@ class _DiskFullError(MissingWeightsError):
 
 def fetch(entry: Entry, watch: Watch, notes: "Notes") -> Path:
     """Fetch a file into the cache, unless it is there by now; MissingWeightsError where no address gives it."""
-    if entry.own.is_file():
+    if os.path.isfile(entry.own):
         return entry.own
     record, file, urls = entry.record, entry.file, entry.urls
     size = f", {amount(file.size)}" if file.size else ""
@@ -183,7 +183,7 @@ class _Fetching:
         return {}
 
     def _size(self) -> int:
-        return self.part.stat().st_size if self.part.exists() else 0
+        return self.part.stat().st_size if os.path.exists(self.part) else 0
 
     def _free(self) -> int:
         return shutil.disk_usage(self.target.parent).free

@@ -6,6 +6,7 @@ second per gigabyte, and is computed anew only where a file's size or time has c
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,11 @@ class Entry:
 
     def seen(self) -> Path | None:
         """Where it seems to be, without a look into it."""
-        return next((path for path in (self.own, *self.elsewhere) if path.is_file()), None)
+        return next((path for path in (self.own, *self.elsewhere) if os.path.isfile(path)), None)
 
     def confirm(self) -> bool:
         """Whether it is in our cache; WrongFileError where what is there is not the right file."""
-        if not self.own.is_file():
+        if not os.path.isfile(self.own):
             return False
         try:
             self.verify(self.own)
@@ -79,7 +80,7 @@ class Entry:
                 f"`t2iflow weights pull {name}` fetches it anew"
             ) from fault
         for path in self.elsewhere:
-            if path.is_file():
+            if os.path.isfile(path):
                 try:
                     self.verify(path)
                     return path

@@ -1,5 +1,6 @@
 """What files weights of a family are made of, and how these are called."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,10 +75,10 @@ def beside(place: Path, family: str, roles: Iterable[str] | None = None) -> dict
 
     Where there are several, those whose names vary in the same way: `decoder_mini.pt` beside `encoder_mini.pt`.
     """
-    folder = place if place.is_dir() else place.parent
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    folder = place if os.path.isdir(place) else place.parent
+    names = sorted(path.name for path in folder.iterdir() if os.path.isfile(path))
     varied = {role: _varied(patterns, names) for role, patterns in FAMILIES[family].files.items()}
-    if place.is_file():
+    if os.path.isfile(place):
         keys = [key for candidates in varied.values() for key, name in candidates.items() if name == place.name]
         if not keys:
             raise WrongFileError(

@@ -1,7 +1,7 @@
 """The files and weights that settings name, gathered as nodes are wired."""
 
+import os
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.graph import outside
@@ -44,7 +44,7 @@ class Files:
             return None
         music = replace(schedule, file=file)
         try:
-            if Path(file).is_file():  # a picture's recipe may have come without it
+            if os.path.isfile(file):  # a picture's recipe may have come without it
                 music.listen()
         except ValueError as fault:
             self.problems.add("T2I502", str(fault), place)

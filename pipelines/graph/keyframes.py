@@ -104,7 +104,8 @@ def _closes_last(text: str) -> bool:
 
 
 def read_keyframes(value: Located, problems: Problems) -> Keyframes | None:
-    """Read keyframes whose values are still located, for their setting to check; None when no keyframe is left.
+    """Read keyframes whose values are still located, for their setting and `check_blend` to check; None when none is
+    left.
 
     What is wrong is added to `problems`, each at its own place.
     """
@@ -112,9 +113,22 @@ def read_keyframes(value: Located, problems: Problems) -> Keyframes | None:
     points = reading.points()
     ease: Ease = reading.word("ease", get_args(Ease)) or "linear"
     over: str | None = reading.word("over", get_args(Over))
-    if ease == "exponential":
-        reading.check_factors(points)
     return Keyframes(tuple(points), ease, over) if points else None
+
+
+def check_blend(keyframes: Keyframes, problems: Problems) -> None:
+    """Check that located values, each of which its setting takes, lead from one to the next: all need the form of the
+    first, and equal factors numbers above zero."""
+    values = [value for _, value in keyframes.points]
+    unlike = [value for value in values if not _alike(value, values[0])]
+    for value in unlike:
+        first, here = form(values[0]), form(value)
+        message = f"all keyframes of a setting need the same form: first {first}, here {here}"
+        problems.add("T2I207", message, value.place)
+    for value in values if keyframes.ease == "exponential" and not unlike else ():
+        parts = value.value if isinstance(value.value, list) else [value]
+        if not all(is_formula(part) or (isinstance(part.value, int | float) and part.value > 0) for part in parts):
+            problems.add("T2I207", "`ease: exponential` multiplies, so it needs numbers above 0", value.place)
 
 
 @dataclass
@@ -144,7 +158,6 @@ class _Reading:
                 self._report(key, f"two keyframes at `{key}`", None)
             else:
                 points.append((moment, item))
-        points = self._of_oneform(points)
         if len({moment.unit for moment, _ in points if moment.amount}) < 2:
             points.sort(key=lambda point: point[0].amount)
         return points
@@ -160,27 +173,6 @@ class _Reading:
         message = f"`{name}` can't be {shown(said.value) if isinstance(said.value, str) else form(said)}"
         self.problems.add("T2I207", message, said.place, suggest(said.value, known), choices)
         return None
-
-    def check_factors(self, points: list[tuple[Moment, Located]]) -> None:
-        """Equal factors lead from one number to another only if both lie on one side of zero."""
-        for _, item in points:
-            parts = item.value if isinstance(item.value, list) else [item]
-            if not all(is_formula(part) or (isinstance(part.value, int | float) and part.value > 0) for part in parts):
-                message = "`ease: exponential` multiplies, so it needs numbers above 0"
-                self.problems.add("T2I207", message, item.place)
-
-    def _of_oneform(self, points: list[tuple[Moment, Located]]) -> list[tuple[Moment, Located]]:
-        """The points whose values can be blended with the first one's."""
-        kept = []
-        for moment, item in points:
-            if not _alike(item, points[0][1]):
-                message = (
-                    f"all keyframes of a setting need the same form: first {form(points[0][1])}, here {form(item)}"
-                )
-                self.problems.add("T2I207", message, item.place)
-            else:
-                kept.append((moment, item))
-        return kept
 
     def _report(self, key: Any, message: str, *hints: str | None) -> None:
         place = self.value.keys.get(key, self.value.place)

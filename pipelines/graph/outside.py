@@ -1,5 +1,6 @@
 """What settings refer to outside the recipe: files to read, weights of generators, and perceptors."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -130,7 +131,7 @@ class _Finding:
         if not self._takes_weights():
             return self._lost()
         architecture, _, file = self.name.rpartition(":")
-        if not architecture or self._path(self.name).is_file():
+        if not architecture or os.path.isfile(self._path(self.name)):
             return self._file(self.name)
         named = self._file(file)
         return named and replace(named, name=f"{architecture}:{named.name}")
@@ -186,7 +187,7 @@ class _Finding:
             return f"make the pictures into a film first: `ffmpeg -framerate 24 -i {quote(name)} film.mp4`"
         if name.lower() in NOTHING and self.setting.default is None and not self.setting.required:
             return "for nothing, write `null`"
-        if (bare := name.strip(" \"'")) != name and self._path(bare).is_file():
+        if (bare := name.strip(" \"'")) != name and os.path.isfile(self._path(bare)):
             return f"did you mean `{bare}`, without quotes or spaces around it?"
         if not name.strip() or self.origin.fence:  # what lies in a folder is not for a foreign recipe to ask
             return None

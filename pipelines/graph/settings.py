@@ -13,7 +13,7 @@ from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
 from t2iflow.pipelines.graph.continued import BEFORE, Continued
 from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.formula import Formula, FormulaError, Now, filled, formulas, parse
-from t2iflow.pipelines.graph.keyframes import form, is_formula, is_keyframes, read_keyframes, written_out
+from t2iflow.pipelines.graph.keyframes import check_blend, form, is_formula, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.graph.music import Music, is_music, read_music
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
 from t2iflow.pipelines.graph.wires import Wires
@@ -86,7 +86,11 @@ class _Reading:
         if any("number" not in form(item) for song in songs for item in song.values):
             self._report("T2I206", f"{self._what} can't follow music, which needs numbers", value)
             return None
+        before = len(self.files.problems)
         checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
+        for part in schedule.parts() if len(self.files.problems) == before else ():
+            if isinstance(part, Keyframes):
+                check_blend(part, self.files.problems)
         return None if self.setting.fixed else self.files.heard(checked, self.node, self.setting, value)
 
     def _checked(self, value: Located, setting: Setting) -> Any:
@@ -136,7 +140,7 @@ class _Reading:
 
     @property
     def _what(self) -> str:
-        return f"`{self.setting.name}` of node `{self.node}`"
+        return f"`{self.setting.name}` of node `{self.node.partition('.')[0]}`"  # `words.0` is a part of `words`
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
         self.files.problems.add(code, text, value.place, *hints, subject=self._what)

@@ -187,9 +187,9 @@ class _Finding:
         )
 
     def _rate(self, sinks: Iterable[str]) -> float:
-        """Frames per second of the film that is shown; 0 where no output says, or two disagree."""
-        said = (self._graph.nodes[sink].said("rate") for sink in sinks)
-        rates = {fps for fps in said if isinstance(fps, int | float)}
+        """How many frames of a camera are a second of the film that is shown; 0 if none says, or two disagree."""
+        nodes = [self._graph.nodes[sink] for sink in sinks]
+        rates = {fps * node.every for node in nodes if isinstance(fps := node.said("rate"), int | float)}
         return rates.pop() if len(rates) == 1 else 0.0
 
     def _first(self, members: set[str], canvases: set[str]) -> tuple[str, ...]:

@@ -94,9 +94,9 @@ def _plain(value: Any, files: Mapping[str, bool]) -> Any:
 def _file(path: str, is_copied: bool) -> list[Any]:
     """An input by its digest; weights, which are large, by their place, size and date."""
     place = Path(path)
-    if place.is_dir():
-        return [path, [_file(str(one), False) for one in sorted(place.iterdir()) if one.is_file()]]
-    if not place.is_file():
+    if os.path.isdir(place):
+        return [path, [_file(str(one), False) for one in sorted(place.iterdir()) if os.path.isfile(one)]]
+    if not os.path.isfile(place):
         return [path]
     state = place.stat()
     known = path, state.st_size, state.st_mtime_ns

@@ -8,6 +8,7 @@ the package or module in whose folder they lie. Nothing of the package is import
 """
 
 import importlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -88,7 +89,7 @@ def _folder(point: EntryPoint) -> Path | None:
     except (ImportError, ValueError):
         return None
     roots = (spec.submodule_search_locations or []) if spec else []
-    return next((folder for root in roots if (folder := Path(root, *within)).is_dir()), None)
+    return next((folder for root in roots if os.path.isdir(folder := Path(root, *within))), None)
 
 
 def _recipes(folder: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """What this installation can do: versions, devices, packages, weights and folders, and how to fix what is broken."""
 
 import json
+import os
 import platform
 import re
 import subprocess
@@ -141,7 +142,7 @@ def _generators() -> Finding:
     here, wrong = [], []
     for record in registry.every():
         for entry in entries(record).values():
-            if entry.own.is_file():
+            if os.path.isfile(entry.own):
                 here.append(record.name)
                 try:
                     entry.verify(entry.own)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -38,7 +39,9 @@ class RecipeCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Note the recipe, which `--help` doesn't wait for."""
-        self._recipe = next((word for word in args if not word.startswith("-")), "")
+        valued = {option for param in self.params if not getattr(param, "is_flag", False) for option in param.opts}
+        words = [word for before, word in pairwise(["", *args]) if before not in valued]
+        self._recipe = next((word for word in words if not word.startswith("-")), "")
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

@@ -1,5 +1,6 @@
 """The commands that paint: a recipe, the rest of a stopped run, and a picture once more."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -222,5 +223,5 @@ def _print_end(outcome: "Outcome", debug: bool) -> None:
         console.err().say("".join(traceback.format_exception(outcome.fault)))
     if outcome.message:
         console.err().prose(*([] if outcome.code == OK or outcome.code >= HUNG_UP else ["error: "]), outcome.message)
-    if (outcome.folder / NAME).exists():
+    if os.path.exists(outcome.folder / NAME):
         console.err().say(f"report: {outcome.folder / NAME}")

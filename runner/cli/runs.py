@@ -33,7 +33,7 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List runs: their state, recipe, prompt, seed, time and folder; the last to begin comes last."""
-    from t2iflow.runner.listed import HEADS, listed, row
+    from t2iflow.runner.listed import HEADS, PLACES, listed, row
 
     with refusals():
         found = listed(None if folder is None else paths.given(folder))
@@ -41,7 +41,7 @@ def runs(
         console.write(lines.dumps({"schema": SCHEMA, "runs": [_plain(one) for one in found]}, indent=2))
         return
     if not found:
-        console.err().say(f"there are no runs in `{folder}`")
+        console.err().say(f"there are no runs in {PLACES if folder is None else f'`{folder}`'}")
         return
     head, *rows = aligned([HEADS, *map(row, found)])
     console.out().say((head, "dim"))

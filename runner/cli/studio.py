@@ -1,5 +1,6 @@
 """The command that opens the studio."""
 
+import os
 import shlex
 import threading
 import webbrowser
@@ -33,7 +34,7 @@ def studio(
     from t2iflow.runner.studio.home import Home, working
     from t2iflow.runner.studio.serve import serve
 
-    if folder is not None and not paths.given(folder).is_dir():
+    if folder is not None and not os.path.isdir(paths.given(folder)):
         console.fail(f"there is no folder `{folder}`", USAGE)
     home = working() if folder is None else Home(paths.whole(folder))
 

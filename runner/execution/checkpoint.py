@@ -58,7 +58,7 @@ class Checkpoint:
                 file.write(packed.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            if path.exists():
+            if os.path.exists(path):
                 os.replace(path, folder / BEFORE)
         sync(folder)
 
@@ -67,7 +67,7 @@ def kept(folder: Path) -> Iterator[tuple[Path, Callable[[], Checkpoint]]]:
     """The checkpoints of a run folder, the last first, each with what reads it: DamagedError or UnfitError, if so."""
     for name in (NAME, BEFORE):
         path = folder / name
-        if path.is_symlink() or path.exists():
+        if path.is_symlink() or os.path.exists(path):
             yield path, lambda path=path: read(path)  # type: ignore[misc]
 
 
@@ -91,7 +91,7 @@ def _digest(packed: bytes | memoryview) -> bytes:
 
 def _sealed(path: Path) -> bytes:
     """What is in the file, if that is what was written."""
-    if path.is_symlink() or not path.is_file():
+    if path.is_symlink() or not os.path.isfile(path):
         raise DamagedError(f"`{path.name}` is not a file of this run")
     data = path.read_bytes()
     packed, tail = data[: -LENGTH - len(SEAL)], data[-LENGTH - len(SEAL) :]

@@ -1,18 +1,19 @@
 """Which device a run uses, and why."""
 
-import contextlib
 import ctypes
 import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
 from t2iflow.runner.exits import NoDeviceError
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
+APPLE = (2, 14)
+"""The first torch that can differentiate crops on an Apple GPU."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # GNU's malloc.h
 BLOCK = 2**25
@@ -22,9 +23,14 @@ GROWN, KEPT = 2 * BLOCK, 8 * BLOCK
 kernel has to clear them anew for each step."""
 
 
+def asked(wanted: str) -> str:
+    """The device that is asked for: what `auto` is, the variable T2IFLOW_DEVICE may say."""
+    return os.environ.get("T2IFLOW_DEVICE") or "auto" if wanted == "auto" else wanted
+
+
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     """The device and the reason for it, in words; `auto` takes a GPU that works, else the CPU."""
-    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
+    wanted = asked(wanted)
     kind = wanted.partition(":")[0]
     if kind not in CHOICES:
         raise NoDeviceError(f"unknown device `{wanted}`: choose one of {', '.join(CHOICES)}, or `cuda:1` and so on")
@@ -38,11 +44,17 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
         if number >= torch.cuda.device_count():
             raise NoDeviceError(f"there is no `{wanted}`: {torch.cuda.device_count()} CUDA device(s) found")
         return torch.device("cuda", number), torch.cuda.get_device_name(number)
-    if kind == "mps" or (kind == "auto" and torch.backends.mps.is_available()):
-        if not torch.backends.mps.is_available():
+    apple = torch.backends.mps.is_available()
+    if kind == "mps" or (kind == "auto" and apple and _version() >= APPLE):
+        if not apple:
             raise NoDeviceError("no Apple GPU (MPS) that this torch can use")
         return torch.device("mps"), "Apple GPU"
-    why = "requested" if kind == "cpu" else _why_no_cuda()
+    if kind == "cpu":
+        why = "requested"
+    elif apple:
+        why = f"torch {torch.__version__} can't steer on an Apple GPU; {APPLE[0]}.{APPLE[1]} can"
+    else:
+        why = _why_no_cuda()
     threads = torch.get_num_threads()
     return torch.device("cpu"), f"{why}; {threads} thread{'s' * (threads > 1)}"
 
@@ -52,6 +64,11 @@ def model(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu ({torch.backends.cpu.get_cpu_capability()})" if device.type == "cpu" else device.type
+
+
+def _version() -> tuple[int, int]:
+    major, minor, *_ = torch.__version__.split(".")
+    return int(major), int(minor)
 
 
 def _why_no_cuda() -> str:
@@ -93,21 +110,18 @@ def release(device: torch.device) -> None:
 
 def _keep(freed: int) -> None:
     """Have the C library keep this many bytes that are freed."""
-    with _c_library() as library:
-        library.mallopt(M_MMAP_THRESHOLD, BLOCK)
-        library.mallopt(M_TRIM_THRESHOLD, freed)
+    _tell("mallopt", M_MMAP_THRESHOLD, BLOCK)
+    _tell("mallopt", M_TRIM_THRESHOLD, freed)
 
 
 def _give_back() -> None:
     """Give what is kept to the kernel, and keep little from now on."""
     _keep(GROWN)
-    with _c_library() as library:
-        library.malloc_trim(0)
+    _tell("malloc_trim", 0)
 
 
-@contextmanager
-def _c_library() -> Iterator[ctypes.CDLL]:
-    """The C library, where it is GNU's; what else has no such calls is left alone."""
+def _tell(call: str, *figures: int) -> None:
+    """Call the C library where it is GNU's; others have no such calls."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            yield ctypes.CDLL(None)
+        with suppress(OSError, AttributeError):
+            getattr(ctypes.CDLL(None), call)(*figures)

@@ -108,7 +108,7 @@ class Film(Reel):
                     canvas.live.repaint(self._values[canvas.outputs[0]])
                 elif isinstance(canvas.live, Carries):
                     canvas.live.carry(self._values[canvas.outputs[0]])
-        if moved:
+        if moved or not take.carry:
             self.stage.restart(take.carry)
         return take
 

@@ -62,7 +62,7 @@ def pack(run: Path, plan: Plan, target: Path) -> None:
     with whole(target) as fresh, ZipFile(fresh, "w", ZIP_STORED) as file:
         file.comment = plan.graph.recipe.name.encode()
         file.writestr(_entry(RECIPE), recipe)
-        said = {lock.NAME: run / lock.NAME} if (run / lock.NAME).is_file() else {}
+        said = {lock.NAME: run / lock.NAME} if os.path.isfile(run / lock.NAME) else {}
         _add(file, {**said, **inputs, **made})
 
 
@@ -79,7 +79,7 @@ def opened(path: Path) -> Bundle:
             entries = _checked(file, path.stat().st_size)
             name = shortened(in_line(file.comment.decode("utf-8", "replace")))
             folder = user_cache_path("t2iflow") / "bundles" / sha256(path)
-            if not folder.is_dir():
+            if not os.path.isdir(folder):
                 forget_old(folder.parent)
                 _unpack(file, entries, folder)
     except (BadZipFile, NotImplementedError, EOFError, ValueError) as fault:
@@ -144,7 +144,7 @@ def _unpack(file: ZipFile, entries: list[ZipInfo], folder: Path) -> None:
         try:
             making.replace(folder)
         except OSError:
-            if not folder.is_dir():  # or another process was quicker
+            if not os.path.isdir(folder):  # or another process was quicker
                 raise
     finally:
         shutil.rmtree(making, ignore_errors=True)

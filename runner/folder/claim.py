@@ -57,7 +57,7 @@ def goes_on(folder: Path) -> bool:
     """Whether a run goes on in the folder, as far as that can be known. Looked at again and again, it keeps no run from
     starting there: the lock is tried only where somebody seems to hold it."""
     with contextlib.suppress(OSError):
-        return (folder / HOLDER).exists() and not _is_gone(_word(folder)) and is_claimed(folder)
+        return os.path.exists(folder / HOLDER) and not _is_gone(_word(folder)) and is_claimed(folder)
     return False
 
 

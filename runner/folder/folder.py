@@ -77,7 +77,7 @@ def making(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         clear(path.parent)
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        if os.path.exists(path) and not (os.path.isdir(path) and not any(path.iterdir())):
             raise FolderError(f"`{path}` exists; choose another folder, or `{resuming(path)}`")
         fresh.mkdir()
         try:
@@ -119,7 +119,7 @@ def write_copy(target: Path, recipe: str, beside: Mapping[str, Path]) -> list[st
 
 
 def _is_copy(path: Path, other: Path) -> bool:
-    return path.is_file() and filecmp.cmp(path, other, shallow=False)
+    return os.path.isfile(path) and filecmp.cmp(path, other, shallow=False)
 
 
 def _fill(folder: Path, recipe: str, said: str) -> None:
@@ -158,7 +158,7 @@ def check_resumable(path: Path) -> None:
 
 
 def _begun_without_recipe(path: Path) -> bool:
-    return not (path / RECIPE).exists() and ((path / lock.NAME).is_file() or (path / "inputs").is_dir())
+    return not os.path.exists(path / RECIPE) and (os.path.isfile(path / lock.NAME) or os.path.isdir(path / "inputs"))
 
 
 def check_unfinished(path: Path) -> None:
@@ -182,7 +182,7 @@ def tidy(path: Path) -> None:
 
 def discard(path: Path) -> None:
     """Remove a file of a run, or what lies in its place."""
-    if path.is_dir() and not path.is_symlink():
+    if os.path.isdir(path) and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -97,7 +97,7 @@ def resuming(folder: Path) -> str:
 
 def not_finished(folder: Path) -> str:
     """What to say of a folder that was given for that of a finished run, and is none."""
-    runs = sorted(folder.glob(f"{RUNS}/[!.]*")) if (folder / SWEEP).is_file() else []
+    runs = sorted(folder.glob(f"{RUNS}/[!.]*")) if os.path.isfile(folder / SWEEP) else []
     such = f": it is that of a sweep; name one of its runs, such as `{runs[0]}`" if runs else ""
     return f"`{folder}` is not the folder of a finished run{such}"
 
@@ -124,7 +124,7 @@ def _wrote(folder: Path) -> Iterator[Path]:
                 home = Path(told["folder"])
             elif told["type"] == "wrote":
                 path = folder / Path(told["path"]).relative_to(home)  # the folder may have been moved
-                if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                if os.path.isfile(path) and path.resolve().is_relative_to(folder.resolve()):
                     yield path
 
 
@@ -164,7 +164,7 @@ def _lines(folder: Path) -> list[str]:
 
 def _opened(path: Path) -> BinaryIO:
     """A file to read, and nothing that can be read without end."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(path)
     return path.open("rb")
 

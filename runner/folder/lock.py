@@ -1,6 +1,7 @@
 """The lock of a run, `lock.yaml`: what its bytes depend on beside its recipe."""
 
 import json
+import os
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
@@ -68,7 +69,7 @@ def changed_inputs(folder: Path) -> Iterator[str]:
     inputs = read(folder).get("inputs")
     for name, digest in inputs.items() if isinstance(inputs, dict) else ():
         path = folder / str(name)
-        if not path.is_file() or sha256(path) != digest:
+        if not os.path.isfile(path) or sha256(path) != digest:
             yield str(name)
 
 

@@ -70,7 +70,7 @@ class LogFile:
         except OSError as fault:
             raise FolderError(f"can't write `{folder / LOG}`: {fault.strerror}") from fault
         end = os.lseek(self._file, 0, os.SEEK_END)
-        self._torn = end > 0 and os.pread(self._file, 1, end - 1) != b"\n"
+        self._torn = end > 0 and self._at(end - 1) != b"\n"
 
     def write(self, line: str) -> None:
         """Add a line; OSError where there is no room for it, and the next is tried again."""
@@ -79,6 +79,10 @@ class LogFile:
         while left:
             left = left[os.write(self._file, left) :]
         self._torn = False
+
+    def _at(self, place: int) -> bytes:
+        os.lseek(self._file, place, os.SEEK_SET)  # where lines are added, O_APPEND decides
+        return os.read(self._file, 1)
 
     def close(self) -> None:
         """Close the file."""

@@ -78,9 +78,9 @@ def _runs(parent: Path) -> Iterator[Path]:
             folder = Path(entry.path)
             if entry.name.startswith("."):
                 continue
-            if (folder / SWEEP).is_file():
-                yield from _runs(folder / RUNS) if (folder / RUNS).is_dir() else ()
-            elif any((folder / name).is_file() for name in (RECIPE, LOG)):
+            if os.path.isfile(folder / SWEEP):
+                yield from _runs(folder / RUNS) if os.path.isdir(folder / RUNS) else ()
+            elif any(os.path.isfile(folder / name) for name in (RECIPE, LOG)):
                 yield folder
 
 

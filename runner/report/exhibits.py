@@ -2,14 +2,13 @@
 
 import base64
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-import PIL.Image
-
-from t2iflow.nodes.pictures.codec import FORMATS
+from t2iflow.nodes.pictures.opening import opened
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.folder.history import NOW
 
@@ -29,7 +28,7 @@ def exhibits(plan: Plan, folder: Path, files: Sequence[Path], how: str) -> list[
     stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
     rows = [path for path in files if path.suffix.lower() in PICTURES and path.name in strips]
     now = [] if how == "finished" or (how == "interrupted" and stills) else [folder / NOW]
-    shown = [path for path in (*films, *now, *stills, *rows) if path.is_file()]
+    shown = [path for path in (*films, *now, *stills, *rows) if os.path.isfile(path)]
     return list(_figures(shown, folder, how == "running"))
 
 
@@ -57,7 +56,7 @@ def _width(path: Path) -> str:
     """A small picture is enlarged, but not beyond recognition."""
     if path.suffix.lower() == ".gif":
         return ""
-    with contextlib.suppress(OSError, ValueError), PIL.Image.open(path, formats=FORMATS) as picture:
+    with contextlib.suppress(OSError, ValueError), opened(path) as picture:
         return f' style="max-width:{3 * picture.width}px"'
     return ""
 

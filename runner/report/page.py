@@ -5,6 +5,7 @@ recipe, the facts.
 """
 
 import importlib.resources
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -191,7 +192,7 @@ def facts(told: Told) -> Iterator[str]:
     found["run again here"] = "t2iflow run recipe.yaml"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
-    tables = [path for name in (TABLE, LOG) if (path := told.folder / name).is_file()]
+    tables = [path for name in (TABLE, LOG) if os.path.isfile(path := told.folder / name)]
     links = [(path.name, link(path, told.folder)) for path in (*told.files, *tables)]
     rows += [f'<dt>file</dt><dd><a href="{href}">{escape(name)}</a></dd>' for name, href in links]
     rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Snapshots:
         for path in sorted(self._folder.glob("*.png")):
             named = re.fullmatch(r"(\d{1,9})-(step|frame)-(\d{1,9})\.png", path.name)
             with contextlib.suppress(OSError, KeyError):
-                if named and path.is_file() and path.stat().st_size <= MOST:
+                if named and os.path.isfile(path) and path.stat().st_size <= MOST:
                     what: What = "step" if named[2] == "step" else "frame"
                     self._pngs[nodes[int(named[1])], what, int(named[3])] = path.read_bytes()
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class Row:
 def rows_of(path: Path) -> list[Row]:
     """The rows of a file; none where it can't be read."""
     with contextlib.suppress(OSError, csv.Error):
-        if path.is_file():  # and nothing that can be read without end
+        if os.path.isfile(path):  # and nothing that can be read without end
             return list(_parsed(path.read_text("utf-8", errors="replace")))
     return []
 

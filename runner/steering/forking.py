@@ -1,6 +1,7 @@
 """A run forked: another run, from a past that both share."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -172,7 +173,12 @@ def _copy(of: Path, saved: Path, to: Path) -> None:
     sync(to / checkpoint.NAME)
     for path in sorted(of.rglob("*")):
         name = path.relative_to(of)
-        if path.is_file() and not path.is_symlink() and str(name) not in OWN and run_folder.MAKING not in str(name):
+        if (
+            os.path.isfile(path)
+            and not path.is_symlink()
+            and str(name) not in OWN
+            and run_folder.MAKING not in str(name)
+        ):
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, to / name)
             sync(to / name)

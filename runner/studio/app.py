@@ -3,6 +3,7 @@
 import gzip
 import importlib.resources
 import json
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -203,7 +204,7 @@ def _page(file: str) -> Response:
     runner = importlib.resources.files("t2iflow.runner")
     place = runner / SHARED[file] if file in SHARED else runner / "studio" / "page" / file
     path, kind = Path(str(place)), PAGE.get(Path(file).suffix)
-    if kind is None or file.startswith(".") or "\\" in file or not path.is_file():
+    if kind is None or file.startswith(".") or "\\" in file or not os.path.isfile(path):
         raise Refused(404, f"the page has no file `{file}`")
     return FileResponse(path, media_type=kind, headers={"cache-control": "no-cache"})
 

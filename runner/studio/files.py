@@ -51,7 +51,6 @@ MOST_PIXELS = 100_000_000
 """Pixels of a picture of which a small copy is made."""
 QUALITY = 85
 """Of a small copy, as WebP has it."""
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 
 def file_of(home: Home, address: str) -> Path:
@@ -77,11 +76,9 @@ def served(path: Path, lasting: bool) -> Response:
 
 def small(path: Path, side: int, lasting: bool) -> Response:
     """A small copy of a picture; Refused where it is none."""
-    import PIL.Image  # here, because a studio in which nobody looks needs none
-
     try:
         data = _small(str(path), path.stat().st_mtime_ns, side)
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as fault:  # as Pillow raises
+    except (OSError, ValueError, SyntaxError) as fault:  # as Pillow raises
         raise Refused(404, f"`{path.name}` can't be read as a picture: {fault}") from fault
     return Response(data, media_type="image/webp", headers={"cache-control": _keeping(lasting)})
 
@@ -92,13 +89,15 @@ def _keeping(lasting: bool) -> str:
 
 @lru_cache(maxsize=256)
 def _small(path: str, stamp: int, side: int) -> bytes:
-    import PIL.Image
+    import PIL.Image  # here, because a studio in which nobody looks needs none
 
-    with PIL.Image.open(path, formats=FORMATS) as opened:
-        if opened.width * opened.height > MOST_PIXELS:
+    from t2iflow.nodes.pictures.opening import opened
+
+    with opened(Path(path)) as found:
+        if found.width * found.height > MOST_PIXELS:
             raise ValueError("it is too large")
-        opened.draft("RGB", (side, side))
-        shown = opened.convert("RGBA" if "A" in opened.getbands() or opened.info.get("transparency") else "RGB")
+        found.draft("RGB", (side, side))
+        shown = found.convert("RGBA" if "A" in found.getbands() or found.info.get("transparency") else "RGB")
     shown.thumbnail((side, side), PIL.Image.Resampling.BOX)
     data = io.BytesIO()
     shown.save(data, "WEBP", quality=QUALITY, method=0)

@@ -152,7 +152,7 @@ def picture(folder: Path, events: Iterable[Mapping[str, Any]], state: str) -> Pa
             return now
     written = [folder / PurePath(str(event.get("path"))).name for event in events if event["type"] == "wrote"]
     written.insert(0, folder / PICTURE)  # which may have been written long before
-    return foremost([path for path in written if path.suffix.lower() in PICTURES and path.is_file()])
+    return foremost([path for path in written if path.suffix.lower() in PICTURES and os.path.isfile(path)])
 
 
 def _shown(home: Home, folder: Path, file: Path | None) -> tuple[str | None, tuple[int, int] | None]:

@@ -93,7 +93,7 @@ class Line:
 
     def turn(self, name: str) -> Turn | None:
         """What is known of a run that waits, or is made."""
-        made = [work.turn for work in self._running.values()]
+        made = [work.turn for work in list(self._running.values())]
         return next((turn for turn in (*self._waiting, *made) if turn.name == name), None)
 
     def since(self, name: str) -> float | None:

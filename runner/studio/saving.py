@@ -1,9 +1,10 @@
 """The text of a recipe, written back into its own file: one that lies in the folder in which the studio was opened."""
 
+import shutil
 from pathlib import Path, PurePath
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.core.whole import whole
 from t2iflow.runner.studio.home import UNSOUND
 from t2iflow.runner.studio.refused import Refused
 
@@ -20,9 +21,13 @@ def save(folder: Path, name: str, text: str, was: str) -> None:
     if _lines(paths.read_start(path, MOST).decode("utf-8-sig", "replace")) != _lines(was):
         raise Refused(409, f"`{name}` was changed meanwhile: save your text as another file, and open that")
     try:
-        write(path, text)
+        with whole(path) as fresh:
+            fresh.write_bytes(text.encode())
+            shutil.copymode(path, fresh)
     except OSError as fault:
         raise Refused(409, f"can't write `{name}`: {fault.strerror}") from fault
+    except UnicodeError:
+        raise Refused(409, f"can't write `{name}`: a character of the text is none in UTF-8") from None
 
 
 def _lines(text: str) -> list[str]:

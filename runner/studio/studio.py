@@ -1,5 +1,6 @@
 """A studio: its folder, its gallery, its line of runs, and all that listen."""
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -149,7 +150,7 @@ class Studio:
 
     def _dropped_file(self, key: str) -> Path:
         folder = self.dropped / key
-        if not key.isalnum() or not folder.is_dir():
+        if not key.isalnum() or not os.path.isdir(folder):
             raise Refused(404, "what was dropped is no longer there: drop it again")
         return next(folder.iterdir())
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -62,7 +63,7 @@ def _different(notes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _files(home: Home, folder: Path) -> Iterator[dict[str, Any]]:
     """What the run has written, and its tables."""
-    tables = [path for name in TABLES if (path := folder / name).is_file()]
+    tables = [path for name in TABLES if os.path.isfile(path := folder / name)]
     for path in (*wrote(folder), *tables):
         kind = KINDS.get(PurePath(path).suffix.lower())
         if kind:

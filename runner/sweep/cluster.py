@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
+from t2iflow.runner.execution import device
 from t2iflow.runner.exits import FAILED, INTERRUPTED, NoDeviceError
 from t2iflow.runner.folder.history import RUNS
 from t2iflow.runner.session import SAVE_EVERY
@@ -274,7 +275,7 @@ def _amount(node: Mapping[str, Any], resource: str) -> float:
 
 def _device(wanted: str, gpus: bool) -> str:
     """What each run computes on: as its process sees no other GPU than its own, `cuda` alone."""
-    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
+    wanted = device.asked(wanted)
     kind = wanted.partition(":")[0]
     if kind == "cuda" and not gpus:
         raise NoDeviceError("no node of the cluster has a GPU")

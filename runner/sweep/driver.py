@@ -4,6 +4,7 @@ Several drivers may share one folder, also from other machines: the claim on a r
 made once, and a cell that another driver has is awaited, and taken over if that one dies.
 """
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -54,7 +55,7 @@ def states(sweep: SweepFolder) -> dict[str, State]:
 def state(sweep: SweepFolder, name: str) -> State:
     """How far a cell is."""
     run = sweep.runs / name
-    return summary(run).state if run.exists() else "waiting"
+    return summary(run).state if os.path.exists(run) else "waiting"
 
 
 def drive(
@@ -177,7 +178,7 @@ class _Driver:
 def _fail(sweep: SweepFolder, name: str, message: str) -> None:
     """Write into the log of a cell that it failed, as its own process no longer could."""
     run = sweep.runs / name
-    if run.exists():
+    if os.path.exists(run):
         with claim(run):
             log = LogFile(run)
             try:

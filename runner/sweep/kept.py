@@ -1,5 +1,6 @@
 """A sweep that is kept on a storage: begun there, opened from there, and brought there."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def _wanted(storage: Storage, names: Iterable[str]) -> Iterator[str]:
         run = _run(name)
         if run and run not in settled:
             here = storage.folder / RUNS / run
-            settled[run] = here.is_dir() and (has_finished(here) or is_claimed(here))
+            settled[run] = os.path.isdir(here) and (has_finished(here) or is_claimed(here))
         if not name.startswith(f"{LEASES}/") and not name.endswith(checkpoint.NAME) and not settled.get(run):
             yield name
 

@@ -1,6 +1,7 @@
 """A sweep on one page, `index.html`: its pictures in a table, the best first, and how far all are."""
 
 import importlib.resources
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ class _Figures:
         caption = " ".join(filter(None, [escape(words), f'<span class="score">{place}{score}</span>' if score else ""]))
         report = self._told.sweep.runs / one.cell.name / REPORT
         shown = self._picture(one, name)
-        if report.exists():
+        if os.path.exists(report):
             shown = f'<a href="{_linked(self._told.sweep, report)}">{shown}</a>'
         top = ' class="top"' if one.rank == 1 else ""
         return f"<figure{top}>{shown}<figcaption>{caption}</figcaption></figure>"
@@ -145,7 +146,7 @@ class _Figures:
     def _unfinished(self, one: Result) -> str:
         """The state of a cell without a picture; of one that runs or was stopped its picture as it is, too."""
         now = self._told.sweep.runs / one.cell.name / NOW
-        if one.state in ("running", "stopped") and now.is_file():
+        if one.state in ("running", "stopped") and os.path.isfile(now):
             return (
                 f'<img class="now" src="{link(now, self._told.sweep.at)}" alt="{one.state}"><small>{one.state}</small>'
             )
@@ -168,7 +169,7 @@ def _recipe(told: Told) -> Iterator[str]:
 def _facts(told: Told) -> Iterator[str]:
     found = {"device": told.sweep.device, "threads of each run": told.sweep.threads, "ranked by": told.judge}
     rows = [f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items() if value]
-    files = [name for name in (SHEET, CSV, JSON) if (told.sweep.at / name).exists()]
+    files = [name for name in (SHEET, CSV, JSON) if os.path.exists(told.sweep.at / name)]
     rows += [f'<dt>file</dt><dd><a href="{name}">{name}</a></dd>' for name in files]
     yield f"<h2>Sweep</h2><dl>{''.join(rows)}</dl>"
 

@@ -14,7 +14,7 @@ MOST = 8
 def slots(wanted: str, jobs: int | None, per_gpu: int) -> list[Slot]:
     """As many slots as there are jobs; by themselves `per_gpu` on each GPU, or on a CPU one for each core up to MOST.
     NoDeviceError where the device is unavailable."""
-    wanted = os.environ.get("T2IFLOW_DEVICE", "auto") if wanted == "auto" else wanted
+    wanted = device.asked(wanted)
     gpus = _gpus() if wanted in ("auto", "cuda") else []  # which takes no memory on them, as a context would
     kind = "cuda" if gpus else device.choose(wanted)[0].type
     if kind == "cpu":

@@ -4,6 +4,7 @@ Each machine works on it in a folder of its own, and brings its share there.
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -113,7 +114,7 @@ class Storage:
     def files(self, under: str = "") -> Iterator[str]:
         """The files here that are worth keeping."""
         for path in sorted((self.folder / under).rglob("*")):
-            if path.is_file() and path.name not in USELESS and not path.name.startswith("."):
+            if os.path.isfile(path) and path.name not in USELESS and not path.name.startswith("."):
                 yield path.relative_to(self.folder).as_posix()
 
     def lease(self, name: str) -> Lease:

@@ -79,7 +79,7 @@ def _copied(address: str) -> Path:
 
     for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):  # Ray's processes end without a chance to tidy up
         process = Path("/proc", left.name.removeprefix(SCRATCH).partition("-")[0])
-        if process.parent.exists() and not process.exists():
+        if os.path.exists(process.parent) and not os.path.exists(process):
             shutil.rmtree(left, ignore_errors=True)
     return kept.copied(address, Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))).at
 

@@ -2,13 +2,15 @@
 
 import contextlib
 import io
+import os
 from pathlib import Path
 
 import PIL.Image
 
 from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.film.decoder import every_picture
-from t2iflow.nodes.pictures.codec import FORMATS, over
+from t2iflow.nodes.pictures import opening
+from t2iflow.nodes.pictures.codec import over
 from t2iflow.runner.folder.history import NOW, RUNS, foremost, wrote
 from t2iflow.runner.report.exhibits import FILMS, PICTURES
 
@@ -28,14 +30,14 @@ def opened(path: Path) -> PIL.Image.Image:
     """A picture, or the first of a film; OSError or ValueError where that can't be read."""
     if path.suffix.lower() in FILMS and path.suffix.lower() not in (".gif", ".apng"):
         return PIL.Image.fromarray(next(iter(every_picture(str(path)))).numpy())
-    with PIL.Image.open(path, formats=FORMATS) as found:
+    with opening.opened(path) as found:
         return over(found, "#ffffff").convert("RGB")
 
 
 def so_far(sweep: Path, cell: str) -> Path | None:
     """The small picture of a cell, or while it runs the picture as it is now; None before there is one."""
     places = (sweep / FOLDER / f"{cell}.webp", sweep / RUNS / cell / NOW)
-    return next((path for path in places if path.is_file()), None)
+    return next((path for path in places if os.path.isfile(path)), None)
 
 
 def thumbnail(sweep: Path, cell: str, source: Path) -> Path:

@@ -58,7 +58,7 @@ def make(
     try:
         options = Options(device, save_every, shelf=shelf_of_process(), stages=stages(sweep.at, cell))
         with _alone(folder, name):
-            outcome = (_resume if path.exists() else _start)(sweep, cell, options, listeners)
+            outcome = (_resume if os.path.exists(path) else _start)(sweep, cell, options, listeners)
     except (BusyError, LostError) as fault:
         return Made(name, BUSY, str(fault))
     except RecipeError as fault:
@@ -107,7 +107,7 @@ def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence
     try:
         return session.start(plan(sweep, cell), path.parent, options, listeners, path)
     except FolderError as fault:
-        if (path / RECIPE).exists():  # another process was quicker
+        if os.path.exists(path / RECIPE):  # another process was quicker
             raise BusyError(str(fault)) from fault
         raise
 

@@ -329,6 +329,9 @@ def test_a_resnet_shows_what_its_layers_saw(tiny: Callable[..., Clip]) -> None:
     assert pixels.grad is not None
     assert pixels.grad.any()
     assert len(clip.look(pixels).layers) == len(seen.layers)
+    with pytest.raises(RuntimeError):
+        clip.look(pixels.new_zeros(2, 5, 64, 64))  # stands for what runs out of memory on its way
+    assert len(clip.look(pixels).layers) == len(seen.layers)
 
 
 def test_weights_take_no_gradient(tiny: Callable[..., Clip]) -> None:

@@ -2,11 +2,14 @@
 
 import io
 import struct
+import subprocess
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 import torch
@@ -14,6 +17,7 @@ import torch
 from t2iflow.nodes import images
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.types import Image, Mask
+from t2iflow.nodes.pictures.opening import opened
 
 CPU = torch.device("cpu")
 
@@ -39,6 +43,45 @@ def test_a_picture_is_read_row_by_row_in_red_green_blue(tmp_path: Path) -> None:
 def test_the_formats_that_people_have_can_be_read(suffix: str, tmp_path: Path) -> None:
     image = images.load(CPU, file=save(tmp_path / f"a.{suffix}", [[RED] * 16] * 16))
     assert image.mean((0, 2, 3)).tolist() == pytest.approx([1, 0, 0], abs=0.02)
+
+
+def test_pictures_are_read_where_packages_are_one_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_packages(command: list[str], **how: Any) -> Any:
+        return run([command[0], "-S", *command[1:]], **how)
+
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", without_packages)
+    assert images.load(CPU, file=save(tmp_path / "a.png", [[RED] * 2])).shape == (1, 3, 1, 2)
+    PIL.Image.fromarray(np.full((2, 2), 40_000, np.uint16)).save(tmp_path / "deep.png")
+    assert images.load(CPU, file=str(tmp_path / "deep.png")).mean().item() == pytest.approx(40_000 / 65_535)
+
+
+@pytest.mark.parametrize(("width", "height"), [(20_000, 10_000), (6144, 34_816), (15_000, 20_000)])
+def test_a_picture_of_ours_may_be_larger_than_pillow_opens(width: int, height: int, tmp_path: Path) -> None:
+    path = tmp_path / "strip.png"
+    path.write_bytes(png(width, height))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with opened(path) as picture:
+            assert picture.size == (width, height)
+    path.write_bytes(png(width, 60_000))
+    with pytest.raises(ValueError, match="more than 300 megapixels"), opened(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n\0\0", b"RIFF\0\0\0\0WEBPVP8 ", b"\xff\xd8\xff", b"%PDF-1.4"]
+)
+def test_what_is_no_picture_of_ours_is_refused_in_words(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises((OSError, ValueError)), opened(tmp_path / "a.png") as picture:
+        picture.load()
+
+
+def png(width: int, height: int) -> bytes:
+    """The start of a grey PNG of this size."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + head + struct.pack(">I", zlib.crc32(head)) + b"\0\0\0\0IDAT"
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "LA"])

@@ -10,6 +10,9 @@ import torch
 from t2iflow.nodes import optimizers
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.types import Image, Loss
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.text.recipe import read
 from tests.captured import Captured
 
 IMAGE, LOSS = Image(torch.zeros(1, 3, 2, 2)), Loss(torch.zeros(()))
@@ -41,15 +44,19 @@ def test_the_running_mean_is_of_what_was_trained_and_corrected_for_its_start_at_
     assert tensor.item() == 3
 
 
-def test_memory_comes_back_to_tensors_of_several_paces() -> None:
+EVERY = [spec.name for spec in catalog.every_node() if spec.role == "optimizer"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_memory_comes_back_to_tensors_of_several_paces(name: str) -> None:
     def moved(steps: int, again: int) -> list[float]:
         tensors = [torch.zeros(1, requires_grad=True) for _ in range(2)]
-        fit = catalog.find("optimizers.adam").make(average=0.5)
+        fit = catalog.find(name).make(average=0.5)
         fit.start(tensors, [1.0, 0.1])
         for step in range(steps):
             if step == again:
                 state = fit.state_dict()
-                fit = catalog.find("optimizers.adam").make(average=0.5)
+                fit = catalog.find(name).make(average=0.5)
                 fit.start(tensors, [1.0, 0.1])
                 fit.load_state_dict(state)
             for tensor in tensors:
@@ -59,6 +66,28 @@ def test_memory_comes_back_to_tensors_of_several_paces() -> None:
             return [tensor.item() for tensor in tensors]
 
     assert moved(4, again=2) == moved(4, again=-1)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_one_that_begins_anew_takes_the_steps_of_a_new_one(name: str) -> None:
+    tensor = torch.zeros(2, requires_grad=True)
+    fit = catalog.find(name).make(average=0.5)
+    fit.start([tensor])
+    places = []
+    for _ in range(2):
+        for step in range(3):
+            tensor.grad = torch.full((2,), 1.0 + step)
+            fit(IMAGE, LOSS, rate=0.1)
+        places.append(tensor.detach().clone())
+        with torch.no_grad():
+            tensor.zero_()
+        fit.restart(carry=False)
+    assert torch.equal(*places)
+
+
+def test_nesterov_needs_a_momentum() -> None:
+    with pytest.raises(RecipeError, match="`nesterov` needs a `momentum` above 0"):
+        compile_recipe(read("hello", overrides=["fit.use=optimizers.sgd", "fit.nesterov=true", "fit.betas=null"]))
 
 
 SHAPES = ((8, 2), (8,), (8, 8), (8, 8), (3, 8), (3,), (4, 3, 2))
@@ -105,8 +134,7 @@ for name in sys.argv[1:]:
     assert (tensor < 0).all(), name
     assert "torch._dynamo" not in sys.modules, name
 """
-    names = [spec.name for spec in catalog.every_node() if spec.role == "optimizer"]
-    ours = [name for name in names if name != "optimizers.diffgrad"]
+    ours = [name for name in EVERY if name != "optimizers.diffgrad"]
     assert len(ours) > 5
     subprocess.run([sys.executable, "-c", steps, *ours], check=True)
 

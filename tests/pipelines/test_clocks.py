@@ -66,6 +66,16 @@ def test_every_of_a_camera_does_not_change_when_something_happens(tmp_path: Path
     assert region.shot.fps == 50
 
 
+def test_of_a_film_that_leaves_frames_out_a_second_has_more_of_them(tmp_path: Path) -> None:
+    (region,) = compiled(
+        tmp_path, extra="  fast: {use: output.video, image: $zoom, file: b.mp4, fps: 5, every: 2}\n"
+    ).regions
+    assert region.shot
+    assert region.shot.fps == 10
+    other = "  more: {use: output.video, image: $zoom, file: more.mp4, fps: 10, every: 2}\n"
+    assert "need a film with a single `fps`" in message(tmp_path, camera="scale: {0s: 1, 2s: 2}", extra=other)
+
+
 def test_seconds_need_one_film(tmp_path: Path) -> None:
     other = "  more: {use: output.video, image: $zoom, file: more.mp4, fps: 12}\n"
     assert "need a film with a single `fps`" in message(tmp_path, camera="scale: {0s: 1, 2s: 2}", extra=other)

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from t2iflow.pipelines.graph.keyframes import is_keyframes, read_keyframes
+from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.graph.keyframes import check_blend, is_keyframes, read_keyframes
 from t2iflow.pipelines.graph.schedule import Keyframes
-from t2iflow.pipelines.problems import Problem, Problems
+from t2iflow.pipelines.problems import Problem, Problems, RecipeError
 from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.recipe import read
 from t2iflow.pipelines.text.yaml_reader import parse
 
 
@@ -27,7 +29,8 @@ def keyframes(text: str, kind: type = float) -> Keyframes:
 
 def problems_of(text: str) -> list[Problem]:
     problems = Problems()
-    read_keyframes(parse(text, "f"), problems)
+    if frames := read_keyframes(parse(text, "f"), problems):
+        check_blend(frames, problems)
     assert {problem.code for problem in problems} <= {"T2I207"}
     return problems
 
@@ -135,6 +138,24 @@ def test_each_mistake_is_told_at_its_own_place(text: str, column: int, words: st
     assert problem.message == words
     assert problem.place is not None
     assert problem.place.column == column
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("fit.rate={0: fast, 50: 0.1}", "`rate` of node `fit` can't be 'fast'"),
+        ("fit.rate={0: 0.1, 50: fast, 100%: 0.2}", "`rate` of node `fit` can't be 'fast'"),
+        ("fit.rate={0: [1, 2], 50: 0.1, ease: exponential}", "`rate` of node `fit` can't be [1, 2]"),
+        ("prompt={0: 7, 100%: a fox}", "`prompt` of node `words` can't be 7"),
+        ("prompt={0: a fox, 50: 0.1}", "`prompt` of node `words` can't be 0.1"),
+        ("cuts.detail={0: [0.5, 1], 10: 1}", "`detail` of node `cuts` can't be 1"),
+    ],
+)
+def test_of_keyframes_that_their_setting_does_not_take_nothing_more_is_said(written: str, words: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read("hello", overrides=[written]))
+    (problem,) = caught.value.problems
+    assert problem.message.startswith(words)
 
 
 def test_several_mistakes_are_told_at_once() -> None:

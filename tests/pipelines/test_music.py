@@ -9,8 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from t2iflow.nodes.film import sound
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.music import Music, is_music, read_music
 from t2iflow.pipelines.graph.schedule import Schedule
@@ -366,3 +368,16 @@ TWICE = {"fps: 10}": "fps: 10}\n  more: {use: output.video, image: $zoom, fps: 2
 )
 def test_mistakes_are_told_before_it_runs(changed: dict[str, str], words: str, compiled: Compiled) -> None:
     assert words in message(compiled, **changed)
+
+
+@pytest.mark.parametrize("fps", [12, 24, 25, 29.97, 30, 50, 60])
+@pytest.mark.parametrize("start", [0.0, 0.3, 30.0])
+def test_a_song_of_any_length_ends_with_its_last_frame(
+    fps: float, start: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = int(start * sound.RATE / sound.HOP) + 1
+    for length in range(first, first + 700):
+        monkeypatch.setattr(sound, "_followed", lambda *asked, length=length: np.zeros(length))
+        heard = sound.frames.__wrapped__("song.wav", "bass", 0.1, start, fps)
+        seconds = length * sound.HOP / sound.RATE - start
+        assert seconds * fps - 1e-6 <= len(heard) <= seconds * fps + 1

@@ -31,6 +31,15 @@ def mistakes(one: str, other: str, size: str = "[32, 32]") -> list[Problem]:
 
 
 @pytest.mark.parametrize(
+    "one", ["{use: images.tile, image: $fit}", "{use: images.cut, image: $fit, part: [0, 0, 0.5, 1]}"]
+)
+def test_what_size_a_node_makes_of_another_is_not_guessed(one: str) -> None:
+    film = "{use: output.video, image: $one, file: film.mp4}"
+    assert not [problem for problem in mistakes(one, film, "[31, 31]") if "film.mp4" in problem.message]
+    assert mistakes("{use: images.mirror, image: $fit}", film, "[31, 31]")
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         (STILL.format("a.png"), STRIP.format("a.png")),

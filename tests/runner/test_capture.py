@@ -245,6 +245,13 @@ def test_the_frames_of_a_film_are_replayed_too(how: str, tmp_path: Path) -> None
     assert tapes.replayed >= PARTS * (4 + 5 * 4 - 3)
 
 
+def test_a_part_that_is_cut_out_elsewhere_at_each_step_keeps_a_step_from_being_recorded(tmp_path: Path) -> None:
+    cut = "  cut:    {use: images.cut, image: $canvas, part: {0: [0, 0, 0.7, 1], 100%: [0.3, 0, 1, 1]}}\n"
+    made, _ = both(RECIPE.replace("uniform, image: $canvas", "uniform, image: $cut") + cut, tmp_path)
+    (warned,) = made.heard.warned
+    assert "`cut` (images.cut)" in warned
+
+
 def test_a_camera_holds_a_picture_that_the_loss_does_not_see(tmp_path: Path) -> None:
     soft = "  soft:   {use: images.blend, image: $canvas, over: $photo, amount: 0.3}\n"
     film = FILM.replace(

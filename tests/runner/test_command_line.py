@@ -107,6 +107,7 @@ def test_help_lists_the_params_of_the_recipe(command: Command, tmp_path: Path) -
         "Params of mine.yaml: --steps now 6 --learning_rate now 0.05 --at now {0: 1, 5: 2}"
     )
     assert call("run", "no-such", "-h").exit_code == 0
+    assert "now 6" in call("run", "--device", "cpu", "--preset", "lite", "mine.yaml", "--help").stdout
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,14 @@ def difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().mean())
 
 
+def test_an_optimiser_that_carries_nothing_starts_afresh_where_nothing_moves(command: Command) -> None:
+    still = FILM.replace(", scale: {0: 1, 10: 1.05, 100%: 1}, turn: 1", "").replace("camera.zoom", "camera.still")
+    kept = frames(command("run", still, "--set", "length=3"))
+    fresh = frames(command("run", still, "--set", "length=3", "--set", "zoom.carry=false"))
+    assert torch.equal(kept[0], fresh[0])
+    assert not torch.equal(kept[1], fresh[1])
+
+
 def told_of(folder: Path, what: str) -> list[dict[str, object]]:
     """All events of one kind."""
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text("utf-8").splitlines()]

@@ -1,13 +1,17 @@
 """The list of runs."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from t2iflow.runner.cli.main import app
 from t2iflow.runner.folder.claim import claim
 from tests.runner.conftest import COPY, Command
 
@@ -132,3 +136,36 @@ def test_where_there_are_no_runs_it_says_so(command: Command) -> None:
     assert runs(command, "empty") == {}
     Path("file").write_text("")
     assert "`file` is a file, not a folder of runs" in command("runs", "file").err
+
+
+def test_where_it_looks_by_itself_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "there is no folder `runs` or `sweeps` here" in CliRunner().invoke(app, ["runs"]).stderr
+    Path("runs").mkdir()
+    assert CliRunner().invoke(app, ["runs"]).stderr == "there are no runs in `runs` or `sweeps`\n"
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that one may see, but not enter; not even as root, who else may."""
+    folder, stat = tmp_path / "runs" / "locked", os.stat
+    folder.mkdir(parents=True)
+
+    def asked(path: Any, *given: Any, **how: Any) -> os.stat_result:
+        if not isinstance(path, int) and folder in Path(os.fspath(path)).absolute().parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, *given, **how)
+
+    monkeypatch.setattr(os, "stat", asked)
+    return folder
+
+
+def test_a_locked_folder_hides_no_other(made: dict[str, Path], locked: Path, command: Command) -> None:
+    assert {*runs(command, "runs")} == {folder.name for folder in made.values()}
+
+
+@pytest.mark.parametrize("verb", ["resume", "verify", "bundle", "diff", "run", "check", "show"])
+def test_of_a_locked_folder_commands_say_that_they_can_not_use_it(verb: str, locked: Path, command: Command) -> None:
+    told = command(verb, str(locked), *(["hello"] if verb == "diff" else []))
+    assert told.code in (2, 3)
+    assert "locked" in told.err

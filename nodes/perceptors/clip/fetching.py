@@ -39,7 +39,7 @@ def cached(record: dict[str, Any]) -> Path | None:
     own = re.search(r"openaipublic.*/([0-9a-f]{64})/([^/]+)$", record.get("url", ""))
     if own is not None:
         path = paths.given(CACHE) / own[2]
-        if path.is_file() and sha256(path) == own[1]:
+        if os.path.isfile(path) and sha256(path) == own[1]:
             return path
     from huggingface_hub import try_to_load_from_cache
 

@@ -54,8 +54,11 @@ class OpenClip:
         """Embeddings of crops (n, 3, s, s) of 0..1; of a ResNet also what its layers saw before each normalisation."""
         if pixels.shape[-2:] != (self.size, self.size):
             pixels = F.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-        features = self._tower(self._uplifted(pixels.float(), 1 / UPLIFT))
-        layers, self._layers = tuple(self._layers), []
+        try:
+            features = self._tower(self._uplifted(pixels.float(), 1 / UPLIFT))
+            layers = tuple(self._layers)
+        finally:
+            self._layers = []  # also where memory ran out, or the next look would have them, too
         return Seen(F.normalize(self._uplifted(features, UPLIFT), dim=-1), layers)
 
     def _watch(self, module: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:

@@ -1,6 +1,7 @@
 """What was written on the page, put into the recipe's own file, and into no other."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,20 @@ def test_a_text_is_kept_in_its_file(client: Client, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_bytes(WAS.encode())
     assert saved(client, "mine.yaml", WAS.replace("\r\n", "\n")) == (200, "")
     assert (tmp_path / "mine.yaml").read_bytes() == NOW.encode()
+
+
+def test_who_may_read_a_file_stays_as_it_was(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(WAS.encode())
+    (tmp_path / "mine.yaml").chmod(0o640)
+    assert saved(client, "mine.yaml") == (200, "")
+    assert stat.S_IMODE((tmp_path / "mine.yaml").stat().st_mode) == 0o640
+
+
+def test_a_text_that_no_file_can_hold_is_refused(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(WAS.encode())
+    answer = client.post("/api/saved", {"recipe": "mine.yaml", "text": "title: \ud800", "was": WAS})
+    assert answer.status == 409
+    assert (tmp_path / "mine.yaml").read_bytes() == WAS.encode()
 
 
 def test_what_another_program_wrote_meanwhile_is_kept(client: Client, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Pictures of our own opened where they are needed, however large.
+
+What comes from elsewhere is decoded by a program of its own (codec.read). Here are files of runs.
+Pillow by itself warns of more than 89 megapixels and refuses twice as many, fewer than a strip of snapshots may have.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import PIL.Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import jpeg_factory
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+LARGEST = 300_000_000
+"""Pixels that one picture may have: a whole one of the largest size, or many side by side."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[PIL.Image.Image]:
+    """A picture as Pillow opens it; OSError or ValueError where there is none. A damaged one may also raise SyntaxError
+    when its pixels are asked for."""
+    with path.open("rb") as file:
+        kind = _kind(file.read(12))
+        file.seek(0)
+        if kind is None:
+            raise ValueError("it is no picture in PNG, JPEG, WebP or GIF")
+        try:
+            picture = kind(file, str(path))
+        except SyntaxError as fault:
+            raise ValueError(f"it is damaged: {fault}") from fault
+        if picture.width * picture.height > LARGEST:
+            raise ValueError(f"more than {LARGEST // 10**6} megapixels are not read")
+        with picture:
+            yield picture
+
+
+def _kind(head: bytes) -> Callable[..., ImageFile] | None:
+    """What reads a file that begins so."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile
+    if head.startswith(b"\xff\xd8\xff"):
+        return jpeg_factory
+    if head.startswith(b"RIFF") and head[8:] == b"WEBP":
+        return WebPImageFile
+    return GifImageFile if head.startswith((b"GIF87a", b"GIF89a")) else None

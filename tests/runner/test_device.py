@@ -1,0 +1,43 @@
+"""The device of a run: as it is asked for, and on systems other than this one."""
+
+import ctypes
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from t2iflow.runner.execution import device
+
+CPU = torch.device("cpu")
+
+
+def no_library(name: object) -> None:
+    raise OSError("there is none")
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        lambda patch: patch.setattr(sys, "platform", "darwin"),
+        lambda patch: patch.setattr(sys, "platform", "win32"),
+        lambda patch: patch.setattr(ctypes, "CDLL", no_library),
+        lambda patch: patch.setattr(ctypes, "CDLL", lambda name: object()),
+    ],
+    ids=["macOS", "Windows", "no C library", "another C library"],
+)
+def test_a_cpu_computes_wherever_it_is(
+    strange: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange(monkeypatch)
+    with device.at_work(CPU):
+        assert torch.ones(1).sum() == 1
+    device.release(CPU)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "chosen"), [("cpu", "auto", "cpu"), ("", "auto", "auto"), ("cuda", "cpu", "cpu")]
+)
+def test_what_auto_is_a_variable_may_say(said: str, wanted: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T2IFLOW_DEVICE", said)
+    assert device.asked(wanted) == chosen

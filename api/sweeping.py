@@ -220,7 +220,7 @@ def varied(
         raise UsageError("`best` runs one recipe with several seeds; with `each` or `together`, give the seeds there")
     if best or (recipe.best > 1 and not found.axes):
         return recipe, of_seeds(found, recipe.seed, best or recipe.best, recipe.start), problems
-    if not found.axes and not problems:
+    if not (found.axes or found.problems or problems):
         raise UsageError('nothing varies: give `each={"seed": range(4)}` or `best=4`, or write `sweep:` in the recipe')
     return recipe, found, problems
 

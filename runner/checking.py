@@ -52,6 +52,7 @@ def check(request: Request) -> Checked:
         recipe = request.recipe(found)
     except RecipeError as fault:
         return Checked(request.where, None, tuple(dict.fromkeys(fault.problems)), dict(fault.sources))
+    found.extend(recipe.sweep.problems)
     plan, cells, sources = None, 0, dict(recipe.sources)
     try:
         plan = compile_recipe(recipe, found)

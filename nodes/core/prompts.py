@@ -34,6 +34,8 @@ NOTATION = re.compile(r"[:|\uff1a\uff5c]|^\s*[\[{]")
 """What a text may hold that could be read in more than one way."""
 BRACKETS = re.compile(r"[\[{](?:[^\]}]*|.*[\]}])", re.DOTALL)
 """What is meant as a list or mapping: brackets that are never closed, or closed at the end."""
+WILDCARD = re.compile(r"\{[^{}]*\|[^{}]*\}")
+"""What a sweep draws one of: `{red|blue}`."""
 SIGNS = re.compile("[,:|]")
 """What makes a text need quotes in a list of phrases."""
 
@@ -116,6 +118,8 @@ def doubt(prompt: object, phrases: Sequence[Phrase]) -> str | None:
     """A warning where a text holds the notation of YAML, or of another tool, that could not be read as such."""
     if isinstance(prompt, str) and BRACKETS.fullmatch(prompt.strip()):
         return f"{quoted(prompt)} begins with a bracket, but is not a list or mapping in YAML, so it is read as a text"
+    if isinstance(prompt, str) and (found := WILDCARD.search(prompt)):
+        return f"of {quoted(found[0])} one is drawn in a sweep or with `best`; in a single run it is read as words"
     for text, *_ in phrases:
         for what, form in UNREAD.items():
             if form.search(text):
@@ -194,6 +198,10 @@ def _number(text: str) -> float:
 def _weight(text: str, weight: object) -> float:
     """A weight of a mapping; ValueError where it is no number."""
     if weight is None:
+        if "|" in text:
+            raise ValueError(
+                f"the weight of {quoted(text)} is missing; to draw one of them in a sweep, write '{{{text}}}'"
+            )
         meant = _weighted(text)  # {a fox:2} is a text without a weight to YAML, which needs a space
         raise ValueError(
             f"the weight of {quoted(text)} is missing; write {{{shortened(meant.text)}: {meant.weight:g}}}"

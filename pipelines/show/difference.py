@@ -55,8 +55,6 @@ class _Written:
     def node(self, text: NodeText) -> Inputs:
         """What a node says, its defaults last."""
         said: dict[str, tuple[Any, Any]] = {"use": (text.use.value, text.use.value)}
-        if text.every is not None:
-            said["every"] = (text.every.value, text.every.value)
         for key in text.written:
             written = self._copies.inputs[text.name, key]
             said[key] = (plain(written), plain(self._references.fill(written)))

@@ -75,8 +75,6 @@ def _lines(graph: Graph, copies: Copies | None) -> Iterator[str]:
 
 def _inputs(text: NodeText, graph: Graph, copies: Copies | None) -> Iterator[tuple[str, Any]]:
     """Ports and settings as written, then the settings that were left to their defaults."""
-    if text.every is not None:
-        yield "every", text.every.value
     for key, value in text.written.items():
         yield key, plain(value if copies is None else copies.inputs[text.name, key])
     for key, setting in graph.nodes[text.name].written.settings.items():

@@ -47,15 +47,17 @@ class _Form:
             what = "the recipe is empty" if document.value is None else "a recipe is a mapping"
             self.problems.add("T2I105", what, document.place, "it starts with `t2iflow: 1`")
             raise RecipeError(self.problems, {})
-        self._check_version(document)
         sound = self._known(document, WORDS, "a recipe")
+        self._check_version(sound)
         presets = self._mapping(sound.value.get("presets", Located({}, document.place)), "presets")
-        bodies = {name: self._preset(name, body) for name, body in presets.value.items()}
+        bodies = {str(name): self._preset(name, body) for name, body in presets.value.items()}  # `512:` is a number
         bodies = {name: body for name, body in bodies.items() if body is not None}
-        sound = replace(sound, value={**sound.value, "presets": replace(presets, value=bodies)})
+        keys = {str(name): place for name, place in presets.keys.items()}
+        sound = replace(sound, value={**sound.value, "presets": replace(presets, value=bodies, keys=keys)})
         if "sweep" in sound.value:
             sound = replace(sound, value={**sound.value, "sweep": self._sweep(sound.value["sweep"])})
-        return self._sections(sound, overlay="extends" in sound.value)
+        extends = sound.value.get("extends")
+        return self._sections(sound, overlay=extends is not None and extends.value is not None)
 
     def _sweep(self, section: Located) -> Located:
         sound = self._known(self._mapping(section, "sweep"), SWEEP_WORDS, "a sweep")

@@ -12,6 +12,7 @@ from t2iflow.pipelines.text.dollars import NAME, reference
 from t2iflow.pipelines.text.form import SECTIONS
 from t2iflow.pipelines.text.located import Located, located
 from t2iflow.pipelines.text.overlays import put
+from t2iflow.pipelines.text.wildcards import CHOICE
 from t2iflow.pipelines.text.yaml_reader import parse
 from t2iflow.pipelines.text.yaml_scalars import readable
 from t2iflow.pipelines.text.yaml_writer import flow
@@ -76,7 +77,8 @@ class Said:
             return Located(None, self.place)
         if is_text and path != SEED and word != NULL:
             text = readable(self.written.replace("$", "$$"), self.place, problems)
-            return _in_brackets(self.source, self.file) or Located(text, self.place)
+            drawn = CHOICE.fullmatch(word) and ": " not in word  # a mapping to YAML, but nobody means one
+            return (None if drawn else _in_brackets(self.source, self.file)) or Located(text, self.place)
         try:
             return parse(self.source, self.file, problems)
         except RecipeError:  # its problems are noted

@@ -26,7 +26,8 @@ RESERVED = ("use", "every")
 
 @dataclass(frozen=True)
 class NodeText:
-    """A node of the recipe: `values` are its ports and settings with every `$` filled in, `written` the same before.
+    """A node of the recipe: `values` are its ports and settings with every `$` filled in; `written` are the same before
+    that, and `every`.
 
     `use` always is a text, and empty if the recipe has none, a problem that is reported already. `place` and `keys` are
     those of the names. `carried` are settings that were written for another `use`, each with that: a preset beneath has
@@ -158,7 +159,7 @@ def read_text(
     document = override(preset, overrides, found, sources)
     given = (*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides))
     parts = _Text(name, file, tuple(layers), unset, preset, document, sources, origins, given)
-    recipe = _recipe(parts, read_sweep(document, origins, found), found)
+    recipe = _recipe(parts, read_sweep(document, origins), found)
     if problems is None and found:
         raise RecipeError(found, sources)
     return recipe
@@ -253,7 +254,7 @@ def _node(name: str, nodes: Located, references: References, own: Collection[str
         every=filled.get("every"),
         values={key: value for key, value in filled.items() if key not in RESERVED},
         keys={key: place for key, place in text.keys.items() if key not in RESERVED},
-        written={key: value for key, value in text.value.items() if key not in RESERVED},
+        written={key: text.value[key] for key in ("every", *text.value) if key in text.value and key != "use"},
     )
 
 

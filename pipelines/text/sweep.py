@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines.problems import Place, Problems, shown
+from t2iflow.pipelines.problems import Place, Problem, Problems, shown
 from t2iflow.pipelines.text.columns import MOST, Column, Columns
 from t2iflow.pipelines.text.located import Located, located, plain
 from t2iflow.pipelines.text.origin import Origin
@@ -37,18 +37,33 @@ class Axis:
 @dataclass(frozen=True)
 class Sweep:
     """The axes, the first of which varies slowest; the perceptor that ranks, where one is named; which names' values
-    the sheet shows across and down, where that is said; and the texts that values stand in besides the recipe's."""
+    the `sheet` shows `across` and `down`, where that is said; the texts that values stand in besides the recipe's; and
+    the `problems` of the recipe's section, which matter to sweeps alone."""
 
     axes: tuple[Axis, ...] = ()
     rank: Located | None = None
-    across: str = ""
-    down: str = ""
+    sheet: Mapping[str, Located] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def along(self, word: str) -> str:
+        """The name whose values the sheet shows `across` or `down`; nothing where that is not said."""
+        return str(plain(self.sheet[word])) if word in self.sheet else ""
+
+    def mistakes(self) -> Iterator[Problem]:
+        """What is wrong with the section; if nothing, what the sheet is to show and doesn't vary."""
+        yield from self.problems
+        known = [name for axis in self.axes for name in axis.names]
+        for word, value in self.sheet.items() if not self.problems else ():
+            if plain(value) not in known:
+                near = suggest(str(plain(value)), known) or f"what varies: {', '.join(known)}"
+                what = f"`{word}` names {shown(plain(value))}, which doesn't vary"
+                yield Problem("T2I110", what, value.place, (near,))
 
 
-def read_sweep(document: Located, origins: Mapping[str, Origin], problems: Problems) -> Sweep:
+def read_sweep(document: Located, origins: Mapping[str, Origin]) -> Sweep:
     """What the section of a recipe says, whose form is checked; nothing, if it has none."""
-    section = document.value.get("sweep")
+    section, problems = document.value.get("sweep"), Problems()
     if section is None:
         return Sweep()
     reader = Columns(document, problems)
@@ -59,8 +74,9 @@ def read_sweep(document: Located, origins: Mapping[str, Origin], problems: Probl
         return [column for column in found if column]
 
     axes = _axes(columns(EACH), columns(TOGETHER), problems)
-    across, down = _sheet(section, axes, problems)
-    return Sweep(axes, _named(section.value.get("rank"), problems), across, down)
+    sheet = section.value.get("sheet", Located({}, section.place)).value
+    rank = _named(section.value.get("rank"), problems)
+    return Sweep(axes, rank, sheet, problems=tuple(problems))
 
 
 def of_seeds(recipe_sweep: Sweep, first: int, count: int, at: Place) -> Sweep:
@@ -167,18 +183,6 @@ def _check_count(axes: Sequence[Axis], problems: Problems) -> None:
     cells = math.prod(len(axis.rows) for axis in axes)
     if cells > MOST:
         problems.add("T2I204", f"a sweep has at most {MOST:,} cells, and this one has {cells:,}", axes[-1].places[0])
-
-
-def _sheet(section: Located, axes: Sequence[Axis], problems: Problems) -> tuple[str, str]:
-    """Which name is shown across and which down."""
-    known = [name for axis in axes for name in axis.names]
-    said = section.value.get("sheet", Located({}, section.place)).value
-    for word, value in said.items():
-        if plain(value) not in known:
-            near = suggest(str(plain(value)), known) or f"what varies: {', '.join(known)}"
-            problems.add("T2I110", f"`{word}` names {shown(plain(value))}, which doesn't vary", value.place, near)
-    across, down = (str(plain(said[word])) if word in said else "" for word in ("across", "down"))
-    return across, down
 
 
 def _named(rank: Located | None, problems: Problems) -> Located | None:

@@ -112,8 +112,12 @@ def resume(
     folder = paths.given(folder)
     with refusals():
         if settings:
+            from t2iflow.runner.execution.device import choose
             from t2iflow.runner.steering import steer
 
+            choose(device)  # a command that is refused changes nothing
+            if frames is not None:
+                read_part(frames, of_run(folder).plan(), lambda said: None)
             steer(folder, settings)
         plan = compiled(of_run(folder))
         options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))

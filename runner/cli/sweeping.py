@@ -165,7 +165,7 @@ def _varied(
     for note in recipe.notes:
         console.err().prose(f"note: {note}")
     varied = with_options(recipe.sweep, each, together, rank, recipe.text.document, problems)
-    if not varied.axes and not problems:
+    if not (varied.axes or varied.problems or problems):
         raise UsageError(
             f"nothing varies: write `t2iflow sweep {quote(asked.where)} --each seed=0..3`, or `sweep:` in the recipe"
         )

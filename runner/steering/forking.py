@@ -23,6 +23,7 @@ from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.runner import session
 from t2iflow.runner.events import Listener
 from t2iflow.runner.execution import checkpoint
+from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.standing import standing
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import claim, history, lock
@@ -47,7 +48,7 @@ class Fork:
     recipe: str
     plan: Plan
     of: Path
-    saved: Path | None
+    saved: Checkpoint | None
     note: str
 
     def run(self, options: Options, listeners: Sequence[Listener]) -> Outcome:
@@ -125,19 +126,19 @@ def _before(plan: Plan, optimizer: str) -> Standing:
     return Standing(ended.optimizer, ended.steps, ended.shot.frames if ended.shot else 0)
 
 
-def _fitting(of: Path, plan: Plan, compiled: recipes.Compile) -> Path | None:
+def _fitting(of: Path, plan: Plan, compiled: recipes.Compile) -> Checkpoint | None:
     """The last checkpoint from which another recipe can go on."""
-    for path, saved in whole(of):
+    for _, saved in whole(of):
         try:
             before = compiled(saved.recipe, ())
         except RecipeError:
             continue
         if altered(before, plan, standing(before, saved)) is None:
-            return path
+            return saved
     return None
 
 
-def _note(of: Path, where: Standing, saved: Path | None) -> str:
+def _note(of: Path, where: Standing, saved: Checkpoint | None) -> str:
     if saved:
         return f"the past of `{of}` is taken over from its checkpoint"
     if not where.optimizer:
@@ -167,10 +168,9 @@ def _reaches(event: Mapping[str, Any], where: Standing) -> bool:
     return event["type"] == kind and isinstance(reached, int) and reached + 1 >= number
 
 
-def _copy(of: Path, saved: Path, to: Path) -> None:
-    """What a run has made so far, its checkpoint first, as whatever is newer may be there too."""
-    shutil.copyfile(saved, to / checkpoint.NAME)
-    sync(to / checkpoint.NAME)
+def _copy(of: Path, saved: Checkpoint, to: Path) -> None:
+    """A checkpoint of a run, which may have saved others since it was read, and what the run has made so far."""
+    saved.save(to)
     for path in sorted(of.rglob("*")):
         name = path.relative_to(of)
         if (

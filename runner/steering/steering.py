@@ -50,7 +50,10 @@ def steer(folder: Path, changes: Sequence[str | Passed]) -> None:
             where = standing(plan, saved)
         with refusing():
             new = recipes.steered(text, changes, where, compiled)
-        write(folder / RECIPE, new)
+        try:
+            write(folder / RECIPE, new)
+        except OSError as fault:
+            raise FolderError(f"can't write `{folder / RECIPE}`: {fault.strerror}") from fault
 
 
 def steerable(folder: Path) -> list[Steerable]:

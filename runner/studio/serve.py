@@ -62,7 +62,9 @@ def _listening(port: int | None) -> Iterator[socket.socket]:
     """A port of this machine's own address, or the next that is free."""
     for number in range(PORT, PORT + TRIED) if port is None else [port]:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Elsewhere it lets a port be taken again at once; on Windows, a port that another program has.
+        alone = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listening.setsockopt(socket.SOL_SOCKET, alone, 1)
         try:
             listening.bind((HOST, number))
             listening.listen()

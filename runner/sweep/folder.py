@@ -111,7 +111,7 @@ def _lines(recipe: Recipe, cells: Sequence[Cell], sweep: Sweep, device: str, thr
     yield f"device: {flow(device)}"
     yield f"threads: {threads} # of each run; other numbers give other bytes"
     yield f"rank: {flow(sweep.rank and sweep.rank.value)}"
-    yield f"sheet: {flow({'across': sweep.across, 'down': sweep.down})}"
+    yield f"sheet: {flow({word: sweep.along(word) for word in ('across', 'down')})}"
     yield f"packages: {flow(lock.versions())}"
     yield "axes:"
     for axis in sweep.axes:

@@ -1,6 +1,7 @@
 """All cells of a sweep, compiled before one of them runs, so that all mistakes come at once."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from t2iflow.pipelines.plan.stages import stages
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.show.copies import Copies
 from t2iflow.pipelines.show.resolved import resolved
+from t2iflow.pipelines.text.columns import MOST
 from t2iflow.pipelines.text.lines import lines
 from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.origin import HERE
@@ -68,9 +70,12 @@ class _Grid:
     """The first of the plans; `made`, `stages`, `steps`, `faults` and `cells` are by what differs but for the seed."""
 
     def grid(self) -> Grid:
+        known = [*self.sweep.mistakes(), *self.found]
+        if known and math.prod(len(axis.rows) for axis in self.sweep.axes) > MOST:
+            raise RecipeError(dict.fromkeys(known), {**self.recipe.sources, **self.sweep.sources})
         rows = list(itertools.product(*(axis.given() for axis in self.sweep.axes)))
         cells = [self._cell(number, len(rows), list(itertools.chain(*row))) for number, row in enumerate(rows)]
-        if problems := [*self.found, *self._mistakes(len(rows))]:
+        if problems := [*self.sweep.mistakes(), *self.found, *self._mistakes(len(rows))]:
             raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources, **self.sources})
         assert self.first is not None  # there is a cell, and it has no mistakes
         return Grid(shared(cells), resolved(self.first.graph, self.files), self.files, self.first, tuple(self.taken))

@@ -295,6 +295,24 @@ def test_presets_apply_in_order_and_both_of_a_chain(made: Made) -> None:
     assert both.presets == ("lite", "tiny")
 
 
+def test_a_preset_may_be_named_by_a_number(made: Made, faults: Faults) -> None:
+    text = ZOOM.replace("presets:\n", "presets:\n  512: {params: {count: 5}}\n")
+    assert made(text, presets=["512"]).params["count"].value == 5
+    (problem,) = faults(text, presets=["513"])
+    assert problem.hints == ("did you mean `512`?", "presets: 512, lite")
+
+
+def test_an_empty_extends_is_as_none(faults: Faults) -> None:
+    assert "the node `cuts` must be a mapping" in faults("extends:\nnodes: {cuts: }\n")[0].message
+
+
+def test_a_misspelt_version_is_one_mistake(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_text("t2flow: 1\n" + ZOOM, "mine.yaml", tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.hints[0] == "did you mean `t2iflow`?"
+
+
 def test_an_unknown_preset_is_told(faults: Faults) -> None:
     (problem,) = faults(ZOOM, presets=["light"])
     assert problem.code == "T2I109"

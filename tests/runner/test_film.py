@@ -57,8 +57,8 @@ def difference(one: Tensor, other: Tensor) -> float:
 
 def test_an_optimiser_that_carries_nothing_starts_afresh_where_nothing_moves(command: Command) -> None:
     still = FILM.replace(", scale: {0: 1, 10: 1.05, 100%: 1}, turn: 1", "").replace("camera.zoom", "camera.still")
-    kept = frames(command("run", still, "--set", "length=3"))
-    fresh = frames(command("run", still, "--set", "length=3", "--set", "zoom.carry=false"))
+    kept = frames(command("run", still, "--set", "length=3"), 3)
+    fresh = frames(command("run", still, "--set", "length=3", "--set", "zoom.carry=false"), 3)
     assert torch.equal(kept[0], fresh[0])
     assert not torch.equal(kept[1], fresh[1])
 

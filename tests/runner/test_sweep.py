@@ -191,6 +191,41 @@ def test_mistakes_of_the_section_have_their_place(
     assert f"{found.place.line}:{found.place.column}" == place
 
 
+def test_a_single_run_does_not_mind_what_is_wrong_with_the_sweep(command: Command) -> None:
+    wrong = f"{SMALL}sweep: {{each: {{promt: [a, b]}}, sheet: {{across: prompt}}}}\n"
+    assert command("run", wrong).code == 0
+    for verb in ("check", "sweep"):
+        told = command(verb, wrong)
+        assert told.code == 3
+        assert re.findall("^error (.*)", told.err + told.out, re.MULTILINE) == ["T2I110 there is no param `promt`"]
+
+
+def test_the_section_may_say_how_what_options_vary_is_shown(begun: Callable[..., SweepFolder]) -> None:
+    sweep = begun(f"{SMALL}sweep: {{rank: lite, sheet: {{across: seed}}}}\n", "seed=0..1", "steps=[2, 3]")
+    assert sweep.across == "seed"
+    with pytest.raises(RecipeError, match="`across` names 'seed', which doesn't vary"):
+        begun(f"{SMALL}sweep: {{rank: lite, sheet: {{across: seed}}}}\n", "steps=[2, 3]")
+
+
+def test_how_often_an_output_is_shown_varies_too_and_what_a_node_is_does_not(
+    begun: Callable[..., SweepFolder], command: Command
+) -> None:
+    film = (
+        SMALL.replace("steps: 3", "steps: 3, often: 2") + "  film: {use: output.video, image: $canvas, every: $often}\n"
+    )
+    assert [cell.set["film.every"] for cell in begun(film, "film.every=[1, 3]").cells] == [1, 3]
+    again = begun(film, "often=[1, 3]")
+    assert [cell.set["often"] for cell in again.cells] == [1, 3]
+    assert "every: $often" in (again.at / "recipe.yaml").read_text("utf-8")
+    told = command("sweep", SMALL, "--each", "fit.use=[optimizers.adam, optimizers.adamp]")
+    assert "`fit.use` can't vary in a sweep" in told.err
+
+
+def test_a_prompt_that_is_wholly_a_wildcard_is_none_of_yaml(begun: Callable[..., SweepFolder]) -> None:
+    sweep = begun(PAINTED.replace("fox.webp", str(FOX)), "prompt={a red fox|a castle}", "seed=0..3")
+    assert {cell.set["prompt"] for cell in sweep.cells} == {"a red fox", "a castle"}
+
+
 def test_check_finds_the_mistakes_of_all_cells(command: Command) -> None:
     told = command("check", SMALL + "sweep: {each: {seed: 0..1, steps: [2, 0]}}\n")
     assert told.code == 3

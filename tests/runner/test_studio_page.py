@@ -127,6 +127,71 @@ def test_several_runs_are_started_with_one_seed_after_another(page: Any, studio:
     }
 
 
+def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Studio) -> None:
+    (studio.at / "several.yaml").write_text(STILL + "seed: 3\n", encoding="utf-8")
+    page.reload()
+    page.get_by_label("Recipe", exact=True).select_option("several.yaml")
+    page.get_by_label("steps").wait_for()
+    page.get_by_label("Seed", exact=True).fill("8")
+    page.get_by_label("Seed", exact=True).fill("")
+    page.get_by_label("Runs", exact=True).fill("2")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("heading", name="Runs").wait_for()
+    made = until(lambda: len(found := [run for run in studio.runs if "several" in run.name]) == 2 and found)
+    found = [re.findall(r"^seed: (\d+)", (run / "recipe.yaml").read_text("utf-8"), re.M)[0] for run in made]
+    assert sorted(found) == ["3", "4"]
+
+
+def test_nothing_starts_while_a_field_is_wrong(page: Any) -> None:
+    page.get_by_label("Recipe", exact=True).select_option("endless.yaml")
+    button, steps = page.get_by_role("button", name="Start"), page.get_by_label("steps")
+    steps.wait_for()
+    asked: list[str] = []
+    page.on("response", lambda answer: asked.append(answer.url) if answer.url.endswith("/api/opened") else None)
+    steps.fill("")
+    steps.press_sequentially("2", delay=350)  # long enough to be asked about
+    steps.press_sequentially(".5")
+    until(lambda: not page.locator(".expected.old").count() and asked)
+    assert page.locator(".field .fault:not(:empty)").count() == 1
+    assert "steps: " in page.locator(".composer > .fault").inner_text()
+    assert button.is_disabled()
+    steps.fill("2")
+    until(button.is_enabled)
+    page.get_by_label("Runs", exact=True).fill("25")
+    assert "Runs: " in page.locator(".composer > .fault").inner_text()
+    assert button.is_disabled()
+    page.get_by_label("Runs", exact=True).fill("1")
+    until(button.is_enabled)
+    assert page.locator(".fault:not(:empty)").count() == 0
+
+
+def test_a_recipe_that_is_gone_gives_way_to_the_first_but_what_was_written_stays(page: Any, studio: Studio) -> None:
+    path = studio.at / "gone.yaml"
+    path.write_text(STILL, encoding="utf-8")
+    page.reload()
+    choice, text = page.get_by_label("Recipe", exact=True), page.get_by_label("The recipe's text")
+    choice.select_option("gone.yaml")
+    page.get_by_role("tab", name="Text").click()
+    until(lambda: "Copy a picture" in text.input_value())
+    path.unlink()
+    text.fill(STILL.replace("Copy a picture", "Written here"))
+    page.locator(".expected").get_by_text("doesn't exist").wait_for()
+    page.reload()
+    page.get_by_role("tab", name="Text").click()
+    until(lambda: "Written here" in text.input_value())
+    assert page.get_by_role("button", name="Start").is_disabled()
+    path.write_text(STILL, encoding="utf-8")
+    page.reload()
+    choice.select_option("endless.yaml")
+    choice.select_option("gone.yaml")
+    until(lambda: "Copy a picture" in text.input_value())
+    path.unlink()
+    page.reload()
+    page.locator(".notices").get_by_text("gone.yaml").wait_for()
+    until(page.get_by_role("button", name="Start").is_enabled)
+    until(lambda: choice.input_value() == "hello")
+
+
 def test_a_picture_that_is_dropped_opens_its_recipe(page: Any, command: Command) -> None:
     told = command("run", COPY.replace("Copy a picture", "<b>Dropped</b> & opened"))
     assert told.folder
@@ -151,6 +216,23 @@ def drop(page: Any, path: Path) -> None:
         }""",
         [content, path.name],
     )
+
+
+def test_the_veil_goes_though_what_a_file_was_over_is_gone(page: Any) -> None:
+    page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["x"], "x.png"));
+          const over = document.createElement("p");
+          document.body.append(over);
+          for (const type of ["dragenter", "dragover"]) {
+            over.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+          }
+          over.remove();
+        }"""
+    )
+    page.locator(".veil").wait_for()
+    page.locator(".veil").wait_for(state="hidden")
 
 
 def test_a_mistake_is_shown_at_its_line_with_its_code_and_what_to_do(page: Any) -> None:

@@ -19,6 +19,7 @@ from t2iflow.runner import opening
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.history import RECIPE, recipe_name
 from t2iflow.runner.folder.own_recipe import origin
+from t2iflow.runner.studio.refused import Refused
 
 BY_TEXT = "read its text, save that in a file of yours, and open it"
 """How to make a recipe that was dropped your own."""
@@ -112,9 +113,11 @@ def _named(recipe: str) -> Source:
         return _carried(path)
     if (why := paths.no_file(path)) is None:
         return Source(load(path), str(path), of_file(path), path.stem, path)
-    found = packs.find(recipe) if why == paths.MISSING else None
+    if why != paths.MISSING:
+        raise UsageError(f"`{recipe}` {why}")
+    found = packs.find(recipe)
     if found is None:
-        raise UsageError(f"`{recipe}` {why}, and there is no bundled recipe of this name")
+        raise Refused(404, f"`{recipe}` {why}, and there is no bundled recipe of this name")
     return Source(load(found.path), found.path.name, found.whose, recipe, found.path)
 
 

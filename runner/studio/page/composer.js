@@ -3,7 +3,7 @@
 import { path, post } from "./api.js";
 import { asked, begin, draft, ownFile } from "./draft.js";
 import { editor } from "./editor.js";
-import { h, once, renew } from "./element.js";
+import { coded, h, once, renew } from "./element.js";
 import { expected } from "./expected.js";
 import { form } from "./form.js";
 import { graph } from "./graph.js";
@@ -25,7 +25,8 @@ export function composer(view, _, signal) {
     text = editor(write, keep);
   const switches = h("div", { class: "presets" }),
     dice = h("div", { class: "seed" }),
-    takes = h("div", { class: "expected" });
+    takes = h("div", { class: "expected" }),
+    why = h("p", { class: "fault", role: "alert" });
   const mistakes = h("div", { role: "alert" }),
     above = h("div", {}, mistakes),
     below = h("div");
@@ -49,19 +50,21 @@ export function composer(view, _, signal) {
   });
   const node = { node: null };
   let filled = null,
-    usual = null,
+    isFit = false,
     waits = 0,
     asking = new AbortController();
 
   function take(source) {
     begin(source);
     words.clear();
-    start.disabled = true; // until what is written belongs to a recipe
+    isFit = false; // until what is written belongs to a recipe
+    ready();
     anew();
   }
 
   function set(name, value) {
-    draft.set[name] = value;
+    if (value === undefined) delete draft.set[name];
+    else draft.set[name] = value;
     later();
   }
 
@@ -95,9 +98,41 @@ export function composer(view, _, signal) {
   async function look() {
     asking.abort();
     asking = new AbortController();
+    const { signal } = asking;
     takes.classList.add("old");
     if (!takes.firstChild) takes.append("Opening the recipe \u2026");
-    await trying(async () => show(await opened(asking.signal)));
+    await trying(async () => {
+      const made = await opened(signal).catch((fault) => gone(fault, signal));
+      if (made) show(made);
+    });
+  }
+
+  /** The draft's own source is no longer there: the first recipe is shown, unless a text was written, which is kept. */
+  async function gone(fault, signal) {
+    if (fault.status !== 404) throw fault;
+    if (draft.text !== null) return left(fault);
+    begin();
+    from.list();
+    notice(`${fault.message}. The first recipe is open instead.`, { bad: true });
+    return opened(signal);
+  }
+
+  /** Of a text there is no more to say than where it is. */
+  function left({ message }) {
+    const next = "What you wrote is still under Text: save it as a new file, or choose another recipe.";
+    isFit = false;
+    ready();
+    text.fill(draft.text);
+    text.offer(null);
+    takes.classList.remove("old");
+    takes.replaceChildren(h("p", { class: "how bad" }, coded(`${message}. ${next}`)));
+  }
+
+  /** A run can start unless its recipe or a field is wrong; of a field that is said beside the button. */
+  function ready() {
+    const wrong = view.querySelector("[data-fault]")?.dataset;
+    start.disabled = !isFit || Boolean(wrong);
+    why.textContent = wrong ? `Can't start yet. ${wrong.name}: ${wrong.fault}` : "";
   }
 
   function show(made) {
@@ -112,7 +147,8 @@ export function composer(view, _, signal) {
     text.offer(draft.text !== null && draft.text !== draft.was && ownFile());
     text.mark(made.problems.filter((one) => one.file === made.file));
     blame(made.problems);
-    start.disabled = made.problems.length > 0;
+    isFit = !made.problems.length;
+    ready();
     takes.replaceChildren(...expected(made));
     renew(over, ...overriding());
     renew(
@@ -125,13 +161,17 @@ export function composer(view, _, signal) {
 
   /** What is kept while the user changes values: the form itself. */
   function fill(made) {
-    usual = made.form.properties.seed.default;
+    const wrong = view.querySelector("[data-fault]:focus-within")?.dataset.name;
     words.fill(made.form, draft.set);
     renew(switches, ...presets(made.presets, look));
-    renew(dice, ...seed(draft.set.seed ?? usual, set));
+    renew(dice, ...seed(draft.set.seed ?? own(made), set));
     const isOpen = settings.querySelector("details")?.open;
     renew(settings, form(made.form, draft.set, set, [words.name, "seed"]));
     settings.querySelector("details")?.toggleAttribute("open", isOpen === true);
+    const now = document.activeElement; // which keeps what is written in it
+    if (wrong && now.closest("[data-name]")?.dataset.name === wrong) {
+      now.dispatchEvent(new Event("input", { bubbles: true }));
+    }
   }
 
   /** Of a recipe that can't be read there is no form yet. */
@@ -142,14 +182,14 @@ export function composer(view, _, signal) {
     settings.replaceChildren(h("p", { class: "soft" }, "A recipe with mistakes has no form: fix them in its text."));
   }
 
-  /** Show mistakes, and in the form those that it made. */
+  /** Show mistakes, and in the form those that it made; a field that is wrong in itself goes on saying so. */
   function blame(found) {
     const go = (problem) => {
       parts.show("Text");
       text.go(problem);
     };
     mistakes.replaceChildren(...problems(found, go));
-    for (const fault of settings.querySelectorAll(".fault")) {
+    for (const fault of settings.querySelectorAll(".field:not([data-fault]) .fault")) {
       const { name } = fault.closest("[data-name]").dataset;
       fault.textContent = found.find((one) => one.given === name)?.message ?? "";
     }
@@ -173,7 +213,7 @@ export function composer(view, _, signal) {
     const one = asked();
     const begun = await trying(async () => {
       const names = [];
-      for (const another of seeds(draft.set.seed ?? usual)) {
+      for (const another of draft.count > 1 ? seeds(own(await post("/api/opened", one))) : [{}]) {
         names.push((await post("/api/runs", { ...one, set: { ...one.set, ...another } })).name);
       }
       return names;
@@ -186,11 +226,12 @@ export function composer(view, _, signal) {
   view.replaceChildren(
     h(
       "div",
-      { class: "composer" },
+      { class: "composer", oninput: ready },
       h("h1", { class: "unseen" }, "A new picture"),
       from.element,
       words.element,
       h("div", { class: "line" }, switches, dice, start),
+      why,
       takes,
       above,
       parts.element,
@@ -203,13 +244,8 @@ export function composer(view, _, signal) {
   return { title: "New", prompt: words.element };
 }
 
-/** What the studio says of the draft; of the first recipe where the draft's own source is no longer there. */
-async function opened(signal) {
-  try {
-    return await post("/api/opened", asked(), signal);
-  } catch (fault) {
-    if (fault.status !== 404) throw fault;
-    begin();
-    return post("/api/opened", asked(), signal);
-  }
-}
+/** What the studio says of the draft. */
+const opened = (signal) => post("/api/opened", asked(), signal);
+
+/** The seed of a recipe that was opened; nothing of one with mistakes. */
+const own = (made) => made.form?.properties.seed.default;

@@ -5,6 +5,10 @@ import { begin } from "./draft.js";
 import { h } from "./element.js";
 import { trying } from "./notices.js";
 
+/** So many milliseconds at most are between two signs that a file is over the page, also where it doesn't move. Its end
+ * has no sure sign: what it was over may be gone. */
+const STILL = 600;
+
 /** Take a file: its recipe is opened, and nothing is run. */
 async function take(file) {
   if (!file) return;
@@ -28,20 +32,22 @@ export function listen() {
     h("p", {}, "Drop it to open its recipe"),
   );
   document.body.append(veil);
-  let depth = 0;
+  let waits = 0;
   const files = (event) => event.dataTransfer?.types.includes("Files");
-  const over = (by) => {
-    depth = Math.max(0, depth + by);
-    veil.hidden = !depth;
+  const show = (isOver) => {
+    clearTimeout(waits);
+    veil.hidden = !isOver;
+    if (isOver) waits = setTimeout(show, STILL, false);
   };
-  addEventListener("dragenter", (event) => files(event) && over(1));
-  addEventListener("dragleave", (event) => files(event) && over(-1));
-  addEventListener("dragover", (event) => files(event) && event.preventDefault());
+  addEventListener("dragover", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    show(true);
+  });
   addEventListener("drop", (event) => {
     if (!files(event)) return;
     event.preventDefault();
-    depth = 0;
-    veil.hidden = true;
+    show(false);
     take(event.dataTransfer.files[0]);
   });
 }

@@ -39,8 +39,14 @@ function range({ minimum: low, exclusiveMinimum: above, maximum = Infinity, excl
   return [from, to].filter(Boolean).join(", ");
 }
 
+/** Keep with a field what is wrong with what is written in it, if anything is; an error says it. */
+export function mark(element, made) {
+  if (made instanceof Error) element.dataset.fault = made.message;
+  else delete element.dataset.fault;
+}
+
 /**
- * A field; `changed` is called with each new value that is one.
+ * A field; `changed` is called with each new value that is one, and others are marked.
  * @param {{name: string, schema: any, value: any, changed: (value: any) => void, label?: string}} of
  */
 export function field({ name, schema, value, changed, label = name }) {
@@ -48,14 +54,15 @@ export function field({ name, schema, value, changed, label = name }) {
   const control = kind(schema, value);
   const fault = h("span", { class: "fault", id: `${id}-fault` });
   const tell = (made) => {
-    fault.textContent = made instanceof Error ? made.message : "";
+    mark(element, made);
+    fault.textContent = element.dataset.fault ?? "";
     if (!(made instanceof Error)) changed(made);
   };
   const words = schema.description || (control.of && range(control.of)) || "";
   const about = grouped(words.charAt(0).toUpperCase() + words.slice(1));
   const attributes = { id, name, "aria-describedby": `${id}-about ${id}-fault` };
   const input = control.make(attributes, value, tell, control);
-  return h(
+  const element = h(
     "div",
     { class: `field ${control.make.name}`, "data-name": name },
     h("label", { for: input.id || id }, label),
@@ -63,6 +70,7 @@ export function field({ name, schema, value, changed, label = name }) {
     h("small", { class: "help", id: `${id}-about`, title: about }, about),
     fault,
   );
+  return element;
 }
 
 /** Whether a value is a text, or a list of texts, which are written each on a line. */
@@ -111,7 +119,8 @@ function bounds(schema) {
   };
 }
 
-function read(input) {
+/** The number in a field, or an error that says why there is none. */
+export function read(input) {
   if (input.value === "" && !input.validity.badInput) return new Error("A number is needed.");
   return input.checkValidity() ? input.valueAsNumber : new Error(input.validationMessage);
 }

@@ -9,23 +9,26 @@ import { trying } from "./notices.js";
 const FOREIGN =
   "This recipe comes from elsewhere: it may read only the files that came with it, and published weights.";
 
-/** `take(source)` is called when another recipe is chosen; `fill(made)` shows what the one that was opened says. */
+/** `take(source)` is called when another recipe is chosen; `fill(made)` shows what the one that was opened says, and
+ * `list()` which recipes there are. */
 export function origin(take, signal) {
-  const list = h(
+  const choice = h(
     "select",
-    { id: "recipe", "aria-label": "Recipe", onchange: () => take({ recipe: list.value }) },
+    { id: "recipe", "aria-label": "Recipe", onchange: () => take({ recipe: choice.value }) },
     h("option", { disabled: true, selected: true }, draft.label || draft.source.recipe),
   );
   const about = h("div", { class: "about" });
-  trying(async () => list.replaceChildren(...options(await get("/api/recipes", signal))));
+  const list = () => trying(async () => choice.replaceChildren(...options(await get("/api/recipes", signal))));
+  list();
   return {
+    list,
     element: h(
       "div",
       {},
       h(
         "div",
         { class: "line" },
-        list,
+        choice,
         h("button", { class: "quiet", onclick: choose }, "Open a file \u2026"),
         h("span", { class: "soft wide" }, "or drop a picture, film, bundle or recipe anywhere"),
       ),

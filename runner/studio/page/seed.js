@@ -1,25 +1,32 @@
 // The seed, dice for another one, and how many runs are made, each with the next.
 
 import { draft } from "./draft.js";
+import { mark, read } from "./field.js";
 import { h } from "./element.js";
 
 const MOST = 2 ** 31;
 const RUNS = 20;
 
-/** Their fields; `set("seed", value)` is called with each new seed. */
+/** Their fields; `set("seed", value)` is called with each new seed: undefined is the recipe's own. */
 export function seed(value, set) {
-  const put = (fresh) => set("seed", /^\d+$/.test(fresh) ? Number(fresh) : fresh);
+  const put = (fresh) => set("seed", /^\d+$/.test(fresh) ? Number(fresh) : fresh || undefined);
   const input = h("input", {
     id: "seed",
     name: "seed",
     class: "code",
     inputmode: "numeric",
     value,
-    oninput: () => put(input.value),
+    placeholder: "its own",
+    oninput: () => put(input.value.trim()),
   });
   const roll = () => {
     input.value = Math.floor(Math.random() * MOST);
     put(input.value);
+  };
+  const many = ({ target }) => {
+    const count = read(target);
+    mark(target, count);
+    if (Number.isInteger(count)) draft.count = count;
   };
   const dice = h("span", { "aria-hidden": "true" }, "\u2684");
   const about = { "aria-label": "Another seed", title: "Another seed, another picture" };
@@ -36,13 +43,11 @@ export function seed(value, set) {
       min: 1,
       max: RUNS,
       value: draft.count,
-      oninput: ({ target }) => (draft.count = target.checkValidity() ? target.valueAsNumber || 1 : 1),
+      "data-name": "Runs",
+      oninput: many,
     }),
   ];
 }
 
-/** What each of the runs sets, counted from the seed that the form shows; one that is drawn is drawn for each. */
-export function seeds(value) {
-  const each = (_, at) => (typeof value === "number" ? { seed: value + at } : {});
-  return draft.count > 1 ? Array.from({ length: draft.count }, each) : [{}];
-}
+/** What each of several runs sets, counted from the seed of the first. */
+export const seeds = (first) => Array.from({ length: draft.count }, (_, at) => ({ seed: first + at }));

@@ -118,6 +118,13 @@ def test_a_recipe_with_mistakes_does_not_start(client: Client) -> None:
     assert not list(Path("runs").glob("[!.]*"))
 
 
+def test_a_recipe_that_is_gone_is_not_found(client: Client, tmp_path: Path) -> None:
+    gone = client.post("/api/opened", {"recipe": "mine.yaml"})
+    assert (gone.status, "mine.yaml" in gone.json["error"]) == (404, True)
+    (tmp_path / "folder.yaml").mkdir()
+    assert client.post("/api/opened", {"recipe": "folder.yaml"}).status == 409
+
+
 def test_a_typed_recipe_is_your_own_and_reads_where_the_studio_was_started(client: Client, tmp_path: Path) -> None:
     import PIL.Image
 

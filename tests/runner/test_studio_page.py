@@ -131,7 +131,7 @@ def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Stud
     (studio.at / "several.yaml").write_text(STILL + "seed: 3\n", encoding="utf-8")
     page.reload()
     page.get_by_label("Recipe", exact=True).select_option("several.yaml")
-    page.get_by_label("steps").wait_for()
+    until(lambda: (steps := page.get_by_label("steps", exact=True)).count() and steps.input_value() == "6")
     page.get_by_label("Seed", exact=True).fill("8")
     page.get_by_label("Seed", exact=True).fill("")
     page.get_by_label("Runs", exact=True).fill("2")
@@ -144,13 +144,12 @@ def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Stud
 
 def test_nothing_starts_while_a_field_is_wrong(page: Any) -> None:
     page.get_by_label("Recipe", exact=True).select_option("endless.yaml")
-    button, steps = page.get_by_role("button", name="Start"), page.get_by_label("steps")
-    steps.wait_for()
+    button, steps = page.get_by_role("button", name="Start"), page.get_by_label("steps", exact=True)
+    until(lambda: steps.count() and steps.input_value() == "20000")
     asked: list[str] = []
     page.on("response", lambda answer: asked.append(answer.url) if answer.url.endswith("/api/opened") else None)
-    steps.fill("")
-    steps.press_sequentially("2", delay=350)  # long enough to be asked about
-    steps.press_sequentially(".5")
+    steps.fill("2")  # which is asked about
+    steps.fill("2.5")
     until(lambda: not page.locator(".expected.old").count() and asked)
     assert page.locator(".field .fault:not(:empty)").count() == 1
     assert "steps: " in page.locator(".composer > .fault").inner_text()

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import FULL, whole
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, examine, sha256
@@ -70,8 +71,8 @@ def _by_role(given: Sequence[Path], family: str, record: Record | None) -> dict[
         if os.path.isdir(path):
             found |= beside(path, family)
             continue
-        if not os.path.isfile(path):  # a pipe would never end
-            raise ValueError(f"`{path}` is no file" if os.path.exists(path) else f"there is no file `{path}`")
+        if why := paths.no_file(path):  # a pipe would never end
+            raise ValueError(f"`{path}` {why}")
         named = [role for role, file in record.files.items() if file.name == path.name] if record else []
         roles = named or fitting(path.name, family)
         if not roles:

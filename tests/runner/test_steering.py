@@ -257,6 +257,15 @@ def test_a_fork_has_the_bytes_of_its_recipe(
     assert summary(forked.folder).state == "finished"
 
 
+def test_a_fork_starts_from_the_checkpoint_that_was_there_when_it_was_asked_for(tmp_path: Path) -> None:
+    run = stopped(PICTURE, 5, tmp_path)
+    forked = fork(run, ["smooth=2"], None, tmp_path / "forks")
+    assert resumed(run).code == OK, "the run has gone on to its end meanwhile"
+    outcome = forked.run(Listens().options, [])
+    assert outcome.code == OK, outcome.message
+    assert made(outcome.folder) == made(anew(outcome.folder, tmp_path))
+
+
 def test_a_fork_says_what_is_wrong_with_where_it_is_to_begin(tmp_path: Path) -> None:
     run = stopped(PICTURE, 0, tmp_path)
     for at, why in {None: "--at 20", "12": "the steps of `fit` are 0 to 11", "fi:2": "is no place", "x": "50%"}.items():
@@ -293,6 +302,8 @@ def test_a_command_that_cannot_steer_changes_nothing(command: Command, tmp_path:
     told = command("resume", str(run), "--set", "fit.rate=-1")
     assert told.code == 3
     assert "--set fit.rate=-1" in told.err
+    for unfit in (["--device", "abacus"], ["--frames", "0..3"]):
+        assert command("resume", str(run), "--set", "smooth=2", *unfit).code == 2
     assert (run / "recipe.yaml").read_text() == (copy / "recipe.yaml").read_text()
 
 

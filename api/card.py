@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import PIL.Image
 
-from t2iflow.pictures import best, opened, pictures
+from t2iflow.nodes.pictures.opening import loaded
+from t2iflow.pictures import best, pictures
 from t2iflow.runner.folder.history import NOW
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.curve import curve
@@ -119,7 +120,7 @@ def _figures(run: Run) -> Iterator[str]:
     stills = [file for file in pictures(run.folder, files) if first and _belongs(file, first)][:SHOWN]
     if not stills and not films and os.path.isfile(run.folder / NOW):
         stills = [run.folder / NOW]
-    yield from (picture(opened(file), STILL) for file in stills)
+    yield from (picture(loaded(file), STILL) for file in stills)
 
 
 def _belongs(file: Path, first: Path) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from t2iflow.card import LIVE, Chart, html, picture
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec
-from t2iflow.pictures import opened
+from t2iflow.nodes.pictures.opening import loaded
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Stepped
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.snapshots import small
@@ -153,5 +153,5 @@ class LiveSweep:
         """The last pictures that there are, in the order of the cells; each is made smaller once."""
         found = [path for cell in self._cells if (path := so_far(self._folder, cell))][-MOST:]
         places = {path: (path, path.stat().st_mtime_ns) for path in found}
-        self._shown = {place: self._shown.get(place) or picture(opened(path), SMALL) for path, place in places.items()}
+        self._shown = {place: self._shown.get(place) or picture(loaded(path), SMALL) for path, place in places.items()}
         yield from self._shown.values()

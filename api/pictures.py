@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import PIL.Image
-
-from t2iflow.nodes.pictures import opening
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.folder.history import RECIPE, foremost
@@ -26,13 +23,6 @@ def pictures(folder: Path, files: Sequence[Path]) -> list[Path]:
 def best(folder: Path, files: Sequence[Path]) -> Path | None:
     """The picture that a run is known by."""
     return foremost(pictures(folder, files))
-
-
-def opened(path: Path) -> PIL.Image.Image:
-    """A picture with all that it carries, its file closed again."""
-    with opening.opened(path) as picture:
-        whole: PIL.Image.Image = picture.copy()
-    return whole
 
 
 def _strips(folder: Path) -> set[object]:

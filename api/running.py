@@ -88,18 +88,20 @@ class Run(Task):
     @property
     def images(self) -> list[PIL.Image.Image]:
         """The pictures that are complete, in the order in which they were written, without strips."""
-        from t2iflow.pictures import opened, pictures
+        from t2iflow.nodes.pictures.opening import loaded
+        from t2iflow.pictures import pictures
 
-        return [opened(path) for path in pictures(self.folder, self.files)]
+        return [loaded(path) for path in pictures(self.folder, self.files)]
 
     @property
     def image(self) -> PIL.Image.Image | None:
         """The picture that the run is known by: `picture`, or else the last; until there is one, it as it is now."""
-        from t2iflow.pictures import best, opened
+        from t2iflow.nodes.pictures.opening import loaded
+        from t2iflow.pictures import best
         from t2iflow.runner.folder.history import NOW
 
         path = best(self.folder, self.files) or self.folder / NOW
-        return opened(path) if os.path.isfile(path) else None
+        return loaded(path) if os.path.isfile(path) else None
 
     @property
     def losses(self) -> Sequence[Row]:

@@ -72,11 +72,11 @@ class Sweep(Task):
     @property
     def sheet(self) -> PIL.Image.Image | None:
         """All pictures side by side, labelled; None until it is made."""
-        from t2iflow.pictures import opened
+        from t2iflow.nodes.pictures.opening import loaded
         from t2iflow.runner.sweep.sheet import NAME
 
         file = self.folder / NAME
-        return opened(file) if os.path.isfile(file) else None
+        return loaded(file) if os.path.isfile(file) else None
 
     @property
     def message(self) -> str:

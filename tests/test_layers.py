@@ -33,6 +33,12 @@ def test_the_server_of_the_studio_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+def test_what_is_at_a_path_is_asked_in_a_way_that_answers_for_locked_folders_too() -> None:
+    asks = re.compile(r"(?<!entry)\.(?:is_file|is_dir|exists)\(\)")  # Path's own raise there before Python 3.14
+    files = [path for top in ("api", "nodes", "pipelines", "runner") for path in (ROOT / top).rglob("*.py")]
+    assert not [str(path) for path in files if asks.search(path.read_text("utf-8"))], "use os.path.isfile and so on"
+
+
 def test_every_package_is_installed() -> None:
     listed = set(re.findall(r'^  "(t2iflow[\w.]*)",$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE))
     tops = ("api", "nodes", "pipelines", "runner", "examples")

@@ -34,8 +34,9 @@ NOTATION = re.compile(r"[:|\uff1a\uff5c]|^\s*[\[{]")
 """What a text may hold that could be read in more than one way."""
 BRACKETS = re.compile(r"[\[{](?:[^\]}]*|.*[\]}])", re.DOTALL)
 """What is meant as a list or mapping: brackets that are never closed, or closed at the end."""
-WILDCARD = re.compile(r"\{[^{}]*\|[^{}]*\}")
-"""What a sweep draws one of: `{red|blue}`."""
+WILDCARD = re.compile(r"(?<!\$)\{(?:@([^{}|]+)|([^{}]*\|[^{}]*))\}")
+"""The innermost of what a sweep draws one of: the name of a file, `{@animals.txt}`, or alternatives, `{red|blue}`;
+`${name}` is neither."""
 SIGNS = re.compile("[,:|]")
 """What makes a text need quotes in a list of phrases."""
 

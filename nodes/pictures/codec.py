@@ -25,7 +25,7 @@ from t2iflow.nodes.core.types import Image, Size
 from t2iflow.nodes.core.whole import sync, whole
 from t2iflow.nodes.pictures import decoder, metadata
 from t2iflow.nodes.pictures.opening import LARGEST as LARGEST
-from t2iflow.nodes.pictures.opening import opened
+from t2iflow.nodes.pictures.opening import loaded
 
 WAITING = ".frames"
 """Where frames wait in a run folder."""
@@ -154,12 +154,6 @@ class LostFrameError(ValueError):
     """A frame that waits in the run folder is gone, or not as it was written."""
 
 
-def _own(path: Path) -> PIL.Image.Image:
-    with opened(path) as found:
-        picture: PIL.Image.Image = found.copy()
-    return picture
-
-
 class Frames:
     """Pictures that wait in the run folder, without loss, for a sink to make one file of them.
 
@@ -226,9 +220,9 @@ class Frames:
     def sheet(self, columns: int) -> PIL.Image.Image:
         """The pictures side by side on nothing; of more than one picture can hold, every second, third, ..."""
         paths = self.paths
-        width, height = _own(paths[0]).size
+        width, height = loaded(paths[0]).size
         shown = paths[:: math.ceil(self.count * width * height / LARGEST)]
-        return sheet((_own(path) for path in shown), (width, height), len(shown), columns, clear=True)
+        return sheet((loaded(path) for path in shown), (width, height), len(shown), columns, clear=True)
 
     @property
     def paths(self) -> list[Path]:
@@ -238,7 +232,7 @@ class Frames:
 
     def _check(self, frame: PIL.Image.Image) -> None:
         if self._size is None:
-            self._size = _own(self._path(0)).size if self._digests else frame.size
+            self._size = loaded(self._path(0)).size if self._digests else frame.size
         if frame.size != self._size:
             had, has = ("{} x {}".format(*size) for size in (self._size, frame.size))
             raise ValueError(f"frame {self.count + 1} is {has}, but those before it are {had}")

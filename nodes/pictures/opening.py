@@ -38,6 +38,12 @@ def opened(path: Path) -> Iterator[PIL.Image.Image]:
             yield picture
 
 
+def loaded(path: Path) -> PIL.Image.Image:
+    """The same with all that it carries, its file closed again."""
+    with opened(path) as picture:
+        return picture.copy()
+
+
 def _kind(head: bytes) -> Callable[..., ImageFile] | None:
     """What reads a file that begins so."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -38,7 +38,7 @@ class Columns:
 
     def column(self, name: str, at: Place, value: Located, origins: Mapping[str, Origin]) -> Column | None:
         """A name of the section."""
-        path = self._varying(way(name, at, self.document, self.problems), name, at)
+        path = self.varying(way(name, at, self.document, self.problems), name, at)
         if path is None:
             return None
         if isinstance(value.value, list):
@@ -53,13 +53,13 @@ class Columns:
         """A name and its values, as an option gives them."""
         said = Said(*text.partition("="), option)
         self.sources[said.file] = said.file
-        path = self._varying(said.path(self.document, self.problems), said.target.strip(), said.at)
+        path = self.varying(said.path(self.document, self.problems), said.target.strip(), said.at)
         if path is None:
             return None
         values = self._values(said, path)
         return None if values is None else Column(said.target.strip(), said.at, values)
 
-    def _varying(self, path: tuple[str, ...] | None, name: str, at: Place) -> tuple[str, ...] | None:
+    def varying(self, path: tuple[str, ...] | None, name: str, at: Place) -> tuple[str, ...] | None:
         """The way itself, unless it leads to what a node is: each node has settings of its own."""
         if path is None or path[::2] != ("nodes", "use"):
             return path

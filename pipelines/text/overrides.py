@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from t2iflow.nodes.core.prompts import WILDCARD
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.dollars import NAME, reference
 from t2iflow.pipelines.text.form import SECTIONS
 from t2iflow.pipelines.text.located import Located, located
 from t2iflow.pipelines.text.overlays import put
-from t2iflow.pipelines.text.wildcards import CHOICE
 from t2iflow.pipelines.text.yaml_reader import parse
 from t2iflow.pipelines.text.yaml_scalars import readable
 from t2iflow.pipelines.text.yaml_writer import flow
@@ -77,7 +77,7 @@ class Said:
             return Located(None, self.place)
         if is_text and path != SEED and word != NULL:
             text = readable(self.written.replace("$", "$$"), self.place, problems)
-            drawn = CHOICE.fullmatch(word) and ": " not in word  # a mapping to YAML, but nobody means one
+            drawn = WILDCARD.fullmatch(word) and ": " not in word  # a mapping to YAML, but nobody means one
             return (None if drawn else _in_brackets(self.source, self.file)) or Located(text, self.place)
         try:
             return parse(self.source, self.file, problems)

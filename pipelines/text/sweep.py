@@ -122,12 +122,14 @@ def with_values(
         sources[said] = said
         sweep = replace(sweep, rank=Located(rank, Place(said, 1, 7, max(1, len(rank)))))
 
+    reader = Columns(document, problems)
+
     def columns(word: str, names: Mapping[str, Iterable[Any]]) -> Iterator[Column]:
         for name, values in names.items():
             file = f"{word}: {name}"
             at = Place(file, 1, len(file) - len(name) + 1, len(name))
             sources[file] = file
-            if way(name, at, document, problems):
+            if reader.varying(way(name, at, document, problems), name, at):
                 yield Column(name, at, tuple(located(value, at, literal=True) for value in values))
 
     return _joined(sweep, list(columns(EACH, each)), list(columns(TOGETHER, together)), sources, problems)

@@ -5,16 +5,14 @@ The same text and seed draw the same, now and in every later version: the number
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from t2iflow.nodes.core.prompts import WILDCARD
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.located import Located
 
-CHOICE = re.compile(r"(?<!\$)\{(?:@([^{}|]+)|([^{}]*\|[^{}]*))\}")
-"""The innermost of them: the name of a file, or alternatives; `${name}` is neither."""
 MOST = 200
 """How often is drawn in one text, whose files' lines may have wildcards themselves."""
 
@@ -53,13 +51,13 @@ def drawn(value: Located, seed: int, lines: Lines) -> Located:
 
 
 def _has(value: Any) -> bool:
-    return isinstance(value, str) and CHOICE.search(value) is not None
+    return isinstance(value, str) and WILDCARD.search(value) is not None
 
 
 def _drawn(value: Any, seed: int, lines: Lines, at: Place) -> Any:
     """A text with its alternatives drawn, the innermost first, from left to right."""
     number = 0
-    while isinstance(value, str) and (found := CHOICE.search(value)):
+    while isinstance(value, str) and (found := WILDCARD.search(value)):
         file, written = found[1], found[2]
         choices = lines(file.strip(), at) if file else written.split("|")
         choice = _choice(choices, f"{seed} {number} {file or written}").strip() if choices else ""

@@ -70,12 +70,12 @@ class _Grid:
     """The first of the plans; `made`, `stages`, `steps`, `faults` and `cells` are by what differs but for the seed."""
 
     def grid(self) -> Grid:
-        known = [*self.sweep.mistakes(), *self.found]
-        if known and math.prod(len(axis.rows) for axis in self.sweep.axes) > MOST:
-            raise RecipeError(dict.fromkeys(known), {**self.recipe.sources, **self.sweep.sources})
+        wrong = list(self.sweep.mistakes())
+        if (wrong or self.found) and math.prod(len(axis.rows) for axis in self.sweep.axes) > MOST:
+            raise RecipeError(dict.fromkeys([*wrong, *self.found]), {**self.recipe.sources, **self.sweep.sources})
         rows = list(itertools.product(*(axis.given() for axis in self.sweep.axes)))
         cells = [self._cell(number, len(rows), list(itertools.chain(*row))) for number, row in enumerate(rows)]
-        if problems := [*self.sweep.mistakes(), *self.found, *self._mistakes(len(rows))]:
+        if problems := [*wrong, *self.found, *self._mistakes(len(rows))]:
             raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources, **self.sources})
         assert self.first is not None  # there is a cell, and it has no mistakes
         return Grid(shared(cells), resolved(self.first.graph, self.files), self.files, self.first, tuple(self.taken))

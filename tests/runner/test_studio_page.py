@@ -117,14 +117,7 @@ def test_several_runs_are_started_with_one_seed_after_another(page: Any, studio:
     page.reload()
     page.get_by_label("Recipe", exact=True).select_option("few.yaml")
     page.get_by_label("Seed", exact=True).fill("5")
-    page.get_by_label("Runs", exact=True).fill("2")
-    page.get_by_role("button", name="Start").click()
-    page.get_by_role("heading", name="Runs").wait_for()
-    made = until(lambda: len(found := [run for run in studio.runs if "few" in run.name]) == 2 and found)
-    assert {re.findall(r"^seed: (\d+)", (run / "recipe.yaml").read_text("utf-8"), re.M)[0] for run in made} == {
-        "5",
-        "6",
-    }
+    assert seeds_of_two(page, studio, "few") == ["5", "6"]
 
 
 def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Studio) -> None:
@@ -134,12 +127,16 @@ def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Stud
     until(lambda: (steps := page.get_by_label("steps", exact=True)).count() and steps.input_value() == "6")
     page.get_by_label("Seed", exact=True).fill("8")
     page.get_by_label("Seed", exact=True).fill("")
+    assert seeds_of_two(page, studio, "several") == ["3", "4"]
+
+
+def seeds_of_two(page: Any, studio: Studio, recipe: str) -> list[str]:
+    """Start two runs of what is chosen; gives their seeds."""
     page.get_by_label("Runs", exact=True).fill("2")
     page.get_by_role("button", name="Start").click()
     page.get_by_role("heading", name="Runs").wait_for()
-    made = until(lambda: len(found := [run for run in studio.runs if "several" in run.name]) == 2 and found)
-    found = [re.findall(r"^seed: (\d+)", (run / "recipe.yaml").read_text("utf-8"), re.M)[0] for run in made]
-    assert sorted(found) == ["3", "4"]
+    made = until(lambda: len(found := [run for run in studio.runs if recipe in run.name]) == 2 and found)
+    return sorted(re.findall(r"^seed: (\d+)", (run / "recipe.yaml").read_text("utf-8"), re.M)[0] for run in made)
 
 
 def test_nothing_starts_while_a_field_is_wrong(page: Any) -> None:

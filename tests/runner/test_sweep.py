@@ -14,6 +14,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
+import t2iflow
 from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.located import located, plain
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
@@ -219,6 +220,8 @@ def test_how_often_an_output_is_shown_varies_too_and_what_a_node_is_does_not(
     assert "every: $often" in (again.at / "recipe.yaml").read_text("utf-8")
     told = command("sweep", SMALL, "--each", "fit.use=[optimizers.adam, optimizers.adamp]")
     assert "`fit.use` can't vary in a sweep" in told.err
+    with pytest.raises(RecipeError, match=r"`fit\.use` can't vary in a sweep"):
+        t2iflow.sweep("mine.yaml", each={"fit.use": ["optimizers.adam", "optimizers.adamp"]})
 
 
 def test_a_prompt_that_is_wholly_a_wildcard_is_none_of_yaml(begun: Callable[..., SweepFolder]) -> None:

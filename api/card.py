@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import PIL.Image
 
+from t2iflow.nodes.pictures.endings import FILMS, MOVING
 from t2iflow.nodes.pictures.opening import loaded
 from t2iflow.pictures import best, pictures
 from t2iflow.runner.folder.history import NOW
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.curve import curve
-from t2iflow.runner.report.exhibits import FILMS, MOST, data
+from t2iflow.runner.report.exhibits import MOST, data
 from t2iflow.runner.report.table import NAME as TABLE
 from t2iflow.runner.report.table import TOTAL, Points, curves_of, rows_of
 from t2iflow.runner.sweep.page import NAME as PAGE
@@ -131,7 +132,7 @@ def _belongs(file: Path, first: Path) -> bool:
 
 def _film(file: Path) -> str:
     source = data(FILMS[file.suffix.lower()], file.read_bytes())
-    if file.suffix.lower() in (".gif", ".apng"):
+    if file.suffix.lower() in MOVING:
         return f'<img src="{source}" alt="{escape(file.name)}">'
     return f'<video src="{source}" controls autoplay loop muted playsinline></video>'
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from t2iflow.nodes.pictures.endings import PICTURES
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.folder.history import RECIPE, foremost
-from t2iflow.runner.report.exhibits import PICTURES
 
 STRIP = "output.strip"
 

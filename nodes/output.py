@@ -24,6 +24,7 @@ from t2iflow.nodes.core.types import Count, File, FileName, Image, Labels, Means
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.film import encoder
 from t2iflow.nodes.pictures import codec, metadata
+from t2iflow.nodes.pictures.endings import DRAWN, PICTURES
 from t2iflow.nodes.pictures.strokes import Strokes, as_svg
 
 Quality = Annotated[int, Interval(ge=1, le=100)]
@@ -50,8 +51,8 @@ def _numbered(name: str) -> str:
     return name
 
 
-PictureName = Annotated[FileName, _ending(".png", ".webp", ".jpg", ".jpeg")]
-VectorName = Annotated[FileName, _ending(".svg")]
+PictureName = Annotated[FileName, _ending(*PICTURES)]
+VectorName = Annotated[FileName, _ending(DRAWN)]
 TableName = Annotated[FileName, _ending(".json", ".csv")]
 FilmName = Annotated[FileName, _ending(*encoder.ENDINGS), AfterValidator(_numbered)]
 

@@ -12,7 +12,8 @@ import PIL.Image
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import aligned, in_line
-from t2iflow.nodes.pictures.metadata import CARRIERS, FILMED, read_recipe
+from t2iflow.nodes.pictures.endings import CARRIERS, VIDEOS
+from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.difference import Difference, differences
@@ -133,8 +134,12 @@ def _sheet(one: Side, other: Side, settings: list[Difference]) -> PIL.Image.Imag
 def _pairs(one: Side, other: Side) -> list[tuple[Path, Path]]:
     these, those = ({path.name: path for path in side.pictures} for side in (one, other))
     alike = [(path, those[name]) for name, path in these.items() if name in those]
-    others = [(a, b) for a in these.values() for b in those.values() if (a.suffix in FILMED) == (b.suffix in FILMED)]
+    others = [(a, b) for a in these.values() for b in those.values() if _is_video(a) == _is_video(b)]
     return alike or others[:1]
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS
 
 
 def _last(path: Path) -> PIL.Image.Image:

@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import shortened
-from t2iflow.nodes.pictures.metadata import CARRIERS, DRAWN, read_recipe
+from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN
+from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError

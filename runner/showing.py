@@ -13,7 +13,7 @@ from torch import Tensor
 
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec, opening
-from t2iflow.nodes.pictures.metadata import STILL
+from t2iflow.nodes.pictures.endings import IMAGES
 from t2iflow.runner.console import Console
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Stepped, Wrote
 from t2iflow.runner.report.snapshots import small
@@ -48,7 +48,7 @@ class Showing:
         """Take note of a picture, and have it shown when it is time to, or when it is the last."""
         if isinstance(event, Stepped | Filmed | Fitted):
             self._image = event.image
-        elif isinstance(event, Wrote) and not self._picture and event.path.suffix in STILL:
+        elif isinstance(event, Wrote) and not self._picture and event.path.suffix.lower() in IMAGES:
             self._picture = _opened(event.path)  # of a recipe without steps
         began = time.monotonic()
         if self._image is not None and (began >= self._next or isinstance(event, Ended)):

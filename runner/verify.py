@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.pictures.metadata import CARRIERS, read_recipe
+from t2iflow.nodes.pictures.endings import CARRIERS
+from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.runner import session

@@ -17,6 +17,7 @@ from typing import IO, Literal, cast
 from t2iflow.nodes.core.types import Size, exact
 from t2iflow.nodes.film import sound
 from t2iflow.nodes.pictures import metadata
+from t2iflow.nodes.pictures.endings import FILMS
 
 Codec = Literal["h264", "h265"]
 Order = Literal["forward", "reverse", "boomerang"]
@@ -57,6 +58,12 @@ class Format:
     least: int = 1
     most: int = 65535
     fastest: int | None = None
+    palette: bool = False
+    """Whether its colours are chosen first, or all frames would wait in memory until they are."""
+    row: bool = False
+    """Whether each frame has a file of its own."""
+    headed: bool = False
+    """Whether the recipe is put in afterwards, since ffmpeg can't write it."""
 
 
 FORMATS = {
@@ -87,13 +94,22 @@ FORMATS = {
         "-c:v prores_ks -profile:v hq -vendor apl0 -movflags +faststart+use_metadata_tags",
         AAC,
     ),
-    ".gif": Format("a GIF", RGB, "-c:v gif", fastest=50),  # shown for less than 2/100 s, a frame is slowed down
-    ".apng": Format("an APNG", RGB, "-c:v apng -pred mixed -compression_level 3 -plays 0"),
-    ".png": Format("a row of PNG pictures", RGB, "-c:v png -pred mixed -compression_level 3"),
+    ".gif": Format(
+        "a GIF",
+        RGB,
+        "-c:v gif",
+        fastest=50,  # shown for less than 2/100 s, a frame is slowed down
+        palette=True,
+        headed=True,
+    ),
+    ".apng": Format("an APNG", RGB, "-c:v apng -pred mixed -compression_level 3 -plays 0", headed=True),
+    ".png": Format(
+        "a row of PNG pictures", RGB, "-c:v png -pred mixed -compression_level 3", row=True, headed=True
+    ),
 }
 """By the ending of the file's name; MP4 by its codec."""
 
-ENDINGS = (".mp4", ".webm", ".mov", ".gif", ".apng", ".png")
+ENDINGS = (*FILMS, ".png")
 
 
 @dataclass(frozen=True)
@@ -166,17 +182,17 @@ class Film:
         """
         shown = _ordered(frames, self.order)
         count = math.ceil(len(shown) * self.rate / exact(self.fps))  # so many that the last frame is among them
-        numbers = range(first, first + count) if self.ending == ".png" else ()
+        numbers = range(first, first + count) if self.format.row else ()
         targets = [path.with_name(path.name % number) for number in numbers] or [path]
         # In a folder of its own: when a killed run is taken up again, that one's ffmpeg may still be writing.
         with tempfile.TemporaryDirectory(prefix="film-", dir=frames[0].parent) as made:
             place = Path(made)
             (place / ABOUT).write_text(metadata.in_film(recipe), encoding="utf-8", newline="\n")
-            if self.ending == ".gif":  # its colours first, or all frames would wait in memory until they are chosen
+            if self.format.palette:
                 self._run(shown, place, ["-filter_complex", f"{self._filter},palettegen", "-update", "1", PALETTE])
             self._run(shown, place, self._coding(count, first))
             for fresh, target in zip(sorted(place.glob("film*")), targets, strict=True):
-                if self.ending in metadata.HEADED:
+                if self.format.headed:
                     metadata.put(recipe, fresh)
                 os.replace(fresh, target)
         return targets[0]
@@ -190,7 +206,7 @@ class Film:
     def _coding(self, count: int, first: int) -> list[str]:
         """ffmpeg's arguments besides the frames: what else to read, and how to use it."""
         inputs, graph, heard = ["-f", "ffmetadata", "-i", ABOUT], self._filter, ["-an"]
-        if self.ending == ".gif":
+        if self.format.palette:
             inputs, graph = [*inputs, "-i", PALETTE], f"{graph}[frames];[frames][2:v]paletteuse"
         if self.sound is not None:
             start = self.sound_start + (first / exact(self.fps) if self.order == "forward" else 0)
@@ -203,7 +219,7 @@ class Film:
         picture = self.format.picture.format(loss=max(self.loss, 1)).split()
         # A fixed number of threads and no names of versions: the same bytes on any load of the machine.
         same = ["-threads", "4", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]
-        name = f"film{'%08d' if self.ending == '.png' else ''}{self.ending}"
+        name = f"film{'%08d' if self.format.row else ''}{self.ending}"
         coded = ["-map", "[film]", "-frames:v", str(count), *picture, *heard, *tags, *same, name]
         return [*inputs, "-filter_complex", f"{graph}[film]", *coded]
 

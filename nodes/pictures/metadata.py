@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.whole import whole
+from t2iflow.nodes.pictures import endings
 from t2iflow.nodes.pictures.opening import opened
 
 KEY = "t2iflow"
@@ -27,13 +28,8 @@ MARK = "# t2iflow recipe\n"
 MOST = 1_000_000
 """Bytes of a recipe."""
 
-STILL, FILMED = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg"), (".mp4", ".mov", ".webm")
-"""Endings of files that may carry a recipe: those whose pictures Pillow reads, and those for which it takes ffmpeg."""
-CARRIERS = (*STILL, *FILMED)
-DRAWN = ".svg"
-"""The ending of drawings, which are neither."""
-HEADED = (".png", ".apng", ".gif")
-"""Films and frames that ffmpeg can't write the recipe into, but `put` can."""
+FORMATS = {".mp4": "mov", ".mov": "mov", ".webm": "matroska", ".gif": "gif"}
+"""Which of ffmpeg's formats it reads the recipe from."""
 
 USER_COMMENT, EXIF_FOLDER = 0x9286, 0x8769
 ENCODING, PACKED = b"UNICODE\0", b"\0\0\0\0\0\0\0\0t2iflow\0"
@@ -99,20 +95,15 @@ def _gif_comment(recipe: str) -> bytes:
 def read_recipe(path: Path) -> str | None:
     """The recipe in a file; None if it carries none, ValueError if it is no picture or film, or damaged."""
     with path.open("rb") as file:
-        head = file.read(16)
-        file.seek(0)
-        if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        ending = endings.known(file.read(endings.NEEDED))
+        if ending == ".png":
             return _from_png(file, path.name)
-    if head.startswith(b"\xff\xd8\xff") or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
+    if ending in (".jpg", ".webp"):
         return _from_exif(path)
-    if head.startswith(b"<svg"):
+    if ending == endings.DRAWN:
         return _from_svg(path)
-    if head[4:8] == b"ftyp":
-        return _from_film(path, "mov")
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return _from_film(path, "matroska")
-    if head.startswith(b"GIF8"):
-        return _from_film(path, "gif")
+    if ending:
+        return _from_film(path, FORMATS[ending])
     raise ValueError(
         f"`{path.name}` is neither a picture (PNG, JPEG, WebP, SVG) nor a film (MP4, MOV, WebM, GIF, APNG)"
     )

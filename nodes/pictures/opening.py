@@ -4,7 +4,7 @@ What comes from elsewhere is decoded by a program of its own (codec.read). Here 
 Pillow by itself warns of more than 89 megapixels and refuses twice as many, fewer than a strip of snapshots may have.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,16 @@ from PIL.JpegImagePlugin import jpeg_factory
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from t2iflow.nodes.pictures import endings
+
 LARGEST = 300_000_000
 """Pixels that one picture may have: a whole one of the largest size, or many side by side."""
+KINDS: Mapping[str, Callable[..., ImageFile]] = {
+    ".png": PngImageFile,
+    ".jpg": jpeg_factory,
+    ".webp": WebPImageFile,
+    ".gif": GifImageFile,
+}
 
 
 @contextmanager
@@ -24,7 +32,7 @@ def opened(path: Path) -> Iterator[PIL.Image.Image]:
     """A picture as Pillow opens it; OSError or ValueError where there is none. A damaged one may also raise SyntaxError
     when its pixels are asked for."""
     with path.open("rb") as file:
-        kind = _kind(file.read(12))
+        kind = KINDS.get(endings.known(file.read(endings.NEEDED)) or "")
         file.seek(0)
         if kind is None:
             raise ValueError("it is no picture in PNG, JPEG, WebP or GIF")
@@ -42,14 +50,3 @@ def loaded(path: Path) -> PIL.Image.Image:
     """The same with all that it carries, its file closed again."""
     with opened(path) as picture:
         return picture.copy()
-
-
-def _kind(head: bytes) -> Callable[..., ImageFile] | None:
-    """What reads a file that begins so."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImageFile
-    if head.startswith(b"\xff\xd8\xff"):
-        return jpeg_factory
-    if head.startswith(b"RIFF") and head[8:] == b"WEBP":
-        return WebPImageFile
-    return GifImageFile if head.startswith((b"GIF87a", b"GIF89a")) else None

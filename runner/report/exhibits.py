@@ -8,14 +8,14 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from t2iflow.nodes.pictures.endings import CARRIERS, FILMS, PICTURES, VIDEOS
 from t2iflow.nodes.pictures.opening import opened
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.folder.history import NOW
 
-PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
-FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".apng": "image/apng"}
-MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000)}
-"""Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together."""
+MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000), ".mov": 0}
+"""Bytes of a file that is embedded; a larger one is linked, and so are what exceeds them together and any MOV, which few
+browsers play."""
 
 
 def exhibits(plan: Plan, folder: Path, files: Sequence[Path], how: str) -> list[str]:
@@ -38,18 +38,18 @@ def _figures(shown: Sequence[Path], folder: Path, running: bool) -> Iterator[str
         kind, size = path.suffix.lower(), path.stat().st_size
         embedded = size <= min(MOST[kind], room)
         room -= size if embedded else 0
-        source = data({**PICTURES, **FILMS}[kind], path.read_bytes()) if embedded else link(path, folder)
+        source = data(CARRIERS[kind], path.read_bytes()) if embedded else link(path, folder)
         name = path.name if path.name != NOW else "as it is now" if running else "as it was when the run stopped"
-        yield _figure(path, source, name + ("" if embedded or path.name == NOW else " (beside this page)"))
+        yield _figure(path, source, escape(name), beside=not embedded and path.name != NOW)
 
 
-def _figure(path: Path, source: str, caption: str) -> str:
-    caption = escape(caption)
-    if path.suffix.lower() in (".mp4", ".webm"):
+def _figure(path: Path, source: str, name: str, beside: bool) -> str:
+    if path.suffix.lower() in VIDEOS:
         shape = f'<video src="{source}" controls loop playsinline preload="metadata"></video>'
     else:
-        shape = f'<img src="{source}" alt="{caption}"{_width(path)}>'
-    return f"<figure>{shape}<figcaption>{caption}</figcaption></figure>"
+        shape = f'<img src="{source}" alt="{name}"{_width(path)}>'
+    linked = f' (<a href="{source}">beside this page</a>)' if beside else ""
+    return f"<figure>{shape}<figcaption>{name}{linked}</figcaption></figure>"
 
 
 def _width(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from t2iflow.nodes.core.caches import forget_old
+from t2iflow.nodes.pictures import endings
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
 from t2iflow.runner.sharing import gist
@@ -18,18 +19,8 @@ from t2iflow.runner.sharing.fetching import fetch
 MOST = 256_000_000
 """Bytes of a picture, film or bundle."""
 RECIPE = "recipe.yaml"
-KINDS = {
-    "bundle.zip": rb"PK\x03\x04",
-    "picture.png": rb"\x89PNG\r\n\x1a\n",
-    "picture.gif": rb"GIF8",
-    "picture.jpg": rb"\xff\xd8\xff",
-    "picture.webp": rb"RIFF.{4}WEBP",
-    "picture.svg": rb"<svg",
-    "film.mov": rb".{4}ftypqt",
-    "film.mp4": rb".{4}ftyp",
-    "film.webm": rb"\x1aE\xdf\xa3",
-}
-"""How files begin that carry recipes, by the names that their copies have."""
+BUNDLE = "bundle.zip"
+"""The name of a copy of a bundle."""
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml)", re.IGNORECASE)
 GIST_PAGE = re.compile(r"https://gist\.github\.com/(?:[^/]+/)?([0-9a-f]{20,})(?:/([0-9a-f]{40}))?/?")
 ON_GITHUB = re.compile(r"https://github\.com/([^/]+/[^/]+)/blob/(.+)")
@@ -89,7 +80,10 @@ def _most(head: bytes) -> int:
 
 def _kind(head: bytes) -> str | None:
     """The name of a copy that begins like this, if it carries a recipe."""
-    return next((name for name, begin in KINDS.items() if re.match(begin, head, re.DOTALL)), None)
+    if head.startswith(b"PK\x03\x04"):
+        return BUNDLE
+    ending = endings.known(head)
+    return ending and f"{'film' if ending in endings.FILMS else 'picture'}{ending}"
 
 
 def _name(path: Path, where: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from starlette.responses import FileResponse, Response
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.runner.folder.history import LOG, RECIPE
 from t2iflow.runner.folder.watching import LIVE
@@ -26,15 +27,8 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    ".png": Kind("picture", "image/png"),
-    ".jpg": Kind("picture", "image/jpeg"),
-    ".jpeg": Kind("picture", "image/jpeg"),
-    ".webp": Kind("picture", "image/webp"),
-    ".gif": Kind("picture", "image/gif"),
-    ".apng": Kind("picture", "image/apng"),
-    ".mp4": Kind("film", "video/mp4"),
-    ".webm": Kind("film", "video/webm"),
-    ".mov": Kind("film", "video/quicktime"),
+    **{ending: Kind("picture", media) for ending, media in IMAGES.items()},
+    **{ending: Kind("film", media) for ending, media in VIDEOS.items()},
     ".wav": Kind("sound", "audio/wav"),
     ".mp3": Kind("sound", "audio/mpeg"),
     ".ogg": Kind("sound", "audio/ogg"),

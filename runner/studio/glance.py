@@ -12,13 +12,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.pictures.endings import IMAGES
 from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, foremost, is_sweep, tail
 from t2iflow.runner.folder.summary import Summary, summary
 from t2iflow.runner.folder.watching import LIVE
-from t2iflow.runner.studio.files import KINDS
 from t2iflow.runner.studio.home import Home, holds_run
 
-PICTURES = tuple(ending for ending, one in KINDS.items() if one.kind == "picture")
 SIDE = 320
 """Pixels of the longer side of a picture in the gallery."""
 PICTURE, SHEET = "picture.png", "sheet.png"
@@ -152,7 +151,7 @@ def picture(folder: Path, events: Iterable[Mapping[str, Any]], state: str) -> Pa
             return now
     written = [folder / PurePath(str(event.get("path"))).name for event in events if event["type"] == "wrote"]
     written.insert(0, folder / PICTURE)  # which may have been written long before
-    return foremost([path for path in written if path.suffix.lower() in PICTURES and os.path.isfile(path)])
+    return foremost([path for path in written if path.suffix.lower() in IMAGES and os.path.isfile(path)])
 
 
 def _shown(home: Home, folder: Path, file: Path | None) -> tuple[str | None, tuple[int, int] | None]:

@@ -11,8 +11,8 @@ from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.film.decoder import every_picture
 from t2iflow.nodes.pictures import opening
 from t2iflow.nodes.pictures.codec import over
+from t2iflow.nodes.pictures.endings import FILMS, PICTURES, VIDEOS
 from t2iflow.runner.folder.history import NOW, RUNS, foremost, wrote
-from t2iflow.runner.report.exhibits import FILMS, PICTURES
 
 FOLDER, SIDE, QUALITY = ".small", 256, 90
 """Where small pictures are kept in the folder of a sweep, pixels of their longer side, and the quality of WebP."""
@@ -28,7 +28,7 @@ def picture(run: Path, strips: frozenset[str]) -> Path | None:
 
 def opened(path: Path) -> PIL.Image.Image:
     """A picture, or the first of a film; OSError or ValueError where that can't be read."""
-    if path.suffix.lower() in FILMS and path.suffix.lower() not in (".gif", ".apng"):
+    if path.suffix.lower() in VIDEOS:
         return PIL.Image.fromarray(next(iter(every_picture(str(path)))).numpy())
     with opening.opened(path) as found:
         return over(found, "#ffffff").convert("RGB")

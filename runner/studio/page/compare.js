@@ -68,7 +68,7 @@ function picture(run) {
   if (file) return exhibit(file, called(run));
   const address = run.live ?? run.picture;
   return address
-    ? exhibit({ kind: "picture", file: "", address }, called(run))
+    ? exhibit({ kind: "picture", address }, called(run))
     : h("div", { class: "none" }, STATES[run.state]);
 }
 

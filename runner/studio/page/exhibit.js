@@ -21,8 +21,8 @@ export const shown = (files = []) =>
     .sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
 
 /** A film or picture, large, but a small one not beyond recognition; `what` says what it shows. */
-export function exhibit({ file, kind, address }, what) {
-  if (kind === "film" && /\.(mp4|webm)$/i.test(file)) {
+export function exhibit({ kind, address }, what) {
+  if (kind === "film") {
     const how = { class: "fit", controls: true, loop: true, muted: true, playsinline: true, "aria-label": what };
     return h("video", { ...how, src: address, onloadedmetadata: ({ target }) => fit(target) });
   }
@@ -33,8 +33,8 @@ export function exhibit({ file, kind, address }, what) {
 export const exhibits = (files, what) =>
   shown(files).map((one) => {
     const made = exhibit(one, what);
-    const alone = made.matches("img")
-      ? h("a", { href: one.address, target: "_blank", title: "Open it alone" }, made)
-      : made;
+    if (one.kind === "film") // which not every browser plays
+      return h("figure", {}, made, h("figcaption", {}, h("a", { href: one.address, download: one.file }, one.file)));
+    const alone = h("a", { href: one.address, target: "_blank", title: "Open it alone" }, made);
     return h("figure", {}, alone, h("figcaption", {}, one.file));
   });

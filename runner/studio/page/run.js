@@ -198,7 +198,7 @@ function made(told, what) {
   const last = told.live ?? told.picture;
   if (all.length) return all;
   if (!last) return [h("div", { class: "none" }, "No picture")];
-  return [exhibit({ kind: "picture", file: "", address: last }, "The picture as it was when the run stopped")];
+  return [exhibit({ kind: "picture", address: last }, "The picture as it was when the run stopped")];
 }
 
 /** What nodes warn of, each once. */

@@ -43,7 +43,7 @@ export function sweep(view, told, signal) {
             "a",
             { href: now.sheet, target: "_blank", title: "Open it alone" },
             exhibit(
-              { kind: "picture", file: "", address: now.sheet },
+              { kind: "picture", address: now.sheet },
               "All pictures of the sweep, with what varies at their edges",
             ),
           )

@@ -1,7 +1,6 @@
 """Two runs, pictures or recipes compared: the settings, inputs and versions in which they differ, and the pictures."""
 
 import os
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,8 +12,7 @@ import PIL.Image
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import aligned, in_line
 from t2iflow.nodes.pictures.endings import CARRIERS, VIDEOS
-from t2iflow.nodes.pictures.metadata import read_recipe
-from t2iflow.nodes.weights.content import sha256
+from t2iflow.nodes.weights.content import brief, sha256
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.difference import Difference, differences
 from t2iflow.pipelines.text.origin import INPUTS
@@ -25,7 +23,6 @@ from t2iflow.runner.opening import carrier, is_bundle, unpacked
 from t2iflow.runner.request import Request
 from t2iflow.runner.side_by_side import side_by_side
 
-DIGEST = re.compile("[0-9a-f]{64}")
 LABELLED = 6
 """How many settings the label of a picture shows, at most."""
 
@@ -51,7 +48,7 @@ class Side:
     def made(self) -> Mapping[str, str]:
         """What it was made with: versions, threads, the device and the digests of weights, as far as is recorded."""
         said = _flat(lock.read(self.path)) if self.path and os.path.isdir(self.path) else {}
-        return {**said, **next(filter(None, map(_line, self.pictures)), {})}
+        return {**said, **next(filter(None, map(provenance.carried, self.pictures)), {})}
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -167,13 +164,4 @@ def _flat(said: Mapping[str, Any]) -> dict[str, str]:
 
 def _short(value: str | None) -> str:
     """What is written, on one line, and a digest by its beginning."""
-    if value is None:
-        return "(none)"
-    return f"{value[:12]}..." if DIGEST.fullmatch(value) else in_line(value)
-
-
-def _line(path: Path) -> dict[str, str]:
-    try:
-        return provenance.read(read_recipe(path) or "")
-    except (ValueError, OSError):
-        return {}
+    return "(none)" if value is None else in_line(brief(value))

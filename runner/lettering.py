@@ -34,6 +34,16 @@ def without_symbols(text: str) -> str:
     return " ".join("".join(sign for sign in text if category(sign) not in ("So", "Sk", "Cf", "Mn")).split())
 
 
+def cut(line: str, width: int, font: Font) -> str:
+    """A line, or as much of it as is no wider than this."""
+    if font.getlength(line) <= width:
+        return line
+    line = line.removesuffix(" ...")
+    while line and font.getlength(f"{line}...") > width:
+        line = line[:-1]
+    return f"{line}..."
+
+
 @cache
 def plain(size: int) -> Font:
     """The font for texts in English."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import PIL.Image
 from PIL import ImageDraw
 
-from t2iflow.runner.lettering import Font, lettering, plain
+from t2iflow.runner.lettering import cut, lettering, plain
 
 GAP, MARGIN, LINE = 12, 16, 18
 """Pixels between pictures, around all, and from line to line of a label."""
@@ -31,7 +31,7 @@ def side_by_side(pictures: Sequence[PIL.Image.Image], labels: Sequence[Sequence[
         for number, line in enumerate(label):
             place = (left, MARGIN + high + GAP + LINE * number)
             font = lettering(line, LETTERS) or plain(LETTERS)
-            draw.text(place, _cut(line, width, font), INK, font)
+            draw.text(place, cut(line, width, font), INK, font)
         left += width + GAP
     return sheet
 
@@ -43,11 +43,3 @@ def _shown(picture: PIL.Image.Image) -> PIL.Image.Image:
     flat.thumbnail((MOST, MOST))
     times = max(NARROW // max(flat.size), 1)
     return flat.resize((flat.width * times, flat.height * times), PIL.Image.Resampling.NEAREST)
-
-
-def _cut(text: str, width: int, font: Font) -> str:
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text + "..."

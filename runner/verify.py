@@ -10,7 +10,6 @@ from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.pictures.endings import CARRIERS
-from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.runner import session
@@ -119,18 +118,11 @@ def reasons(target: Path, made: Path, again: Path) -> list[str]:
     `made` is an output of the run `again`, and the target, or a file of that name in the target, was made like it.
     """
     theirs = target / made.name if os.path.isdir(target) else target
-    told = [*provenance.differences(_line(theirs), _line(made))]
+    told = [*provenance.differences(provenance.carried(theirs), provenance.carried(made))]
     beside = theirs.parent
     if os.path.isfile(beside / RECIPE):  # else a lock beside it is another's
         told += provenance.differences(_lock(beside), _lock(again))
     return list(dict.fromkeys(told))
-
-
-def _line(path: Path) -> dict[str, str]:
-    try:
-        return provenance.read(read_recipe(path) or "")
-    except (ValueError, OSError):
-        return {}
 
 
 def _lock(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core import catalog, offered
 from t2iflow.pipelines.text import origin
 from t2iflow.runner.timing import figures
 from tests.mirror import Mirror
@@ -26,7 +26,9 @@ def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, module, raising=False)
         points[module] = EntryPoint(family, module, catalog.GROUP)
-        monkeypatch.setattr(catalog, "entry_points", lambda group: list(points.values()))
+        monkeypatch.setattr(
+            offered, "entry_points", lambda group: [one for one in points.values() if one.group == group]
+        )
         forget()
 
     def forget() -> None:

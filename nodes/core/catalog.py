@@ -8,12 +8,13 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import t2iflow.nodes as package
 from t2iflow.nodes.core.blame import blamed
 from t2iflow.nodes.core.node import Spec, is_node, read_spec
+from t2iflow.nodes.core.offered import offered, packages
 
 GROUP = "t2iflow.nodes"
 
@@ -30,14 +31,14 @@ class BrokenPackageError(ImportError):
 def families() -> dict[str, EntryPoint | None]:
     """The names that may stand before the dot; None for our own, the entry point for others'."""
     own = {module.name: None for module in pkgutil.iter_modules(package.__path__) if not module.ispkg}
-    others = {family: points[0] for family, points in _offered().items() if len(points) == 1 and family not in own}
+    others = {family: points[0] for family, points in offered(GROUP).items() if len(points) == 1 and family not in own}
     return {**own, **others}
 
 
 @cache
 def clashing() -> dict[str, list[EntryPoint]]:
     """What packages offer under names that are also those of others, so that none of it can be used."""
-    return {name: points for name, points in _offered().items() if families().get(name) is None}
+    return {name: points for name, points in offered(GROUP).items() if families().get(name) is None}
 
 
 def find(name: str) -> Spec:
@@ -73,23 +74,11 @@ def broken() -> dict[str, str]:
     return faults
 
 
-def _offered() -> dict[str, list[EntryPoint]]:
-    """What installed packages offer, by family; what is listed twice is one."""
-    offered: dict[str, list[EntryPoint]] = {}
-    for point in {(point.name, point.value): point for point in entry_points(group=GROUP)}.values():
-        offered.setdefault(point.name, []).append(point)
-    return offered
-
-
 def _clash(family: str) -> str:
-    packages = ", ".join(map(_package, clashing()[family]))
+    named = packages(clashing()[family])
     if family in families():
-        return f"{packages}: t2iflow itself has nodes under this name"
-    return f"{packages}: more than one package has nodes under this name"
-
-
-def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else point.value
+        return f"{named}: t2iflow itself has nodes under this name"
+    return f"{named}: more than one package has nodes under this name"
 
 
 @cache
@@ -105,7 +94,7 @@ def _loaded(point: EntryPoint) -> tuple[Spec, ...]:
         return tuple(_nodes(point.load(), point.name))
     except Exception as fault:  # whatever a stranger's module does when it is imported
         where = f", at {place}" if (place := blamed(fault)) else ""
-        raise BrokenPackageError(f"{_package(point)}: {fault!r}{where}") from fault
+        raise BrokenPackageError(f"{packages([point])}: {fault!r}{where}") from fault
 
 
 def _nodes(module: ModuleType, family: str) -> Iterator[Spec]:

@@ -103,9 +103,7 @@ FORMATS = {
         headed=True,
     ),
     ".apng": Format("an APNG", RGB, "-c:v apng -pred mixed -compression_level 3 -plays 0", headed=True),
-    ".png": Format(
-        "a row of PNG pictures", RGB, "-c:v png -pred mixed -compression_level 3", row=True, headed=True
-    ),
+    ".png": Format("a row of PNG pictures", RGB, "-c:v png -pred mixed -compression_level 3", row=True, headed=True),
 }
 """By the ending of the file's name; MP4 by its codec."""
 

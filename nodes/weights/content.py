@@ -1,6 +1,7 @@
 """What a file of weights looks like: not a web page, not cut short, of the expected size and digest."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 TEXTS = (".yaml", ".yml", ".json", ".txt")
 ROUNDED = 2.0
 """By what factor a file may differ from a size that is only stated roughly."""
+
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class WrongFileError(ValueError):
@@ -51,6 +54,11 @@ def sha256(path: Path) -> str:
         while chunk := file.read(1 << 22):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def brief(text: str) -> str:
+    """A digest by its beginning, and any other text as it is."""
+    return f"{text[:12]}..." if DIGEST.fullmatch(text) else text
 
 
 def amount(size: float) -> str:

@@ -8,7 +8,7 @@ from t2iflow.pipelines.graph.graph import Graph
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.show.copies import Copies
 from t2iflow.pipelines.text.dollars import References
-from t2iflow.pipelines.text.located import plain
+from t2iflow.pipelines.text.located import listed, plain
 from t2iflow.pipelines.text.recipe import NodeText
 from t2iflow.pipelines.text.yaml_writer import flow
 
@@ -60,7 +60,7 @@ class _Written:
             said[key] = (plain(written), plain(self._references.fill(written)))
         settings = self._graph.nodes[text.name].written.settings
         defaults = {key: setting.default for key, setting in settings.items() if key not in said}
-        return said | {key: (None, _listed(value)) for key, value in defaults.items()}
+        return said | {key: (None, listed(value)) for key, value in defaults.items()}
 
 
 def _within(node: str, these: Inputs, those: Inputs) -> Iterator[Difference]:
@@ -72,8 +72,3 @@ def _within(node: str, these: Inputs, those: Inputs) -> Iterator[Difference]:
         if value != other and (written is None or written != other_written):
             shown = (flow(one) if key in of else None for one, of in ((value, these), (other, those)))
             yield Difference(f"{node}.{key}", *shown)
-
-
-def _listed(value: Any) -> Any:
-    """A value with lists for tuples, as a recipe has them."""
-    return [_listed(one) for one in value] if isinstance(value, list | tuple) else value

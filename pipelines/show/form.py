@@ -15,7 +15,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.json_schema import Schema, setting_schema
 from t2iflow.pipelines.show.prompts import ASKING
 from t2iflow.pipelines.text.dollars import mentions, reference
-from t2iflow.pipelines.text.located import Located, plain
+from t2iflow.pipelines.text.located import Located, listed, plain
 from t2iflow.pipelines.text.seed import END
 
 COMMON: frozenset[Meaning] = frozenset({"steps", "frames", "size", "count", "rate"})
@@ -96,7 +96,7 @@ def _property(uses: list[_Use], now: Any) -> Schema:
         said["description"] = f"{words[0].upper()}{words[1:]}."
     if any(use.setting.name in ASKING for use in uses):
         said["x-text"] = "long"
-    return said | {"default": _listed(now), "x-uses": [use.where for use in uses]}
+    return said | {"default": listed(now), "x-uses": [use.where for use in uses]}
 
 
 def _of_value(now: Any) -> Schema:
@@ -128,7 +128,3 @@ def _parts(inner: "list[Located] | dict[Any, Located]", schema: Schema) -> Itera
 
 def _is_common(setting: Setting) -> bool:
     return bool(setting.means & COMMON) or setting.name in NAMED
-
-
-def _listed(value: Any) -> Any:
-    return [_listed(one) for one in value] if isinstance(value, list | tuple) else value

@@ -26,6 +26,11 @@ def plain(value: Located) -> Any:
     return inner if inner is None or isinstance(inner, str | int | float) else str(inner)
 
 
+def listed(value: Any) -> Any:
+    """A value with lists for tuples, as a recipe has them."""
+    return [listed(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def located(value: Any, place: Place, literal: bool = False) -> Located:
     """The value with this place for all that is in it; a `literal` one's texts refer to nothing."""
     if isinstance(value, list | tuple):

@@ -12,11 +12,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.offered import offered, packages
 from t2iflow.pipelines.text.origin import BY_COPY, Origin
 
 GROUP = "t2iflow.recipes"
@@ -59,8 +60,7 @@ def unusable() -> Iterator[str]:
     """Packs that can't be used, and why, in words."""
     for name, points in _offered().items():
         if len(points) > 1:
-            packages = ", ".join(point.dist.name if point.dist else point.value for point in points)
-            yield f"`{name}` is not taken, since several packages have recipes under this name: {packages}"
+            yield f"`{name}` is not taken, since several packages have recipes under this name: {packages(points)}"
         elif _folder(points[0]) is None:
             yield f"`{name}` is not taken: `{points[0].value}` is no folder of recipes"
 
@@ -73,12 +73,8 @@ def _packs() -> dict[str, Path]:
 
 
 def _offered() -> dict[str, list[EntryPoint]]:
-    """What installed packages offer, by the pack's name; what is listed twice is one."""
-    offered: dict[str, list[EntryPoint]] = {}
-    for point in {(point.name, point.value): point for point in entry_points(group=GROUP)}.values():
-        if point.name.isidentifier() or point.name.replace("-", "_").isidentifier():
-            offered.setdefault(point.name, []).append(point)
-    return offered
+    """What installed packages offer, by the pack's name."""
+    return {name: points for name, points in offered(GROUP).items() if name.replace("-", "_").isidentifier()}
 
 
 def _folder(point: EntryPoint) -> Path | None:

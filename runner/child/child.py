@@ -11,13 +11,9 @@ from dataclasses import dataclass, field
 from signal import Signals
 from typing import IO
 
-# A `timeit.py` in the working folder is not the library's.
-STARTING = """
-import sys
-sys.path[:] = [place for place in sys.path if place]
-from importlib import import_module
-import_module(sys.argv[1]).main(*sys.argv[2:])
-"""
+LIBRARY_FIRST = "import sys; sys.path[:] = [place for place in sys.path if place]\n"
+"""How a program begins for which a `timeit.py` in the working folder is not the library's."""
+STARTING = LIBRARY_FIRST + "import importlib; importlib.import_module(sys.argv[1]).main(*sys.argv[2:])"
 PATIENCE = 90.0
 """Seconds that a process has to end by itself."""
 SAID = 300
@@ -49,8 +45,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={"GOMP_SPINCOUNT": "5000", "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True", **os.environ}
-            | dict(environment),
+            env=os.environ | dict(environment),
             start_new_session=True,  # Ctrl-C is for the driver, which passes it on
             text=True,
             encoding="utf-8",

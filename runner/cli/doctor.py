@@ -23,6 +23,7 @@ from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, sha256
 from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.text import packs
+from t2iflow.runner.child.child import LIBRARY_FIRST
 from t2iflow.runner.execution import device
 from t2iflow.runner.exits import NoDeviceError
 from t2iflow.runner.folder.folder import writable
@@ -41,8 +42,6 @@ CLIP = ("torchvision", "open_clip_torch")
 """What only real CLIPs need."""
 
 IMPORTING = """
-import sys
-sys.path[:] = [place for place in sys.path if place]  # a `timeit.py` in the working folder is not the library's
 import importlib, json
 for name in sys.argv[1:]:
     fault = None
@@ -197,7 +196,7 @@ def imports(names: Iterable[str], patience: float = PATIENCE) -> Iterator[tuple[
     while left:
         try:
             done = subprocess.run(
-                [sys.executable, "-W", "ignore", "-c", IMPORTING, *left],
+                [sys.executable, "-W", "ignore", "-c", LIBRARY_FIRST + IMPORTING, *left],
                 capture_output=True,
                 timeout=max(until - time.monotonic(), 0),
                 check=False,

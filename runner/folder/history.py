@@ -97,7 +97,7 @@ def resuming(folder: Path) -> str:
 
 def not_finished(folder: Path) -> str:
     """What to say of a folder that was given for that of a finished run, and is none."""
-    runs = sorted(folder.glob(f"{RUNS}/[!.]*")) if os.path.isfile(folder / SWEEP) else []
+    runs = sorted(folder.glob(f"{RUNS}/[!.]*")) if is_sweep(folder) else []
     such = f": it is that of a sweep; name one of its runs, such as `{runs[0]}`" if runs else ""
     return f"`{folder}` is not the folder of a finished run{such}"
 

@@ -13,7 +13,7 @@ LENGTH = 32
 def run_name(plan: Plan) -> str:
     """`hello-a-red-fox-s0`, from `hello`, "A red fox" and seed 0."""
     recipe, prompt = plan.graph.recipe, next((one.text for one in asked(plan)), "")
-    words = [recipe_name(recipe.name), *_slug(prompt).split("-")]
+    words = [recipe_name(recipe.name), *_words(prompt).split("-")]
     name = words[0]
     for word in filter(None, words[1:]):
         if len(name) + 1 + len(word) > LENGTH:
@@ -24,9 +24,14 @@ def run_name(plan: Plan) -> str:
 
 def recipe_name(name: str) -> str:
     """What a recipe of this name is called in the names of folders."""
-    return _slug(name)[:LENGTH].strip("-") or "recipe"
+    return _words(name)[:LENGTH].strip("-") or "recipe"
 
 
-def _slug(text: str) -> str:
+def slug(text: str, signs: str = "") -> str:
+    """Its letters, digits and these `signs` in ASCII, with `-` for what is between them."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub("[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-")
+    return re.sub(f"[^A-Za-z0-9{signs}]+", "-", plain).strip(f"-{signs}")
+
+
+def _words(text: str) -> str:
+    return slug(text.replace("'", "")).lower()

@@ -5,9 +5,12 @@ The line is a comment of YAML before the recipe, and the same for the same machi
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
+from t2iflow.nodes.pictures.metadata import read_recipe
+from t2iflow.nodes.weights.content import brief
 from t2iflow.runner.execution.device import model
 
 MARK = "# made with: "
@@ -33,6 +36,14 @@ def read(recipe: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def carried(path: Path) -> dict[str, str]:
+    """What that line says in a picture or film; nothing where it can't be read, or carries none."""
+    try:
+        return read(read_recipe(path) or "")
+    except (ValueError, OSError):
+        return {}
+
+
 def differences(there: Mapping[str, object], here: Mapping[str, object]) -> Iterator[str]:
     """What differs between there and here, in words; what one of the two lacks is passed over."""
     for name, value in there.items():
@@ -40,9 +51,4 @@ def differences(there: Mapping[str, object], here: Mapping[str, object]) -> Iter
         if isinstance(value, Mapping) and isinstance(other, Mapping):
             yield from differences(value, other)
         elif name in here and value != other:
-            yield f"{name}: {_short(value)} there, {_short(other)} here"
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return f"{text[:12]}..." if len(text) == 64 else text  # a digest
+            yield f"{name}: {brief(str(value))} there, {brief(str(other))} here"

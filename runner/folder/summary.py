@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from t2iflow.nodes.core import paths
 from t2iflow.runner.folder.claim import goes_on
-from t2iflow.runner.folder.history import LOG, RECIPE, RUNS, SWEEP, ends
+from t2iflow.runner.folder.history import LOG, RECIPE, RUNS, ends, is_run, is_sweep
 
 State: TypeAlias = Literal["finished", "part", "stopped", "running", "failed", "damaged"]
 ENDS: dict[object, State] = {"finished": "finished", "part": "part", "interrupted": "stopped", "failed": "failed"}
@@ -78,9 +78,9 @@ def _runs(parent: Path) -> Iterator[Path]:
             folder = Path(entry.path)
             if entry.name.startswith("."):
                 continue
-            if os.path.isfile(folder / SWEEP):
+            if is_sweep(folder):
                 yield from _runs(folder / RUNS) if os.path.isdir(folder / RUNS) else ()
-            elif any(os.path.isfile(folder / name) for name in (RECIPE, LOG)):
+            elif is_run(folder):
                 yield folder
 
 

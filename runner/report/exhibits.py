@@ -14,8 +14,8 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.folder.history import NOW
 
 MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000), ".mov": 0}
-"""Bytes of a file that is embedded; a larger one is linked, and so are what exceeds them together and any MOV, which few
-browsers play."""
+"""Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together. A MOV, which few
+browsers play, is never embedded."""
 
 
 def exhibits(plan: Plan, folder: Path, files: Sequence[Path], how: str) -> list[str]:

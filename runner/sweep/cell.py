@@ -1,12 +1,11 @@
 """A cell of a sweep: one run, and what it changes in the sweep's recipe."""
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from t2iflow.pipelines.text.yaml_writer import flow
+from t2iflow.runner.folder.naming import slug
 
 LENGTH = 60
 """Letters of a cell's name, but for its number."""
@@ -25,15 +24,10 @@ class Cell:
 
 def cell_name(number: int, count: int, values: Mapping[str, Any]) -> str:
     """`003-prompt=a-red-fox_seed=3`, in letters that every file system takes."""
-    words = "_".join(f"{_slug(name)}={_slug(said(value))}" for name, value in values.items())
+    words = "_".join(f"{slug(name, '.')}={slug(said(value), '.')}" for name, value in values.items())
     return f"{number:0{max(3, len(str(count - 1)))}}-{words[:LENGTH]}".rstrip("-.=_")
 
 
 def said(value: Any) -> str:
     """A value as people read it."""
     return value.replace("$$", "$") if isinstance(value, str) else flow(value)
-
-
-def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.")

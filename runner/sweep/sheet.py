@@ -11,7 +11,7 @@ from PIL.ImageDraw import Draw, ImageDraw
 
 from t2iflow.nodes.core.texts import printable
 from t2iflow.nodes.core.whole import share
-from t2iflow.runner.lettering import Font, lettering, plain
+from t2iflow.runner.lettering import Font, cut, lettering, plain
 from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.table import Table
 
@@ -182,13 +182,4 @@ def wrapped(text: str, width: int, font: Font) -> Sequence[str]:
             break
         else:
             lines.append(word)
-    return [_cut(line, width, font) for line in lines]
-
-
-def _cut(line: str, width: int, font: Font) -> str:
-    if font.getlength(line) <= width:
-        return line
-    line = line.removesuffix(" ...")
-    while line and font.getlength(f"{line}...") > width:
-        line = line[:-1]
-    return f"{line}..."
+    return [cut(line, width, font) for line in lines]

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import t2iflow
+from t2iflow.nodes.core import offered
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text import packs
 from t2iflow.pipelines.text.recipe import read
@@ -29,7 +30,7 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
     """Install packages of recipes for one test, whose code must not be imported."""
     points: list[EntryPoint] = []
     monkeypatch.syspath_prepend(tmp_path / "site")
-    monkeypatch.setattr(packs, "entry_points", lambda group: [one for one in points if one.group == group])
+    monkeypatch.setattr(offered, "entry_points", lambda group: [one for one in points if one.group == group])
     monkeypatch.chdir(tmp_path)
     packs._packs.cache_clear()
 

@@ -1,7 +1,5 @@
 """A film of any ending is known as one wherever the files of runs are shown."""
 
-from pathlib import Path
-
 import pytest
 
 import t2iflow

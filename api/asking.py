@@ -30,6 +30,7 @@ def request(
     params: Mapping[str, Any] | None = None,
 ) -> Request:
     """What the command line would ask for with the same recipe, presets, settings, params and seed."""
+    from t2iflow.runner.opening import typed
     from t2iflow.runner.request import Request
 
     where, text = _source(recipe)
@@ -38,7 +39,7 @@ def request(
         where,
         [preset] if isinstance(preset, str) else list(preset),
         overrides(changes),
-        text=text,
+        given=None if text is None else typed(text, where),
     )
 
 

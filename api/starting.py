@@ -102,13 +102,13 @@ def resume(
     from t2iflow.runner import session
     from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.execution.device import choose
+    from t2iflow.runner.folder.own_recipe import resumable
     from t2iflow.runner.part import read_part
-    from t2iflow.runner.request import of_run
 
     made = Run.at(given(folder))
     with refusing():
         at_least(0, checkpoint=checkpoint)
-        plan = of_run(made.folder).plan()
+        plan = resumable(made.folder)
         notes = list(map(in_python, plan.graph.recipe.notes))
         part = read_part(_range(frames), plan, notes.append)
         choose(device)
@@ -127,9 +127,9 @@ def resume(
 def _again(folder: Path, options: Options, listeners: Sequence[Listener]) -> Outcome:
     """Go on after a pause, with the recipe as it is now."""
     from t2iflow.runner import session
-    from t2iflow.runner.request import of_run
+    from t2iflow.runner.folder.own_recipe import resumable
 
-    return session.resume(of_run(folder).plan(), folder, options, listeners)
+    return session.resume(resumable(folder), folder, options, listeners)
 
 
 def _title(plan: Plan) -> str:

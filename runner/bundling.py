@@ -11,9 +11,9 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.bundle import ENDING, left_out, pack
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished, is_sweep, not_finished
+from t2iflow.runner.folder.history import RUNS, has_finished, is_sweep, not_finished
 from t2iflow.runner.folder.naming import run_name
-from t2iflow.runner.request import Request
+from t2iflow.runner.folder.own_recipe import plan_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def bundled(run: Path, file: Path | None = None) -> Bundled:
     """Write the bundle of a finished run; UsageError or FolderError where that can't be done."""
     if not has_finished(run):
         raise UsageError(not_finished(run))
-    plan = Request(str(run / RECIPE), resumed=True).plan()
+    plan = plan_of(run)
     target = file or Path(_name(paths.whole(run), plan) + ENDING)
     command = f"t2iflow bundle {shlex.quote(str(run))}"
     if target.suffix.lower() != ENDING:

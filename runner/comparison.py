@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.folder import lock, provenance
 from t2iflow.runner.folder.history import NOW, RECIPE, outputs
-from t2iflow.runner.opening import carrier, is_bundle, unpacked
+from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.request import Request
 from t2iflow.runner.side_by_side import side_by_side
 
@@ -60,12 +60,9 @@ def side(request: Request) -> Side:
     """What is requested as a side: the folder of a run by its recipe, a bundle as it is unpacked, or what else names a
     recipe; RecipeError where that has mistakes."""
     path = paths.given(request.where)
-    if request.text is not None:
-        return Side(request.where, request.plan())
-    if os.path.isfile(path / RECIPE):
-        return Side(request.where, replace(request, where=str(path / RECIPE), resumed=True).plan(), path)
-    plan, made = request.plan(), carrier(request.where)
-    return Side(request.where, plan, unpacked(made).folder if made and is_bundle(made) else made)
+    if request.given is None and os.path.isfile(path / RECIPE):
+        return Side(request.where, plan_of(path), path)
+    return Side(request.where, request.plan(), request.source.made)
 
 
 @dataclass(frozen=True)

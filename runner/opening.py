@@ -2,36 +2,25 @@
 text."""
 
 import os
-import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import shortened
 from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN
 from t2iflow.nodes.pictures.metadata import read_recipe
-from t2iflow.pipelines.graph.graph import Named
-from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
-from t2iflow.pipelines.text.origin import (
-    HERE,
-    Origin,
-    of_address,
-    of_picture,
-    of_standard_input,
-)
+from t2iflow.pipelines.text.origin import HERE, Origin, of_address, of_picture, of_standard_input
 from t2iflow.pipelines.text.overrides import Passed
-from t2iflow.pipelines.text.recipe import Recipe, read, read_text
+from t2iflow.pipelines.text.recipe import Recipe, find, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import bundle, lock, provenance
 from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
 from t2iflow.runner.folder.history import RECIPE, recipe_name, resuming
-from t2iflow.runner.folder.own_recipe import origin
 from t2iflow.runner.sharing.address import Address, AddressError, recorded
 from t2iflow.runner.sharing.address import read as read_address
 from t2iflow.runner.sharing.copies import Copy, copy
@@ -42,47 +31,54 @@ ADDRESS = 200
 OFFERED = 3
 """How many recipes in a folder a message names."""
 
-Reader: TypeAlias = Callable[[Sequence[str], Sequence[str | Passed], Problems], Recipe]
-"""Reads the recipe with these presets and overrides, adding its mistakes; RecipeError if none can be made of it."""
-
 
 @dataclass(frozen=True)
-class Carried:
-    """A recipe out of a picture, film or bundle: its text, what messages call that, whose it is, and its name."""
+class Source:
+    """Where a recipe comes from: its text, what messages call that, whose it is, and what the recipe is called. `made`
+    is the picture or film that it comes out of, or the folder of an unpacked bundle."""
 
     text: str
     file: str
     whose: Origin
     name: str
+    made: Path | None = None
 
-    @property
-    def reader(self) -> Reader:
-        """What reads it."""
-        return _reader(self.text, self.file, self.whose, self.name)
+    def read(self, presets: Sequence[str], overrides: Sequence[str | Passed], problems: Problems) -> Recipe:
+        """The recipe with these presets and overrides, its mistakes added to the problems; RecipeError if none can be
+        made of the text."""
+        return read_text(
+            self.text, self.file, self.whose, name=self.name, presets=presets, overrides=overrides, problems=problems
+        )
 
 
-def opened(where: str, resumed: bool = False, text: str | None = None) -> Reader:
-    """The reader of a recipe, which may be called several times; RecipeError if there is none to be read, UsageError
-    for an address without a digest. A text is the user's own."""
-    if text is not None:
-        return _reader(decoded(text.encode(errors="surrogatepass"), where), where, HERE, "recipe")
+def typed(text: str, file: str) -> Source:
+    """A text that is the user's own."""
+    return Source(text.removeprefix("\ufeff"), file, HERE, "recipe")
+
+
+def opened(where: str) -> Source:
+    """What a command or a call names as a recipe; RecipeError if there is none to be read, UsageError for an address
+    without a digest."""
     if where == STANDARD_INPUT:
         file = "standard input"
-        text = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file)
-        return _reader(text, file, of_standard_input(), "recipe")
+        return Source(decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file), file, of_standard_input(), "recipe")
     if address := addressed(where):
         return _at(address)
+    return named(where)
+
+
+def named(where: str) -> Source:
+    """The recipe in a file, picture, film or bundle, or that is bundled or in a pack; RecipeError if there is none."""
     path = paths.given(where)
     if os.path.isdir(path):  # which answers for impossible names too
         raise RecipeError([Problem("T2I107", f"`{where}` is a folder, not a recipe", hints=tuple(in_folder(path)))], {})
     if carries(path):
-        return carried(path, path.name, path.stem).reader
-    ran = path.name == RECIPE and not paths.no_file(path)
-    whose = origin(path, resumed) if ran else None
-    name = recipe_name(path.parent) if path.name == RECIPE else ""
-    return lambda presets, overrides, problems: read(
-        where, presets=presets, overrides=overrides, problems=problems, whose=whose, name=name
-    )
+        return carried(path, path.name, path.stem)
+    found = find(where)
+    whose, name = found.whose, ""
+    if path.name == RECIPE:  # which may be a run's
+        whose, name = replace(whose, address=lock.address(path.parent)), recipe_name(path.parent)
+    return Source(load(found.path), str(found.path), whose, name or found.path.stem)
 
 
 def addressed(where: str) -> Address | None:
@@ -104,28 +100,16 @@ def fetched(address: Address) -> Copy:
         raise _unavailable(address.where, reason) from fault
 
 
-def carrier(where: str) -> Path | None:
-    """The picture, film or bundle that is meant, if it is one; of an address the copy."""
-    if address := addressed(where):
-        here = fetched(address)
-        return here.path if here.carries else None
-    path = paths.given(where)
-    return path if carries(path) else None
-
-
-def published_text(address: Address) -> str:
-    """The recipe at an address, as it is, also out of a picture, film or bundle."""
-    here = fetched(address)
-    if here.carries:
-        return carried_text(here.path, address.where)
-    return decoded(here.path.read_bytes(), address.where)
+def pinned(address: Address) -> Address:
+    """The address with the digest of what is there now, unless it has one; RecipeError as of `fetched`."""
+    return address if address.digest else address.pinned(fetched(address).digest)
 
 
 def _unavailable(where: str, why: object) -> RecipeError:
     return RecipeError([Problem("T2I107", f"can't take the recipe at `{shortened(where, ADDRESS)}`: {why}")], {})
 
 
-def _at(address: Address) -> Reader:
+def _at(address: Address) -> Source:
     here = fetched(address)
     if not address.digest:
         raise UsageError(
@@ -133,21 +117,21 @@ def _at(address: Address) -> Reader:
             f"  {address.pinned(here.digest)}"
         )
     if here.carries:
-        return carried(here.path, address.where, address.name, address.shared).reader
+        return carried(here.path, address.where, address.name, address.shared)
     whose = of_address(here.path, address.shared, shlex.quote(str(address)))
-    return _reader(decoded(here.path.read_bytes(), address.where), address.where, whose, address.name)
+    return Source(decoded(here.path.read_bytes(), address.where), address.where, whose, address.name)
 
 
-def carried(path: Path, shown: str, name: str, address: str = "") -> Carried:
-    """What a picture, film or bundle carries that messages call as shown, and that was fetched from an address, if it
-    was; RecipeError if it carries no recipe."""
+def carried(path: Path, shown: str, name: str, address: str = "") -> Source:
+    """The recipe in a picture, film or bundle that messages call as shown, and that was fetched from an address, if it
+    was; RecipeError if it carries none."""
     text, file = carried_text(path, shown), f"recipe in {shown}"
     if not is_bundle(path):
-        made_from = address or recorded(provenance.read(text).get("from"))
-        return Carried(text, file, of_picture(path, made_from), name)
+        whose = of_picture(path, address or recorded(provenance.read(text).get("from")))
+        return Source(text, file, whose, name, path)
     whole = unpacked(path, shown)
-    made_from = address or recorded(lock.read(whole.folder).get("from"))
-    return Carried(text, file, of_picture(whole.folder / RECIPE, made_from), whole.recipe)
+    whose = of_picture(whole.folder / RECIPE, address or lock.address(whole.folder))
+    return Source(text, file, whose, whole.recipe, whole.folder)
 
 
 def is_bundle(path: Path) -> bool:
@@ -165,15 +149,6 @@ def unpacked(path: Path, shown: str = "") -> Bundle:
         reason = f"it can't be unpacked to `{fault.filename}`: {fault.strerror}"
     place = Place(shown or str(path), 1, 1)
     raise RecipeError([Problem("T2I107", f"can't open the bundle `{shown or path}`: {reason}", place)], {})
-
-
-def lacking(text: str, place: Path) -> list[Named]:
-    """What a recipe out of a picture reads and does not find from a place; nothing, if it has mistakes of its own."""
-    try:
-        named = wire(read_text(text, str(place), of_picture(place), problems=Problems()), Problems()).named
-    except RecipeError:
-        return []
-    return [one for one in named if one.missing]
 
 
 def carries(path: Path) -> bool:
@@ -197,20 +172,9 @@ def carried_text(path: Path, shown: str = "") -> str:
     return text
 
 
-def threads(path: Path) -> int | None:
-    """With how many threads the picture, film, bundle or run was made that a path leads to, where that is known."""
-    if is_bundle(path):
-        return lock.threads(unpacked(path).folder)
-    if not carries(path):
-        return lock.threads(path)
-    said = provenance.read(carried_text(path)).get("threads", "")
-    return int(said) if re.fullmatch("[1-9][0-9]{0,2}", said) else None
-
-
-def _reader(text: str, file: str, whose: Origin, name: str) -> Reader:
-    return lambda presets, overrides, problems: read_text(
-        text, file, whose, name=name, presets=presets, overrides=overrides, problems=problems
-    )
+def threads(made: Path) -> int | None:
+    """With how many threads a picture or film, or the run in a folder, was made, where that is known."""
+    return lock.threads(made) if os.path.isdir(made) else provenance.threads(made)
 
 
 def in_folder(folder: Path) -> list[str]:

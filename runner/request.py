@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.outside import missing
+from t2iflow.pipelines.graph.wiring import wire
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.draft import overrides as drafted
+from t2iflow.pipelines.text.origin import of_picture
 from t2iflow.pipelines.text.overrides import Passed
-from t2iflow.pipelines.text.recipe import Recipe
+from t2iflow.pipelines.text.recipe import Recipe, read_text
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder.folder import check_resumable
-from t2iflow.runner.folder.history import RECIPE
-from t2iflow.runner.opening import Reader, carrier, opened, threads
+from t2iflow.runner.opening import Source, opened, threads
 
 Option: TypeAlias = tuple[str, str | None]
 """An option that the command itself doesn't have, and its value."""
@@ -25,16 +27,20 @@ Option: TypeAlias = tuple[str, str | None]
 @dataclass(frozen=True)
 class Request:
     """A recipe, presets and overrides; and options that the command itself (whose own are `known`) doesn't have, so
-    that they must be params of the recipe or settings of its nodes. A recipe that is in no file is here as `text`, and
-    `where` is what messages call it."""
+    that they must be params of the recipe or settings of its nodes. What is at `where` is opened when it is needed, if
+    it isn't `given`."""
 
     where: str
     presets: Sequence[str] = ()
     overrides: Sequence[str | Passed] = ()
     options: Sequence[Option] = ()
     known: Sequence[str] = ()
-    resumed: bool = False
-    text: str | None = None
+    given: Source | None = None
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the recipe comes from; RecipeError or UsageError as of `opened`."""
+        return self.given or opened(self.where)
 
     def plan(self, draft: bool = False, lacking: bool = True) -> Plan:
         """Read and compile the recipe; RecipeError with all its mistakes, or UsageError.
@@ -42,11 +48,10 @@ class Request:
         A draft is smaller and shorter. A recipe that comes out of a picture may be `lacking` what it reads, unless it
         is to run.
         """
-        reader = opened(self.where, self.resumed, self.text)
-        overrides = [*self.overrides, *self._from_options(reader)]
-        made = self._compiled(reader, overrides)
+        changes = self._changes()
+        made = self._compiled(changes)
         if draft:
-            made = self._compiled(reader, [*drafted(made), *overrides])  # what the user gives comes last
+            made = self._compiled([*drafted(made), *changes])  # what the user gives comes last
         if not lacking and (lost := list(missing(made.graph))):
             raise RecipeError(lost, made.graph.recipe.sources)
         return made
@@ -60,25 +65,22 @@ class Request:
     def threads(self) -> int | None:
         """With how many threads to make a picture or bundle again, unchanged, so that all bytes are the same; None, as
         many as there are, for all else."""
-        made = None if self.is_changed or self.text is not None else carrier(self.where)
-        return threads(made) if made else None
+        return threads(self.source.made) if self.source.made and not self.is_changed else None
 
     def recipe(self, problems: Problems) -> Recipe:
         """Read the recipe; its mistakes are added to the problems, and RecipeError if none can be made of it."""
-        reader = opened(self.where, self.resumed, self.text)
-        return reader(self.presets, [*self.overrides, *self._from_options(reader)], problems)
+        return self.source.read(self.presets, self._changes(), problems)
 
-    def _compiled(self, reader: Reader, overrides: Sequence[str | Passed]) -> Plan:
+    def _compiled(self, changes: Sequence[str | Passed]) -> Plan:
         problems = Problems()
-        return compile_recipe(reader(self.presets, overrides, problems), problems)
+        return compile_recipe(self.source.read(self.presets, changes, problems), problems)
 
-    def _from_options(self, reader: Reader) -> list[str]:
-        """The options as `--set` has them."""
+    def _changes(self) -> list[str | Passed]:
+        """The overrides, and the options as `--set` has them."""
         if not self.options:
-            return []
-        problems = Problems()
-        recipe = reader(self.presets, (), problems)
-        return [self._override(name, value, recipe) for name, value in self.options]
+            return [*self.overrides]
+        recipe = self.source.read(self.presets, (), Problems())
+        return [*self.overrides, *(self._override(name, value, recipe) for name, value in self.options)]
 
     def _override(self, name: str, value: str | None, recipe: Recipe) -> str:
         names = {param.replace("_", "-"): param for param in recipe.params} | {param: param for param in recipe.params}
@@ -96,10 +98,13 @@ class Request:
         return f"{names.get(name, name)}={value}"
 
 
-def of_run(folder: Path) -> Request:
-    """The recipe of a run that was stopped; NotResumableError where no run in the folder can be resumed."""
-    check_resumable(folder)
-    return Request(str(folder / RECIPE), resumed=True)
+def lacking(text: str, place: Path) -> list[Named]:
+    """What a recipe out of a picture reads and does not find from a place; nothing, if it has mistakes of its own."""
+    try:
+        named = wire(read_text(text, str(place), of_picture(place), problems=Problems()), Problems()).named
+    except RecipeError:
+        return []
+    return [one for one in named if one.missing]
 
 
 def _params(recipe: Recipe) -> str:

@@ -27,7 +27,7 @@ from t2iflow.pipelines.problems import RecipeError
 from t2iflow.runner import session
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.claim import FolderError, NotResumableError
-from t2iflow.runner.request import of_run
+from t2iflow.runner.folder.own_recipe import resumable
 from t2iflow.runner.steering import steer
 from tests import kills, steers_on_page
 from tests.courses import COURSES, TIMES, Course
@@ -59,7 +59,7 @@ def resumed(run: Path, every: float, last: int | None) -> tuple[int, str, int]:
     """Resume, up to the `last` operation on files."""
     touched = counted(run.parent, last)
     try:
-        outcome = session.resume(of_run(run).plan(), run, session.Options("cpu", every), [])
+        outcome = session.resume(resumable(run), run, session.Options("cpu", every), [])
     except NotResumableError as fault:
         return 0 if "is finished" in str(fault) else 2, str(fault), touched()
     except FolderError as fault:

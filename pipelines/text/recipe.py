@@ -15,6 +15,7 @@ from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overlays import Change, carried, changes, put
 from t2iflow.pipelines.text.overrides import SEED, Given, Passed, give, override
+from t2iflow.pipelines.text.packs import Found
 from t2iflow.pipelines.text.packs import shipped_recipes as shipped_recipes
 from t2iflow.pipelines.text.seed import is_drawn, read_best, read_seed
 from t2iflow.pipelines.text.sweep import Sweep, read_sweep
@@ -104,36 +105,38 @@ class Recipe:
         return next((name for name, value in self.params.items() if value.place == place), None)
 
 
+def find(where: str | Path) -> Found:
+    """A recipe file, whose place decides whose it is, or a shipped recipe by its name; RecipeError where there is
+    neither."""
+    path = paths.given(where)
+    why = paths.no_file(path)
+    if why is None:
+        return Found(path, origin.of_file(path))
+    named = packs.find(str(where))
+    if named is None and why == paths.MISSING:
+        message = f"there is no recipe file {shown(str(where))}, and no bundled recipe of this name"
+        near = suggest(path.stem, packs.names()) or suggest(str(where), packs.packed_recipes())
+        found = Problems()
+        found.add("T2I107", message, None, near, "`t2iflow recipes` lists the bundled ones")
+        raise RecipeError(found, {})
+    return named or Found(path, Origin(path.parent))
+
+
 def read(
     where: str | Path,
     *,
     presets: Sequence[str] = (),
     overrides: Sequence[str | Passed] = (),
     problems: Problems | None = None,
-    whose: Origin | None = None,
-    name: str = "",
 ) -> Recipe:
-    """Read a recipe file, or a shipped recipe by its name. Whose a file is, its place decides, unless `whose` does; its
-    name is the file's, unless there is another.
+    """Read a recipe file, or a shipped recipe by its name.
 
     With a list of `problems`, mistakes that can be read past are added to it; RecipeError, with those in the list too,
     only when no recipe can be made. Without one, RecipeError for any mistake.
     """
-    path, found = paths.given(where), Problems() if problems is None else problems
-    if why := paths.no_file(path):
-        named = packs.find(str(where))
-        if named is None and why == paths.MISSING:
-            message = f"there is no recipe file {shown(str(where))}, and no bundled recipe of this name"
-            near = suggest(path.stem, packs.names()) or suggest(str(where), packs.packed_recipes())
-            found.add("T2I107", message, None, near, "`t2iflow recipes` lists the bundled ones")
-            raise RecipeError(found, {})
-        path, whose = (named.path, named.whose) if named else (path, Origin(path.parent))
-    whose = whose or origin.of_file(path)
-    try:
-        text = load(path)
-    except RecipeError as fault:
-        raise RecipeError([*found, *fault.problems], fault.sources) from None
-    return read_text(text, str(path), whose, name=name, presets=presets, overrides=overrides, problems=problems)
+    found = find(where)
+    text = load(found.path)
+    return read_text(text, str(found.path), found.whose, presets=presets, overrides=overrides, problems=problems)
 
 
 def read_text(

@@ -59,10 +59,10 @@ def terminal() -> bool:
 
 def _unpinned(request: "Request") -> "Address | None":
     """The address that is requested without a digest, with that of what is there now."""
-    from t2iflow.runner.opening import addressed, fetched
+    from t2iflow.runner.opening import addressed, pinned
 
     address = addressed(request.where)
-    return None if address is None or address.digest else address.pinned(fetched(address).digest)
+    return None if address is None or address.digest else pinned(address)
 
 
 def _ask(pinned: "Request", address: "Address", device: str, changed: str) -> None:

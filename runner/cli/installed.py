@@ -75,14 +75,16 @@ def new(
     """Copy a bundled recipe, a picture's, or one at an address, to edit it."""
     from t2iflow.pipelines.text.companions import companions
     from t2iflow.runner.folder.folder import write_copy
-    from t2iflow.runner.opening import addressed, carried_text, carries, lacking, published_text
+    from t2iflow.runner.opening import addressed, carries, opened, pinned
+    from t2iflow.runner.request import lacking
 
     picture = paths.given(name)
     with refusals():
         address = addressed(name)
         target = paths.given(file or f"{address.name if address else picture.stem}.yaml")
-        text = published_text(address) if address else carried_text(picture) if carries(picture) else _named(name)
-        beside = {} if address or carries(picture) else companions(_found(name).path)
+        source = opened(str(pinned(address)) if address else name) if address or carries(picture) else None
+        text = source.text if source else _named(name)
+        beside = {} if source else companions(_found(name).path)
     try:
         copied = write_copy(target, text, beside)
     except FileExistsError as fault:
@@ -91,7 +93,7 @@ def new(
         console.fail(f"can't write `{fault.filename or target}`: {fault.strerror}", FAILED)
     with_them = f" and {', '.join(copied)}, which it reads" if copied else ""
     console.out().say(f"wrote {target}{with_them}; try `t2iflow run {quote(str(target))}`")
-    for lost in lacking(text, target) if address or carries(picture) else ():
+    for lost in lacking(text, target) if source else ():
         console.out().say(f"{lost.short}, from which the picture was made, is missing: give it by {lost.given}")
 
 

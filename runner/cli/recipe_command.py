@@ -76,10 +76,14 @@ def requests(context: typer.Context) -> list["Request"]:
 
 def compiled(request: "Request", draft: bool = False, lacking: bool = True) -> "Plan":
     """The plan of what is requested, after printing what there is to note about its recipe; see `Request.plan`."""
-    made = request.plan(draft, lacking)
-    for note in made.graph.recipe.notes:
+    return noted(request.plan(draft, lacking))
+
+
+def noted(plan: "Plan") -> "Plan":
+    """The plan, after printing what there is to note about its recipe."""
+    for note in plan.graph.recipe.notes:
         console.err().prose(f"note: {note}")
-    return made
+    return plan
 
 
 def _request(context: typer.Context, where: str, options: "Sequence[Option]") -> "Request":

@@ -12,7 +12,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import Yes, agreed
 from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings, Show
-from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request
+from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, noted, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.cli.sweeping import SWEEPS, best_of
 from t2iflow.runner.exits import HUNG_UP, OK, UsageError
@@ -105,8 +105,8 @@ def resume(
     """
     from t2iflow.runner import session
     from t2iflow.runner.execution.capture import wanted
+    from t2iflow.runner.folder.own_recipe import resumable
     from t2iflow.runner.part import read_part
-    from t2iflow.runner.request import of_run
     from t2iflow.runner.session import Options
 
     folder = paths.given(folder)
@@ -117,9 +117,9 @@ def resume(
 
             choose(device)  # a command that is refused changes nothing
             if frames is not None:
-                read_part(frames, of_run(folder).plan(), lambda said: None)
+                read_part(frames, resumable(folder), lambda said: None)
             steer(folder, settings)
-        plan = compiled(of_run(folder))
+        plan = noted(resumable(folder))
         options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))
         outcome = session.resume(plan, folder, options, _listeners(json, show))
     _finish(outcome, debug)

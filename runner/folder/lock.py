@@ -19,6 +19,7 @@ from t2iflow.nodes.weights.content import sha256
 from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.yaml_writer import scalar
+from t2iflow.runner.sharing.address import recorded
 
 NAME = "lock.yaml"
 PACKAGES = {
@@ -91,6 +92,11 @@ def threads(folder: Path) -> int | None:
     """With how many threads the run began."""
     number = read(folder).get("threads")
     return number if type(number) is int and 0 < number <= 1024 else None
+
+
+def address(folder: Path) -> str:
+    """Where the run's recipe was fetched from, with its digest, if it was."""
+    return recorded(read(folder).get("from"))
 
 
 def _weights(plan: Plan) -> Iterator[tuple[str, str]]:

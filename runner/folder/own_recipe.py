@@ -7,12 +7,13 @@ from pathlib import Path
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems
-from t2iflow.pipelines.text.origin import Origin, of_file, of_run
+from t2iflow.pipelines.text.origin import of_run
 from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.pipelines.text.recipe import read_text
+from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner.folder import lock
+from t2iflow.runner.folder.folder import check_resumable
 from t2iflow.runner.folder.history import RECIPE, recipe_name
-from t2iflow.runner.sharing.address import recorded
 
 
 def text_of(folder: Path) -> str:
@@ -20,16 +21,22 @@ def text_of(folder: Path) -> str:
     return (folder / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
 
 
-def origin(recipe: Path, resumed: bool = True) -> Origin:
-    """Whose the recipe is when the run is resumed, or else when it is run again; its lock knows where it came from."""
-    whose = of_run(recipe) if resumed else of_file(recipe)
-    return replace(whose, address=recorded(lock.read(recipe.parent).get("from")))
+def plan_of(folder: Path, name: str = "") -> Plan:
+    """The plan of the run in a folder; RecipeError with all mistakes of its recipe, whose `name` the log says where it
+    isn't given."""
+    return compiler(folder, name)(load(folder / RECIPE), ())
 
 
-def compiler(folder: Path) -> Callable[[str, Sequence[str | Passed]], Plan]:
+def resumable(folder: Path) -> Plan:
+    """The plan of a run that was stopped; NotResumableError where no run in the folder can be resumed."""
+    check_resumable(folder)
+    return plan_of(folder)
+
+
+def compiler(folder: Path, name: str = "") -> Callable[[str, Sequence[str | Passed]], Plan]:
     """What compiles a text as the recipe of this run, with overrides; RecipeError with all its mistakes."""
     path = folder / RECIPE
-    whose, name = origin(path), recipe_name(folder)
+    whose, name = replace(of_run(path), address=lock.address(folder)), name or recipe_name(folder)
 
     def compiled(text: str, overrides: Sequence[str | Passed] = ()) -> Plan:
         problems = Problems()

@@ -3,6 +3,7 @@
 The line is a comment of YAML before the recipe, and the same for the same machine, so that bytes stay the same too.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -42,6 +43,12 @@ def carried(path: Path) -> dict[str, str]:
         return read(read_recipe(path) or "")
     except (ValueError, OSError):
         return {}
+
+
+def threads(path: Path) -> int | None:
+    """With how many threads a picture or film says that it was made, where it does."""
+    said = carried(path).get("threads", "")
+    return int(said) if re.fullmatch("[1-9][0-9]{0,2}", said) else None
 
 
 def differences(there: Mapping[str, object], here: Mapping[str, object]) -> Iterator[str]:

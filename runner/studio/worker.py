@@ -2,14 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from t2iflow.runner.child.serving import serve
 from t2iflow.runner.exits import HUNG_UP, TERMINATED
 from t2iflow.runner.signals import Stop
-
-if TYPE_CHECKING:
-    from t2iflow.pipelines.plan.plan import Plan
 
 
 def order(number: int, folder: Path, recipe: str) -> str:
@@ -55,21 +52,12 @@ class _Worker:
 def _made(folder: Path, recipe: str, device: str, stop: Stop) -> tuple[int, str]:
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import session
+    from t2iflow.runner.folder.own_recipe import plan_of
     from t2iflow.runner.refusals import REFUSALS, code
 
     try:
         options = session.Options(device, stop=stop, shelf=shelf_of_process())
-        outcome = session.resume(_plan(folder, recipe), folder, options, [])
+        outcome = session.resume(plan_of(folder, recipe), folder, options, [])
     except REFUSALS as fault:
         return code(fault), str(fault)
     return outcome.code, outcome.message
-
-
-def _plan(folder: Path, recipe: str) -> "Plan":
-    from t2iflow.pipelines.compiling import compile_recipe
-    from t2iflow.pipelines.text.recipe import read
-    from t2iflow.runner.folder.history import RECIPE, recipe_name
-    from t2iflow.runner.folder.own_recipe import origin
-
-    path = folder / RECIPE
-    return compile_recipe(read(path, whose=origin(path), name=recipe or recipe_name(folder)))

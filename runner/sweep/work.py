@@ -17,14 +17,14 @@ from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.text.located import located
 from t2iflow.pipelines.text.origin import of_run
 from t2iflow.pipelines.text.overrides import Given
-from t2iflow.pipelines.text.recipe import Recipe, vary
-from t2iflow.pipelines.text.recipe import read as read_recipe
+from t2iflow.pipelines.text.recipe import Recipe, read_text, vary
+from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner import session
 from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE, NoDeviceError
 from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
-from t2iflow.runner.folder.own_recipe import origin
+from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read
@@ -99,7 +99,7 @@ def recipe(sweep: SweepFolder, cell: Cell, problems: Problems) -> Recipe:
 def _recipe(sweep: SweepFolder) -> Recipe:
     """The recipe that the cells change."""
     path = sweep.at / RECIPE
-    return read_recipe(path, whose=replace(of_run(path), address=sweep.address), name=sweep.recipe)
+    return read_text(load(path), str(path), replace(of_run(path), address=sweep.address), name=sweep.recipe)
 
 
 def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
@@ -114,6 +114,4 @@ def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence
 
 def _resume(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
     path = sweep.runs / cell.name
-    begun = path / RECIPE
-    again = compile_recipe(read_recipe(begun, whose=origin(begun), name=sweep.recipe))
-    return session.resume(again, path, options, listeners)
+    return session.resume(plan_of(path, sweep.recipe), path, options, listeners)

@@ -58,7 +58,7 @@ def complaints(recipe: str, *overrides: str) -> str:
     """All that is wrong with a recipe, as far as a person names it."""
     found = Problems()
     try:
-        compile_recipe(opened(recipe)([], overrides, found), found)
+        compile_recipe(opened(recipe).read([], overrides, found), found)
     except RecipeError as fault:
         return "\n".join(problem.message for problem in fault.problems)
     return ""

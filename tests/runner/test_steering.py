@@ -18,8 +18,8 @@ from t2iflow.runner.exits import OK, UsageError
 from t2iflow.runner.folder.changes import ChangedError
 from t2iflow.runner.folder.claim import NotResumableError
 from t2iflow.runner.folder.history import outputs
+from t2iflow.runner.folder.own_recipe import resumable
 from t2iflow.runner.folder.summary import summary
-from t2iflow.runner.request import of_run
 from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.steering import fork, steer, steerable
 from tests import courses, steers
@@ -82,7 +82,7 @@ def stopped(recipe: str, after: int, place: Path) -> Path:
 
 def resumed(run: Path, listener: Listens | None = None) -> Outcome:
     listener = listener or Listens()
-    return session.resume(of_run(run).plan(), run, listener.options, [listener])
+    return session.resume(resumable(run), run, listener.options, [listener])
 
 
 def anew(run: Path, place: Path) -> Path:

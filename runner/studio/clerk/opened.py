@@ -15,7 +15,8 @@ from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.preview import estimate
 from t2iflow.runner.preview.preview import preview
-from t2iflow.runner.studio.clerk.source import Request, request, told
+from t2iflow.runner.request import Request
+from t2iflow.runner.studio.clerk.source import request, told
 
 DEVICE = "auto"
 UNKNOWN = ("form", "prompts", "expected", "plan", "graph", "nodes")
@@ -25,13 +26,8 @@ UNKNOWN = ("form", "prompts", "expected", "plan", "graph", "nodes")
 def opened(**source: Any) -> dict[str, Any]:
     """The recipe of a SOURCE; RecipeError where there is no text to be read."""
     wanted = request(**source)
-    text = wanted.source.text if wanted.text is None else wanted.text
-    about = {
-        "text": text,
-        "file": wanted.source.file,
-        "name": wanted.source.name,
-        "foreign": wanted.source.whose.fence is not None,
-    }
+    found = wanted.source
+    about = {"text": found.text, "file": found.file, "name": found.name, "foreign": found.whose.fence is not None}
     return about | _read(wanted)
 
 

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.core import paths
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
 from t2iflow.pipelines.show.difference import differences
-from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import history
-from t2iflow.runner.folder.history import RECIPE, recipe_name
-from t2iflow.runner.folder.own_recipe import origin
+from t2iflow.runner.folder.history import RECIPE
+from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.report import page
 from t2iflow.runner.report.listener import NAME
 from t2iflow.runner.report.page import Running, Told
@@ -48,24 +46,19 @@ def report(folder: str) -> dict[str, Any]:
 
 def graph(folder: str) -> dict[str, Any]:
     """A run's nodes and wires, drawn, and what is written at each node."""
-    plan = _plan(Path(folder))
+    plan = plan_of(Path(folder))
     return {"svg": draw.svg(plan), "nodes": nodes(plan)}
 
 
 def diff(one: str, other: str) -> dict[str, Any]:
     """In which settings two runs differ."""
-    found = differences(_plan(Path(one)).graph, _plan(Path(other)).graph)
+    found = differences(plan_of(Path(one)).graph, plan_of(Path(other)).graph)
     return {"settings": [asdict(row) for row in found]}
-
-
-def _plan(folder: Path) -> Plan:
-    path = folder / RECIPE
-    return compile_recipe(read(path, whose=origin(path), name=recipe_name(folder)))
 
 
 def _told(folder: Path) -> Told:
     """All that a report shows of a run, as its folder has it."""
-    plan = _plan(folder)
+    plan = plan_of(folder)
     events = history.milestones(folder)
     return Told(
         plan,

@@ -78,9 +78,9 @@ def fail(text: str, code: int) -> NoReturn:
 
 def forgive() -> None:
     """Let both streams print a stand-in for what their encoding lacks, such as `\\xe9`, rather than fail; one that was
-    closed before leads nowhere."""
+    closed before leads nowhere, as does the standard input."""
     codecs.register_error("t2iflow.plain", _plain)
-    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
+    sys.stdin, sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdin, sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="t2iflow.plain")
@@ -117,7 +117,7 @@ def silence() -> None:
 
 
 def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")
+    return open(os.devnull, "r+", encoding="utf-8")
 
 
 def _plain(fault: UnicodeError) -> tuple[str, int]:

@@ -5,11 +5,14 @@ Every name that a user gives, in a recipe, on the command line or in a variable,
 
 import errno
 import os
+import re
 import stat
 from itertools import islice
 from pathlib import Path
 
 MOST_BESIDE = 3000
+UNSOUND = re.compile(r'[\x00-\x1f\\:*?"<>|]')
+"""Signs that not every system takes in a file's name, or takes for a folder's end."""
 MISSING = "doesn't exist"
 WHY = {
     errno.ENOENT: MISSING,
@@ -33,6 +36,12 @@ def whole(name: str | Path, folder: Path = Path()) -> Path:
         return path.resolve()
     except (OSError, ValueError, RuntimeError):  # older Pythons raise RuntimeError where links run in circles
         return path.absolute()
+
+
+def is_sound(name: str) -> bool:
+    """Whether a name, with `/` between its parts, leads to a file beneath the folder where it is put, on any system,
+    and to none hidden."""
+    return not UNSOUND.search(name) and not any(part == "" or part.startswith(".") for part in name.split("/"))
 
 
 def no_file(path: Path) -> str | None:

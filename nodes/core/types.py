@@ -149,7 +149,7 @@ def rgb(colour: Hex) -> list[float]:
 
 
 WRITTEN = re.compile(
-    r"[\[(]?\s*(\d{1,6})(?:\s*px)?(?:\s*(?:[x×*,;]|by|\s)\s*(\d{1,6})(?:\s*px)?)?\s*[\])]?", re.IGNORECASE
+    r"[\[(]?\s*(\d{1,6})(?:\s*px)?(?:(?:\s*(?:[x×*,;]|by)\s*|\s+)(\d{1,6})(?:\s*px)?)?\s*[\])]?", re.IGNORECASE
 )
 """A size as people write it: `512x512`, `512, 512` or `512`."""
 

@@ -8,6 +8,7 @@ the next keyframe, as in Deforum.
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -22,9 +23,9 @@ from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 
 WORDS = ("ease", "over", BEFORE)
-AT = re.compile(r"(\d+(?:\.\d+)?\s*[%s]?)\s*:\s*\(?\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*\)?")
+AT = re.compile(r"(\d+(?:\.\d+)?(?:\s*[%s])?)\s*:\s*(?:\(\s*)?([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*\)?")
 """One keyframe of a text, such as `50:(1.02)`."""
-WRITTEN = re.compile(r"(?P<at>\d+(?:\.\d+)?\s*[%s]?)\s*:\s*(?P<value>\S.*)", re.DOTALL)
+WRITTEN = re.compile(r"(?P<at>\d+(?:\.\d+)?(?:\s*[%s])?)\s*:\s*(?P<value>\S.*)", re.DOTALL)
 """The same with a formula: `50:(1.02*sin(t/10))`."""
 
 OTHER = re.compile(r":|^\s*[-+]?\d[\d.,]*\s*[^\W\d]+\.?\s*$")
@@ -181,7 +182,7 @@ class _Reading:
 
 def _moment(key: Any) -> Moment | None:
     if isinstance(key, int | float) and not isinstance(key, bool):
-        return Moment(float(key))
+        return Moment(float(key)) if abs(key) <= sys.float_info.max else None
     match = TIME.fullmatch(key) if isinstance(key, str) else None
     return Moment(float(match[1]), "%" if match[2] == "%" else "s") if match else None
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from t2iflow.nodes.core.easing import smooth
@@ -164,15 +165,26 @@ class Keyframes(Schedule):
             written["over"] = self.over if self.over in get_args(Over) else f"${self.over}"
         return written
 
+    def _line(self, length: int, fps: float) -> tuple[list[float], list[Any]]:
+        """The times of a number of steps or frames at which values are reached, in order, and the values; sorted once."""
+        if (length, fps) not in self._lines:
+            points = sorted(((at.time(length, fps), value) for at, value in self.points), key=lambda point: point[0])
+            self._lines[length, fps] = [at for at, _ in points], [value for _, value in points]
+        return self._lines[length, fps]
+
+    @cached_property
+    def _lines(self) -> dict[tuple[int, float], tuple[list[float], list[Any]]]:
+        return {}
+
     def _between(self, time: float, length: int, fps: float) -> tuple[Any, Any, float]:
         """The values before and after a time, and the eased part of the way from one to the other."""
-        points = sorted(((at.time(length, fps), value) for at, value in self.points), key=lambda point: point[0])
-        index = bisect_right([at for at, _ in points], time)
-        start, first = points[max(index - 1, 0)]
+        times, values = self._line(length, fps)
+        index = bisect_right(times, time)
+        start, first = times[max(index - 1, 0)], values[max(index - 1, 0)]
         value = _at(first, Now(max(time, start), length, fps))
-        if index == 0 or index == len(points) or formulas(first):
+        if index == 0 or index == len(times) or formulas(first):
             return value, value, 0.0
-        end, second = points[index]
+        end, second = times[index], values[index]
         return value, _at(second, Now(end, length, fps)), _eased((time - start) / (end - start), self.ease)
 
 

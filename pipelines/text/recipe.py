@@ -168,12 +168,15 @@ def read_text(
     return recipe
 
 
-def vary(recipe: Recipe, given: Sequence[Given], problems: Problems) -> Recipe:
-    """The recipe with other values in it; its seed, if it was drawn, stays as it is. See `read` for the problems."""
+def vary(recipe: Recipe, given: Sequence[Given], sources: Mapping[str, str], problems: Problems) -> Recipe:
+    """The recipe with other values in it, which stand in its own text or in these `sources`; its seed, if it was drawn,
+    stays as it is. See `read` for the problems."""
     text = recipe.text
     kept = put(text.document, SEED, Located(recipe.seed, recipe.start), recipe.start)
     told = tuple(f"--set {one.name}={flow(plain(one.value))}" for one in given)
-    changed = replace(text, document=give(kept, given, problems), overrides=text.overrides + told)
+    changed = replace(
+        text, document=give(kept, given, problems), overrides=text.overrides + told, sources={**text.sources, **sources}
+    )
     return _recipe(changed, recipe.sweep, problems)
 
 

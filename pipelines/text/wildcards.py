@@ -5,12 +5,13 @@ The same text and seed draw the same, now and in every later version: the number
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from t2iflow.nodes.core.prompts import WILDCARD
-from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.problems import Place, shown
 from t2iflow.pipelines.text.located import Located
 
 MOST = 200
@@ -20,8 +21,9 @@ Lines: TypeAlias = Callable[[str, Place], Sequence[str]]
 """The lines of the file that is named at a place; none where it can't be read."""
 
 
-class EndlessError(ValueError):
-    """The lines of files that a text draws from name these files again and again."""
+class UndrawnError(ValueError):
+    """Why nothing can be drawn, as it follows a name: files draw from each other again and again, or two keys of a
+    mapping become one."""
 
 
 def has_wildcards(value: Located) -> bool:
@@ -36,12 +38,14 @@ def has_wildcards(value: Located) -> bool:
 
 def drawn(value: Located, seed: int, lines: Lines) -> Located:
     """The value with one of the alternatives, or of the lines, at each place of its texts, keys of mappings included;
-    EndlessError where that has no end."""
+    UndrawnError where that has no end, or gives a mapping one key twice."""
     inner = value.value
     if isinstance(inner, list):
         return replace(value, value=[drawn(item, seed, lines) for item in inner])
     if isinstance(inner, dict):
         names = {key: _drawn(key, seed, lines, value.keys[key]) for key in inner}
+        if twice := next((name for name, count in Counter(names.values()).items() if count > 1), None):
+            raise UndrawnError(f"draws {shown(twice)} for two of its keys")
         return replace(
             value,
             value={names[key]: drawn(item, seed, lines) for key, item in inner.items()},
@@ -64,7 +68,7 @@ def _drawn(value: Any, seed: int, lines: Lines, at: Place) -> Any:
         value = value[: found.start()] + choice + value[found.end() :]
         number += 1
         if number > MOST:
-            raise EndlessError
+            raise UndrawnError("draws from files that name each other without end")
     return value
 
 

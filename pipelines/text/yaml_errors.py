@@ -15,6 +15,8 @@ ODD = re.compile("(?:^ *|[\\w-]:)([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufe
 """What looks like a space, or like nothing, where only a space can stand."""
 DEFORUM = re.compile(r"\d\s*:\s*\(")
 """A keyframe as Deforum writes it."""
+LONGEST_KEY = 1024
+"""Letters that YAML reads before the `:` of a key that no `?` announces, with its quotes."""
 COMPLAINTS = (
     ("character '\\t'", "a tab can't indent", "use spaces"),
     ("that cannot start any token", "a text can't start with this character", QUOTES),
@@ -66,6 +68,8 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
         return "this quote is never closed", opening, ""
     if opening and "expected alphabetic" in complaint:  # an alias or an anchor without a name
         return f"a text can't start with `{text[opening.index]}`", opening, QUOTES
+    if mark.column > LONGEST_KEY and text[mark.index : mark.index + 1] == ":":
+        return f"the key before this `:` has more than {LONGEST_KEY:,} letters", mark, "put `? ` before the key"
     if brackets and "<stream end>" in complaint:
         return "this bracket is never closed", brackets[-1], ""
     if brackets and mark.line > brackets[-1].line and _begins_anew(text, mark, brackets[-1]):
@@ -86,6 +90,13 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
     known = ((words, hint) for pattern, words, hint in COMPLAINTS if pattern in f"{context}: {complaint}")
     words, hint = next(known, (complaint, ""))
     return words, mark, hint
+
+
+def too_large(mark: yaml.Mark, text: str) -> tuple[str, yaml.Mark, str]:
+    """What is wrong with a number that PyYAML was reading at a mark, where, and a hint: an escape's, or a version's."""
+    if text[mark.index - 2 : mark.index] == "\\U":
+        return "no letter has this number", _mark(mark.line, mark.column - 2), "write the letter itself"
+    return "this number is too large", mark, "leave the `%YAML` line out"
 
 
 def unspaced(name: str, value: str) -> tuple[str, str]:

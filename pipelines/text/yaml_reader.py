@@ -5,6 +5,7 @@ counted while reading, tags are refused, and nothing but texts, numbers, lists a
 YAML 1.2's core schema: `1e-3` is a number, `off` and `16:9` are texts, `010` is ten.
 """
 
+import codecs
 import re
 from collections.abc import Hashable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import yaml
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError, shown
 from t2iflow.pipelines.text.located import Located, extent
-from t2iflow.pipelines.text.yaml_errors import explain
+from t2iflow.pipelines.text.yaml_errors import explain, too_large
 from t2iflow.pipelines.text.yaml_scalars import UNPRINTABLE, plain_scalar, readable
 
 MAX_BYTES = 1_000_000
@@ -60,11 +61,12 @@ def decoded(content: bytes, file: str) -> str:
     """The text of what a file holds, of which no more than MAX_BYTES + 1 were read; RecipeError as of `load`."""
     if len(content) > MAX_BYTES:
         raise RecipeError([Problem("T2I104", f"`{file}` is larger than {MAX_BYTES:,} bytes", Place(file, 1, 1))], {})
+    marked = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return content.decode("utf-8-sig")
+        return marked.decode()
     except UnicodeDecodeError as fault:
-        place = _place_after(content[: fault.start].decode("utf-8-sig"), file)
-        readable = content.decode("utf-8-sig", errors="replace")
+        place = _place_after(marked[: fault.start].decode(), file)
+        readable = marked.decode(errors="replace")
         refusal = Problem("T2I101", "the file is not UTF-8 text", place, ("save it as UTF-8",))
         raise RecipeError([refusal], {file: readable}) from None
 
@@ -107,11 +109,17 @@ class _Reader:
         if odd:
             place = _place_after(self.text[: odd.start()], self.file)
             self._stop("T2I101", f"the character U+{ord(odd[0]):04X} can't stand in a text file", place)
+        parser = yaml.SafeLoader(self.text)
         try:
-            yield from yaml.parse(self.text, Loader=yaml.SafeLoader)
+            while parser.check_event():
+                yield parser.get_event()  # type: ignore[no-untyped-call]
         except yaml.MarkedYAMLError as fault:
             message, mark, hint = explain(fault, self.text, self.brackets)
-            self._stop("T2I101", message, Place(self.file, mark.line + 1, mark.column + 1), hint)
+        except (ArithmeticError, ValueError):  # PyYAML lets Python complain of numbers that are too large
+            message, mark, hint = too_large(parser.get_mark(), self.text)
+        else:
+            return
+        self._stop("T2I101", message, Place(self.file, mark.line + 1, mark.column + 1), hint)
 
     # Values
 

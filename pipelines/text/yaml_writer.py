@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from t2iflow.pipelines.text.yaml_errors import LONGEST_KEY
+
 SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./-]*[A-Za-z0-9_.]|[A-Za-z_]")
 """Texts that YAML reads as texts without quotes, whatever follows them."""
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"}
@@ -17,8 +19,13 @@ def flow(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(flow(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)}: {flow(item)}" for key, item in value.items()) + "}"
     return scalar(value)
+
+
+def _key(value: Any) -> str:
+    written = flow(value)
+    return written if len(written) < LONGEST_KEY else f"? {written} "
 
 
 def scalar(value: Any) -> str:

@@ -38,7 +38,10 @@ class RecipeCommand(TyperCommand):
         super().__init__(name, params=[*_params_of_all(), *params], context_settings=loose, **how)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Note the recipe, which `--help` doesn't wait for."""
+        """Note the recipe, which `--help` doesn't wait for; after `--` a file's name may begin with a dash."""
+        if "--" in args:
+            start = args.index("--") + 1
+            args = [*args[:start], *(f"./{word}" if word.startswith("-") else word for word in args[start:])]
         valued = {option for param in self.params if not getattr(param, "is_flag", False) for option in param.opts}
         words = [word for before, word in pairwise(["", *args]) if before not in valued]
         self._recipe = next((word for word in words if not word.startswith("-")), "")

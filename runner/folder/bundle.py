@@ -5,7 +5,6 @@ itself; no name in it leads out of it, or to a link; and its recipe, like a pict
 """
 
 import os
-import re
 import secrets
 import shutil
 import stat
@@ -17,6 +16,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from platformdirs import user_cache_path
 
 from t2iflow.nodes.core.caches import forget_old
+from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.texts import in_line, shortened
 from t2iflow.nodes.core.whole import whole
 from t2iflow.nodes.weights.content import sha256
@@ -32,8 +32,6 @@ from t2iflow.runner.folder.history import RECIPE, outputs
 ENDING = ".zip"
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)
 """The date of all that is in a bundle, so that the same run makes the same bytes."""
-UNSOUND = re.compile(r'[\x00-\x1f\\:*?"<>|]')
-"""Signs that not every system takes in a file's name, or takes for a folder's end."""
 
 
 class BundleError(ValueError):
@@ -57,7 +55,7 @@ def pack(run: Path, plan: Plan, target: Path) -> None:
     made = {path.relative_to(run).as_posix(): path for path in outputs(run)}
     inputs = {name: Path(path) for path, name in plan.graph.files.items()}
     for name in (*inputs, *made):
-        if not _is_sound(name):
+        if not is_sound(name):
             raise FolderError(f"`{name}` has a name that not every system takes; rename the file, and run again")
     with whole(target) as fresh, ZipFile(fresh, "w", ZIP_STORED) as file:
         file.comment = plan.graph.recipe.name.encode()
@@ -109,7 +107,7 @@ def _checked(file: ZipFile, size: int) -> list[ZipInfo]:
     """The files in a zip file of this size, none of which does harm."""
     entries = [entry for entry in file.infolist() if not entry.is_dir()]
     for entry in entries:
-        if not _is_sound(entry.orig_filename):
+        if not is_sound(entry.orig_filename):
             raise BundleError(f"`{entry.orig_filename}` in it has a name that leads out of it, or is hidden")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise BundleError(f"`{entry.filename}` in it is a link")
@@ -125,11 +123,6 @@ def _checked(file: ZipFile, size: int) -> list[ZipInfo]:
     if RECIPE not in names:
         raise BundleError(f"it holds no `{RECIPE}`; bundles are made by `t2iflow bundle RUN`")
     return entries
-
-
-def _is_sound(name: str) -> bool:
-    """Whether a name leads to a file beneath the folder in which it is unpacked, on any system, and to none hidden."""
-    return not UNSOUND.search(name) and not any(part == "" or part.startswith(".") for part in name.split("/"))
 
 
 def _unpack(file: ZipFile, entries: list[ZipInfo], folder: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.precision import native
@@ -18,6 +17,9 @@ from t2iflow.nodes.weights import registry
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.nodes.weights.entry import entries
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.text.located import plain
+from t2iflow.pipelines.text.yaml_reader import load, parse
 from t2iflow.pipelines.text.yaml_writer import scalar
 from t2iflow.runner.sharing.address import recorded
 
@@ -53,8 +55,8 @@ def read(folder: Path) -> dict[str, Any]:
     if paths.no_file(folder / NAME):  # and nothing that can be read without end
         return {}
     try:
-        said = yaml.safe_load((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        said = plain(parse(load(folder / NAME), NAME))
+    except RecipeError:
         return {}
     return said if isinstance(said, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 from t2iflow.pipelines.compiling import compile_recipe
@@ -17,8 +18,9 @@ from t2iflow.runner.folder.history import RECIPE, recipe_name
 
 
 def text_of(folder: Path) -> str:
-    """The recipe's text; an editor's byte order mark, and what it does to the last line's end, are no change."""
-    return (folder / RECIPE).read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
+    """The recipe's text; an editor's byte order mark, and how it ends lines, are no change.
+    RecipeError where it can't be read."""
+    return StringIO(load(folder / RECIPE), newline=None).read().rstrip("\n") + "\n"
 
 
 def plan_of(folder: Path, name: str = "") -> Plan:

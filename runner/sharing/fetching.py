@@ -10,6 +10,7 @@ from typing import BinaryIO
 from urllib.parse import urljoin
 from urllib.request import getproxies
 
+from t2iflow.nodes.core.texts import shortened
 from t2iflow.nodes.weights import places
 from t2iflow.nodes.weights.connection import Answer, patience
 from t2iflow.nodes.weights.content import amount
@@ -24,6 +25,8 @@ HEAD = 16
 """Bytes by which a kind of file is known."""
 SLOWEST = 64 * 1024
 """Bytes a second; what is slower, beyond the time that a server may be silent, counts as no answer."""
+LEADS = 200
+"""Letters of a location that a message shows."""
 PROXIES = ". Recipes are not fetched through a proxy, as is set here: download it by hand, and run the file"
 HEADERS = {"User-Agent": "t2iflow", "Accept": "*/*", "Accept-Encoding": "identity"}
 
@@ -63,10 +66,18 @@ def _answer(url: str) -> Iterator[Answer]:
             if answer.status not in MOVED:
                 yield answer
                 return
-            url = urljoin(url, answer.headers.get("Location", ""))
+            url = _joined(url, answer.headers.get("Location", ""))
         finally:
             connection.close()
     raise AddressError(f"it leads to another address more than {REDIRECTS} times")
+
+
+def _joined(url: str, location: str) -> str:
+    """Where an address leads that a server calls a location, which may be anything."""
+    try:
+        return urljoin(url, location)
+    except ValueError as fault:
+        raise AddressError(f"it leads to `{shortened(location, LEADS)}`, which is no address") from fault
 
 
 def _take(answer: Answer, target: BinaryIO, most: Callable[[bytes], int]) -> None:

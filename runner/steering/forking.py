@@ -32,7 +32,7 @@ from t2iflow.runner.folder.history import LOG, RECIPE, has_finished
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 from t2iflow.runner.session import Options, Outcome
-from t2iflow.runner.steering.steering import last, refusing, whole
+from t2iflow.runner.steering.steering import last, refusing, stands, whole
 
 OWN = (checkpoint.NAME, checkpoint.BEFORE, claim.HOLDER, claim.LOCK, RECIPE, LOG)
 """Files of a run that another has of its own."""
@@ -100,7 +100,7 @@ def _where(of: Path, plan: Plan, at: str | None) -> Standing:
     """Where to fork."""
     if at is None:
         if saved := last(of):
-            return standing(plan, saved)
+            return stands(of, plan, saved)
         raise UsageError(f"`{of}` has no checkpoint at which to fork it; name a step or frame, such as `--at 20`")
     said, known = AT.fullmatch(at.strip()), {region.optimizer: region for region in plan.regions}
     if said is None or not known or (said[1] and said[1] not in known):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from t2iflow.nodes.core.whole import write
+from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.steering import steering as recipes
 from t2iflow.pipelines.steering.editing import UnwrittenError
@@ -27,7 +28,7 @@ def check(folder: Path, changes: Sequence[str | Passed]) -> None:
     """Raise what `steer` would, of a run that may go on now, and write nothing."""
     text, compiled, saved = text_of(folder), compiler(folder), last(folder)
     with refusing():
-        recipes.steered(text, changes, standing(compiled(text, ()), saved) if saved else Standing(), compiled)
+        recipes.steered(text, changes, stands(folder, compiled(text, ()), saved) if saved else Standing(), compiled)
 
 
 def steer(folder: Path, changes: Sequence[str | Passed]) -> None:
@@ -47,7 +48,7 @@ def steer(folder: Path, changes: Sequence[str | Passed]) -> None:
         if saved := last(folder):
             plan = compiled(text, ())
             check_recipe(folder, saved, text, plan)
-            where = standing(plan, saved)
+            where = stands(folder, plan, saved)
         with refusing():
             new = recipes.steered(text, changes, where, compiled)
         try:
@@ -61,7 +62,7 @@ def steerable(folder: Path) -> list[Steerable]:
     for each. Where there is no checkpoint, what can be once an optimiser is at work."""
     text, compiled, saved = text_of(folder), compiler(folder), last(folder)
     plan = compiled(text, ())
-    places = [standing(plan, saved)] if saved else [_at_work(region) for region in plan.regions]
+    places = [stands(folder, plan, saved)] if saved else [_at_work(region) for region in plan.regions]
     found = {one.name: one for where in reversed(places) for one in recipes.steerable(text, where, compiled)}
     return list(found.values())
 
@@ -84,7 +85,20 @@ def whole(folder: Path) -> Iterator[tuple[Path, Checkpoint]]:
         except DamagedError:
             continue
         except UnfitError as fault:
-            raise FolderError(f"`{folder}` can't be resumed: {fault}") from fault
+            raise _unfit(folder, fault) from fault
+
+
+def stands(folder: Path, plan: Plan, saved: Checkpoint) -> Standing:
+    """Where the checkpoint of a run stands in the plan of its recipe; FolderError where that no longer has such an
+    optimiser."""
+    try:
+        return standing(plan, saved)
+    except UnfitError as fault:
+        raise _unfit(folder, fault) from fault
+
+
+def _unfit(folder: Path, fault: UnfitError) -> FolderError:
+    return FolderError(f"`{folder}` can't be resumed: {fault}")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from t2iflow.pipelines.text.overrides import Given
 from t2iflow.pipelines.text.recipe import Recipe, vary
 from t2iflow.pipelines.text.seed import read_seed
 from t2iflow.pipelines.text.sweep import Sweep
-from t2iflow.pipelines.text.wildcards import EndlessError, drawn, has_wildcards
+from t2iflow.pipelines.text.wildcards import UndrawnError, drawn, has_wildcards
 from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.sweep.cell import Cell, cell_name, said
@@ -96,10 +96,8 @@ class _Grid:
     def _drawn(self, one: Given, seed: int) -> Given:
         try:
             return replace(one, value=drawn(one.value, seed, self._lines))
-        except EndlessError:
-            self.found.add(
-                "T2I204", f"the files that `{one.name}` draws from name each other without end", one.value.place
-            )
+        except UndrawnError as fault:
+            self.found.add("T2I204", f"`{one.name}` {fault}", one.value.place)
             return one
 
     def _lines(self, name: str, at: Place) -> list[str]:
@@ -126,7 +124,8 @@ class _Grid:
         if key not in self.faults:
             problems = self.faults[key] = Problems()
             with suppress(RecipeError):  # its problems are noted
-                plan = compile_recipe(vary(replace(self.recipe, seed=seed), given, problems), problems)
+                sources = {**self.sweep.sources, **self.sources}
+                plan = compile_recipe(vary(replace(self.recipe, seed=seed), given, sources, problems), problems)
                 problems.extend(missing(plan.graph))
                 self.first = self.first or plan
                 self.made[key] = self._values(plan.graph, [one.name for one in given])

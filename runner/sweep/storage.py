@@ -14,6 +14,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.whole import write
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.folder import history
@@ -66,11 +67,12 @@ class Storage:
         stored.cache_clear()
 
     def names(self, under: str = "") -> list[str]:
-        """The files that are kept, by their paths below the address."""
+        """The files that are kept, by their paths below the address; not what others put there by names that lead
+        elsewhere."""
         with self.reaching():
             self._system.invalidate_cache()
             found = self._system.find(self._there(under))
-        return [path.removeprefix(f"{self._root}/") for path in found]
+        return [name for path in found if is_sound(name := path.removeprefix(f"{self._root}/"))]
 
     def get(self, names: Iterable[str]) -> None:
         """Let files here be what is kept of them."""

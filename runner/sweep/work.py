@@ -92,7 +92,7 @@ def recipe(sweep: SweepFolder, cell: Cell, problems: Problems) -> Recipe:
     """The recipe of a cell, with its mistakes added to the problems."""
     whole = _recipe(sweep)
     given = [Given(name, located(value, whole.start), whole.start) for name, value in cell.set.items()]
-    return vary(whole, given, problems)
+    return vary(whole, given, {}, problems)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Recipes from strangers: each ends in an error that a person can read, soon, and nothing of it is run."""
 
+import codecs
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import pytest
 
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import Place, Problems, RecipeError, render
+from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.recipe import read
-from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
+from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, parse
+from t2iflow.pipelines.text.yaml_writer import flow
 
 HEAD = b"t2iflow: 1\n"
 
@@ -27,6 +30,11 @@ def _params(line: str, levels: int) -> bytes:
     lines = ["params:", "  p0: [xxxxxxxx, y]" if "[" in line else "  p0: " + "x" * 1000]
     lines += ["  " + line.format(n=n, m=n - 1) for n in range(1, levels)]
     return "\n".join(lines).encode() + b"\nnodes: {a: {use: clip.text}}\n"
+
+
+def _hello(setting: str) -> bytes:
+    where = "canvas" if setting.startswith("size") else "fit"
+    return f"extends: hello\nnodes: {{{where}: {{{setting}}}}}\n".encode()
 
 
 HOSTILE: dict[str, tuple[bytes, str]] = {
@@ -61,6 +69,13 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "escaped terminal commands": (b'nodes: {a: {use: "x\\e[2J\\x07\\n"}}', "T2I201"),
     "no UTF-8": (b"title: caf\xe9\n", "T2I101"),
     "UTF-16": ("title: x".encode("utf-16"), "T2I101"),
+    "a letter beyond Unicode": (b'title: "\\UFFFFFFFF"', "T2I101"),
+    "a letter just beyond Unicode": (b'title: "a\\U00110000"', "T2I101"),
+    "a version of many digits": (b"---\n...\n%YAML " + b"1" * 5000 + b".1\n---\na: 1", "T2I101"),
+    "a key of many letters": (b"params: {prompt: {'" + b"x" * 1100 + b"': 1}}", "T2I101"),
+    "spaces in a size": (_hello("size: '1" + " " * 40_000 + "x'"), "T2I204"),
+    "spaces in a rate": (_hello("rate: '1<" + " " * 40_000 + "x'"), "T2I204"),
+    "spaces in keyframes": (_hello("rate: '1" + " " * 40_000 + ":x'"), "T2I204"),
     "half a pair": (b"title: \xed\xa0\x80", "T2I101"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "T2I101"),
     "extends a device": (b"extends: /dev/zero", "T2I108"),
@@ -87,6 +102,17 @@ def test_a_hostile_recipe_ends_in_an_error(name: str, tmp_path: Path, monkeypatc
     assert all(sign.isprintable() or sign == "\n" for sign in text)
     assert time.monotonic() - started < 20
     assert os.listdir() == ["evil.yaml"]
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("line", ["title: \xe9\xe9", "title: ", ""])
+def test_a_byte_that_is_no_letter_is_shown_where_it_stands(line: str, mark: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_bytes(mark + b"t2iflow: 1\n" + line.encode() + b"\xff\n")
+    with pytest.raises(RecipeError) as caught:
+        read(path)
+    (problem,) = caught.value.problems
+    assert problem.place == Place(str(path), 2, len(line) + 1)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +148,16 @@ def test_reading_a_recipe_needs_no_torch() -> None:
         "import sys; from t2iflow.pipelines.text.recipe import read; read('hello'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"x " * 600: 1, "fog": -0.3},
+        {"\n" * 600: {"y" * 1021: 1}, "y" * 1022: 2, "y" * 1024: 3},
+        [{"a: b, {c} " * 200: ["\u2028", None, True, 1e-9]}],
+    ],
+)
+def test_what_is_written_is_read_again(value: object) -> None:
+    text = f"params: {flow(value)}\nafter: [1, 2]\n"
+    assert plain(parse(text, "written.yaml")) == {"params": value, "after": [1, 2]}

@@ -387,6 +387,8 @@ def test_overrides_come_last_and_in_order(made: Made) -> None:
         ("promt=x", "T2I110", "did you mean `prompt`?"),
         ("fitt.rate=x", "T2I110", "did you mean `fit`?"),
         ("fit=3", "T2I110", "name one of its settings: `--set fit.setting=value`"),
+        ("fit.loss.same=3", "T2I110", "write `--set fit.setting=value`"),
+        ("fit.rate.0=3", "T2I110", "write `--set fit.setting=value`"),
         ("prompt", "T2I110", "write `--set param=value` or `--set node.setting=value`"),
         ("fit.rate=[1,", "T2I101", None),
         ("fit.rate=!!python/name:os.system", "T2I103", "put quotes around a text that starts with `!`"),

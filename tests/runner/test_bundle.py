@@ -125,6 +125,23 @@ def test_only_a_finished_run_whose_inputs_are_as_they_were_is_bundled(made: Path
     assert not Path("changed.zip").exists()
 
 
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "threads: !!bool foo",
+        'threads: !!int ""',
+        "threads: !!timestamp foo",
+        "a: &a [1]\n" + "\n".join(f"a{n}: &a{n} [*a, *a]" for n in range(9000)),
+        "x" * 2_000_000,
+        "threads: \x00",
+        "[",
+    ],
+)
+def test_a_lock_that_says_nothing_is_as_none(lock: str, zipped: Zipped, command: Command) -> None:
+    told = command("check", zipped({**GOOD, "lock.yaml": lock}))
+    assert told.code == 0, told.err
+
+
 HARMFUL: dict[str, tuple[dict[str, str], str]] = {
     "leads out": ({**GOOD, "inputs/../../out.png": ""}, "has a name that leads out of it"),
     "leads out on Windows": ({**GOOD, "inputs\\..\\..\\out.png": ""}, "has a name that leads out of it"),

@@ -1,6 +1,7 @@
 """What commands print reaches every terminal, and moves none of its cursors."""
 
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,3 +86,17 @@ def test_prose_is_broken_between_words_on_a_terminal_and_commands_are_not(termin
     assert command in lines
     assert (f"{words}; go on:" in lines) is not terminal
     assert set(" ".join(line.strip() for line in lines).split()) >= set(words.split()[:-1])
+
+
+@pytest.mark.parametrize("words", [["check", "-"], ["check", "gist:a/b"], ["run", "-"]])
+def test_a_closed_standard_input_is_one_with_nothing_in_it(words: list[str]) -> None:
+    line = " ".join([sys.executable, "-m", "t2iflow.runner", *words, "<&-"])
+    told = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=100)
+    assert told.returncode in (2, 3), told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_after_two_dashes_a_name_may_begin_with_one(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "-odd.yaml").write_text(COPY)
+    assert command("check", "--", "-odd.yaml").code == 0
+    assert "'./-odder.yaml'" in command("check", "--", "-odd.yaml", "-odder.yaml").err

@@ -312,6 +312,14 @@ def test_redirects_end(publisher: Publisher) -> None:
     assert Said("check", f"{publisher.url}/moved").code == 0
 
 
+@pytest.mark.parametrize("location", ["https://[", "https://[::1", "http://a:b@[/", "//[x"])
+def test_a_redirect_to_what_is_no_address_is_refused_in_words(location: str, publisher: Publisher) -> None:
+    publisher.answers["/away"] = lambda request: request.reply(b"", 302, Location=location)
+    said = Said("check", f"{publisher.url}/away")
+    assert said.code == 3
+    assert f"it leads to `{location}`, which is no address" in said.err
+
+
 def test_a_name_that_is_public_once_and_then_is_not_is_connected_to_as_it_was_checked(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,12 +11,13 @@ import pytest
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.compiling import compile_recipe
+from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import read, read_text
 from t2iflow.runner import session
 from t2iflow.runner.events import Event, Noted, Stepped
-from t2iflow.runner.exits import OK, UsageError
+from t2iflow.runner.exits import FAILED, INVALID, OK, UsageError
 from t2iflow.runner.folder.changes import ChangedError
-from t2iflow.runner.folder.claim import NotResumableError
+from t2iflow.runner.folder.claim import FolderError, NotResumableError
 from t2iflow.runner.folder.history import outputs
 from t2iflow.runner.folder.own_recipe import resumable
 from t2iflow.runner.folder.summary import summary
@@ -273,6 +274,27 @@ def test_a_fork_says_what_is_wrong_with_where_it_is_to_begin(tmp_path: Path) -> 
             fork(run, ["smooth=2"], at, tmp_path)
     with pytest.raises(NotResumableError, match="is not a run folder"):
         fork(tmp_path, ["smooth=2"], "3", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("edited", "words"),
+    [
+        (PICTURE.replace("fit:", "paint:").replace("$fit", "$paint").encode(), "of the optimiser `fit`"),
+        (PICTURE.encode() + b"# caf\xe9\n", "the file is not UTF-8 text"),
+    ],
+)
+def test_a_run_whose_recipe_no_longer_fits_is_refused_in_words(
+    edited: bytes, words: str, command: Command, tmp_path: Path
+) -> None:
+    run = stopped(PICTURE, 5, tmp_path)
+    (run / "recipe.yaml").write_bytes(edited)
+    told = command("fork", str(run), "--set", "smooth=2")
+    assert told.code in (FAILED, INVALID)
+    assert words in told.err
+    assert command("resume", str(run), "--set", "smooth=2").code == told.code
+    assert (run / "recipe.yaml").read_bytes() == edited
+    with pytest.raises((RecipeError, FolderError), match=words):
+        steerable(run)
 
 
 def test_a_steered_run_can_be_shared_like_any_other(command: Command, tmp_path: Path) -> None:

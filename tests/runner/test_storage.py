@@ -214,3 +214,14 @@ def test_a_storage_that_does_not_answer_is_an_error_in_words(bucket: Any, monkey
     monkeypatch.setattr(storage._system, "find", lambda *_: (_ for _ in ()).throw(TimeoutError("no answer")))
     with pytest.raises(StorageError, match="no answer"):
         storage.names()
+
+
+@pytest.mark.parametrize("key", ["runs/../../../outside", "../outside", "/outside", "runs/.hidden", "C:\\outside"])
+def test_what_others_keep_there_is_written_nowhere_else(key: str, tmp_path: Path) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    for name in ("recipe.yaml", key):
+        memory.pipe_file(f"/theirs/{name}", b"t2iflow: 1\n")
+    storage = Storage("memory://theirs", tmp_path / "deep" / "down" / "here")
+    storage.get(storage.names())
+    memory.rm("/theirs", recursive=True)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["recipe.yaml"]

@@ -285,9 +285,29 @@ def test_a_line_of_a_file_is_drawn_and_what_is_in_it_too(
     (tmp_path / "birds.txt").write_text("{@animals.txt}\n", "utf-8")
     (tmp_path / "animals.txt").write_text("{@birds.txt}\n", "utf-8")
     told = command("sweep", text, "--each", "seed=0..1")
-    assert "the files that `prompt` draws from name each other without end" in told.err
+    assert "`prompt` draws from files that name each other without end" in told.err
     (tmp_path / "birds.txt").unlink()
     assert "the file `birds.txt` doesn't exist" in command("sweep", text, "--each", "seed=0..1").err
+
+
+def test_two_prompts_of_one_mapping_do_not_become_one(command: Command) -> None:
+    both = PAINTED.replace("prompt: a red fox", "prompt: {'{red|blue} fox': 1, red fox: -0.4}").replace(
+        "fox.webp", str(FOX)
+    )
+    told = command("sweep", both, "--each", "seed=0..7", "--plan")
+    assert told.code == 3
+    assert "`prompt` draws 'red fox' for two of its keys" in told.err
+
+
+@pytest.mark.parametrize("value", ["[lite, ViT-B/33]", "@names.txt"])
+def test_a_value_that_a_node_itself_refuses_is_shown_where_it_stands(
+    value: str, command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "names.txt").write_text("lite\nViT-B/33\n", "utf-8")
+    told = command("sweep", "hello", "--each", f"clip.name={value}", "--plan")
+    assert told.code == 3
+    assert "`ViT-B/33`" in told.err
+    assert "in the cell clip.name=ViT-B/33" in told.err
 
 
 def test_files_that_vary_are_copied_once_for_all(begun: Callable[..., SweepFolder], tmp_path: Path) -> None:

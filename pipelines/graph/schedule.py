@@ -166,7 +166,7 @@ class Keyframes(Schedule):
         return written
 
     def _line(self, length: int, fps: float) -> tuple[list[float], list[Any]]:
-        """The times of a number of steps or frames at which values are reached, in order, and the values; sorted once."""
+        """The times at which values are reached, of as many steps or frames, in order, and the values; sorted once."""
         if (length, fps) not in self._lines:
             points = sorted(((at.time(length, fps), value) for at, value in self.points), key=lambda point: point[0])
             self._lines[length, fps] = [at for at, _ in points], [value for _, value in points]

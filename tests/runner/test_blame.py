@@ -39,10 +39,17 @@ def test_a_node_that_fails_is_told_with_the_line_of_its_python(command: Command,
     assert "Traceback" not in told.err
 
 
-def test_our_own_lines_are_not_blamed(command: Command) -> None:
-    told = command("run", COPY.replace("reference: $photo", "reference: $photo, mask: $away").replace("  same:",
-        "  away: {use: images.region, size: [24, 24], box: [0, 0, 1, 1]}\n  same:"))  # fmt: skip
-    assert "nodes/losses.py" not in told.err
+def test_our_own_lines_are_not_blamed(command: Command, plugin: Plugin) -> None:
+    plugin(HEAD + (
+        "from t2iflow.nodes.core.types import Mask\n\n"
+        '@node\ndef five() -> Mask:\n    """Five masks in one."""\n    return torch.ones(1, 5, 24, 24)\n'
+    ))  # fmt: skip
+    masked = COPY.replace("reference: $photo", "reference: $photo, mask: $five")
+    told = command("run", masked.replace("  same:", "  five:   {use: mine.five}\n  same:"))
+    assert told.code == 1
+    assert "mine.yaml:9:3, node `same`" in told.err
+    assert "losses.py" not in told.err
+    assert "mine_module.py" not in told.err
 
 
 def test_a_gradient_that_fails_is_told_with_its_line(command: Command, plugin: Plugin) -> None:

@@ -43,8 +43,10 @@ def begun(place: Path) -> SweepFolder:
 
 def go_on(net: Network, sweep: SweepFolder, meanwhile: Callable[[int], bool] = lambda driver: True) -> tuple[int, str]:
     """Go on with a sweep from the cluster's first node: the exit code and all that is printed. `meanwhile` is called
-    with the driver's process until it says that it has done what it had to."""
+    with the driver's process until it says that it has done what it had to. It is given again only while no step has
+    been taken."""
     command = [sys.executable, "-m", "t2iflow.runner", "sweep", str(sweep.at), "--on", f"ray={net.address}"]
+    before = stepped(sweep)
     for _ in range(TRIES):
         with net.start(command) as driver:
             since, done = time.monotonic(), False
@@ -54,7 +56,13 @@ def go_on(net: Network, sweep: SweepFolder, meanwhile: Callable[[int], bool] = l
             if driver.poll() is not None:
                 return driver.returncode, driver.communicate()[0]
             driver.kill()
+        assert stepped(sweep) == before, f"{PATIENCE} seconds did not suffice"
     raise TimeoutError(f"{TRIES} times {PATIENCE} seconds did not suffice")
+
+
+def stepped(sweep: SweepFolder) -> int:
+    """How many steps are logged, of all cells."""
+    return sum(log.read_text("utf-8").count('"stepped"') for log in sweep.runs.glob("*/events.jsonl"))
 
 
 def pictures(sweep: SweepFolder) -> dict[str, bytes]:
@@ -75,13 +83,16 @@ def test_a_sweep_on_two_nodes_is_stopped_and_goes_on_though_a_process_is_killed_
     sweep = begun(tmp_path)
 
     def interrupt(driver: int) -> bool:
-        if begins := any('"stepped"' in log.read_text("utf-8") for log in sweep.runs.glob("*/events.jsonl")):
+        if begins := stepped(sweep) > 0:
             os.kill(driver, signal.SIGINT)
         return begins
+
+    killed: list[int] = []
 
     def kill(driver: int) -> bool:
         if cells := net.cells():
             os.kill(cells[0], signal.SIGKILL)
+            killed.append(cells[0])
         return bool(cells)
 
     code, said = go_on(net, sweep, interrupt)
@@ -89,6 +100,7 @@ def test_a_sweep_on_two_nodes_is_stopped_and_goes_on_though_a_process_is_killed_
     assert list(sweep.runs.glob("*/checkpoint.pt"))
     code, said = go_on(net, sweep, kill)
     assert code == 0, said
+    assert killed
     assert [how.count("finished") for how in ends(sweep).values()] == [1, 1, 1]
     plain = begun(tmp_path / "plain")
     assert all(work.make(plain.at, cell.name, "cpu").code == OK for cell in plain.cells)

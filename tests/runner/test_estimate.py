@@ -25,13 +25,15 @@ def plan_of(text: str) -> Plan:
     return compile_recipe(read_text(text, "mine.yaml", Path()))
 
 
-def played(plan: Plan, frames: int = 0, how: str = "finished", spared: bool = False, seconds: float = 2) -> None:
-    """A run of steps of 2 seconds, of which the first takes 5, and frames of 3 seconds beside their steps."""
+def played(
+    plan: Plan, frames: int = 0, how: str = "finished", spared: bool = False, seconds: float = 2, steps: int = 6
+) -> None:
+    """A run of 6 steps of 2 seconds, of which the first takes 5, and frames of 3 seconds beside their steps."""
     watch, image = Stopwatch(plan, CPU, lambda: spared), torch.zeros(1, 3, 10, 20)
     watch(Started("mine", Path("runs/x"), "cpu", "", 6, at=100))
     watch(Fitting("fit", 0, 6, at=110))
     now = 113.0
-    for step in range(6):
+    for step in range(steps):
         now += seconds
         watch(Stepped("fit", step, 6, torch.zeros(()), image, at=now))
     for frame in range(frames):
@@ -99,6 +101,7 @@ def test_another_size_kind_or_node_is_another_run(change: tuple[str, str]) -> No
 
 def test_a_run_that_failed_or_took_no_step_teaches_nothing() -> None:
     played(plan_of(COPY), how="failed")
+    played(plan_of(COPY), steps=0)
     assert not rows(plan_of(COPY))
 
 

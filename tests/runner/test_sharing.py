@@ -279,29 +279,44 @@ def test_this_machine_is_not_asked_whatever_its_name(host: str, publisher: Publi
     assert not publisher.asked
 
 
+PRIVATE = "is in a private network or this machine, and only public servers are asked"
+
+
 @pytest.mark.parametrize(
-    "target",
+    ("target", "why"),
     [
-        "/inside",
-        "https://169.254.169.254/latest/meta-data",
-        "https://10.0.0.1/",
-        "https://[::ffff:192.168.0.1]/",
-        "http://localhost/",
-        "file:///etc/passwd",
-        "https://anna:secret@localhost/",
-        "//127.0.0.1/",
+        ("/inside", f"`localhost` {PRIVATE}"),
+        ("https://169.254.169.254/latest/meta-data", f"`169.254.169.254` {PRIVATE}"),
+        ("https://10.0.0.1/", f"`10.0.0.1` {PRIVATE}"),
+        ("https://[::ffff:192.168.0.1]/", f"`::ffff:192.168.0.1` {PRIVATE}"),
+        ("http://localhost/", "only `https://` and `gist:` addresses are fetched, not `http:`"),
+        ("file:///etc/passwd", "not `file:`"),
+        ("https://anna:secret@localhost/", "with a user or password"),
+        ("//127.0.0.1/", f"`127.0.0.1` {PRIVATE}"),
     ],
 )
-def test_redirects_lead_nowhere_inside(target: str, publisher: Publisher) -> None:
+def test_redirects_lead_nowhere_inside(
+    target: str, why: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def redirect(request: Request) -> None:
         publisher.open = False
+        connected.clear()
         request.reply(b"", 302, Location=target)
 
+    def connect(made: socket.socket, place: tuple[str, int]) -> None:
+        connected.append(place)
+        real(made, place)
+
+    connected: list[tuple[str, int]] = []
+    real = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", connect)
     publisher.publish("/inside", RECIPE)
     publisher.answers["/away"] = redirect
-    said = Said("check", f"{publisher.url}/away")
+    said = Said("check", pinned(f"{publisher.url}/away", RECIPE))
     assert said.code == 3
+    assert why in said.err
     assert publisher.asked == ["/away"]
+    assert connected == []
 
 
 def test_redirects_end(publisher: Publisher) -> None:

@@ -8,10 +8,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Timer
+from typing import Any
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.compiling import compile_recipe
@@ -129,23 +129,52 @@ def test_what_a_stage_follows_from_tells_it_apart(change: Sequence[str], same: b
     assert (stages(plan(HYBRID))["first"] == stages(plan(HYBRID, *change))["first"]) is same
 
 
-def test_a_run_waits_for_work_that_another_is_at(shared: Stages, work: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], list[str]]:
+    """Have something done as soon as a run has waited for a lock; gives the locks that were waited for."""
+
+    def at_the_first(act: Callable[[], object]) -> list[str]:
+        waited: list[str] = []
+
+        def acquire(lock: FileLock, *given: Any, **named: Any) -> object:
+            try:
+                return real(lock, *given, **named)
+            except Timeout:
+                waited.append(lock.lock_file)
+                if len(waited) == 1:
+                    act()
+                raise
+
+        real = FileLock.acquire
+        monkeypatch.setattr(FileLock, "acquire", acquire)
+        return waited
+
+    return at_the_first
+
+
+def test_a_run_waits_for_work_that_another_is_at(
+    shared: Stages, work: Path, tmp_path: Path, waits: Callable[..., list[str]]
+) -> None:
     away = work.rename(tmp_path / "away")
-    with FileLock(work.with_suffix(".lock")):
-        Timer(0.5, lambda: away.rename(work)).start()
+    with FileLock(taken := work.with_suffix(".lock")):
+        waited = waits(lambda: away.rename(work))
         cell = run(plan(HYBRID), tmp_path / "cells" / "mine", shared)
+    assert waited == [str(taken)]
     assert steps(cell, "first") == 0
     assert left(cell) == left(run(plan(HYBRID), tmp_path / "alone" / "mine"))
 
 
-def test_a_run_that_waits_can_be_stopped_and_resumed(shared: Stages, work: Path, tmp_path: Path) -> None:
+def test_a_run_that_waits_can_be_stopped_and_resumed(
+    shared: Stages, work: Path, tmp_path: Path, waits: Callable[..., list[str]]
+) -> None:
     shutil.rmtree(work)
     cell = tmp_path / "cells" / "mine"
-    with FileLock(work.with_suffix(".lock")):
+    with FileLock(taken := work.with_suffix(".lock")):
         options = session.Options("cpu", stages=shared)
-        Timer(0.5, options.stop.ask).start()
+        waited = waits(options.stop.ask)
         outcome = session.start(plan(HYBRID), cell.parent, options, [], cell)
         assert outcome.code == 130
+    assert waited == [str(taken)]
     resumed = session.resume(plan(HYBRID), cell, session.Options("cpu", stages=shared), [])
     assert resumed.code == 0, resumed.message
     assert steps(cell, "first") == 6

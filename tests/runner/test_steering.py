@@ -333,3 +333,7 @@ def test_a_run_that_is_killed_while_it_is_steered_keeps_its_word() -> None:
     command = [sys.executable, "-m", "tests.steers", "--trial", "4"]
     done = subprocess.run(command, cwd=Path(steers.__file__).parent.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    counts = {name: int(count) for count, name in re.findall(r"(\d+) ([a-z ]+)", done.stdout)}
+    assert counts["steered"] >= 1
+    assert counts["kills"] >= 1
+    assert counts["same bytes"] == 1

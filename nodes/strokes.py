@@ -4,7 +4,7 @@ Frans, Soros and Witkowski 2021, "CLIPDraw", and pixray's drawers `clipdraw` and
 `output.vector` writes such a drawing as SVG.
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from annotated_types import Interval
@@ -111,7 +111,16 @@ class Canvas:
     def trainable(self) -> list[Tensor]:
         """The control points, (n, 3 * pieces + 1, 2); without an `ink` widths (n,) and colours (n, 3), and without an
         `opacity` either, opacities (n, 1)."""
-        return [one for one in (self._points, self._widths, self._colours, self._opacities) if one.requires_grad]
+        return [one for one in self._tensors() if one.requires_grad]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is not trained: a camera's moves change it, too."""
+        return {"kept": [one for one in self._tensors() if not one.requires_grad]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        for mine, kept in zip(self.state_dict()["kept"], state["kept"], strict=True):
+            mine.copy_(kept)
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -125,6 +134,9 @@ class Canvas:
         target = fitted(image.detach(), self._size).clamp(0, 1)
         fit(self.trainable(), lambda: self().image, target, self._start_steps, self._start_rate)
         self.settle()
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self._points, self._widths, self._colours, self._opacities
 
     @torch.no_grad()
     def _lay(self, image: Tensor, widths: list[float], random: Random) -> None:

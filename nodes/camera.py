@@ -130,8 +130,8 @@ def zoom(
     as fractions of the picture's shorter side. `centre`: the fixed point of scale, turn and shear, as fractions of
     width and height from the left and top. `shear` in degrees, across and down.
 
-    As in PyTTI, Disco Diffusion and Deforum (2021, 2022), which resample the picture bilinearly or bicubically; here
-    with splines that stay sharp, or not at all where the canvas itself can be moved.
+    As in PyTTI, Disco Diffusion and Deforum (2021, 2022), whose angles and translations have the other sign. They
+    resample the picture bilinearly or bicubically; here splines keep it sharp, or the canvas itself is moved.
     """
     return Affine(scale=scale, angle=turn, pan=pan, centre=centre, shear=shear)
 

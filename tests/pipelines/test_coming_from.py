@@ -1,13 +1,16 @@
-"""docs/coming-from.md names only nodes and settings that there are."""
+"""docs/coming-from.md names only nodes and settings that there are, and what moves a picture as it moved there."""
 
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
 from t2iflow.nodes.core.catalog import families, find
+from t2iflow.nodes.pictures.motion import Affine
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read_text, shipped_recipes
 
@@ -43,3 +46,55 @@ def test_recipes_that_are_named_ship() -> None:
     named = set(re.findall(r"`t2iflow run ([\w-]+) ", TEXT)) | set(re.findall(r"recipe `([\w-]+)`", TEXT))
     assert {"deep-daze", "big-sleep"} <= named
     assert named - {"recipe"} <= shipped_recipes().keys()
+
+
+def deforum(zoom: float = 1.0, angle: float = 0.0, right: float = 0.0, down: float = 0.0) -> np.ndarray:
+    """From places of the last picture, right and down of its middle in pixels, to those of the next: shifted, then
+    turned and scaled by OpenCV's `getRotationMatrix2D`."""
+    a, b = zoom * math.cos(math.radians(angle)), zoom * math.sin(math.radians(angle))
+    turned = np.array([[a, b, 0], [-b, a, 0], [0, 0, 1]])
+    return turned @ [[1, 0, right], [0, 1, down], [0, 0, 1]]
+
+
+def pytti(zoom: float = 0.0, rotate: float = 0.0, x: float = 0.0, y: float = 0.0) -> np.ndarray:
+    """The same by `zoom_2d`, whose grid leads back from the next picture, at 512 pixels."""
+    scale, theta = (512 - zoom) / 512, math.radians(rotate)
+    a, b = scale * math.cos(theta), scale * math.sin(theta)
+    back = np.array([[a, -b, -x], [b, a, y], [0, 0, 1]])
+    return np.linalg.inv(back)
+
+
+def offset(right: float, down: float) -> np.ndarray:
+    """The same by Pillow's `ImageChops.offset`."""
+    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]])
+
+
+def distorted(scale: float, angle: float) -> np.ndarray:
+    """The same by ImageMagick's `-distort SRT`, which turns clockwise."""
+    a, b = scale * math.cos(math.radians(angle)), scale * math.sin(math.radians(angle))
+    return np.array([[a, -b, 0], [b, a, 0], [0, 0, 1]])
+
+
+THERE = {
+    "`-zsx 2`, `-zsy 1` (of 512 pixels)": offset(2, 1),
+    "`zoom.sh` (scale 1.01, 1 degree)": distorted(1.01, 1),
+    "`animation_mode 2D` with `zoom_x_2d` and `zoom_y_2d` 10 (of 512 pixels)": pytti(zoom=10),
+    "`rotate_2d` 1": pytti(rotate=1),
+    "`translate_x` 5, `translate_y` 5 (of 512 pixels)": pytti(x=5, y=5),
+    '`zoom: "0:(1.02)"`': deforum(zoom=1.02),
+    '`angle: "0:(3)"`': deforum(angle=3),
+    '`translation_x: "0:(10)"`, `translation_y: "0:(5)"` (of 512 pixels)': deforum(right=10, down=5),
+}
+"""What moves a picture in a row of the tables."""
+
+
+@pytest.mark.parametrize("words", THERE)
+def test_a_camera_moves_the_picture_as_it_moved_there(words: str) -> None:
+    (here,) = re.findall(rf"^\| {re.escape(words)} \| (.*) \|$", TEXT, re.MULTILINE)
+    written = dict(re.findall(r"`(scale|turn|pan): ([^`]+)`", here)[::-1])  # of several the first
+    settings = {name: yaml.safe_load(re.sub(r'"0:\((.*)\)"', r"\1", value)) for name, value in written.items()}
+    settings["angle"] = settings.pop("turn", 0.0)
+    motion = Affine(**settings).affine((1.0, 1.0)).numpy()
+    back = np.vstack([motion * [1, 1, 256], [0, 0, 1]])
+    places = np.array([[100, -50, 1], [-200, 220, 1], [30, 40, 1]]).T
+    np.testing.assert_allclose(np.linalg.inv(back) @ places, THERE[words] @ places, atol=0.3)

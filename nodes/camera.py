@@ -67,7 +67,8 @@ class Aimed(Filming):
     is their share (1: no moved frame at all). What has newly come into view starts from them alone.
 
     `loop`: how many frames to make beyond the last and dissolve into the first ones, so that the film closes; it then
-    begins where it changes least. Without `image` a camera only lends its motion to others.
+    begins where it changes least, and takes no sound or music. Without `image` a camera only lends its motion to
+    others.
     """
 
     def __init__(

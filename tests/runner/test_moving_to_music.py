@@ -76,3 +76,37 @@ def test_a_song_without_sound_is_refused_before_anything_runs(what: str, song: P
     told = command(what, FILM)
     assert (told.code, told.folder) == (3, None)
     assert "nothing can be heard in `song.wav`: it is empty or damaged" in told.err
+
+
+@pytest.mark.parametrize(
+    ("change", "heard"),
+    [
+        ({}, "the music that `turn` of `zoom` follows"),
+        (
+            {"{music: song.wav, follow: onsets, high: 30, smooth: 0}": "1", "fps: 10": "sound: song.wav"},
+            "`sound` of `film`",
+        ),
+        (
+            {"turn: {": "turn: {before: {", "smooth: 0}": "smooth: 0}, 20: 1}"},
+            "the music that `turn` of `zoom` follows",
+        ),
+        (
+            {
+                "turn: {music: song.wav, follow: onsets, high: 30, smooth: 0}": "turn: 1",
+                "rate: 0.2": "rate: {music: song.wav, low: 0.1, high: 0.2}",
+            },
+            "the music that `rate` of `fit` follows",
+        ),
+    ],
+)
+def test_a_film_that_closes_takes_no_sound_and_no_music(
+    change: dict[str, str], heard: str, song: Path, command: Command
+) -> None:
+    recipe = FILM
+    for old, new in change.items():
+        assert old in recipe
+        recipe = recipe.replace(old, new)
+    assert command("check", recipe).code == 0
+    told = command("check", recipe.replace("    steps: 1\n", "    steps: 1\n    loop: 4\n"))
+    assert told.code == 3
+    assert f"would be out of step with {heard}" in " ".join(told.err.split())

@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     cameras.aimless,
     cameras.idle,
     cameras.unmoved_canvases,
+    cameras.out_of_step,
     outputs.makes_nothing,
 )
 """Checks of every graph."""

@@ -5,7 +5,8 @@ from typing import Any
 
 from t2iflow.nodes.core.hooks import Repaints
 from t2iflow.nodes.pictures.motion import Motion, Moves
-from t2iflow.pipelines.graph.graph import Graph
+from t2iflow.pipelines.graph.graph import Graph, Node
+from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.plan.regions import Regions, cameras, filmed
 from t2iflow.pipelines.problems import Problem
 
@@ -65,6 +66,33 @@ def unmoved_canvases(graph: Graph, regions: Regions) -> Iterator[Problem]:
                     camera.place,
                     hints=("take `move: auto`" if latent and repaints else "film another canvas",),
                 )
+
+
+def out_of_step(graph: Graph, regions: Regions) -> Iterator[Problem]:
+    """Films that close, and so begin with another frame than the first, but have a sound or follow one."""
+    for region in regions:
+        if region.shot is None or not graph.nodes[region.shot.camera].said("loop"):
+            continue
+        camera = graph.nodes[region.shot.camera]
+        heard = [what for name in region.members for what in _heard(graph.nodes[name])]
+        if heard:
+            yield Problem(
+                "T2I204",
+                f"`loop` of the camera `{camera.name}` lets the film begin with whichever frame closes it best, which "
+                f"would be out of step with {heard[0]}",
+                camera.place,
+                hints=("leave out `loop`, or the sound and all that follows it",),
+            )
+
+
+def _heard(node: Node) -> Iterator[str]:
+    """What in a node's settings is heard, in words: a film's sound, or music that a value follows."""
+    for name, setting in node.spec.settings.items():
+        if setting.reads == "sound" and node.settings.get(name):
+            yield f"`{name}` of `{node.name}`"
+    for one in node.schedules:
+        if any(isinstance(part, Music) for part in one.schedule.parts()):
+            yield f"the music that `{one.setting}` of `{node.name}` follows"
 
 
 def _can(target: Any, protocol: Any) -> bool:

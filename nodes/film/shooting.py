@@ -64,6 +64,9 @@ class Filming:
         self._last: Image | None = None
         self._target: Image | None = None
         self._inside: Tensor | None = None
+        """Where the turn's picture comes from inside of the last turn's, by all motions between them."""
+        self._between = False
+        """Whether the frame before was only passed, on the way to the turn's."""
         self._kept: list[Tensor] = []
 
     def framed(
@@ -90,7 +93,10 @@ class Filming:
                 self._colours = colours_of(image)
             moved = self._moved(image)
             self._last, self._target = image, moved
-            self._inside = motion.inside((image.shape[-1], image.shape[-2]), exact(image.device))
+            inside = motion.inside((image.shape[-1], image.shape[-2]), exact(image.device))
+            if self._between and self._inside is not None and bool((self._inside != 1).any()):
+                inside = inside * motion(self._inside, "black").clamp(0, 1)
+            self._inside, self._between = inside, True
         return Framed(moved, motion)
 
     def move(self, canvas: object, picture: Image) -> Moved | None:
@@ -103,6 +109,7 @@ class Filming:
     @torch.no_grad()
     def take(self) -> Take:
         """The steps of a frame, the first of them only where something has newly come into view."""
+        self._between = False
         pull = fresh = None
         if self._target is not None and self._inside is not None:
             inside = self._inside.to(self._device)

@@ -311,6 +311,23 @@ def test_edge_steps_change_only_what_has_newly_come_in(command: Command) -> None
     assert [event["steps"] for event in told_of(told.folder, "fitting")] == [4 + 7]
 
 
+@pytest.mark.parametrize(
+    "motion", ["pan: [0.09, 0]", "pan: [0, -0.09]", "scale: 0.9", "scale: {0: 1, 1: 0.8, 2: 1, 3: 1}"]
+)
+def test_what_has_come_into_view_in_frames_left_out_is_painted_too(motion: str, command: Command) -> None:
+    still = (
+        STILL.replace("scale: SCALE, ", f"{motion}, every: 3, border: '#000000', move: picture, ")
+        .replace("steps: 2", "steps: 1")
+        .replace("length: 30", "length: 4")
+        .replace("columns: 10", "columns: 2")
+    )
+    _, moved = frames(command("run", still), 2)
+    _, painted = frames(command("run", still.replace("rate: 0}", "rate: 0.1, edge_steps: 6}")), 2)
+    new = moved.amax(0) < 0.05
+    assert new.any()
+    assert (painted[:, new].amax(0) > 0.25).float().mean() > 0.9, "what has come into view was left nearly black"
+
+
 def test_the_frames_of_a_film_can_be_started_from_another(command: Command, tmp_path: Path) -> None:
     colours = ["red", "lime", "blue", "white", "black"]
     first, *others = (pictures.new("RGB", (24, 24), colour) for colour in colours)

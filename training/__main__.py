@@ -88,8 +88,7 @@ def _told(
 def _trained(name: str, work: Path) -> Path:
     """The weights of a model that another learns from."""
     weights = work / name / "weights"
-    if not weights.is_dir():
-        raise ValueError(f"{weights} is missing, and this model learns from it: train `{name}` first")
+    shipping.trained(weights, name)
     return weights
 
 
@@ -148,6 +147,7 @@ def main() -> None:
             if given.what in (name, "all"):
                 _train(MODELS[name], folder, given)
             if given.what in ("measure", "all") and name in evaluate.CANVASES:
+                shipping.trained(folder / "weights", name)
                 told = evaluate.evaluate(name, str(folder / "weights"), given.work)
                 print(name, *(f"{key} {value:.3f}" for key, value in told.items()))
             if given.what in ("ship", "all"):

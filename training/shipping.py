@@ -2,11 +2,12 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from t2iflow.nodes.weights.families import beside
+from t2iflow.nodes.weights.families import FAMILIES, beside, called
 from t2iflow.nodes.weights.records import SMALL
 from training.packages import Package, listed
 
@@ -27,16 +28,29 @@ what EfficientNet-Lite0 makes of pictures of it.
 """
 
 
+def trained(weights: Path, family: str) -> dict[str, Path]:
+    """The files by role in a folder of weights; ValueError where a training has not come so far as to write them."""
+    found = beside(weights, family) if weights.is_dir() else {}
+    lacking = [role for role in FAMILIES[family].files if role not in found]
+    if lacking:
+        raise ValueError(f"{weights} lacks {called(family, *lacking)}: train `{family}` first")
+    return found
+
+
 def ship(name: str, family: str, about: str, factor: int, codes: int, weights: Path) -> None:
-    """Copy the files of weights into the package, and add them to its list."""
-    folder = SMALL / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """Copy the files of weights into the package, in place of those before, and add them to its list."""
     files = {}
-    for role, path in beside(weights, family).items():
-        shutil.copyfile(path, folder / path.name)
-        digest = sha256(path.read_bytes()).hexdigest()
-        files[role] = {"name": path.name, "size": path.stat().st_size, "sha256": digest}
+    with tempfile.TemporaryDirectory(dir=SMALL) as scratch:
+        fresh, old = Path(scratch) / name, Path(scratch) / "old"
+        fresh.mkdir()
+        for role, path in trained(weights, family).items():
+            shutil.copyfile(path, fresh / path.name)
+            digest = sha256(path.read_bytes()).hexdigest()
+            files[role] = {"name": path.name, "size": path.stat().st_size, "sha256": digest}
+        folder = SMALL / name
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
     told = json.loads(LIST.read_text(encoding="utf-8"))
     told[name] = {
         "family": family,

@@ -17,10 +17,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from t2iflow.nodes.generators.dalle_mini.transformer import Sampling
+from t2iflow.nodes.weights.families import FAMILIES
 from t2iflow.nodes.weights.published import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
-from training import captions, codes, dalle_mini, dalle_pytorch, packages, scenes, shipping, trainer
+from training import captions, codes, dalle_mini, dalle_pytorch, evaluate, packages, scenes, shipping, trainer
 from training.ahead import Ahead
 from training.captions import Captions
 from training.dalle_mini import DalleMini
@@ -241,21 +242,56 @@ def test_the_packages_that_were_trained_on_are_named_beside_the_weights() -> Non
     assert shipping.LICENCES.read_text("utf-8") == shipping.licences(packages.listed())
 
 
-def test_a_model_is_shipped_with_what_is_known_of_its_files(
-    train: Train, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in place of the package's, with weights of each model before."""
     small = tmp_path / "small"
     for place in ("LIST", "LICENCES"):
         monkeypatch.setattr(shipping, place, small / getattr(shipping, place).name)
     monkeypatch.setattr(shipping, "SMALL", small)
-    small.mkdir()
+    for name in door.MODELS:
+        (small / f"small-{name}").mkdir(parents=True)
+        (small / f"small-{name}" / "before.bin").write_bytes(b"weights")
     shipping.LIST.write_text("{}", encoding="utf-8")
+    return small
+
+
+@pytest.mark.parametrize("name", door.MODELS)
+@pytest.mark.parametrize("there", ["nothing", "a state", "some of the files"])
+@pytest.mark.parametrize("what", ["ship", "measure"])
+def test_what_was_not_trained_to_its_end_is_not_shipped_or_measured(
+    what: str, there: str, name: str, train: Train, work: Path, small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if there != "nothing":
+        (work / name / "weights").mkdir(parents=True)
+        (work / name / "state.pt").write_bytes(b"a state")
+    if there == "a state":
+        (work / name / "weights").rmdir()
+    if there == "some of the files":
+        first = next(iter(FAMILIES[name].files.values()))[0].replace("*", "x")
+        (work / name / "weights" / first).write_bytes(b"weights")
+    code = train(what, name)
+    if what == "measure" and name not in evaluate.CANVASES:
+        assert code == 0
+        return
+    assert code == 1
+    assert f"train `{name}` first" in capsys.readouterr().err
+    assert sorted(path.relative_to(small).as_posix() for path in small.rglob("*.*")) == sorted(
+        ["weights.json", *(f"small-{one}/before.bin" for one in door.MODELS)]
+    )
+
+
+def test_a_model_is_shipped_with_what_is_known_of_its_files(train: Train, work: Path, small: Path) -> None:
     assert train("taesd", "--steps", "1") == 0
     assert train("ship", "taesd") == 0
     (told,) = json.loads(shipping.LIST.read_text("utf-8")).values()
     for file in told["files"].values():
         kept = shipping.SMALL / "small-taesd" / file["name"]
         assert (kept.stat().st_size, sha256(kept.read_bytes()).hexdigest()) == (file["size"], file["sha256"])
+    assert not (small / "small-taesd" / "before.bin").exists()
+    assert {path.name for path in small.iterdir()} == {
+        "weights.json", "LICENSES.md", *(f"small-{name}" for name in door.MODELS)
+    }  # fmt: skip
     assert "hills 1.0 | npm | photographs | CC0-1.0 | nobody" in shipping.LICENCES.read_text("utf-8")
 
 

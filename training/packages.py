@@ -10,6 +10,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, Field
 
+from training.kept import alone
+
 Kind = Literal["photographs", "cut-outs", "icons", "scenes"]
 LIST = Path(__file__).parent / "packages.yaml"
 
@@ -46,19 +48,22 @@ def listed() -> list[Package]:
 def unpacked(package: Package, work: Path) -> Path:
     """The folder of the package's files, which is fetched and unpacked where it is not there yet."""
     folder = work / "unpacked" / f"{package.key}-{package.sha256[:8]}"
-    if not folder.is_dir():
-        archive = fetched(package, work / "packages")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            open_deb, open_tgz = ["dpkg-deb", "-x", str(archive), scratch], ["tar", "-xzf", str(archive), "-C", scratch]
-            _run(open_deb if package.registry == "debian" else open_tgz, package)
-            inside = Path(scratch) / "inside"
-            inside.mkdir()
-            for entry in Path(scratch).iterdir():
-                if entry != inside:
-                    entry.rename(inside / entry.name)
-            inside.rename(folder)
+    with alone(folder):
+        if not folder.is_dir():
+            _unpack(fetched(package, work / "packages"), package, folder)
     return folder
+
+
+def _unpack(archive: Path, package: Package, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        open_deb, open_tgz = ["dpkg-deb", "-x", str(archive), scratch], ["tar", "-xzf", str(archive), "-C", scratch]
+        _run(open_deb if package.registry == "debian" else open_tgz, package)
+        inside = Path(scratch) / "inside"
+        inside.mkdir()
+        for entry in Path(scratch).iterdir():
+            if entry != inside:
+                entry.rename(inside / entry.name)
+        inside.rename(folder)
 
 
 def fetched(package: Package, folder: Path) -> Path:

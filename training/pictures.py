@@ -15,7 +15,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from t2iflow.nodes.core.whole import whole as whole_file
+from t2iflow.nodes.core.whole import write
 from training import icons
+from training.kept import alone
 from training.packages import Kind, Package, listed, unpacked
 
 SIDES = (960, 480, 240)
@@ -57,16 +60,15 @@ class Shelf:
     @staticmethod
     def write(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> None:
         """Write all pictures and the index, the latter last: where it is, all is."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         names, places, start = [], [], 0
-        with path.open("wb") as file:
+        with whole_file(path) as fresh, fresh.open("wb") as file:
             for name, picture in pictures:
                 values = np.asarray(picture)
                 file.write(values.tobytes())
                 names.append(name)
                 places.append((start, values.shape))
                 start += values.size
-        path.with_suffix(".json").write_text(json.dumps({"names": names, "places": places}), encoding="utf-8")
+        write(path.with_suffix(".json"), json.dumps({"names": names, "places": places}))
 
 
 def shelf(kind: Kind, work: Path, held_out: bool = False) -> Shelf:
@@ -74,8 +76,9 @@ def shelf(kind: Kind, work: Path, held_out: bool = False) -> Shelf:
     packages = [package for package in listed() if package.kind == kind and package.held_out == held_out]
     mark = "-".join(package.sha256[:4] for package in packages)
     path = work / "shelves" / f"{kind}-{mark}.bin"
-    if not path.with_suffix(".json").is_file():
-        Shelf.write(path, (found for package in packages for found in _pictures(package, work)))
+    with alone(path):
+        if not path.with_suffix(".json").is_file():
+            Shelf.write(path, (found for package in packages for found in _pictures(package, work)))
     return Shelf(path)
 
 

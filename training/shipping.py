@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
+from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.weights.families import FAMILIES, beside, called
 from t2iflow.nodes.weights.records import SMALL
 from training.packages import Package, listed
@@ -59,8 +60,8 @@ def ship(name: str, family: str, about: str, factor: int, codes: int, weights: P
         **({"codes": codes} if codes else {}),
         "files": files,
     }
-    LIST.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    LICENCES.write_text(licences(listed()), encoding="utf-8")
+    write(LIST, json.dumps(told, indent=2) + "\n")
+    write(LICENCES, licences(listed()))
 
 
 def licences(packages: Iterable[Package]) -> str:

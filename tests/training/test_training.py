@@ -4,7 +4,9 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from t2iflow.nodes.weights.families import FAMILIES
 from t2iflow.nodes.weights.published import KNOWN
 from tests.runner.conftest import Command
 from training import __main__ as door
-from training import captions, codes, dalle_mini, dalle_pytorch, evaluate, packages, scenes, shipping, trainer
+from training import captions, codes, dalle_mini, dalle_pytorch, evaluate, packages, pictures, scenes, shipping, trainer
 from training.ahead import Ahead
 from training.captions import Captions
 from training.dalle_mini import DalleMini
@@ -195,6 +197,24 @@ def test_pictures_that_are_made_ahead_are_those_of_their_steps(work: Path) -> No
     ahead = Ahead(pictures, workers=2)
     for step in (5, 6, 2**40, 7, 9, 8):
         assert torch.equal(ahead(step).images, pictures(step).images)
+
+
+def test_trainings_that_begin_at_once_learn_from_the_same_whole_pictures(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unhurried = pictures._pictures
+
+    def slowly(*of: Any) -> Iterator[Any]:
+        for picture in unhurried(*of):
+            time.sleep(0.05)
+            yield picture
+
+    monkeypatch.setattr(pictures, "_pictures", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        begun = list(pool.map(lambda _: Pictures(work, side=32, batch=8, seed=0)(0).images, range(4)))
+    for images in begun:
+        assert torch.equal(images, Pictures(work, side=32, batch=8, seed=0)(0).images)
+        assert (images.flatten(1).amax(1) > 0).all(), "a black picture"
 
 
 def test_other_steps_in_the_same_folder_are_refused(train: Train, capsys: pytest.CaptureFixture[str]) -> None:

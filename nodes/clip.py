@@ -147,7 +147,7 @@ def label(
 
 @node
 def embedding(
-    clip: Clip, notes: Notes, *, file: EmbeddingPath, weight: float = 1.0, stop: float | None = None
+    clip: Clip, device: torch.device, *, file: EmbeddingPath, weight: float = 1.0, stop: float | None = None
 ) -> Wanted:
     """Embeddings from a file, as something to aim for: of a text, a picture, or a direction that somebody trained.
 
@@ -156,13 +156,12 @@ def embedding(
     it is divided evenly among several. `stop` as in `text`.
     """
     rows = read(Path(file))
-    texts = clip.encode_texts(["a photo"], notes)
-    if rows.shape[1] != texts.shape[1]:
+    if rows.shape[1] != clip.width:
         raise ValueError(
-            f"`{Path(file).name}` has embeddings of {rows.shape[1]} numbers, but {clip.name} has {texts.shape[1]}: they"
+            f"`{Path(file).name}` has embeddings of {rows.shape[1]} numbers, but {clip.name} has {clip.width}: they"
             " belong to another perceptor"
         )
-    return _wanted(rows.to(texts), [weight / len(rows)] * len(rows), [stop] * len(rows))
+    return _wanted(rows.to(device), [weight / len(rows)] * len(rows), [stop] * len(rows))
 
 
 @node

@@ -24,7 +24,7 @@ def read(path: Path) -> Tensor:
         raise
     except Exception as fault:  # whatever the libraries make of strangers' bytes
         raise ValueError(f"`{path.name}` can't be read as numbers: it is damaged, or holds something else") from fault
-    rows = found.squeeze().float()
+    rows = found.detach().squeeze().float()  # what was trained may still ask for gradients
     rows = rows[None] if rows.ndim == 1 else rows
     if rows.ndim != 2 or not len(rows) or not torch.isfinite(rows).all() or not (rows.norm(dim=1) > 0).all():
         shape = " x ".join(map(str, found.shape))

@@ -106,6 +106,10 @@ class Clip(Protocol):
     scale: float
     """Trained factor from cosine to logit, about 100 for OpenAI's."""
 
+    @property
+    def width(self) -> int:
+        """How many numbers an embedding has."""
+
     def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:
         """Embeddings of texts, (k, d), unit length; says or warns where a text is cut or not understood."""
 

@@ -47,6 +47,7 @@ class Glance:
 
     name = "glance"
     size = 16
+    width = 16
     scale = 100.0
 
     def __init__(self) -> None:

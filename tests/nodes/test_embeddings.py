@@ -17,6 +17,7 @@ from t2iflow.nodes.perceptors.interface import Clip
 from t2iflow.nodes.perceptors.templates import sentences
 
 ROWS = torch.tensor([[3.0, 4.0, 0.0], [0.0, 0.0, 2.0]])
+CPU = torch.device("cpu")
 WRITTEN: dict[str, Callable[[Tensor, Path], object]] = {
     ".npy": lambda rows, path: numpy.save(path, rows.numpy()),
     ".pt": torch.save,
@@ -70,15 +71,23 @@ def test_numbers_that_are_no_embeddings_are_refused(rows: Tensor, tmp_path: Path
 def test_a_file_s_embeddings_are_wanted_as_a_prompt_s_are(glance: Clip, notes: Notes, tmp_path: Path) -> None:
     rows = glance.encode_texts(["a fox", "an owl"], notes)
     numpy.save(tmp_path / "two.npy", rows.numpy() * 7)
-    found = clip.embedding(glance, notes, file=str(tmp_path / "two.npy"), weight=-0.5)
+    found = clip.embedding(glance, CPU, file=str(tmp_path / "two.npy"), weight=-0.5)
     assert torch.allclose(found.embeddings, rows, atol=1e-6)
     assert found.weights.tolist() == [-0.25, -0.25]
 
 
-def test_another_perceptors_embeddings_are_refused(glance: Clip, notes: Notes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "trained", [ROWS.clone().requires_grad_(), torch.nn.Parameter(ROWS), {"textoff": torch.nn.Parameter(ROWS[0])}]
+)
+def test_what_was_trained_elsewhere_is_not_trained_on(trained: object, tmp_path: Path) -> None:
+    torch.save(trained, tmp_path / "a.pt")
+    assert not read(tmp_path / "a.pt").requires_grad
+
+
+def test_another_perceptors_embeddings_are_refused(glance: Clip, tmp_path: Path) -> None:
     numpy.save(tmp_path / "three.npy", ROWS.numpy())
     with pytest.raises(ValueError, match="they belong to another perceptor"):
-        clip.embedding(glance, notes, file=str(tmp_path / "three.npy"))
+        clip.embedding(glance, CPU, file=str(tmp_path / "three.npy"))
 
 
 def test_a_label_is_the_mean_over_its_sentences(glance: Clip, notes: Notes) -> None:

@@ -238,6 +238,7 @@ def test_prompts_are_read_in_float32_by_a_folded_clip(make: Made, notes: Heard, 
     clip = nodes.model(CPU, notes, name=f"ViT-tiny:{file}", precision="bfloat16")
     read = network.encode_text(library.tokenize(["a fox"]), normalize=True)
     assert torch.allclose(clip.encode_texts(["a fox"], notes), read, atol=1e-6)
+    assert clip.width == read.shape[1]
 
 
 def test_it_compiles_without_a_break(make: Made) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from PIL import Image
@@ -209,3 +210,27 @@ def test_a_run_with_a_drawn_seed_says_which_and_is_made_again_by_it(command: Com
     other = command("run", COPY, "--seed", seed[1])
     assert other.folder is not None
     assert (one.folder / "picture.png").read_bytes() == (other.folder / "picture.png").read_bytes()
+
+
+AIMED = """
+t2iflow: 1
+title: Towards what a file says
+nodes:
+  clip:   {use: clip.model, name: lite}
+  canvas: {use: canvas.pixels, size: [64, 64]}
+  wanted: {use: clip.embedding, clip: $clip, file: some.npy}
+  cuts:   {use: cutouts.whole, image: $canvas}
+  seen:   {use: clip.look, crops: $cuts, clip: $clip}
+  score:  {use: losses.cosine, seen: $seen, wanted: $wanted}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $score, steps: 1}
+  still:  {use: output.image, image: $fit}
+"""
+
+
+def test_lite_says_nothing_of_a_text_that_nobody_wrote(command: Command, tmp_path: Path) -> None:
+    numpy.save(tmp_path / "some.npy", numpy.ones((2, 1024), "float32"))
+    told = command("run", AIMED)
+    assert told.code == 0, told.err
+    assert "photo" not in told.err + told.out
+    numpy.save(tmp_path / "some.npy", numpy.ones((2, 512), "float32"))
+    assert "lite has 1024" in command("run", AIMED).err

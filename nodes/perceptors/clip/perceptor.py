@@ -1,5 +1,6 @@
 """CLIP (Radford et al. 2021): OpenAI's networks and all others that open_clip knows."""
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -37,6 +38,13 @@ class OpenClip:
         for module in tower.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.register_forward_pre_hook(self._watch)
+
+    @cached_property
+    @torch.no_grad()
+    def width(self) -> int:
+        """How many numbers an embedding has."""
+        features: Tensor = self._network.encode_text(self._tokenizer([""]).to(self._device))
+        return features.shape[-1]
 
     @torch.no_grad()
     def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:

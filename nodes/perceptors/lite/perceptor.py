@@ -51,6 +51,7 @@ class Lite:
 
     name = "lite"
     size = 160
+    width = 1024
     scale = 50.0  # about the length of the logits of a picture that it is sure of
 
     def __init__(self, device: torch.device, precision: str = "auto", shelf: Shelf = NOWHERE) -> None:
@@ -60,7 +61,7 @@ class Lite:
         self._said: set[str] = set()
 
     def encode_texts(self, texts: list[str], notes: Notes) -> Tensor:
-        """Embeddings of texts, (k, 1024); says how each was read, and warns of guesses; each once."""
+        """Embeddings of texts, (k, width); says how each was read, and warns of guesses; each once."""
         return torch.stack([self._encode(text, notes) for text in texts]).to(self._device)
 
     def things(self, text: str) -> list[str]:

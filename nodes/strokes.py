@@ -54,8 +54,9 @@ class Canvas:
     those before it are still wrong; `start_steps` and `start_rate` are the steps and rate of Adam with which they are
     then fitted to it, and to frames of a film that no motion in the plane leads to.
 
-    Gives the picture and its `strokes`, for `output.vector`. A rate of 0.01 is CLIPDraw's: a pixel of 224 for points, a
-    tenth of one for widths, 0.01 for colours.
+    Gives the picture and its `strokes`, for `output.vector`. A rate of 0.01 moves points by a pixel of 224 and colours
+    by 0.01, as CLIPDraw does, and widths by a tenth of a pixel. Its widths are radii, as diffvg's are: they change by a
+    tenth too, so twice as fast, and its `max_width` of 50 is a `widest` of 0.45.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from PIL import Image
 from t2iflow.nodes.core.catalog import families, find
 from t2iflow.nodes.pictures.motion import Affine
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.text.recipe import read_text, shipped_recipes
+from t2iflow.pipelines.text.recipe import read, read_text, shipped_recipes
 
 TEXT = (Path(__file__).parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
 FAMILIES = "|".join(families())
@@ -46,6 +46,13 @@ def test_recipes_that_are_named_ship() -> None:
     named = set(re.findall(r"`t2iflow run ([\w-]+) ", TEXT)) | set(re.findall(r"recipe `([\w-]+)`", TEXT))
     assert {"deep-daze", "big-sleep"} <= named
     assert named - {"recipe"} <= shipped_recipes().keys()
+
+
+def test_strokes_may_become_as_wide_as_clipdraws_whose_widths_are_radii() -> None:
+    canvas = compile_recipe(read("clipdraw")).graph.nodes["canvas"].settings
+    assert canvas["widest"] * 224 == pytest.approx(2 * 50, rel=0.02)
+    assert canvas["width"] * 224 == pytest.approx(2 * 1, rel=0.15)
+    assert f"`strokes.canvas` `widest: {canvas['widest']}`" in TEXT
 
 
 def deforum(zoom: float = 1.0, angle: float = 0.0, right: float = 0.0, down: float = 0.0) -> np.ndarray:

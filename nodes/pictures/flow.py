@@ -46,13 +46,11 @@ class Flow(Motion):
         """The places of the same things before."""
         return places + self._read(self._field, places, reach) * places.new_tensor(reach)
 
-    def inside(self, size: Size, device: torch.device, feather: float = 0.0) -> Tensor:
-        """Where the next picture comes from inside of the last, and from a place that leads back."""
-        within = super().inside(size, device, feather)
+    def seen(self, size: Size, device: torch.device) -> Tensor | float:
+        """Where the next picture comes from a place that leads back."""
         if self.still:
-            return within
-        seen = F.interpolate(self._seen, within.shape[-2:], mode="bilinear", antialias=True)
-        return within * seen.to(within)
+            return 1.0
+        return F.interpolate(self._seen, size[::-1], mode="bilinear", antialias=True).to(device, torch.float32)
 
     def _read(self, field: Tensor, places: Tensor, edges: Reach) -> Tensor:
         """A field (1, 2, h, w) at places (..., 2) of a picture that ends at `edges`."""

@@ -45,8 +45,13 @@ class Motion(ABC):
         size = image.shape[-1], image.shape[-2]
         return sample(image, self.where(grid(size, image.device), reach(size)), border)
 
+    def seen(self, size: Size, device: torch.device) -> Tensor | float:
+        """How much of what the next picture shows was to be seen before, not hidden, (1, 1, h, w) in 0..1 or alike
+        everywhere."""
+        return 1.0
+
     def inside(self, size: Size, device: torch.device, feather: float = 0.0) -> Tensor:
-        """Where the next picture comes from inside of the last, (1, 1, h, w): 1 there, 0 outside of it.
+        """Where the next picture comes from inside of the last and wasn't hidden there, (1, 1, h, w): 1, else 0.
 
         From the edges it rises within a pixel, or within `feather`, in parts of the half width and height.
         """
@@ -57,7 +62,7 @@ class Motion(ABC):
             risen = smooth(risen)
         else:
             risen = (within * places.new_tensor(size) / 2 + 0.5).clamp(0, 1)
-        return risen.prod(-1)[None, None].to(device, torch.float32)
+        return risen.prod(-1)[None, None].to(device, torch.float32) * self.seen(size, device)
 
 
 @runtime_checkable
@@ -212,6 +217,11 @@ class Blended(Motion):
         """The map, if both are affine."""
         first, second = self.first.affine(reach), self.second.affine(reach)
         return None if first is None or second is None else torch.lerp(first, second, self.amount)
+
+    def seen(self, size: Size, device: torch.device) -> Tensor | float:
+        """The share between."""
+        first, second = self.first.seen(size, device), self.second.seen(size, device)
+        return first * (1 - self.amount) + second * self.amount
 
 
 def _turned(degrees: float) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes.pictures.flow import Flow
-from t2iflow.nodes.pictures.motion import Affine
+from t2iflow.nodes.pictures.motion import Affine, Blended, Deep, Motion, Still
 from t2iflow.nodes.pictures.resampling import grid, reach
 from tests.nodes.test_motion import photograph
 
@@ -68,6 +68,20 @@ def test_what_was_hidden_does_not_come_from_inside_of_the_last_picture() -> None
     middle, right = SIZE[1] // 2, SIZE[0] // 2 + round(RADIUS * 48)
     assert float(inside[middle - 8 : middle + 8, right - 8 : right].mean()) < 0.5
     assert float(inside[scene.known()].mean()) > 0.95
+
+
+@pytest.mark.parametrize("other", [Still(), Affine(pan=(0.1, 0.0)), Affine(scale=1.2), Deep(tilt=5.0)])
+def test_what_was_hidden_stays_so_to_its_share_on_the_way_to_another_motion(other: Motion) -> None:
+    flow, cpu = Scene(*WAYS[0]).flow, torch.device("cpu")
+    ends = [motion.inside(SIZE, cpu) for motion in (flow, other)]
+    for amount, end in zip((1e-6, 1 - 1e-6), ends, strict=True):
+        assert torch.allclose(Blended(flow, other, amount).inside(SIZE, cpu), end, atol=1e-3)
+        assert torch.allclose(Blended(other, flow, 1 - amount).inside(SIZE, cpu), end, atol=1e-3)
+    hidden = (flow.seen(SIZE, cpu) == 0) & (Blended(flow, other, 0.5).where(grid(SIZE), (4 / 3, 1.0)).abs() < 0.9).all(
+        -1
+    )
+    assert hidden.any()
+    assert torch.allclose(Blended(flow, other, 0.5).inside(SIZE, cpu)[hidden], torch.tensor(0.5), atol=1e-3)
 
 
 def test_a_flow_is_stretched_to_what_it_moves(scene: Scene) -> None:

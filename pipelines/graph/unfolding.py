@@ -1,12 +1,14 @@
 """Shorthands that stand for several nodes, expanded into plain nodes, so that nothing downstream needs to know them.
 
 A list or a weight on a `Loss` port is a `losses.total`; the name of a picture's file on a port for pictures or masks is
-the node that reads it; a text keyframed over time is a `clip.blend` of as many copies of its node as there are texts.
+the node that reads it, for a canvas in its size; a text keyframed over time is a `clip.blend` of as many copies of its
+node as there are texts.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from t2iflow.nodes.core import catalog
@@ -74,6 +76,18 @@ def reader(name: str, port: Port, file: str, place: Place, unfolded: Unfolded) -
     spec = catalog.find(READERS[port.kind])
     settings: dict[str, Any] = {one.name: one.default for one in spec.settings.values()}
     return Node(name, spec, place, settings | {"file": file}, {}, unfolded=unfolded)
+
+
+def sized(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes, among which those that read a picture for a canvas read it in the canvas's size and shape."""
+    found = dict(nodes)
+    for canvas in nodes.values():
+        size = canvas.said("size") if canvas.spec.role == "canvas" else None
+        for source in chain.from_iterable(canvas.wires.values()):
+            node = nodes.get(source.node)
+            if size and node and node.unfolded and node.unfolded.what == "reader":
+                found[node.name] = replace(node, settings={**node.settings, "size": size})
+    return found
 
 
 def is_file_name(value: object) -> bool:

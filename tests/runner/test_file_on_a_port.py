@@ -22,6 +22,15 @@ nodes:
   still:  {use: output.image, image: $mixed}
 """
 
+BEGUN = """
+t2iflow: 1
+nodes:
+  canvas: {use: canvas.pixels, size: [16, 16], init: photo.png}
+  calm:   {use: losses.total_variation, image: $canvas}
+  fit:    {use: optimizers.adam, image: $canvas, loss: $calm, steps: 1, rate: 1e-9}
+  still:  {use: output.image, image: $fit}
+"""
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
@@ -41,6 +50,22 @@ def test_a_picture_of_files_on_ports_is_made_and_made_again(files: Path, command
     pictures = [(one / "picture.png").read_bytes() for one in (first.folder, again.folder, other.folder)]
     assert pictures[0] == pictures[1]
     assert pictures[0] != pictures[2]
+
+
+@pytest.mark.parametrize("canvas", ["pixels", "fourier", "pyramid"])
+@pytest.mark.parametrize("shape", [(48, 16), (16, 48), (96, 64), (16, 16)])
+def test_a_canvas_begins_with_the_middle_of_a_photo_of_another_shape(
+    shape: tuple[int, int], canvas: str, tmp_path: Path, command: Command
+) -> None:
+    photo, side = PIL.Image.new("RGB", shape), min(shape) // 2
+    photo.paste("white", [(length - side) // 2 + end for end in (0, side) for length in shape])
+    photo.save(tmp_path / "photo.png")
+    told = command("run", BEGUN.replace("canvas.pixels", f"canvas.{canvas}"))
+    assert told.folder is not None, told.err
+    with PIL.Image.open(told.folder / "picture.png") as picture:
+        bright = picture.convert("L").point(lambda level: 255 * (level > 128))
+    assert bright.size == (16, 16)
+    assert bright.getbbox() == (4, 4, 12, 12)
 
 
 def test_a_file_on_a_port_is_a_node_of_its_own(files: Path) -> None:

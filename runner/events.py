@@ -1,12 +1,15 @@
 """What happens in a run, as values: the progress bar, the JSON lines, the report and the tests listen to these."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SCHEMA = "t2iflow.event/1"
 """What each JSON line is. New keys may be added; where a key changes its meaning, the number does."""

@@ -1,7 +1,6 @@
 """A run's past, as its folder keeps it: the recipe that it began with, and its log, read back. Reads without torch."""
 
 import contextlib
-import json
 import os
 import re
 import shlex
@@ -10,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from t2iflow.runner.entries import Ended, Entry, Started, Wrote, entry_of, json_of
 
 RECIPE = "recipe.yaml"
 LOG = "events.jsonl"
@@ -25,59 +26,59 @@ FOLLOW_EVERY = 0.1
 """Seconds between looks whether a log has grown."""
 
 
-def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """The events in the log of a run; a line that was cut short by a kill is left out."""
-    return filter(None, map(_event, _lines(folder)))
+def read(folder: Path) -> Iterator[Entry]:
+    """The log of a run; a line that is no entry is left out."""
+    return filter(None, map(entry_of, _lines(folder)))
 
 
-def milestones(folder: Path) -> list[dict[str, Any]]:
-    """The events in the log of a run but for its steps, which are most of a long one and are not looked at."""
-    return [event for line in _lines(folder) if '"type": "stepped"' not in line and (event := _event(line))]
+def milestones(folder: Path) -> list[Entry]:
+    """The log of a run but for its steps, which are most of a long one and are not looked at."""
+    return list(filter(None, (entry_of(line) for line in _lines(folder) if '"type": "stepped"' not in line)))
 
 
 def follow(folder: Path, going: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """The events in the log of a run, each as it comes for as long as the run is `going`."""
+    """The events in the log of a run as JSON has them, each as it comes for as long as the run is `going`."""
     place, last = 0, False
     while not last:
         last = not going()  # what is written before that is read below
-        events, place = added(folder, place, last)
-        yield from events
+        lines, place = added(folder, place, last)
+        yield from filter(None, map(json_of, lines))
         if not last:
             time.sleep(FOLLOW_EVERY)
 
 
-def added(folder: Path, place: int, whole: bool = False) -> tuple[list[dict[str, Any]], int]:
-    """The events in the log of a run from a `place` in the file on, and the place where they end; of a line whose rest
-    is still to come nothing, unless it is `whole`."""
+def added(folder: Path, place: int, whole: bool = False) -> tuple[list[str], int]:
+    """The lines in the log of a run from a `place` in the file on, and the place where they end; of one whose rest is
+    still to come nothing, unless it is `whole`."""
     with contextlib.suppress(OSError), _opened(folder / LOG) as file:
         file.seek(place)
         text = file.read()
         text = text if whole else text[: text.rfind(b"\n") + 1]
-        return list(filter(None, map(_event, text.decode("utf-8", "replace").splitlines()))), place + len(text)
+        return text.decode("utf-8", "replace").splitlines(), place + len(text)
     return [], place
 
 
-def ends(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """The first and the last event of the log, read without what is between; None for a line that holds none."""
+def ends(folder: Path) -> tuple[Entry | None, Entry | None]:
+    """The first and the last entry of the log, read without what is between; None for a line that is none."""
     with contextlib.suppress(OSError), _opened(folder / LOG) as file:
         first = file.readline(LONG)
-        return _event(first.decode("utf-8", "replace")), _event(_last(file).decode("utf-8", "replace"))
+        return entry_of(first.decode("utf-8", "replace")), entry_of(_last(file).decode("utf-8", "replace"))
     return None, None
 
 
-def tail(folder: Path) -> list[dict[str, Any]]:
-    """The last events of the log, as many as are in its last bytes."""
+def tail(folder: Path) -> list[Entry]:
+    """The last entries of the log, as many as are in its last bytes."""
     with contextlib.suppress(OSError), _opened(folder / LOG) as file:
         file.seek(max(file.seek(0, os.SEEK_END) - SHORT, 0))
         lines = file.read(SHORT).decode("utf-8", "replace").splitlines()
-        return list(filter(None, map(_event, lines)))
+        return list(filter(None, map(entry_of, lines)))
     return []
 
 
 def has_finished(folder: Path) -> bool:
     """Whether the run in this folder came to its end."""
     _, last = ends(folder)
-    return last is not None and last.get("how") == "finished"
+    return isinstance(last, Ended) and last.how == "finished"
 
 
 def is_run(folder: Path) -> bool:
@@ -104,8 +105,7 @@ def not_finished(folder: Path) -> str:
 
 def recipe_name(folder: Path) -> str:
     """What the recipe of the run in this folder is called; nothing where that is not known."""
-    name = next((event.get("recipe") for event in read(folder) if event["type"] == "started"), None)
-    return name if isinstance(name, str) else ""
+    return next((told.recipe for told in read(folder) if isinstance(told, Started)), "")
 
 
 def wrote(folder: Path) -> list[Path]:
@@ -118,12 +118,12 @@ def _wrote(folder: Path) -> Iterator[Path]:
     home = folder
     # Of a long run's log most lines are steps, which need not be read for this.
     lines = (line for line in _lines(folder) if '"started"' in line or '"wrote"' in line)
-    for told in filter(None, map(_event, lines)):
-        with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
-            if told["type"] == "started":
-                home = Path(told["folder"])
-            elif told["type"] == "wrote":
-                path = folder / Path(told["path"]).relative_to(home)  # the folder may have been moved
+    for told in filter(None, map(entry_of, lines)):
+        if isinstance(told, Started):
+            home = Path(told.folder) if told.folder else home
+        elif isinstance(told, Wrote):
+            with contextlib.suppress(ValueError):  # somebody's edit
+                path = folder / Path(told.path).relative_to(home)  # the folder may have been moved
                 if os.path.isfile(path) and path.resolve().is_relative_to(folder.resolve()):
                     yield path
 
@@ -167,11 +167,3 @@ def _opened(path: Path) -> BinaryIO:
     if not os.path.isfile(path):
         raise FileNotFoundError(path)
     return path.open("rb")
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    with contextlib.suppress(ValueError, RecursionError):
-        told = json.loads(line)
-        if isinstance(told, dict) and "type" in told:
-            return told
-    return None

@@ -10,10 +10,34 @@ from typing import Any
 
 from torch import Tensor
 
-from t2iflow.runner.events import SCHEMA, Event, Fitting, Started, Stepped
+from t2iflow.runner.events import (
+    SCHEMA,
+    Computing,
+    Ended,
+    Event,
+    Filmed,
+    Fitted,
+    Fitting,
+    Noted,
+    Started,
+    Stepped,
+    Wrote,
+)
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.history import LOG
 
+TYPES: dict[type, str] = {
+    Started: "started",
+    Computing: "computing",
+    Fitting: "fitting",
+    Stepped: "stepped",
+    Filmed: "filmed",
+    Fitted: "fitted",
+    Noted: "noted",
+    Wrote: "wrote",
+    Ended: "ended",
+}
+"""What they are called; `entries.KINDS` has the same names for what is read back."""
 STEP_EVERY = 0.1
 """Seconds between steps that are written down."""
 
@@ -42,7 +66,7 @@ class EventLog:
 
 def _described(event: Event, began: float) -> dict[str, Any]:
     """The event as JSON has it, `time` in seconds since `began`; reads the loss and its terms, leaves pictures out."""
-    told: dict[str, Any] = {"schema": SCHEMA, "type": type(event).__name__.lower(), "time": round(event.at - began, 3)}
+    told: dict[str, Any] = {"schema": SCHEMA, "type": TYPES[type(event)], "time": round(event.at - began, 3)}
     if isinstance(event, Stepped):
         told |= _plain({"loss": event.loss, "terms": event.terms, "rate": event.rate})
     left_out = {"at", *told, "image"}

@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from t2iflow.nodes.core import paths
+from t2iflow.runner.entries import Ended, Entry, Started
 from t2iflow.runner.folder.claim import goes_on
 from t2iflow.runner.folder.history import LOG, RECIPE, RUNS, ends, is_run, is_sweep
 
 State: TypeAlias = Literal["finished", "part", "stopped", "running", "failed", "damaged"]
-ENDS: dict[object, State] = {"finished": "finished", "part": "part", "interrupted": "stopped", "failed": "failed"}
+ENDS: dict[str, State] = {"finished": "finished", "part": "part", "interrupted": "stopped", "failed": "failed"}
 """The state of a run by how it ended; one that was killed did not end, and is stopped too."""
 
 
@@ -41,34 +41,29 @@ def summaries(*parents: Path) -> list[Summary]:
 def summary(folder: Path) -> Summary:
     """A run's; of one whose files are not as they should be as much as they say, as `damaged`."""
     first, last = ends(folder)
-    ended = last if last and last["type"] == "ended" else {}
+    started = first if isinstance(first, Started) else Started()
+    ended = last if isinstance(last, Ended) else None
+    state: State = ENDS[ended.how] if ended else "running" if goes_on(folder) else "stopped"
     damage = _damage(folder, first)
-    state: State = ENDS.get(ended.get("how")) or ("running" if goes_on(folder) else "stopped")
-    return _told(folder, "damaged" if damage else state, first or {}, ended, damage or _text(ended.get("message")))
+    return Summary(
+        folder,
+        "damaged" if damage else state,
+        recipe=started.recipe,
+        prompt=started.prompt,
+        seed=started.seed,
+        began=started.began,
+        seconds=ended.seconds if ended else None,
+        message=damage or (ended.message if ended else ""),
+    )
 
 
-def _damage(folder: Path, first: dict[str, Any] | None) -> str:
+def _damage(folder: Path, first: Entry | None) -> str:
     """What is wrong with a run's files; nothing with a log that a kill left empty."""
     for name in (RECIPE, LOG):
         why = paths.no_file(folder / name)
         if why and (name, why) != (LOG, paths.MISSING):
             return f"its {name} {why}"
-    begun = first is not None and first["type"] == "started"
-    return "" if begun or paths.no_content(folder / LOG) else f"its {LOG} is damaged"
-
-
-def _told(folder: Path, state: State, started: dict[str, Any], ended: dict[str, Any], message: str) -> Summary:
-    prompts, seed, seconds = started.get("prompts"), started.get("seed"), ended.get("seconds")
-    return Summary(
-        folder,
-        state,
-        recipe=_text(started.get("recipe")),
-        prompt=_text(prompts[0]) if isinstance(prompts, list) and prompts else "",
-        seed=seed if type(seed) is int else None,
-        began=_date(started.get("date")),
-        seconds=float(seconds) if isinstance(seconds, int | float) else None,
-        message=message,
-    )
+    return "" if isinstance(first, Started) or paths.no_content(folder / LOG) else f"its {LOG} is damaged"
 
 
 def _runs(parent: Path) -> Iterator[Path]:
@@ -82,13 +77,3 @@ def _runs(parent: Path) -> Iterator[Path]:
                 yield from _runs(folder / RUNS) if os.path.isdir(folder / RUNS) else ()
             elif is_run(folder):
                 yield folder
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _date(value: object) -> datetime | None:
-    with suppress(ValueError):
-        return datetime.fromisoformat(value) if isinstance(value, str) else None
-    return None

@@ -16,6 +16,8 @@ from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.pictures import codec
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
+from t2iflow.runner import entries
+from t2iflow.runner.entries import Entry
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.folder import history
 from t2iflow.runner.folder.history import NOW
@@ -92,15 +94,15 @@ class Report:
             self._losses.remember()
             self._snapshots.remember()
             for told in history.read(self._folder):
-                with contextlib.suppress(KeyError, TypeError, ValueError):  # somebody's edit
-                    self._remember(told)
+                self._remember(told)
             self._files |= dict.fromkeys(history.wrote(self._folder))
 
-    def _remember(self, told: dict[str, Any]) -> None:
-        if told["type"] == "fitting":
-            self._steps[str(told["node"])] = min(int(told["steps"]), table.MOST)
-        elif told["type"] == "noted" and told["level"] in ("say", "warn"):
-            self._noted(Noted(str(told["node"]), told["level"], str(told["text"])))
+    def _remember(self, told: Entry) -> None:
+        match told:
+            case entries.Fitting():
+                self._steps[told.node] = min(told.steps, table.MOST)
+            case entries.Noted():
+                self._noted(Noted(told.node, told.level, told.text))
 
     def _fitting(self, event: Fitting) -> None:
         self._steps[event.node] = event.steps
@@ -163,18 +165,18 @@ class Report:
 
     def _write(self, state: Ended | Running) -> None:
         told = Told(
-            self._plan,
-            self._recipe,
-            self._folder,
-            self._drawn,
-            self._versions,
-            self._started,
-            state,
-            self._losses.curves(),
-            self._steps,
-            list(self._snapshots.all()),
-            list(self._notes),
-            list(self._files),
+            plan=self._plan,
+            recipe=self._recipe,
+            folder=self._folder,
+            graph=self._drawn,
+            versions=self._versions,
+            started=self._started,
+            state=state,
+            losses=self._losses.curves(),
+            steps=self._steps,
+            snapshots=list(self._snapshots.all()),
+            notes=list(self._notes),
+            files=list(self._files),
         )
         write(self._folder / NAME, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
 

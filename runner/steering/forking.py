@@ -4,11 +4,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import sync
@@ -21,6 +20,7 @@ from t2iflow.pipelines.steering.past import altered
 from t2iflow.pipelines.steering.standing import Standing
 from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.runner import session
+from t2iflow.runner.entries import Entry, Filmed, Started, Stepped
 from t2iflow.runner.events import Listener
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.execution.checkpoint import Checkpoint
@@ -152,20 +152,22 @@ def _note(of: Path, where: Standing, saved: Checkpoint | None) -> str:
 def _took(of: Path, where: Standing) -> float:
     """How many seconds it took to get there, stops left out, as the log has it; 0 where it doesn't say."""
     before = latest = 0.0
-    for event in history.read(of):
-        if event["type"] == "started":
+    for entry in history.read(of):
+        if isinstance(entry, Started):
             before, latest = before + latest, 0.0
-        time = event.get("time")
-        latest = float(time) if isinstance(time, int | float) else latest
-        if event.get("node") == where.optimizer and _reaches(event, where):
+        latest = max(entry.time, latest)
+        if _reaches(entry, where):
             return before + latest
     return 0.0
 
 
-def _reaches(event: Mapping[str, Any], where: Standing) -> bool:
-    kind, number = ("filmed", where.frame) if where.frame > 1 else ("stepped", where.step)
-    reached = event.get("frame" if kind == "filmed" else "step")
-    return event["type"] == kind and isinstance(reached, int) and reached + 1 >= number
+def _reaches(entry: Entry, where: Standing) -> bool:
+    match entry:
+        case Filmed(node=where.optimizer) if where.frame > 1:
+            return entry.frame + 1 >= where.frame
+        case Stepped(node=where.optimizer) if where.frame <= 1:
+            return entry.step + 1 >= where.step
+    return False
 
 
 def _copy(of: Path, saved: Checkpoint, to: Path) -> None:
@@ -186,9 +188,8 @@ def _copy(of: Path, saved: Checkpoint, to: Path) -> None:
 
 def _log(fork: Fork) -> Iterator[dict[str, object]]:
     """The log of a fork so far: that it began, and which files it has."""
-    first, _ = history.ends(fork.of)
     yield {
-        **(first or {"type": "started"}),
+        **next(history.follow(fork.of, going=lambda: False), {"type": "started"}),
         "folder": str(fork.folder),
         "params": params(fork.plan.graph),
         "prompts": [one.text for one in asked(fork.plan)],

@@ -4,18 +4,18 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from t2iflow.runner.entries import Ended, Entry, Filmed, Noted, Stepped, entry_of
 from t2iflow.runner.folder.history import NOW, added
 from t2iflow.runner.folder.watching import LIVE, watch
 from t2iflow.runner.studio.gallery import Gallery
 from t2iflow.runner.studio.glance import Glance
 from t2iflow.runner.studio.home import Home
-from t2iflow.runner.studio.left import Left
 from t2iflow.runner.studio.stream import Stream
+from t2iflow.runner.timing.headway import Headway
 
 EVERY, SEARCH_EVERY = 0.05, 1.0
 """Seconds between looks at runs that go on, and at what else there is."""
@@ -35,8 +35,31 @@ class _Run:
     place: int = 0
     picture: int = 0
     told: float = 0.0
-    left: Left = field(default_factory=Left)
-    frame: Mapping[str, Any] = field(default_factory=lambda: {"frame": None, "frames": None})
+    headway: Headway = field(default_factory=Headway)
+    frame: Filmed | None = None
+
+    def new(self) -> list[Entry]:
+        """What its log has more than at the last look, taken note of."""
+        lines, self.place = added(self.folder, self.place)
+        log = list(filter(None, map(entry_of, lines)))
+        for one in log:
+            self.headway(one)
+            self.frame = one if isinstance(one, Filmed) else self.frame
+        return log
+
+    def at(self, step: Stepped) -> dict[str, Any]:
+        """Where it is, at this step."""
+        return {
+            "name": self.name,
+            "node": step.node,
+            "step": step.step,
+            "steps": step.steps,
+            "loss": step.loss,
+            "terms": step.terms,
+            "frame": self.frame and self.frame.frame,
+            "frames": self.frame and self.frame.frames,
+            "left": self.headway.left,
+        }
 
 
 class Follower:
@@ -68,7 +91,7 @@ class Follower:
     def left(self, name: str) -> float | None:
         """Seconds that a run still needs, if that is known."""
         run = self._runs.get(name)
-        return run.left.seconds if run else None
+        return run.headway.left if run else None
 
     def _work(self) -> None:
         searched = 0.0
@@ -131,26 +154,23 @@ class Follower:
     def _begun(self, name: str) -> _Run:
         """What has happened already is not passed on."""
         run = _Run(name, self._home.root / name)
-        events, run.place = added(run.folder, 0)
-        for event in events:
-            run.left.take(event)
-            if event["type"] == "filmed":
-                self._filmed(run, event)
+        run.new()
         return run
 
     def _follow(self, run: _Run) -> None:
-        events, run.place = added(run.folder, run.place)
         step = None
-        for event in events:
-            run.left.take(event)
-            if event["type"] == "stepped":
-                step = event
-            elif tell := _TOLD.get(event["type"]):
-                tell(self, run, event)
+        for entry in run.new():
+            match entry:
+                case Stepped():
+                    step = entry
+                case Noted():
+                    said = {"node": entry.node, "level": entry.level, "text": entry.text}
+                    self._stream.tell("note", {"name": run.name, **said})
+                case Ended():
+                    self.look()
         if step and time.monotonic() - run.told >= STEP_EVERY:
             run.told = time.monotonic()
-            said = {key: step.get(key) for key in ("node", "step", "steps", "loss", "terms")}
-            self._stream.tell("step", {"name": run.name, **said, **run.frame, "left": run.left.seconds})
+            self._stream.tell("step", run.at(step))
         self._show(run)
 
     def _show(self, run: _Run) -> None:
@@ -164,23 +184,7 @@ class Follower:
                     self._stream.tell("picture", {"name": run.name, "address": address})
                 return
 
-    def _noted(self, run: _Run, event: Mapping[str, Any]) -> None:
-        self._stream.tell("note", {"name": run.name} | {key: event.get(key) for key in ("node", "level", "text")})
-
-    def _filmed(self, run: _Run, event: Mapping[str, Any]) -> None:
-        run.frame = {key: event.get(key) for key in ("frame", "frames")}
-
-    def _ended(self, run: _Run, event: Mapping[str, Any]) -> None:
-        self.look()
-
 
 def _steady(run: Glance) -> Glance:
     """Without what events of their own say of a run that goes on."""
     return replace(run, place=None, picture=None, size=None) if run.state == "running" else run
-
-
-_TOLD: Mapping[str, Callable[[Follower, _Run, Mapping[str, Any]], None]] = {
-    "noted": Follower._noted,
-    "filmed": Follower._filmed,
-    "ended": Follower._ended,
-}

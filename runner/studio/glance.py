@@ -4,7 +4,7 @@ import os
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -13,6 +13,7 @@ from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.pictures.endings import IMAGES
+from t2iflow.runner.entries import Entry, Filmed, Stepped, Wrote
 from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, foremost, is_sweep, tail
 from t2iflow.runner.folder.summary import Summary, summary
 from t2iflow.runner.folder.watching import LIVE
@@ -59,20 +60,22 @@ def glance(home: Home, folder: Path) -> Glance:
 
 def _run(home: Home, folder: Path, known: Summary) -> Glance:
     is_done = known.state == "finished" and os.path.isfile(folder / PICTURE)
-    events = [] if is_done else tail(folder)  # of thousands that are, the last lines of the log say nothing more
-    shown = picture(folder, events, known.state)
+    log = [] if is_done else tail(folder)  # of thousands that are, the last lines of the log say nothing more
+    shown = picture(folder, log, known.state)
+    address, size = _shown(home, folder, shown)
     return Glance(
-        home.name(folder),
-        "run",
-        known.state,
-        known.recipe,
-        known.prompt,
-        known.seed,
-        known.began.isoformat() if known.began else None,
-        known.seconds,
-        known.message,
-        *_shown(home, folder, shown),
-        None if known.state == "finished" else place(events),
+        name=home.name(folder),
+        kind="run",
+        state=known.state,
+        recipe=known.recipe,
+        prompt=known.prompt,
+        seed=known.seed,
+        began=known.began.isoformat() if known.began else None,
+        seconds=known.seconds,
+        message=known.message,
+        picture=address,
+        size=size,
+        place=None if known.state == "finished" else place(log),
     )
 
 
@@ -84,19 +87,17 @@ def _sweep(home: Home, folder: Path) -> Glance:
         states["waiting"] = max(waiting, 0)
     began = min((run.began.isoformat() for run in runs if run.began), default=None)
     prompts = dict.fromkeys(run.prompt for run in runs if run.prompt)
+    address, size = _shown(home, folder, folder / SHEET)
     return Glance(
-        home.name(folder),
-        "sweep",
-        _state(states),
-        recipe,
-        "; ".join(prompts),
-        None,
-        began,
-        None,
-        "",
-        *_shown(home, folder, folder / SHEET),
-        None,
-        dict(states),
+        name=home.name(folder),
+        kind="sweep",
+        state=_state(states),
+        recipe=recipe,
+        prompt="; ".join(prompts),
+        began=began,
+        picture=address,
+        size=size,
+        cells=dict(states),
     )
 
 
@@ -133,23 +134,23 @@ def _written(file: Path, stamp: int) -> tuple[str, int]:
     return named[1].strip("'\"") if named else "", sum(row.startswith("- ") for row in rows.splitlines())
 
 
-def place(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Where a run stands by these of its events, if they say."""
-    last = {event["type"]: event for event in events}
-    if (step := last.get("stepped")) is None:
+def place(log: Sequence[Entry]) -> dict[str, Any] | None:
+    """Where a run stands by these entries of its log, if they say."""
+    step = next((entry for entry in reversed(log) if isinstance(entry, Stepped)), None)
+    film = next((entry for entry in reversed(log) if isinstance(entry, Filmed)), None)
+    if step is None:
         return None
-    frame = last.get("filmed", {})
-    at = {name: step.get(name) for name in ("step", "steps", "node", "loss")}
-    return at | {name: frame.get(name) for name in ("frame", "frames")} | {"left": None}
+    at = {"step": step.step, "steps": step.steps, "node": step.node, "loss": step.loss}
+    return {**at, "frame": film and film.frame, "frames": film and film.frames, "left": None}
 
 
-def picture(folder: Path, events: Iterable[Mapping[str, Any]], state: str) -> Path | None:
+def picture(folder: Path, log: Sequence[Entry], state: str) -> Path | None:
     """The picture that shows best what a run has made so far, if there is one."""
     if state != "finished":
         now = next((folder / name for name in (LIVE, NOW) if os.path.isfile(folder / name)), None)
         if now:
             return now
-    written = [folder / PurePath(str(event.get("path"))).name for event in events if event["type"] == "wrote"]
+    written = [folder / PurePath(entry.path).name for entry in log if isinstance(entry, Wrote)]
     written.insert(0, folder / PICTURE)  # which may have been written long before
     return foremost([path for path in written if path.suffix.lower() in IMAGES and os.path.isfile(path)])
 

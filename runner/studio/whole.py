@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
+from t2iflow.runner.entries import Noted, Started
 from t2iflow.runner.folder.history import RECIPE, milestones, resuming, wrote
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.files import KINDS, TABLES
@@ -27,26 +28,19 @@ def whole(home: Home, folder: Path, known: Glance) -> dict[str, Any]:
 
 
 def _run(home: Home, folder: Path) -> dict[str, Any]:
-    events = milestones(folder)
-    started = [event for event in events if event["type"] == "started"]
-    last: Mapping[str, Any] = started[-1] if started else {}
-    notes = [event for event in events if event["type"] == "noted"]
+    log = milestones(folder)
+    last = next((entry for entry in reversed(log) if isinstance(entry, Started)), Started())
+    # Each once, as a resumed run says some again.
+    notes = {(entry.node, entry.text): entry for entry in log if isinstance(entry, Noted)}.values()
     return {
-        "params": last.get("params", {}),
-        "prompts": last.get("prompts", []),
-        "device": last.get("device", ""),
-        "optimizers": list(_optimizers(last.get("optimizers"))),
-        "notes": [{name: note.get(name) for name in ("node", "level", "text")} for note in _different(notes)],
+        "params": last.params,
+        "prompts": last.prompts,
+        "device": last.device,
+        "optimizers": [{"node": node, "steps": steps} for node, steps in last.totals.items()],
+        "notes": [{"node": note.node, "level": note.level, "text": note.text} for note in notes],
         "files": list(_files(home, folder)),
         "live": _dated(home, folder, LIVE),
     }
-
-
-def _optimizers(said: object) -> Iterator[dict[str, Any]]:
-    """Each with its steps; none that somebody's edit has made another."""
-    for one in said if isinstance(said, list) else ():
-        if isinstance(one, list) and len(one) == 2:
-            yield {"node": one[0], "steps": one[1]}
 
 
 def _dated(home: Home, folder: Path, file: str) -> str | None:
@@ -54,11 +48,6 @@ def _dated(home: Home, folder: Path, file: str) -> str | None:
     with contextlib.suppress(OSError):
         return home.address(folder, file, at=(folder / file).stat().st_mtime_ns)
     return None
-
-
-def _different(notes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Each once, as a resumed run says some again."""
-    yield from {(note.get("node"), note.get("text")): note for note in notes}.values()
 
 
 def _files(home: Home, folder: Path) -> Iterator[dict[str, Any]]:

@@ -9,18 +9,20 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from t2iflow.runner.events import Ended
 from t2iflow.runner.exits import HUNG_UP, OK
 from t2iflow.runner.folder.claim import claim
+from t2iflow.runner.folder.history import ends
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.sweep.events import Begun, CellEnded, Going, State, Watcher
 from t2iflow.runner.sweep.folder import SweepFolder
-from t2iflow.runner.sweep.headway import headway
 from t2iflow.runner.sweep.sharing import spread
 from t2iflow.runner.sweep.work import BUSY, DIED, Made
+from t2iflow.runner.timing.headway import Headway
 
 TRIES = 3
 """How often a cell is begun whose process is ended."""
@@ -119,7 +121,7 @@ class _Driver:
             self._made(made)
         self._look_elsewhere()
         for name, part in self.running.items():
-            self.running[name] = max(part, headway(self.sweep.runs / name) or 0.0)
+            self.running[name] = max(part, _taken(self.sweep.runs / name) or 0.0)
         self.watch(Going(self.counts["finished"], self.counts["failed"], dict(self.running), self._left()))
 
     def _made(self, made: Made) -> None:
@@ -173,6 +175,14 @@ class _Driver:
         if done < SURE:
             return None
         return (time.monotonic() - self.began) * (len(self.states) - self._part()) / done
+
+
+def _taken(run: Path) -> float | None:
+    """The part of a run's steps that is done, by the first and last entry of its log; None where they don't say."""
+    headway = Headway()
+    for entry in filter(None, ends(run)):
+        headway(entry)
+    return headway.part
 
 
 def _fail(sweep: SweepFolder, name: str, message: str) -> None:

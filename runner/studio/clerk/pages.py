@@ -1,7 +1,6 @@
 """What the studio shows of runs: the parts of their reports, their graphs, and what differs between two."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from t2iflow.nodes.core import paths
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
 from t2iflow.pipelines.show.difference import differences
+from t2iflow.runner import entries
+from t2iflow.runner.entries import Entry
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import history
 from t2iflow.runner.folder.history import RECIPE
@@ -59,48 +60,37 @@ def diff(one: str, other: str) -> dict[str, Any]:
 def _told(folder: Path) -> Told:
     """All that a report shows of a run, as its folder has it."""
     plan = plan_of(folder)
-    events = history.milestones(folder)
+    log = history.milestones(folder)
     return Told(
-        plan,
-        (folder / RECIPE).read_text(encoding="utf-8-sig"),
-        folder,
-        "",
-        page.versions(folder),
-        _started(events),
-        _state(events),
-        curves_of(rows_of(folder / TABLE)),
-        {str(event["node"]): int(event["steps"]) for event in events if event["type"] == "fitting"},
-        list(_snapshots(folder, plan)),
-        list(_notes(events)),
-        history.wrote(folder),
+        plan=plan,
+        recipe=(folder / RECIPE).read_text(encoding="utf-8-sig"),
+        folder=folder,
+        graph="",
+        versions=page.versions(folder),
+        started=_started(log),
+        state=_state(log),
+        losses=curves_of(rows_of(folder / TABLE)),
+        steps={one.node: one.steps for one in log if isinstance(one, entries.Fitting)},
+        snapshots=list(_snapshots(folder, plan)),
+        notes=[Noted(one.node, one.level, one.text) for one in log if isinstance(one, entries.Noted)],
+        files=history.wrote(folder),
     )
 
 
-def _started(events: list[dict[str, Any]]) -> Started | None:
+def _started(log: list[Entry]) -> Started | None:
     """How it began, or was last resumed."""
-    for event in reversed(events):
-        with contextlib.suppress(KeyError):
-            if event["type"] == "started":
-                resumed = bool(event.get("resumed"))
-                return Started(
-                    str(event["recipe"]), Path(), str(event["device"]), str(event["why"]), 0, resumed=resumed
-                )
+    for one in reversed(log):
+        if isinstance(one, entries.Started):
+            return Started(one.recipe, Path(), one.device, one.why, 0, resumed=one.resumed)
     return None
 
 
-def _state(events: list[dict[str, Any]]) -> Ended | Running:
+def _state(log: list[Entry]) -> Ended | Running:
     """How it ended; of one that goes on or was killed, that it did not."""
-    last: Mapping[str, Any] = events[-1] if events else {}
-    if last.get("type") == "ended" and last.get("how") in ("finished", *page.HOW):
-        return Ended(last["how"], float(last.get("seconds") or 0.0), str(last.get("message") or ""))
+    match log:
+        case [*_, entries.Ended() as last]:
+            return Ended(last.how, last.seconds or 0.0, last.message)
     return Running("", None, 0.0)
-
-
-def _notes(events: list[dict[str, Any]]) -> Iterator[Noted]:
-    for event in events:
-        with contextlib.suppress(KeyError):
-            if event["type"] == "noted":
-                yield Noted(str(event["node"]), event["level"], str(event["text"]))
 
 
 def _snapshots(folder: Path, plan: Plan) -> Iterator[Snapshot]:

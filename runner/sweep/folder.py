@@ -164,17 +164,17 @@ def _folder(path: Path, said: Mapping[str, Any]) -> SweepFolder:
         raise ValueError("there is no cell")
     sheet = said.get("sheet") or {}
     return SweepFolder(
-        path,
-        str(said["recipe"]),
-        str(said["device"]),
-        int(said["threads"]),
-        tuple(axes),
-        cells,
-        said.get("rank"),
-        str(sheet.get("across") or ""),
-        str(sheet.get("down") or ""),
-        said.get("packages"),
-        recorded(said.get("from")),
+        at=path,
+        recipe=str(said["recipe"]),
+        device=str(said["device"]),
+        threads=int(said["threads"]),
+        axes=tuple(axes),
+        cells=cells,
+        rank=said.get("rank"),
+        across=str(sheet.get("across") or ""),
+        down=str(sheet.get("down") or ""),
+        packages=said.get("packages"),
+        address=recorded(said.get("from")),
     )
 
 

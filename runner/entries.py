@@ -11,6 +11,8 @@ from datetime import datetime
 from types import UnionType
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
+from t2iflow.runner.events import How
+
 Number: TypeAlias = int | float
 
 
@@ -124,7 +126,7 @@ class Wrote(Entry):
 class Ended(Entry):
     """The run was over."""
 
-    how: Literal["finished", "part", "interrupted", "failed"]
+    how: How
     seconds: Number | None = None
     message: str = ""
 

@@ -15,6 +15,10 @@ SCHEMA = "t2iflow.event/1"
 """What each JSON line is. New keys may be added; where a key changes its meaning, the number does."""
 
 
+How: TypeAlias = Literal["finished", "part", "interrupted", "failed"]
+"""How a run ends: `part` is for the wanted part of a film."""
+
+
 @dataclass(frozen=True)
 class Happened:
     """What all events share: when it was, in seconds of a clock that only runs forward."""
@@ -113,7 +117,7 @@ class Wrote(Happened):
 class Ended(Happened):
     """The run is over."""
 
-    how: Literal["finished", "part", "interrupted", "failed"]
+    how: How
     seconds: float
     message: str = ""
 

@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -18,7 +17,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import asked
 from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareable
 from t2iflow.runner.audience import Audience
-from t2iflow.runner.events import Ended, Listener, Noted, Started
+from t2iflow.runner.events import Ended, How, Listener, Noted, Started
 from t2iflow.runner.execution import checkpoint, device, faults
 from t2iflow.runner.execution.capture import Recording, recorder
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError
@@ -49,8 +48,10 @@ NOT_COMPILED = "`--compile` is for CUDA alone, where steps are recorded: this ru
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: an exit code, words for what went wrong, and for those who look closer what was raised."""
+    """How a run ended, with the exit code for it, words for what went wrong or is left to do, and for those who look
+    closer what was raised."""
 
+    how: How
     code: int
     folder: Path
     message: str = ""
@@ -137,24 +138,19 @@ class _Session:
             try:
                 return self._ended(self._attempt(resumed))
             except KeyboardInterrupt:  # a second one, while the end was written down
-                return Outcome(INTERRUPTED, self.path, self._interrupted)
+                return self._interrupted(INTERRUPTED)
 
     def _ended(self, outcome: Outcome) -> Outcome:
         """Write the end down, then remove what only a resumed run would need."""
-        how: Literal["finished", "part", "interrupted", "failed"] = "failed"
-        if outcome.code == OK:
-            how = "part" if outcome.message else "finished"
-        elif outcome.code > 128:
-            how = "interrupted"
-        ended = Ended(how, time.monotonic() - self.began, outcome.message)
+        ended = Ended(outcome.how, time.monotonic() - self.began, outcome.message)
         try:
             self._tell.end(ended)
         except Exception as fault:
             if outcome.code == OK:  # or it would pass for finished, without its report
-                outcome = Outcome(FAILED, self.path, faults.explain(fault), fault)
-                ended = replace(ended, how="failed", message=outcome.message)
+                outcome = Outcome("failed", FAILED, self.path, faults.explain(fault), fault)
+                ended = replace(ended, how=outcome.how, message=outcome.message)
             self._tell(ended)
-        if ended.how == "finished":
+        if outcome.how == "finished":
             run_folder.tidy(self.path)
         return outcome
 
@@ -192,21 +188,20 @@ class _Session:
             self._run(resumed)
             lock.seal(self.path, self.plan)
         except Stopped:
-            return Outcome(128 + self.options.stop.signal, self.path, self._interrupted)
+            return self._interrupted(128 + self.options.stop.signal)
         except Cut:
-            return Outcome(OK, self.path, f"this part is done; to make the rest:\n  {resuming(self.path)}")
+            return Outcome("part", OK, self.path, f"this part is done; to make the rest:\n  {resuming(self.path)}")
         except KeyboardInterrupt:
-            return Outcome(INTERRUPTED, self.path, self._interrupted)
+            return self._interrupted(INTERRUPTED)
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
             faults.forget(fault)
-            return Outcome(faults.code(fault), self.path, faults.explain(fault), fault)
-        return Outcome(OK, self.path)
+            return Outcome("failed", faults.code(fault), self.path, faults.explain(fault), fault)
+        return Outcome("finished", OK, self.path)
 
-    @property
-    def _interrupted(self) -> str:
+    def _interrupted(self, code: int) -> Outcome:
         reached = f" after {self.progress}; pictures and films show what there is so far" if self.progress else ""
         # On a line of its own, which a terminal does not break, so that it can be copied whole.
-        return f"interrupted{reached}; to resume:\n  {resuming(self.path)}"
+        return Outcome("interrupted", code, self.path, f"interrupted{reached}; to resume:\n  {resuming(self.path)}")
 
     def _run(self, resumed: bool) -> None:
         """Run from the last checkpoint that is whole; from the start, where there is none."""

@@ -15,7 +15,7 @@ from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.runner import session
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.events import Listener
-from t2iflow.runner.exits import FAILED, HUNG_UP, OK, UsageError
+from t2iflow.runner.exits import FAILED, OK, UsageError
 from t2iflow.runner.folder import lock, provenance
 from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished, outputs
 from t2iflow.runner.opening import carries, is_bundle, threads, unpacked
@@ -71,9 +71,9 @@ def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener],
     with TemporaryDirectory(prefix="t2iflow-verify-") as place:
         options = session.Options(wanted, threads=threads(target), stop=stop or Stop())
         outcome = session.start(plan, Path(place), options, listeners)
-        if outcome.code >= HUNG_UP:
+        if outcome.how == "interrupted":
             return Verdict(outcome.code, ("interrupted; nothing was compared",), compared=False)
-        if outcome.code != OK:
+        if outcome.how != "finished":
             return Verdict(outcome.code, (outcome.message,), compared=False)
         made = outputs(outcome.folder)
         found = list(findings(target, made))

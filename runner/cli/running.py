@@ -15,7 +15,7 @@ from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, F
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, noted, request
 from t2iflow.runner.cli.refusals import refusals
 from t2iflow.runner.cli.sweeping import SWEEPS, best_of
-from t2iflow.runner.exits import HUNG_UP, OK, UsageError
+from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import history
 
 if TYPE_CHECKING:
@@ -226,6 +226,6 @@ def _print_end(outcome: "Outcome", debug: bool) -> None:
     if outcome.fault and debug:
         console.err().say("".join(traceback.format_exception(outcome.fault)))
     if outcome.message:
-        console.err().prose(*([] if outcome.code == OK or outcome.code >= HUNG_UP else ["error: "]), outcome.message)
+        console.err().prose(*(["error: "] if outcome.how == "failed" else []), outcome.message)
     if os.path.exists(outcome.folder / NAME):
         console.err().say(f"report: {outcome.folder / NAME}")

@@ -107,8 +107,8 @@ def state(told: Told) -> Iterator[str]:
         yield _live(told.state, told.folder)
     elif told.state.how != "finished":
         message = told.state.message
-        goes_on = told.state.how == "interrupted" and message.startswith("interrupted")  # and says after how many steps
-        message = message.removeprefix("interrupted") if goes_on else f".\n{message}"
+        # Of an interrupted run it begins with that word, and says after how many steps.
+        message = message.removeprefix("interrupted") if told.state.how == "interrupted" else f".\n{message}"
         kind = "warn" if told.state.how == "part" else "bad"
         yield f'<div class="how {kind}"><b>{HOW[told.state.how]}</b>{escape(message)}</div>'
     warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")

@@ -11,7 +11,7 @@ from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.texts import printable
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
-from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import FAILED, OK, USAGE
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def recipes(
     from t2iflow.pipelines.text import packs
 
     if name is not None:
-        with refusals():
+        with refusing():
             console.write(printable(_named(name)))
         return
     for known in packs.names():
@@ -79,7 +79,7 @@ def new(
     from t2iflow.runner.request import lacking
 
     picture = paths.given(name)
-    with refusals():
+    with refusing():
         address = addressed(name)
         target = paths.given(file or f"{address.name if address else picture.stem}.yaml")
         source = opened(str(pinned(address)) if address else name) if address or carries(picture) else None

@@ -8,7 +8,7 @@ from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import agreed, looked
 from t2iflow.runner.cli.options import Device, Draft
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, request, requests
-from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import INVALID, OK, USAGE
 
 app = typer.Typer(rich_markup_mode=None)
@@ -22,7 +22,7 @@ def check(
     """Report every mistake in recipes and in their presets, without running them."""
     from t2iflow.runner import checking
 
-    with refusals():
+    with refusing():
         found = [checking.check(one) for one in requests(context)]
     if json:
         console.write(checking.as_json(found))
@@ -46,7 +46,7 @@ def plan(
     from t2iflow.runner.preview.preview import changing, preview
     from t2iflow.runner.sweep import sweeping
 
-    with refusals():
+    with refusing():
         settled = (lambda one: agreed(one, device, yes=False)) if measure else looked  # measuring runs steps
         made = compiled(request(context, settled), draft)
         said = changing(made) if schedules else str(sweeping.with_own(preview(made, device, measure), device))
@@ -62,7 +62,7 @@ def show(
     from t2iflow.pipelines.show import draw
     from t2iflow.pipelines.show.resolved import resolved
 
-    with refusals():
+    with refusing():
         made = compiled(request(context))
     stages = {
         "recipe": lambda: next(iter(made.graph.recipe.sources.values())),
@@ -85,5 +85,5 @@ def graph(
 
     if form not in draw.FORMATS:
         console.fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
-    with refusals():
+    with refusing():
         console.write(draw.FORMATS[form](compiled(request(context))))

@@ -13,7 +13,7 @@ from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import Yes, agreed
 from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings, Show
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, noted, request
-from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.cli.sweeping import SWEEPS, best_of
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import history
@@ -68,7 +68,7 @@ def run(
     from t2iflow.runner.part import read_part
     from t2iflow.runner.session import Options
 
-    with refusals():
+    with refusing():
         asked = request(context, lambda one: agreed(one, device, yes))
         plan = compiled(asked, draft, lacking=False)
         if plan.graph.recipe.changed:
@@ -110,7 +110,7 @@ def resume(
     from t2iflow.runner.session import Options
 
     folder = paths.given(folder)
-    with refusals():
+    with refusing():
         if settings:
             from t2iflow.runner.execution.device import choose
             from t2iflow.runner.steering import steer
@@ -154,7 +154,7 @@ def fork(
     from t2iflow.runner.session import Options
     from t2iflow.runner.steering import fork as forked
 
-    with refusals():
+    with refusing():
         made = forked(paths.given(folder), settings, at, paths.given(out))
         _note(made.note)
         outcome = made.run(Options(device, checkpoint, recording=wanted(capture, compile)), _listeners(json))
@@ -174,7 +174,7 @@ def verify(
     from t2iflow.runner.verify import again
     from t2iflow.runner.verify import verify as verified
 
-    with refusals():
+    with refusing():
         target, asked = again(paths.given(picture), settings or ())
         verdict = verified(target, compiled(asked, lacking=False), device, _listeners(json))
     for text in verdict.lines:

@@ -12,7 +12,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.texts import aligned
 from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import looked
-from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import FAILED, OK, USAGE
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def runs(
     """List runs: their state, recipe, prompt, seed, time and folder; the last to begin comes last."""
     from t2iflow.runner.listed import HEADS, PLACES, listed, row
 
-    with refusals():
+    with refusing():
         found = listed(None if folder is None else paths.given(folder))
     if json:
         console.write(lines.dumps({"schema": SCHEMA, "runs": [_plain(one) for one in found]}, indent=2))
@@ -62,7 +62,7 @@ def diff(
     from t2iflow.runner.comparison import compare, side
     from t2iflow.runner.request import Request
 
-    with refusals():
+    with refusing():
         found = compare(side(looked(Request(one))), side(looked(Request(other))))
     for line in found.lines:
         console.out().say(line)
@@ -91,7 +91,7 @@ def bundle(
     """Put a finished run into one file to give away: its recipe, inputs, versions and pictures."""
     from t2iflow.runner.bundling import bundled
 
-    with refusals():
+    with refusing():
         made = bundled(paths.given(run), None if file is None else paths.given(file))
     for note in made.notes:
         console.err().prose(f"note: {note}")

@@ -11,7 +11,8 @@ import typer
 
 from t2iflow.nodes.core import paths
 from t2iflow.runner import console
-from t2iflow.runner.exits import FAILED, USAGE, UsageError
+from t2iflow.runner.cli.refusing import refusing
+from t2iflow.runner.exits import USAGE
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -30,7 +31,6 @@ def studio(
 ) -> None:
     """Open a page in the browser, served to this machine alone, where runs are started, watched, steered and
     compared."""
-    from t2iflow.runner.folder.claim import FolderError
     from t2iflow.runner.studio.home import Home, working
     from t2iflow.runner.studio.serve import serve
 
@@ -44,12 +44,8 @@ def studio(
         if open:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some browsers wait
 
-    try:
+    with refusing():
         stopped = serve(home, port, opened)
-    except UsageError as fault:
-        console.fail(str(fault), USAGE)
-    except FolderError as fault:
-        console.fail(str(fault), FAILED)
     for name in stopped:
         path = home.root / name
         near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

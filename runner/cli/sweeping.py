@@ -14,7 +14,7 @@ from t2iflow.runner.cli.addresses import Yes, agreed, looked
 from t2iflow.runner.cli.arguments import sort_out
 from t2iflow.runner.cli.options import Device, SaveEvery
 from t2iflow.runner.cli.recipe_command import RecipeCommand, request
-from t2iflow.runner.cli.refusals import refusals
+from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import history
 
@@ -92,7 +92,7 @@ def sweep(
     from t2iflow.runner.sweep import sweeping
     from t2iflow.runner.sweep.cluster import check
 
-    with refusals():
+    with refusing():
         if retry not in (None, "failed"):
             raise UsageError(f"`--retry {retry}`: only what failed can be tried again: `--retry failed`")
         if on:

@@ -13,7 +13,7 @@ import torch
 from t2iflow.nodes.core.shelf import shelf_of_process
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.located import located
 from t2iflow.pipelines.text.origin import of_run
 from t2iflow.pipelines.text.overrides import Given
@@ -21,10 +21,11 @@ from t2iflow.pipelines.text.recipe import Recipe, read_text, vary
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner import session
 from t2iflow.runner.events import Listener
-from t2iflow.runner.exits import FAILED, INVALID, OK, USAGE, NoDeviceError
+from t2iflow.runner.exits import OK
 from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
 from t2iflow.runner.folder.own_recipe import plan_of
+from t2iflow.runner.refusals import REFUSALS, code
 from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read
@@ -61,12 +62,10 @@ def make(
             outcome = (_resume if os.path.exists(path) else _start)(sweep, cell, options, listeners)
     except (BusyError, LostError) as fault:
         return Made(name, BUSY, str(fault))
-    except RecipeError as fault:
-        return Made(name, INVALID, render(fault.problems, fault.sources))
-    except NoDeviceError as fault:
-        return Made(name, USAGE, str(fault))
-    except FolderError as fault:  # another process may have finished it since
-        return Made(name, OK) if has_finished(path) else Made(name, FAILED, str(fault))
+    except REFUSALS as fault:
+        if isinstance(fault, FolderError) and has_finished(path):  # by another process, since it was looked at
+            return Made(name, OK)
+        return Made(name, code(fault), str(fault))
     return Made(name, outcome.code, outcome.message)
 
 

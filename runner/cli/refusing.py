@@ -9,7 +9,7 @@ from t2iflow.runner import console
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """End the program with a message, and the exit code for it, where a command can't do what was asked."""
     from t2iflow.pipelines.problems import RecipeError
     from t2iflow.runner.refusals import REFUSALS, code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -104,12 +103,13 @@ class Sweep(Task):
 
     def _scores(self) -> dict[str, tuple[float | None, int | None]]:
         """The score and the rank of each cell that has any."""
+        from t2iflow.nodes.core import json_file
         from t2iflow.runner.sweep.results import JSON
 
         try:
-            rows = json.loads((self.folder / JSON).read_text("utf-8"))["cells"]
+            rows = json_file.read(self.folder / JSON)["cells"]
             return {row["cell"]: (row["score"], row["rank"]) for row in rows}
-        except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or somebody's edit
+        except (KeyError, TypeError):  # there is none yet, or somebody's edit
             return {}
 
     def _view(self, show: bool | None, wait: bool) -> AbstractContextManager[Watcher]:

@@ -3,7 +3,6 @@
 What has come so far is in `NAME.part`, and where it came from in `NAME.part.from`; nothing reads these but this file.
 """
 
-import contextlib
 import errno
 import json
 import os
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
+from t2iflow.nodes.core import json_file
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.whole import FULL
 from t2iflow.nodes.weights.connection import ask, patience
@@ -175,12 +175,9 @@ class _Fetching:
 
     def _known(self) -> dict[str, Any]:
         """What is known of the part that is here; nothing, where it can't be resumed from this address."""
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            told = json.loads(self.source.read_text(encoding="utf-8"))
-            # Of another address only a part that a digest will judge as a whole.
-            if isinstance(told, dict) and (told.get("url") == self.url or self.entry.digest):
-                return told
-        return {}
+        told = json_file.read(self.source)
+        # Of another address only a part that a digest will judge as a whole.
+        return told if told.get("url") == self.url or self.entry.digest else {}
 
     def _size(self) -> int:
         return self.part.stat().st_size if os.path.exists(self.part) else 0

@@ -4,7 +4,6 @@ A digest is kept beside each file of the cache, so that it must stay what it was
 second per gigabyte, and is computed anew only where a file's size or time has changed.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2iflow.nodes.core import json_file
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.whole import keep
 from t2iflow.nodes.weights import places
@@ -116,11 +116,8 @@ class Entry:
 
     def _pinned(self) -> dict[str, Any]:
         """The digest that it was seen to have, and where."""
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            told = json.loads(self._pin.read_text(encoding="utf-8"))
-            if isinstance(told, dict) and isinstance(told.get("seen"), dict):
-                return told
-        return {}
+        told = json_file.read(self._pin)
+        return told if isinstance(told.get("seen"), dict) else {}
 
 
 def entries(record: Record) -> dict[str, Entry]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from t2iflow.nodes.core import json_file
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.weights import places
 from t2iflow.nodes.weights.families import FAMILIES
@@ -20,11 +21,11 @@ def find(name: str) -> Record | None:
         return KNOWN[name]
     if not name or Path(name).name != name or name in (".", ".."):
         return None
+    told = json_file.read(places.cache() / name / ADDED)
     try:
-        told = json.loads((places.cache() / name / ADDED).read_text(encoding="utf-8"))
         family, files = told["family"], told["files"]
         return added(name, family, {role: str(files[role]) for role in FAMILIES[family].files if role in files})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (KeyError, TypeError):
         return None
 
 

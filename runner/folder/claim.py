@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from t2iflow.nodes.core import paths
+from t2iflow.nodes.core import json_file
 from t2iflow.nodes.core.whole import write
 
 LOCK, HOLDER = ".lock", ".running.json"
@@ -98,10 +98,7 @@ def _holder(folder: Path) -> str:
 
 def _word(folder: Path) -> dict[str, Any]:
     """What its holder says in a folder; nothing, if that can't be read."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        about = json.loads(paths.read_start(folder / HOLDER, MOST))
-        return about if isinstance(about, dict) else {}
-    return {}
+    return json_file.read(folder / HOLDER, MOST)
 
 
 def _is_gone(about: dict[str, Any]) -> bool:

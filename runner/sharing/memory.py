@@ -8,6 +8,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from t2iflow.nodes.core import json_file
 from t2iflow.nodes.core.whole import share
 from t2iflow.runner.sharing.address import Address
 
@@ -36,9 +37,8 @@ def confirm(address: Address) -> None:
 
 def _read() -> dict[str, tuple[str, str]]:
     try:
-        said = json.loads(_file().read_text(encoding="utf-8"))
-        return {str(where): (str(digest), str(day)) for where, (digest, day) in said.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # none yet, or somebody's edit
+        return {where: (str(digest), str(day)) for where, (digest, day) in json_file.read(_file()).items()}
+    except (ValueError, TypeError):  # somebody's edit
         return {}
 
 

@@ -1,13 +1,12 @@
 """All that is known of one run, or of one sweep; see WHOLE in the table of the package."""
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from t2iflow.nodes.core import paths
+from t2iflow.nodes.core import json_file, paths
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
 from t2iflow.runner.entries import Noted, Started
 from t2iflow.runner.folder.history import RECIPE, milestones, resuming, wrote
@@ -16,8 +15,8 @@ from t2iflow.runner.studio.files import KINDS, TABLES
 from t2iflow.runner.studio.glance import SHEET, Glance, cells, glance
 from t2iflow.runner.studio.home import Home
 
-RESULTS, MOST = "results.json", 100_000_000
-"""What a sweep's results are in, and how many bytes of it are read."""
+RESULTS = "results.json"
+"""What a sweep's results are in."""
 
 
 def whole(home: Home, folder: Path, known: Glance) -> dict[str, Any]:
@@ -68,9 +67,7 @@ def _sweep(home: Home, folder: Path) -> dict[str, Any]:
 
 def _results(folder: Path) -> Any:
     """What came of each cell, as far as the sweep has ended."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        return json.loads(paths.read_start(folder / RESULTS, MOST))["cells"]
-    return []
+    return json_file.read(folder / RESULTS).get("cells", [])
 
 
 def _text(file: Path) -> str:

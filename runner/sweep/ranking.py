@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from t2iflow.nodes import clip
+from t2iflow.nodes.core import json_file
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.perceptors.interface import Clip, Wanted
@@ -58,10 +59,10 @@ class Ranking:
     def __init__(self, folder: Path, judge: Judge, device: torch.device) -> None:
         self._file, self._judge, self._device = folder / NAME, judge, device
         self.scores: dict[str, float] = {}
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-            said = json.loads(self._file.read_text("utf-8"))
+        said = json_file.read(self._file)
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # somebody's edit
             if said["perceptor"] == judge.name:
-                self.scores = {str(cell): float(score) for cell, score in said["scores"].items()}
+                self.scores = {cell: float(score) for cell, score in said["scores"].items()}
         self._clip: Clip | None = None
         self._wanted: dict[tuple[tuple[str, float], ...], Wanted] = {}
 

@@ -244,7 +244,7 @@ class _Session:
             self._tell,
             save=save,
             save_every=self.options.save_every,
-            stopping=lambda: self.options.stop.signal > 0,
+            stopping=self.options.stop.asked,
             until=math.inf if self.options.part.last is None else self.options.part.last,
             unfinished=unfinished,
             recorder=recorder(self.device, self.options.recording),
@@ -253,9 +253,7 @@ class _Session:
 
     def _sharing(self, stages: Stages) -> Shared:
         made_with = f"{self.plan.graph.recipe.seed} {self.options.recording} {lock.versions()} {line(self.device)}"
-        return Shared(
-            stages, made_with, self.report, self.noted.values, self._note, lambda: self.options.stop.signal > 0
-        )
+        return Shared(stages, made_with, self.report, self.noted.values, self._note, self.options.stop.asked)
 
     @contextmanager
     def _threads(self, resumed: bool) -> Iterator[list[str]]:

@@ -10,10 +10,14 @@ ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if h
 
 
 class Stop:
-    """Whether a run was asked to stop: `signal` is the number of the one that did, or 0. Any thread may ask."""
+    """Lets a run be asked to stop: `signal` is the number of the one that did, or 0. Any thread may ask."""
 
     signal = 0
     _pausing = False
+
+    def asked(self) -> bool:
+        """Whether the run is to end."""
+        return self.signal > 0
 
     def ask(self) -> None:
         """Let the run write a checkpoint and end, as Ctrl-C does."""

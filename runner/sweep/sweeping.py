@@ -151,15 +151,12 @@ def run(
         for watcher in everybody:
             watcher(event)
 
-    def stopping() -> bool:
-        return stop.signal > 0
-
     began = time.monotonic()
     with stop.listening():
         try:
             with crew as makers:
-                counts = Counter(drive(sweep, makers, stopping, watch, retry).values())
-            unranked = keeper.end(stopping)
+                counts = Counter(drive(sweep, makers, stop.asked, watch, retry).values())
+            unranked = keeper.end(stop.asked)
         except KeyboardInterrupt:  # a second signal
             return Ending(INTERRUPTED, _resuming(sweep))
         except OSError as fault:
@@ -170,7 +167,7 @@ def run(
         tidy(sweep.at)
         clear(sweep.runs, 0)  # nobody starts here any more
     kept.bring(sweep)
-    if stopping():
+    if stop.asked():
         return Ending(128 + stop.signal, _resuming(sweep))
     if failed:
         again = f"{going_on(sweep.place)} --retry failed"

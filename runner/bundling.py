@@ -30,7 +30,7 @@ def bundled(run: Path, file: Path | None = None) -> Bundled:
     if not has_finished(run):
         raise UsageError(not_finished(run))
     plan = plan_of(run)
-    target = file or Path(_name(paths.whole(run), plan) + ENDING)
+    target = file or Path(_name(paths.real(run), plan) + ENDING)
     command = f"t2iflow bundle {shlex.quote(str(run))}"
     if target.suffix.lower() != ENDING:
         raise UsageError(f"a bundle's name ends with {ENDING}: `{command} {shlex.quote(f'{target}{ENDING}')}`")

@@ -29,7 +29,7 @@ def given(name: str | Path, folder: Path = Path()) -> Path:
     return folder / os.path.expanduser(name)
 
 
-def whole(name: str | Path, folder: Path = Path()) -> Path:
+def real(name: str | Path, folder: Path = Path()) -> Path:
     """The same from the root on, with links followed; one that can't be followed stays."""
     path = given(name, folder)
     try:

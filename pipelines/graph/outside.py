@@ -195,11 +195,11 @@ class _Finding:
         return nearest and f"did you mean `{nearest}`?"
 
     def _path(self, name: str) -> Path:
-        return paths.whole(name, paths.whole(self.origin.folder))
+        return paths.real(name, paths.real(self.origin.folder))
 
     @property
     def _start(self) -> str:
-        return f"relative paths start at `{paths.whole(self.origin.folder)}`"
+        return f"relative paths start at `{paths.real(self.origin.folder)}`"
 
     def _named(self, name: str) -> Named:
         return Named(name, self.setting.reads or "weights", self.place, self.param)

@@ -26,8 +26,8 @@ def companions(recipe: Path) -> dict[str, Path]:
 
 
 def _named(recipe: Path, folder: Path) -> dict[str, Path]:
-    home = paths.whole(folder)
-    whole = {text: paths.whole(recipe.parent / text) for text in _texts(parse(load(recipe), str(recipe)))}
+    home = paths.real(folder)
+    whole = {text: paths.real(recipe.parent / text) for text in _texts(parse(load(recipe), str(recipe)))}
     files = [path for path in whole.values() if path.is_relative_to(home) and not paths.no_file(path)]
     return {path.relative_to(home).as_posix(): folder / path.relative_to(home) for path in files}
 

@@ -28,7 +28,7 @@ def read_layers(
     `origins` has that of the recipe, and gets those of the others.
     """
     layers: list[Located] = []
-    seen = {paths.whole(file)}
+    seen = {paths.real(file)}
     while True:
         sources[file] = text
         document = parse(text, file, problems)
@@ -37,10 +37,10 @@ def read_layers(
         if base is None or base.value is None:
             return layers
         path, whose = _base(base, origins[file], problems)
-        if paths.whole(path) in seen:
+        if paths.real(path) in seen:
             problems.add("T2I108", f"`{base.value}` refers back to itself", base.place)
             raise RecipeError(problems, sources)
-        seen.add(paths.whole(path))
+        seen.add(paths.real(path))
         text, file = load(path), str(path)
         origins[file] = whose
 

@@ -41,7 +41,7 @@ class Origin:
         """Whether a file may be read, links followed; behind a fence none that is hidden, for those hold secrets."""
         if self.fence is None:
             return True
-        beneath = paths.whole(path)
+        beneath = paths.real(path)
         return beneath.is_relative_to(self.fence) and not any(
             part.startswith(".") for part in beneath.relative_to(self.fence).parts
         )
@@ -63,12 +63,12 @@ HERE = Origin(Path())
 
 def of_file(path: Path) -> Origin:
     """The origin of a recipe file."""
-    return Origin(path.parent, paths.whole(path.parent) if _is_foreign(paths.whole(path)) else None)
+    return Origin(path.parent, paths.real(path.parent) if _is_foreign(paths.real(path)) else None)
 
 
 def of_run(recipe: Path) -> Origin:
     """The origin of a run's own recipe when it is resumed: one's own wherever runs are kept, but for downloads."""
-    whole = paths.whole(recipe)
+    whole = paths.real(recipe)
     theirs = _is_download(whole) or not _is_owned(whole)
     return Origin(recipe.parent, whole.parent if theirs else None)
 
@@ -76,18 +76,18 @@ def of_run(recipe: Path) -> Origin:
 def of_picture(picture: Path, address: str = "") -> Origin:
     """The origin of the recipe that a picture or film carries, which was made from one at an address, if it was."""
     owned = BY_COPY.format("PICTURE")
-    return Origin(picture.parent, paths.whole(picture.parent) / INPUTS, True, address, owned)
+    return Origin(picture.parent, paths.real(picture.parent) / INPUTS, True, address, owned)
 
 
 def of_address(copy: Path, address: str, shown: str) -> Origin:
     """The origin of a fetched recipe, whose copy is alone in a folder; `shown` is how the user names it."""
-    return Origin(copy.parent, paths.whole(copy.parent), address=address, owned=BY_COPY.format(shown))
+    return Origin(copy.parent, paths.real(copy.parent), address=address, owned=BY_COPY.format(shown))
 
 
 def of_standard_input() -> Origin:
     """The origin of what comes from standard input, which may be anybody's."""
     owned = "save it in a file of yours, read that, and run it"
-    return Origin(Path(), paths.whole("."), owned=owned)
+    return Origin(Path(), paths.real("."), owned=owned)
 
 
 def _is_foreign(path: Path) -> bool:

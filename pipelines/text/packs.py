@@ -47,7 +47,7 @@ def find(name: str) -> Found | None:
     if path := shipped_recipes().get(name):
         return Found(path, Origin(path.parent))
     if path := packed_recipes().get(name):
-        return Found(path, Origin(path.parent, paths.whole(path.parent), owned=BY_COPY.format(name)))
+        return Found(path, Origin(path.parent, paths.real(path.parent), owned=BY_COPY.format(name)))
     return None
 
 

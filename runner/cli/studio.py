@@ -36,7 +36,7 @@ def studio(
 
     if folder is not None and not os.path.isdir(paths.given(folder)):
         console.fail(f"there is no folder `{folder}`", USAGE)
-    home = working() if folder is None else Home(paths.whole(folder))
+    home = working() if folder is None else Home(paths.real(folder))
 
     def opened(address: str) -> None:
         console.out().say("the studio is open at ", (address, "bold"))

@@ -58,7 +58,7 @@ def file_of(home: Home, address: str) -> Path:
     hidden = PurePath(file).name.startswith(".") and file != LIVE
     if hidden or UNSOUND.search(file) or path.suffix.lower() not in KINDS or paths.no_file(path):
         raise Refused(404, f"there is no file `{file}` in `{name}`")
-    if not paths.whole(path).is_relative_to(paths.whole(folder)):
+    if not paths.real(path).is_relative_to(paths.real(folder)):
         raise Refused(404, f"there is no file `{file}` in `{name}`")
     return path
 

@@ -45,7 +45,7 @@ class Home:
         if parent is None or UNSOUND.search(name) or any(part.startswith(".") for part in name.split("/")):
             raise Refused(404, f"there is no run `{name}`")
         folder = self.root.joinpath(*name.split("/"))
-        if not holds_run(folder) or not paths.whole(folder).is_relative_to(paths.whole(parent)):
+        if not holds_run(folder) or not paths.real(folder).is_relative_to(paths.real(parent)):
             raise Refused(404, f"there is no run `{name}`")
         return folder
 

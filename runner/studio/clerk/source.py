@@ -62,7 +62,7 @@ def _dropped(path: Path) -> Source:
     """Of what may come from anybody: it reads nothing but what lies beside it, where nothing else is."""
     if carries(path):
         return carried(path, path.name, path.stem)
-    whose = Origin(path.parent, paths.whole(path.parent), owned=BY_TEXT)
+    whose = Origin(path.parent, paths.real(path.parent), owned=BY_TEXT)
     return Source(load(path), path.name, whose, path.stem)
 
 

@@ -32,7 +32,7 @@ from t2iflow.runner.folder.history import LOG, RECIPE, has_finished
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 from t2iflow.runner.session import Options, Outcome
-from t2iflow.runner.steering.steering import last, refusing, stands, whole
+from t2iflow.runner.steering.steering import checkpoints, last, refusing, stands
 
 OWN = (checkpoint.NAME, checkpoint.BEFORE, claim.HOLDER, claim.LOCK, RECIPE, LOG)
 """Files of a run that another has of its own."""
@@ -128,7 +128,7 @@ def _before(plan: Plan, optimizer: str) -> Standing:
 
 def _fitting(of: Path, plan: Plan, compiled: recipes.Compile) -> Checkpoint | None:
     """The last checkpoint from which another recipe can go on."""
-    for _, saved in whole(of):
+    for _, saved in checkpoints(of):
         try:
             before = compiled(saved.recipe, ())
         except RecipeError:

@@ -74,10 +74,10 @@ def _at_work(region: Region) -> Standing:
 
 def last(folder: Path) -> Checkpoint | None:
     """The last checkpoint that is whole; None where there is none."""
-    return next((saved for _, saved in whole(folder)), None)
+    return next((saved for _, saved in checkpoints(folder)), None)
 
 
-def whole(folder: Path) -> Iterator[tuple[Path, Checkpoint]]:
+def checkpoints(folder: Path) -> Iterator[tuple[Path, Checkpoint]]:
     """The checkpoints that are whole, the last first; FolderError for one of another version."""
     for path, read in checkpoint.kept(folder):
         try:

@@ -20,7 +20,7 @@ or `sweeps/S/runs/000-seed=0`, percent-encoded.
 | GET /api/nodes/NODE | its docs, ports, settings and outputs: NODE |
 | POST /api/dropped | the body is the file, `x-t2iflow-name` its name, percent-encoded; 201 `{dropped, name}` |
 | GET /api/runs?search=&state=&before=&limit= | `{runs: [RUN], next, total, complete}`, the newest first |
-| GET /api/runs/NAME | WHOLE |
+| GET /api/runs/NAME | DETAILS |
 | GET /api/runs/NAME/report | `{title, about, prompts, parts: {head, state, losses, snapshots, recipe, facts}}` |
 | GET /api/runs/NAME/charts | the curves of its losses, as HTML |
 | GET /api/runs/NAME/graph | `{svg, nodes}`: drawn, and `nodes` as in OPENED |
@@ -62,7 +62,7 @@ or "sweep"; `state` is queued, running, stopped, finished, part, failed or damag
 one to show, or null, and `size` that of the whole one; `place` is `{step, steps, node, loss, frame, frames, left}` of
 one that runs or was stopped, or null, with `left` in seconds; `cells` is `{state: count}` of a sweep.
 
-WHOLE: RUN and `{text, folder, command, may}`: its recipe, where it is, what resumes it in a terminal, and what can be
+DETAILS: RUN and `{text, folder, command, may}`: its recipe, where it is, what resumes it in a terminal, and what can be
 done with it: "stop", "resume", "steer", "fork". Of a run `{params, prompts, device, optimizers: [{node, steps}], notes:
 [{node, level, text}], files: [{file, kind, bytes, address}], live}`, `live` being the address of the picture for those
 who watch; of a sweep `{runs: [RUN], sheet, results}`.

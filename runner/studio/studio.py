@@ -12,6 +12,7 @@ from typing import Any
 
 from t2iflow.runner.child.child import Slot
 from t2iflow.runner.studio.desk import Desk
+from t2iflow.runner.studio.details import details
 from t2iflow.runner.studio.files import KINDS
 from t2iflow.runner.studio.follower import Follower
 from t2iflow.runner.studio.gallery import Gallery
@@ -20,7 +21,6 @@ from t2iflow.runner.studio.home import UNSOUND, Home
 from t2iflow.runner.studio.line import Line, Turn
 from t2iflow.runner.studio.refused import Refused
 from t2iflow.runner.studio.stream import Event, Stream
-from t2iflow.runner.studio.whole import whole
 
 DROPPED = (*KINDS, ".yml", ".zip")
 """The endings of files that may be dropped: those that carry recipes, or are some."""
@@ -63,11 +63,11 @@ class Studio:
         return self._put(self.desk.ask("create", parent=str(self.home.new), source=found))
 
     def run(self, name: str) -> dict[str, Any]:
-        """WHOLE of a run or a sweep."""
+        """DETAILS of a run or a sweep."""
         folder = self.home.folder(name)
         known = self._known(folder)
         self.follower.note(known)
-        return whole(self.home, folder, known) | {"may": self._may(known)}
+        return details(self.home, folder, known) | {"may": self._may(known)}
 
     def steerable(self, name: str) -> Any:
         """What may be changed of a run from where it stands on, or in a fork."""

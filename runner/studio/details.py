@@ -1,4 +1,4 @@
-"""All that is known of one run, or of one sweep; see WHOLE in the table of the package."""
+"""All that is known of one run, or of one sweep; see DETAILS in the table of the package."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ RESULTS = "results.json"
 """What a sweep's results are in."""
 
 
-def whole(home: Home, folder: Path, known: Glance) -> dict[str, Any]:
+def details(home: Home, folder: Path, known: Glance) -> dict[str, Any]:
     """Of a run's folder, or of a sweep's; `known` is what is known of it at a glance."""
     parts = _sweep if known.kind == "sweep" else _run
     about = {"text": _text(folder / RECIPE), "folder": str(folder), "command": resuming(folder)}

@@ -11,7 +11,7 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Notes, Tick
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import FilmPath, Image, NonNegative, Rate, Size
-from t2iflow.nodes.film.decoder import Reel
+from t2iflow.nodes.film.decoder import Footage
 from t2iflow.nodes.images import Fit, resize
 from t2iflow.nodes.pictures.flow import Flow
 from t2iflow.nodes.pictures.motion import Motion, Still
@@ -61,9 +61,9 @@ class Frames:
     def __call__(self, tick: Tick) -> Film:
         """The picture of the present frame."""
         if tick.frame < self._number:
-            self._reel.close()
+            self._footage.close()
             self._now, self._number = self._begun(), 0
-        while self._number < tick.frame and (levels := self._reel.read()) is not None:
+        while self._number < tick.frame and (levels := self._footage.read()) is not None:
             self._before, self._now = self._now, self._picture(levels)
             self._number += 1
         over = self._number < tick.frame
@@ -73,12 +73,12 @@ class Frames:
 
     def close(self) -> None:
         """Stop reading."""
-        self._reel.close()
+        self._footage.close()
 
     def _begun(self) -> Callable[[], Image]:
         """The first picture, of a film that is read from its start."""
-        self._reel = Reel(self._path, self._start, self._fps)
-        return self._picture(self._reel.first())
+        self._footage = Footage(self._path, self._start, self._fps)
+        return self._picture(self._footage.first())
 
     def _picture(self, levels: Tensor) -> Callable[[], Image]:
         """What makes a picture of the film's levels, once it is needed, and only once."""
@@ -87,7 +87,7 @@ class Frames:
     def _end(self) -> None:
         """Say that there are no more pictures, once."""
         self._ended = True
-        name, count, fault = self._path.name, self._number + 1, self._reel.fault
+        name, count, fault = self._path.name, self._number + 1, self._footage.fault
         if fault:
             self._notes.warn(f"`{name}` is damaged: only {count} pictures can be read, and the last stays ({fault})")
         else:

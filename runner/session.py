@@ -262,7 +262,7 @@ class _Session:
         began = lock.threads(self.path) or now
         torch.set_num_threads(began)
         try:
-            notes = list(lock.differences(self.path, str(self.device))) if resumed else []
+            notes = list(lock.changed_surroundings(self.path, str(self.device))) if resumed else []
             notes = [f"{note}: the result may differ from an unbroken run's" for note in notes]
             threads = f"{began} thread{'s' * (began > 1)}"
             why = "as the run began" if resumed else "as it was made with"

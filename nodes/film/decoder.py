@@ -53,9 +53,9 @@ class About:
 def about(file: str) -> About:
     """What a film is, decoding no more than a picture of it; ValueError where there is none in the file."""
     path = Path(file)
-    reel = Reel(path)
-    height, width, _ = reel.first().shape
-    reel.close()
+    footage = Footage(path)
+    height, width, _ = footage.first().shape
+    footage.close()
     told, frames, _ = _passed(path, "V")
     fps = re.search(r"Video:.*?([\d.]+)(k?) (?:fps|tbr)", told)
     rate = float(fps[1]) * (1000 if fps[2] else 1) if fps else 0.0
@@ -64,23 +64,23 @@ def about(file: str) -> About:
 
 def every_picture(file: str) -> Iterator[Tensor]:
     """The pictures of a film one after another, (h, w, 3) in 0..255; ValueError where there is none."""
-    reel = Reel(Path(file))
-    levels: Tensor | None = reel.first()
+    footage = Footage(Path(file))
+    levels: Tensor | None = footage.first()
     while levels is not None:
         yield levels
-        levels = reel.read()
-    reel.close()
+        levels = footage.read()
+    footage.close()
 
 
 @until_changed
 def look(path: Path) -> None:
     """Refuse a file that is no film, or of which no picture can be read."""
-    reel = Reel(path)
-    reel.first()
-    reel.close()
+    footage = Footage(path)
+    footage.first()
+    footage.close()
 
 
-class Reel:
+class Footage:
     """The pictures of a film, read by ffmpeg one after another."""
 
     def __init__(self, path: Path, start: float = 0.0, fps: float | None = None) -> None:

@@ -14,14 +14,14 @@ from t2iflow.pipelines.text.located import located
 
 
 @dataclass(frozen=True)
-class Now:
+class Start:
     """The first step or frame in which a change counts, and the clock for it, where that has to be named."""
 
     moment: int
     over: str | None = None
 
 
-Write = Callable[[Any, Any, Now], Any]
+Write = Callable[[Any, Any, Start], Any]
 """From what was written, the new value and the moment to what is written now; None where it can't be written so."""
 
 
@@ -31,57 +31,57 @@ def turns(was: Any, value: Any, plan: Plan, standing: Standing) -> Iterator[Any]
     if changes(value):
         yield {BEFORE: was, **value}
         return
-    for now in _clocks(plan, standing):
+    for start in _clocks(plan, standing):
         for write in (_held, _continued):
-            written = _written(was, value, now, write)
+            written = _written(was, value, start, write)
             if written is not None:
                 yield written
 
 
-def _clocks(plan: Plan, standing: Standing) -> Iterator[Now]:
+def _clocks(plan: Plan, standing: Standing) -> Iterator[Start]:
     """The moments to try: at the next step, in the next frame, with the next optimiser."""
     order = [region.optimizer for region in plan.regions]
     for region in plan.regions:
         if region.optimizer == standing.optimizer and standing.step < region.steps:
-            yield from (Now(standing.step), Now(standing.step, f"${region.optimizer}"))
+            yield from (Start(standing.step), Start(standing.step, f"${region.optimizer}"))
         if region.optimizer == standing.optimizer and region.shot and standing.frame < region.shot.frames:
-            yield from (Now(standing.frame), Now(standing.frame, "frame"))
+            yield from (Start(standing.frame), Start(standing.frame, "frame"))
     if standing.optimizer in order:
-        yield from (Now(0, f"${name}") for name in order[order.index(standing.optimizer) + 1 :])
+        yield from (Start(0, f"${name}") for name in order[order.index(standing.optimizer) + 1 :])
 
 
-def _written(was: Any, value: Any, now: Now, write: Write) -> Any:
+def _written(was: Any, value: Any, start: Start, write: Write) -> Any:
     """The new value in a list that changes over time item by item, or in place of any other."""
     if isinstance(was, list) and isinstance(value, list) and any(changes(item) for item in was):
         if len(was) != len(value):
             return None
-        items = [old if old == new else write(old, new, now) for old, new in zip(was, value, strict=True)]
+        items = [old if old == new else write(old, new, start) for old, new in zip(was, value, strict=True)]
         return None if None in items else items
-    return write(was, value, now)
+    return write(was, value, start)
 
 
-def _held(was: Any, value: Any, now: Now) -> Any:
+def _held(was: Any, value: Any, start: Start) -> Any:
     """Keyframes without anything between them, of which the later ones are left out: `{0: a fox, 21: a castle, ease:
     hold}`."""
-    if now.moment == 0:
+    if start.moment == 0:
         return None
     if not (isinstance(was, dict) and is_keyframes(located(was, NOWHERE))):
-        return None if changes(was) else {0: was, now.moment: value, "ease": "hold", **_over(now)}
+        return None if changes(was) else {0: was, start.moment: value, "ease": "hold", **_over(start)}
     words = {word: was[word] for word in WORDS if word in was}
     points = {at: one for at, one in was.items() if at not in words}
-    if any(isinstance(at, str) for at in points) or words.get("over", now.over) != (now.over or words.get("over")):
+    if any(isinstance(at, str) for at in points) or words.get("over", start.over) != (start.over or words.get("over")):
         return None
     if len(points) > 1 and words.get("ease") != "hold":
         return None
-    kept = {at: one for at, one in sorted(points.items()) if at < now.moment}
+    kept = {at: one for at, one in sorted(points.items()) if at < start.moment}
     if not kept and BEFORE not in words:
         kept = {0: points[min(points)]}
-    return {**_before(words), **kept, now.moment: value, "ease": "hold", **_over(now, words)}
+    return {**_before(words), **kept, start.moment: value, "ease": "hold", **_over(start, words)}
 
 
-def _continued(was: Any, value: Any, now: Now) -> Any:
+def _continued(was: Any, value: Any, start: Start) -> Any:
     """Whatever was, up to the moment: `{before: {0: 0.04, 100%: 0.01}, 21: 0.05}`."""
-    return {BEFORE: was, now.moment: value, **_over(now)}
+    return {BEFORE: was, start.moment: value, **_over(start)}
 
 
 def changes(value: Any) -> bool:
@@ -93,8 +93,8 @@ def _before(words: dict[str, Any]) -> dict[str, Any]:
     return {BEFORE: words[BEFORE]} if BEFORE in words else {}
 
 
-def _over(now: Now, words: dict[str, Any] | None = None) -> dict[str, str]:
-    over = now.over or (words or {}).get("over")
+def _over(start: Start, words: dict[str, Any] | None = None) -> dict[str, str]:
+    over = start.over or (words or {}).get("over")
     return {"over": over} if over else {}
 
 

@@ -59,7 +59,7 @@ SLOW = "unknown: importing it took too long, as on a busy machine"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """Something examined: whether it is fine, what it is, and how to fix or complete it."""
 
     well: bool
@@ -67,9 +67,9 @@ class Finding:
     mend: str = ""
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Check]:
     """Look at everything, the quickest first."""
-    yield Finding(True, f"Python {platform.python_version()} on {platform.platform()}")
+    yield Check(True, f"Python {platform.python_version()} on {platform.platform()}")
     yield _torch()
     yield _lite()
     yield _ffmpeg()
@@ -77,23 +77,23 @@ def examine() -> Iterator[Finding]:
     yield _runs()
     yield _generators()
     for family, fault in catalog.broken().items():
-        yield Finding(
+        yield Check(
             False, f"nodes `{family}.*` of a package can't be used: {fault}", "update or uninstall that package"
         )
     for lost in packs.unusable():
-        yield Finding(False, f"the pack of recipes {lost}", "update or uninstall the package that offers it")
+        yield Check(False, f"the pack of recipes {lost}", "update or uninstall the package that offers it")
     yield from _packages()
 
 
-def _torch() -> Finding:
+def _torch() -> Check:
     try:
         where, why = device.choose()
     except NoDeviceError as fault:
-        return Finding(False, f"torch {torch.__version__}: {fault}", "unset or change T2IFLOW_DEVICE")
-    return Finding(True, f"torch {torch.__version__}, computing on {where} ({why})")
+        return Check(False, f"torch {torch.__version__}: {fault}", "unset or change T2IFLOW_DEVICE")
+    return Check(True, f"torch {torch.__version__}, computing on {where} ({why})")
 
 
-def _lite() -> Finding:
+def _lite() -> Check:
     """Whether the weights of `lite` are there and are the right ones."""
     try:
         image = efficientnet.weights_file(efficientnet.FAMILY["lite0"])
@@ -105,38 +105,38 @@ def _lite() -> Finding:
             if not sha256(path).startswith(digest)
         ]
     except ModuleNotFoundError as fault:
-        return Finding(False, f"the perceptor `lite` lacks the package {fault.name}", fault.msg)
+        return Check(False, f"the perceptor `lite` lacks the package {fault.name}", fault.msg)
     except OSError as fault:
-        return Finding(False, f"the weights of `lite` can't be read: {fault}", _again(*WEIGHTS))
+        return Check(False, f"the weights of `lite` can't be read: {fault}", _again(*WEIGHTS))
     if wrong:
-        return Finding(False, f"weights of `lite` are damaged: {wrong[0]}", _again(*WEIGHTS))
-    return Finding(True, "the perceptor `lite` has its weights")
+        return Check(False, f"weights of `lite` are damaged: {wrong[0]}", _again(*WEIGHTS))
+    return Check(True, "the perceptor `lite` has its weights")
 
 
-def _ffmpeg() -> Finding:
+def _ffmpeg() -> Check:
     try:
         program = metadata.ffmpeg()
         told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     except (MissingPackageError, OSError, subprocess.SubprocessError) as fault:
-        return Finding(False, f"films can't be made: {fault}", _again("imageio-ffmpeg"))
-    return Finding(True, " ".join(told.stdout.split()[:3]))
+        return Check(False, f"films can't be made: {fault}", _again("imageio-ffmpeg"))
+    return Check(True, " ".join(told.stdout.split()[:3]))
 
 
-def _cache() -> Finding:
+def _cache() -> Check:
     path = user_cache_path("t2iflow")
     if writable(path):
-        return Finding(True, f"the cache {path} can be written")
-    return Finding(False, f"the cache {path} can't be written", "set XDG_CACHE_HOME to a folder that can")
+        return Check(True, f"the cache {path} can be written")
+    return Check(False, f"the cache {path} can't be written", "set XDG_CACHE_HOME to a folder that can")
 
 
-def _runs() -> Finding:
+def _runs() -> Check:
     path = Path("runs").absolute()
     if writable(path):
-        return Finding(True, f"run folders can be created in {path}")
-    return Finding(False, f"run folders can't be created in {path}", "go to another folder, or give one with --out")
+        return Check(True, f"run folders can be created in {path}")
+    return Check(False, f"run folders can't be created in {path}", "go to another folder, or give one with --out")
 
 
-def _generators() -> Finding:
+def _generators() -> Check:
     """Which weights are in our cache, and whether they are as they were."""
     here, wrong = [], []
     for record in registry.every():
@@ -149,12 +149,12 @@ def _generators() -> Finding:
                     wrong.append((record.name, f"{entry.own}: {fault}"))
     if wrong:
         what = f"weights are damaged: {'; '.join(fault for _, fault in wrong)}"
-        return Finding(False, what, f"t2iflow weights pull {' '.join(dict.fromkeys(name for name, _ in wrong))}")
+        return Check(False, what, f"t2iflow weights pull {' '.join(dict.fromkeys(name for name, _ in wrong))}")
     what = ", ".join(dict.fromkeys(here)) or "none yet; they are fetched when they are needed"
-    return Finding(True, f"weights of generators in {places.cache()}: {what}")
+    return Check(True, f"weights of generators in {places.cache()}: {what}")
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Check]:
     """Whether packages can be imported, tried in another process, which a broken one can't harm."""
     needed = [name for name in _required() if name not in (*WEIGHTS, *CLIP, "torch")]
     faults = dict(imports([_module(name) for name in (*needed, *CLIP)]))
@@ -164,29 +164,29 @@ def _packages() -> Iterator[Finding]:
         if fault is None:
             well.append(name)
         elif fault == SLOW:
-            yield Finding(True, f"{name} {_version(name)}: {SLOW}", "try again when the machine is idle")
+            yield Check(True, f"{name} {_version(name)}: {SLOW}", "try again when the machine is idle")
         elif _version(name):
-            yield Finding(False, f"{name} {_version(name)} can't be imported: {fault}", _again(name))
+            yield Check(False, f"{name} {_version(name)} can't be imported: {fault}", _again(name))
         else:
-            yield Finding(False, f"{name} is not installed", f"pip install {name}")
-    yield Finding(True, f"packages that can be imported: {', '.join(well) or 'none'}")
+            yield Check(False, f"{name} is not installed", f"pip install {name}")
+    yield Check(True, f"packages that can be imported: {', '.join(well) or 'none'}")
     yield _clip(faults)
 
 
-def _clip(faults: dict[str, str | None]) -> Finding:
+def _clip(faults: dict[str, str | None]) -> Check:
     index = " --index-url https://download.pytorch.org/whl/cpu" if "+cpu" in torch.__version__ else ""
     mend = f"pip install --upgrade{index} torch torchvision && pip install open_clip_torch"
     absent = [name for name in CLIP if not _version(name)]
     if absent:
-        return Finding(True, f"real CLIPs can't be used without {' and '.join(absent)}; everything else works", mend)
+        return Check(True, f"real CLIPs can't be used without {' and '.join(absent)}; everything else works", mend)
     for name in CLIP:
         fault = faults[_module(name)]
         if fault == SLOW:
-            return Finding(True, f"real CLIPs, {name}: {SLOW}", "try again when the machine is idle")
+            return Check(True, f"real CLIPs, {name}: {SLOW}", "try again when the machine is idle")
         if fault is not None:
             what = f"real CLIPs can't be used: {name} {_version(name)} fails beside torch {torch.__version__}: {fault}"
-            return Finding(False, what, mend)
-    return Finding(True, f"real CLIPs can be used: {', '.join(f'{name} {_version(name)}' for name in CLIP)}")
+            return Check(False, what, mend)
+    return Check(True, f"real CLIPs can be used: {', '.join(f'{name} {_version(name)}' for name in CLIP)}")
 
 
 def imports(names: Iterable[str], patience: float = PATIENCE) -> Iterator[tuple[str, str | None]]:

@@ -122,7 +122,7 @@ def best_of(count: int, recipe: "Recipe", parent: Path, device: str, checkpoint:
 
     varied = of_seeds(recipe.sweep, recipe.seed, count, recipe.start)
     begun = sweeping.begin(recipe, varied, Problems(), parent, device)
-    _drive(begun, sweeping.pool(begun, device, None, 1, checkpoint), json)
+    _drive(begun, sweeping.processes(begun, device, None, 1, checkpoint), json)
 
 
 def _drive(begun: "SweepFolder", crew: "AbstractContextManager[Crew]", json: bool, retry: bool = False) -> NoReturn:

@@ -76,7 +76,7 @@ def changed_inputs(folder: Path) -> Iterator[str]:
             yield str(name)
 
 
-def differences(folder: Path, device: str) -> Iterator[str]:
+def changed_surroundings(folder: Path, device: str) -> Iterator[str]:
     """What is not as it was when the run began, of that which may change its bytes."""
     began = read(folder)
     was = str(began.get("device", device)).partition(":")[0]

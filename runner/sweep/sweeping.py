@@ -32,7 +32,7 @@ from t2iflow.runner.sweep.forecast import forecast
 from t2iflow.runner.sweep.grid import Grid
 from t2iflow.runner.sweep.keeper import Keeper
 from t2iflow.runner.sweep.page import NAME as PAGE
-from t2iflow.runner.sweep.pool import Pool
+from t2iflow.runner.sweep.processes import Processes
 from t2iflow.runner.sweep.sharing import tidy
 from t2iflow.runner.sweep.slot import cores, slots, threads
 from t2iflow.runner.sweep.storage import Storage, is_address
@@ -121,17 +121,17 @@ def crew(
     NoDeviceError where the device or the cluster is unavailable."""
     if on:
         return Cluster(sweep, cluster.address(on), device, jobs, per_gpu, save_every)
-    return pool(sweep, device, jobs, per_gpu, save_every)
+    return processes(sweep, device, jobs, per_gpu, save_every)
 
 
-def pool(
+def processes(
     sweep: SweepFolder, device: str, jobs: int | None = None, per_gpu: int = 1, save_every: float = SAVE_EVERY
-) -> Pool:
+) -> Processes:
     """The processes of this machine for a sweep; NoDeviceError where the device is unavailable."""
     places = slots(device, jobs, per_gpu)
     if jobs is None and places[0].device == "cpu":  # as many as the cores have room for, each with the sweep's threads
         places = places[: max(1, cores() // sweep.threads)]
-    return Pool(sweep.at, places[: len(sweep.cells)], save_every)
+    return Processes(sweep.at, places[: len(sweep.cells)], save_every)
 
 
 def run(

@@ -7,7 +7,7 @@ import pytest
 
 from t2iflow.nodes.perceptors.lite import efficientnet
 from t2iflow.runner.cli import doctor
-from t2iflow.runner.cli.doctor import Finding, examine, imports
+from t2iflow.runner.cli.doctor import Check, examine, imports
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_packages", lambda: iter([]))
 
 
-def bad() -> Finding:
+def bad() -> Check:
     """The only thing that is broken."""
     (one,) = [finding for finding in examine() if not finding.well]
     assert one.mend
@@ -82,7 +82,7 @@ def test_damaged_weights_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_missing_package_of_weights_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     member = efficientnet.FAMILY["lite0"]._replace(package="a_package_that_is_not_there")
     monkeypatch.setitem(efficientnet.FAMILY, "lite0", member)
-    assert bad() == Finding(
+    assert bad() == Check(
         False,
         "the perceptor `lite` lacks the package a_package_that_is_not_there",
         "pip install a-package-that-is-not-there",

@@ -28,7 +28,7 @@ from t2iflow.runner.sweep import grid, slot, sweeping
 from t2iflow.runner.sweep.driver import TRIES, drive, state, states
 from t2iflow.runner.sweep.events import CellEnded
 from t2iflow.runner.sweep.folder import SweepFolder
-from t2iflow.runner.sweep.pool import Pool
+from t2iflow.runner.sweep.processes import Processes
 from t2iflow.runner.sweep.table import table
 from t2iflow.runner.sweep.work import BUSY, DIED, Made, make
 from t2iflow.running import Run
@@ -85,7 +85,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands make cells in this process, and as on a machine with two cores."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(slot, "cores", lambda: 2)
-    monkeypatch.setattr(sweeping, "pool", lambda sweep, *_: nullcontext(Here(sweep)))
+    monkeypatch.setattr(sweeping, "processes", lambda sweep, *_: nullcontext(Here(sweep)))
 
 
 @pytest.fixture
@@ -366,7 +366,7 @@ def test_a_failed_cell_is_listed_the_others_go_on_and_it_is_tried_again_when_ask
     here: None, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = [Made("001-seed=1", FAILED, "no room")]
-    monkeypatch.setattr(sweeping, "pool", lambda sweep, *_: nullcontext(Here(sweep, ends)))
+    monkeypatch.setattr(sweeping, "processes", lambda sweep, *_: nullcontext(Here(sweep, ends)))
     told = command("sweep", SMALL, "--each", "seed=0..2")
     sweep = only(Path("sweeps"))
     assert told.code == FAILED
@@ -395,24 +395,24 @@ def test_a_cell_whose_process_dies_is_tried_three_times(begun: Callable[..., Swe
     assert driven(sweep, Here(sweep), retry=True)[first] == "finished"
 
 
-def test_a_process_that_is_killed_is_replaced_and_the_others_end_with_their_pool(
+def test_a_process_that_is_killed_is_replaced_and_the_others_end_with_them(
     begun: Callable[..., SweepFolder],
 ) -> None:
     sweep = begun(SMALL.replace("steps: 3", "steps: 1000000"), "steps=[1000000, 2]")
     long, short = names(sweep)
-    with Pool(sweep.at, slot.slots("cpu", 1, 1)) as pool:
-        pool.take(long)
-        (process,) = pool._processes._busy
+    with Processes(sweep.at, slot.slots("cpu", 1, 1)) as processes:
+        processes.take(long)
+        (process,) = processes._pool._busy
         os.kill(process._process.pid, signal.SIGKILL)
-        (died,) = pool.wait(60)
+        (died,) = processes.wait(60)
         assert died.code == DIED
         assert "killed by SIGKILL" in died.message
-        pool.take(short)
-        assert pool.wait(60) == [Made(short, OK)]
-        pool.take(long)
-        (other,) = pool._processes._busy
+        processes.take(short)
+        assert processes.wait(60) == [Made(short, OK)]
+        processes.take(long)
+        (other,) = processes._pool._busy
         while state(sweep, long) != "running":
-            pool.wait(0.05)
+            processes.wait(0.05)
     assert other._process.poll() is not None  # its pipe was closed, as when its driver dies
     assert state(sweep, long) == "stopped"
 

@@ -1,50 +1,49 @@
-"""The pool of a sweep: its cells are made by processes of this machine."""
+"""The crew of a sweep on this machine: its cells are made by processes."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from t2iflow.runner.child.child import Child, Slot
-from t2iflow.runner.child.pool import Hear, Reply
-from t2iflow.runner.child.pool import Pool as Processes
+from t2iflow.runner.child.pool import Hear, Pool, Reply
 from t2iflow.runner.exits import HUNG_UP
 from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.sweep import worker
 from t2iflow.runner.sweep.work import DIED, Made
 
 
-class Pool:
+class Processes:
     """Makes the cells of a sweep in processes of its own."""
 
     def __init__(self, folder: Path, slots: Sequence[Slot], save_every: float = SAVE_EVERY) -> None:
         def start(slot: Slot, hear: Hear) -> Child:
             return Child(worker.__name__, [str(folder), slot.device, str(save_every)], slot.environment, hear)
 
-        self._processes = Processes(slots, start, lambda made: made["code"] >= HUNG_UP)
+        self._pool = Pool(slots, start, lambda made: made["code"] >= HUNG_UP)
 
-    def __enter__(self) -> "Pool":
+    def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *raised: Any) -> None:
         """Let all end: those that have nothing to do at once, others with a checkpoint, unless something went wrong."""
-        self._processes.__exit__(*raised)
+        self._pool.__exit__(*raised)
 
     @property
     def room(self) -> int:
         """How many more cells can be taken on now."""
-        return self._processes.room
+        return self._pool.room
 
     def take(self, cell: str) -> None:
         """Begin a cell."""
-        self._processes.take(cell, cell)
+        self._pool.take(cell, cell)
 
     def wait(self, seconds: float) -> list[Made]:
         """What came of cells meanwhile; at once if there is something, else after some seconds at most."""
-        return [_made(reply) for reply in self._processes.wait(seconds)]
+        return [_made(reply) for reply in self._pool.wait(seconds)]
 
     def stop(self) -> None:
         """Let all runs stop with a checkpoint."""
-        self._processes.stop()
+        self._pool.stop()
 
 
 def _made(reply: Reply) -> Made:

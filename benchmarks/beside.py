@@ -68,7 +68,7 @@ def random_vit() -> nn.Module:
 
 def our_step(recipe: str, overrides: Sequence[str], device: torch.device, folder: Path) -> Step:
     """A step of a shipped recipe, through the compiler and the loop's own stage."""
-    from t2iflow.nodes.core.ambient import Tick
+    from t2iflow.nodes.core.ambient import SILENCE, Tick
     from t2iflow.nodes.film.takes import Take
     from t2iflow.pipelines.compiling import compile_recipe
     from t2iflow.pipelines.text.recipe import read
@@ -77,9 +77,8 @@ def our_step(recipe: str, overrides: Sequence[str], device: torch.device, folder
     from t2iflow.runner.folder.folder import RunFolder
 
     plan = compile_recipe(read(recipe, overrides=overrides))
-    notes = type("Silence", (), {"say": lambda self, text: None, "warn": lambda self, text: None})()
     run_folder = RunFolder(folder, "", lambda event: None)
-    stage = Loop(plan, Surroundings(0, device, run_folder, lambda node: notes), lambda event: None).stage("fit")
+    stage = Loop(plan, Surroundings(0, device, run_folder, lambda node: SILENCE), lambda event: None).stage("fit")
     return lambda: stage.step(Tick(1, 100), Take(100))
 
 

@@ -104,6 +104,7 @@ def read(family: str, role: str, file: str) -> dict[str, float]:
     """Read one file in this process: milliseconds, and megabytes by which it grew."""
     import torch
 
+    from t2iflow.nodes.core.ambient import SILENCE
     from t2iflow.nodes.perceptors.clip import checkpoint
     from t2iflow.nodes.weights.find import obtain
 
@@ -113,7 +114,7 @@ def read(family: str, role: str, file: str) -> dict[str, float]:
     if family == "clip":
         tensors = checkpoint.read(Path(file)).tensors
     else:
-        tensors = obtain(file, family, Silence(), roles=(role,)).tensors(role, drop=("loss.",))
+        tensors = obtain(file, family, SILENCE, roles=(role,)).tensors(role, drop=("loss.",))
     took = time.perf_counter() - began
     for tensor in tensors.values():
         tensor.sum()
@@ -123,15 +124,6 @@ def read(family: str, role: str, file: str) -> dict[str, float]:
         "all": after["VmHWM"] - before["RssAnon"] - before["RssFile"],
         "own": after["RssAnon"] - before["RssAnon"],
     }
-
-
-class Silence:
-    """Notes that nobody reads."""
-
-    def say(self, text: str) -> None:
-        """Say nothing."""
-
-    warn = say
 
 
 def memory() -> dict[str, float]:

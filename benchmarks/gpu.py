@@ -134,20 +134,11 @@ class Counted(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Silence:
-    """Notes that nobody reads."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    warn = say
-
-
 def our_stage(system: str, setting: Setting, recording: Recording = "off") -> Stage:
     """The stage of our recipe, through the compiler and the loop's own building; its steps recorded, if wanted."""
     plan = compile_recipe(read(system, presets=PRESETS.get(system, []), overrides=list(_overrides(system, setting))))
     folder = RunFolder(Path(tempfile.mkdtemp(dir=setting.folder)), "", lambda event: None)
-    around = Surroundings(0, setting.device, folder, lambda node: Silence())
+    around = Surroundings(0, setting.device, folder, lambda node: ambient.SILENCE)
     made = Loop(plan, around, lambda event: None, recorder=_recorder(setting, recording))
     return made.stage(plan.regions[-1].optimizer)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.core.ambient import SILENCE, Tick
 from t2iflow.nodes.film.takes import Take
 from t2iflow.nodes.optimizing.fit import Fit
 from t2iflow.pipelines.compiling import compile_recipe
@@ -42,15 +42,6 @@ class Clock:
         return timed
 
 
-class Silence:
-    """Notes that nobody reads."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    warn = say
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -64,7 +55,7 @@ def main() -> None:
     where, why = device.choose("cpu")
     with tempfile.TemporaryDirectory() as folder:
         run_folder = RunFolder(Path(folder), "", lambda event: None)
-        loop = Loop(plan, Surroundings(0, where, run_folder, lambda node: Silence()), lambda event: None)
+        loop = Loop(plan, Surroundings(0, where, run_folder, lambda node: SILENCE), lambda event: None)
         stage = loop.stage(region.optimizer)
         for link in (*stage._paint, *stage._judge):
             link.live = clock.wrap(link.live)

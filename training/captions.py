@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from t2iflow.nodes.core.ambient import SILENCE
 from t2iflow.nodes.core.precision import dtype_of
 from t2iflow.nodes.generators.vqgan.network import VQGAN
 from t2iflow.nodes.weights.find import obtain
 from t2iflow.nodes.weights.weights import Weights
-from training.evaluate import Silent
 from training.kept import kept
 from training.packages import Kind
 from training.pictures import sized
@@ -134,7 +134,7 @@ class Captions:
     def __init__(self, work: Path, vqgan: Path, device: torch.device, batch: int, seed: int) -> None:
         self._device, self._size, self._seed = device, batch, seed
         self._things = [thing for thing in things(work) if SIGNS.isdisjoint(thing.words)]
-        self.weights = obtain(str(vqgan), "vqgan", Silent())
+        self.weights = obtain(str(vqgan), "vqgan", SILENCE)
         self.vqgan = VQGAN(self.weights, [], device, dtype_of("auto", device))
         self._views = views(self._things, self.weights, self.vqgan, work)
 

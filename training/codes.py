@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from t2iflow.nodes.core.ambient import SILENCE
 from t2iflow.nodes.generators.taesd import Bound, Tiny
 from t2iflow.nodes.generators.vqgan.network import nearest
 from t2iflow.nodes.weights.find import obtain
-from training.evaluate import Silent
 from training.kept import kept
 from training.pictures import Pictures
 
@@ -28,7 +28,7 @@ class Codes:
     """The tiny autoencoder's reader, and the centres of what it read, (codes, channels)."""
 
     def __init__(self, weights: Path, work: Path, device: torch.device) -> None:
-        found = obtain(str(weights), "taesd", Silent(), roles=("encoder",))
+        found = obtain(str(weights), "taesd", SILENCE, roles=("encoder",))
         reader = Tiny(found.tensors("encoder"), str(weights), device, torch.float32)
         self._reader = nn.Sequential(reader, Bound())
         read = found.files["encoder"].read_bytes()

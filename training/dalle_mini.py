@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, models, trainers
 from torch import Tensor, nn
 
+from t2iflow.nodes.core.ambient import SILENCE
 from t2iflow.nodes.generators.dalle_mini.text import SPACE
 from t2iflow.nodes.generators.dalle_mini.transformer import JOINED, PADDING, Reader, Sampling, Writer, draw
 from t2iflow.nodes.weights.weights import Weights
 from training.captions import Captions
-from training.evaluate import Silent
 
 WIDTH, INNER = 192, 384
 READING, WRITING = 3, 4
@@ -81,7 +81,7 @@ class DalleMini:
         writer: Any = self.networks["decoder"]
         tokens = self._vocabulary(["", prompt]).to(self._device)
         begun = writer.begin(tokens, self.networks["encoder"](tokens), len(chances))
-        return draw(begun, chances, SHOWN, known=self._start + 1, start=self._start, notes=Silent())
+        return draw(begun, chances, SHOWN, known=self._start + 1, start=self._start, notes=SILENCE)
 
     def export(self, folder: Path) -> None:
         """Write the networks and the VQGAN's painter in half precision, and the vocabulary."""

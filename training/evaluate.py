@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes import dvae, taesd, vqgan
-from t2iflow.nodes.core.ambient import Random
+from t2iflow.nodes.core.ambient import SILENCE, Random
 from t2iflow.nodes.core.types import Image
 from training.features import Features, distance
 from training.pictures import whole
@@ -24,16 +24,6 @@ CANVASES: dict[str, Callable[..., Any]] = {
 """How each family's weights are painted with."""
 
 
-class Silent:
-    """Nobody to speak to."""
-
-    def say(self, text: str) -> None:
-        """Say nothing."""
-
-    def warn(self, text: str) -> None:
-        """Warn nobody."""
-
-
 @torch.no_grad()
 def evaluate(family: str, weights: str, work: Path) -> dict[str, float]:
     """Of 15 photographs' middles: PSNR in dB, and distance in features of EfficientNet-Lite2 (1.1: nothing alike).
@@ -45,7 +35,7 @@ def evaluate(family: str, weights: str, work: Path) -> dict[str, float]:
     noises, distances, used = [], [], []
     for picture in pictures.split(1):
         canvas = CANVASES[family](
-            Random(0), torch.device("cpu"), Silent(), Image(picture), weights=weights, size=SIZE, precision="float32"
+            Random(0), torch.device("cpu"), SILENCE, Image(picture), weights=weights, size=SIZE, precision="float32"
         )
         with canvas.finished() if hasattr(canvas, "finished") else nullcontext():
             painted = canvas() if family == "taesd" else canvas(Random(0))

@@ -157,6 +157,16 @@ class Notes(Protocol):
         """Warn of something that the user may want to fix."""
 
 
+class _Silence(Notes):
+    def say(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+
+SILENCE: Notes = _Silence()
+"""Notes that nobody reads."""
+
+
 @runtime_checkable
 class Folder(Protocol):
     """The run folder, as a sink sees it."""

@@ -14,6 +14,7 @@ import torch
 
 from t2iflow.nodes import clip
 from t2iflow.nodes.core import json_file
+from t2iflow.nodes.core.ambient import SILENCE
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.perceptors.interface import Clip, Wanted
@@ -82,12 +83,12 @@ class Ranking:
         perceptor = self._perceptor()
         key = tuple(texts.items())
         if key not in self._wanted:
-            self._wanted[key] = clip.text(perceptor, _Silence(), prompt=texts)
+            self._wanted[key] = clip.text(perceptor, SILENCE, prompt=texts)
         return float(clip.rank(Image(image.to(self._device)), self._wanted[key], perceptor).scores[0])
 
     def _perceptor(self) -> Clip:
         if self._clip is None:
-            self._clip = clip.model(self._device, _Silence(), **self._judge.settings)
+            self._clip = clip.model(self._device, SILENCE, **self._judge.settings)
         return self._clip
 
 
@@ -97,11 +98,3 @@ def _image(path: Path) -> Image | None:
         return Image(to_tensor(opened(path)))
     except (OSError, ValueError, SyntaxError):  # as Pillow raises
         return None
-
-
-class _Silence:
-    """Says nothing: the runs have said it."""
-
-    def say(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None: ...

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.core.ambient import SILENCE
 from t2iflow.nodes.perceptors.clip import fetching, sources
 from t2iflow.nodes.weights import find
 from t2iflow.nodes.weights.families import FAMILIES
@@ -34,17 +34,9 @@ def fetch(names: Iterable[Named]) -> None:
     for name in names:
         if record := KNOWN.get(name):
             family = FAMILIES[record.family]
-            find.obtain(name, record.family, _Silent(), roles=tuple(set(family.files) - set(family.on_demand)))
+            find.obtain(name, record.family, SILENCE, roles=tuple(set(family.files) - set(family.on_demand)))
         else:
             source = sources.find(name, None)
             library = sources.package()
             if not source.file:
-                fetching.obtain(library, sources.published(library, source.architecture, source.tag), name, _Silent())
-
-
-class _Silent(Notes):
-    """Notes that nobody reads."""
-
-    def say(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None: ...
+                fetching.obtain(library, sources.published(library, source.architecture, source.tag), name, SILENCE)

@@ -54,7 +54,7 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Chart:
-    """The curve of an optimiser's loss, of so many steps in all."""
+    """The curve of an optimiser's loss, and how many steps that has in all."""
 
     optimizer: str
     points: Points

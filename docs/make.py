@@ -13,20 +13,12 @@ from t2iflow.nodes.weights.families import FAMILIES, Family
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.nodes.weights.records import Record
 from t2iflow.pipelines.graph.wiring import wire
-from t2iflow.pipelines.problems import CODES, Problems, render
+from t2iflow.pipelines.problems import GROUPS, Problems, render
 from t2iflow.pipelines.show.node_pages import markdown
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.cli.main import app
 
 FOLDER = Path(__file__).parent
-
-GROUPS = {
-    "1": "Text and structure",
-    "2": "Names and settings",
-    "3": "Wires and kinds",
-    "4": "The recipe as a whole",
-    "5": "Packages and files",
-}
 
 WRONG = """t2iflow: 1
 nodes:
@@ -45,11 +37,11 @@ def _errors() -> Iterator[str]:
     yield "Made from the code by `make docs`. Every mistake in a recipe is reported at once, with a stable code: where"
     yield "it is and how to fix it. The program then exits with code 3. `t2iflow check` reports them without a run.\n"
     yield from (f"    {line}".rstrip() for line in _example().splitlines())
-    for digit, title in GROUPS.items():
+    for title, codes in GROUPS.items():
         yield f"\n## {title}\n"
         yield "| code | meaning |"
         yield "|---|---|"
-        yield from (f"| {code} | {meaning} |" for code, meaning in CODES.items() if code[3] == digit)
+        yield from (f"| {code} | {meaning} |" for code, meaning in codes.items())
 
 
 def _example() -> str:

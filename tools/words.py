@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
+from t2iflow.nodes.core.blame import LAYERS
+
 ROOT = Path(__file__).parents[1]
 PLACES = ["*.md", "Makefile", "tools/*.py", "runner/**/*.html"]  # not examples/: recipes keep their bytes
-PLACES += [f"{folder}/**/*.py" for folder in ("nodes", "pipelines", "runner")]
+PLACES += [f"{folder}/**/*.py" for folder in LAYERS]
 PLACES += [f"{folder}/*.{kind}" for folder in ("docs", "training", "benchmarks") for kind in ("md", "py")]
 LEFT_OUT = {"words.py", "nodes.md", "errors.md"}
 PROSE = {"COMMENT", "STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END"}

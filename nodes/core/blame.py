@@ -8,9 +8,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parents[1]
-OURS = [HERE, HERE.parent / "pipelines", HERE.parent / "runner"]
-TORCH = [Path(path) for path in getattr(importlib.util.find_spec("torch"), "submodule_search_locations", ())]
+LAYERS = {"api": "t2iflow", "runner": "t2iflow.runner", "pipelines": "t2iflow.pipelines", "nodes": "t2iflow.nodes"}
+"""The folders that our code is in, and what is imported from them."""
+BLAMELESS = [
+    Path(folder).resolve()
+    for package in (*LAYERS.values(), "torch")
+    for folder in getattr(importlib.util.find_spec(package), "submodule_search_locations", ())
+]
 PYTHON, PACKAGES = (Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib"))
 
 
@@ -34,8 +38,8 @@ def _is_foreign(name: str) -> bool:
     if name.startswith("<"):
         return False
     file = Path(name).resolve()
-    ours = any(file.is_relative_to(folder) for folder in [*OURS, *TORCH])
-    return not ours and (file.is_relative_to(PACKAGES) or not file.is_relative_to(PYTHON))
+    blameless = any(file.is_relative_to(folder) for folder in BLAMELESS)
+    return not blameless and (file.is_relative_to(PACKAGES) or not file.is_relative_to(PYTHON))
 
 
 def _folder(target: Any) -> Path | None:

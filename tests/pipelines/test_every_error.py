@@ -128,7 +128,7 @@ def test_every_code_has_a_test() -> None:
     tested = WRONG.keys() | ELSEWHERE.keys()
     missing, strange = ", ".join(sorted(CODES.keys() - tested)), ", ".join(sorted(tested - CODES.keys()))
     assert not missing, f"add a recipe for {missing} to WRONG in tests/pipelines/test_every_error.py"
-    assert not strange, f"add {strange} to CODES in pipelines/problems.py, or take it out here"
+    assert not strange, f"add {strange} to GROUPS in pipelines/problems.py, or take it out here"
 
 
 EIGHT = """\

@@ -60,6 +60,11 @@ def test_a_broken_package_is_reported_and_harms_no_other_recipe(plugin: Callable
     )
 
 
+def test_a_package_that_calls_us_in_vain_is_blamed_with_its_own_line(plugin: Callable[[str], None]) -> None:
+    plugin("import t2iflow\nt2iflow.run('nowhere')")
+    assert "mine_module.py:2: t2iflow.run('nowhere')" in catalog.broken()["mine"]
+
+
 def test_a_parameter_without_a_type_is_the_programmers_mistake(plugin: Callable[[str], None]) -> None:
     plugin(NODES.replace("level: Fraction = 0.5", "level=0.5"))
     assert "parameter 'level' has no type" in catalog.broken()["mine"]

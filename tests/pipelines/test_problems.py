@@ -106,7 +106,7 @@ def test_every_code_in_use_is_listed_with_its_meaning() -> None:
     listing = Path(problems.__file__)
     files = [file for file in listing.parent.rglob("*.py") if file != listing]
     used = {code for file in files for code in re.findall(r'"(T2I\d+)"', file.read_text("utf-8"))}
-    assert not used - CODES.keys(), f"add {', '.join(sorted(used - CODES.keys()))} to CODES in pipelines/problems.py"
+    assert not used - CODES.keys(), f"add {', '.join(sorted(used - CODES.keys()))} to GROUPS in pipelines/problems.py"
     idle = ", ".join(sorted(CODES.keys() - used))
-    assert not idle, f"nothing reports {idle}: take it out of CODES in pipelines/problems.py"
+    assert not idle, f"nothing reports {idle}: take it out of GROUPS in pipelines/problems.py"
     assert all(re.fullmatch(r"T2I[1-5]\d\d", code) and "\n" not in meaning for code, meaning in CODES.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.opening import loaded
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Stepped
+from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.snapshots import small
 from t2iflow.runner.report.table import NAME as TABLE
@@ -56,7 +56,7 @@ class Output:
         self._owner = owner
         self._id = uuid.uuid4().hex
         self._cell = shell().execution_count
-        self._next = 0.0
+        self._budget = Budget(EVERY, SHARE)
         display(self._bundle(page), raw=True, display_id=self._id)
 
     @property
@@ -67,11 +67,9 @@ class Output:
 
     def update(self, page: Callable[[], str]) -> None:
         """Show a page in its place, if it is time to."""
-        began = time.monotonic()
-        if began >= self._next:
-            self.replace(page())
-            ended = time.monotonic()
-            self._next = max(began + EVERY, ended + (ended - began) / SHARE)
+        if self._budget.allows():
+            with self._budget.spending():
+                self.replace(page())
 
     def replace(self, page: str) -> None:
         """Show a page in its place."""

@@ -1,7 +1,6 @@
 """The picture of a run in the terminal, drawn as the terminal can: as a picture, or in coloured half cells."""
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from t2iflow.nodes.pictures import codec, opening
 from t2iflow.nodes.pictures.endings import IMAGES
 from t2iflow.runner.console import Console
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Stepped, Wrote
+from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.report.snapshots import small
 
 EVERY, SHARE = 1.0, 0.05
@@ -39,7 +39,7 @@ class Showing:
         self._drawing = drawing
         self._image: Tensor | None = None
         self._picture: PIL.Image.Image | None = None
-        self._next = 0.0
+        self._budget = Budget(EVERY, SHARE)
         self._drawn: tuple[object, ...] = ()
         self._printed: list[Any] = []
         self._last: Any = None
@@ -50,11 +50,9 @@ class Showing:
             self._image = event.image
         elif isinstance(event, Wrote) and not self._picture and event.path.suffix.lower() in IMAGES:
             self._picture = _opened(event.path)  # of a recipe without steps
-        began = time.monotonic()
-        if self._image is not None and (began >= self._next or isinstance(event, Ended)):
-            self._picture, self._image = codec.frame(Image(small(self._image, SIDE))), None
-            ended = time.monotonic()
-            self._next = max(began + EVERY, ended + (ended - began) / SHARE)
+        if self._image is not None and (self._budget.allows() or isinstance(event, Ended)):
+            with self._budget.spending():
+                self._picture, self._image = codec.frame(Image(small(self._image, SIDE))), None
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         """What is printed; made once for each picture and size of the terminal."""

@@ -1,4 +1,4 @@
-"""How often to write a page about a run without slowing the run down."""
+"""How often to show or write what a run does without slowing it down."""
 
 import math
 import time
@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EVERY = 2.0
-"""Seconds between two writings, at least."""
+"""Seconds between two writings of a page, at least."""
 SHARE, ADVANCE = 0.005, 0.2
-"""How much of a run's time may be spent on writing, and how many seconds in advance: at first people look most."""
+"""How much of a run's time may be spent on pages, and how many seconds in advance: at first people look most."""
 
 
 class Budget:
-    """Says when it is time to write: seldom enough that writing takes no more than its share of the time."""
+    """Says when it is time for work: `every` seconds from beginning to beginning, at least, and so seldom that it takes
+    no more than its `share` of the time, but for some seconds in `advance`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._began = clock()
-        self._spent = 0.0
+    def __init__(
+        self, every: float, share: float, advance: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._every, self._share, self._advance, self._clock = every, share, advance, clock
         self._next = -math.inf
 
     def allows(self) -> bool:
@@ -32,5 +33,11 @@ class Budget:
             yield
         finally:
             ended = self._clock()
-            self._spent += ended - began
-            self._next = max(ended + EVERY, self._began + (self._spent - ADVANCE) / SHARE)
+            free = min(self._advance, ended - began)
+            self._advance -= free
+            self._next = max(began + self._every, ended + (ended - began - free) / self._share)
+
+
+def of_pages() -> Budget:
+    """That of a page about a run or a sweep."""
+    return Budget(EVERY, SHARE, ADVANCE)

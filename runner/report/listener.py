@@ -22,7 +22,7 @@ from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, 
 from t2iflow.runner.folder import history
 from t2iflow.runner.folder.history import NOW
 from t2iflow.runner.report import table
-from t2iflow.runner.report.budget import Budget
+from t2iflow.runner.report.budget import of_pages
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.page import Running, Told, page, versions
 from t2iflow.runner.report.passed import Passed
@@ -40,7 +40,7 @@ class Report:
     def __init__(self, plan: Plan, recipe: str, folder: Path) -> None:
         """`recipe` is the resolved recipe as YAML."""
         self._plan, self._recipe, self._folder = plan, recipe, folder
-        self._budget = Budget()
+        self._budget = of_pages()
         self._pace = Pace()
         self._losses = Losses(folder / table.NAME)
         self._snapshots = Snapshots(folder, plan)

@@ -14,7 +14,7 @@ from t2iflow.runner.execution import faults
 from t2iflow.runner.execution.device import choose
 from t2iflow.runner.exits import NoDeviceError
 from t2iflow.runner.folder.summary import summary
-from t2iflow.runner.report.budget import Budget
+from t2iflow.runner.report.budget import of_pages
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.driver import states
 from t2iflow.runner.sweep.events import CellEnded, Event, Going
@@ -44,7 +44,7 @@ class Keeper:
         self._small: dict[str, Path] = {}
         self._scores: dict[str, float] = {}
         self._judge = judge(self._plan, sweep.rank)
-        self._budget = Budget()
+        self._budget = of_pages()
         for name, state in self._states.items():
             if state == "finished":
                 self._take(name)

@@ -153,12 +153,12 @@ def test_any_picture_is_shown_as_it_is(shape: tuple[int, ...], size: tuple[int, 
 @pytest.mark.parametrize("cost", [0.001, 0.05, 3.0])
 def test_writing_takes_no_more_than_its_share_of_the_time(cost: float) -> None:
     now = [100.0]
-    budget = Budget(lambda: now[0])
+    pages = Budget(budget.EVERY, budget.SHARE, budget.ADVANCE, lambda: now[0])
     written = []
     for _ in range(100_000):  # steps of a tenth of a second
         now[0] += 0.1
-        if budget.allows():
-            with budget.spending():
+        if pages.allows():
+            with pages.spending():
                 now[0] += cost
             written.append(now[0])
     assert written[0] < 101 + cost

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from t2iflow.nodes.pictures.metadata import ffmpeg
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE, TEMPO, BARS = 44_100, 120, 4

@@ -19,6 +19,7 @@ from annotated_types import Interval
 from pydantic import AfterValidator
 
 from t2iflow.nodes.core.ambient import WHOLE, Folder, Notes, Part
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Count, File, FileName, Image, Labels, Means, NonNegative, Rate, Size, SoundPath
 from t2iflow.nodes.core.whole import write
@@ -183,7 +184,7 @@ class Video(_Gathered):
         super().__init__(folder, file)
         self._part = part
         film = encoder.Film(file, codec, fps, loss, order, interpolate, sound, sound_start)
-        metadata.ffmpeg()  # that it is missing, or a sound, is better known now than at the end
+        ffmpeg()  # that it is missing, or a sound, is better known now than at the end
         film.check()
         heard = film.listen()
         if sound is not None and not heard:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Literal, cast
 
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.types import Size, exact
 from t2iflow.nodes.film import sound
 from t2iflow.nodes.pictures import metadata
@@ -224,7 +225,7 @@ class Film:
     def _run(self, frames: Sequence[Path], place: Path, options: Sequence[str]) -> None:
         """Let ffmpeg work in a folder, on frames that are handed to it one after another."""
         reading = ["-v", "error", "-f", "png_pipe", "-framerate", str(exact(self.fps)), "-i", "-"]
-        command = [metadata.ffmpeg(), *reading, *options]
+        command = [ffmpeg(), *reading, *options]
         with (
             tempfile.TemporaryFile() as faults,  # a pipe that nobody reads would fill
             # In a session of its own, or Ctrl-C would end it together with the run that waits for it.

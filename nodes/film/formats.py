@@ -7,8 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.memo import until_changed
-from t2iflow.nodes.pictures import decoder, metadata
+from t2iflow.nodes.pictures import decoder
 
 FILMING = {
     "mov": ("MP4, MOV", rb"....(ftyp|moov|mdat|wide)"),  # QuickTime of old begins with any of them
@@ -70,7 +71,7 @@ def sound(path: Path) -> str | None:
 
 def reading(path: Path, format: str, *options: str) -> list[str]:
     """The beginning of an ffmpeg command that reads the file; `options` are for reading it, such as where to start."""
-    start = [metadata.ffmpeg(), "-nostdin", "-protocol_whitelist", "file,pipe", *options]
+    start = [ffmpeg(), "-nostdin", "-protocol_whitelist", "file,pipe", *options]
     url = f"file:{path}"
     if skipped := _tag(path):
         url, start[3] = f"subfile,,start,{skipped},end,0,,:{url}", "subfile,file,pipe"

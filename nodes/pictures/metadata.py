@@ -17,7 +17,7 @@ from typing import BinaryIO
 import PIL.Image
 from PIL.PngImagePlugin import PngInfo, putchunk
 
-from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.whole import whole
 from t2iflow.nodes.pictures import endings
 from t2iflow.nodes.pictures.opening import opened
@@ -195,14 +195,3 @@ def _decoded(data: bytes, encoding: str, name: str) -> str:
 
 def _ours(comment: str) -> str | None:
     return comment[len(MARK) :] if comment.startswith(MARK) else None
-
-
-def ffmpeg() -> str:
-    """The ffmpeg program that imageio-ffmpeg brings (or that IMAGEIO_FFMPEG_EXE names)."""
-    try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        program: str = get_ffmpeg_exe()
-    except (ImportError, RuntimeError) as fault:
-        raise MissingPackageError("films need ffmpeg: pip install imageio-ffmpeg") from fault
-    return program

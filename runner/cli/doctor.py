@@ -16,9 +16,9 @@ import torch
 from platformdirs import user_cache_path
 
 from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.perceptors.lite import efficientnet, minilm
-from t2iflow.nodes.pictures import metadata
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, sha256
 from t2iflow.nodes.weights.entry import entries
@@ -115,7 +115,7 @@ def _lite() -> Check:
 
 def _ffmpeg() -> Check:
     try:
-        program = metadata.ffmpeg()
+        program = ffmpeg()
         told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     except (MissingPackageError, OSError, subprocess.SubprocessError) as fault:
         return Check(False, f"films can't be made: {fault}", _again("imageio-ffmpeg"))

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from t2iflow.nodes import output
 from t2iflow.nodes.core.ambient import Part
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.node import read_spec
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import metadata
@@ -129,9 +130,9 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("songs")
     source = ["-f", "lavfi", "-i", "aevalsrc=sin(2*PI*t*440*(1+gte(t\\,1))):d=2:s=44100"]
     for name in ("song.wav", "song.mp3", "song.flac", "song.ogg"):
-        subprocess.run([metadata.ffmpeg(), "-v", "error", *source, str(place / name)], check=True)
+        subprocess.run([ffmpeg(), "-v", "error", *source, str(place / name)], check=True)
     clip = ["-f", "lavfi", "-i", "color=red:s=32x32:d=2", str(place / "clip.mp4")]
-    subprocess.run([metadata.ffmpeg(), "-v", "error", *source, *clip], check=True)
+    subprocess.run([ffmpeg(), "-v", "error", *source, *clip], check=True)
     return place
 
 
@@ -460,7 +461,7 @@ def test_the_same_sound_gives_the_same_bytes(kind: str, songs: Path, tmp_path: P
 def test_a_film_of_a_silent_film_is_silent_and_that_is_said(folder: RunFolder, notes: Heard) -> None:
     silent = folder.place / "silent.mp4"
     source = ["-f", "lavfi", "-i", "color=red:s=32x32:d=3", str(silent)]
-    subprocess.run([metadata.ffmpeg(), "-v", "error", *source], check=True)
+    subprocess.run([ffmpeg(), "-v", "error", *source], check=True)
     video = output.Video(folder, notes, sound=str(silent), sound_start=2.5)
     assert notes.said == ["`silent.mp4` has no sound, so `film.mp4` has none either"]
     video(levels(0))
@@ -512,7 +513,7 @@ def test_a_kill_while_the_film_is_written_leaves_nothing_half_and_it_can_be_made
     if os.name != "posix":
         pytest.skip("a program is killed here by a limit that only POSIX has")
     limited = tmp_path / "ffmpeg"  # killed when it has written its first 512 bytes
-    limited.write_text(f'#!/bin/sh\nulimit -f 1\nexec "{metadata.ffmpeg()}" "$@"\n')
+    limited.write_text(f'#!/bin/sh\nulimit -f 1\nexec "{ffmpeg()}" "$@"\n')
     limited.chmod(0o755)
     place = tmp_path / "killed"
     place.mkdir()
@@ -543,7 +544,7 @@ def test_a_film_that_is_there_stays_when_its_successor_fails(
     video.close()
     before = digest(folder.written[0])
     video(levels(1))
-    monkeypatch.setattr(metadata, "ffmpeg", lambda: "/bin/false")
+    monkeypatch.setattr(encoder, "ffmpeg", lambda: "/bin/false")
     with pytest.raises(RuntimeError, match=r"could not make film.mp4: it ended with 1"):
         video.close()
     assert digest(folder.written[0]) == before

@@ -17,6 +17,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from t2iflow.nodes import output
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.node import read_spec
 from t2iflow.nodes.core.types import Image, Labels
 from t2iflow.nodes.pictures import codec, metadata
@@ -261,7 +262,7 @@ def test_pictures_and_films_by_others_carry_none(tmp_path: Path, folder: RunFold
     for name in ("a.png", "a.jpg", "a.webp", "a.gif"):
         PIL.Image.new("RGB", (8, 8)).save(tmp_path / name, **({} if name.endswith("gif") else {"exif": exif}))
         assert metadata.read_recipe(tmp_path / name) is None
-    command = [metadata.ffmpeg(), "-i", str(film(folder, 2)), "-metadata", "comment=a holiday", str(tmp_path / "b.mp4")]
+    command = [ffmpeg(), "-i", str(film(folder, 2)), "-metadata", "comment=a holiday", str(tmp_path / "b.mp4")]
     subprocess.run(command, capture_output=True, check=True)
     assert metadata.read_recipe(tmp_path / "b.mp4") is None
 

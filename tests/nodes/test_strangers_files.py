@@ -14,10 +14,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from t2iflow.nodes import images, video
 from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.types import exact
 from t2iflow.nodes.film import decoder, sound
 from t2iflow.nodes.pictures import codec
-from t2iflow.nodes.pictures.metadata import ffmpeg
 from tests.nodes.conftest import Heard
 
 CPU = torch.device("cpu")

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from t2iflow.nodes import images, video
 from t2iflow.nodes.core.ambient import Tick
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.film import decoder
-from t2iflow.nodes.pictures.metadata import ffmpeg
 from tests.nodes.conftest import Heard
 
 Made = Callable[..., Path]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from t2iflow.nodes.pictures.metadata import ffmpeg
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.text.origin import HERE

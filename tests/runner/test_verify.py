@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 import torch
 
+from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.pictures import metadata
 from t2iflow.nodes.pictures.metadata import read_recipe
 from tests.runner.conftest import COPY, Command
@@ -130,7 +131,7 @@ def test_films_are_compared_picture_by_picture(made: Path, command: Command) -> 
     Path("about").write_text(metadata.in_film(read_recipe(made / "film.mp4") or ""), encoding="utf-8")
     for folder, words in ((other, "differs from picture "), (shorter, "it has 3 pictures, and more when made now")):
         inputs = ["-v", "error", "-y", "-i", str(folder / "film.mp4"), "-i", "about"]
-        subprocess.run([metadata.ffmpeg(), *inputs, "-map_metadata", "1", "-c", "copy", "theirs.mp4"], check=True)
+        subprocess.run([ffmpeg(), *inputs, "-map_metadata", "1", "-c", "copy", "theirs.mp4"], check=True)
         told = command("verify", "theirs.mp4")
         assert told.code == 1
         assert told.out.startswith(f"theirs.mp4: {words}")

@@ -1,12 +1,19 @@
-"""Folders of a cache that nobody has opened for long."""
+"""The folder of this user's cache that is ours, and what in it nobody has opened for long."""
 
 import contextlib
 import shutil
 import time
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 KEPT = 30 * 24 * 3600
 """Seconds for which a folder that nobody opens stays in a cache."""
+
+
+def cache_folder(part: str = "") -> Path:
+    """All of it, or a part of it."""
+    return user_cache_path("t2iflow") / part
 
 
 def forget_old(cache: Path) -> None:

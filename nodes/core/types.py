@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from torch import Tensor
 
 from t2iflow.nodes.core import prompts
+from t2iflow.nodes.core.run_files import OWN
 from t2iflow.nodes.core.spelling import suggest
 
 Image = NewType("Image", Tensor)
@@ -181,10 +182,6 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
 
 LONGEST_NAME = 200
 """Bytes of a file's name: systems take 255, and while it is written it has a longer one."""
-OWN = re.compile(
-    r"recipe\.yaml|lock\.yaml|events\.jsonl|checkpoint.*\.pt|report\.html|now\.png|losses\.csv", re.IGNORECASE
-)
-"""Names of what a run itself writes into its folder."""
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that are no files on Windows, whatever their suffix."""
 
@@ -194,7 +191,7 @@ def _plain_name(name: str) -> str:
         raise ValueError("a file in the run folder needs a plain name, without folders or characters such as : * ?")
     if len(name.encode()) > LONGEST_NAME:
         raise ValueError(f"a file's name has at most {LONGEST_NAME} bytes")
-    if OWN.fullmatch(name):
+    if name.lower() in OWN:
         raise ValueError("a run writes a file of this name itself; choose another")
     if DEVICES.fullmatch(name):
         raise ValueError("on Windows this is a device, not a file; choose another name")

@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.caches import cache_folder
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.weights.records import File
 
@@ -23,7 +23,7 @@ MIRROR = "T2IFLOW_MIRROR"
 def cache() -> Path:
     """The folder that holds a folder for each name."""
     own = os.environ.get("T2IFLOW_WEIGHTS")
-    return paths.given(own) if own else user_cache_path("t2iflow") / "weights"
+    return paths.given(own) if own else cache_folder("weights")
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 import torch
-from platformdirs import user_cache_path
 
 from t2iflow.nodes.core import catalog
+from t2iflow.nodes.core.caches import cache_folder
 from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.perceptors.lite import efficientnet, minilm
@@ -123,7 +123,7 @@ def _ffmpeg() -> Check:
 
 
 def _cache() -> Check:
-    path = user_cache_path("t2iflow")
+    path = cache_folder()
     if writable(path):
         return Check(True, f"the cache {path} can be written")
     return Check(False, f"the cache {path} can't be written", "set XDG_CACHE_HOME to a folder that can")

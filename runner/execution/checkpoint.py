@@ -15,10 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from t2iflow.nodes.core.run_files import BEFORE as BEFORE
+from t2iflow.nodes.core.run_files import CHECKPOINT
 from t2iflow.nodes.core.whole import sync, whole
 from t2iflow.nodes.weights.checkpoints import pickles
 
-NAME, BEFORE = "checkpoint.pt", "checkpoint-before.pt"
+NAME = CHECKPOINT
 SEAL = b"t2iflow checkpoint 1, blake2b: "
 LENGTH = 32
 """Bytes of the digest, which follows the seal at the file's end."""

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from platformdirs import user_cache_path
-
-from t2iflow.nodes.core.caches import forget_old
+from t2iflow.nodes.core.caches import cache_folder, forget_old
 from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.texts import in_line, shortened
 from t2iflow.nodes.core.whole import whole
@@ -76,7 +74,7 @@ def opened(path: Path) -> Bundle:
         with ZipFile(path) as file:
             entries = _checked(file, path.stat().st_size)
             name = shortened(in_line(file.comment.decode("utf-8", "replace")))
-            folder = user_cache_path("t2iflow") / "bundles" / sha256(path)
+            folder = cache_folder("bundles") / sha256(path)
             if not os.path.isdir(folder):
                 forget_old(folder.parent)
                 _unpack(file, entries, folder)

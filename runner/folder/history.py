@@ -10,14 +10,13 @@ from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from t2iflow.nodes.core.run_files import LOG as LOG
+from t2iflow.nodes.core.run_files import NOW as NOW
+from t2iflow.nodes.core.run_files import RECIPE as RECIPE
 from t2iflow.runner.entries import Ended, Entry, Started, Wrote, entry_of, json_of
 
-RECIPE = "recipe.yaml"
-LOG = "events.jsonl"
 SWEEP = "sweep.yaml"
 """The file by which the folder of a sweep is known."""
-NOW = "now.png"
-"""The picture as it is, while a run goes on and where it stopped."""
 RUNS, SWEEPS = "runs", "sweeps"
 """Where runs and sweeps are kept where nothing else is said; a sweep's own runs are in its `runs`, too."""
 SHORT, LONG = 8_192, 1_000_000

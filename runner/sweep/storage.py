@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
+from t2iflow.nodes.core.caches import cache_folder
 from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.whole import write
 from t2iflow.runner.execution import checkpoint
@@ -158,7 +157,7 @@ def _opened(address: str) -> tuple[Any, str]:
 def _working(address: str) -> Path:
     """The folder of this machine for a sweep at an address."""
     name, digest = address.rpartition("/")[2], hashlib.sha256(address.encode()).hexdigest()
-    return user_cache_path("t2iflow") / "sweeps" / f"{name}-{digest[:8]}"
+    return cache_folder("sweeps") / f"{name}-{digest[:8]}"
 
 
 def _stamp(path: Path) -> tuple[int, int]:

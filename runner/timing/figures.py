@@ -18,8 +18,8 @@ from statistics import median_low, quantiles
 from typing import Any
 
 import torch
-from platformdirs import user_cache_path
 
+from t2iflow.nodes.core.caches import cache_folder
 from t2iflow.nodes.core.whole import keep
 from t2iflow.nodes.film.closing import BEGINNINGS
 from t2iflow.pipelines.graph.graph import Node
@@ -165,7 +165,7 @@ def kept(plan: Plan, pictures: Mapping[str, int]) -> int:
 
 def folder() -> Path:
     """Where figures are kept."""
-    return user_cache_path("t2iflow") / "figures"
+    return cache_folder("figures")
 
 
 def known(plan: Plan, device: torch.device) -> Figures | None:

@@ -23,6 +23,7 @@ from t2iflow.nodes.core.ambient import Part
 from t2iflow.nodes.core.ffmpeg import ffmpeg
 from t2iflow.nodes.core.node import read_spec
 from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.film import encoder
 from t2iflow.nodes.pictures import metadata
 from t2iflow.nodes.pictures.endings import CARRIERS
 from t2iflow.pipelines.compiling import compile_recipe

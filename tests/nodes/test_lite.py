@@ -26,7 +26,7 @@ from .conftest import Heard
 def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lite]:
     with pytest.MonkeyPatch.context() as patch:
         cache = tmp_path_factory.mktemp("cache")
-        patch.setattr(subjects, "user_cache_path", lambda name: cache)
+        patch.setattr(subjects, "cache_folder", lambda: cache)
         lite = Lite(torch.device("cpu"), "float32")
         lite.encode_texts(["a fox"], Heard())
         yield lite

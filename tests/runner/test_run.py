@@ -24,6 +24,15 @@ def test_a_run_leaves_its_picture_film_recipe_lock_events_and_report(command: Co
     assert names == {"picture.png", "film.mp4", "recipe.yaml", "lock.yaml", "events.jsonl", "losses.csv", "report.html"}
 
 
+def test_no_output_may_have_the_name_of_a_file_that_runs_write_themselves(command: Command) -> None:
+    left = command("run", COPY).folder
+    assert left
+    own = {path.name for path in left.glob("[!.]*")} - {"picture.png", "film.mp4"}
+    for name in own | {"now.png", "checkpoint.pt", "checkpoint-before.pt", "Recipe.YAML"}:
+        wrong = command("check", COPY.replace("image: $fit}", f"image: $fit, file: {name}}}"))
+        assert "a run writes a file of this name itself" in wrong.err, name
+
+
 def test_a_canvas_comes_nearer_to_what_its_loss_wants(command: Command) -> None:
     told = command("run", COPY, "--set", "steps=60", "--json")
     losses = [event["loss"] for event in map(json.loads, told.out.splitlines()) if event["type"] == "stepped"]

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from platformdirs import user_cache_path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from t2iflow.nodes.core.caches import cache_folder
 from t2iflow.nodes.core.whole import cached
 from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.perceptors.lite import minilm, parts
@@ -122,7 +122,7 @@ class Subjects:
         self._owner = torch.tensor([number for number, names in enumerate(self.names) for _ in names])
         self._flat = [*known, *(name for name in strangers if name not in known)]
         self._low = [name.lower() for name in self._flat]
-        self._cache = user_cache_path("t2iflow") if cache is None else cache
+        self._cache = cache_folder() if cache is None else cache
         self._readings: dict[str, Reading] = {}
 
     def read(self, prompt: str) -> Reading:

@@ -1,0 +1,10 @@
+"""The names of what a run itself writes into its folder."""
+
+RECIPE, LOCK, LOG = "recipe.yaml", "lock.yaml", "events.jsonl"
+REPORT, LOSSES = "report.html", "losses.csv"
+NOW = "now.png"
+"""The picture as it is, while a run goes on and where it stopped."""
+CHECKPOINT, BEFORE = "checkpoint.pt", "checkpoint-before.pt"
+
+OWN = (RECIPE, LOCK, LOG, REPORT, LOSSES, NOW, CHECKPOINT, BEFORE)
+"""All of them, which no output may have."""

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,9 @@ import pytest
 import torch
 
 import t2iflow
+from tests.api.conftest import LONG
 from tests.runner.conftest import COPY
+from tests.studios import until
 
 FAILS = """
 import weakref
@@ -30,27 +31,11 @@ def fails(image: Image, reference: Image) -> Loss:
     held.append(weakref.ref(large))
     raise ValueError("no more of this")
 """
-LONG = 10**6
-"""Steps that no test waits for."""
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def going() -> Iterator[Callable[..., t2iflow.Run]]:
-    """Begin a run that would take for ever, and is stopped with the test."""
-    runs = []
-
-    def begin(**how: object) -> t2iflow.Run:
-        runs.append(t2iflow.run(COPY, steps=LONG, wait=False, **how))  # type: ignore[arg-type]
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        run.stop()
 
 
 def steps_of(run: t2iflow.Run) -> Iterator[int]:
@@ -226,9 +211,8 @@ def test_an_interrupt_stops_the_run_with_a_checkpoint_and_says_how_to_resume(
 def test_any_process_can_look_at_a_run_and_the_end_of_its_program_stops_it(tmp_path: Path) -> None:
     code = f"import sys, t2iflow\nt2iflow.run({COPY!r}, steps={LONG}, out='there', wait=False)\nsys.stdin.read()"
     program = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE)
-    while not (logs := list(tmp_path.glob("there/2*/events.jsonl"))):
-        time.sleep(0.05)
-    run = t2iflow.Run(logs[0].parent)
+    (log,) = until(lambda: list(tmp_path.glob("there/2*/events.jsonl")))
+    run = t2iflow.Run(log.parent)
     assert next(steps_of(run)) == 0
     assert run.state == "running"
     with pytest.raises(t2iflow.RunError, match="only by the process"):

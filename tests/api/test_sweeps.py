@@ -1,5 +1,6 @@
 """Sweeps from Python; docs/python.md, whose examples are run, makes one."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,14 +12,16 @@ from t2iflow.runner.sweep.thumbnail import thumbnail
 from t2iflow.runner.sweep.work import make
 from tests.runner.conftest import COPY
 
+Begin = Callable[..., t2iflow.Run]
+
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_sweep_that_is_stopped_has_its_cells_and_says_how_to_go_on() -> None:
-    first = t2iflow.run(COPY, steps=10**6, wait=False)
+def test_a_sweep_that_is_stopped_has_its_cells_and_says_how_to_go_on(going: Begin) -> None:
+    first = going()
     sweep = t2iflow.sweep(
         COPY, each={"seed": range(2)}, together={"steps": [2, 3], "photo.octaves": [1, 2]}, wait=False
     )
@@ -48,8 +51,8 @@ def test_mistakes_of_all_cells_are_raised_before_one_begins(tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
-def test_a_notebook_shows_the_pictures_of_a_sweep_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = t2iflow.run(COPY, steps=10**6, wait=False)
+def test_a_notebook_shows_the_pictures_of_a_sweep_as_they_come(going: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = going()
     sweep = t2iflow.sweep(COPY, best=3, wait=False).stop()  # before it begins
     first.stop()
     monkeypatch.setattr(notebook, "Output", lambda owner, page: SimpleNamespace(page=page, update=lambda page: page()))
@@ -61,8 +64,7 @@ def test_a_notebook_shows_the_pictures_of_a_sweep_as_they_come(monkeypatch: pyte
         assert live._page().count("<img ") == number + 1
 
 
-def test_the_best_of_several_seeds_is_a_sweep_of_them() -> None:
-    first = t2iflow.run(COPY, steps=10**6, wait=False)
+def test_the_best_of_several_seeds_is_a_sweep_of_them(going: Begin) -> None:
+    going()
     sweeps = [t2iflow.sweep(COPY, best=3, seed=5, wait=False), t2iflow.sweep(COPY + "best: 2\n", wait=False)]
     assert [[cell.values["seed"] for cell in sweep.stop().cells] for sweep in sweeps] == [[5, 6, 7], [0, 1]]
-    first.stop()

@@ -84,6 +84,7 @@ def step(page: Any) -> int:
 
 
 def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: Studio) -> None:
+    before = {*studio.runs}
     start(page, "endless.yaml")
     shown: set[str] = set()
     until(lambda: shown.add(page.locator("img.now").get_attribute("data-shown") or "") or len(shown - {""}) > 1)
@@ -91,7 +92,7 @@ def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: 
     page.get_by_role("button", name="Stop").press("Enter")
     page.locator("[name=resume]:focus").press("Enter")  # the focus stays where one can go on
     page.locator(".state").get_by_text("Running").wait_for()
-    (run,) = studio.runs
+    (run,) = {*studio.runs} - before
     page.get_by_label("fit.rate").fill("0.002")
     page.get_by_role("button", name="Steer").press("Enter")
     page.locator(".steering :focus").wait_for()
@@ -101,7 +102,7 @@ def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: 
     page.get_by_label("fit.rate").fill("0.001")
     page.get_by_label("The step").fill("5")
     page.get_by_role("button", name="Fork").click()
-    (fork,) = until(lambda: {*studio.runs} - {run})
+    (fork,) = until(lambda: {*studio.runs} - before - {run})
     assert re.search(r"5: 0\.001", (fork / "recipe.yaml").read_text("utf-8"))
     page.wait_for_url(f"**{fork.name}")
     page.locator(".state").get_by_text("queue").wait_for()  # the fork waits for the run

@@ -33,6 +33,7 @@ from t2iflow.runner.sweep.table import table
 from t2iflow.runner.sweep.work import BUSY, DIED, Made, make
 from t2iflow.running import Run
 from tests.runner.conftest import STILL, Command
+from tests.studios import until
 
 SMALL = STILL.replace("steps: 6", "steps: 3")
 PAINTED = """
@@ -411,8 +412,7 @@ def test_a_process_that_is_killed_is_replaced_and_the_others_end_with_them(
         assert processes.wait(60) == [Made(short, OK)]
         processes.take(long)
         (other,) = processes._pool._busy
-        while state(sweep, long) != "running":
-            processes.wait(0.05)
+        until(lambda: processes.wait(0.05) == [] and state(sweep, long) == "running")
     assert other._process.poll() is not None  # its pipe was closed, as when its driver dies
     assert state(sweep, long) == "stopped"
 

@@ -22,8 +22,8 @@ from tests.runner import test_shipped_recipes, test_systems
 STEPPING = [
     (name, preset)
     for name in shipped_recipes()
-    for preset in (None, *read(name).presets)
-    if compile_recipe(read(name, presets=[preset] if preset else [])).regions
+    for preset in (None, *needs.recipe(name).presets)
+    if needs.plan(name, preset).regions
 ]
 """The recipes in which something is trained, with each of their presets and without."""
 
@@ -101,7 +101,7 @@ class Rehearsal:
 
 def small(name: str, preset: str | None, weights: Callable[[str], Path]) -> list[str]:
     """Changes that make a recipe quick, with small weights of each family."""
-    changes = [*test_shipped_recipes.smaller(name, preset)[1::2], *test_systems.smaller(name, preset)]
+    changes = [*test_systems.smaller(name, preset), *test_shipped_recipes.smaller(name, preset)[1::2]]
     changes += test_systems.ROWS[name].changes if name in test_systems.ROWS else ()
     for node, spec in needs.specs(name, preset):
         changes += [f"{node}.classes=[1, 2]"] if spec.name == "biggan.canvas" else []  # else it asks `wanted` for them

@@ -92,6 +92,29 @@ def test_every_command_is_in_the_help() -> None:
     assert made == listed, f"runner/cli/main.py doesn't list the file of {', '.join(map(what, made ^ listed))}"
 
 
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        (["show", "--stage", "recipe"], "t2iflow: 1\ntitle: Copy a picture\nparams: {steps: 6}"),
+        (["show", "--stage", "resolved"], "t2iflow: 1\ntitle: Copy a picture\n"),
+        (["show", "--stage", "graph"], "once  "),
+        (["show", "--stage", "plan"], "1. once\n"),
+        (["graph"], "once  "),
+        (["graph", "--format", "term"], "once  "),
+        (["graph", "--format", "mermaid"], "flowchart"),
+        (["graph", "--format", "dot"], "digraph"),
+        (["graph", "--format", "svg"], "<svg"),
+    ],
+)
+def test_a_recipe_is_shown_in_every_stage_and_drawn_in_every_format(
+    command: Command, words: list[str], begins: str
+) -> None:
+    verb, *options = words
+    told = command(verb, COPY, *options)
+    assert told.code == 0, told.err
+    assert told.out.lstrip().startswith(begins)
+
+
 @pytest.mark.parametrize("words", [[], ["--draftt", "hello"], ["--steps=3"]])
 def test_a_command_without_a_recipe_says_what_is_missing(words: list[str]) -> None:
     told = call("plan", *words)

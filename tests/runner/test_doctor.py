@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from t2iflow.nodes.perceptors.lite import efficientnet
 from t2iflow.runner.cli import doctor
 from t2iflow.runner.cli.doctor import Check, examine, imports
+from t2iflow.runner.cli.main import app
+from t2iflow.runner.exits import FAILED, OK
 
 
 @pytest.fixture
@@ -23,7 +26,8 @@ def bad() -> Check:
     return one
 
 
-def test_a_healthy_installation_is_well() -> None:
+def test_a_healthy_installation_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_required", lambda: ["pydantic", "pyyaml"])
     findings = [finding for finding in examine() if "real CLIPs" not in finding.what]
     assert [finding for finding in findings if not finding.well] == []
     told = "\n".join(finding.what for finding in findings)
@@ -68,6 +72,15 @@ def test_modules_of_the_working_folder_are_not_run(tmp_path: Path, monkeypatch: 
         "filelock": None,
     }
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_ends_by_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == OK
+    monkeypatch.setenv("T2IFLOW_DEVICE", "abacus")
+    told = CliRunner().invoke(app, ["doctor"])
+    assert told.exit_code == FAILED
+    assert "unset or change T2IFLOW_DEVICE" in told.output
 
 
 @pytest.mark.usefixtures("quick")

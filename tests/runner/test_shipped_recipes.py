@@ -12,8 +12,7 @@ from PIL import Image
 
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.perceptors.clip.sources import package
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.text.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.recipe import shipped_recipes
 from tests import needs
 from tests.nodes import checkpoints
 from tests.runner.conftest import Command
@@ -24,9 +23,9 @@ DECIDED = {"big-sleep": 128, "big-sleep-simple": 128, "dalle-mini": 96, "dalle-p
 
 def smaller(name: str, preset: str | None) -> list[str]:
     """Arguments that make a recipe quick."""
-    graph = compile_recipe(read(name, presets=[preset] if preset else [])).graph
-    changes = {}
-    for node in graph.nodes.values():
+    changes, nodes = {}, needs.plan(name, preset).graph.nodes.values()
+    passes = max(node.settings.get("accumulate", 1) for node in nodes)  # all of which need a crop
+    for node in nodes:
         if node.spec.role == "optimizer":
             changes[f"{node.name}.steps"] = "2"
         if node.spec.role == "camera":
@@ -38,13 +37,19 @@ def smaller(name: str, preset: str | None) -> list[str]:
         if node.spec.name == "output.strip":
             changes[f"{node.name}.every"] = "1"
         if node.spec.name.startswith("cutouts."):
-            changes[f"{node.name}.size"] = "64"
+            changes |= {f"{node.name}.size": "64", f"{node.name}.count": str(max(2, passes))}
+        if node.spec.name == "siren.canvas":
+            changes |= {f"{node.name}.layers": "3", f"{node.name}.width": "16"}
+        if node.spec.name == "strokes.canvas":
+            changes |= {f"{node.name}.count": "12", f"{node.name}.start_steps": "1"}
+        if node.spec.name in ("dalle.mini", "dalle.pytorch"):
+            changes["count" if "count" in needs.recipe(name, preset).params else f"{node.name}.count"] = "2"
     return [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
 
 
 def lite(name: str) -> str | None:
     """The preset under which a recipe needs no download, unless it needs none anyway."""
-    return "lite" if "lite" in read(name).presets else None
+    return "lite" if "lite" in needs.recipe(name).presets else None
 
 
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if not needs.weights(name, lite(name))])
@@ -90,7 +95,7 @@ def test_new_copies_a_recipe_that_runs_and_never_writes_over_a_file(command: Com
 def test_new_copies_what_a_recipe_reads_too(name: str, command: Command, tmp_path: Path) -> None:
     told = command("new", name, "mine.yaml")
     assert "which it reads" in told.out
-    for preset in read(name).presets:
+    for preset in needs.recipe(name).presets:
         assert command("check", "mine.yaml", "--preset", preset).code == 0
     copied = next(path for path in tmp_path.iterdir() if path.suffix != ".yaml" and path.is_file())
     assert command("new", name, "other.yaml").code == 0

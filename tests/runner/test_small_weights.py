@@ -3,13 +3,13 @@
 import pytest
 
 from t2iflow.nodes.weights.published import KNOWN
-from t2iflow.pipelines.text.recipe import read, shipped_recipes
+from t2iflow.pipelines.text.recipe import shipped_recipes
 from tests import needs
 from tests.runner.conftest import Command
 
 SMALL = {record.family: name for name, record in KNOWN.items() if record.bundled}
 OFFICIAL = {record.family: name for name, record in KNOWN.items() if not record.bundled}
-LITE = [name for name in shipped_recipes() if "lite" in read(name).presets]
+LITE = [name for name in shipped_recipes() if "lite" in needs.recipe(name).presets]
 
 
 @pytest.mark.parametrize("name", LITE)
@@ -23,7 +23,7 @@ def test_a_preset_called_lite_needs_nothing_from_outside(name: str, command: Com
 @pytest.mark.parametrize("name", [name for name in LITE if needs.small(name, "lite")])
 def test_small_and_original_weights_differ_in_a_recipe_by_their_name_alone(name: str, command: Command) -> None:
     named = needs.small(name, "lite")
-    if "weights" in read(name).params:
+    if "weights" in needs.recipe(name).params:
         (family,) = set(named.values())
         named = {"weights": family}
     changes = [word for key, family in named.items() for word in ("--set", f"{key}={OFFICIAL[family]}")]

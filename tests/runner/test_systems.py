@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageStat
 
-from t2iflow.pipelines.text.recipe import read, shipped_recipes
-from tests.needs import specs, weights
+from t2iflow.pipelines.text.recipe import shipped_recipes
+from tests.needs import recipe, specs, weights
 from tests.runner.conftest import Command
 
 
@@ -40,13 +40,15 @@ ROWS: dict[str, Row] = {
 }
 
 
-RUNS = [(name, preset) for name in shipped_recipes() for preset in (None, *read(name).presets) if weights(name, preset)]
+RUNS = [
+    (name, preset) for name in shipped_recipes() for preset in (None, *recipe(name).presets) if weights(name, preset)
+]
 TRIED = [pytest.param(*run, id="-".join(filter(None, run))) for run in RUNS]
 
 
 def smaller(name: str, preset: str | None) -> list[str]:
     """Changes that make any recipe quick."""
-    changes = ["size=[32, 24]"] if "size" in read(name).params else []
+    changes = ["size=[32, 24]"] if "size" in recipe(name).params else []
     for node, spec in specs(name, preset):
         if spec.role == "optimizer":
             changes += [f"{node}.steps=2"]
@@ -61,7 +63,7 @@ def smaller(name: str, preset: str | None) -> list[str]:
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in RUNS}))
 def test_how_a_recipe_becomes_small_is_known(name: str) -> None:
-    known = name in ROWS or "size" in read(name).params
+    known = name in ROWS or "size" in recipe(name).params
     assert known, f"{name} has no param `size`: add a row for it to ROWS in tests/runner/test_systems.py"
 
 

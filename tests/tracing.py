@@ -6,7 +6,7 @@ python -m tests.tracing vqgan-clip         # one of them
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -31,26 +31,30 @@ def whole(name: str, preset: str | None, weights: Callable[[str], Path], folder:
     return Rehearsal(name, preset, changes, folder, CPU)
 
 
-def losses(rehearsal: Rehearsal) -> list[tuple[float, float]]:
-    """The loss of a step of each stage, as it is and as one graph, which is differentiated; torch's own error where it
-    is none."""
+def found(rehearsal: Rehearsal) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Of a step of each stage the loss, and its gradients where its canvases are trained: as it is, and as one graph;
+    torch's own error where it is none."""
     teach()
-    found = []
     for stage in rehearsal.stages():
         take = Take(stage.region.steps)
         for number, tick in enumerate(rehearsal.steps(stage, 0, 1, 1)):
             if number < 2:
                 judged = stage.judge(tick, take)
             else:
-                loss = traced(rehearsal, stage, tick)
-        loss.backward()  # type: ignore[no-untyped-call]
-        found.append((float(judged.loss), float(loss.detach())))
+                step = painted_and_judged(rehearsal, stage, tick)
+        torch.compiler.reset()
+        steps = step, torch.compile(step, fullgraph=True, backend="eager")
+        trained = [
+            tensor for name in stage.region.canvases for tensor in rehearsal.circuit.links[name].live.trainable()
+        ]
+        one, other = ([(loss := step()).detach(), *torch.autograd.grad(loss, trained)] for step in steps)
+        assert torch.allclose(one[0], judged.loss, rtol=1e-5)
+        yield one, other
         rehearsal.finish(stage, judged.image)
-    return found
 
 
-def traced(rehearsal: Rehearsal, stage: Stage, tick: Tick) -> Tensor:
-    """The loss of a step that is painted and judged in one graph; what comes before a picture is there already."""
+def painted_and_judged(rehearsal: Rehearsal, stage: Stage, tick: Tick) -> Callable[[], Tensor]:
+    """A step's loss, from its canvases on; what comes before a picture is there already."""
     moving, values = rehearsal.moving(stage.region), rehearsal.circuit.values
     calls = [(link, link.changing(tick, share)) for link, share in rehearsal.calls(stage) if link.node.name in moving]
     last = rehearsal.circuit.slots[stage.region.judge[-1], ""]
@@ -63,9 +67,7 @@ def traced(rehearsal: Rehearsal, stage: Stage, tick: Tick) -> Tensor:
                 loss = loss + own[last] / stage.passes
         return loss
 
-    torch.compiler.reset()
-    loss: Tensor = torch.compile(step, fullgraph=True, backend="aot_eager")()
-    return loss
+    return step
 
 
 def main(names: list[str]) -> int:
@@ -78,7 +80,7 @@ def main(names: list[str]) -> int:
             if names and name not in names:
                 continue
             try:
-                told = str(losses(whole(name, preset, weights, Path(folder))))
+                told = str([float(one[0]) for one, _ in found(whole(name, preset, weights, Path(folder)))])
             except Exception as fault:
                 failed, told = failed + 1, f"{type(fault).__name__}: {fault}"
             sys.stdout.write(f"{name} {preset or ''}: {told}\n")

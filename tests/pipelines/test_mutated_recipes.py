@@ -16,7 +16,7 @@ from tests.pipelines.mutations import mutated, overrides
 from tests.pipelines.test_every_error import WRONG
 from tests.runner.conftest import COPY
 
-EACH, SEEDS = 300, range(5)
+EACH, SEEDS = 100, range(5)
 OPTIONS = ("T2I107", "T2I109")
 """Codes of what is wrong with the command rather than with a line."""
 PYTHON = re.compile(

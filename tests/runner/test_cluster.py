@@ -19,7 +19,7 @@ from t2iflow.runner.sweep.folder import SweepFolder
 from tests.cluster import Network, lacking, network
 from tests.runner.conftest import Command, swept
 
-RECIPE = swept(steps=1000, seeds="0..2")
+RECIPE = swept(steps=400, seeds="0..2")
 PATIENCE, TRIES = 100.0, 3
 """Seconds that a command may take on a machine that has much else to do, and how often it is given: Ray's processes
 sometimes wait for each other without end when they begin."""

@@ -539,7 +539,7 @@ def test_what_is_no_lack_of_memory_is_not_taken_for_one(fault: BaseException) ->
     assert not out_of_memory(fault)
 
 
-def test_a_cpu_without_memory_is_retried_in_more_passes_then_ends_with_code_5(tmp_path: Path) -> None:
+def test_a_cpu_without_memory_is_retried_in_more_passes_and_ends_with_code_5(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
@@ -551,34 +551,30 @@ notes = []
 def limit(event):
     if isinstance(event, Fitting):
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (used + 1_000_000, resource.RLIM_INFINITY))
     if isinstance(event, Noted):
         notes.append(event.text)
-plan, room = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path())), int(sys.argv[2])
+plan = compile_recipe(read_text(sys.argv[1], "mine.yaml", Path()))
 outcome = session.start(plan, Path("runs"), session.Options("cpu"), [limit])
 print(outcome.code, sum(note.startswith("out of memory") for note in notes), outcome.message)
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-    told = []
-    for room in ("1000000", "1300000000"):
-        words = [sys.executable, "-c", code, GREEDY, room]
-        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        told.append(done.stdout.split(maxsplit=2))
-    little, enough = told
-    assert enough[0] == "0"
-    assert int(enough[1]) >= 1
-    assert little[0] == "5"
-    assert "smaller `size` of the canvas" in little[2]
+    words = [sys.executable, "-c", code, GREEDY]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    ended, retried, said = done.stdout.split(maxsplit=2)
+    assert ended == "5"
+    assert int(retried) >= 1
+    assert "smaller `size` of the canvas" in said
 
 
 # Kills
 
 
 def test_runs_killed_at_random_moments_end_with_the_same_bytes() -> None:
-    command = [sys.executable, "-m", "tests.kills", "20", "--only", "mixed", "--each", "10"]
+    command = [sys.executable, "-m", "tests.kills", "8", "--only", "mixed", "--each", "4"]
     done = subprocess.run(command, cwd=Path(kills.__file__).parent.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = {name: int(count) for count, name in re.findall(r"(\d+) ([a-z ]+)", done.stdout)}
-    assert counts["kills"] >= 20
+    assert counts["kills"] >= 8
     assert counts["same bytes"] == counts["resumed"] > 0

@@ -43,11 +43,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.parametrize(("step", "number"), [(3, signal.SIGKILL), (170, signal.SIGKILL), (60, signal.SIGINT)])
-def test_a_run_killed_at_a_step_ends_with_the_same_bytes(
-    step: int, number: int, unbroken: Path, tmp_path: Path, command: Command
-) -> None:
-    run = stopped_at(step, number, tmp_path)
+def resumed(run: Path, unbroken: Path, command: Command) -> None:
+    """See that it ends with the same bytes as the one that nothing stopped."""
     told = command("resume", str(run))
     assert told.code == 0, told.err
     assert told.err.startswith("long: resuming")
@@ -56,12 +53,19 @@ def test_a_run_killed_at_a_step_ends_with_the_same_bytes(
     assert not (run / "checkpoint.pt").exists()
 
 
-def test_a_run_that_is_interrupted_says_how_to_go_on_and_leaves_a_film(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_ends_with_the_same_bytes(unbroken: Path, tmp_path: Path, command: Command) -> None:
+    resumed(stopped_at(170, signal.SIGKILL, tmp_path), unbroken, command)
+
+
+def test_a_run_that_is_interrupted_says_how_to_go_on_leaves_a_film_and_ends_with_the_same_bytes(
+    unbroken: Path, tmp_path: Path, command: Command
+) -> None:
     run = stopped_at(100, signal.SIGINT, tmp_path)
     assert {"checkpoint.pt", "film.mp4", "report.html"} <= {path.name for path in run.iterdir()}
     last = json.loads((run / "events.jsonl").read_text().splitlines()[-1])
     assert last["how"] == "interrupted"
     assert "t2iflow resume" in last["message"]
+    resumed(run, unbroken, command)
 
 
 def test_a_finished_run_is_not_resumed(command: Command) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -121,17 +122,32 @@ NEEDS = {"vqgan": ("taesd",), "dvae": ("taesd",)} | dict.fromkeys(("dalle-mini",
 """What a model learns from."""
 
 
-def before(name: str, train: Train) -> None:
-    """Train what a model learns from."""
-    for needed in NEEDS.get(name, ()):
-        assert train(needed, "--steps", "1") == 0
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the models that others learn from are kept, once they are trained."""
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture
+def before(train: Train, work: Path, trained: Path) -> Callable[[str], None]:
+    """Have ready what a model learns from."""
+
+    def prepare(name: str) -> None:
+        for needed in NEEDS.get(name, ()):
+            if (trained / needed).is_dir():
+                shutil.copytree(trained / needed, work / needed)
+            else:
+                assert train(needed, "--steps", "1") == 0
+                shutil.copytree(work / needed, trained / needed)
+
+    return prepare
 
 
 @pytest.mark.parametrize("name", door.MODELS)
 def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
-    name: str, train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, before: Callable[[str], None], train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before(name, train)
+    before(name)
     assert train(name, "--run", "whole", "--steps", "2") == 0
     save = torch.save
 
@@ -153,8 +169,10 @@ def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
 
 
 @pytest.mark.parametrize("name", ["taesd", "vqgan", "dvae", "biggan"])
-def test_what_was_trained_is_painted_with(name: str, train: Train, work: Path, command: Command) -> None:
-    before(name, train)
+def test_what_was_trained_is_painted_with(
+    name: str, before: Callable[[str], None], train: Train, work: Path, command: Command
+) -> None:
+    before(name)
     assert train(name, "--steps", "1") == 0
     size = "" if name == "biggan" else ", size: [64, 64]"
     told = command("run", STEERED.format(name=name, weights=work / name / "weights", size=size))
@@ -163,11 +181,16 @@ def test_what_was_trained_is_painted_with(name: str, train: Train, work: Path, c
 
 @pytest.mark.parametrize("name", ["dalle-mini", "dalle-pytorch"])
 def test_a_transformer_writes_the_codes_of_the_vqgan_that_was_trained(
-    name: str, train: Train, work: Path, command: Command, capsys: pytest.CaptureFixture[str]
+    name: str,
+    before: Callable[[str], None],
+    train: Train,
+    work: Path,
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert train(name, "--steps", "1") == 1
     assert "train `vqgan` first" in capsys.readouterr().err
-    before(name, train)
+    before(name)
     assert train(name, "--steps", "1") == 0
     told = command("run", WRITTEN.format(node=name.replace("-", "."), weights=work / name / "weights"))
     assert told.code == 0, told.err
@@ -175,11 +198,14 @@ def test_a_transformer_writes_the_codes_of_the_vqgan_that_was_trained(
 
 @pytest.mark.parametrize("kind", [DalleMini, DallePytorch])
 def test_the_likeliest_codes_are_the_same_one_by_one_and_all_at_once(
-    kind: Callable[[Captions, torch.device], Any], train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
+    kind: Callable[[Captions, torch.device], Any],
+    before: Callable[[str], None],
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module, name in ((dalle_mini, "SHOWN"), (dalle_pytorch, "SHOWN")):
         monkeypatch.setattr(module, name, Sampling(top_k=1, temperature=1.0, condition=1.0))
-    before("dalle-mini", train)
+    before("dalle-mini")
     said = Captions(work, work / "vqgan" / "weights", torch.device("cpu"), 1, 0)
     torch.manual_seed(0)
     model = kind(said, torch.device("cpu"))

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,25 @@ from t2iflow.pipelines.text import origin
 from t2iflow.runner.timing import figures
 from tests.mirror import Mirror
 from tests.weights import make
+
+LONG = (
+    "test_on_meta.py",
+    "test_training.py",
+    "test_capture.py",
+    "test_cluster.py",
+    "test_shipped_recipes.py",
+    "test_systems.py",
+    "test_interrupted.py",
+    "test_traced.py",
+    "test_page.py",
+    "test_benchmarks.py",
+)
+"""The files that take minutes, which begin first, lest one process be at them when the others have no more to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let long files come first."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture
@@ -77,10 +97,22 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
     return place
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither use nor change what the user's programs keep."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CACHE", "STATE"):
+            patch.setenv(f"XDG_{name}_HOME", str(tmp_path_factory.getbasetemp() / name.lower()))
+        yield
+
+
+NUMBERS = count()
+
+
 @pytest.fixture(autouse=True)
 def _own_figures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of tests teach a person's own `plan` nothing."""
-    folder = tmp_path_factory.mktemp("figures")
+    """Runs of one test teach the `plan` of another nothing."""
+    folder = tmp_path_factory.getbasetemp() / "figures" / str(next(NUMBERS))
     monkeypatch.setattr(figures, "folder", lambda: folder)
 
 

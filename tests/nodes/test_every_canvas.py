@@ -399,17 +399,17 @@ def test_where_the_decoder_knows_its_encoder_a_picture_that_is_taken_on_comes_ba
     canvas.live.repaint(photograph())  # now its encoder is there too
     weights = [tensor.requires_grad_() for network in networks(canvas.live) for tensor in network.parameters()]
     fit = torch.optim.Adam(weights, lr=5e-3)
-    known = [photograph(seed) for seed in (10, 11, 12)]
-    for step in range(330):
-        canvas.live.repaint(known[step % 3])
+    known = [photograph(seed) for seed in (10, 11)]
+    for step in range(150):
+        canvas.live.repaint(known[step % 2])
         fit.zero_grad()
-        (canvas()[0] - fitted(known[step % 3], canvas.row.size)).square().mean().backward()
+        (canvas()[0] - fitted(known[step % 2], canvas.row.size)).square().mean().backward()
         fit.step()
     for image in known:
         canvas.live.repaint(image)
         picture = fitted(image, canvas.row.size)
         flat = float((picture - picture.mean((2, 3), keepdim=True)).square().mean())
-        assert canvas.far(image) < 0.5 * flat, "no nearer than a flat colour"
+        assert canvas.far(image) < 0.4 * flat, "no nearer than one picture for both"
 
 
 def networks(thing: Any) -> list[torch.nn.Module]:

@@ -218,6 +218,7 @@ def test_the_likeliest_codes_are_the_same_one_by_one_and_all_at_once(
     assert len(drawn.unique()) > 4
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 def test_pictures_that_are_made_ahead_are_those_of_their_steps(work: Path) -> None:
     pictures = Pictures(work, side=32, batch=3, seed=0)
     ahead = Ahead(pictures, workers=2)

@@ -51,13 +51,13 @@ class Studio:
         self.process.communicate(timeout=WAIT / 1000)
 
 
-def opened(at: Path) -> Studio:
+def opened(at: Path, *options: str, **environment: str) -> Studio:
     """A studio in a folder, once it can be opened."""
-    command = [sys.executable, "-m", "t2iflow.runner", "studio", "--no-open"]
+    command = [sys.executable, "-m", "t2iflow.runner", "studio", *(options or ["--no-open"])]
     process = subprocess.Popen(
         command,
         cwd=at,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -69,6 +69,19 @@ def opened(at: Path) -> Studio:
         if found := ADDRESS.search(line):
             return Studio(found[0], at, process)
     raise AssertionError("".join(lines))
+
+
+@contextmanager
+def with_browser(at: Path) -> Iterator[tuple[Studio, str]]:
+    """A studio that opens a browser, and what was on that one's command line."""
+    browser, said = at / "browser", at / "said"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$*" > {said}.tmp && mv {said}.tmp {said}\n')
+    browser.chmod(0o700)
+    studio = opened(at, "--open", BROWSER=str(browser))
+    try:
+        yield studio, until(lambda: said.exists() and said.read_text())
+    finally:
+        studio.end()
 
 
 @contextmanager

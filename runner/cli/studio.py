@@ -4,6 +4,7 @@ import os
 import shlex
 import threading
 import webbrowser
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,9 @@ def studio(
 ) -> None:
     """Open a page in the browser, served to this machine alone, where runs are started, watched, steered and
     compared."""
+    from t2iflow.runner.studio.door import door
     from t2iflow.runner.studio.home import Home, working
+    from t2iflow.runner.studio.line import KEPT
     from t2iflow.runner.studio.serve import serve
 
     if folder is not None and not os.path.isdir(paths.given(folder)):
@@ -41,10 +44,12 @@ def studio(
     def opened(address: str) -> None:
         console.out().say("the studio is open at ", (address, "bold"))
         console.err().say("press Ctrl-C to end it")
-        if open:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some browsers wait
+        with suppress(OSError):  # a full disk: the address is printed
+            if open:
+                page = at_end.enter_context(door(home.new / KEPT, address))
+                threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()  # some browsers wait
 
-    with refusing():
+    with refusing(), ExitStack() as at_end:
         stopped = serve(home, port, opened)
     for name in stopped:
         path = home.root / name

@@ -8,7 +8,7 @@ or `sweeps/S/runs/000-seed=0`, percent-encoded.
 
 | request | answer |
 |---|---|
-| GET /?token=T | 303 to /, the token moved into a cookie |
+| GET /?token=T | 303 to /, the token moved into a cookie; by a link of another site, a page that leads there |
 | GET / | `page/index.html` |
 | GET /page/FILE | a file of the page |
 | GET /api/studio | `{version, folder}`: what the page is about |

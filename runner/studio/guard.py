@@ -11,8 +11,10 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from t2iflow.runner.studio.door import leading_to
 
 MARK = "x-t2iflow"
 """The header of requests that change something; a page of another origin can't send it without asking, in vain."""
@@ -69,31 +71,33 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        refusal = self._refusal(scope) or self._admission(scope)
-        await (refusal or self._app)(scope, receive, guarded)
+        answer = self._answer(scope)
+        await (answer or self._app)(scope, receive, guarded)
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        """Why not, if not."""
+    def _answer(self, scope: Scope) -> Response | None:
+        """Why not, if not; and how whoever brings the token goes on."""
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
             return PlainTextResponse("this is not the host that you take it for", 421)
         if any(origin != f"http://{hosts[0]}" for origin in origins):
             return PlainTextResponse(ELSEWHERE, 403)
-        if any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site")):
+        is_sent = any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site"))
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token") if scope["path"] == "/" else None
+        if given and self._is_token(given[0]):
+            return self._welcome(is_sent)
+        if is_sent:
             return PlainTextResponse(ELSEWHERE, 403)
         if scope["method"] not in ("GET", "HEAD") and headers.get(MARK) != "1":
             return PlainTextResponse(f"a request that changes something needs the header `{MARK}: 1`", 403)
+        if given or not self._is_token(HTTPConnection(scope).cookies.get(self._cookie, "")):
+            return PlainTextResponse(NO_TOKEN, 401)
         return None
 
-    def _admission(self, scope: Scope) -> Response | None:
-        """Move the token from the address into a cookie; refuse whoever has neither."""
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token") if scope["path"] == "/" else None
-        if not self._is_token(given[0] if given else HTTPConnection(scope).cookies.get(self._cookie, "")):
-            return PlainTextResponse(NO_TOKEN, 401)
-        if given is None:
-            return None
-        answer = RedirectResponse("/", 303)
+    def _welcome(self, is_sent: bool) -> Response:
+        """Move the token from the address into a cookie. A browser that was sent here by a link from elsewhere, as from
+        our own file, would not bring that along where a redirection leads, but does from a page of ours."""
+        answer = HTMLResponse(leading_to("/")) if is_sent else RedirectResponse("/", 303)
         answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
         return answer
 

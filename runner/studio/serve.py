@@ -2,6 +2,7 @@
 
 import errno
 import secrets
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ def serve(home: Home, port: int | None, opened: Callable[[str], None]) -> list[s
         studio = Studio(home)
         server = uvicorn.Server(_config(Guard(app(studio), taken, token)))
         studio.open()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as by Ctrl-C, and leaves nothing behind
         try:
             opened(f"http://{HOST}:{taken}/?token={token}")  # whoever comes before the server does waits
             server.run(sockets=[listening])

@@ -298,6 +298,24 @@ def test_a_page_whose_key_is_no_longer_valid_says_how_to_get_in(page: Any) -> No
     page.context.pages[0].close()
 
 
+def test_the_file_that_a_browser_is_given_leads_to_the_page_which_reloads_and_opens_again(
+    browser: Any, tmp_path: Path
+) -> None:
+    with studios.with_browser(tmp_path) as (studio, file):
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(file)
+        page.wait_for_url(lambda url: url.startswith(studio.origin) and "token" not in url)
+        page.get_by_role("button", name="Start").wait_for()
+        page.reload()
+        page.get_by_role("button", name="Start").wait_for()
+        second = context.new_page()
+        second.goto(studio.origin)
+        second.get_by_role("button", name="Start").wait_for(timeout=WAIT)
+        context.close()
+
+
 HOSTILE = """<!doctype html><title>hostile</title>
 <form id=form method=post action="ORIGIN/api/runs" enctype="text/plain">
 <input name='{"recipe": "endless.yaml", "x": "' value='"}'></form>

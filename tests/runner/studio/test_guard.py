@@ -88,13 +88,20 @@ def test_another_origin_is_refused_also_with_the_cookie(client: Client, origin: 
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "", "none, cross-site"])
-@pytest.mark.parametrize("address", ["/", f"/?token={TOKEN}", "/api/events", "/files/runs/a/picture.png"])
+@pytest.mark.parametrize("address", ["/", "/?token=wrong", "/api/events", "/files/runs/a/picture.png"])
 def test_a_request_from_another_site_is_refused_even_if_somebody_only_follows_a_link(
     client: Client, site: str, address: str
 ) -> None:
     refused = client.get(address, [*OURS, ("sec-fetch-site", site)])
     assert refused.status == 403
     assert "set-cookie" not in refused.headers
+
+
+def test_the_address_with_the_token_may_be_followed_from_a_file_or_a_terminal_on_a_page(client: Client) -> None:
+    for site in ("cross-site", "same-site"):
+        moved = client.get(f"/?token={TOKEN}", [*BARE, ("sec-fetch-site", site)])
+        assert (moved.status, b'content="0; url=/"' in moved.body, "set-cookie" in moved.headers) == (200, True, True)
+    assert client.get(f"/?token={TOKEN}", [*BARE, ("origin", "null")]).status == 403
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])

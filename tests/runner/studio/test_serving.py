@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -13,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +27,7 @@ from t2iflow.runner.studio.home import working
 from t2iflow.runner.studio.line import Line, Turn
 from t2iflow.runner.studio.refused import Refused
 from tests.runner.conftest import STILL, Command
+from tests.studios import with_browser
 
 LONG = STILL.replace("steps: 6", "steps: 4000")
 PATIENCE = 120.0
@@ -146,6 +151,17 @@ def test_a_run_is_watched_stopped_and_resumed_and_has_the_bytes_of_one_that_was_
     assert (tmp_path / first / "checkpoint.pt").exists()
     waiting = Line(working(), list, lambda *_: None, lambda: None).waiting
     assert waiting == [second]  # as the next studio here has it
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_the_command_line_of_the_browser_which_everybody_can_read_has_no_token(tmp_path: Path) -> None:
+    with with_browser(tmp_path) as (studio, line):
+        page = Path(url2pathname(urlsplit(line).path))
+        assert stat.S_IMODE(page.stat().st_mode) == 0o600
+        token = studio.address.rpartition("=")[2]
+        assert token in page.read_text("utf-8")
+        assert token not in line
+    assert not page.exists()
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
-"""Who receives a run's events: keepers, which write its folder, and listeners, which may leave."""
+"""Who receives events: of a run keepers, which write its folder, and of runs and sweeps listeners, which may leave."""
 
 import contextlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from t2iflow.runner.console import silence
@@ -20,17 +21,21 @@ class Audience:
         for keeper in self._keepers:
             with contextlib.suppress(Exception):
                 keeper(event)
-        for listener in list(self._listeners):
-            fault = leaving(lambda listener=listener: listener(event))  # type: ignore[misc]
-            if fault is not None:
-                self._listeners.remove(listener)
-                self(Noted("run", "warn", f"nobody reads the output any more; the run continues ({fault})"))
+        for fault in hand_on(event, self._listeners):
+            self(Noted("run", "warn", f"nobody reads the output any more; the run continues ({fault})"))
 
     def end(self, event: Ended) -> None:
         """Let the keepers write the end down, raising what goes wrong, and only then hand it to the others."""
         for keeper in self._keepers:
             keeper(event)
         Audience((), self._listeners)(event)
+
+
+def hand_on(event: Any, listeners: list[Callable[[Any], None]]) -> list[str]:
+    """Hand an event to those who may leave; gives the reasons of those that failed, which hear no more."""
+    faults = [(listener, leaving(partial(listener, event))) for listener in listeners]
+    listeners[:] = [listener for listener, fault in faults if fault is None]
+    return [fault for _, fault in faults if fault is not None]
 
 
 def leaving(act: Callable[[], Any]) -> str | None:

@@ -38,11 +38,11 @@ class Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Let all end: those that have nothing to do at once, others as they stop, unless something went wrong."""
+        """Let all end: those that have nothing to do at once, others as they stop, unless nobody waits for that."""
         children = [*self._idle, *self._busy]
         for child in children:
             child.dismiss()
-            if kind is not None:
+            if kind is not None and issubclass(kind, KeyboardInterrupt):
                 child.kill()
         for child in children:
             child.end()

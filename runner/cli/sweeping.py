@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from t2iflow.runner.request import Request
     from t2iflow.runner.sweep.driver import Crew
     from t2iflow.runner.sweep.folder import SweepFolder
+    from t2iflow.runner.sweep.sweeping import Ending
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -127,16 +128,21 @@ def best_of(count: int, recipe: "Recipe", parent: Path, device: str, checkpoint:
 
 def _drive(begun: "SweepFolder", crew: "AbstractContextManager[Crew]", json: bool, retry: bool = False) -> NoReturn:
     """Make the cells, show how far they are, and end the program."""
+    from t2iflow.runner.audience import leaving
     from t2iflow.runner.sweep import sweeping
     from t2iflow.runner.sweep.progress import lines, shown
 
     with lines() if json else shown(console.err()) as watcher:
         ending = sweeping.run(begun, crew, [watcher], retry)
+    leaving(lambda: _print_end(begun, ending))
+    raise typer.Exit(ending.code)
+
+
+def _print_end(begun: "SweepFolder", ending: "Ending") -> None:
     if ending.message:
         console.err().prose(ending.message)
     if begun.place != str(begun.at):
         console.err().say(f"kept at {begun.place}")
-    raise typer.Exit(ending.code)
 
 
 def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":

@@ -25,7 +25,7 @@ class Processes:
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        """Let all end: those that have nothing to do at once, others with a checkpoint, unless something went wrong."""
+        """Let all end: those that have nothing to do at once, others with a checkpoint, but at a second Ctrl-C."""
         self._pool.__exit__(*raised)
 
     @property

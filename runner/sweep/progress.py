@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any
 
 from rich.console import Group
 from rich.live import Live
@@ -33,26 +32,19 @@ def shown(console: Console) -> Iterator[Watcher]:
     try:
         yield view
     finally:
-        view.close()
+        leaving(view.close)
 
 
 @contextmanager
 def lines() -> Iterator[Watcher]:
     """Prints each event as a JSON line."""
-    gone = False
 
     def watch(event: Event) -> None:
-        nonlocal gone
         told = {"schema": SCHEMA, "type": TYPES[type(event)], **asdict(event)}
-        if not gone:
-            gone = leaving(lambda: _write(told)) is not None
+        sys.stdout.write(json.dumps(told, default=str) + "\n")
+        sys.stdout.flush()
 
     yield watch
-
-
-def _write(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told, default=str) + "\n")
-    sys.stdout.flush()
 
 
 class _View:

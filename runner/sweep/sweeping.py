@@ -15,6 +15,7 @@ from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.pipelines.text.sweep import Sweep
+from t2iflow.runner.audience import hand_on
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
 from t2iflow.runner.folder.folder import clear, named
 from t2iflow.runner.folder.history import SWEEP, is_sweep
@@ -142,14 +143,13 @@ def run(
     stop: Stop | None = None,
 ) -> Ending:
     """Make all cells that have not finished, with a crew, and keep what people look at. A signal stops all with their
-    checkpoints, and so does whoever sets that of `stop`."""
+    checkpoints, and so does whoever sets that of `stop`; a watcher that fails hears no more."""
     stop = stop or Stop()
-    keeper = Keeper(sweep)
-    everybody: list[Watcher] = [keeper, *watchers]
+    keeper, listeners = Keeper(sweep), list(watchers)
 
     def watch(event: Event) -> None:
-        for watcher in everybody:
-            watcher(event)
+        keeper(event)
+        hand_on(event, listeners)
 
     began = time.monotonic()
     with stop.listening():

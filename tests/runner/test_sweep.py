@@ -3,9 +3,12 @@
 import csv
 import json
 import os
+import pty
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,8 +25,9 @@ from t2iflow.pipelines.text.sweep import with_options
 from t2iflow.pipelines.text.wildcards import drawn
 from t2iflow.runner import lettering
 from t2iflow.runner.events import Event, Stepped
-from t2iflow.runner.exits import FAILED, INTERRUPTED, OK
+from t2iflow.runner.exits import FAILED, HUNG_UP, INTERRUPTED, OK
 from t2iflow.runner.folder.claim import claim
+from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.sweep import grid, slot, sweeping
 from t2iflow.runner.sweep.driver import TRIES, drive, state, states
 from t2iflow.runner.sweep.events import CellEnded
@@ -415,6 +419,35 @@ def test_a_process_that_is_killed_is_replaced_and_the_others_end_with_them(
         until(lambda: processes.wait(0.05) == [] and state(sweep, long) == "running")
     assert other._process.poll() is not None  # its pipe was closed, as when its driver dies
     assert state(sweep, long) == "stopped"
+
+
+@pytest.mark.parametrize("streams", ["2>&1 | head -1", "--json 2>/dev/full | head -1", ">&- 2>&-"])
+def test_a_sweep_whose_streams_take_nothing_goes_on_and_ends_well(streams: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(SMALL, "utf-8")
+    sweep = f"{sys.executable} -m t2iflow.runner sweep mine.yaml --each seed=0..1 --device cpu"
+    done = subprocess.run(
+        ["bash", "-c", f"{sweep} {streams}; exit ${{PIPESTATUS[0]}}"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(rows(only(tmp_path / "sweeps"))) == len(list(tmp_path.glob("sweeps/*/runs/*/picture.png"))) == 2
+
+
+def test_a_sweep_whose_terminal_is_closed_stops_with_its_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(SMALL.replace("steps: 3", "steps: 1000000"), "utf-8")
+    sweep = ["-m", "t2iflow.runner", "sweep", "mine.yaml", "--each", "seed=0..1", "--device", "cpu", "--jobs", "1"]
+    child, screen = pty.fork()
+    if not child:
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [sys.executable, *sweep])
+    while not list(tmp_path.glob("sweeps/*/runs/*/checkpoint.pt")):
+        os.read(screen, 10_000)
+    (run,) = tmp_path.glob("sweeps/*/runs/[0-9]*")
+    os.close(screen)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == HUNG_UP
+    assert summary(run).state == "stopped"
+    assert (run / "checkpoint.pt").exists()
 
 
 def test_a_sweep_that_has_begun_is_not_changed(here: None, command: Command) -> None:

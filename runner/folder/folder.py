@@ -65,14 +65,15 @@ def create(
     `device` is the one chosen, and why; `threads` are those that it computes with; `address` is where the recipe comes
     from, if it was fetched.
     """
-    with making(path) as fresh, claim.claim(fresh):
+    with making(path) as fresh:
         copy(files, fresh)
         _fill(fresh, recipe, lock.describe(*device, threads, fresh, list(files.values()), address))
 
 
 @contextmanager
 def making(path: Path) -> Iterator[Path]:
-    """A new folder that is at `path` once it is whole, or not at all; FolderError where it can't be made."""
+    """A new folder that is at `path` once it is whole, or not at all; FolderError where it can't be made. It is held
+    meanwhile, or whoever begins a run beside it could take it for abandoned."""
     fresh = path.with_name(f"{MAKING}{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,9 @@ def making(path: Path) -> Iterator[Path]:
             raise FolderError(f"`{path}` exists; choose another folder, or `{resuming(path)}`")
         fresh.mkdir()
         try:
-            yield fresh
+            with claim.claim(fresh):
+                yield fresh
+            (fresh / claim.LOCK).unlink(missing_ok=True)
             sync(fresh)
             fresh.replace(path)
             sync(path.parent)

@@ -64,7 +64,7 @@ class Fork:
         if self.saved is None:
             session.prepare(self.plan, self.folder.parent, self._as_then(options), self.folder)
             return
-        with run_folder.making(self.folder) as fresh, claim.claim(fresh):
+        with run_folder.making(self.folder) as fresh:
             _copy(self.of, self.saved, fresh)
             lines = "".join(json.dumps(event) + "\n" for event in _log(self))
             for name, text in {LOG: lines, RECIPE: self.recipe}.items():

@@ -26,6 +26,7 @@ from t2iflow.pipelines.text.wildcards import drawn
 from t2iflow.runner import lettering
 from t2iflow.runner.events import Event, Stepped
 from t2iflow.runner.exits import FAILED, HUNG_UP, INTERRUPTED, OK
+from t2iflow.runner.folder import folder
 from t2iflow.runner.folder.claim import claim
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.sweep import grid, slot, sweeping
@@ -460,6 +461,24 @@ def test_a_sweep_that_has_begun_is_not_changed(here: None, command: Command) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(sweep)  # read anew
         assert "is damaged" in command("sweep", ".").err
+
+
+@pytest.mark.parametrize("verb", ["run", "sweep"])
+def test_what_is_being_made_for_long_is_not_taken_for_abandoned(
+    verb: str, here: None, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = folder.copy
+
+    def slow(files: dict[str, str], fresh: Path) -> None:
+        os.utime(fresh, (0, 0))
+        assert command("run", SMALL, "--out", str(fresh.parent.absolute())).code == OK
+        copy(files, fresh)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "copy", lambda files, fresh: [patched.undo(), slow(files, fresh)])
+        told = command(verb, SMALL, *(["--each", "seed=0..1"] if verb == "sweep" else []))
+    assert told.code == OK, told.err
+    assert not list(Path(f"{verb}s").glob("*/.lock"))
 
 
 # What people look at

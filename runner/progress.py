@@ -1,4 +1,5 @@
-"""What a user sees of a run: a progress bar on a terminal, plain lines elsewhere; always on standard error."""
+"""What a user sees of a run: a progress bar on a terminal that can draw one, plain lines elsewhere; always on standard
+error."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -51,7 +52,7 @@ class Reporter:
         verb = "resuming" if event.resumed else "running"
         self._console.say((event.recipe, "bold"), f": {verb} on {event.device} ({event.why})")
         self._console.say(f"run folder: {event.folder}")
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bar = _Bar(self._console, self._above)
             self._bar.start()
 

@@ -187,7 +187,7 @@ def _progress() -> Iterator["Watch"]:
     from t2iflow.nodes.weights.progress import Intervals
 
     console = err()
-    if not console.is_terminal:
+    if not console.is_interactive:
         yield Intervals(_Voice())
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())

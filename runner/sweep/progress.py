@@ -1,7 +1,9 @@
-"""What a user sees of a sweep: all that runs, on a terminal; elsewhere a line for each cell; or JSON lines."""
+"""What a user sees of a sweep: all that runs, on a terminal; elsewhere a line for each cell, and now and then one for
+all; or JSON lines."""
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -53,6 +55,7 @@ class _View:
         self._live: Live | None = None
         self._cells = 0
         self._going = Going(0, 0)
+        self._said = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Show what is worth showing."""
@@ -70,6 +73,10 @@ class _View:
             self._going = event
             if self._live:
                 self._live.update(self._bars(), refresh=True)
+            elif time.monotonic() - self._said > LINE_EVERY:
+                self._said = time.monotonic()
+                running = ", ".join(f"{name} {part:.0%}" for name, part in event.running.items())
+                self._console.say(self._standing(), f"; running: {running}" if running else "")
 
     def close(self) -> None:
         """Leave what was printed."""
@@ -83,11 +90,12 @@ class _View:
         failed = f", {event.failed} failed" if event.failed else ""
         self._console.say((f"{event.cells} cell{'s' * (event.cells > 1)}", "bold"), f"{done}{failed}")
         self._console.say(f"sweep folder: {event.folder}")
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live = Live(self._bars(), console=self._console, auto_refresh=False, transient=True)
             self._live.start()
 
     def _end(self, event: CellEnded) -> None:
+        self._said = time.monotonic()
         finished, failed = event.state == "finished", event.state == "failed"
         going = self._going
         self._going = replace(going, finished=going.finished + finished, failed=going.failed + failed)

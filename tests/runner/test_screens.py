@@ -12,6 +12,8 @@ import torch
 from t2iflow.runner.console import Console
 from t2iflow.runner.events import Computing, Ended, Event, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.progress import Reporter
+from t2iflow.runner.sweep import events as sweep
+from t2iflow.runner.sweep import progress
 from t2iflow.runner.timing.duration import duration
 from tests.runner.conftest import COPY, Command
 
@@ -66,6 +68,20 @@ def test_no_line_of_the_bar_is_so_long_that_a_terminal_breaks_it_at_ctrl_c(scree
     bars = [line for line in lines(shown) if "loss" in line]
     assert bars
     assert max(map(len, bars)) <= width - len("^C")
+
+
+def test_a_terminal_that_can_draw_nothing_gets_plain_lines(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    run = lines(
+        screen(started(("sketch", 50)), Fitting("sketch", 0, 50, at=0), *(stepped(n, 50, n) for n in range(25)))
+    )
+    assert [line.partition(",")[0] for line in run[2:]] == ["sketch: step 11 of 50", "sketch: step 21 of 50"]
+    monkeypatch.setattr(progress, "LINE_EVERY", 0)
+    file = io.StringIO()
+    with progress.shown(Console(file=file, force_terminal=True, width=80)) as watch:
+        watch(sweep.Begun(Path("sweeps/x"), 4, 1))
+        watch(sweep.Going(1, 0, {"000-seed=0": 0.4, "001-seed=1": 0.25}, 180))
+    assert lines(file.getvalue())[-1] == "1 of 4, about 3 min left; running: 000-seed=0 40%, 001-seed=1 25%"
 
 
 def test_the_time_left_is_that_of_all_optimisers(screen: Screen) -> None:

@@ -34,6 +34,21 @@ def whole(path: Path, mark: str = "") -> Iterator[Path]:
         raise
 
 
+def check_new(path: Path) -> None:
+    """FileExistsError where there is something of this name."""
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+@contextmanager
+def new(path: Path) -> Iterator[Path]:
+    """As `whole`, for a file that a user names: what exists is never replaced."""
+    check_new(path)
+    with whole(path) as fresh:
+        yield fresh
+        sync(fresh)
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all; a text in UTF-8, its lines as they are."""
     with whole(path) as fresh:

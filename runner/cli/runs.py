@@ -54,11 +54,12 @@ def diff(
     one: Annotated[str, typer.Argument(metavar="A", help="A run folder, a picture or film, a bundle, or a recipe.")],
     other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Put their pictures side by side into this file.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Put their pictures side by side into this new file.")
     ] = None,
 ) -> None:
     """Show in which settings, inputs, versions and pictures two runs or recipes differ; exit code 0 if in none, 1 if in
     some."""
+    from t2iflow.nodes.core.whole import new
     from t2iflow.runner.comparison import compare, side
     from t2iflow.runner.request import Request
 
@@ -71,7 +72,10 @@ def diff(
             made = found.image
             if made is None:
                 console.fail("there is nothing to put side by side: one of the two has no picture", USAGE)
-            made.save(paths.given(out))
+            with new(paths.given(out)) as fresh:
+                made.save(fresh)
+        except FileExistsError:
+            console.fail(f"`{out}` exists; give `--out` another file", FAILED)
         except (OSError, ValueError) as fault:
             console.fail(f"can't write `{out}`: {fault}", FAILED)
         console.out().say(f"wrote {out}")

@@ -16,7 +16,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from t2iflow.nodes.core.caches import cache_folder, forget_old
 from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.texts import in_line, shortened
-from t2iflow.nodes.core.whole import whole
+from t2iflow.nodes.core.whole import check_new, new
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.graph.graph import COPIED, Named
@@ -47,15 +47,14 @@ class Bundle:
 def pack(run: Path, plan: Plan, target: Path) -> None:
     """Write the bundle of a finished run; FileExistsError where there is a file, FolderError where it can't be made."""
     check_inputs(run)
-    if os.path.lexists(target):
-        raise FileExistsError(target)
+    check_new(target)
     recipe = shareable((run / RECIPE).read_text(encoding="utf-8-sig"), plan.graph)
     made = {path.relative_to(run).as_posix(): path for path in outputs(run)}
     inputs = {name: Path(path) for path, name in plan.graph.files.items()}
     for name in (*inputs, *made):
         if not is_sound(name):
             raise FolderError(f"`{name}` has a name that not every system takes; rename the file, and run again")
-    with whole(target) as fresh, ZipFile(fresh, "w", ZIP_STORED) as file:
+    with new(target) as fresh, ZipFile(fresh, "w", ZIP_STORED) as file:
         file.comment = plan.graph.recipe.name.encode()
         file.writestr(_entry(RECIPE), recipe)
         said = {lock.NAME: run / lock.NAME} if os.path.isfile(run / lock.NAME) else {}

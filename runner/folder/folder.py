@@ -1,7 +1,6 @@
 """The run folder: one run's pictures, film, events, recipe, lock and checkpoints, in a folder of its own."""
 
 import contextlib
-import errno
 import filecmp
 import os
 import secrets
@@ -13,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.core.whole import private, sync
+from t2iflow.nodes.core.whole import check_new, new, private, sync
 from t2iflow.nodes.pictures.codec import WAITING
 from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.execution import checkpoint
@@ -113,11 +112,13 @@ def write_copy(target: Path, recipe: str, beside: Mapping[str, Path]) -> list[st
     of those that were not there yet. FileExistsError, and nothing is written, where another file has such a name."""
     missing = {name: path for name, path in beside.items() if not _is_copy(target.parent / name, path)}
     for path in (target, *(target.parent / name for name in missing)):
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    copy({str(path): name for name, path in missing.items()}, target.parent)
-    with target.open("x", encoding="utf-8") as fresh:
-        fresh.write(recipe)
+        check_new(path)
+    for name, path in missing.items():
+        (target.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        with new(target.parent / name) as fresh:
+            shutil.copyfile(path, fresh)
+    with new(target) as fresh:
+        fresh.write_text(recipe, encoding="utf-8")
     return list(missing)
 
 

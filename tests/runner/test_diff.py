@@ -115,6 +115,20 @@ def test_pictures_are_put_side_by_side(pair: tuple[str, str], command: Command) 
     assert "can't write `both.what`" in told.err
 
 
+@pytest.mark.parametrize("line", ["diff ONE OTHER --out FILE", "bundle ONE FILE", "new hello FILE"])
+def test_a_file_that_exists_is_replaced_by_no_command(line: str, pair: tuple[str, str], command: Command) -> None:
+    Path("kept.zip").write_bytes(b"mine")
+    Path("link.zip").symlink_to("nowhere")
+    for file in ("kept.zip", "link.zip"):
+        words = {"ONE": pair[0], "OTHER": pair[1], "FILE": file}
+        told = command(*(words.get(word, word) for word in line.split()))
+        assert told.code == 1
+        assert f"`{file}` exists" in told.err
+    assert Path("kept.zip").read_bytes() == b"mine"
+    assert not Path("nowhere").exists()
+    assert not list(Path().glob(".*"))
+
+
 def test_what_can_not_be_read_is_reported_as_elsewhere(pair: tuple[str, str], command: Command) -> None:
     told = command("diff", pair[0], "nothing")
     assert told.code == 3

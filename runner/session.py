@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -151,7 +151,9 @@ class _Session:
                 ended = replace(ended, how=outcome.how, message=outcome.message)
             self._tell(ended)
         if outcome.how == "finished":
-            run_folder.tidy(self.path)
+            with suppress(OSError):  # of a disk that fails: then what could make it again stays
+                run_folder.settle(self.path)
+                run_folder.tidy(self.path)
         return outcome
 
     def _note(self, note: Noted) -> None:

@@ -18,16 +18,21 @@ def private(path: Path, mark: str = "") -> Path:
 
 
 @contextmanager
-def whole(path: Path, mark: str = "") -> Iterator[Path]:
+def whole(path: Path, mark: str = "", lasting: bool = False) -> Iterator[Path]:
     """A private path beside `path` to write to, which takes its place at the end; what fails leaves nothing behind.
 
-    `mark` is added to the private name, where several processes may write the same file at once.
+    `mark` is added to the private name, where several processes may write the same file at once. `lasting` is for what
+    could not be made again: it is safe from a power cut before the old file is gone.
     """
     fresh = private(path, mark)
     fresh.unlink(missing_ok=True)  # somebody's link there would be written through
     try:
         yield fresh
+        if lasting:
+            sync(fresh)
         os.replace(fresh, path)
+        if lasting:
+            sync(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
@@ -44,14 +49,13 @@ def check_new(path: Path) -> None:
 def new(path: Path) -> Iterator[Path]:
     """As `whole`, for a file that a user names: what exists is never replaced."""
     check_new(path)
-    with whole(path) as fresh:
+    with whole(path, lasting=True) as fresh:
         yield fresh
-        sync(fresh)
 
 
-def write(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all; a text in UTF-8, its lines as they are."""
-    with whole(path) as fresh:
+def write(path: Path, content: str | bytes, lasting: bool = False) -> None:
+    """Write a file whole or not at all; a text in UTF-8, its lines as they are. `lasting` is as for `whole`."""
+    with whole(path, lasting=lasting) as fresh:
         fresh.write_bytes(content.encode() if isinstance(content, str) else content)
 
 

@@ -49,4 +49,4 @@ def keep(record: Record) -> None:
     kept = before.files if before and before.family == record.family else {}
     names = {role: file.name for role, file in {**kept, **record.files}.items()}
     told = {"family": record.family, "files": names}
-    write(places.cache() / record.name / ADDED, json.dumps(told))
+    write(places.cache() / record.name / ADDED, json.dumps(told), lasting=True)

@@ -174,6 +174,15 @@ def check_unfinished(path: Path) -> None:
         )
 
 
+def settle(path: Path) -> None:
+    """Wait until all that a finished run made is safe from a power cut."""
+    for file in path.rglob("*"):
+        is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if os.path.isfile(file) and not file.is_symlink() and not is_hidden:
+            sync(file)
+    sync(path)
+
+
 def tidy(path: Path) -> None:
     """After a finished run, drop what was only needed to resume it, whole or as a kill left it."""
     for name in (WAITING, SNAPSHOTS):

@@ -65,7 +65,7 @@ def read(folder: Path) -> dict[str, Any]:
 def seal(folder: Path, plan: Plan) -> None:
     """Note in the lock which weights a finished run used: the digest of each file."""
     if weights := dict(_weights(plan)):
-        write(folder / NAME, _dumped(read(folder) | {"weights": weights}))
+        write(folder / NAME, _dumped(read(folder) | {"weights": weights}), lasting=True)
 
 
 def changed_inputs(folder: Path) -> Iterator[str]:

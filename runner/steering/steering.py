@@ -52,7 +52,7 @@ def steer(folder: Path, changes: Sequence[str | Passed]) -> None:
         with refusing():
             new = recipes.steered(text, changes, where, compiled)
         try:
-            write(folder / RECIPE, new)
+            write(folder / RECIPE, new, lasting=True)
         except OSError as fault:
             raise FolderError(f"can't write `{folder / RECIPE}`: {fault.strerror}") from fault
 

@@ -217,7 +217,7 @@ class Line:
         )
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write(self._file, json.dumps([asdict(turn) for turn in (*made, *waiting)], indent=1) + "\n")
+            write(self._file, json.dumps([asdict(turn) for turn in (*made, *waiting)], indent=1) + "\n", lasting=True)
         self._changed()
 
 

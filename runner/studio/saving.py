@@ -21,7 +21,7 @@ def save(folder: Path, name: str, text: str, was: str) -> None:
     if _lines(paths.read_start(path, MOST).decode("utf-8-sig", "replace")) != _lines(was):
         raise Refused(409, f"`{name}` was changed meanwhile: save your text as another file, and open that")
     try:
-        with whole(path) as fresh:
+        with whole(path, lasting=True) as fresh:
             fresh.write_bytes(text.encode())
             shutil.copymode(path, fresh)
     except OSError as fault:

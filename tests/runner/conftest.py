@@ -1,5 +1,6 @@
 """Runs go through the command line, in this process; small recipes without a perceptor keep them quick."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,3 +64,40 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         return Told(result.exit_code, result.stdout, result.stderr, made.pop() if made else None)
 
     return call
+
+
+class Disk:
+    """What a power cut would leave: files as they were when they were brought to the disk."""
+
+    def __init__(self) -> None:
+        self._safe: set[tuple[int, int]] = set()
+        self._late: set[Path] = set()
+
+    def has(self, path: Path) -> bool:
+        """Whether a file is safe."""
+        return _state(path) in self._safe
+
+    def always_had(self, path: Path) -> bool:
+        """Whether it was when it took its place."""
+        return self.has(path) and path not in self._late
+
+    def sync(self, handle: int) -> None:
+        self._safe.add(_state(handle))
+
+    def replace(self, fresh: Path, path: Path) -> None:
+        (self._late.discard if self.has(fresh) else self._late.add)(path)
+        os.rename(fresh, path)
+
+
+def _state(file: Path | int) -> tuple[int, int]:
+    about = os.stat(file)
+    return about.st_ino, about.st_mtime_ns
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Notes what is brought to the disk, and when."""
+    disk = Disk()
+    monkeypatch.setattr(os, "fsync", disk.sync)
+    monkeypatch.setattr(os, "replace", disk.replace)
+    return disk

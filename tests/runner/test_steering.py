@@ -24,7 +24,7 @@ from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.steering import fork, steer, steerable
 from tests import courses, steers
-from tests.runner.conftest import Command
+from tests.runner.conftest import Command, Disk
 
 PICTURE = """
 t2iflow: 1
@@ -256,6 +256,15 @@ def test_a_fork_has_the_bytes_of_its_recipe(
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert made(forked.folder) == made(anew(forked.folder, tmp_path))
     assert summary(forked.folder).state == "finished"
+
+
+def test_a_power_cut_leaves_the_recipe_and_all_that_a_finished_run_made(tmp_path: Path, disk: Disk) -> None:
+    run = stopped(PICTURE, 5, tmp_path)
+    steer(run, ["smooth=2"])
+    assert disk.always_had(run / "recipe.yaml")
+    assert resumed(run).code == OK
+    assert all(disk.has(path) for path in run.iterdir())
+    assert {"picture.png", "events.jsonl", "lock.yaml"} < {path.name for path in run.iterdir()}
 
 
 def test_a_fork_starts_from_the_checkpoint_that_was_there_when_it_was_asked_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runner.conftest import Disk
 from tests.runner.studio.conftest import COOKIE, HOST, Client
 
 WAS, NOW = "t2iflow: 1\r\ntitle: Före\r\n", "t2iflow: 1\ntitle: Efter\n"
@@ -20,6 +21,12 @@ def test_a_text_is_kept_in_its_file(client: Client, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_bytes(WAS.encode())
     assert saved(client, "mine.yaml", WAS.replace("\r\n", "\n")) == (200, "")
     assert (tmp_path / "mine.yaml").read_bytes() == NOW.encode()
+
+
+def test_a_power_cut_leaves_the_old_text_or_the_new_one(client: Client, tmp_path: Path, disk: Disk) -> None:
+    (tmp_path / "mine.yaml").write_bytes(WAS.encode())
+    assert saved(client, "mine.yaml") == (200, "")
+    assert disk.always_had(tmp_path / "mine.yaml")
 
 
 def test_who_may_read_a_file_stays_as_it_was(client: Client, tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def _uses(plan: Plan) -> dict[str, list[_Use]]:
 
 def _seed(now: int) -> Schema:
     about = "The same number makes the same picture."
-    return {"type": "integer", "minimum": 0, "exclusiveMaximum": END, "default": now, "description": about} | {
+    most = float(END)  # which no reader of JSON rounds
+    return {"type": "integer", "minimum": 0, "exclusiveMaximum": most, "default": now, "description": about} | {
         "x-part": "seed",
         "x-uses": [],
     }

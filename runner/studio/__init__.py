@@ -3,8 +3,9 @@
 The server imports no torch. Whatever compiles a recipe is asked of one process, the clerk; runs are made by others.
 
 All of the interface follows, which only the studio's own page speaks (it is in `page/`). Requests and answers are JSON
-where nothing else is said. A NAME is a path beneath the studio's folder, such as `runs/2026-11-29_150043-hello-1a2b`,
-or `sweeps/S/runs/000-seed=0`, percent-encoded.
+where nothing else is said; whole numbers from 2^53 on, which JavaScript would round, are texts of their digits. A NAME
+is a path beneath the studio's folder, such as `runs/2026-11-29_150043-hello-1a2b`, or `sweeps/S/runs/000-seed=0`,
+percent-encoded.
 
 | request | answer |
 |---|---|

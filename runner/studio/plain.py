@@ -1,23 +1,25 @@
-"""JSON as every browser reads it, whatever is in it: in ASCII, and without numbers that are none."""
+"""JSON as every browser reads it, whatever is in it: in ASCII, and without numbers that a browser doesn't have."""
 
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+END = 2**53
+"""From here on JavaScript rounds whole numbers."""
+
 
 def written(content: Any) -> str:
     """The text."""
-    try:
-        return json.dumps(content, allow_nan=False)
-    except ValueError:  # as somebody's edit of a log has it
-        return json.dumps(_finite(content))
+    return json.dumps(_readable(content))
 
 
-def _finite(content: Any) -> Any:
-    """The same with null for each number that is none."""
+def _readable(content: Any) -> Any:
+    """The same with null for each number that is none, and a text for each that would be rounded."""
     if isinstance(content, Mapping):
-        return {name: _finite(one) for name, one in content.items()}
+        return {name: _readable(one) for name, one in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(one) for one in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+        return [_readable(one) for one in content]
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    return str(content) if type(content) is int and abs(content) >= END else content

@@ -113,22 +113,24 @@ def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: 
     page.get_by_role("button", name="Resume").wait_for()
 
 
-def test_several_runs_are_started_with_one_seed_after_another(page: Any, studio: Studio) -> None:
-    (studio.at / "few.yaml").write_text(STILL, encoding="utf-8")
+@pytest.mark.parametrize("first", [5, 2**53 + 1])
+def test_several_runs_are_started_with_one_seed_after_another(first: int, page: Any, studio: Studio) -> None:
+    name = f"few{first}"
+    (studio.at / f"{name}.yaml").write_text(STILL, encoding="utf-8")
     page.reload()
-    page.get_by_label("Recipe", exact=True).select_option("few.yaml")
-    page.get_by_label("Seed", exact=True).fill("5")
-    assert seeds_of_two(page, studio, "few") == ["5", "6"]
+    page.get_by_label("Recipe", exact=True).select_option(f"{name}.yaml")
+    page.get_by_label("Seed", exact=True).fill(str(first))
+    assert seeds_of_two(page, studio, name) == [str(first), str(first + 1)]
 
 
 def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Studio) -> None:
-    (studio.at / "several.yaml").write_text(STILL + "seed: 3\n", encoding="utf-8")
+    (studio.at / "several.yaml").write_text(STILL + f"seed: {2**63 - 2}\n", encoding="utf-8")
     page.reload()
     page.get_by_label("Recipe", exact=True).select_option("several.yaml")
     until(lambda: (steps := page.get_by_label("steps", exact=True)).count() and steps.input_value() == "6")
     page.get_by_label("Seed", exact=True).fill("8")
     page.get_by_label("Seed", exact=True).fill("")
-    assert seeds_of_two(page, studio, "several") == ["3", "4"]
+    assert seeds_of_two(page, studio, "several") == [str(2**63 - 2), str(2**63 - 1)]
 
 
 def seeds_of_two(page: Any, studio: Studio, recipe: str) -> list[str]:

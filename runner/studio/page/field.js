@@ -122,8 +122,11 @@ function bounds(schema) {
 /** The number in a field, or an error that says why there is none. */
 export function read(input) {
   if (input.value === "" && !input.validity.badInput) return new Error("A number is needed.");
-  return input.checkValidity() ? input.valueAsNumber : new Error(input.validationMessage);
+  return input.checkValidity() ? whole(input.value) : new Error(input.validationMessage);
 }
+
+/** A number that is written; its digits, which the studio takes as well, where a number would be rounded. */
+export const whole = (text) => (/^-?\d+$/.test(text) && !Number.isSafeInteger(Number(text)) ? text : Number(text));
 
 /** A number as it is shown: between keyframes some have more digits than anybody reads. */
 const short = (value) => (Number.isFinite(value) && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);

@@ -1,7 +1,7 @@
 // The seed, dice for another one, and how many runs are made, each with the next.
 
 import { draft } from "./draft.js";
-import { mark, read } from "./field.js";
+import { mark, read, whole } from "./field.js";
 import { h } from "./element.js";
 
 const MOST = 2 ** 31;
@@ -9,7 +9,7 @@ const RUNS = 20;
 
 /** Their fields; `set("seed", value)` is called with each new seed: undefined is the recipe's own. */
 export function seed(value, set) {
-  const put = (fresh) => set("seed", /^\d+$/.test(fresh) ? Number(fresh) : fresh || undefined);
+  const put = (fresh) => set("seed", /^\d+$/.test(fresh) ? whole(fresh) : fresh || undefined);
   const input = h("input", {
     id: "seed",
     name: "seed",
@@ -49,5 +49,8 @@ export function seed(value, set) {
   ];
 }
 
-/** What each of several runs sets, counted from the seed of the first. */
-export const seeds = (first) => Array.from({ length: draft.count }, (_, at) => ({ seed: first + at }));
+/** What each of several runs sets, counted from the seed of the first; nothing where that is unknown. */
+export const seeds = (first) =>
+  first === undefined
+    ? [{}]
+    : Array.from({ length: draft.count }, (_, at) => ({ seed: whole(String(BigInt(first) + BigInt(at))) }));

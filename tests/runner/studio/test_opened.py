@@ -59,6 +59,18 @@ def test_every_kind_of_recipe_opens_as_a_form(client: Client, recipe: str) -> No
     assert "seed" in form
 
 
+@pytest.mark.parametrize("number", [2**53 + 3, 2**63 - 1])
+def test_no_digit_of_a_large_number_is_lost_to_javascript(number: int, client: Client, command: Command) -> None:
+    recipe = STILL.replace("{steps: 6}", f"{{steps: 1, code: {number}}}") + f"seed: {number}\n"
+    form = opened(client, text=recipe)["form"]["properties"]
+    assert (form["seed"]["default"], form["code"]["default"]) == (str(number), str(number))
+    said = opened(client, text=recipe, set={"seed": str(number - 2), "code": str(number - 2)})
+    assert (said["problems"], said["form"]["properties"]["code"]["default"]) == ([], str(number - 2))
+    run = command("run", recipe).folder
+    assert run is not None
+    assert client.get(f"/api/runs/runs/{run.name}").json["seed"] == str(number)
+
+
 def test_a_recipe_for_many_runs_says_that_it_makes_one_here(client: Client) -> None:
     assert "makes one of them" in opened(client, text=STILL + "best: 4\n")["notes"][0]
     assert "t2iflow sweep" in opened(client, text=STILL + "sweep: {each: {seed: 0..3}}\n")["notes"][0]

@@ -178,8 +178,11 @@ def sweep(
         if on:
             check(on)
         begun = _begun(recipe)
-        if begun and (each or together or best or rank or preset or set or params or seed is not None):
+        new = each or together or best or rank or preset or set or params or seed is not None
+        if begun and (new or os.fspath(out) != "sweeps"):
             raise UsageError(f"the sweep in `{recipe}` has begun, so nothing in it can be changed; start another")
+        if begun is None and retry:
+            raise UsageError("`retry` is for the folder of a sweep: name that in place of the recipe")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
             made_of = varied(asked, values(each), values(together), best, rank)

@@ -4,10 +4,18 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
 from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
     from t2iflow.runner.request import Option
+
+
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether the command line has an option, also with the value that it would have by itself."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def sort_out(words: Sequence[str]) -> "tuple[list[str], list[Option]]":

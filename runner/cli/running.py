@@ -11,6 +11,7 @@ import typer
 from t2iflow.nodes.core import paths
 from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import Yes, agreed
+from t2iflow.runner.cli.arguments import is_given
 from t2iflow.runner.cli.options import Capture, Compile, Debug, Device, Draft, Frames, Json, SaveEvery, Settings, Show
 from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, noted, request
 from t2iflow.runner.cli.refusing import refusing
@@ -75,10 +76,11 @@ def run(
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
             console.err().say(f"changed by presets: {names}")
         if (count := plan.graph.recipe.best if best is None else best) > 1:
-            if frames is not None or not capture or compile:
-                words = "`--frames`, `--no-capture` and `--compile` are for a single run, and this is the best of"
-                raise UsageError(f"{words} {count}; `--best 1` makes a single run")
-            best_of(count, plan.graph.recipe, SWEEPS if out == RUNS else paths.given(out), device, checkpoint, json)
+            if frames is not None or not capture or compile or show or debug:
+                words = "`--frames`, `--no-capture`, `--compile`, `--show` and `--debug` are for a single run"
+                raise UsageError(f"{words}, and this is the best of {count}; `--best 1` makes a single run")
+            parent = paths.given(out) if is_given(context, "out") else SWEEPS
+            best_of(count, plan.graph.recipe, parent, device, checkpoint, json)
         part, threads = read_part(frames, plan, _note), None if draft else asked.threads
         options = Options(device, checkpoint, part, wanted(capture, compile), threads=threads)
         outcome = session.start(plan, paths.given(out), options, _listeners(json, show))

@@ -11,7 +11,7 @@ import typer
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.addresses import Yes, agreed, looked
-from t2iflow.runner.cli.arguments import sort_out
+from t2iflow.runner.cli.arguments import is_given, sort_out
 from t2iflow.runner.cli.options import Device, SaveEvery
 from t2iflow.runner.cli.recipe_command import RecipeCommand, request
 from t2iflow.runner.cli.refusing import refusing
@@ -100,9 +100,13 @@ def sweep(
             check(on)
         begun = _begun(context, [*(each or ()), *(together or ()), *([rank] if rank else [])])
         if begun is None:
+            if retry:
+                raise UsageError("`--retry` is for the folder of a sweep: name that in place of the recipe")
             settled = looked if plan else lambda one: agreed(one, device, yes)
             varied = _varied(request(context, settled), each or (), together or (), rank)
             if plan:
+                if on:
+                    console.err().say("note: the time is that of this machine, not of the cluster")
                 console.out().say(str(sweeping.plan(*varied, device, jobs, per_gpu)))
                 return
             begun = sweeping.begin(*varied, out, device, jobs, per_gpu, on)
@@ -154,7 +158,7 @@ def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
     if found is None:
         return None
     asked = context.obj
-    if options or varied or asked.settings or asked.preset or asked.seed is not None:
+    if options or varied or asked.settings or asked.preset or asked.seed is not None or is_given(context, "out"):
         raise UsageError(f"the sweep in `{recipes[0]}` has begun, so nothing in it can be changed; start another")
     return found
 

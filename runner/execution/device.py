@@ -24,23 +24,25 @@ kernel has to clear them anew for each step."""
 
 
 def asked(wanted: str) -> str:
-    """The device that is asked for: what `auto` is, the variable T2IFLOW_DEVICE may say."""
-    return os.environ.get("T2IFLOW_DEVICE") or "auto" if wanted == "auto" else wanted
+    """The device that is asked for: what `auto` is, the variable T2IFLOW_DEVICE may say. NoDeviceError where there can
+    be none of the name."""
+    said = os.environ.get("T2IFLOW_DEVICE") or "auto" if wanted == "auto" else wanted
+    kind, colon, number = said.partition(":")
+    if kind not in CHOICES:
+        raise NoDeviceError(f"unknown device `{said}`: choose one of {', '.join(CHOICES)}, or `cuda:1` and so on")
+    if colon and not (kind == "cuda" and number.isdecimal()):
+        raise NoDeviceError(f"unknown device `{said}`: only GPUs have numbers, as cuda:0, cuda:1 and so on")
+    return said
 
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     """The device and the reason for it, in words; `auto` takes a GPU that works, else the CPU."""
     wanted = asked(wanted)
-    kind = wanted.partition(":")[0]
-    if kind not in CHOICES:
-        raise NoDeviceError(f"unknown device `{wanted}`: choose one of {', '.join(CHOICES)}, or `cuda:1` and so on")
+    kind, _, which = wanted.partition(":")
     if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
             raise NoDeviceError(f"no CUDA device: {_why_no_cuda()}")
-        digits = wanted.partition(":")[2] or "0"
-        if not digits.isdecimal():
-            raise NoDeviceError(f"unknown device `{wanted}`: the devices are cuda:0, cuda:1 and so on")
-        number = int(digits)
+        number = int(which or 0)
         if number >= torch.cuda.device_count():
             raise NoDeviceError(f"there is no `{wanted}`: {torch.cuda.device_count()} CUDA device(s) found")
         return torch.device("cuda", number), torch.cuda.get_device_name(number)

@@ -276,7 +276,9 @@ def _amount(node: Mapping[str, Any], resource: str) -> float:
 def _device(wanted: str, gpus: bool) -> str:
     """What each run computes on: as its process sees no other GPU than its own, `cuda` alone."""
     wanted = device.asked(wanted)
-    kind = wanted.partition(":")[0]
+    kind, numbered, _ = wanted.partition(":")
+    if numbered:
+        raise NoDeviceError(f"`{wanted}`: on a cluster each run has a GPU of its own; write `{kind}`")
     if kind == "cuda" and not gpus:
         raise NoDeviceError("no node of the cluster has a GPU")
     return ("cuda" if gpus else "cpu") if kind in ("auto", "cuda") else wanted

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from t2iflow.runner.execution import device
+from t2iflow.runner.exits import NoDeviceError
+from t2iflow.runner.sweep.slot import slots
 
 CPU = torch.device("cpu")
 
@@ -33,6 +35,15 @@ def test_a_cpu_computes_wherever_it_is(
     with device.at_work(CPU):
         assert torch.ones(1).sum() == 1
     device.release(CPU)
+
+
+@pytest.mark.parametrize("name", ["cpu:7", "cpu:0", "auto:9", "mps:1", "cpu:", "cuda:", "cuda:-1", "cuda:x", "gpu"])
+def test_a_device_that_there_can_not_be_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NoDeviceError, match=f"unknown device `{name}`"):
+        device.choose(name)
+    monkeypatch.setenv("T2IFLOW_DEVICE", name)
+    with pytest.raises(NoDeviceError, match=f"unknown device `{name}`"):
+        slots("auto", None, 1)
 
 
 @pytest.mark.parametrize(

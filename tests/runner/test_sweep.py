@@ -29,7 +29,7 @@ from t2iflow.runner.exits import FAILED, HUNG_UP, INTERRUPTED, OK
 from t2iflow.runner.folder import folder
 from t2iflow.runner.folder.claim import claim
 from t2iflow.runner.folder.summary import summary
-from t2iflow.runner.sweep import grid, slot, sweeping
+from t2iflow.runner.sweep import cluster, grid, slot, sweeping
 from t2iflow.runner.sweep.driver import TRIES, drive, state, states
 from t2iflow.runner.sweep.events import CellEnded
 from t2iflow.runner.sweep.folder import SweepFolder
@@ -451,12 +451,45 @@ def test_a_sweep_whose_terminal_is_closed_stops_with_its_checkpoints(tmp_path: P
     assert (run / "checkpoint.pt").exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("run --best 2 --show", "`--show` and `--debug` are for a single run"),
+        ("run --best 2 --debug", "`--show` and `--debug` are for a single run"),
+        ("run --best 2 --device cpu:1", "only GPUs have numbers"),
+        ("sweep --each seed=0..1 --retry failed", "`--retry` is for the folder of a sweep"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(line: str, why: str, here: None, command: Command) -> None:
+    verb, *options = line.split()
+    told = command(verb, SMALL, *options)
+    assert (told.code, why in told.err) == (2, True)
+    assert not Path("runs").exists()
+    assert not Path("sweeps").exists()
+
+
+def test_the_best_of_several_go_where_they_are_told_to(here: None, command: Command) -> None:
+    assert command("run", SMALL, "--best", "2", "--out", "runs").code == OK
+    assert Path(only(Path("runs")), "sweep.yaml").exists()
+
+
+def test_a_plan_for_a_cluster_says_that_its_time_is_not_the_clusters(
+    here: None, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "check", lambda said: None)
+    told = command("sweep", SMALL, "--each", "seed=0..1", "--plan", "--on", "ray")
+    assert (told.code, "of this machine, not of the cluster" in told.err) == (OK, True)
+
+
 def test_a_sweep_that_has_begun_is_not_changed(here: None, command: Command) -> None:
     command("sweep", SMALL, "--each", "seed=0..1")
     sweep = only(Path("sweeps"))
     again = command("sweep", str(sweep), "--each", "seed=2..3")
     assert again.code == 2
     assert "has begun, so nothing in it can be changed" in again.err
+    for out in ("elsewhere", "sweeps"):
+        again = command("sweep", str(sweep), "--out", out)
+        assert (again.code, "has begun, so nothing in it can be changed" in again.err) == (2, True)
     (sweep / "sweep.yaml").write_text("t2iflow-sweep: 1\ncells: [{name: ../../x, set: {}}]\n", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(sweep)  # read anew

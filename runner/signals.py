@@ -1,5 +1,6 @@
 """Signals that end a run: the first lets it write a checkpoint, the second stops it at once."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -7,6 +8,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def end_this() -> None:
+    """Let this process hear SIGTERM, from any thread. Sent as from outside, it would wake a thread that waits; but on
+    Windows, where that one can't be heard, it would end the process at once."""
+    if os.name == "nt":
+        signal.raise_signal(signal.SIGTERM)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Stop:

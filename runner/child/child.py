@@ -47,6 +47,7 @@ class Child:
             stderr=self._errors,
             env=os.environ | dict(environment),
             start_new_session=True,  # Ctrl-C is for the driver, which passes it on
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
             text=True,
             encoding="utf-8",
         )
@@ -60,8 +61,12 @@ class Child:
             self._process.stdin.flush()
 
     def stop(self) -> None:
-        """Let what it does now stop, as Ctrl-C does."""
-        self._process.terminate()
+        """Let what it does now stop, as Ctrl-C does; on Windows, where that would only kill it, the end of its orders
+        does so."""
+        if os.name == "nt":
+            self.dismiss()
+        else:
+            self._process.terminate()
 
     def dismiss(self) -> None:
         """Order nothing more."""

@@ -39,7 +39,7 @@ class Pool:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Let all end: those that have nothing to do at once, others as they stop, unless nobody waits for that."""
-        children = [*self._idle, *self._busy]
+        children = list(self._places)  # also those that have said their last
         for child in children:
             child.dismiss()
             if kind is not None and issubclass(kind, KeyboardInterrupt):

@@ -5,13 +5,14 @@ It ends when no more orders can come, as when the program that started it is gon
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
+
+from t2iflow.runner.signals import end_this
 
 PATIENCE = 60.0
 """Seconds that an order has to stop, as with its checkpoint, once the other program is gone."""
@@ -39,21 +40,22 @@ class _Orders:
     def __init__(self, at_once: Callable[[str], bool]) -> None:
         self._at_once = at_once
         self._lines: SimpleQueue[str | None] = SimpleQueue()
-        self.busy = False
+        self.busy = self._is_over = False
 
     def next(self) -> str | None:
         """The next order, as soon as there is one; None where none can come any more."""
         line = self._lines.get()
         self.busy = bool(line)
-        return line
+        return None if self._is_over else line
 
     def listen(self) -> None:
         """Take in orders; when none can come any more, let the one that is carried out stop."""
         for line in sys.stdin:
             if not self._at_once(line):
                 self._lines.put(line.strip())
+        self._is_over = True
         self._lines.put(None)
         if self.busy:
-            os.kill(os.getpid(), signal.SIGTERM)
+            end_this()
             time.sleep(PATIENCE)
             os._exit(1)

@@ -1,7 +1,6 @@
 """The work of a sweep: making one cell, in whatever process this is."""
 
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.refusals import REFUSALS, code
 from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
+from t2iflow.runner.signals import end_this
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read
 from t2iflow.runner.sweep.holding import held
@@ -77,7 +77,7 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
     if storage is None:
         yield
         return
-    with held(storage, f"{RUNS}/{name}", lost=lambda: os.kill(os.getpid(), signal.SIGTERM)):
+    with held(storage, f"{RUNS}/{name}", lost=end_this):
         yield
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,10 +26,11 @@ from t2iflow.pipelines.text.sweep import with_options
 from t2iflow.pipelines.text.wildcards import drawn
 from t2iflow.runner import lettering
 from t2iflow.runner.events import Event, Stepped
-from t2iflow.runner.exits import FAILED, HUNG_UP, INTERRUPTED, OK
+from t2iflow.runner.exits import FAILED, HUNG_UP, INTERRUPTED, OK, TERMINATED
 from t2iflow.runner.folder import folder
 from t2iflow.runner.folder.claim import claim
 from t2iflow.runner.folder.summary import summary
+from t2iflow.runner.signals import Stop, end_this
 from t2iflow.runner.sweep import cluster, grid, slot, sweeping
 from t2iflow.runner.sweep.driver import TRIES, drive, state, states
 from t2iflow.runner.sweep.events import CellEnded
@@ -420,6 +422,31 @@ def test_a_process_that_is_killed_is_replaced_and_the_others_end_with_them(
         until(lambda: processes.wait(0.05) == [] and state(sweep, long) == "running")
     assert other._process.poll() is not None  # its pipe was closed, as when its driver dies
     assert state(sweep, long) == "stopped"
+
+
+def test_on_windows_too_a_cell_that_is_stopped_keeps_its_checkpoint(
+    begun: Callable[..., SweepFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = begun(SMALL, "steps=[1000000, 1000001]")
+    name = names(sweep)[0]
+    with Processes(sweep.at, slot.slots("cpu", 1, 1)) as pool:
+        pool.take(name)
+        while not (sweep.runs / name / "checkpoint.pt").exists():
+            pool.wait(0.05)
+        with monkeypatch.context() as windows:
+            windows.setattr(os, "name", "nt")
+            pool.stop()
+        (made,) = pool.wait(60)
+    assert made.code == TERMINATED
+    assert state(sweep, name) == "stopped"
+    stop = Stop()
+    with stop.listening():
+        with monkeypatch.context() as windows:
+            windows.setattr(os, "name", "nt")
+            other = threading.Thread(target=end_this)
+            other.start()
+            other.join()
+        assert stop.signal == signal.SIGTERM
 
 
 @pytest.mark.parametrize("streams", ["2>&1 | head -1", "--json 2>/dev/full | head -1", ">&- 2>&-"])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from t2iflow.nodes.core.catalog import BrokenPackageError, UnknownNodeError, find
 from t2iflow.nodes.pictures.endings import PICTURES
 from t2iflow.pipelines.problems import RecipeError
-from t2iflow.pipelines.text.recipe import read
+from t2iflow.pipelines.text.recipe import NodeText, read
 from t2iflow.runner.folder.history import RECIPE, foremost
-
-STRIP = "output.strip"
 
 
 def pictures(folder: Path, files: Sequence[Path]) -> list[Path]:
@@ -28,6 +27,12 @@ def best(folder: Path, files: Sequence[Path]) -> Path | None:
 def _strips(folder: Path) -> set[object]:
     """The names of the strips, as the run's resolved recipe has them."""
     with suppress(RecipeError):
-        nodes = read(folder / RECIPE).nodes.values()
-        return {node.values["file"].value for node in nodes if node.use.value == STRIP and "file" in node.values}
+        return {name for node in read(folder / RECIPE).nodes.values() for name in _strip(node)}
     return set()
+
+
+def _strip(node: NodeText) -> Iterator[object]:
+    with suppress(UnknownNodeError, BrokenPackageError):  # of a package that was here when it ran
+        key = find(node.use.value).meanings.get("strip", "")
+        if key in node.values:
+            yield node.values[key].value

@@ -17,7 +17,6 @@ from t2iflow.nodes.core.node import node, reached
 from t2iflow.nodes.core.types import (
     Degrees,
     ExtraSteps,
-    Factor,
     Fraction,
     Frames,
     FrameSteps,
@@ -26,6 +25,7 @@ from t2iflow.nodes.core.types import (
     Means,
     NonNegative,
     Positive,
+    StepRate,
 )
 from t2iflow.nodes.film.shooting import Filming, Framed, Move, sees
 from t2iflow.nodes.film.takes import Shown, Turns
@@ -94,7 +94,7 @@ class Aimed(Filming):
         start: Image | None = None,
         clip: Clip | None = None,
         *,
-        rate: Factor | None = None,
+        rate: StepRate | None = None,
         hold: NonNegative = 0.0,
         resemble: NonNegative = 0.0,
         tint: NonNegative = 0.0,
@@ -234,7 +234,7 @@ class Infinite(Filming):
         image: Image,
         clip: Clip | None = None,
         *,
-        rate: Factor | None = None,
+        rate: StepRate | None = None,
         hold: NonNegative = 0.0,
         resemble: NonNegative = 0.0,
         tint: NonNegative = 0.0,

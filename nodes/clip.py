@@ -1,7 +1,7 @@
 """Perceptors, what they look for, and what they see."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,21 @@ from t2iflow.nodes.core.node import node, reached
 from t2iflow.nodes.core.prompts import Phrase, doubt, read_prompt, reading
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import shortened
-from t2iflow.nodes.core.types import Count, Image, Labels, Means, NonNegative, Prompt, Reads, Scores, TextPath, Words
+from t2iflow.nodes.core.types import (
+    Count,
+    Image,
+    Labels,
+    Means,
+    NonNegative,
+    PerceptorName,
+    PerceptorWeights,
+    Prompt,
+    Reads,
+    Scores,
+    TextPath,
+    Weight,
+    Words,
+)
 from t2iflow.nodes.film.scenes import Timetable, read_scenes
 from t2iflow.nodes.perceptors.clip.loading import Precision, load
 from t2iflow.nodes.perceptors.clip.sources import check_published
@@ -28,8 +42,6 @@ from t2iflow.nodes.perceptors.templates import Known, sentences
 from t2iflow.nodes.pictures.crops import Crops, boxes, whole
 
 EmbeddingPath = Annotated[str, Reads("embedding")]
-WeightsPath = Annotated[str, Reads("weights")]
-PerceptorName = Annotated[str, Reads("perceptor")]
 
 
 def _with_gap(template: str) -> str:
@@ -55,7 +67,7 @@ def model(
     *,
     name: PerceptorName = "lite",
     precision: Precision = "auto",
-    weights: WeightsPath | None = None,
+    weights: PerceptorWeights | None = None,
 ) -> Clip:
     """A perceptor: what judges pictures by words.
 
@@ -129,7 +141,7 @@ def label(
     *,
     label: Words,
     templates: Known | Annotated[list[Template], Len(1)] = "seven",
-    weight: float = 1.0,
+    weight: Weight = 1.0,
     stop: float | None = None,
 ) -> Wanted:
     """What a label such as `red fox` describes, as the mean over sentences that it is put into.
@@ -147,7 +159,7 @@ def label(
 
 @node
 def embedding(
-    clip: Clip, device: torch.device, *, file: EmbeddingPath, weight: float = 1.0, stop: float | None = None
+    clip: Clip, device: torch.device, *, file: EmbeddingPath, weight: Weight = 1.0, stop: float | None = None
 ) -> Wanted:
     """Embeddings from a file, as something to aim for: of a text, a picture, or a direction that somebody trained.
 
@@ -176,7 +188,7 @@ def study(clip: Clip, image: Image, random: Random, *, count: Count = 1) -> Seen
 
 @node
 def picture(
-    clip: Clip, image: Image, random: Random, *, count: Count = 8, weight: float = 1.0, stop: float | None = None
+    clip: Clip, image: Image, random: Random, *, count: Count = 8, weight: Weight = 1.0, stop: float | None = None
 ) -> Wanted:
     """What a picture looks like to the perceptor, as something to aim for.
 
@@ -255,7 +267,7 @@ class Story:
         clip: Clip,
         notes: Notes,
         *,
-        scenes: Annotated[list[Prompt], Len(1)] | None = None,
+        scenes: Annotated[list[Prompt], Len(1), Means("asked")] | None = None,
         file: TextPath | None = None,
         hold: NonNegative | None = None,
         fade: NonNegative | None = None,
@@ -267,6 +279,13 @@ class Story:
         self._wanted = [_asked(clip, prompt, stop, notes) for prompt in prompts]
         self._timetable = Timetable(len(prompts), hold, fade, loop)
         self._notes: Notes | None = notes
+
+    @classmethod
+    def begins(cls, settings: Mapping[str, Any], length: int) -> Iterator[tuple[float, Prompt]]:
+        """Each scene with the frame, or step, of `length`, from which it is held."""
+        scenes = settings["scenes"] or read_scenes(settings["file"] or "")
+        timetable = Timetable(len(scenes), settings["hold"], settings["fade"], settings["loop"])
+        return zip(timetable.begins(length), scenes, strict=True)
 
     def __call__(self, tick: Tick) -> Wanted:
         """What is wanted now."""

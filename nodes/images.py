@@ -13,7 +13,7 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.constants import constant
 from t2iflow.nodes.core.node import node
-from t2iflow.nodes.core.types import Factor, Fraction, Image, Mask, NonNegative, PicturePath, Positive, Size
+from t2iflow.nodes.core.types import Factor, Fraction, Image, Mask, Means, NonNegative, PicturePath, Positive, Size
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.resampling import lanczos
 from t2iflow.nodes.pictures.symmetry import Sectors, Symmetry, mirrored
@@ -21,7 +21,7 @@ from t2iflow.nodes.pictures.symmetry import Sectors, Symmetry, mirrored
 Fit = Literal["fill", "squeeze"]
 """Into another shape: `fill` it and crop what overhangs, or `squeeze` it."""
 
-Repeats = Annotated[int, Interval(ge=1, le=16)]
+Repeats = Annotated[int, Interval(ge=1, le=16), Means("resized")]
 Octaves = Annotated[int, Interval(ge=1, le=12)]
 
 
@@ -122,7 +122,7 @@ def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
 
 
 @node(check=_open)
-def cut(image: Image, *, part: Part) -> Image:
+def cut(image: Image, *, part: Annotated[Part, Means("resized")]) -> Image:
     """A part of the picture as a picture of its own: `part` is left, top, right, bottom, from 0 to 1."""
     (high, wide), (left, top, right, bottom) = image.shape[-2:], map(float, part)
     return Image(image[..., _pixels(top, bottom, high), _pixels(left, right, wide)])

@@ -17,7 +17,7 @@ from t2iflow.nodes.core.constants import table
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.numbers import counts
 from t2iflow.nodes.core.types import Colour, Fraction, Image, Latent, Loss, Mask, NonNegative, Positive, rgb
-from t2iflow.nodes.perceptors.interface import Layer, Seen, Wanted
+from t2iflow.nodes.perceptors.interface import Layer, Layered, Seen, Wanted
 from t2iflow.nodes.pictures.symmetry import Sectors, Symmetry, mirrored
 
 Colours = Annotated[list[Colour], Len(1, 256)]
@@ -65,7 +65,7 @@ def _weighted(distances: Tensor, wanted: Wanted, heed: Tensor) -> Tensor:
 
 
 @node
-def naturalness(seen: Seen) -> Loss:
+def naturalness(seen: Layered) -> Loss:
     """How far the perceptor's activations are from those of the photographs it was trained on.
 
     The mean over its normalised layers, and over their channels, of ((mean - m) / s)^2 + (deviation / s - 1)^2, where m
@@ -93,7 +93,7 @@ def _strangeness(layer: Layer) -> Tensor:
 
 
 @node
-def style(seen: Seen, like: Seen) -> Loss:
+def style(seen: Layered, like: Layered) -> Loss:
     """How far the texture and colours of what is seen are from those of another picture, wherever they are in it.
 
     The squared differences of the Gram matrices of the perceptor's normalised activations, summed over pairs of
@@ -110,7 +110,7 @@ def style(seen: Seen, like: Seen) -> Loss:
 
 
 @node
-def content(seen: Seen, like: Seen) -> Loss:
+def content(seen: Layered, like: Layered) -> Loss:
     """How far what is seen is from what is seen in another picture, place by place: a perceptual distance.
 
     One minus the cosine of the embeddings, and the mean over the perceptor's layers of the squared differences of their

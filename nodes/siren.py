@@ -16,7 +16,7 @@ from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
-from t2iflow.nodes.core.types import Count, Factor, Image, Positive, Size
+from t2iflow.nodes.core.types import Count, Factor, Image, Means, Positive, Size
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import reach
@@ -52,7 +52,7 @@ class Canvas:
         init: Image | None = None,
         *,
         size: Size = (512, 512),
-        scale: Annotated[float, Interval(gt=0, le=1)] = 1.0,
+        scale: Annotated[float, Interval(gt=0, le=1), Means("resized")] = 1.0,
         layers: Annotated[int, Interval(ge=1, le=64)] = 16,
         width: Annotated[int, Interval(ge=8, le=2048)] = 256,
         w0: Positive = 30.0,

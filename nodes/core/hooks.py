@@ -1,11 +1,12 @@
 """What a node may offer beyond its call, each by the methods that it has; the runner looks for them."""
 
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from t2iflow.nodes.core.types import Image
+from t2iflow.nodes.core.types import Image, Prompt
 
 
 @runtime_checkable
@@ -64,6 +65,16 @@ class Closes(Protocol):
 
     def close(self) -> None:
         """Called once, when the run ends or is interrupted."""
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """A node whose prompts follow one another, so that each is shown with its time."""
+
+    @classmethod
+    def begins(cls, settings: Mapping[str, Any], length: int) -> Iterator[tuple[float, Prompt]]:
+        """Each with the frame, or step, of `length`, from which it counts; ValueError or OSError where that can't be
+        known."""
 
 
 @runtime_checkable

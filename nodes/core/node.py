@@ -12,7 +12,7 @@ class is made of it (its first argument), and `**own` among the class's paramete
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from typing import Any, Literal, TypeVar, overload
@@ -50,6 +50,7 @@ class Port:
     many: bool = False
     required: bool = True
     once: bool = False
+    means: frozenset[Meaning] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Setting:
     @cached_property
     def means(self) -> frozenset[Meaning]:
         """What the value says that others must know."""
-        return frozenset(mark.what for mark in self._marks if isinstance(mark, Means))
+        return _meant(self._marks)
 
     @property
     def _marks(self) -> list[Any]:
@@ -283,17 +284,23 @@ def _sort(
         elif parameter.kind is parameter.KEYWORD_ONLY:
             settings[name] = Setting(name, hint, None if required else parameter.default, required, once)
         else:
-            kind, many = _port_kind(hint)
-            ports[name] = Port(name, kind, many, required, once)
+            ports[name] = _port(name, hint, required, once)
 
 
-def _port_kind(hint: Any) -> tuple[Any, bool]:
-    """The kind of a port, and whether it takes several wires: `Image`, `Image | None`, `list[Loss]`."""
+def _port(name: str, hint: Any, required: bool, once: bool) -> Port:
+    """A port by its type: `Image`, `Image | None`, `list[Loss]`, or one with marks."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
-    if typing.get_origin(hint) is list:
-        return typing.get_args(hint)[0], True
-    return hint, False
+    many = typing.get_origin(hint) is list
+    if many:
+        (hint,) = typing.get_args(hint)
+    marks = getattr(hint, "__metadata__", ())
+    kind = hint.__origin__ if marks else hint
+    return Port(name, kind, many, required, once, _meant(marks))
+
+
+def _meant(marks: Iterable[Any]) -> frozenset[Meaning]:
+    return frozenset(mark.what for mark in marks if isinstance(mark, Means))
 
 
 def _outputs(call: Callable[..., Any]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ Meaning = Literal[
     "frames",
     "loop",
     "size",
+    "resized",
     "count",
     "kept",
     "joined",
@@ -62,17 +63,23 @@ Meaning = Literal[
     "file",
     "numbered",
     "strip",
+    "asked",
+    "moved",
+    "common",
+    "layers",
 ]
 """What a setting may say that others must know: steps of an optimiser, or of each frame, and extra ones of a frame in
 which something is new; passes that a step is judged in; frames of a film, and those by which it closes to a loop; the
-size of pictures or crops; how many of them a node makes, or keeps of those that come; whether they are joined in one;
-frames a second, before and after others are put between them; the name of a file to write, numbered where several
-pictures come; a strip of how a picture came about."""
+size of pictures or crops, and whatever else changes it, unless it is 1; how many of them a node makes, or keeps of
+those that come; whether they are joined in one; frames a second, before and after others are put between them; the name
+of a file to write, numbered where several pictures come; a strip of how a picture came about; what is asked for, in
+words; what a camera moves, `latent` for nothing but what a canvas is painted from; anything else that is commonly
+changed. A port says `layers` that needs those of what a perceptor saw."""
 
 
 @dataclass(frozen=True)
 class Means:
-    """Marks what a setting says, whatever its name is."""
+    """Marks what a setting says, or a port takes, whatever its name is."""
 
     what: Meaning
 
@@ -91,6 +98,10 @@ Positive: TypeAlias = Annotated[float, Gt(0)]
 NonNegative: TypeAlias = Annotated[float, Ge(0)]
 Factor: TypeAlias = Annotated[float, Interval(ge=0, le=1e6)]
 """A rate or a decay in an optimiser's steps: allowed far beyond any use, but not so high that numbers overflow."""
+StepRate: TypeAlias = Annotated[Factor, Means("common")]
+"""How far an optimiser goes in a step."""
+Weight: TypeAlias = Annotated[float, Means("common")]
+"""How much something counts beside others; a negative one pushes away."""
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
 Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
@@ -228,6 +239,12 @@ SoundPath: TypeAlias = Annotated[str, Reads("sound")]
 TextPath: TypeAlias = Annotated[str, Reads("text")]
 """A text to read: UTF-8, at most 1 MB."""
 
+PerceptorName: TypeAlias = Annotated[str, Reads("perceptor")]
+"""`lite`, a CLIP by its name, or a file of one."""
+
+PerceptorWeights: TypeAlias = Annotated[str, Reads("weights")]
+"""A file to use in place of a CLIP's published weights."""
+
 _WEIGHTED = {"type": "object", "additionalProperties": {"type": "number"}}
 _TEXTS = {"type": "array", "items": {"anyOf": [{"type": "string"}, _WEIGHTED]}}
 
@@ -237,10 +254,11 @@ Prompt: TypeAlias = Annotated[
     str | list[_Item] | dict[str, float],
     BeforeValidator(prompts.checked),
     WithJsonSchema({"title": "a prompt", "anyOf": [{"type": "string"}, _TEXTS, _WEIGHTED]}),
+    Means("asked"),
 ]
 """A text, several texts, or texts with weights; a negative weight pushes away."""
 
-Caption: TypeAlias = Annotated[str, AfterValidator(prompts.single)]
+Caption: TypeAlias = Annotated[str, AfterValidator(prompts.single), Means("asked")]
 """One text, for what knows no weights."""
 
 Words: TypeAlias = Annotated[str, AfterValidator(prompts.worded)]

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2iflow.nodes.core.types import Image, Loss
+from t2iflow.nodes.core.types import Image, Loss, Means
 from t2iflow.nodes.film.closing import Closing
 from t2iflow.nodes.film.takes import Moved, Shown, Take, Turns
 from t2iflow.nodes.perceptors.interface import Clip, Seen
@@ -19,7 +19,7 @@ from t2iflow.nodes.pictures.lab import tint as colours_of
 from t2iflow.nodes.pictures.motion import Motion, Moves, Still
 from t2iflow.nodes.pictures.resampling import exact
 
-Move = Literal["auto", "latent", "picture"]
+Move = Annotated[Literal["auto", "latent", "picture"], Means("moved")]
 
 
 def sees(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.optim import Optimizer
 
-from t2iflow.nodes.core.types import Count, Factor, Image, Loss, Means, Steps
+from t2iflow.nodes.core.types import Count, Image, Loss, Means, StepRate, Steps
 
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
@@ -66,7 +66,7 @@ class Fit:
         for mean in self._means:
             mean.zero_()
 
-    def __call__(self, image: Image, loss: Loss, *, rate: Factor = 0.05) -> Image:
+    def __call__(self, image: Image, loss: Loss, *, rate: StepRate = 0.05) -> Image:
         """Move the trained tensors along their gradients, which the caller has made from `loss`; gives `image` on."""
         self.set_out(rate)
         self.step()

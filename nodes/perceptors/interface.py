@@ -6,7 +6,7 @@ the cosine. Every loss, ranking and schedule is written against this module alon
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.constants import table
+from t2iflow.nodes.core.types import Means
 
 SOFTNESS = 0.1
 """Over how much of half the picture's width a crop passes from one prompt's span to its neighbour's."""
@@ -47,6 +48,10 @@ class Seen:
             for one, two in zip(self.layers, other.layers, strict=True)
         ]
         return torch.stack([far, *([torch.stack(apart).mean()] if apart else [])]).sum()
+
+
+Layered: TypeAlias = Annotated[Seen, Means("layers")]
+"""What a perceptor saw, whose layers are needed: some perceptors have none to show."""
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,14 @@ class Node:
         """What the setting says that means this, by whatever name; None without one, and where it was refused."""
         return self.settings.get(self.spec.meanings.get(meaning, ""))
 
+    def says(self, meaning: Meaning) -> list[Any]:
+        """All that settings say that mean this."""
+        return [value for name, value in self.settings.items() if meaning in self.spec.settings[name].means]
+
+    def named(self, kind: str) -> Any:
+        """What the setting says that names a file, or a perceptor, of this kind; None without one."""
+        return next((value for name, value in self.settings.items() if self.spec.settings[name].reads == kind), None)
+
     @property
     def complete(self) -> bool:
         """Whether no setting was refused."""

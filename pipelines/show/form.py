@@ -13,15 +13,12 @@ from t2iflow.nodes.core.types import Meaning
 from t2iflow.pipelines.graph.allowed import describe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.json_schema import Schema, setting_schema
-from t2iflow.pipelines.show.prompts import ASKING
 from t2iflow.pipelines.text.dollars import mentions, reference
 from t2iflow.pipelines.text.located import Located, listed, plain
 from t2iflow.pipelines.text.seed import END
 
-COMMON: frozenset[Meaning] = frozenset({"steps", "frames", "size", "count", "rate"})
+COMMON: frozenset[Meaning] = frozenset({"asked", "steps", "frames", "size", "count", "rate", "common"})
 """What a setting means that belongs to a form."""
-NAMED = (*ASKING, "rate", "weight")
-"""Settings that do, by name: what is asked for, and how far an optimiser goes."""
 
 PLAIN = ("a text", "a number", "a whole number")
 """What needs no description: the type and the limits say it."""
@@ -42,7 +39,7 @@ def form(plan: Plan) -> Schema:
     for name, text in plan.graph.recipe.nodes.items():
         for key, setting in plan.graph.nodes[name].written.settings.items():
             written = text.written.get(key)
-            if name in plan.used and _is_common(setting) and not (written and list(mentions(written))):
+            if name in plan.used and setting.means & COMMON and not (written and list(mentions(written))):
                 use = _Use(f"{name}.{key}", setting, setting_schema(setting))
                 now = plain(written) if written else setting.default
                 settings[use.where] = _property([use], now) | {"x-part": "setting", "x-node": name}
@@ -95,7 +92,7 @@ def _property(uses: list[_Use], now: Any) -> Schema:
     words = describe(known[0].setting.annotation) if known else ""
     if words and (" or " in words or not words.startswith(PLAIN)):
         said["description"] = f"{words[0].upper()}{words[1:]}."
-    if any(use.setting.name in ASKING for use in uses):
+    if any("asked" in use.setting.means for use in uses):
         said["x-text"] = "long"
     return said | {"default": listed(now), "x-uses": [use.where for use in uses]}
 
@@ -125,7 +122,3 @@ def _parts(inner: "list[Located] | dict[Any, Located]", schema: Schema) -> Itera
         return
     places = schema.get("prefixItems") or [schema.get("items", {})] * len(inner)
     yield from zip(inner, [*places, *[{}] * len(inner)], strict=False)
-
-
-def _is_common(setting: Setting) -> bool:
-    return bool(setting.means & COMMON) or setting.name in NAMED

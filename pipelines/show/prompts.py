@@ -1,19 +1,17 @@
 """A recipe's prompts, and when each of them applies where they change over time."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from t2iflow.nodes.core.hooks import Tells
 from t2iflow.nodes.core.prompts import read_prompt
-from t2iflow.nodes.film.scenes import Timetable, read_scenes
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Moment, Over, Schedule
 from t2iflow.pipelines.graph.unfolding import keyframe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.located import Located
-
-ASKING = ("prompt", "scenes")
-"""Settings that say what is to be painted."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,7 @@ class Asked:
 
 def asked(plan: Plan) -> list[Asked]:
     """Every prompt, each once."""
-    nodes = plan.graph.nodes.values()
-    found = [
-        one for node in nodes for one in (_scenes(node, plan) if "scenes" in node.settings else _texts(node, plan))
-    ]
+    found = (one for node in plan.graph.nodes.values() for one in _asked(node, plan))
     return list(dict.fromkeys(found))
 
 
@@ -39,28 +34,28 @@ def written(plan: Plan) -> Iterator[tuple[str, Located, Any]]:
     not unfolded."""
     for name, text in plan.graph.recipe.nodes.items():
         if name not in plan.idle:
-            for key in ASKING:
-                if key in text.values:
-                    yield name, text.values[key], plan.graph.nodes[name].settings.get(key)
+            node = plan.graph.nodes[name]
+            for key, setting in node.written.settings.items():
+                if "asked" in setting.means and key in text.values:
+                    yield name, text.values[key], node.settings.get(key)
 
 
-def _texts(node: Node, plan: Plan) -> Iterator[Asked]:
-    if prompt := node.settings.get("prompt"):
-        counts = keyframe(node, plan.graph.nodes)  # when it counts wholly, if it was unfolded from one that changes
-        yield from _weighted(prompt, _at(counts[0], counts[1] or _length(node, plan)[1]) if counts else "")
-
-
-def _scenes(node: Node, plan: Plan) -> Iterator[Asked]:
-    """The scenes of a story, each with the frame (or step) that it begins at."""
-    settings = node.settings
-    try:
-        scenes = settings["scenes"] or read_scenes(settings["file"] or "")
-    except (OSError, ValueError):  # a file that has changed since
+def _asked(node: Node, plan: Plan) -> Iterator[Asked]:
+    if node.spec.is_class and issubclass(node.spec.model, Tells):
+        yield from _told(node, plan)
         return
+    counts = keyframe(node, plan.graph.nodes)  # when it counts wholly, if it was unfolded from one that changes
+    when = _at(counts[0], counts[1] or _length(node, plan)[1]) if counts else ""
+    for prompt in filter(None, node.says("asked")):
+        yield from _weighted(prompt, when)
+
+
+def _told(node: Node, plan: Plan) -> Iterator[Asked]:
+    """What a story asks for, each with the frame (or step) that it begins at."""
     length, clock = _length(node, plan)
-    begins = Timetable(len(scenes), settings["hold"], settings["fade"], settings["loop"]).begins(length)
-    for scene, start in zip(scenes, begins, strict=True):
-        yield from _weighted(scene, f"from {clock} {round(start)}")
+    with suppress(OSError, ValueError):  # a file that has changed since
+        for start, scene in node.spec.model.begins(node.settings, length):
+            yield from _weighted(scene, f"from {clock} {round(start)}")
 
 
 def _weighted(prompt: Any, when: str) -> Iterator[Asked]:

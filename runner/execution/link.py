@@ -50,7 +50,7 @@ class Surroundings:
 
     seed: int
     device: torch.device
-    folder: Folder
+    folder: Folder | None
     notes: Callable[[str], Notes]
     parts: Mapping[str, Part] = field(default_factory=dict)
     """Of which outputs only a part is wanted."""

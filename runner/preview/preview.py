@@ -138,8 +138,8 @@ def _sizes(node: Node) -> Iterator[str]:
 
 def _weights(node: Node) -> Iterator[str]:
     """Which weights a node needs, how large they are, and whether they are here."""
-    if node.spec.name == "clip.model":
-        yield _perceptor(node)
+    if name := node.named("perceptor"):
+        yield _perceptor(name, node.named("weights"))
     for name, setting in node.spec.settings.items():
         if setting.loads and node.settings.get(name):
             yield _generator(node.settings[name])
@@ -164,9 +164,8 @@ def _generator(name: str) -> str:
     return f"{start}to be fetched from {' and '.join(hosts)}, licence {record.licence}"
 
 
-def _perceptor(node: Node) -> str:
+def _perceptor(name: str, own: str | None) -> str:
     """Which weights a perceptor needs, and whether they are here."""
-    name, own = node.settings["name"], node.settings.get("weights")
     if name == "lite" and own is None:
         return "lite, which is bundled"
     try:

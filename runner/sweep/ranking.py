@@ -14,37 +14,48 @@ import torch
 
 from t2iflow.nodes import clip
 from t2iflow.nodes.core import json_file
-from t2iflow.nodes.core.ambient import SILENCE
+from t2iflow.nodes.core.ambient import SILENCE, Tick
+from t2iflow.nodes.core.catalog import find
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.perceptors.interface import Clip, Wanted
 from t2iflow.nodes.pictures.codec import to_tensor
+from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.show.prompts import asked
+from t2iflow.runner.execution.link import Link, Surroundings, now, run
 from t2iflow.runner.sweep.thumbnail import opened
 
 NAME = "scores.json"
-PERCEPTOR = "clip.model"
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A perceptor: the settings of `clip.model`."""
+    """A perceptor: the node that makes it."""
 
-    settings: Mapping[str, Any]
+    node: Node
 
     @property
     def name(self) -> str:
         """What it is called."""
-        return str(self.settings["name"])
+        return str(self.node.named("perceptor") or self.node.spec.name)
+
+    def perceptor(self, device: torch.device) -> Clip:
+        """Make it."""
+        values: list[Any] = [None]
+        link = Link(self.node, {(self.node.name, ""): 0}, Surroundings(0, device, None, lambda _: SILENCE))
+        link.make(values)
+        run([link], values, now(Tick()))
+        made: Clip = values[0]
+        return made
 
 
 def judge(plan: Plan, named: str | None) -> Judge:
     """The perceptor of this name, or the recipe's own, or `lite`, if it has none."""
-    if named is not None:
-        return Judge({"name": named})
-    own = (node.settings for node in plan.graph.nodes.values() if node.spec.name == PERCEPTOR)
-    return Judge(next(own, {"name": "lite"}))
+    own = (node for node in plan.graph.nodes.values() if node.spec.kind is Clip and not node.wires)
+    found = next(own, None) if named is None else None
+    return Judge(found or Node("", find("clip.model"), Place("", 1, 1), {"name": named or "lite"}, {}))
 
 
 def prompt(plan: Plan) -> dict[str, float]:
@@ -88,7 +99,7 @@ class Ranking:
 
     def _perceptor(self) -> Clip:
         if self._clip is None:
-            self._clip = clip.model(self._device, SILENCE, **self._judge.settings)
+            self._clip = self._judge.perceptor(self._device)
         return self._clip
 
 

@@ -20,15 +20,16 @@ from typing import Any
 import torch
 
 from t2iflow.nodes.core.caches import cache_folder
+from t2iflow.nodes.core.types import Meaning
 from t2iflow.nodes.core.whole import keep
 from t2iflow.nodes.film.closing import BEGINNINGS
-from t2iflow.pipelines.graph.graph import Node
+from t2iflow.pipelines.graph.graph import COPIED, Node
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.events import Ended, Event, Filmed, Fitting, Started, Stepped
 from t2iflow.runner.execution.device import model
 
-FREE = ("steps", "frames", "fps", "loop", "seed", "prompt", "prompts", "scenes", "file")
-"""Settings that change how many steps there are or what is painted, but not what a step costs."""
+FREE: frozenset[Meaning] = frozenset({"steps", "frames", "loop", "rate", "file", "asked"})
+"""What settings mean that change how many steps there are or what is painted, but not what a step costs."""
 LAST = 5
 """Of how many runs figures are kept."""
 GAPS = 500
@@ -207,7 +208,9 @@ def _cost(node: Node) -> Iterator[Any]:
     yield node.spec.name
     yield {port: [f"{source.node}.{source.output}" for source in sources] for port, sources in node.wires.items()}
     for name, value in node.settings.items():
-        if name not in FREE and not isinstance(value, float) and name not in node.changing:
+        setting = node.spec.settings[name]
+        free = setting.means & FREE or setting.reads in COPIED
+        if not free and not isinstance(value, float) and name not in node.changing:
             yield name, value
 
 

@@ -28,15 +28,13 @@ def painter(node: Node) -> str:
     return wires[0].node if wires else ""
 
 
-RESIZE = ("images.cut", "images.tile")
-"""Nodes whose pictures have another size than those that come to them, without a `size` of their own."""
-
-
 def size(graph: Graph, node: Node) -> tuple[int, int] | None:
     """The size of the pictures that a node makes or takes; None where that is not known."""
-    while not isinstance(own := node.said("size"), tuple):
+    while all(by == 1 for by in node.says("resized")):
+        if isinstance(own := node.said("size"), tuple):
+            return own
         wires = node.wires.get("image")
-        if node.spec.name in RESIZE or not wires or wires[0].node not in graph.nodes:
+        if not wires or wires[0].node not in graph.nodes:
             return None
         node = graph.nodes[wires[0].node]
-    return own if node.settings.get("scale", 1) == 1 else None  # a canvas may paint a part of its size
+    return None

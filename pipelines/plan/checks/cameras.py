@@ -53,7 +53,7 @@ def unmoved_canvases(graph: Graph, regions: Regions) -> Iterator[Problem]:
         if region.shot is None:
             continue
         camera = graph.nodes[region.shot.camera]
-        latent = camera.settings.get("move") == "latent"
+        latent = camera.said("moved") == "latent"
         for canvas in (graph.nodes[name] for name in sorted(region.canvases)):
             repaints = _can(canvas.spec.target, Repaints)
             stuck = latent and not _can(canvas.spec.target, Moves)

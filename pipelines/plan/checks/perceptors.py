@@ -10,9 +10,6 @@ from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.regions import Regions, upstream
 from t2iflow.pipelines.problems import Problem
 
-LAYERED = ("losses.naturalness", "losses.style", "losses.content")
-"""What needs the layers of a perceptor."""
-
 
 def mixed(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Nodes that compare what two perceptors made."""
@@ -32,11 +29,11 @@ def mixed(graph: Graph, _: Regions) -> Iterator[Problem]:
 
 def without_layers(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Losses that compare layers, of a perceptor that shows none."""
-    judges = [node for node in graph.nodes.values() if node.spec.name in LAYERED]
-    for node, name in [(judge, name) for judge in judges for name in sorted(upstream(graph, judge.name, "seen"))]:
-        perceptor = graph.nodes[name]
-        model = perceptor.settings.get("name")
-        if perceptor.spec.name == "clip.model" and isinstance(model, str) and sources.has_no_layers(model):
+    for node in graph.nodes.values():
+        layered = [port.name for port in node.spec.ports.values() if "layers" in port.means]
+        for model in [graph.nodes[name].named("perceptor") for name in sorted(upstream(graph, node.name, *layered))]:
+            if not isinstance(model, str) or not sources.has_no_layers(model):
+                continue
             yield Problem(
                 "T2I204",
                 f"node `{node.name}` ({node.spec.name}) needs a perceptor with batch normalisation: {model} has none",

@@ -6,7 +6,7 @@ same recipe and seed always give a node the same values.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NewType, Protocol, runtime_checkable
@@ -182,4 +182,7 @@ class Folder(Protocol):
         """Say that a file is complete."""
 
 
-AMBIENT: Sequence[Any] = (Tick, Progress, Part, Share, Random, Notes, Folder, Shelf, torch.device)
+CHANGING = {Tick, Progress, Share}
+"""What differs from step to step, or from pass to pass."""
+AMBIENT: Set[Any] = {*CHANGING, Part, Random, Notes, Folder, Shelf, torch.device}
+"""All of it; `Surroundings` of the runner gives each."""

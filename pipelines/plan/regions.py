@@ -13,13 +13,11 @@ from typing import Any
 
 import networkx as nx
 
-from t2iflow.nodes.core.ambient import Progress, Random, Share, Tick
+from t2iflow.nodes.core.ambient import CHANGING, Random, Share
 from t2iflow.pipelines.graph.graph import Graph, Node
 
 STOPS = ("optimizer", "camera")
 """Roles whose pictures are finished: nothing is computed anew through them."""
-CHANGING = {Tick, Progress, Share}
-"""What differs from step to step, or from pass to pass."""
 
 
 @dataclass(frozen=True)

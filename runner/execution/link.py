@@ -58,21 +58,19 @@ class Surroundings:
 
     def give(self, kind: type, node: str, tick: Tick, share: Share, stage: str) -> Any:
         """The ambient value of this type for this node, now."""
-        if kind is Random:
+        if kind is Random:  # which would take long to make in vain
             return Random(self.seed, node, stage, tick.frame, tick.step, share.number, device=self.device)
-        if kind is Tick:
-            return tick
-        if kind is Progress:
-            return tick.progress
-        if kind is Share:
-            return share
-        if kind is Part:
-            return self.parts.get(node, WHOLE)
-        if kind is torch.device:
-            return self.device
-        if kind is Shelf:
-            return self.shelf
-        return self.folder if kind is Folder else self.notes(node)
+        given: Mapping[Any, Any] = {
+            Tick: tick,
+            Progress: tick.progress,
+            Part: self.parts.get(node, WHOLE),
+            Share: share,
+            Notes: self.notes(node),
+            Folder: self.folder,
+            Shelf: self.shelf,
+            torch.device: self.device,
+        }
+        return given[kind]
 
 
 class Link:

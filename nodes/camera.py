@@ -249,9 +249,10 @@ class Infinite(Filming):
         last = _power(settings["frames"] - 1, settings["scale"], settings["jump"])
         return Turns(int(last) + 3, settings["steps"])
 
-    def passed(self, turn: int, every: int) -> range:
+    @classmethod
+    def passed(cls, settings: Mapping[str, Any], turn: int, every: int) -> range:
         """The first frame that is at or beyond the power of the turn, whatever the number of frames before it."""
-        frame = min(math.ceil(turn * math.log(self._jump) / math.log(self._scale)), self.frames - 1)
+        frame = min(math.ceil(turn * math.log(settings["jump"]) / math.log(settings["scale"])), settings["frames"] - 1)
         return range(frame, frame + 1)
 
     def develop(self, picture: Image, turn: int, every: int) -> Iterator[Shown]:

@@ -147,7 +147,8 @@ class Filming:
         frames, over = _closed(settings["frames"], settings["loop"], every)
         return Turns(frames + over, settings["steps"] + settings["edge_steps"])
 
-    def passed(self, turn: int, every: int) -> range:
+    @classmethod
+    def passed(cls, settings: Mapping[str, Any], turn: int, every: int) -> range:
         """All frames since that of the turn before."""
         return range((turn - 1) * every + 1, turn * every + 1)
 

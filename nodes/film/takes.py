@@ -59,7 +59,8 @@ class Camera(Protocol):
     def turns(cls, settings: Mapping[str, Any], every: int) -> Turns:
         """How many turns a film takes of which one in `every` frames is made."""
 
-    def passed(self, turn: int, every: int) -> range:
+    @classmethod
+    def passed(cls, settings: Mapping[str, Any], turn: int, every: int) -> range:
         """The frames that lead from the turn before to this one; the node is computed for each."""
 
     def move(self, canvas: object, picture: Image) -> Moved | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 
@@ -15,8 +15,6 @@ from t2iflow.runner.events import Filmed, Listener
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.link import Link, blaming
 from t2iflow.runner.execution.stage import Stage, moment
-
-ONE = Turns(1, 0)
 
 
 class Turn(NamedTuple):
@@ -32,47 +30,42 @@ class Turn(NamedTuple):
         return self.frames[-1] if self.frames else 0
 
 
-class Reel:
-    """Turns of a region: each begins with the moved last picture, takes its steps, and ends with frames to show."""
+class Single:
+    """The only turn of a region that no camera films."""
 
-    def __init__(self, stage: Stage, turns: Turns = ONE, frames: int = 1, every: int = 1) -> None:
-        """`frames` are made, one in `every` of the film's."""
-        self.stage, self.turns, self.frames, self.every = stage, turns.number, frames, every
-        self._steps = turns.steps
-        self.total = self._before(self.turns)
+    turns = every = 1
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.total = stage, stage.region.steps
 
     def turn(self, number: int) -> Turn:
-        """One of its turns."""
-        return Turn(number, self._before(number), range(0))
+        """It, which is the first."""
+        return Turn(number, 0, range(0))
 
     def begin(self, turn: Turn) -> Take:
-        """Move what the canvases show, by all motions since the last turn; gives how its steps are taken."""
-        return self.take(turn)
+        """How its steps are taken."""
+        return Take(self.total)
+
+    take = begin
 
     def aim(self, turn: Turn) -> None:
-        """Make everything that isn't remembered ready for the rest of a turn that has begun."""
-
-    def take(self, turn: Turn) -> Take:
-        """How the steps of a turn that has begun are taken."""
-        return Take(self.stage.region.steps)
+        """Nothing has to be made ready for the rest of it."""
 
     def end(self, turn: Turn, last: Tick, tell: Listener) -> int:
-        """Finish the picture after the `last` step, and show the frames that are due; gives how many frames there are
-        now."""
+        """Finish the picture after the `last` step; no frame is shown."""
         self.stage.finish(last)
         return 0
 
-    def _before(self, number: int) -> int:
-        """Steps of all turns before this one: the first takes the optimiser's own, each further one the camera's."""
-        return self.stage.region.steps + (number - 1) * self._steps if number else 0
 
-
-class Film(Reel):
-    """A reel that a camera makes; its first turn is as without one."""
+class Film:
+    """Turns that a camera makes: each begins with the moved last picture, takes its steps, and ends with frames to
+    show; the first is as without a camera."""
 
     def __init__(self, stage: Stage, shot: Shot, circuit: Circuit) -> None:
         self._node = circuit.links[shot.camera].node
-        super().__init__(stage, _turns(self._node, shot), shot.made, shot.every)
+        self.stage, self.every = stage, shot.every
+        self.turns, self._steps = _turns(self._node, shot)
+        self.total = self._before(self.turns)
         self._shot, self._circuit, self._values = shot, circuit, circuit.values
         self._camera: Camera = circuit.links[shot.camera].live
         self._canvases = [circuit.links[name] for name in stage.region.canvases]
@@ -81,14 +74,14 @@ class Film(Reel):
     def turn(self, number: int) -> Turn:
         """One of its turns, with its frames."""
         with blaming(self._node):
-            frames = self._camera.passed(number, self.every) if number else range(0)
+            frames = self._camera.passed(self._node.settings, number, self.every) if number else range(0)
         return Turn(number, self._before(number), frames)
 
     @torch.no_grad()
     def begin(self, turn: Turn) -> Take:
-        """Move what the canvases show, by all motions since the last turn."""
+        """Move what the canvases show, by all motions since the last turn; gives how its steps are taken."""
         if not turn.frames:
-            return super().begin(turn)
+            return self.take(turn)
         moved: dict[Link, bool] = {}  # and whether it was always the canvas itself
         for frame in turn.frames:
             self._compute(frame)
@@ -114,18 +107,20 @@ class Film(Reel):
 
     @torch.no_grad()
     def aim(self, turn: Turn) -> None:
-        """Let the camera see again what it is wired to; what it made of the picture then, it remembers."""
+        """For the rest of a turn that has begun, let the camera see again what it is wired to; what it made of the
+        picture then, it remembers."""
         self._values[self.stage.result] = self._values[self.stage.image]
         if turn.frames:
             self._compute(turn.frame)
 
     def take(self, turn: Turn) -> Take:
-        """How the steps of a turn that has begun are taken; the first is as without a camera."""
+        """How the steps of a turn that has begun are taken."""
         with blaming(self._node):
-            return self._camera.take() if turn.frames else super().take(turn)
+            return self._camera.take() if turn.frames else Take(self.stage.region.steps)
 
     def end(self, turn: Turn, last: Tick, tell: Listener) -> int:
-        """Finish the picture, and show the frames that are due."""
+        """Finish the picture after the `last` step, and show the frames that are due; gives how many frames there are
+        now."""
         region, made = self.stage.region, 0
         picture = self.stage.finish(last)
         with blaming(self._node):
@@ -133,13 +128,21 @@ class Film(Reel):
                 self._values[self._image] = shown.image
                 for watch in self._shot.show:
                     self._circuit.show(watch, moment(region, 0, 1, shown.frame), shown.number)
-                tell(Filmed(region.optimizer, shown.number, self.frames, shown.image))
+                tell(Filmed(region.optimizer, shown.number, self._shot.made, shown.image))
                 made = shown.number + 1
         return made
 
     def _compute(self, frame: int) -> None:
         """Compute the camera for a frame, and what aims it."""
         self._circuit.compute((*self._shot.aim, self._shot.camera), moment(self.stage.region, frame=frame))
+
+    def _before(self, number: int) -> int:
+        """Steps of all turns before this one: the first takes the optimiser's own, each further one the camera's."""
+        return self.stage.region.steps + (number - 1) * self._steps if number else 0
+
+
+Reel: TypeAlias = Single | Film
+"""The turns of a region."""
 
 
 @contextmanager
@@ -153,7 +156,7 @@ def _naming(canvas: str) -> Iterator[None]:
 
 def total(region: Region, graph: Graph) -> int:
     """Steps of an optimiser and its camera together, before there is a reel; fewer where no edges newly come in."""
-    number, steps = _turns(graph.nodes[region.shot.camera], region.shot) if region.shot else ONE
+    number, steps = _turns(graph.nodes[region.shot.camera], region.shot) if region.shot else (1, 0)
     return region.steps + (number - 1) * steps
 
 

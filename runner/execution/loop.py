@@ -17,7 +17,7 @@ from t2iflow.runner.execution.capture import Recorder
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.faults import out_of_memory
-from t2iflow.runner.execution.frames import Film, Reel, Turn
+from t2iflow.runner.execution.frames import Film, Reel, Single, Turn
 from t2iflow.runner.execution.link import NodeError, Surroundings
 from t2iflow.runner.execution.resuming import recall, take_up
 from t2iflow.runner.execution.saver import Saver
@@ -128,7 +128,7 @@ class Loop:
         if resume is not None and self._order.index(name) < self._order.index(resume.optimizer):
             self._saver.results |= recall(stage, self._circuit, resume)
             return
-        reel = Film(stage, region.shot, self._circuit) if region.shot else Reel(stage)
+        reel = Film(stage, region.shot, self._circuit) if region.shot else Single(stage)
         with self._sharing.begin(name) as known:
             if known is None:
                 results = self._work(reel, resume if resume and name == resume.optimizer else None)

@@ -23,8 +23,6 @@ def _frame(plan: Plan, region: Region, turn: int) -> int:
     if shot is None:
         return 0
     node = plan.graph.nodes[shot.camera]
-    once = {name: value for name, value in node.settings.items() if node.spec.settings[name].once}
-    given = dict.fromkeys([*node.spec.ambient_once, *(port.name for port in node.spec.ports.values() if port.once)])
-    camera: Camera = node.spec.make(**given, **once)  # which says when frames are made, and makes none
-    turns = camera.turns(node.settings, shot.every).number
-    return camera.passed(turn, shot.every).start if turn < turns else shot.frames
+    kind: type[Camera] = node.spec.model
+    turns = kind.turns(node.settings, shot.every).number
+    return kind.passed(node.settings, turn, shot.every).start if turn < turns else shot.frames

@@ -31,7 +31,8 @@ class Flip:
     def turns(cls, settings, every):
         return Turns(-(-settings["frames"] // every), settings["steps"])
 
-    def passed(self, turn, every):
+    @classmethod
+    def passed(cls, settings, turn, every):
         return range((turn - 1) * every + 1, turn * every + 1)
 
     def move(self, canvas, picture):

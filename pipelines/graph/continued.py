@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from t2iflow.nodes.core.ambient import Tick
 from t2iflow.pipelines.graph.formula import formulas
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule, Steps
 
@@ -25,19 +26,22 @@ class Continued(Schedule):
     then: Keyframes
 
     @property
-    def over(self) -> str | None:  # type: ignore[override]
+    def over(self) -> str | None:
         """The clock of the keyframes."""
         return self.then.over
 
-    def begun(self, time: float, length: int, fps: float = 0.0) -> bool:
-        """Whether the first keyframe is reached."""
-        return time >= min(self.then.turns(length, fps))
+    @property
+    def steps(self) -> Steps | None:
+        """Those of the keyframes' clock."""
+        return self.then.steps
 
     def at(self, time: float, length: int, fps: float = 0.0) -> Any:
         """The value at a step or frame of `length`, where both parts have the same clock."""
-        if self.begun(time, length, fps):
-            return self.then.at(time, length, fps)
-        return self.before.at(time, length, fps) if isinstance(self.before, Schedule) else self.before
+        return (self.then if self._begun(time, length, fps) else self._first).at(time, length, fps)
+
+    def present(self, tick: Tick) -> Any:
+        """The value at a moment of a run, by the clock of the part that counts then."""
+        return (self.then if self._begun(*self._time(tick)) else self._first).present(tick)
 
     @property
     def in_seconds(self) -> bool:
@@ -47,27 +51,24 @@ class Continued(Schedule):
     @property
     def values(self) -> tuple[Any, ...]:
         """Those before, then those of the keyframes."""
-        return (*(self.before.values if isinstance(self.before, Schedule) else [self.before]), *self.then.values)
+        return *self._first.values, *self.then.values
 
     @property
     def reached(self) -> tuple[Any, ...]:
         """Values that it comes to before and after, the lowest and the highest among them."""
-        return (*(self.before.reached if isinstance(self.before, Schedule) else [self.before]), *self.then.reached)
+        return *self._first.reached, *self.then.reached
 
     def with_values(self, values: Iterable[Any]) -> "Continued":
         """The same moments with other values, one for each."""
         those = tuple(values)
         count = len(those) - len(self.then.points)
-        if isinstance(self.before, Schedule):
-            before: Any = self.before.with_values(those[:count])
-        else:
-            before = Keyframes(((Moment(0), those[0]),)) if formulas(those[0]) else those[0]
+        first = self._first.with_values(those[:count])
+        before = first if isinstance(self.before, Schedule) or formulas(those[0]) else those[0]
         return Continued(before, self.then.with_values(those[count:]))
 
     def moments(self) -> tuple[Moment | None, ...]:
         """When each of its values is reached; what simply was before, at the start."""
-        before = self.before.moments() if isinstance(self.before, Schedule) else (Moment(0),)
-        return (*before, *self.then.moments())
+        return *self._first.moments(), *self.then.moments()
 
     def clocked(self, usual: str, steps: Mapping[str, Steps]) -> "Continued":
         """The same with its clocks."""
@@ -75,12 +76,20 @@ class Continued(Schedule):
 
     def each(self, change: Callable[[Schedule], Any]) -> "Continued":
         """The same with other keyframes, and another schedule before them if there is one."""
-        before = change(self.before) if isinstance(self.before, Schedule) else self.before
+        before = self.before.each(change) if isinstance(self.before, Schedule) else self.before
         return Continued(before, change(self.then))
 
     def parts(self) -> Iterator[Schedule]:
-        """Itself, the keyframes, and what was before."""
-        yield self
+        """The keyframes, and what was before, if that is a schedule."""
         yield self.then
         if isinstance(self.before, Schedule):
             yield from self.before.parts()
+
+    @property
+    def _first(self) -> Schedule:
+        """What was before; a value is as a single keyframe."""
+        return self.before if isinstance(self.before, Schedule) else Keyframes(((Moment(0), self.before),))
+
+    def _begun(self, time: float, length: int, fps: float) -> bool:
+        """Whether the first keyframe is reached."""
+        return time >= min(self.then.turns(length, fps))

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.graph import outside
-from t2iflow.pipelines.graph.continued import BEFORE, Continued
 from t2iflow.pipelines.graph.graph import Named
 from t2iflow.pipelines.graph.music import SONG, Music
 from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.problems import Place, Problems
-from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import Recipe
 
 
@@ -31,22 +29,18 @@ class Files:
         self.named.append(named)
         return named.name
 
-    def heard(self, schedule: Schedule, node: str, setting: Setting, value: Located) -> Schedule | None:
+    def heard(self, schedule: Schedule, node: str, setting: Setting) -> Schedule | None:
         """A schedule with the whole path of its music, if it follows any; None for music that can't be heard."""
-        if isinstance(schedule, Continued) and isinstance(schedule.before, Schedule):
-            before = self.heard(schedule.before, node, setting, value.value[BEFORE])
-            return None if before is None else replace(schedule, before=before)
-        if not isinstance(schedule, Music):
-            return schedule
-        place = value.value["music"].place
-        file = self.path(schedule.file, node, SONG, place, of=setting)
-        if file is None:
-            return None
-        music = replace(schedule, file=file)
+        before = len(self.problems)
+        heard = schedule.each(lambda part: self._song(part, node, setting) if isinstance(part, Music) else part)
+        return heard if len(self.problems) == before else None
+
+    def _song(self, music: Music, node: str, setting: Setting) -> Music:
+        file = self.path(music.file, node, SONG, music.place, of=setting)
+        found = replace(music, file=file or music.file)
         try:
-            if os.path.isfile(file):  # a picture's recipe may have come without it
-                music.listen()
+            if file and os.path.isfile(file):  # a picture's recipe may have come without it
+                found.listen()
         except ValueError as fault:
-            self.problems.add("T2I502", str(fault), place)
-            return None
-        return music
+            self.problems.add("T2I502", str(fault), music.place)
+        return found

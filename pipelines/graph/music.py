@@ -12,6 +12,7 @@ name, and the value is spread from quiet to loud places of the song itself (node
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, get_args
 
 from t2iflow.nodes.core.node import Setting
@@ -21,7 +22,7 @@ from t2iflow.nodes.film import sound
 from t2iflow.nodes.film.sound import Follow
 from t2iflow.pipelines.graph.keyframes import form
 from t2iflow.pipelines.graph.schedule import Moment, Schedule, Steps, blend
-from t2iflow.pipelines.problems import Problems, shown
+from t2iflow.pipelines.problems import Place, Problems, shown
 from t2iflow.pipelines.text.located import Located
 
 WORDS = ("music", "follow", "low", "high", "smooth", "start")
@@ -44,6 +45,13 @@ class Music(Schedule):
     smooth: float = 0.1
     start: float = 0.0
     over: str | None = field(default="frame", init=False)
+    place: Place = field(default=Place("", 1, 1), compare=False, repr=False)
+    """Where a recipe names the file."""
+
+    @property
+    def followed(self) -> str:
+        """What of the song, and which."""
+        return f"{self.follow} of {Path(self.file).name}"
 
     def at(self, time: float, length: int, fps: float = 0.0) -> Any:
         """The value at a frame of a film with `fps` frames a second."""
@@ -117,7 +125,8 @@ class _Reading:
             text = f"`low` and `high` need the same form: these are {form(low)} and {form(high)}"
             self.problems.add("T2I207", text, (high if "high" in self.value.value else low).place)
             return None
-        return Music(file, follow, low, high, smooth, start) if file and follow else None
+        place = self._said("music", "").place
+        return Music(file, follow, low, high, smooth, start, place) if file and follow else None
 
     def _check_words(self) -> None:
         for key in self.value.value:

@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.easing import smooth
 from t2iflow.pipelines.graph.formula import CLOCKS, Now, filled, formulas
 
@@ -52,10 +53,27 @@ class Moment:
 
 
 class Schedule(ABC):
-    """A value that changes over time. `over` is its clock, an optimiser's name for the steps of this one alone, and
-    None where the recipe leaves it open."""
+    """A value that changes over time."""
 
-    over: str | None
+    @property
+    @abstractmethod
+    def over(self) -> str | None:
+        """Its clock: an optimiser's name for the steps of this one alone, None where the recipe leaves it open."""
+
+    @property
+    def steps(self) -> Steps | None:
+        """Those of the optimiser that is its clock, once they are known."""
+        return None
+
+    @property
+    def clocks(self) -> set[Over]:
+        """What its formulas follow by name."""
+        return set()
+
+    @property
+    def followed(self) -> str:
+        """What it follows besides its clock."""
+        return ""
 
     @abstractmethod
     def at(self, time: float, length: int, fps: float = 0.0) -> Any:
@@ -89,9 +107,30 @@ class Schedule(ABC):
         """The same with the usual clock where the recipe leaves it open, and the steps of the optimiser that it names,
         where these are known."""
 
+    def turns(self, length: int, fps: float = 0.0) -> list[float]:
+        """The times, known beforehand, at which it may turn back."""
+        return []
+
+    def present(self, tick: Tick) -> Any:
+        """The value at a moment of a run."""
+        return self.at(*self._time(tick))
+
     def parts(self) -> Iterator["Schedule"]:
-        """Itself, and the schedules that it follows before."""
+        """The schedules that follow one another in it: most are a single one."""
         yield self
+
+    def each(self, change: Callable[["Schedule"], Any]) -> Any:
+        """The same with its parts changed."""
+        return change(self)
+
+    def _time(self, tick: Tick) -> tuple[float, int, float]:
+        """The step or frame by its clock, of how many, and how many are a second."""
+        if self.over == "frame":
+            return tick.frame % tick.frames, tick.frames, tick.fps
+        if self.steps is not None:
+            return self.steps.time(tick.optimizer, tick.step, tick.frame), self.steps.number, 0.0
+        # Schedules over steps are for the making of the first picture; in later frames their end holds.
+        return (tick.opening - 1, tick.opening, 0.0) if tick.frame else (tick.step, tick.steps, 0.0)
 
 
 @dataclass(frozen=True)

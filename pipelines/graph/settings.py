@@ -14,7 +14,7 @@ from t2iflow.pipelines.graph.continued import BEFORE, Continued
 from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.formula import Formula, FormulaError, Now, filled, formulas, parse
 from t2iflow.pipelines.graph.keyframes import check_blend, form, is_formula, is_keyframes, read_keyframes, written_out
-from t2iflow.pipelines.graph.music import Music, is_music, read_music
+from t2iflow.pipelines.graph.music import is_music, read_music
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
 from t2iflow.pipelines.graph.wires import Wires
 from t2iflow.pipelines.problems import Problems, shown
@@ -82,8 +82,7 @@ class _Reading:
         schedule = read_schedule(value, self.files.problems)
         if schedule is None or (self.setting.fixed and is_music(value)):
             return None
-        songs = [part for part in schedule.parts() if isinstance(part, Music)]
-        if any("number" not in form(item) for song in songs for item in song.values):
+        if any("number" not in form(item) for part in schedule.parts() if part.followed for item in part.values):
             self._report("T2I206", f"{self._what} can't follow music, which needs numbers", value)
             return None
         before = len(self.files.problems)
@@ -91,7 +90,7 @@ class _Reading:
         for part in schedule.parts() if len(self.files.problems) == before else ():
             if isinstance(part, Keyframes):
                 check_blend(part, self.files.problems)
-        return None if self.setting.fixed else self.files.heard(checked, self.node, self.setting, value)
+        return None if self.setting.fixed else self.files.heard(checked, self.node, self.setting)
 
     def _checked(self, value: Located, setting: Setting) -> Any:
         """The value that a setting, or one that stands for the items of its list, takes."""

@@ -67,7 +67,7 @@ class _Wiring:
         """The nodes of a text with a setting of texts over time."""
         value = text.values[key]
         read = read_schedule(value, self.problems)
-        schedule = read and self.files.heard(read, text.name, spec.settings[key], value)
+        schedule = read and self.files.heard(read, text.name, spec.settings[key])
         if schedule is None:  # which is reported; others may be wired to it
             self.torn.add(text.name)
             yield Node(text.name, spec, text.place, {}, {})

@@ -11,11 +11,9 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines.graph.continued import Continued
 from t2iflow.pipelines.graph.formula import formulas
 from t2iflow.pipelines.graph.graph import Graph, Node
-from t2iflow.pipelines.graph.music import Music
-from t2iflow.pipelines.graph.schedule import Keyframes, Over, Schedule, Steps
+from t2iflow.pipelines.graph.schedule import Over, Schedule, Steps
 from t2iflow.pipelines.plan.regions import Region, Regions
 from t2iflow.pipelines.problems import Problem, Problems
 
@@ -96,13 +94,13 @@ def _wrong(node: Node, clocks: dict[Over, Region | None], regions: Regions) -> I
     for one in node.schedules:
         what = f"`{one.setting}` of node `{node.name}`"
         for part in one.schedule.parts():
-            if isinstance(part, Keyframes) and part.over not in (None, *get_args(Over)):
-                yield from _without_steps(what, part, regions, node)
-            elif not isinstance(part, Continued):
+            if part.over in (None, *get_args(Over)):
                 yield from _without_clock(what, part, clocks, node)
+            else:
+                yield from _without_steps(what, part, regions, node)
 
 
-def _without_steps(what: str, schedule: Keyframes, regions: Regions, node: Node) -> Iterator[Problem]:
+def _without_steps(what: str, schedule: Schedule, regions: Regions, node: Node) -> Iterator[Problem]:
     over, known = str(schedule.over), {region.optimizer: region for region in regions}
     if schedule.in_seconds:
         yield Problem(
@@ -119,11 +117,10 @@ def _without_steps(what: str, schedule: Keyframes, regions: Regions, node: Node)
 
 def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | None], node: Node) -> Iterator[Problem]:
     usual = next(iter(clocks))
-    named = schedule.clocks if isinstance(schedule, Keyframes) else set()
-    said = schedule.over or next(iter(named), usual)
+    said = schedule.over or next(iter(schedule.clocks), usual)
     over: Over = "frame" if said == "frame" else "step"
-    music = isinstance(schedule, Music)
-    if named - {over}:
+    music = bool(schedule.followed)
+    if schedule.clocks - {over}:
         text = f"{what} can't follow both steps and frames"
         yield Problem("T2I207", text, node.place, hints=("`t` is the step or frame that its keyframes count",))
     elif over not in clocks:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.graph.allowed import item_of, refusal
-from t2iflow.pipelines.graph.continued import Continued
 from t2iflow.pipelines.graph.formula import Formula, Now, formulas
 from t2iflow.pipelines.graph.graph import Graph, Node, Scheduled
 from t2iflow.pipelines.graph.schedule import Keyframes, Schedule
@@ -32,7 +32,7 @@ def _reaching(node: Node, regions: Regions, problems: Problems) -> Node:
     settings = dict(node.settings)
     for one in node.schedules:
         try:
-            settings = one.put(settings, _with_ends(node, one, one.schedule, regions))
+            settings = one.put(settings, one.schedule.each(partial(_with_ends, node, one, regions)))
         except _RefusedError as fault:
             problems.append(fault.problem)
             return replace(node, settings=without_formulas(node))
@@ -47,10 +47,8 @@ class _RefusedError(Exception):
         self.problem = problem
 
 
-def _with_ends(node: Node, one: Scheduled, schedule: Schedule, regions: Regions) -> Schedule:
+def _with_ends(node: Node, one: Scheduled, regions: Regions, schedule: Schedule) -> Schedule:
     """The schedule with the lowest and highest of its formulas, if it has any."""
-    if isinstance(schedule, Continued):
-        return schedule.each(lambda part: _with_ends(node, one, part, regions))
     if not isinstance(schedule, Keyframes) or not formulas(schedule.values):
         return schedule
     found = _reached(node, one, schedule, regions)

@@ -2,15 +2,11 @@
 runs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.core.ambient import Tick
-from t2iflow.pipelines.graph.continued import Continued
 from t2iflow.pipelines.graph.graph import Node
-from t2iflow.pipelines.graph.music import Music
-from t2iflow.pipelines.graph.present import present
-from t2iflow.pipelines.graph.schedule import Keyframes, Schedule
+from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.plan.terms import weighed_terms
@@ -39,19 +35,16 @@ def _drawn(label: str, value: Schedule, region: Region, width: int) -> Iterator[
     framed = region.shot is not None and any(part.over == "frame" for part in value.parts())
     if framed and region.shot:
         length, fps = region.shot.frames, region.shot.fps
-    how = f"over {'frame' if framed else 'step'}s"
-    if isinstance(value, Music):
-        how = f"{value.follow} of {Path(value.file).name}"
-        if length > width:  # as a film of `width` frames, so that no onset falls between two bars
-            length, fps = width, fps * width / length
+    how = value.followed or f"over {'frame' if framed else 'step'}s"
+    if value.followed and length > width:  # as a film of `width` frames, so that no onset falls between two bars
+        length, fps = width, fps * width / length
     times = _times(length, width)
     values = [_value(value, time, length, fps, region, framed) for time in times]
     if isinstance(values[0], tuple | list):
         for part in range(len(values[0])):
             yield f"{label}[{part}]", _bars([one[part] for one in values]) + f", {how}"
     elif isinstance(values[0], int | float) and not isinstance(values[0], bool):
-        turns = value.turns(length, fps) if isinstance(value, Keyframes) else []
-        peaks = [value.at(time, length, fps) for time in turns if time < length]
+        peaks = [value.at(time, length, fps) for time in value.turns(length, fps) if time < length]
         yield label, _bars(values, peaks) + f", {how}"
     else:
         said = zip(value.moments(), value.values, strict=True)
@@ -60,10 +53,10 @@ def _drawn(label: str, value: Schedule, region: Region, width: int) -> Iterator[
 
 def _value(value: Schedule, time: float, length: int, fps: float, region: Region, framed: bool) -> Any:
     """The value at a time; each part of one that has several clocks goes by its own."""
-    if not isinstance(value, Continued):
+    if len({part.over for part in value.parts()}) < 2:
         return value.at(time, length, fps)
     step, frame = (0, int(time)) if framed else (int(time), 0)
-    return present(value, Tick(step, region.steps, frame, length if framed else 1, fps, region.steps, region.optimizer))
+    return value.present(Tick(step, region.steps, frame, length if framed else 1, fps, region.steps, region.optimizer))
 
 
 def _times(length: int, width: int) -> list[float]:

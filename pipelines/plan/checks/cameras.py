@@ -6,7 +6,6 @@ from typing import Any
 from t2iflow.nodes.core.hooks import Repaints
 from t2iflow.nodes.pictures.motion import Motion, Moves
 from t2iflow.pipelines.graph.graph import Graph, Node
-from t2iflow.pipelines.graph.music import Music
 from t2iflow.pipelines.plan.regions import Regions, cameras, filmed
 from t2iflow.pipelines.problems import Problem
 
@@ -91,7 +90,7 @@ def _heard(node: Node) -> Iterator[str]:
         if setting.reads == "sound" and node.settings.get(name):
             yield f"`{name}` of `{node.name}`"
     for one in node.schedules:
-        if any(isinstance(part, Music) for part in one.schedule.parts()):
+        if any(part.followed for part in one.schedule.parts()):
             yield f"the music that `{one.setting}` of `{node.name}` follows"
 
 

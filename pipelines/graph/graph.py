@@ -66,14 +66,21 @@ class Source:
 class Unfolded:
     """What a node was unfolded from: the recipe's node of this name and spec.
 
-    It is the `sum` of weighted losses, the `reader` of a file, the `number`-th `text` of a prompt that changes over
-    time, or the `blend` between these texts, which bears the name of the recipe's node.
+    It is the `sum` of weighted losses, the `reader` of a file, a `text` of a prompt that changes over time, or
+    the `blend` between these texts, which bears the name of the recipe's node.
     """
 
     what: Literal["sum", "reader", "text", "blend"]
     node: str
     spec: Spec
-    number: int = 0
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Where a node is between the texts of a prompt that changes over time: a place among those nodes."""
+
+    position: Schedule
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,18 @@ class Node:
     def written(self) -> Spec:
         """The spec of the node that the recipe has for it."""
         return self.unfolded.spec if self.unfolded else self.spec
+
+    @property
+    def blend(self) -> Blend | None:
+        """Between which texts it goes, if it was unfolded from a prompt that changes over time."""
+        if self.unfolded is None or self.unfolded.what != "blend":
+            return None
+        return Blend(self.settings["position"], tuple(source.node for source in self.wires["prompts"]))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is one of the texts of such a prompt."""
+        return self.unfolded is not None and self.unfolded.what == "text"
 
     @cached_property
     def schedules(self) -> tuple[Scheduled, ...]:

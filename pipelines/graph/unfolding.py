@@ -64,11 +64,11 @@ def blend(text: NodeText, spec: Spec, schedule: Schedule) -> Node:
 
 def keyframe(node: Node, nodes: Mapping[str, Node]) -> tuple[Moment, str | None] | None:
     """When an unfolded text counts wholly, and by which clock; None for other nodes, and where music decides."""
-    if node.unfolded is None or node.unfolded.what != "text":
+    blend = nodes[node.unfolded.node].blend if node.unfolded else None
+    if blend is None or node.name not in blend.texts:
         return None
-    (position,) = nodes[node.unfolded.node].settings.values()
-    moment = position.moments()[node.unfolded.number]
-    return moment and (moment, position.over)
+    moment = blend.position.moments()[blend.texts.index(node.name)]
+    return None if moment is None else (moment, blend.position.over)
 
 
 def reader(name: str, port: Port, file: str, place: Place, unfolded: Unfolded) -> Node:

@@ -72,8 +72,8 @@ class _Wiring:
             self.torn.add(text.name)
             yield Node(text.name, spec, text.place, {}, {})
             return
-        for number, copy in enumerate(unfolding.texts(text, key, schedule)):
-            yield from self._part(copy, spec, Unfolded("text", text.name, spec, number))
+        for copy in unfolding.texts(text, key, schedule):
+            yield from self._part(copy, spec, Unfolded("text", text.name, spec))
         yield unfolding.blend(text, spec, schedule)
 
     def _part(self, text: NodeText, spec: Spec, unfolded: Unfolded) -> Iterator[Node]:

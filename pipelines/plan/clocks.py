@@ -35,8 +35,7 @@ def _clocks(node: Node, regions: Regions) -> dict[Over, Region | None]:
     if stepping is not None:
         clocks.append(("step", stepping))
         if stepping.shot is not None:
-            of_texts = node.unfolded is not None and node.unfolded.what == "blend"
-            clocks.insert(0 if of_texts else 1, ("frame", stepping))
+            clocks.insert(0 if node.blend else 1, ("frame", stepping))
     elif filming is not None or lent:
         clocks.append(("frame", filming))
     return dict(clocks)

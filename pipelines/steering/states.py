@@ -11,9 +11,7 @@ from t2iflow.pipelines.plan.plan import Plan
 
 def names(graph: Graph) -> dict[str, None]:
     """The nodes, with a text that changes over time counted as one."""
-    return dict.fromkeys(
-        name for name, node in graph.nodes.items() if node.unfolded is None or node.unfolded.what != "text"
-    )
+    return dict.fromkeys(name for name, node in graph.nodes.items() if not node.is_text)
 
 
 def same(one: Graph, other: Graph, name: str) -> bool:
@@ -44,9 +42,9 @@ Texts = tuple[Any, list[Callable[[Tick], Any]]]
 
 def _texts(graph: Graph, name: str) -> Texts:
     node = graph.nodes[name]
-    if not _is_blend(node):
-        return 0, [_settings(node)]
-    return node.settings["position"], [_settings(graph.nodes[source.node]) for source in node.wires["prompts"]]
+    if blend := node.blend:
+        return blend.position, [_settings(graph.nodes[text]) for text in blend.texts]
+    return 0, [_settings(node)]
 
 
 def _settings(node: Node) -> Callable[[Tick], Any]:
@@ -67,12 +65,8 @@ def _state(texts: Texts, tick: Tick) -> Any:
 def _written(graph: Graph, name: str) -> list[tuple[str, ...]]:
     """All that a node is, with what changes over time as it is written."""
     node = graph.nodes[name]
-    texts = [graph.nodes[source.node] for source in node.wires["prompts"]] if _is_blend(node) else []
-    return [_told(one, one.settings) for one in (node, *texts)]
-
-
-def _is_blend(node: Node) -> bool:
-    return node.unfolded is not None and node.unfolded.what == "blend"
+    texts = node.blend.texts if node.blend else ()
+    return [_told(one, one.settings) for one in (node, *map(graph.nodes.__getitem__, texts))]
 
 
 def _told(node: Node, settings: Mapping[str, Any]) -> tuple[str, ...]:

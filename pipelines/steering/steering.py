@@ -185,9 +185,8 @@ def _first(written: Any, plan: Plan, tick: Tick) -> Any:
         for key, value in text.values.items():
             if plain(value) == written or plain(text.written[key]) == written:
                 node = plan.graph.nodes[text.name]
-                if node.unfolded and node.unfolded.what == "blend":
-                    source = node.wires["prompts"][round(present(node.settings["position"], tick))]
-                    return plan.graph.nodes[source.node].settings[key]
+                if blend := node.blend:
+                    return plan.graph.nodes[blend.texts[round(blend.position.present(tick))]].settings[key]
                 if key in node.settings:
                     return present(node.settings[key], tick)
     schedule = read_schedule(located(written, NOWHERE), Problems())

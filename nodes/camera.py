@@ -27,7 +27,7 @@ from t2iflow.nodes.core.types import (
     Positive,
     StepRate,
 )
-from t2iflow.nodes.film.shooting import Filming, Framed, Move, sees
+from t2iflow.nodes.film.shooting import Filming, Framed, Holding, Making, Move, sees
 from t2iflow.nodes.film.takes import Shown, Turns
 from t2iflow.nodes.perceptors.interface import Clip
 from t2iflow.nodes.pictures.border import Border
@@ -85,7 +85,7 @@ class Aimed(Filming):
         carry: bool = True,
         loop: Annotated[int, Ge(0), Means("loop")] = 0,
     ) -> None:
-        super().__init__(device, frames, steps, edge_steps=edge_steps, move=move, border=border, carry=carry, loop=loop)
+        super().__init__(device, Making(frames, steps, move, border, carry, edge_steps, loop))
         self._aim = aim
 
     def __call__(
@@ -102,8 +102,7 @@ class Aimed(Filming):
         **own: Any,
     ) -> Framed:
         """The picture as the next frame begins; the runner takes the steps that follow."""
-        against = {"hold": hold, "resemble": resemble, "tint": tint}
-        return self.framed(self._aim(**own), image, start, clip, rate=rate, mix=mix, **against)
+        return self.framed(self._aim(**own), image, start, clip, Holding(rate, hold, resemble, tint, mix))
 
 
 camera = node(role="camera", check=_closes, joins=sees, base=Aimed)
@@ -226,7 +225,7 @@ class Infinite(Filming):
         border: Border = "reflect",
         carry: bool = False,
     ) -> None:
-        super().__init__(device, frames, steps, move=move, border=border, carry=carry)
+        super().__init__(device, Making(frames, steps, move, border, carry))
         self._scale, self._angle, self._jump, self._centre, self._feather = scale, turn, jump, centre, feather
 
     def __call__(
@@ -241,7 +240,7 @@ class Infinite(Filming):
     ) -> Framed:
         """The picture enlarged by `jump`."""
         motion = Affine(scale=self._jump, centre=self._centre)
-        return self.framed(motion, image, clip=clip, rate=rate, hold=hold, resemble=resemble, tint=tint)
+        return self.framed(motion, image, None, clip, Holding(rate, hold, resemble, tint))
 
     @classmethod
     def turns(cls, settings: Mapping[str, Any], every: int) -> Turns:
@@ -258,7 +257,7 @@ class Infinite(Filming):
     def develop(self, picture: Image, turn: int, every: int) -> Iterator[Shown]:
         """The frames between the last two powers before that of the turn."""
         self._kept = [*self._kept[-3:], picture]
-        for number, frame in enumerate(range(0, self.frames, every)):
+        for number, frame in enumerate(range(0, self.making.frames, every)):
             if turn - 2 <= self._power(frame) < turn - 1:
                 yield Shown(number, frame, self._composed(frame, turn))
 
@@ -274,7 +273,7 @@ class Infinite(Filming):
             up = min(power - number + 2, 1.0)
             first = number == turn + 1 - len(self._kept)
             part = over * smooth(up)
-            layer = motion(picture, self.border)
+            layer = motion(picture, self.making.border)
             composed = layer if first else torch.lerp(composed, layer, part)
         return Image(composed)
 

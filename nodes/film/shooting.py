@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -35,30 +36,39 @@ class Framed(NamedTuple):
     motion: Motion
 
 
+@dataclass(frozen=True)
+class Making:
+    """How the frames of a film are made."""
+
+    frames: int
+    steps: int
+    move: Move
+    border: Border
+    carry: bool
+    edge_steps: int = 0
+    loop: int = 0
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What the steps of a frame hold on to, and their rate."""
+
+    rate: float | None = None
+    hold: float = 0.0
+    resemble: float = 0.0
+    tint: float = 0.0
+    mix: float = 1.0
+
+
 class Filming:
     """What all our cameras are: films whose frames are each painted from the moved last one."""
 
-    def __init__(
-        self,
-        device: torch.device,
-        frames: int,
-        steps: int,
-        *,
-        edge_steps: int = 0,
-        move: Move = "auto",
-        border: Border = "reflect",
-        carry: bool = True,
-        loop: int = 0,
-    ) -> None:
-        self.frames, self.border = frames, border
-        self._steps, self._edge_steps, self._move, self._carry = steps, edge_steps, move, carry
-        self._device, self._loop = device, loop
+    def __init__(self, device: torch.device, making: Making) -> None:
+        self._device, self.making = device, making
         self._motion: Motion = Still()
         self._start: Image | None = None
         self._clip: Clip | None = None
-        self._rate: float | None = None
-        self._mix = 1.0
-        self._hold = self._resemble = self._tint = 0.0
+        self._holding = Holding()
         self._colours: Tensor | None = None
         """Those of the first frame."""
         self._last: Image | None = None
@@ -70,25 +80,14 @@ class Filming:
         self._kept: list[Tensor] = []
 
     def framed(
-        self,
-        motion: Motion,
-        image: Image | None,
-        start: Image | None = None,
-        clip: Clip | None = None,
-        *,
-        rate: float | None = None,
-        hold: float = 0.0,
-        resemble: float = 0.0,
-        tint: float = 0.0,
-        mix: float = 1.0,
+        self, motion: Motion, image: Image | None, start: Image | None, clip: Clip | None, holding: Holding
     ) -> Framed:
         """Begin a frame: the picture moved, and all that its steps need."""
         moved: Any = None
         if image is not None:
-            sees({"image": 1, "clip": clip is not None}, {"resemble": resemble})
-            self._motion, self._start, self._mix = motion, start if mix else None, mix
-            self._rate, self._hold, self._resemble, self._clip = rate, hold, resemble, clip
-            self._tint = tint
+            sees({"image": 1, "clip": clip is not None}, {"resemble": holding.resemble})
+            self._motion, self._start = motion, start if holding.mix else None
+            self._clip, self._holding = clip, holding
             if self._colours is None:
                 self._colours = colours_of(image)
             moved = self._moved(image)
@@ -110,35 +109,36 @@ class Filming:
     def take(self) -> Take:
         """The steps of a frame, the first of them only where something has newly come into view."""
         self._between = False
+        making, held = self.making, self._holding
         pull = fresh = None
         if self._target is not None and self._inside is not None:
             inside = self._inside.to(self._device)
-            if self._hold or self._resemble or self._tint:
+            if held.hold or held.resemble or held.tint:
                 pull = partial(self._pull, self._target, inside, self._looked(self._target))
             if bool((self._inside != 1).any()):
                 fresh = 1 - inside
-        edge = 0 if fresh is None else self._edge_steps
+        edge = 0 if fresh is None else making.edge_steps
         # Moments would go on changing what is not fresh.
-        return Take(self._steps + edge, self._rate, pull, self._carry and not edge, edge, fresh)
+        return Take(making.steps + edge, held.rate, pull, making.carry and not edge, edge, fresh)
 
     def _moves(self, canvas: object) -> bool:
         """Whether the canvas has moved itself."""
-        if self._start is not None or self._move == "picture":
+        if self._start is not None or self.making.move == "picture":
             return False
         moves = isinstance(canvas, Moves)
-        if isinstance(canvas, Moves) and canvas.move(self._motion, self.border):
+        if isinstance(canvas, Moves) and canvas.move(self._motion, self.making.border):
             return True
-        if self._move == "latent":
+        if self.making.move == "latent":
             raise ValueError(f"can't be moved{' so' * moves} in what it is painted from; take `move: auto`")
         return False
 
     def _moved(self, picture: Image) -> Image:
         """A picture of the last frame as the present one starts with it."""
-        moved = self._motion(picture, self.border)
+        moved = self._motion(picture, self.making.border)
         if self._start is not None:
             start = F.interpolate(self._start[:1], moved.shape[-2:], mode="bilinear", antialias=True)
             inside = self._motion.inside((moved.shape[-1], moved.shape[-2]), exact(moved.device))
-            moved = torch.lerp(moved, start.to(moved), 1 - (1 - self._mix) * inside.to(moved))
+            moved = torch.lerp(moved, start.to(moved), 1 - (1 - self._holding.mix) * inside.to(moved))
         return Image(moved)
 
     @classmethod
@@ -154,7 +154,7 @@ class Filming:
 
     def develop(self, picture: Image, turn: int, every: int) -> Iterator[Shown]:
         """The picture itself; of a film that closes, the first ones wait."""
-        frames, over = _closed(self.frames, self._loop, every)
+        frames, over = _closed(self.making.frames, self.making.loop, every)
         if not over:
             yield Shown(turn, turn * every, picture)
             return
@@ -166,19 +166,19 @@ class Filming:
 
     def _pull(self, target: Image, inside: Tensor, seen: Seen | None, image: Tensor) -> Loss:
         """What keeps the picture near the moved last one; gradients flow to the picture."""
-        total = image.new_zeros(())
-        if self._hold:
+        total, held = image.new_zeros(()), self._holding
+        if held.hold:
             error = (image - target).square().mean(1, keepdim=True) * inside
-            total = total + self._hold * error.sum() / inside.sum().clamp(min=1)
-        if self._tint and self._colours is not None:
-            total = total + self._tint * (colours_of(image) - self._colours).square().mean()
+            total = total + held.hold * error.sum() / inside.sum().clamp(min=1)
+        if held.tint and self._colours is not None:
+            total = total + held.tint * (colours_of(image) - self._colours).square().mean()
         if seen is not None and (now := self._looked(image)) is not None:
-            total = total + self._resemble * now.unlike(seen)
+            total = total + held.resemble * now.unlike(seen)
         return Loss(total)
 
     def _looked(self, image: Tensor) -> Seen | None:
         """The picture as the perceptor sees it, if frames must resemble each other."""
-        if self._clip is None or not self._resemble:
+        if self._clip is None or not self._holding.resemble:
             return None
         return self._clip.look(whole(image, 1, self._clip.size).pixels)
 

@@ -25,14 +25,22 @@ from tests.nodes import checkpoints
 from tests.rehearsal import STEPPING, Rehearsal, small
 
 META = torch.device("meta")
-LITE = cache(perceptor.Lite)
+
+
+@cache
+def lite(device: torch.device, precision: str, full: Callable[..., perceptor.Lite] = perceptor.Lite) -> perceptor.Lite:
+    """`lite`, with one of its blocks that repeat the one before."""
+    made = full(device, precision)
+    _, *repeated = (block for block in made._network.blocks if block.passes)
+    made._network.blocks = torch.nn.ModuleList(block for block in made._network.blocks if block not in repeated)
+    return made
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One `lite` for all; and `meta` has no generators."""
     make = ambient.generator
-    monkeypatch.setattr(perceptor, "Lite", lambda device, precision, shelf: LITE(device, precision))
+    monkeypatch.setattr(perceptor, "Lite", lambda device, precision, shelf: lite(device, precision))
     monkeypatch.setattr(ambient, "generator", lambda device, seed: None if device == META else make(device, seed))
 
 

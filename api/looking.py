@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from t2iflow.asking import RecipeLike, request
 from t2iflow.faults import refusing
 from t2iflow.prepared import prepared
-from t2iflow.sweeping import values, varied
+from t2iflow.sweeping import values
 
 if TYPE_CHECKING:
     from t2iflow.runner.checking import Checked
@@ -60,13 +60,15 @@ def plan(
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.preview.preview import preview
     from t2iflow.runner.sweep import sweeping
+    from t2iflow.runner.sweep.slot import How
+    from t2iflow.runner.sweep.varied import varied
 
     with refusing():
         asked = request(recipe, preset, set, seed, params)
         if each or together or best:
             if measure or draft:
                 raise UsageError("`measure` and `draft` are for a single run, not for a sweep")
-            return sweeping.plan(*varied(asked, values(each), values(together), best, None), device)
+            return sweeping.plan(varied(asked, values(each), values(together), best=best), How(device))
         made = asked.plan(draft)
         found = alone(lambda stop: preview(made, device, measure)) if measure else preview(made, device)
         return sweeping.with_own(found, device)

@@ -19,10 +19,6 @@ from t2iflow.task import Task
 if TYPE_CHECKING:
     import PIL.Image
 
-    from t2iflow.pipelines.problems import Problems
-    from t2iflow.pipelines.text.recipe import Recipe
-    from t2iflow.pipelines.text.sweep import Sweep as Axes
-    from t2iflow.runner.request import Request
     from t2iflow.runner.signals import Stop
     from t2iflow.runner.sweep.driver import Crew
     from t2iflow.runner.sweep.events import State, Watcher
@@ -171,7 +167,10 @@ def sweep(
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping
     from t2iflow.runner.sweep.cluster import check
+    from t2iflow.runner.sweep.slot import How
+    from t2iflow.runner.sweep.varied import varied
 
+    how = How(device, jobs, per_gpu, on, checkpoint)
     with refusing():
         at_least(1, best=best, jobs=jobs, per_gpu=per_gpu)
         at_least(0, checkpoint=checkpoint)
@@ -185,11 +184,8 @@ def sweep(
             raise UsageError("`retry` is for the folder of a sweep: name that in place of the recipe")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
-            made_of = varied(asked, values(each), values(together), best, rank)
-            begun = sweeping.begin(*made_of, os.fspath(out), device, jobs, per_gpu, on)
-        elif device == "auto":
-            device = begun.device
-        crew = sweeping.crew(begun, device, jobs, per_gpu, checkpoint, on)
+            begun = sweeping.begin(varied(asked, values(each), values(together), rank, best), os.fspath(out), how)
+        crew = sweeping.crew(begun, how)
     made = Sweep.at(begun.at)
     view = made._view(show, wait)
     return made._start(lambda stop: _run(begun, crew, view, retry, stop), wait)
@@ -202,30 +198,6 @@ def _begun(recipe: RecipeLike) -> SweepFolder | None:
     if not isinstance(recipe, str | os.PathLike) or "\n" in os.fspath(recipe):
         return None
     return opened(os.fspath(recipe))
-
-
-def varied(
-    asked: Request,
-    each: Mapping[str, list[Any]],
-    together: Mapping[str, list[Any]],
-    best: int | None,
-    rank: str | None,
-) -> tuple[Recipe, Axes, Problems]:
-    """The recipe, what varies in it, and its mistakes so far."""
-    from t2iflow.pipelines.problems import Problems
-    from t2iflow.pipelines.text.sweep import of_seeds, with_values
-    from t2iflow.runner.exits import UsageError
-
-    problems = Problems()
-    recipe = asked.recipe(problems)
-    found = with_values(recipe.sweep, each, together, rank, recipe.text.document, problems)
-    if best and (each or together):
-        raise UsageError("`best` runs one recipe with several seeds; with `each` or `together`, give the seeds there")
-    if best or (recipe.best > 1 and not found.axes):
-        return recipe, of_seeds(found, recipe.seed, best or recipe.best, recipe.start), problems
-    if not (found.axes or found.problems or problems):
-        raise UsageError('nothing varies: give `each={"seed": range(4)}` or `best=4`, or write `sweep:` in the recipe')
-    return recipe, found, problems
 
 
 def values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:

@@ -16,14 +16,14 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
-from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import environment
 from t2iflow.runner.sweep import sweeping, work
 from t2iflow.runner.sweep.driver import drive
 from t2iflow.runner.sweep.events import CellEnded, Event
 from t2iflow.runner.sweep.folder import SweepFolder
-from t2iflow.runner.sweep.slot import cores
+from t2iflow.runner.sweep.slot import How, cores
+from t2iflow.runner.sweep.varied import Varied
 
 RECIPE = """
 t2iflow: 1
@@ -42,7 +42,7 @@ def begun(place: Path, cells: int) -> SweepFolder:
     """A sweep of so many cells with a thread each, none of them made."""
     (place / "mine.yaml").write_text(RECIPE.format(last=cells - 1), "utf-8")
     recipe = read(str(place / "mine.yaml"))
-    return sweeping.begin(recipe, recipe.sweep, Problems(), place / "sweeps", "cpu", jobs=cores())
+    return sweeping.begin(Varied(recipe, recipe.sweep), place / "sweeps", How("cpu", jobs=cores()))
 
 
 def bare(sweep: SweepFolder) -> Iterator[float]:
@@ -61,7 +61,7 @@ def swept(sweep: SweepFolder, on: str) -> list[float]:
         if isinstance(event, CellEnded):
             ends.append(time.monotonic())
 
-    with sweeping.crew(sweep, "cpu", 1, on=on) as crew:
+    with sweeping.crew(sweep, How("cpu", 1, on=on)) as crew:
         drive(sweep, crew, lambda: False, watch)
     return ends
 

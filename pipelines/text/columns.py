@@ -1,9 +1,10 @@
 """Names that vary in a sweep, and their values: lists, ranges such as `0..7`, and files with a value per line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text.lines import lines
@@ -58,6 +59,15 @@ class Columns:
             return None
         values = self._values(said, path)
         return None if values is None else Column(said.target.strip(), said.at, values)
+
+    def given(self, word: str, name: str, values: Iterable[Any]) -> Column | None:
+        """A name and its values, as a program gives them."""
+        file = f"{word}: {name}"
+        at = Place(file, 1, len(word) + 3, len(name))
+        self.sources[file] = file
+        if self.varying(way(name, at, self.document, self.problems), name, at) is None:
+            return None
+        return Column(name, at, tuple(located(value, at, literal=True) for value in values))
 
     def varying(self, path: tuple[str, ...] | None, name: str, at: Place) -> tuple[str, ...] | None:
         """The way itself, unless it leads to what a node is: each node has settings of its own."""

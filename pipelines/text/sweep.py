@@ -7,17 +7,20 @@ more axis of the grid.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Place, Problem, Problems, shown
 from t2iflow.pipelines.text.columns import MOST, Column, Columns
-from t2iflow.pipelines.text.located import Located, located, plain
+from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import Origin
-from t2iflow.pipelines.text.overrides import Given, way
+from t2iflow.pipelines.text.overrides import Given
 from t2iflow.pipelines.text.seed import END
 
 EACH, TOGETHER = "each", "together"
+
+Axes: TypeAlias = Sequence[str] | Mapping[str, Iterable[Any]]
+"""What varies: options (`seed=0..3`), or names with values that a program gives, whose texts are literal."""
 
 
 @dataclass(frozen=True)
@@ -85,54 +88,23 @@ def of_seeds(recipe_sweep: Sweep, first: int, count: int, at: Place) -> Sweep:
     return Sweep((Axis(("seed",), (at,), rows),), recipe_sweep.rank)
 
 
-def with_options(
-    sweep: Sweep,
-    each: Sequence[str],
-    together: Sequence[str],
-    rank: str | None,
-    document: Located,
-    problems: Problems,
-) -> Sweep:
-    """The sweep with what `--each`, `--together` and `--rank` say: in place of what it says itself, or besides."""
+def changed(sweep: Sweep, each: Axes, together: Axes, rank: str | None, document: Located, problems: Problems) -> Sweep:
+    """The sweep with what is given: in place of what it says itself, or besides."""
     sources = dict(sweep.sources)
     reader = Columns(document, problems, sources)
-    columns = {
-        word: [column for text in texts if (column := reader.option(f"--{word}", text))]
-        for word, texts in ((EACH, each), (TOGETHER, together))
-    }
     if rank is not None:
-        said = f"--rank {rank}"
-        sources[said] = said
-        sweep = replace(sweep, rank=Located(rank, Place(said, 1, 8, max(1, len(rank)))))
-    return _joined(sweep, columns[EACH], columns[TOGETHER], sources, problems)
+        name = "rank: " if isinstance(each, Mapping) else "--rank "
+        said = sources[name + rank] = name + rank
+        sweep = replace(sweep, rank=Located(rank, Place(said, 1, len(name) + 1, max(1, len(rank)))))
 
+    def columns(word: str, given: Axes) -> list[Column]:
+        if isinstance(given, Mapping):
+            found = [reader.given(word, name, values) for name, values in given.items()]
+        else:
+            found = [reader.option(f"--{word}", text) for text in given]
+        return [column for column in found if column]
 
-def with_values(
-    sweep: Sweep,
-    each: Mapping[str, Iterable[Any]],
-    together: Mapping[str, Iterable[Any]],
-    rank: str | None,
-    document: Located,
-    problems: Problems,
-) -> Sweep:
-    """The sweep with values that a program gives, whose texts are literal; else as `with_options`."""
-    sources = dict(sweep.sources)
-    if rank is not None:
-        said = f"rank: {rank}"
-        sources[said] = said
-        sweep = replace(sweep, rank=Located(rank, Place(said, 1, 7, max(1, len(rank)))))
-
-    reader = Columns(document, problems)
-
-    def columns(word: str, names: Mapping[str, Iterable[Any]]) -> Iterator[Column]:
-        for name, values in names.items():
-            file = f"{word}: {name}"
-            at = Place(file, 1, len(file) - len(name) + 1, len(name))
-            sources[file] = file
-            if reader.varying(way(name, at, document, problems), name, at):
-                yield Column(name, at, tuple(located(value, at, literal=True) for value in values))
-
-    return _joined(sweep, list(columns(EACH, each)), list(columns(TOGETHER, together)), sources, problems)
+    return _joined(sweep, columns(EACH, each), columns(TOGETHER, together), sources, problems)
 
 
 def _joined(

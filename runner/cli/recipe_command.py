@@ -17,6 +17,7 @@ from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
+    from t2iflow.pipelines.text.recipe import Recipe
     from t2iflow.runner.request import Option, Request
 
 
@@ -84,9 +85,14 @@ def compiled(request: "Request", draft: bool = False, lacking: bool = True) -> "
 
 def noted(plan: "Plan") -> "Plan":
     """The plan, after printing what there is to note about its recipe."""
-    for note in plan.graph.recipe.notes:
-        console.err().prose(f"note: {note}")
+    print_notes(plan.graph.recipe)
     return plan
+
+
+def print_notes(recipe: "Recipe") -> None:
+    """Print what there is to note about a recipe."""
+    for note in recipe.notes:
+        console.err().prose(f"note: {note}")
 
 
 def _request(context: typer.Context, where: str, options: "Sequence[Option]") -> "Request":

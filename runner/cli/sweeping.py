@@ -1,9 +1,7 @@
 """The command that runs many: a recipe with other values in it, and the rest of a sweep that was stopped."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -13,16 +11,13 @@ from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.addresses import Yes, agreed, looked
 from t2iflow.runner.cli.arguments import is_given, sort_out
 from t2iflow.runner.cli.options import Device, SaveEvery
-from t2iflow.runner.cli.recipe_command import RecipeCommand, request
+from t2iflow.runner.cli.recipe_command import RecipeCommand, print_notes, request
 from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import history
 
 if TYPE_CHECKING:
-    from t2iflow.pipelines.problems import Problems
     from t2iflow.pipelines.text.recipe import Recipe
-    from t2iflow.pipelines.text.sweep import Sweep
-    from t2iflow.runner.request import Request
     from t2iflow.runner.sweep.driver import Crew
     from t2iflow.runner.sweep.folder import SweepFolder
     from t2iflow.runner.sweep.sweeping import Ending
@@ -92,7 +87,10 @@ def sweep(
     """Run a recipe with every combination of other values; or, given a sweep's folder, resume it."""
     from t2iflow.runner.sweep import sweeping
     from t2iflow.runner.sweep.cluster import check
+    from t2iflow.runner.sweep.slot import How
+    from t2iflow.runner.sweep.varied import varied
 
+    how = How(device, jobs, per_gpu, on, checkpoint)
     with refusing():
         if retry not in (None, "failed"):
             raise UsageError(f"`--retry {retry}`: only what failed can be tried again: `--retry failed`")
@@ -103,31 +101,30 @@ def sweep(
             if retry:
                 raise UsageError("`--retry` is for the folder of a sweep: name that in place of the recipe")
             settled = looked if plan else lambda one: agreed(one, device, yes)
-            varied = _varied(request(context, settled), each or (), together or (), rank)
+            found = varied(request(context, settled), each or (), together or (), rank)
+            print_notes(found.recipe)
             if plan:
                 if on:
                     console.err().say("note: the time is that of this machine, not of the cluster")
-                console.out().say(str(sweeping.plan(*varied, device, jobs, per_gpu)))
+                console.out().say(str(sweeping.plan(found, how)))
                 return
-            begun = sweeping.begin(*varied, out, device, jobs, per_gpu, on)
-            device = begun.device
+            begun = sweeping.begin(found, out, how)
         elif plan:
             raise UsageError(f"the sweep in `{begun.at}` has begun; `t2iflow runs {begun.at}` lists its runs")
-        elif device == "auto":
-            device = begun.device
-        crew = sweeping.crew(begun, device, jobs, per_gpu, checkpoint, on)
-        _drive(begun, crew, json, retry is not None)
+        _drive(begun, sweeping.crew(begun, how), json, retry is not None)
 
 
 def best_of(count: int, recipe: "Recipe", parent: Path, device: str, checkpoint: float, json: bool) -> NoReturn:
     """Run so many seeds of a recipe, its own first, and rank them."""
-    from t2iflow.pipelines.problems import Problems
     from t2iflow.pipelines.text.sweep import of_seeds
     from t2iflow.runner.sweep import sweeping
+    from t2iflow.runner.sweep.slot import How
+    from t2iflow.runner.sweep.varied import Varied
 
-    varied = of_seeds(recipe.sweep, recipe.seed, count, recipe.start)
-    begun = sweeping.begin(recipe, varied, Problems(), parent, device)
-    _drive(begun, sweeping.processes(begun, device, None, 1, checkpoint), json)
+    how = How(device, save_every=checkpoint)
+    seeds = of_seeds(recipe.sweep, recipe.seed, count, recipe.start)
+    begun = sweeping.begin(Varied(recipe, seeds), parent, how)
+    _drive(begun, sweeping.crew(begun, how), json)
 
 
 def _drive(begun: "SweepFolder", crew: "AbstractContextManager[Crew]", json: bool, retry: bool = False) -> NoReturn:
@@ -161,22 +158,3 @@ def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
     if options or varied or asked.settings or asked.preset or asked.seed is not None or is_given(context, "out"):
         raise UsageError(f"the sweep in `{recipes[0]}` has begun, so nothing in it can be changed; start another")
     return found
-
-
-def _varied(
-    asked: "Request", each: Sequence[str], together: Sequence[str], rank: str | None
-) -> "tuple[Recipe, Sweep, Problems]":
-    """The recipe that is named, what varies in it, and its mistakes so far."""
-    from t2iflow.pipelines.problems import Problems
-    from t2iflow.pipelines.text.sweep import with_options
-
-    problems = Problems()
-    recipe = asked.recipe(problems)
-    for note in recipe.notes:
-        console.err().prose(f"note: {note}")
-    varied = with_options(recipe.sweep, each, together, rank, recipe.text.document, problems)
-    if not (varied.axes or varied.problems or problems):
-        raise UsageError(
-            f"nothing varies: write `t2iflow sweep {quote(asked.where)} --each seed=0..3`, or `sweep:` in the recipe"
-        )
-    return recipe, varied, problems

@@ -14,9 +14,9 @@ from typing import Any
 from t2iflow.runner.execution import device
 from t2iflow.runner.exits import FAILED, INTERRUPTED, NoDeviceError
 from t2iflow.runner.folder.history import RUNS
-from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.sweep import task
 from t2iflow.runner.sweep.folder import SweepFolder
+from t2iflow.runner.sweep.slot import How
 from t2iflow.runner.sweep.storage import stored
 from t2iflow.runner.sweep.weights import named
 from t2iflow.runner.sweep.work import BUSY, DIED, Made
@@ -68,18 +68,8 @@ class Cluster:
     Ray itself never tries a task again: the driver counts how often a cell's process died, wherever that was.
     """
 
-    def __init__(
-        self,
-        sweep: SweepFolder,
-        where: str,
-        device: str,
-        jobs: int | None = None,
-        per_gpu: int = 1,
-        save_every: float = SAVE_EVERY,
-    ) -> None:
-        """`where` is an `address`; at most so many `jobs` run at once, and `per_gpu` on each GPU."""
-        self._sweep, self._where, self._wanted, self._jobs, self._per_gpu = sweep, where, device, jobs, per_gpu
-        self._save_every = save_every
+    def __init__(self, sweep: SweepFolder, how: How) -> None:
+        self._sweep, self._how, self._where = sweep, how, address(how.on)
         self._running: dict[Any, str] = {}
         self._packages = dict(sweep.packages or {})
 
@@ -89,7 +79,7 @@ class Cluster:
         with _signals_kept():
             _join(self._ray, self._where)
         try:
-            self._device = _device(self._wanted, any(_amount(node, "GPU") for node in self._ray.nodes()))
+            self._device = _device(self._how.device, any(_amount(node, "GPU") for node in self._ray.nodes()))
             self._look()
             self._check_nodes()
             self._task = self._ray.remote(max_calls=self._calls, max_retries=0, retry_exceptions=False)(task.make)
@@ -108,12 +98,12 @@ class Cluster:
         if time.monotonic() - self._looked > LOOK_EVERY:
             self._look()
         places = sum(self._places.values())
-        return min(places, self._jobs or places) - len(self._running)
+        return min(places, self._how.jobs or places) - len(self._running)
 
     def take(self, cell: str) -> None:
         """Begin a cell."""
         begun = self._task.options(name=f"t2iflow {cell}", scheduling_strategy="SPREAD", **self._share)
-        self._running[begun.remote(self._place, cell, self._device, self._save_every, self._packages)] = cell
+        self._running[begun.remote(self._place, cell, self._device, self._how.save_every, self._packages)] = cell
 
     def wait(self, seconds: float) -> list[Made]:
         """What came of cells meanwhile; at once if there is something, else after some seconds at most."""
@@ -155,7 +145,7 @@ class Cluster:
 
     def _fitting(self, node: Mapping[str, Any]) -> int:
         if self._device == "cuda":
-            return int(_amount(node, "GPU") * self._per_gpu)
+            return int(_amount(node, "GPU") * self._how.per_gpu)
         return int(_amount(node, "CPU") / self._sweep.threads)
 
     @property
@@ -168,7 +158,7 @@ class Cluster:
     def _share(self) -> dict[str, float]:
         """What of a node each cell takes; without `num_gpus`, Ray would leave it all GPUs."""
         if self._device == "cuda":
-            return {"num_gpus": 1 / self._per_gpu, "num_cpus": 1}
+            return {"num_gpus": 1 / self._how.per_gpu, "num_cpus": 1}
         return {"num_gpus": 0, "num_cpus": self._sweep.threads}
 
     @property

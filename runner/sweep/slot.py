@@ -1,25 +1,39 @@
 """Where the cells of a sweep run on this machine: a slot for each process, on a GPU or with its share of the CPU."""
 
 import os
+from dataclasses import dataclass
 
 import torch
 
 from t2iflow.runner.child.child import Slot
 from t2iflow.runner.execution import device
+from t2iflow.runner.session import SAVE_EVERY
 
 MOST = 8
 """Processes that a CPU gets by itself; each takes memory, and more seldom are quicker."""
 
 
-def slots(wanted: str, jobs: int | None, per_gpu: int) -> list[Slot]:
+@dataclass(frozen=True)
+class How:
+    """How the cells of a sweep are made: on which device; so many `jobs` at once, and `per_gpu` on each GPU; `on` a
+    cluster (`ray`, `ray=HOST:PORT`), if not on this machine; each with a checkpoint every `save_every` seconds."""
+
+    device: str = "auto"
+    jobs: int | None = None
+    per_gpu: int = 1
+    on: str = ""
+    save_every: float = SAVE_EVERY
+
+
+def slots(how: How) -> list[Slot]:
     """As many slots as there are jobs; by themselves `per_gpu` on each GPU, or on a CPU one for each core up to MOST.
     NoDeviceError where the device is unavailable."""
-    wanted = device.asked(wanted)
+    wanted, jobs = device.asked(how.device), how.jobs
     gpus = _gpus() if wanted in ("auto", "cuda") else []  # which takes no memory on them, as a context would
     kind = "cuda" if gpus else device.choose(wanted)[0].type
     if kind == "cpu":
         return [Slot("cpu")] * (jobs or min(cores(), MOST))
-    places = (gpus or [Slot(wanted)]) * per_gpu
+    places = (gpus or [Slot(wanted)]) * how.per_gpu
     return [places[number % len(places)] for number in range(jobs or len(places))]
 
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
@@ -13,7 +13,6 @@ from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.perceptors.clip.sources import check_published
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.located import Located
-from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
@@ -22,9 +21,8 @@ from t2iflow.runner.folder.history import SWEEP, is_sweep
 from t2iflow.runner.folder.naming import recipe_name
 from t2iflow.runner.opening import in_folder
 from t2iflow.runner.preview.preview import Preview, preview
-from t2iflow.runner.session import SAVE_EVERY
 from t2iflow.runner.signals import Stop
-from t2iflow.runner.sweep import cluster, folder, grid, kept
+from t2iflow.runner.sweep import folder, grid, kept
 from t2iflow.runner.sweep.cluster import Cluster
 from t2iflow.runner.sweep.driver import Crew, drive
 from t2iflow.runner.sweep.events import Ended, Event, Watcher
@@ -35,8 +33,9 @@ from t2iflow.runner.sweep.keeper import Keeper
 from t2iflow.runner.sweep.page import NAME as PAGE
 from t2iflow.runner.sweep.processes import Processes
 from t2iflow.runner.sweep.sharing import tidy
-from t2iflow.runner.sweep.slot import cores, slots, threads
+from t2iflow.runner.sweep.slot import How, cores, slots, threads
 from t2iflow.runner.sweep.storage import Storage, is_address
+from t2iflow.runner.sweep.varied import Varied
 
 
 @dataclass(frozen=True)
@@ -47,24 +46,15 @@ class Ending:
     message: str = ""
 
 
-def begin(
-    recipe: Recipe,
-    sweep: Sweep,
-    problems: Problems,
-    out: str | Path,
-    device: str,
-    jobs: int | None = None,
-    per_gpu: int = 1,
-    on: str = "",
-) -> SweepFolder:
+def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
     """Compile all cells of a sweep and make its folder in `out`, a folder or a storage's address; RecipeError with all
-    their mistakes, and with these `problems`, which were found before. `on` is as for `crew`."""
-    cells = _compiled(recipe, sweep, problems)
-    many = len(slots("cpu" if on else device, jobs, per_gpu)[: len(cells.cells)])
-    name = named(Path(), recipe_name(recipe.name))
+    mistakes."""
+    cells = _compiled(varied)
+    many = len(slots(replace(how, device="cpu") if how.on else how)[: len(cells.cells)])
+    name = named(Path(), recipe_name(varied.recipe.name))
     storage = Storage(f"{out}/{name}") if is_address(str(out)) else None
     path = storage.folder if storage else paths.given(out) / name
-    made = folder.create(path, recipe, cells, sweep, device, threads(many))
+    made = folder.create(path, varied.recipe, cells, varied.sweep, how.device, threads(many))
     if storage:
         kept.begin(storage)
     return made
@@ -86,13 +76,11 @@ def opened(place: str) -> SweepFolder | None:
     return None
 
 
-def plan(
-    recipe: Recipe, sweep: Sweep, problems: Problems, device: str, jobs: int | None = None, per_gpu: int = 1
-) -> Preview:
+def plan(varied: Varied, how: How) -> Preview:
     """What a sweep would do: its first cell, what all cells share, and what they cost; RecipeError and NoDeviceError as
     for one that begins."""
-    cells = _compiled(recipe, sweep, problems)
-    return preview(cells.plan, device).also("sweep", _forecast(cells, sweep, device, jobs, per_gpu))
+    cells = _compiled(varied)
+    return preview(cells.plan, how.device).also("sweep", _forecast(cells, varied.sweep, how))
 
 
 def with_own(made: Preview, device: str) -> Preview:
@@ -101,38 +89,25 @@ def with_own(made: Preview, device: str) -> Preview:
     recipe = made.plan.graph.recipe
     if not recipe.sweep.axes:
         return made
-    cells = _compiled(recipe, recipe.sweep, Problems())
-    return made.also("sweep", _forecast(cells, recipe.sweep, device, None, 1))
+    cells = _compiled(Varied(recipe, recipe.sweep))
+    return made.also("sweep", _forecast(cells, recipe.sweep, How(device)))
 
 
-def _forecast(cells: Grid, sweep: Sweep, device: str, jobs: int | None, per_gpu: int) -> list[str]:
-    many = len(slots(device, jobs, per_gpu)[: len(cells.cells)])
-    return forecast(cells, [len(axis.rows) for axis in sweep.axes], device, many, threads(many))
+def _forecast(cells: Grid, sweep: Sweep, how: How) -> list[str]:
+    many = len(slots(how)[: len(cells.cells)])
+    return forecast(cells, [len(axis.rows) for axis in sweep.axes], how.device, many, threads(many))
 
 
-def crew(
-    sweep: SweepFolder,
-    device: str,
-    jobs: int | None = None,
-    per_gpu: int = 1,
-    save_every: float = SAVE_EVERY,
-    on: str = "",
-) -> AbstractContextManager[Crew]:
-    """Those who make a sweep's cells: processes of this machine, or tasks `on` a cluster (`ray`, `ray=HOST:PORT`);
-    NoDeviceError where the device or the cluster is unavailable."""
-    if on:
-        return Cluster(sweep, cluster.address(on), device, jobs, per_gpu, save_every)
-    return processes(sweep, device, jobs, per_gpu, save_every)
-
-
-def processes(
-    sweep: SweepFolder, device: str, jobs: int | None = None, per_gpu: int = 1, save_every: float = SAVE_EVERY
-) -> Processes:
-    """The processes of this machine for a sweep; NoDeviceError where the device is unavailable."""
-    places = slots(device, jobs, per_gpu)
-    if jobs is None and places[0].device == "cpu":  # as many as the cores have room for, each with the sweep's threads
+def crew(sweep: SweepFolder, how: How) -> AbstractContextManager[Crew]:
+    """Those who make a sweep's cells: processes of this machine, or tasks on a cluster; NoDeviceError where the device
+    or the cluster is unavailable. The device `auto` is that of the sweep."""
+    how = replace(how, device=sweep.device) if how.device == "auto" else how
+    if how.on:
+        return Cluster(sweep, how)
+    places = slots(how)
+    if how.jobs is None and places[0].device == "cpu":  # as many as the cores have room for, with the sweep's threads
         places = places[: max(1, cores() // sweep.threads)]
-    return Processes(sweep.at, places[: len(sweep.cells)], save_every)
+    return Processes(sweep.at, places[: len(sweep.cells)], how.save_every)
 
 
 def run(
@@ -179,10 +154,10 @@ def _resuming(sweep: SweepFolder) -> str:
     return f"interrupted; to resume:\n  {going_on(sweep.place)}"
 
 
-def _compiled(recipe: Recipe, sweep: Sweep, problems: Problems) -> Grid:
-    if sweep.rank is not None:
-        _check_perceptor(sweep.rank, problems)
-    return grid.compiled(recipe, sweep, problems)
+def _compiled(varied: Varied) -> Grid:
+    if varied.sweep.rank is not None:
+        _check_perceptor(varied.sweep.rank, varied.problems)
+    return grid.compiled(varied.recipe, varied.sweep, varied.problems)
 
 
 def _check_perceptor(rank: Located, problems: Problems) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.exits import OK
 from t2iflow.runner.sweep import sweeping, work
 from t2iflow.runner.sweep.folder import SweepFolder
+from t2iflow.runner.sweep.slot import How
+from t2iflow.runner.sweep.varied import Varied
 from tests.cluster import Network, lacking, network
 from tests.runner.conftest import Command, swept
 
@@ -38,7 +39,7 @@ def begun(place: Path) -> SweepFolder:
     place.mkdir(exist_ok=True)
     (place / "mine.yaml").write_text(RECIPE, "utf-8")
     recipe = read(str(place / "mine.yaml"))
-    return sweeping.begin(recipe, recipe.sweep, Problems(), place / "sweeps", "cpu", jobs=2)
+    return sweeping.begin(Varied(recipe, recipe.sweep), place / "sweeps", How("cpu", jobs=2))
 
 
 def go_on(net: Network, sweep: SweepFolder, meanwhile: Callable[[int], bool] = lambda driver: True) -> tuple[int, str]:

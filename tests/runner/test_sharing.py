@@ -96,7 +96,7 @@ def test_what_it_was_made_from_is_kept_by_verify_bundles_pictures_and_sweeps(
     assert Said("run", str(run / "picture.png")).code == Said("run", "fox.zip").code == 0
     assert {lock.read(one)["from"] for one in made()} == {address}
     assert len({(one / "picture.png").read_bytes() for one in made()}) == 1
-    monkeypatch.setattr(sweeping, "processes", lambda sweep, *_: nullcontext(Here(sweep)))
+    monkeypatch.setattr(sweeping, "crew", lambda sweep, *_: nullcontext(Here(sweep)))
     assert Said("sweep", address, "--each", "seed=0..1").code == 0
     assert {lock.read(one)["from"] for one in Path().glob("sweeps/*/runs/*")} == {address}
 

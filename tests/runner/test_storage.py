@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.events import Event, Stepped
 from t2iflow.runner.exits import OK
@@ -18,7 +17,9 @@ from t2iflow.runner.folder.claim import BusyError
 from t2iflow.runner.sweep import holding, kept, lease, sweeping, task, work
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.lease import LostError
+from t2iflow.runner.sweep.slot import How
 from t2iflow.runner.sweep.storage import Storage, StorageError
+from t2iflow.runner.sweep.varied import Varied
 from tests.runner.conftest import Command, swept
 
 RECIPE = swept(steps=40, seeds="0..1")
@@ -66,7 +67,7 @@ def begun(place: Path, out: str) -> SweepFolder:
     place.mkdir(parents=True, exist_ok=True)
     (place / "mine.yaml").write_text(RECIPE, "utf-8")
     recipe = read(str(place / "mine.yaml"))
-    return sweeping.begin(recipe, recipe.sweep, Problems(), out, "cpu")
+    return sweeping.begin(Varied(recipe, recipe.sweep), out, How("cpu"))
 
 
 def unbroken(place: Path) -> bytes:

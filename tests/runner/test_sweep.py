@@ -22,7 +22,7 @@ import t2iflow
 from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.located import located, plain
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
-from t2iflow.pipelines.text.sweep import with_options
+from t2iflow.pipelines.text.sweep import changed
 from t2iflow.pipelines.text.wildcards import drawn
 from t2iflow.runner import lettering
 from t2iflow.runner.events import Event, Stepped
@@ -36,7 +36,9 @@ from t2iflow.runner.sweep.driver import TRIES, drive, state, states
 from t2iflow.runner.sweep.events import CellEnded
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.processes import Processes
+from t2iflow.runner.sweep.slot import How
 from t2iflow.runner.sweep.table import table
+from t2iflow.runner.sweep.varied import Varied
 from t2iflow.runner.sweep.work import BUSY, DIED, Made, make
 from t2iflow.running import Run
 from tests.runner.conftest import STILL, Command
@@ -93,7 +95,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands make cells in this process, and as on a machine with two cores."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(slot, "cores", lambda: 2)
-    monkeypatch.setattr(sweeping, "processes", lambda sweep, *_: nullcontext(Here(sweep)))
+    monkeypatch.setattr(sweeping, "crew", lambda sweep, *_: nullcontext(Here(sweep)))
 
 
 @pytest.fixture
@@ -104,8 +106,8 @@ def begun(here: None) -> Callable[..., SweepFolder]:
         Path("mine.yaml").write_text(text, encoding="utf-8")
         problems = Problems()
         recipe = read("mine.yaml", problems=problems)
-        varied = with_options(recipe.sweep, each, together, None, recipe.text.document, problems)
-        return sweeping.begin(recipe, varied, problems, Path("sweeps"), "cpu", 2)
+        varied = changed(recipe.sweep, each, together, None, recipe.text.document, problems)
+        return sweeping.begin(Varied(recipe, varied, problems), Path("sweeps"), How("cpu", 2))
 
     return begin
 
@@ -374,7 +376,7 @@ def test_a_failed_cell_is_listed_the_others_go_on_and_it_is_tried_again_when_ask
     here: None, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = [Made("001-seed=1", FAILED, "no room")]
-    monkeypatch.setattr(sweeping, "processes", lambda sweep, *_: nullcontext(Here(sweep, ends)))
+    monkeypatch.setattr(sweeping, "crew", lambda sweep, *_: nullcontext(Here(sweep, ends)))
     told = command("sweep", SMALL, "--each", "seed=0..2")
     sweep = only(Path("sweeps"))
     assert told.code == FAILED
@@ -408,7 +410,7 @@ def test_a_process_that_is_killed_is_replaced_and_the_others_end_with_them(
 ) -> None:
     sweep = begun(SMALL.replace("steps: 3", "steps: 1000000"), "steps=[1000000, 2]")
     long, short = names(sweep)
-    with Processes(sweep.at, slot.slots("cpu", 1, 1)) as processes:
+    with Processes(sweep.at, slot.slots(How("cpu", 1))) as processes:
         processes.take(long)
         (process,) = processes._pool._busy
         os.kill(process._process.pid, signal.SIGKILL)
@@ -637,11 +639,11 @@ def test_each_gpu_has_its_own_processes_which_see_no_other(monkeypatch: pytest.M
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
     monkeypatch.delenv("T2IFLOW_DEVICE", raising=False)
-    seen = [place.environment["CUDA_VISIBLE_DEVICES"] for place in slot.slots("auto", None, 2)]
+    seen = [place.environment["CUDA_VISIBLE_DEVICES"] for place in slot.slots(How(per_gpu=2))]
     assert seen == ["3", "5", "3", "5"]
-    assert len(slot.slots("cuda", 3, 1)) == 3
+    assert len(slot.slots(How("cuda", 3))) == 3
     monkeypatch.setenv("T2IFLOW_DEVICE", "cpu")
-    assert slot.slots("auto", 2, 1) == [slot.Slot("cpu")] * 2
+    assert slot.slots(How(jobs=2)) == [slot.Slot("cpu")] * 2
 
 
 def test_a_sweep_is_not_taken_for_a_run(begun: Callable[..., SweepFolder], command: Command) -> None:

@@ -12,11 +12,12 @@ from t2iflow.nodes.generators.dalle_mini import pictures
 from t2iflow.nodes.perceptors.lite import minilm
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.recipe import read
-from t2iflow.pipelines.text.sweep import with_options
+from t2iflow.pipelines.text.sweep import changed
 from t2iflow.runner.sweep import sweeping
 from t2iflow.runner.sweep.driver import drive
 from t2iflow.runner.sweep.folder import SweepFolder
-from t2iflow.runner.sweep.slot import cores
+from t2iflow.runner.sweep.slot import How, cores
+from t2iflow.runner.sweep.varied import Varied
 from t2iflow.runner.sweep.work import Made, make
 from tests.runner.conftest import Command
 from tests.runner.test_stages import HYBRID, steps
@@ -60,11 +61,13 @@ class Here:
         pass
 
 
-def begun(where: str, changed: Sequence[str], presets: Sequence[str], *each: str) -> SweepFolder:
+def begun(where: str, others: Sequence[str], presets: Sequence[str], *each: str) -> SweepFolder:
     problems = Problems()
-    recipe = read(where, presets=presets, overrides=changed, problems=problems)
-    varied = with_options(recipe.sweep, each, (), None, recipe.text.document, problems)
-    return sweeping.begin(recipe, varied, problems, Path("sweeps"), "cpu", jobs=cores())  # with a thread each
+    recipe = read(where, presets=presets, overrides=others, problems=problems)
+    varied = changed(recipe.sweep, each, (), None, recipe.text.document, problems)
+    return sweeping.begin(
+        Varied(recipe, varied, problems), Path("sweeps"), How("cpu", jobs=cores())
+    )  # with a thread each
 
 
 def made(sweep: SweepFolder) -> list[str]:
@@ -89,8 +92,8 @@ def test_a_cell_of_a_hybrid_has_the_bytes_of_a_run_by_itself_though_its_first_st
 
 def compare(sweep: SweepFolder, recipe: tuple[str, Sequence[str], Sequence[str]], said: str, command: Command) -> None:
     """Find the last cell, of which this is said, to have the bytes of a run by itself."""
-    name, changed, presets = recipe
-    given = [word for one in (*changed, said) for word in ("--set", one)]
+    name, others, presets = recipe
+    given = [word for one in (*others, said) for word in ("--set", one)]
     given += [word for one in presets for word in ("--preset", one)]
     alone = command("run", name, *given).folder
     assert alone

@@ -63,5 +63,5 @@ def _made(folder: Path, plan: Plan) -> dict[str, Any]:
 
 def slots() -> list[dict[str, Any]]:
     """Where runs are made: on each GPU one, on a CPU one at a time, with all of it, as a single run is."""
-    places = slot.slots(DEVICE, None, 1)
+    places = slot.slots(slot.How(DEVICE))
     return [asdict(place) for place in (places[:1] if places[0].device == "cpu" else places)]

@@ -28,6 +28,7 @@ def request(
     set: Mapping[str, Any] | None = None,
     seed: int | str | None = None,
     params: Mapping[str, Any] | None = None,
+    draft: bool = False,
 ) -> Request:
     """What the command line would ask for with the same recipe, presets, settings, params and seed."""
     from t2iflow.runner.opening import typed
@@ -39,6 +40,7 @@ def request(
         where,
         [preset] if isinstance(preset, str) else list(preset),
         overrides(changes),
+        draft=draft,
         given=None if text is None else typed(text, where),
     )
 

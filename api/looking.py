@@ -64,11 +64,11 @@ def plan(
     from t2iflow.runner.sweep.varied import varied
 
     with refusing():
-        asked = request(recipe, preset, set, seed, params)
+        asked = request(recipe, preset, set, seed, params, draft)
         if each or together or best:
             if measure or draft:
                 raise UsageError("`measure` and `draft` are for a single run, not for a sweep")
             return sweeping.plan(varied(asked, values(each), values(together), best=best), How(device))
-        made = asked.plan(draft)
+        made = asked.plan()
         found = alone(lambda stop: preview(made, device, measure)) if measure else preview(made, device)
         return sweeping.with_own(found, device)

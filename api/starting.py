@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from t2iflow.asking import RecipeLike, at_least, request
 from t2iflow.faults import refusing
 from t2iflow.prepared import prepared
+from t2iflow.runner.folder.history import SAVE_EVERY
 from t2iflow.running import Run
 from t2iflow.task import given
 from t2iflow.wording import in_python
@@ -35,7 +36,7 @@ def run(
     frames: Frames = None,
     out: str | os.PathLike[str] = "runs",
     device: str = "auto",
-    checkpoint: float = 10.0,
+    checkpoint: float = SAVE_EVERY,
     capture: bool = True,
     compile: bool = False,
     wait: bool = True,
@@ -52,34 +53,22 @@ def run(
     `wait=False` it goes on in a thread; runs of one process take turns. RecipeError lists all mistakes of a recipe;
     RunError is raised where the run can't begin or fails; KeyboardInterrupt after Ctrl-C, with a checkpoint.
     """
-    from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import session
-    from t2iflow.runner.execution.capture import wanted
-    from t2iflow.runner.execution.device import choose
     from t2iflow.runner.folder import folder as folders
     from t2iflow.runner.folder.naming import run_name
-    from t2iflow.runner.part import read_part
 
     with refusing():
-        at_least(0, checkpoint=checkpoint)
-        asked = request(recipe, preset, set, seed, params)
-        plan = asked.plan(draft, lacking=False)
+        asked = request(recipe, preset, set, seed, params, draft)
+        plan = asked.plan(lacking=False)
         notes = list(_notes(plan))
-        part = read_part(_range(frames), plan, notes.append)
-        parent = given(out)
+        options = _options(plan, frames, device, checkpoint, capture, compile, notes)
+        options, parent = replace(options, threads=asked.threads), given(out)
         made = Run.at(folders.named(parent, run_name(plan)))
-        choose(device)
-        recording = wanted(capture, compile)
-        threads = None if draft else asked.threads
 
-    helm = made._helm
+    def act(options: Options, listeners: Sequence[Listener]) -> Outcome:
+        return session.start(plan, parent, options, listeners, made.folder)
 
-    def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
-        options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process(), threads=threads)
-        outcome = session.start(plan, parent, options, listeners, made.folder)
-        return helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
-
-    return made._begin(begin, _title(plan), notes, wait, show)
+    return _begin(made, plan, notes, options, act, wait, show)
 
 
 @prepared
@@ -88,7 +77,7 @@ def resume(
     *,
     frames: Frames = None,
     device: str = "auto",
-    checkpoint: float = 10.0,
+    checkpoint: float = SAVE_EVERY,
     capture: bool = True,
     compile: bool = False,
     wait: bool = True,
@@ -98,38 +87,57 @@ def resume(
 
     `folder` is its folder, or a `Run`. The options are those of `run`. RunError where no run in it can be resumed.
     """
-    from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner import session
-    from t2iflow.runner.execution.capture import wanted
-    from t2iflow.runner.execution.device import choose
     from t2iflow.runner.folder.own_recipe import resumable
-    from t2iflow.runner.part import read_part
 
     made = Run.at(given(folder))
     with refusing():
-        at_least(0, checkpoint=checkpoint)
         plan = resumable(made.folder)
         notes = list(map(in_python, plan.graph.recipe.notes))
-        part = read_part(_range(frames), plan, notes.append)
-        choose(device)
-        recording = wanted(capture, compile)
+        options = _options(plan, frames, device, checkpoint, capture, compile, notes)
 
-    helm = made._helm
+    def act(options: Options, listeners: Sequence[Listener]) -> Outcome:
+        return session.resume(plan, made.folder, options, listeners)
 
-    def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
-        options = session.Options(device, checkpoint, part, recording, stop, shelf_of_process())
-        outcome = session.resume(plan, made.folder, options, listeners)
-        return helm.steer(made.folder, outcome, stop, lambda: _again(made.folder, options, listeners))
-
-    return made._begin(begin, _title(plan), notes, wait, show)
+    return _begin(made, plan, notes, options, act, wait, show)
 
 
-def _again(folder: Path, options: Options, listeners: Sequence[Listener]) -> Outcome:
-    """Go on after a pause, with the recipe as it is now."""
+def _options(
+    plan: Plan, frames: Frames, device: str, checkpoint: float, capture: bool, compile: bool, notes: list[str]
+) -> Options:
+    """How to do a run; adds to what there is to note about it. UsageError or NoDeviceError for what can't be."""
+    from t2iflow.nodes.core.shelf import shelf_of_process
+    from t2iflow.runner.execution.device import choose
+    from t2iflow.runner.options import read_part, read_recording
+    from t2iflow.runner.session import Options
+
+    at_least(0, checkpoint=checkpoint)
+    part = read_part(_range(frames), plan, notes.append)
+    choose(device)
+    return Options(device, checkpoint, part, read_recording(capture, compile), shelf=shelf_of_process())
+
+
+def _begin(
+    made: Run,
+    plan: Plan,
+    notes: Sequence[str],
+    options: Options,
+    act: Callable[[Options, Sequence[Listener]], Outcome],
+    wait: bool,
+    show: bool | None,
+) -> Run:
+    """Let a run begin or go on by `act`, and then after each pause with the recipe as it is by then."""
     from t2iflow.runner import session
     from t2iflow.runner.folder.own_recipe import resumable
 
-    return session.resume(resumable(folder), folder, options, listeners)
+    helm, folder = made._helm, made.folder
+
+    def begin(listeners: Sequence[Listener], stop: Stop) -> Outcome:
+        how = replace(options, stop=stop)
+        outcome = act(how, listeners)
+        return helm.steer(folder, outcome, stop, lambda: session.resume(resumable(folder), folder, how, listeners))
+
+    return made._begin(begin, _title(plan), notes, wait, show)
 
 
 def _title(plan: Plan) -> str:

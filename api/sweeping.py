@@ -13,6 +13,7 @@ from t2iflow.arguments import shown
 from t2iflow.asking import RecipeLike, at_least, plain, request
 from t2iflow.faults import mistaken, refusing
 from t2iflow.prepared import prepared
+from t2iflow.runner.folder.history import SAVE_EVERY
 from t2iflow.running import Run
 from t2iflow.task import Task
 
@@ -149,7 +150,7 @@ def sweep(
     device: str = "auto",
     jobs: int | None = None,
     per_gpu: int = 1,
-    checkpoint: float = 10.0,
+    checkpoint: float = SAVE_EVERY,
     on: str = "",
     retry: bool = False,
     wait: bool = True,

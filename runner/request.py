@@ -1,24 +1,22 @@
-"""A recipe as it is asked for: where it is, and what is changed in it."""
+"""A recipe as it is asked for: where it is, and what is changed in it. Reads without torch, which compiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.graph.graph import Named
-from t2iflow.pipelines.graph.outside import missing
-from t2iflow.pipelines.graph.wiring import wire
-from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError
-from t2iflow.pipelines.show.draft import overrides as drafted
 from t2iflow.pipelines.text.origin import of_picture
 from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.pipelines.text.recipe import Recipe, read_text
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.opening import Source, opened, threads
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.graph.graph import Named
+    from t2iflow.pipelines.plan.plan import Plan
 
 Option: TypeAlias = tuple[str, str | None]
 """An option that the command itself doesn't have, and its value."""
@@ -27,14 +25,15 @@ Option: TypeAlias = tuple[str, str | None]
 @dataclass(frozen=True)
 class Request:
     """A recipe, presets and overrides; and options that the command itself (whose own are `known`) doesn't have, so
-    that they must be params of the recipe or settings of its nodes. What is at `where` is opened when it is needed, if
-    it isn't `given`."""
+    that they must be params of the recipe or settings of its nodes. A `draft` is smaller and shorter. What is at
+    `where` is opened when it is needed, if it isn't `given`."""
 
     where: str
     presets: Sequence[str] = ()
     overrides: Sequence[str | Passed] = ()
     options: Sequence[Option] = ()
     known: Sequence[str] = ()
+    draft: bool = False
     given: Source | None = None
 
     @cached_property
@@ -42,24 +41,27 @@ class Request:
         """Where the recipe comes from; RecipeError or UsageError as of `opened`."""
         return self.given or opened(self.where)
 
-    def plan(self, draft: bool = False, lacking: bool = True) -> Plan:
+    def plan(self, lacking: bool = True) -> "Plan":
         """Read and compile the recipe; RecipeError with all its mistakes, or UsageError.
 
-        A draft is smaller and shorter. A recipe that comes out of a picture may be `lacking` what it reads, unless it
-        is to run.
+        A recipe that comes out of a picture may be `lacking` what it reads, unless it is to run.
         """
         changes = self._changes()
         made = self._compiled(changes)
-        if draft:
-            made = self._compiled([*drafted(made), *changes])  # what the user gives comes last
+        if self.draft:
+            from t2iflow.pipelines.show.draft import overrides
+
+            made = self._compiled([*overrides(made), *changes])  # what the user gives comes last
+        from t2iflow.pipelines.graph.outside import missing
+
         if not lacking and (lost := list(missing(made.graph))):
             raise RecipeError(lost, made.graph.recipe.sources)
         return made
 
     @property
     def is_changed(self) -> bool:
-        """Whether presets or values are given."""
-        return bool(self.presets or self.overrides or self.options)
+        """Whether presets or values are given, or a draft is wanted."""
+        return bool(self.presets or self.overrides or self.options or self.draft)
 
     @property
     def threads(self) -> int | None:
@@ -71,9 +73,12 @@ class Request:
         """Read the recipe; its mistakes are added to the problems, and RecipeError if none can be made of it."""
         return self.source.read(self.presets, self._changes(), problems)
 
-    def _compiled(self, changes: Sequence[str | Passed]) -> Plan:
+    def _compiled(self, changes: Sequence[str | Passed]) -> "Plan":
         problems = Problems()
-        return compile_recipe(self.source.read(self.presets, changes, problems), problems)
+        recipe = self.source.read(self.presets, changes, problems)
+        from t2iflow.pipelines.compiling import compile_recipe  # and torch, once there is something to compile
+
+        return compile_recipe(recipe, problems)
 
     def _changes(self) -> list[str | Passed]:
         """The overrides, and the options as `--set` has them."""
@@ -98,8 +103,10 @@ class Request:
         return f"{names.get(name, name)}={value}"
 
 
-def lacking(text: str, place: Path) -> list[Named]:
+def lacking(text: str, place: Path) -> "list[Named]":
     """What a recipe out of a picture reads and does not find from a place; nothing, if it has mistakes of its own."""
+    from t2iflow.pipelines.graph.wiring import wire
+
     try:
         named = wire(read_text(text, str(place), of_picture(place), problems=Problems()), Problems()).named
     except RecipeError:

@@ -30,7 +30,7 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.changes import check_inputs, check_recipe
 from t2iflow.runner.folder.claim import claim
-from t2iflow.runner.folder.history import LOG, resuming
+from t2iflow.runner.folder.history import LOG, SAVE_EVERY, resuming
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import text_of
@@ -41,8 +41,6 @@ from t2iflow.runner.signals import Stop
 from t2iflow.runner.stages import Shared, Stages
 from t2iflow.runner.timing.figures import Stopwatch
 
-SAVE_EVERY = 10.0
-"""Seconds between checkpoints."""
 NOT_COMPILED = "`--compile` is for CUDA alone, where steps are recorded: this run goes on without it"
 
 
@@ -222,7 +220,7 @@ class _Session:
         self._loop().run()
 
     def _loop(self) -> Loop:
-        made = line(self.device, self.plan.graph.recipe.address)
+        made = line(device.made_with(self.device), self.plan.graph.recipe.address)
         folder = run_folder.RunFolder(self.path, made + self.shared, self._tell)
 
         def save(state: Checkpoint) -> None:
@@ -254,7 +252,8 @@ class _Session:
         )
 
     def _sharing(self, stages: Stages) -> Shared:
-        made_with = f"{self.plan.graph.recipe.seed} {self.options.recording} {lock.versions()} {line(self.device)}"
+        made = line(device.made_with(self.device))
+        made_with = f"{self.plan.graph.recipe.seed} {self.options.recording} {lock.versions()} {made}"
         return Shared(stages, made_with, self.report, self.noted.values, self._note, self.options.stop.asked)
 
     @contextmanager

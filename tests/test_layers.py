@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -17,6 +18,29 @@ def test_help_and_lists_need_no_torch(asked: str, tmp_path: Path) -> None:
         "from t2iflow.runner.cli.main import main\ntry: main()\nfinally: sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["run", "nonesuch"], "there is no recipe file 'nonesuch'"),
+        (["run", "picture.png"], "it carries no recipe"),
+        (["run", "broken.yaml"], "error T2I101"),
+        (["run", "hello", "steps=40"], "t2iflow run hello --steps 40"),
+        (["run", "hello", "--stepz", "40"], "did you mean `--steps`?"),
+        (["plan", "hello", "a red fox"], "t2iflow plan hello --prompt 'a red fox'"),
+        (["show", "."], "`.` is a folder, not a recipe"),
+    ],
+)
+def test_what_no_recipe_is_made_of_is_refused_without_torch(asked: list[str], words: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("t2iflow: 1\n  nodes: [", "utf-8")
+    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    code = (
+        f"import sys; sys.argv = ['t2iflow', *{asked}]\n"
+        "from t2iflow.runner.cli.main import main\ntry: main()\nfinally: sys.exit('torch' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path, text=True)
+    assert (ended.returncode, words in ended.stderr) == (0, True), ended.stderr
 
 
 def test_running_a_recipe_without_a_real_clip_imports_no_torchvision() -> None:

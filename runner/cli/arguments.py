@@ -1,5 +1,6 @@
 """A command's arguments: recipes, and their params as options of their own, `--prompt "a red fox" --steps 50`."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
     from t2iflow.runner.request import Option
+
+VALUE = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
+"""A value as `--set` takes it."""
 
 
 def is_given(context: typer.Context, name: str) -> bool:
@@ -37,15 +41,18 @@ def sort_out(words: Sequence[str]) -> "tuple[list[str], list[Option]]":
 
 
 def the_recipe(recipes: Sequence[str], options: "Sequence[Option]", command: str) -> str:
-    """The one recipe; words after it are most likely meant as a prompt."""
+    """The one recipe; words after it are most likely meant as values, or else as a prompt."""
     if not recipes:
         written = "".join(f"; `--{name} {value}` was read as an option" for name, value in options if value)
         raise UsageError(f"no recipe is named{written}: write `t2iflow {command} RECIPE`, or see `t2iflow recipes`")
     first, *others = recipes
     if others:
-        words = " ".join(others)
+        meant = [f"--{found[1]} {shlex.quote(found[2])}" for word in others if (found := VALUE.fullmatch(word))]
+        why = "to change a value" if meant else "if it is the prompt"
+        if prompt := " ".join(word for word in others if not VALUE.fullmatch(word)):
+            meant.append(f"--prompt {shlex.quote(prompt)}")
         raise UsageError(
-            f"`{words}` after the recipe is unexpected; if it is the prompt, write\n"
-            f"  t2iflow {command} {shlex.quote(first)} --prompt {shlex.quote(words)}"
+            f"`{' '.join(others)}` after the recipe is unexpected; {why}, write\n"
+            f"  t2iflow {command} {shlex.quote(first)} {' '.join(meant)}"
         )
     return first

@@ -43,12 +43,12 @@ def plan(
     ] = False,
 ) -> None:
     """Show what would run, how often, on which device, and which files it would write."""
-    from t2iflow.runner.preview.preview import changing, preview
-    from t2iflow.runner.sweep import sweeping
-
     with refusing():
         settled = (lambda one: agreed(one, device, yes=False)) if measure else looked  # measuring runs steps
-        made = compiled(request(context, settled), draft)
+        made = compiled(request(context, settled, draft))
+        from t2iflow.runner.preview.preview import changing, preview
+        from t2iflow.runner.sweep import sweeping
+
         said = changing(made) if schedules else str(sweeping.with_own(preview(made, device, measure), device))
         console.out().say(said)
 
@@ -59,11 +59,11 @@ def show(
     stage: Annotated[str, typer.Option(metavar="STAGE", help="recipe, resolved, graph or plan.")] = "resolved",
 ) -> None:
     """Print a stage of the compilation."""
+    with refusing():
+        made = compiled(request(context))
     from t2iflow.pipelines.show import draw
     from t2iflow.pipelines.show.resolved import resolved
 
-    with refusing():
-        made = compiled(request(context))
     stages = {
         "recipe": lambda: next(iter(made.graph.recipe.sources.values())),
         "resolved": lambda: resolved(made.graph),

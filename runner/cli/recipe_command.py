@@ -64,12 +64,12 @@ class RecipeCommand(TyperCommand):
         formatter.write("\n")
 
 
-def request(context: typer.Context, settled: "Callable[[Request], Request]" = looked) -> "Request":
+def request(context: typer.Context, settled: "Callable[[Request], Request]" = looked, draft: bool = False) -> "Request":
     """The one recipe that the command names, with all that is changed in it; UsageError if it names none or several.
 
     `settled` decides about an address: a command that runs recipes gives `agreed`."""
     recipes, options = sort_out(context.obj.words or ())
-    return settled(_request(context, the_recipe(recipes, options, context.info_name or ""), options))
+    return settled(_request(context, the_recipe(recipes, options, context.info_name or ""), options, draft))
 
 
 def requests(context: typer.Context) -> list["Request"]:
@@ -78,9 +78,9 @@ def requests(context: typer.Context) -> list["Request"]:
     return [looked(_request(context, where, options)) for where in recipes] or [request(context)]
 
 
-def compiled(request: "Request", draft: bool = False, lacking: bool = True) -> "Plan":
+def compiled(request: "Request", lacking: bool = True) -> "Plan":
     """The plan of what is requested, after printing what there is to note about its recipe; see `Request.plan`."""
-    return noted(request.plan(draft, lacking))
+    return noted(request.plan(lacking))
 
 
 def noted(plan: "Plan") -> "Plan":
@@ -95,7 +95,7 @@ def print_notes(recipe: "Recipe") -> None:
         console.err().prose(f"note: {note}")
 
 
-def _request(context: typer.Context, where: str, options: "Sequence[Option]") -> "Request":
+def _request(context: typer.Context, where: str, options: "Sequence[Option]", draft: bool = False) -> "Request":
     from t2iflow.runner.request import Request
 
     asked: Asked = context.obj
@@ -103,7 +103,7 @@ def _request(context: typer.Context, where: str, options: "Sequence[Option]") ->
         raise UsageError("`--seed` needs a value: a whole number, or `random` to draw one")
     overrides = [*(asked.settings or []), *([f"seed={asked.seed}"] if asked.seed is not None else [])]
     known = [option.removeprefix("--") for param in context.command.params for option in param.opts]
-    return Request(where, asked.preset or (), overrides, options, known)
+    return Request(where, asked.preset or (), overrides, options, known, draft)
 
 
 @cache

@@ -55,7 +55,7 @@ def run(
     device: Device = "auto",
     draft: Draft = False,
     frames: Frames = None,
-    checkpoint: SaveEvery = 10.0,
+    checkpoint: SaveEvery = history.SAVE_EVERY,
     capture: Capture = True,
     compile: Compile = False,
     show: Show = False,
@@ -64,14 +64,12 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Run a recipe."""
-    from t2iflow.runner import session
-    from t2iflow.runner.execution.capture import wanted
-    from t2iflow.runner.part import read_part
-    from t2iflow.runner.session import Options
-
     with refusing():
-        asked = request(context, lambda one: agreed(one, device, yes))
-        plan = compiled(asked, draft, lacking=False)
+        asked = request(context, lambda one: agreed(one, device, yes), draft)
+        plan = compiled(asked, lacking=False)
+        from t2iflow.runner import session  # and torch, once there is something to run
+        from t2iflow.runner.options import read_part, read_recording
+
         if plan.graph.recipe.changed:
             names = ", ".join(change.name for change in plan.graph.recipe.changed)
             console.err().say(f"changed by presets: {names}")
@@ -81,8 +79,8 @@ def run(
                 raise UsageError(f"{words}, and this is the best of {count}; `--best 1` makes a single run")
             parent = paths.given(out) if is_given(context, "out") else SWEEPS
             best_of(count, plan.graph.recipe, parent, device, checkpoint, json)
-        part, threads = read_part(frames, plan, _note), None if draft else asked.threads
-        options = Options(device, checkpoint, part, wanted(capture, compile), threads=threads)
+        part, recording = read_part(frames, plan, _note), read_recording(capture, compile)
+        options = session.Options(device, checkpoint, part, recording, threads=asked.threads)
         outcome = session.start(plan, paths.given(out), options, _listeners(json, show))
     _finish(outcome, debug)
 
@@ -93,7 +91,7 @@ def resume(
     settings: Steered = None,
     device: Device = "auto",
     frames: Frames = None,
-    checkpoint: SaveEvery = 10.0,
+    checkpoint: SaveEvery = history.SAVE_EVERY,
     capture: Capture = True,
     compile: Compile = False,
     show: Show = False,
@@ -106,9 +104,8 @@ def resume(
     recipe as a keyframe.
     """
     from t2iflow.runner import session
-    from t2iflow.runner.execution.capture import wanted
     from t2iflow.runner.folder.own_recipe import resumable
-    from t2iflow.runner.part import read_part
+    from t2iflow.runner.options import read_part, read_recording
     from t2iflow.runner.session import Options
 
     folder = paths.given(folder)
@@ -122,7 +119,7 @@ def resume(
                 read_part(frames, resumable(folder), lambda said: None)
             steer(folder, settings)
         plan = noted(resumable(folder))
-        options = Options(device, checkpoint, read_part(frames, plan, _note), wanted(capture, compile))
+        options = Options(device, checkpoint, read_part(frames, plan, _note), read_recording(capture, compile))
         outcome = session.resume(plan, folder, options, _listeners(json, show))
     _finish(outcome, debug)
 
@@ -141,7 +138,7 @@ def fork(
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = RUNS,
     device: Device = "auto",
-    checkpoint: SaveEvery = 10.0,
+    checkpoint: SaveEvery = history.SAVE_EVERY,
     capture: Capture = True,
     compile: Compile = False,
     json: Json = False,
@@ -152,14 +149,14 @@ def fork(
     The result has the bytes of running the new recipe from the start. Where the old run still has a checkpoint that is
     early enough, that is where the new one begins.
     """
-    from t2iflow.runner.execution.capture import wanted
+    from t2iflow.runner.options import read_recording
     from t2iflow.runner.session import Options
     from t2iflow.runner.steering import fork as forked
 
     with refusing():
         made = forked(paths.given(folder), settings, at, paths.given(out))
         _note(made.note)
-        outcome = made.run(Options(device, checkpoint, recording=wanted(capture, compile)), _listeners(json))
+        outcome = made.run(Options(device, checkpoint, recording=read_recording(capture, compile)), _listeners(json))
     _finish(outcome, debug)
 
 

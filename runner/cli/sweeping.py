@@ -80,7 +80,7 @@ def sweep(
     per_gpu: PerGpu = 1,
     retry: Retry = None,
     plan: Planned = False,
-    checkpoint: SaveEvery = 10.0,
+    checkpoint: SaveEvery = history.SAVE_EVERY,
     yes: Yes = False,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:

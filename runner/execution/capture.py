@@ -21,20 +21,12 @@ from t2iflow.runner.execution import device
 from t2iflow.runner.execution.compiled import compiled
 from t2iflow.runner.execution.feed import Feed, form, outline
 from t2iflow.runner.execution.link import Given, Link, NodeError, now
-from t2iflow.runner.exits import UsageError
 
 RESTLESS = 8
 """After how many steps in a row, each of another form, the user hears of it."""
 
 Recording = Literal["off", "on", "compiled"]
 """Whether steps are recorded, where the device can do that, and whether their nodes are compiled before."""
-
-
-def wanted(capture: bool, compile: bool) -> Recording:
-    """What `--capture` and `--compile` mean together; UsageError where they contradict each other."""
-    if compile and not capture:
-        raise UsageError("`--compile` compiles what is recorded, so it can't go with `--no-capture`")
-    return "compiled" if compile else "on" if capture else "off"
 
 
 class Phase(Enum):

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 
 import torch
 
@@ -66,6 +67,16 @@ def model(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu ({torch.backends.cpu.get_cpu_capability()})" if device.type == "cpu" else device.type
+
+
+def made_with(device: torch.device) -> dict[str, object]:
+    """What the bytes of a picture depend on beside its recipe: versions, threads and the device."""
+    return {
+        "t2iflow": version("t2iflow"),
+        "torch": version("torch"),
+        "threads": torch.get_num_threads(),
+        "device": model(device),
+    }
 
 
 def _version() -> tuple[int, int]:

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -16,20 +15,10 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from t2iflow.nodes.core.caches import cache_folder, forget_old
 from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.texts import in_line, shortened
-from t2iflow.nodes.core.whole import check_new, new
 from t2iflow.nodes.weights.content import sha256
-from t2iflow.nodes.weights.published import KNOWN
-from t2iflow.pipelines.graph.graph import COPIED, Named
-from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.show.resolved import shareable
-from t2iflow.runner.folder import lock
-from t2iflow.runner.folder.changes import check_inputs
-from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE, outputs
+from t2iflow.runner.folder.history import RECIPE
 
 ENDING = ".zip"
-BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)
-"""The date of all that is in a bundle, so that the same run makes the same bytes."""
 
 
 class BundleError(ValueError):
@@ -42,29 +31,6 @@ class Bundle:
 
     folder: Path
     recipe: str
-
-
-def pack(run: Path, plan: Plan, target: Path) -> None:
-    """Write the bundle of a finished run; FileExistsError where there is a file, FolderError where it can't be made."""
-    check_inputs(run)
-    check_new(target)
-    recipe = shareable((run / RECIPE).read_text(encoding="utf-8-sig"), plan.graph)
-    made = {path.relative_to(run).as_posix(): path for path in outputs(run)}
-    inputs = {name: Path(path) for path, name in plan.graph.files.items()}
-    for name in (*inputs, *made):
-        if not is_sound(name):
-            raise FolderError(f"`{name}` has a name that not every system takes; rename the file, and run again")
-    with new(target) as fresh, ZipFile(fresh, "w", ZIP_STORED) as file:
-        file.comment = plan.graph.recipe.name.encode()
-        file.writestr(_entry(RECIPE), recipe)
-        said = {lock.NAME: run / lock.NAME} if os.path.isfile(run / lock.NAME) else {}
-        _add(file, {**said, **inputs, **made})
-
-
-def left_out(plan: Plan) -> list[Named]:
-    """Weights of the maker's own, which are too large to be in the bundle."""
-    weights = [named for named in plan.graph.named if named.kind not in COPIED]
-    return [one for one in weights if os.path.isabs(one.path) or (one.kind == "weights" and one.name not in KNOWN)]
 
 
 def opened(path: Path) -> Bundle:
@@ -83,21 +49,6 @@ def opened(path: Path) -> Bundle:
         ) from fault
     os.utime(folder)
     return Bundle(folder, name or path.stem)
-
-
-def _add(file: ZipFile, files: Mapping[str, Path]) -> None:
-    for name, path in files.items():
-        entry = _entry(name)
-        entry.file_size = path.stat().st_size
-        with path.open("rb") as source, file.open(entry, "w") as copy:
-            shutil.copyfileobj(source, copy)
-
-
-def _entry(name: str) -> ZipInfo:
-    entry = ZipInfo(name, BEGINNING_OF_TIME)
-    entry.create_system = 3  # the same on every system
-    entry.external_attr = (stat.S_IFREG | 0o644) << 16
-    return entry
 
 
 def _checked(file: ZipFile, size: int) -> list[ZipInfo]:

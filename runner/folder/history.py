@@ -19,6 +19,8 @@ SWEEP = "sweep.yaml"
 """The file by which the folder of a sweep is known."""
 RUNS, SWEEPS = "runs", "sweeps"
 """Where runs and sweeps are kept where nothing else is said; a sweep's own runs are in its `runs`, too."""
+SAVE_EVERY = 10.0
+"""Seconds between checkpoints, where nothing else is said."""
 SHORT, LONG = 8_192, 1_000_000
 """Bytes in which the first or last event is looked for at first, and at most."""
 FOLLOW_EVERY = 0.1

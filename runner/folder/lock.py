@@ -1,4 +1,4 @@
-"""The lock of a run, `lock.yaml`: what its bytes depend on beside its recipe."""
+"""The lock of a run, `lock.yaml`: what its bytes depend on beside its recipe. Reads without torch."""
 
 import json
 import os
@@ -6,23 +6,22 @@ import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.core.precision import native
 from t2iflow.nodes.core.run_files import LOCK
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.weights import registry
 from t2iflow.nodes.weights.content import sha256
 from t2iflow.nodes.weights.entry import entries
-from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.yaml_reader import load, parse
 from t2iflow.pipelines.text.yaml_writer import scalar
 from t2iflow.runner.sharing.address import recorded
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.plan.plan import Plan
 
 NAME = LOCK
 PACKAGES = {
@@ -48,6 +47,10 @@ def describe(device: str, why: str, threads: int, folder: Path, inputs: list[str
 
 def precision(device: str) -> str:
     """What `precision: auto` means on a device, which among CPUs of one kind differs."""
+    import torch
+
+    from t2iflow.nodes.core.precision import native
+
     return str(native(torch.device(device))).removeprefix("torch.")
 
 
@@ -62,7 +65,7 @@ def read(folder: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def seal(folder: Path, plan: Plan) -> None:
+def seal(folder: Path, plan: "Plan") -> None:
     """Note in the lock which weights a finished run used: the digest of each file."""
     if weights := dict(_weights(plan)):
         write(folder / NAME, _dumped(read(folder) | {"weights": weights}), lasting=True)
@@ -102,7 +105,7 @@ def address(folder: Path) -> str:
     return recorded(read(folder).get("from"))
 
 
-def _weights(plan: Plan) -> Iterator[tuple[str, str]]:
+def _weights(plan: "Plan") -> Iterator[tuple[str, str]]:
     """The digests of the files of weights that nodes name, as far as they are known."""
     for node in plan.graph.nodes.values():
         for name, setting in node.spec.settings.items():

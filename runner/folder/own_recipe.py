@@ -26,7 +26,7 @@ def text_of(folder: Path) -> str:
 def plan_of(folder: Path, name: str = "") -> Plan:
     """The plan of the run in a folder; RecipeError with all mistakes of its recipe, whose `name` the log says where it
     isn't given."""
-    return compiler(folder, name)(load(folder / RECIPE), ())
+    return compiler(folder, name)(text_of(folder), ())
 
 
 def resumable(folder: Path) -> Plan:

@@ -1,31 +1,23 @@
 """What a picture depends on beside its recipe, in a line that it carries: versions, threads and the device.
 
 The line is a comment of YAML before the recipe, and the same for the same machine, so that bytes stay the same too.
+Reads without torch.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
-
-import torch
 
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.nodes.weights.content import brief
-from t2iflow.runner.execution.device import model
 
 MARK = "# made with: "
 
 
-def line(device: torch.device, address: str = "") -> str:
-    """The line for a run on this device, of a recipe from an address, if that is not empty."""
-    made = {
-        "t2iflow": version("t2iflow"),
-        "torch": version("torch"),
-        "threads": torch.get_num_threads(),
-        "device": model(device),
-    } | ({"from": address} if address else {})
-    return MARK + "; ".join(f"{name} {value}" for name, value in made.items()) + "\n"
+def line(made_with: Mapping[str, object], address: str = "") -> str:
+    """The line of a picture that is made with these, by a recipe from an address, if that is not empty."""
+    said = {**made_with, **({"from": address} if address else {})}
+    return MARK + "; ".join(f"{name} {value}" for name, value in said.items()) + "\n"
 
 
 def read(recipe: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from t2iflow.runner.child.child import Child, Slot
 from t2iflow.runner.child.pool import Hear, Pool, Reply
 from t2iflow.runner.exits import HUNG_UP
-from t2iflow.runner.session import SAVE_EVERY
+from t2iflow.runner.folder.history import SAVE_EVERY
 from t2iflow.runner.sweep import worker
 from t2iflow.runner.sweep.work import DIED, Made
 

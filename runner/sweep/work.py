@@ -22,10 +22,10 @@ from t2iflow.runner import session
 from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import OK
 from t2iflow.runner.folder.claim import BusyError, FolderError
-from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished
+from t2iflow.runner.folder.history import RECIPE, RUNS, SAVE_EVERY, has_finished
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.refusals import REFUSALS, code
-from t2iflow.runner.session import SAVE_EVERY, Options, Outcome
+from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.signals import end_this
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read

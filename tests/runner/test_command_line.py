@@ -56,6 +56,20 @@ def test_params_and_settings_are_options(command: Command, verb: str, options: l
         assert "0.2" in told.out
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["a", "red fox"], "if it is the prompt, write\n  t2iflow run hello --prompt 'a red fox'"),
+        (["steps=40"], "to change a value, write\n  t2iflow run hello --steps 40"),
+        (["fit.rate=0.1", "size=[64, 64]"], "t2iflow run hello --fit.rate 0.1 --size '[64, 64]'"),
+        (["seed=3", "a", "fox"], "t2iflow run hello --seed 3 --prompt 'a fox'"),
+    ],
+)
+def test_words_after_the_recipe_are_taken_for_values_or_the_prompt(words: list[str], offered: str) -> None:
+    told = call("run", "hello", *words)
+    assert (told.exit_code, offered in told.stderr) == (2, True), told.stderr
+
+
 def test_options_may_stand_before_the_recipe(command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(COPY, "utf-8")
     assert "4 steps of fit" in call("plan", "--steps", "4", "mine.yaml").stdout

@@ -9,7 +9,7 @@ import torch
 
 from t2iflow.runner.execution import device
 from t2iflow.runner.exits import NoDeviceError
-from t2iflow.runner.sweep.slot import slots
+from t2iflow.runner.sweep.slot import How, slots
 
 CPU = torch.device("cpu")
 
@@ -43,7 +43,7 @@ def test_a_device_that_there_can_not_be_is_refused(name: str, monkeypatch: pytes
         device.choose(name)
     monkeypatch.setenv("T2IFLOW_DEVICE", name)
     with pytest.raises(NoDeviceError, match=f"unknown device `{name}`"):
-        slots("auto", None, 1)
+        slots(How())
 
 
 @pytest.mark.parametrize(

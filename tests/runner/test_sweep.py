@@ -431,7 +431,7 @@ def test_on_windows_too_a_cell_that_is_stopped_keeps_its_checkpoint(
 ) -> None:
     sweep = begun(SMALL, "steps=[1000000, 1000001]")
     name = names(sweep)[0]
-    with Processes(sweep.at, slot.slots("cpu", 1, 1)) as pool:
+    with Processes(sweep.at, slot.slots(How("cpu", 1))) as pool:
         pool.take(name)
         while not (sweep.runs / name / "checkpoint.pt").exists():
             pool.wait(0.05)
@@ -626,6 +626,7 @@ def test_the_best_of_several_seeds_is_named_and_all_are_kept(here: None, command
     assert [row["seed"] for row in rows(sweep)] == ["5", "6", "7"]
     assert f"the best: {sweep}" in told.err
     assert command("run", "mine.yaml", "--best", "1").folder is not None
+    assert "3 cells" in command("sweep", text, "--plan").out
     assert "`best` must be a whole number, from 1 to 100" in command("check", text.replace("best: 3", "best: 0")).err
 
 

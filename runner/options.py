@@ -1,10 +1,11 @@
-"""The part of a film that `--frames` names."""
+"""What options of a run say: which part of a film is made, and whether steps are recorded."""
 
 import re
 from collections.abc import Callable
 
 from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.runner.execution.capture import Recording
 from t2iflow.runner.execution.parts import parts
 from t2iflow.runner.exits import UsageError
 
@@ -34,3 +35,10 @@ def read_part(frames: str | None, plan: Plan, note: Callable[[str], None]) -> Pa
             f"`--frames {frames}` selects no frame, since not every frame is made (`every`); select more of them"
         )
     return part
+
+
+def read_recording(capture: bool, compile: bool) -> Recording:
+    """What `--capture` and `--compile` mean together; UsageError where they contradict each other."""
+    if compile and not capture:
+        raise UsageError("`--compile` compiles what is recorded, so it can't go with `--no-capture`")
+    return "compiled" if compile else "on" if capture else "off"

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import UnionType
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
-from t2iflow.runner.events import How
+from t2iflow.runner import events
 
 Number: TypeAlias = int | float
 
@@ -126,29 +126,30 @@ class Wrote(Entry):
 class Ended(Entry):
     """The run was over."""
 
-    how: How
+    how: events.How
     seconds: Number | None = None
     message: str = ""
 
 
-KINDS: Mapping[str, type[Entry]] = {
-    "started": Started,
-    "computing": Computing,
-    "fitting": Fitting,
-    "stepped": Stepped,
-    "filmed": Filmed,
-    "fitted": Fitted,
-    "noted": Noted,
-    "wrote": Wrote,
-    "ended": Ended,
+KINDS: Mapping[str, tuple[type[events.Happened], type[Entry]]] = {
+    "started": (events.Started, Started),
+    "computing": (events.Computing, Computing),
+    "fitting": (events.Fitting, Fitting),
+    "stepped": (events.Stepped, Stepped),
+    "filmed": (events.Filmed, Filmed),
+    "fitted": (events.Fitted, Fitted),
+    "noted": (events.Noted, Noted),
+    "wrote": (events.Wrote, Wrote),
+    "ended": (events.Ended, Ended),
 }
+"""By the name that stands in the log: the event that is written down, and what it is read back as."""
 
 
 def entry_of(line: str) -> Entry | None:
     """The entry that a line is; None where a kill has cut it short, or somebody's edit has left out what such an entry
     needs. What may be left out counts as that where it is not as it should be."""
     said = json_of(line) or {}
-    kind = KINDS.get(str(said.get("type")))
+    _, kind = KINDS.get(str(said.get("type")), (None, None))
     if kind is None:
         return None
     known = {one.name: said[one.name] for one in fields(kind) if one.name in said and _fits(said[one.name], one.type)}

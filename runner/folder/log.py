@@ -10,34 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from t2iflow.runner.events import (
-    SCHEMA,
-    Computing,
-    Ended,
-    Event,
-    Filmed,
-    Fitted,
-    Fitting,
-    Noted,
-    Started,
-    Stepped,
-    Wrote,
-)
+from t2iflow.runner.entries import KINDS
+from t2iflow.runner.events import SCHEMA, Event, Fitting, Happened, Started, Stepped
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.history import LOG
 
-TYPES: dict[type, str] = {
-    Started: "started",
-    Computing: "computing",
-    Fitting: "fitting",
-    Stepped: "stepped",
-    Filmed: "filmed",
-    Fitted: "fitted",
-    Noted: "noted",
-    Wrote: "wrote",
-    Ended: "ended",
-}
-"""What they are called; `entries.KINDS` has the same names for what is read back."""
+TYPES: dict[type[Happened], str] = {event: name for name, (event, _) in KINDS.items()}
 STEP_EVERY = 0.1
 """Seconds between steps that are written down."""
 

@@ -40,7 +40,7 @@ def written(folder: Path, run: list[events.Event]) -> list[entries.Entry]:
 def test_every_event_is_read_back_as_the_entry_of_its_name(tmp_path: Path) -> None:
     found = written(tmp_path, RUN)
     assert [type(event) for event in RUN] == list(TYPES)
-    assert [type(entry) for entry in found] == [entries.KINDS[name] for name in TYPES.values()]
+    assert [type(entry) for entry in found] == [entries.KINDS[name][1] for name in TYPES.values()]
     started, _, _, stepped, filmed, *_, ended = found
     assert isinstance(started, entries.Started)
     assert (started.prompt, started.seed, started.totals) == ("a fox", 3, {"a": 4, "b": 8})

@@ -123,6 +123,23 @@ def test_several_runs_are_started_with_one_seed_after_another(first: int, page: 
     assert seeds_of_two(page, studio, name) == [str(first), str(first + 1)]
 
 
+@pytest.mark.parametrize("field", ["Seed", "Runs"])
+def test_what_is_selected_stays_so_when_the_form_is_renewed(field: str, page: Any, studio: Studio) -> None:
+    (studio.at / "late.yaml").write_text(STILL + "seed: 17\n", encoding="utf-8")
+    page.reload()
+    page.get_by_label("Runs", exact=True).wait_for()
+    held: list[Any] = []
+    page.route("**/api/opened", lambda route: held.append(route))
+    page.get_by_label("Recipe", exact=True).select_option("late.yaml")
+    page.get_by_label(field, exact=True).press("Control+a")
+    until(lambda: page.wait_for_timeout(10) or held)
+    held[-1].continue_()
+    until(lambda: not page.locator(".expected.old").count())
+    page.keyboard.type("3")
+    assert page.get_by_label(field, exact=True).input_value() == "3"
+    until(page.get_by_role("button", name="Start").is_enabled)
+
+
 def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Studio) -> None:
     (studio.at / "several.yaml").write_text(STILL + f"seed: {2**63 - 2}\n", encoding="utf-8")
     page.reload()

@@ -55,6 +55,7 @@ export function remove(element) {
  * text; if it is gone, the focus stays near. */
 export function renew(box, ...children) {
   const before = box.contains(document.activeElement) ? document.activeElement : null;
+  const isAllSelected = before?.value && String(getSelection()) === before.value;
   box.replaceChildren(...children);
   if (!before) return;
   const after = like(before) && box.querySelector(like(before));
@@ -63,6 +64,7 @@ export function renew(box, ...children) {
   if (!after.matches("input:not([type=checkbox], [type=radio]), textarea")) return;
   after.value = before.value;
   if (before.selectionStart != null) after.setSelectionRange(before.selectionStart, before.selectionEnd);
+  else if (isAllSelected) after.select(); // a field for numbers doesn't tell where its caret is
 }
 
 let numbers = 0;

@@ -118,7 +118,7 @@ def state(told: Told) -> Iterator[str]:
 def _live(now: Running, folder: Path) -> str:
     """A run that goes on, as far as this page knows: it may have been killed since."""
     clock = time.strftime("%H:%M:%S", time.localtime(now.written))
-    bar = "" if now.part is None else f'<progress value="{now.part:.4f}"></progress>'
+    bar = "" if now.part is None else f'<progress value="{now.part:.4f}" aria-label="Progress"></progress>'
     resume = f"<code>{escape(resuming(folder))}</code>"
     return (
         f'<div class="how live" data-written="{now.written:.0f}">'

@@ -12,6 +12,7 @@ from pathlib import Path
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import sync
 from t2iflow.pipelines.plan.plan import Plan
+from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.show.prompts import asked
 from t2iflow.pipelines.show.resolved import params
@@ -107,13 +108,18 @@ def _where(of: Path, plan: Plan, at: str | None) -> Standing:
         names = f", or of an optimiser, such as `{next(iter(known))}:20`" if len(known) > 1 else ""
         raise UsageError(f"`--at {at}` is no place to fork: name a step or frame, such as 20 or 50%{names}")
     region = known[said[1]] if said[1] else plan.regions[-1]
-    length, what = (region.shot.frames, "frame") if region.shot else (region.steps, "step")
-    number = round(int(said[2]) / 100 * (length - 1)) if said[3] else int(said[2])
-    if number >= length:
-        raise UsageError(f"`--at {at}` is after the end: the {what}s of `{region.optimizer}` are 0 to {length - 1}")
+    many, what = length(region)
+    number = round(int(said[2]) / 100 * (many - 1)) if said[3] else int(said[2])
+    if number >= many:
+        raise UsageError(f"`--at {at}` is after the end: the {what}s of `{region.optimizer}` are 0 to {many - 1}")
     if number == 0:
         return _before(plan, region.optimizer)
     return Standing(region.optimizer, region.steps, number) if region.shot else Standing(region.optimizer, number)
+
+
+def length(region: Region) -> tuple[int, str]:
+    """How many steps or frames an optimiser has at which to fork, and which of the two."""
+    return (region.shot.frames, "frame") if region.shot else (region.steps, "step")
 
 
 def _before(plan: Plan, optimizer: str) -> Standing:

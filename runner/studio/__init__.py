@@ -28,7 +28,8 @@ percent-encoded.
 | POST /api/runs SOURCE | 201 `{name}`: it is queued; 422 with `problems` |
 | POST /api/runs/NAME/stop | 202; a run that waits leaves the queue |
 | POST /api/runs/NAME/resume | 202; it is queued again |
-| GET /api/runs/NAME/steerable | `[{name, value, schema}]`: what can be changed in it from where it stands on |
+| GET /api/runs/NAME/steerable | `{settings: [{name, value, schema}], moments: [{node, what, many}]}`: what can be |
+| | changed in it from where it stands on, and the steps or frames ("step", "frame") of each optimiser |
 | POST /api/runs/NAME/steer `{set}` | 202; it goes on with these values from where it stands; 422 with `problems` |
 | POST /api/runs/NAME/fork `{set, at}` | 201 `{name}`: another run, which shares its past up to `at` (`20`, `50%`) |
 | GET /api/diff?a=NAME&b=NAME | in which settings they differ: `{settings: [{name, one, other}]}` |

@@ -3,6 +3,8 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -35,18 +37,26 @@ class Desk:
         raise Refused(said["status"], said["error"], said["problems"])
 
     def open(self) -> None:
-        """Let the clerk come, before the first question."""
-        with self._lock:
-            self._clerk()
-            self._asked = time.monotonic()
+        """Let the clerk come, before the first question; who is at work is there."""
+        with self._if_free() as free:
+            if free:
+                self._clerk()
+                self._asked = time.monotonic()
 
     def rest(self) -> None:
         """Let the clerk go, if nobody has asked for a while."""
-        if self._lock.acquire(blocking=False):
-            try:
-                if time.monotonic() - self._asked > REST_AFTER:
-                    self._dismiss()
-            finally:
+        with self._if_free() as free:
+            if free and time.monotonic() - self._asked > REST_AFTER:
+                self._dismiss()
+
+    @contextmanager
+    def _if_free(self) -> Iterator[bool]:
+        """Whether nobody waits for an answer, which doesn't change within."""
+        free = self._lock.acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
                 self._lock.release()
 
     def close(self) -> None:

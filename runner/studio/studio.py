@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from t2iflow.nodes.pictures.endings import DRAWN
 from t2iflow.runner.child.child import Slot
 from t2iflow.runner.studio.desk import Desk
 from t2iflow.runner.studio.details import details
@@ -22,7 +23,7 @@ from t2iflow.runner.studio.line import Line, Turn
 from t2iflow.runner.studio.refused import Refused
 from t2iflow.runner.studio.stream import Event, Stream
 
-DROPPED = (*KINDS, ".yml", ".zip")
+DROPPED = (*KINDS, DRAWN, ".yml", ".zip")
 """The endings of files that may be dropped: those that carry recipes, or are some."""
 TICK = 3.0
 """Seconds between what is done by and by."""
@@ -78,7 +79,9 @@ class Studio:
 
     def stop(self, name: str) -> None:
         """Let a run stop, or wait no longer."""
-        self.home.folder(name)
+        known = self._known(self.home.folder(name))
+        if known.state not in ("queued", "running"):
+            raise Refused(409, f"`{name}` can't be stopped: it is {known.state}")
         self.line.stop(name)
 
     def resume(self, name: str) -> None:
@@ -110,7 +113,7 @@ class Studio:
         if ending not in DROPPED or UNSOUND.search(plain):
             raise Refused(415, f"`{plain or name}` can't be opened: drop a picture, a film, a bundle or a recipe")
         key = secrets.token_hex(8)
-        (self.dropped / key).mkdir()
+        (self.dropped / key).mkdir(parents=True)
         return key, self.dropped / key / plain
 
     def events(self) -> Iterator[Event]:
@@ -150,9 +153,10 @@ class Studio:
 
     def _dropped_file(self, key: str) -> Path:
         folder = self.dropped / key
-        if not key.isalnum() or not os.path.isdir(folder):
+        found = next(folder.iterdir(), None) if key.isalnum() and os.path.isdir(folder) else None
+        if found is None:
             raise Refused(404, "what was dropped is no longer there: drop it again")
-        return next(folder.iterdir())
+        return found
 
     def _known(self, folder: Path) -> Glance:
         known = self.gallery.glance(folder)

@@ -100,6 +100,9 @@ def test_a_run_is_watched_stopped_resumed_steered_and_forked(page: Any, studio: 
     page.locator(".state").get_by_text("Running").wait_for()
     page.get_by_role("radio", name="a new run, from").check()
     page.get_by_label("fit.rate").fill("0.001")
+    page.get_by_label("fit.rate").fill("")
+    assert page.get_by_role("button", name="Fork").is_disabled()  # nor is what was written before taken
+    page.get_by_label("fit.rate").fill("0.001")
     page.get_by_label("The step").fill("5")
     page.get_by_role("button", name="Fork").click()
     (fork,) = until(lambda: {*studio.runs} - before - {run})
@@ -138,6 +141,60 @@ def test_what_is_selected_stays_so_when_the_form_is_renewed(field: str, page: An
     page.keyboard.type("3")
     assert page.get_by_label(field, exact=True).input_value() == "3"
     until(page.get_by_role("button", name="Start").is_enabled)
+
+
+def test_the_form_is_that_of_the_text_though_answers_are_late_and_the_file_is_edited(page: Any, studio: Studio) -> None:
+    path = studio.at / "edited.yaml"
+    path.write_text(STILL, encoding="utf-8")
+    page.reload()
+    page.get_by_label("Recipe", exact=True).select_option("edited.yaml")
+    steps, text = page.get_by_label("steps", exact=True), page.get_by_label("The recipe's text")
+    until(lambda: steps.count() and steps.input_value() == "6")
+    path.write_text(STILL.replace("steps: 6", "steps: 7"), encoding="utf-8")
+    page.get_by_label("Seed", exact=True).fill("3")
+    until(lambda: steps.input_value() == "7")
+    page.get_by_role("tab", name="Text").click()
+    held: list[Any] = []
+    page.route("**/api/opened", lambda route: held.append(route))
+    text.fill(STILL.replace("steps: 6", "steps: 8"))
+    until(lambda: page.wait_for_timeout(10) or held)
+    text.fill(STILL.replace("steps: 6", "steps: 9"))
+    held[0].continue_()  # which is answered while the other waits to be asked
+    until(lambda: page.wait_for_timeout(10) or len(held) > 1)
+    held[-1].continue_()
+    page.locator(".expected").get_by_text("9 steps").wait_for()
+    assert steps.input_value() == "9"
+
+
+def test_a_text_that_is_saved_by_two_clicks_is_saved_once(page: Any, studio: Studio) -> None:
+    path = studio.at / "saved.yaml"
+    path.write_text(STILL, encoding="utf-8")
+    page.reload()
+    page.get_by_label("Recipe", exact=True).select_option("saved.yaml")
+    page.get_by_role("tab", name="Text").click()
+    text = page.get_by_label("The recipe's text")
+    until(lambda: "Copy a picture" in text.input_value())
+    text.fill(STILL.replace("Copy a picture", "Saved"))
+    page.get_by_role("button", name="Save in saved.yaml").dblclick()
+    page.get_by_role("button", name="Save in saved.yaml").wait_for(state="hidden")
+    assert page.locator(".notices .how").all_inner_texts() == ["Saved in saved.yaml.\n\u00d7"]
+    assert "Saved" in path.read_text("utf-8")
+
+
+def test_what_was_started_does_not_lead_away_from_where_one_went_meanwhile(page: Any, studio: Studio) -> None:
+    (studio.at / "away.yaml").write_text(STILL, encoding="utf-8")
+    page.reload()
+    page.get_by_label("Recipe", exact=True).select_option("away.yaml")
+    page.locator(".expected").get_by_text("6 steps").wait_for()
+    held: list[Any] = []
+    page.route("**/api/runs", lambda route: held.append(route))
+    page.get_by_role("button", name="Start").click()
+    until(lambda: page.wait_for_timeout(10) or held)
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.get_by_role("heading", name="Runs").wait_for()
+    held[0].continue_()
+    page.locator("#said").get_by_text("1 run in the queue").wait_for(state="attached")
+    assert page.url.endswith("#/runs")
 
 
 def test_runs_of_an_emptied_seed_have_seeds_of_their_own(page: Any, studio: Studio) -> None:
@@ -234,6 +291,16 @@ def drop(page: Any, path: Path) -> None:
     )
 
 
+def test_a_picture_without_a_recipe_leaves_what_was_written(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"no picture")
+    page.get_by_label("Prompt").fill("a volcano")
+    until(page.get_by_role("button", name="Start").is_enabled)
+    drop(page, tmp_path / "photo.png")
+    page.locator(".notices").get_by_text("photo.png").first.wait_for()
+    assert page.get_by_label("Prompt").input_value() == "a volcano"
+    assert page.get_by_role("button", name="Start").is_enabled()
+
+
 def test_the_veil_goes_though_what_a_file_was_over_is_gone(page: Any) -> None:
     page.evaluate(
         """() => {
@@ -308,6 +375,105 @@ def test_two_runs_stand_side_by_side_with_what_differs_by_keys_alone(
     page.go_back()  # where all is as it was
     until(lambda: page.locator(".pick :checked").count() == 2)
     assert page.get_by_label("Search").input_value() == "mine"
+
+
+def test_a_run_that_is_gone_is_named_among_those_that_are_compared(page: Any, studio: Studio, command: Command) -> None:
+    assert command("run", STILL, "--out", str(studio.at / "runs")).code == 0
+    run = studio.runs[-1].name
+    page.goto(f"{studio.origin}/#/compare/runs%2Fgone/runs%2F{run}/runs%2F{run}")
+    page.get_by_text("No setting differs.").wait_for()
+    assert page.locator(".columns .none").inner_text() == "there is no run runs/gone"
+    assert page.locator(".columns img").count() == 2
+
+
+HIDDEN = "Object.defineProperty(Document.prototype, 'hidden', { get: () => window.shown !== true });"
+"""A tab in the background, until `turn` shows it."""
+
+
+def turn(page: Any, shown: bool) -> None:
+    page.evaluate("(is) => { window.shown = is; document.dispatchEvent(new Event('visibilitychange')); }", shown)
+
+
+def test_a_page_that_was_in_the_background_shows_what_happened_there(page: Any) -> None:
+    start(page, "endless.yaml")
+    other = page.context.new_page()
+    other.add_init_script(HIDDEN)
+    other.goto(page.url)
+    other.locator(".state").get_by_text("Running").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    turn(other, True)
+    other.get_by_role("button", name="Resume").wait_for()
+
+
+def test_a_film_plays_on_when_its_page_is_shown_again_and_its_files_can_be_opened(
+    page: Any, studio: Studio, command: Command
+) -> None:
+    assert command("run", COPY, "--out", str(studio.at / "runs")).code == 0
+    page.add_init_script(HIDDEN)
+    page.goto(f"{studio.origin}/#/run/runs/{studio.runs[-1].name}")
+    page.reload()
+    table = page.get_by_role("link", name="losses.csv")
+    assert page.context.request.get(studio.origin + table.get_attribute("href")).status == 200
+    film = page.locator("video").element_handle()
+    asked: list[str] = []
+    page.on("response", lambda answer: asked.append(answer.url) if answer.url.endswith("/graph") else None)
+    turn(page, True)
+    turn(page, False)
+    turn(page, True)
+    until(lambda: page.wait_for_timeout(10) or asked)
+    page.wait_for_timeout(200)
+    assert film.evaluate("(film) => film.isConnected")
+
+
+def test_among_many_runs_one_comes_back_to_where_one_was(page: Any, studio: Studio) -> None:
+    for number in range(150):
+        folder = studio.at / "runs" / f"2025-01-01_{number:06d}-many"
+        folder.mkdir()
+        (folder / "recipe.yaml").write_text("t2iflow: 1\n", encoding="utf-8")
+    page.add_init_script(HIDDEN)
+    page.goto(f"{studio.origin}/#/runs")
+    page.reload()
+    turn(page, True)
+    tiles = page.locator(".tile")
+
+    def down() -> bool:
+        page.mouse.wheel(0, 2000)
+        page.wait_for_timeout(50)
+        return bool(tiles.count() >= len(studio.runs))
+
+    until(down)
+    names = page.evaluate("[...document.querySelectorAll('.tile')].map((tile) => tile.dataset.name)")
+    assert len(names) == len(set(names))
+    turn(page, False)
+    asked: list[str] = []
+    page.on("response", lambda answer: asked.append(answer.url) if "/api/runs?" in answer.url else None)
+    turn(page, True)
+    until(lambda: page.wait_for_timeout(10) or asked)
+    page.wait_for_timeout(200)
+    assert tiles.count() == len(names)
+    assert page.evaluate("scrollY") > 1000
+    fresh = studio.at / "runs" / "2099-01-01_000000-many"
+    fresh.mkdir()
+    (fresh / "recipe.yaml").write_text("t2iflow: 1\n", encoding="utf-8")
+    until(lambda: page.wait_for_timeout(10) or f"{len(names) + 1} runs" in page.locator(".top").inner_text())
+    assert tiles.first.get_attribute("data-name") == f"runs/{fresh.name}"
+
+
+def test_the_node_that_was_clicked_last_is_shown_though_answers_are_late(page: Any) -> None:
+    page.get_by_label("Recipe", exact=True).select_option("endless.yaml")
+    page.get_by_role("tab", name="Graph").click()
+    held: dict[str, Any] = {}
+    page.route("**/api/nodes/*", lambda route: held.setdefault(route.request.url.rpartition("/")[2], route))
+    for node, use in {"photo": "images.noise", "fit": "optimizers.adam"}.items():
+        page.locator(f"[data-node={node}]").click()
+        until(lambda use=use: page.wait_for_timeout(10) or use in held)
+    held["optimizers.adam"].continue_()
+    page.locator(".node h3").get_by_text("fit").wait_for()
+    with page.expect_response("**/images.noise"):
+        held["images.noise"].continue_()
+    page.wait_for_timeout(200)
+    assert page.locator(".node h3").inner_text() == "fit"
 
 
 def test_a_page_whose_key_is_no_longer_valid_says_how_to_get_in(page: Any) -> None:

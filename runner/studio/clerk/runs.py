@@ -24,14 +24,20 @@ def create(parent: str, source: dict[str, Any]) -> dict[str, Any]:
     return _made(folder, plan)
 
 
-def steerable(folder: str) -> list[dict[str, Any]]:
-    """All that may be changed of a run from where it stands on, what it is there, and what it may be."""
+def steerable(folder: str) -> dict[str, Any]:
+    """All that may be changed of a run from where it stands on, what it is there, and what it may be; and where it may
+    be forked."""
     run = Path(folder)
     plan = compiler(run)(text_of(run), ())
-    return [
+    settings = [
         {"name": one.name, "value": one.now, "schema": form.of(plan, one.name, one.now)}
         for one in steering.steerable(run)
     ]
+    lengths = ((region.optimizer, *steering.length(region)) for region in plan.regions)
+    return {
+        "settings": settings,
+        "moments": [{"node": node, "what": what, "many": many} for node, many, what in lengths],
+    }
 
 
 def check(folder: str, changes: dict[str, Any]) -> None:

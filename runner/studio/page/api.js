@@ -14,6 +14,15 @@ export class Refused extends Error {
 /** The address of a run, of which a name has slashes. */
 export const path = (name) => name.split("/").map(encodeURIComponent).join("/");
 
+/** The name in an address; one that somebody typed may be none. */
+export function named(address) {
+  try {
+    return decodeURIComponent(address);
+  } catch {
+    return address;
+  }
+}
+
 export const get = (address, signal) => asked(address, { signal });
 
 export const post = (address, body = {}, signal) =>
@@ -25,12 +34,17 @@ export const post = (address, body = {}, signal) =>
   });
 
 /** Hand over a file that was dropped; nothing is run. */
-export const send = (file) =>
-  asked("/api/dropped", {
+export async function send(file) {
+  const start = file.slice(0, 1).arrayBuffer();
+  await start.catch(() => {
+    throw new Refused(0, `\`${file.name}\` can't be read: drop a file, not a folder.`);
+  });
+  return asked("/api/dropped", {
     method: "POST",
     body: file,
     headers: { "content-type": "application/octet-stream", "x-t2iflow-name": encodeURIComponent(file.name) },
   });
+}
 
 /** A browser keeps only a few connections to a place: what is asked goes before pictures. */
 async function asked(address, request) {

@@ -1,10 +1,10 @@
 // Runs side by side, and in which settings they differ.
 
-import { get, path } from "./api.js";
-import { h } from "./element.js";
+import { get, named, path } from "./api.js";
+import { coded, h } from "./element.js";
 import { exhibit, shown as made } from "./exhibit.js";
 import { called } from "./tile.js";
-import { trying } from "./notices.js";
+import { why } from "./notices.js";
 import { STATES, written } from "./words.js";
 
 /** What differs between the first and each other one: by setting, a value for each run. */
@@ -27,7 +27,7 @@ async function differences(runs, signal) {
 }
 
 export function compare(view, rest, signal) {
-  const names = rest.split("/").map(decodeURIComponent);
+  const names = rest.split("/").map(named);
   const columns = h("div", { class: "columns" });
   const table = h("div", { "aria-live": "polite" }, h("p", { class: "soft" }, "Comparing \u2026"));
   view.replaceChildren(
@@ -40,28 +40,33 @@ export function compare(view, rest, signal) {
       table,
     ),
   );
-  trying(async () => {
-    const runs = await Promise.all(names.map((name) => get(`/api/runs/${path(name)}`, signal)));
-    columns.replaceChildren(
-      ...runs.map((run) =>
-        h(
-          "figure",
-          {},
-          h("div", { class: "shown" }, picture(run)),
-          h(
-            "figcaption",
-            {},
-            h("a", { class: "brief", title: called(run), href: `#/run/${path(run.name)}` }, called(run)),
-            h("span", {}, `${run.recipe}, seed ${run.seed}, ${STATES[run.state]}`),
-          ),
-        ),
-      ),
-    );
+  async function look() {
+    const found = await Promise.allSettled(names.map((name) => get(`/api/runs/${path(name)}`, signal)));
+    columns.replaceChildren(...found.map(({ value, reason }) => (value ? column(value) : missing(reason))));
+    const runs = found.map(({ value }) => value).filter(Boolean);
+    if (runs.length < 2) throw new Error("There are no two runs to compare.");
     const rows = await differences(runs, signal);
     table.replaceChildren(rows.size ? shown(rows, runs) : h("p", {}, "No setting differs."));
-  });
+  }
+  look().catch((fault) => table.replaceChildren(h("p", { class: "how bad" }, coded(why(fault)))));
   return { title: "Side by side" };
 }
+
+const column = (run) =>
+  h(
+    "figure",
+    {},
+    h("div", { class: "shown" }, picture(run)),
+    h(
+      "figcaption",
+      {},
+      h("a", { class: "brief", title: called(run), href: `#/run/${path(run.name)}` }, called(run)),
+      h("span", {}, `${run.recipe}, seed ${run.seed ?? "unknown"}, ${STATES[run.state]}`),
+    ),
+  );
+
+const missing = (fault) =>
+  h("figure", {}, h("div", { class: "shown" }, h("div", { class: "none" }, h("p", {}, coded(why(fault))))));
 
 function picture(run) {
   const [file] = made(run.files);

@@ -3,17 +3,18 @@
 import { path, post } from "./api.js";
 import { asked, begin, draft, ownFile } from "./draft.js";
 import { editor } from "./editor.js";
-import { coded, h, once, renew } from "./element.js";
+import { coded, h, once, refill, renew } from "./element.js";
 import { expected } from "./expected.js";
 import { form } from "./form.js";
 import { graph } from "./graph.js";
 import { lately } from "./lately.js";
-import { notice, say, trying } from "./notices.js";
+import { notice, say, trying, why as reasons } from "./notices.js";
 import { origin } from "./origin.js";
 import { presets } from "./presets.js";
 import { problems } from "./problems.js";
 import { prompt } from "./prompt.js";
 import { seed, seeds } from "./seed.js";
+import { hear } from "./stream.js";
 import { tabs } from "./tabs.js";
 import { count } from "./words.js";
 
@@ -22,7 +23,7 @@ const WAIT = 300;
 export function composer(view, _, signal) {
   const from = origin(take, signal),
     words = prompt(set),
-    text = editor(write, keep);
+    text = editor(write, () => keep());
   const switches = h("div", { class: "presets" }),
     dice = h("div", { class: "seed" }),
     takes = h("div", { class: "expected" }),
@@ -58,6 +59,7 @@ export function composer(view, _, signal) {
     begin(source);
     words.clear();
     isFit = false; // until what is written belongs to a recipe
+    switches.inert = settings.inert = true; // which are of the other one still
     ready();
     anew();
   }
@@ -74,15 +76,18 @@ export function composer(view, _, signal) {
   }
 
   /** Put what was written into the recipe's own file. */
-  async function keep() {
-    const { text: written, was } = draft;
-    const saved = await trying(() => post("/api/saved", { recipe: ownFile(), text: written, was }));
+  const keep = once(async () => {
+    const { text: written, was } = draft,
+      recipe = ownFile();
+    if (written === null) return; // it is kept already
+    const saved = await trying(() => post("/api/saved", { recipe, text: written, was }));
     if (!saved) return;
+    notice(`Saved in ${recipe}.`);
+    if (ownFile() !== recipe) return;
     if (draft.text === written) draft.text = null;
     draft.was = written;
-    notice(`Saved in ${ownFile()}.`);
     look();
-  }
+  });
 
   function later() {
     clearTimeout(waits);
@@ -107,37 +112,41 @@ export function composer(view, _, signal) {
     });
   }
 
-  /** The draft's own source is no longer there: the first recipe is shown, unless a text was written, which is kept. */
+  /** The draft's own source can't be opened. If it is no longer there, the first recipe is shown, unless a text was
+   * written, which is kept. */
   async function gone(fault, signal) {
-    if (fault.status !== 404) throw fault;
-    if (draft.text !== null) return left(fault);
+    if (!("status" in fault)) throw fault;
+    if (fault.status !== 404 || draft.text !== null) return left(fault);
     begin();
     from.list();
     notice(`${fault.message}. The first recipe is open instead.`, { bad: true });
     return opened(signal);
   }
 
-  /** Of a text there is no more to say than where it is. */
-  function left({ message }) {
+  /** There is no more to say than why, and of a text where it is. */
+  function left(fault) {
     const next = "What you wrote is still under Text: save it as a new file, or choose another recipe.";
     isFit = false;
     ready();
-    text.fill(draft.text);
+    if (draft.text !== null) text.fill(draft.text);
     text.offer(null);
     takes.classList.remove("old");
-    takes.replaceChildren(h("p", { class: "how bad" }, coded(`${message}. ${next}`)));
+    takes.replaceChildren(
+      h("p", { class: "how bad" }, coded(reasons(fault))),
+      h("p", { class: "soft" }, draft.text !== null && next),
+    );
   }
 
   /** A run can start unless its recipe or a field is wrong; of a field that is said beside the button. */
   function ready() {
     const wrong = view.querySelector("[data-fault]")?.dataset;
     start.disabled = !isFit || Boolean(wrong);
-    why.textContent = wrong ? `Can't start yet. ${wrong.name}: ${wrong.fault}` : "";
+    refill(why, wrong ? `Can't start yet. ${wrong.name}: ${wrong.fault}` : "", (said) => [said]);
   }
 
   function show(made) {
     takes.classList.remove("old");
-    const now = JSON.stringify([draft.source, draft.text, draft.presets]);
+    const now = JSON.stringify([draft.source, made.text, draft.presets]);
     from.fill(made);
     if (made.form && now !== filled) fill(made);
     else if (!made.form && filled === null) empty(made);
@@ -161,21 +170,17 @@ export function composer(view, _, signal) {
 
   /** What is kept while the user changes values: the form itself. */
   function fill(made) {
-    const wrong = view.querySelector("[data-fault]:focus-within")?.dataset.name;
+    switches.inert = settings.inert = false;
     words.fill(made.form, draft.set);
     renew(switches, ...presets(made.presets, look));
     renew(dice, ...seed(draft.set.seed ?? own(made), set));
     const isOpen = settings.querySelector("details")?.open;
-    renew(settings, form(made.form, draft.set, set, [words.name, "seed"]));
-    settings.querySelector("details")?.toggleAttribute("open", isOpen === true);
-    const now = document.activeElement; // which keeps what is written in it
-    if (wrong && now.closest("[data-name]")?.dataset.name === wrong) {
-      now.dispatchEvent(new Event("input", { bubbles: true }));
-    }
+    renew(settings, form(made.form, draft.set, set, [words.name, "seed"], isOpen));
   }
 
   /** Of a recipe that can't be read there is no form yet. */
   function empty(made) {
+    switches.inert = settings.inert = false;
     words.fill({}, {});
     renew(switches, ...presets(made.presets, look));
     dice.replaceChildren();
@@ -188,7 +193,7 @@ export function composer(view, _, signal) {
       parts.show("Text");
       text.go(problem);
     };
-    mistakes.replaceChildren(...problems(found, go));
+    refill(mistakes, found, () => problems(found, go));
     for (const fault of settings.querySelectorAll(".field:not([data-fault]) .fault")) {
       const { name } = fault.closest("[data-name]").dataset;
       fault.textContent = found.find((one) => one.given === name)?.message ?? "";
@@ -220,7 +225,7 @@ export function composer(view, _, signal) {
     });
     if (!begun) return;
     say(`${count(begun.length, "run")} in the queue.`);
-    location.hash = begun.length > 1 ? "#/runs" : `#/run/${path(begun[0])}`;
+    if (!signal.aborted) location.hash = begun.length > 1 ? "#/runs" : `#/run/${path(begun[0])}`;
   });
 
   view.replaceChildren(
@@ -240,6 +245,12 @@ export function composer(view, _, signal) {
   );
   const startByKey = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && run();
   addEventListener("keydown", startByKey, { signal });
+  hear("again", () => (from.list(), look()), signal);
+  signal.addEventListener("abort", () => {
+    clearTimeout(waits);
+    asking.abort();
+    asked(); // which keeps what was written last
+  });
   look();
   return { title: "New", prompt: words.element };
 }

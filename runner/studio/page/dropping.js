@@ -1,6 +1,6 @@
 // Files that are dropped on the page or chosen: pictures, films, bundles and recipes become a new draft.
 
-import { send } from "./api.js";
+import { post, send } from "./api.js";
 import { begin } from "./draft.js";
 import { h } from "./element.js";
 import { trying } from "./notices.js";
@@ -9,10 +9,14 @@ import { trying } from "./notices.js";
  * has no sure sign: what it was over may be gone. */
 const STILL = 600;
 
-/** Take a file: its recipe is opened, and nothing is run. */
+/** Take a file: its recipe is opened, and nothing is run; of one without a recipe only that is said. */
 async function take(file) {
   if (!file) return;
-  const taken = await trying(() => send(file));
+  const taken = await trying(async () => {
+    const sent = await send(file);
+    await post("/api/opened", { dropped: sent.dropped });
+    return sent;
+  });
   if (!taken) return;
   begin({ dropped: taken.dropped }, taken.name);
   if (location.hash === "#/") dispatchEvent(new HashChangeEvent("hashchange"));

@@ -51,8 +51,8 @@ export function remove(element) {
   if (had) focusIn(near);
 }
 
-/** Put others in place of what is in a box while somebody may be writing there: what has the focus keeps it, and its
- * text; if it is gone, the focus stays near. */
+/** Put others in place of what is in a box while somebody may be writing there: what has the focus keeps it, and what
+ * was typed; if it is gone, the focus stays near. */
 export function renew(box, ...children) {
   const before = box.contains(document.activeElement) ? document.activeElement : null;
   const isAllSelected = before?.value && String(getSelection()) === before.value;
@@ -62,9 +62,22 @@ export function renew(box, ...children) {
   if (!after || after.disabled) return focusIn(box);
   after.focus({ preventScroll: true });
   if (!after.matches("input:not([type=checkbox], [type=radio]), textarea")) return;
-  after.value = before.value;
-  if (before.selectionStart != null) after.setSelectionRange(before.selectionStart, before.selectionEnd);
-  else if (isAllSelected) after.select(); // a field for numbers doesn't tell where its caret is
+  const isTyped = before.value !== before.defaultValue && before.value !== after.value;
+  if (isTyped) after.value = before.value;
+  if (isAllSelected) after.select(); // a field for numbers doesn't tell where its caret is
+  else if (before.selectionStart != null) after.setSelectionRange(before.selectionStart, before.selectionEnd);
+  if (isTyped) after.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+const values = new WeakMap();
+
+/** Have in a box what is made of these values; it stays as it is, with what is played, selected and scrolled in it,
+ * while they are the same. */
+export function refill(box, of, make) {
+  const now = JSON.stringify(of);
+  if (values.has(box) && values.get(box) === now) return;
+  values.set(box, now);
+  renew(box, ...make(of));
 }
 
 let numbers = 0;
@@ -80,21 +93,19 @@ export function part(html, attributes = {}) {
   return made;
 }
 
-/** Call no more often than once in so many milliseconds; the last call is never lost. */
+/** Call no more often than once in so many milliseconds, and not while a call is at work; the last is never lost. */
 export function seldom(milliseconds, call) {
-  let waits = 0,
+  let busy = false,
     again = false;
-  const run = async () => {
-    again = false;
-    waits = setTimeout(() => {
-      waits = 0;
-      if (again) run();
-    }, milliseconds);
-    await call();
-  };
-  return () => {
-    if (waits) again = true;
-    else run();
+  return async () => {
+    again = true;
+    if (busy) return;
+    busy = true;
+    while (again) {
+      again = false;
+      await Promise.allSettled([call(), new Promise((over) => setTimeout(over, milliseconds))]);
+    }
+    busy = false;
   };
 }
 

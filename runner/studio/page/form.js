@@ -14,9 +14,10 @@ export function main(form) {
 
 /**
  * All fields but those `without`; `set` is what the user has changed, and `changed(name, value)` is called for more.
+ * Those of the nodes are seen if it `isOpen`.
  * @returns {HTMLElement}
  */
-export function form(schema, set, changed, without = []) {
+export function form(schema, set, changed, without = [], isOpen = false) {
   const made = (name) =>
     field({
       name,
@@ -39,7 +40,7 @@ export function form(schema, set, changed, without = []) {
     [...nodes].length > 0 &&
       h(
         "details",
-        { class: "more" },
+        { class: "more", open: isOpen },
         h("summary", {}, "Settings of the nodes"),
         [...nodes].map(([node, names]) =>
           h("fieldset", {}, h("legend", {}, node), h("div", { class: "fields" }, names.map(made))),

@@ -44,6 +44,12 @@ export function gallery(view, _, signal) {
     asking = new AbortController(),
     loading = false;
 
+  /** What is shown, as the browser keeps it. */
+  function standing() {
+    const opened = document.activeElement.closest(".tile")?.dataset.name;
+    return { ...sought, chosen: chosen.names(), loaded: grid.children.length, top: scrollY, opened };
+  }
+
   function later() {
     clearTimeout(waits);
     waits = setTimeout(again, WAIT);
@@ -79,17 +85,15 @@ export function gallery(view, _, signal) {
 
   /** Let the browser keep what is shown, with this address. */
   function keep() {
-    if (signal.aborted) return;
-    const opened = document.activeElement.closest(".tile")?.dataset.name;
-    const shown = { ...sought, chosen: chosen.names(), loaded: grid.children.length, top: scrollY, opened };
-    history.replaceState({ gallery: shown }, "");
+    if (!signal.aborted) history.replaceState({ gallery: standing() }, "");
   }
 
   /** Go to where one was, once. */
   function restore() {
     if (!before) return;
     scrollTo(0, before.top);
-    at(before.opened)?.querySelector("a").focus({ preventScroll: true });
+    const opened = at(before.opened);
+    if (!opened?.contains(document.activeElement)) opened?.querySelector("a").focus({ preventScroll: true });
     before = null;
   }
 
@@ -100,21 +104,26 @@ export function gallery(view, _, signal) {
   /** How many there are is known later than which are the newest; and of a search, all that it finds. */
   function awaitRest(answer) {
     clearTimeout(recounts);
-    if (!answer.complete) recounts = setTimeout(recount, RECOUNT);
+    if (!answer.complete) soon(RECOUNT);
+  }
+
+  function soon(wait = WAIT) {
+    clearTimeout(recounts);
+    recounts = setTimeout(recount, wait);
   }
 
   async function recount() {
-    if (signal.aborted) return;
+    if (loading) return soon();
     const mine = asking;
-    const limit = isSearch() ? Math.max(PAGE, Math.min(grid.children.length, MOST)) : 1;
+    const limit = Math.max(PAGE, Math.min(grid.children.length, MOST));
     const answer = await trying(() => asked({ limit }));
     if (!answer || mine !== asking) return;
     tell(answer);
-    if (isSearch() && !loading && grid.children.length <= limit) fill(answer);
+    if (!loading && grid.children.length <= limit) fill(answer);
     awaitRest(answer);
   }
 
-  /** Show what was found since, and leave what is shown already. */
+  /** Show what is new or was found since, in its place, and leave what is shown already. */
   function fill(answer) {
     const known = new Map([...grid.children].map((one) => [one.dataset.name, one]));
     if (answer.runs.every(({ name }) => known.has(name))) return;
@@ -155,12 +164,16 @@ export function gallery(view, _, signal) {
 
   const at = (name) => [...grid.children].find((one) => one.dataset.name === name);
 
-  /** A run that is new comes first, one that is known is shown as it is now. */
+  /** A run that is known is shown as it is now, another one where it belongs. */
   function put(run) {
     const old = at(run.name);
-    const made = tile(run, chosen);
-    if (old) renew(old, ...made.children);
-    else if (!isSearch() && !run.name.includes("/runs/")) grid.prepend(made); // a sweep's own runs are in it
+    if (old) renew(old, ...tile(run, chosen).children);
+    else if (!run.name.includes("/runs/")) soon(); // a sweep's own runs are in it
+  }
+
+  function drop({ name }) {
+    if (at(name)) remove(at(name));
+    soon();
   }
 
   view.replaceChildren(
@@ -177,8 +190,13 @@ export function gallery(view, _, signal) {
   addEventListener("scroll", () => isNear() && more(), { signal, passive: true });
   addEventListener("scrollend", keep, { signal });
   hear("run", put, signal);
-  hear("gone", ({ name }) => at(name) && remove(at(name)), signal);
-  hear("again", again, signal);
+  hear("gone", drop, signal);
+  hear("again", () => ((before = standing()), again()), signal);
+  signal.addEventListener("abort", () => {
+    clearTimeout(waits);
+    clearTimeout(recounts);
+    asking.abort();
+  });
   again();
   return { title: "Runs", search };
 }

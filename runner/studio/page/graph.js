@@ -33,7 +33,10 @@ export function graph(svg, nodes, opened) {
       for (const other of drawn.querySelectorAll(".chosen")) other.classList.remove("chosen");
       card.classList.add("chosen");
       opened.node = name;
-      trying(() => node(about, name, nodes[name]));
+      trying(async () => {
+        const told = await get(`/api/nodes/${encodeURIComponent(nodes[name].use)}`);
+        if (opened.node === name) node(about, name, nodes[name], told);
+      });
     };
     card.addEventListener("click", show);
     card.addEventListener("keydown", (event) => {
@@ -60,8 +63,7 @@ function adopt(text) {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
-async function node(about, name, { use, settings }) {
-  const told = await get(`/api/nodes/${encodeURIComponent(use)}`);
+function node(about, name, { use, settings }, told) {
   const rows = told.settings.map((one) => [
     h("dt", {}, one.name),
     h(

@@ -27,15 +27,17 @@ addEventListener("keydown", (event) => {
     remove(last);
 });
 
+/** Why something was refused, each reason on a line. */
+export const why = ({ message, problems = [] }) =>
+  [message, ...problems.map((one) => one.message)].filter(Boolean).join("\n");
+
 /** Do something that may be refused, and show why. */
 export async function trying(call) {
   try {
     return await call();
   } catch (fault) {
     if (fault.name !== "AbortError" && fault.status !== 401) {
-      notice([fault.message, ...(fault.problems ?? []).map((one) => one.message)].filter(Boolean).join("\n"), {
-        bad: true,
-      });
+      notice(why(fault), { bad: true });
     }
     if (!("status" in fault) && fault.name !== "AbortError") console.error(fault);
   }

@@ -2,7 +2,7 @@
 
 import { get, path, post } from "./api.js";
 import { begin } from "./draft.js";
-import { coded, h, once, part, renew, seldom } from "./element.js";
+import { coded, h, once, part, refill, renew, seldom } from "./element.js";
 import { exhibit, exhibits } from "./exhibit.js";
 import { graph } from "./graph.js";
 import { icon } from "./icon.js";
@@ -36,11 +36,12 @@ export function run(view, name, signal) {
   const drawCharts = seldom(CHARTS, async () => {
     if (signal.aborted || document.hidden) return;
     const html = await get(`${at}/charts`, signal).catch(() => "");
-    if (html) charts.replaceChildren(h("h2", {}, "Loss"), part(html));
+    if (html && isGoing(told)) refill(charts, html, () => [h("h2", {}, "Loss"), part(html)]);
   });
 
   /** Everything anew: when the run is opened, and when its state has changed. */
   async function look() {
+    if (told?.kind === "sweep") return; // which hears what becomes of it
     const mine = ++turn;
     const fresh = await get(at, signal);
     if (mine !== turn) return;
@@ -50,40 +51,48 @@ export function run(view, name, signal) {
     showPicture();
     state.replaceChildren(standing(told));
     renew(buttons, ...controls());
-    notes.replaceChildren(...warnings(told.notes));
+    showNotes();
     await Promise.all([showCourse(() => mine === turn), report(() => mine === turn)]);
   }
 
   /** What can be steered; nothing while that is not known. */
   async function showCourse(isCurrent) {
     const may = told.may.includes("steer") || told.may.includes("fork");
-    const steerable = may ? await get(`${at}/steerable`, signal).catch(() => []) : [];
-    if (isCurrent()) renew(course, ...[steering({ ...told, steerable }, wanted)].filter(Boolean));
+    const found = may ? await get(`${at}/steerable`, signal).catch(() => null) : null;
+    if (!isCurrent()) return;
+    refill(course, [told.may, found], () => [found && steering({ ...told, ...found }, wanted, signal)].filter(Boolean));
   }
 
   /** What takes longer: the parts of its report, and its graph. */
   async function report(isCurrent) {
     const { parts } = await get(`${at}/report`, signal).catch(() => ({ parts: {} }));
     if (!isCurrent()) return;
-    if (parts.head) head.replaceChildren(part(parts.head));
+    if (parts.head) refill(head, parts.head, () => [part(parts.head)]);
     if (isGoing(told)) drawCharts();
-    else charts.replaceChildren(part(parts.losses));
+    else refill(charts, parts.losses, () => [part(parts.losses)]);
     const drawn = await get(`${at}/graph`, signal).catch(() => null);
     if (!isCurrent()) return;
-    const nodes = drawn ? [h("h2", {}, "Nodes and wires"), graph(drawn.svg, drawn.nodes, opened)] : [];
-    renew(rest, part(parts.snapshots), ...nodes, part(parts.recipe), part(parts.facts));
+    refill(rest, [parts.snapshots, drawn, parts.recipe, parts.facts], () => [
+      part(parts.snapshots),
+      ...(drawn ? [h("h2", {}, "Nodes and wires"), graph(drawn.svg, drawn.nodes, opened)] : []),
+      part(parts.recipe),
+      linked(part(parts.facts), told.files),
+    ]);
   }
+
+  const showNotes = () => notes.replaceChildren(...warnings(told.notes));
 
   function showPicture() {
     const what = told.prompt || told.recipe;
     if (!isGoing(told)) {
       picture = null;
-      return stage.replaceChildren(...made(told, what));
+      return refill(stage, [told.files, told.live, told.picture], () => made(told, what));
     }
     picture ??= live(`The picture of ${what}, as it is now`);
     picture.wait(told.state === "queued" ? "Its turn comes soon" : "The first picture is on its way");
     if (told.live) picture.show(told.live);
-    if (stage.firstChild !== picture.element) stage.replaceChildren(picture.element);
+    const { element } = picture;
+    if (stage.firstChild !== element) refill(stage, "live", () => [element]);
   }
 
   function controls() {
@@ -160,7 +169,10 @@ export function run(view, name, signal) {
     );
     hear(
       "note",
-      own((note) => notes.append(...warnings([note]))),
+      own((note) => {
+        told?.notes.push(note);
+        if (told) showNotes();
+      }),
       signal,
     );
     hear(
@@ -199,6 +211,17 @@ function made(told, what) {
   if (all.length) return all;
   if (!last) return [h("div", { class: "none" }, "No picture")];
   return [exhibit({ kind: "picture", address: last }, "The picture as it was when the run stopped")];
+}
+
+/** The facts of a report, whose links lead to the run's files; to those that are not served there are none. */
+function linked(facts, files) {
+  const addresses = new Map(files.map(({ file, address }) => [file, address]));
+  for (const link of facts.querySelectorAll("a")) {
+    const address = addresses.get(link.textContent);
+    if (address) Object.assign(link, { href: address, target: "_blank" });
+    else link.replaceWith(link.textContent);
+  }
+  return facts;
 }
 
 /** What nodes warn of, each once. */

@@ -11,11 +11,12 @@ const TITLES = { steer: "Steer", fork: "Fork" };
 /** What the user has asked for in the form so far, which outlives its being made anew. */
 export const asked = () => ({ set: {}, way: null, at: {}, open: null });
 
-/** The form to steer or fork a run, with what was `asked` for; nothing where neither may be done. */
-export function steering(run, wanted) {
+/** The form to steer or fork a run, of which `settings` may be changed, with what was `asked` for; nothing where neither
+ * may be done. The signal ends the view that it is in. */
+export function steering(run, wanted, signal) {
   const { set } = wanted;
   const may = Object.keys(WAYS).filter((one) => run.may.includes(one));
-  if (!may.length || !run.steerable?.length) return null;
+  if (!may.length || !run.settings.length) return null;
   const isLong = ({ value, schema }) => schema["x-text"] === "long" && isText(value);
   const made = ({ name, value, schema }) =>
     field({
@@ -24,14 +25,16 @@ export function steering(run, wanted) {
       value: name in set ? set[name] : value,
       changed: (fresh) => {
         set[name] = fresh;
-        button.disabled = false;
       },
     });
   const before = may.includes(wanted.way) ? wanted.way : may[0];
-  const first = run.steerable.filter(isLong),
-    rest = run.steerable.filter((one) => !isLong(one));
+  const first = run.settings.filter(isLong),
+    rest = run.settings.filter((one) => !isLong(one));
   const place = moment(run, wanted.at);
-  const button = h("button", { class: "main", type: "submit", disabled: !Object.keys(set).length });
+  const button = h("button", { class: "main", type: "submit" });
+  const ready = () => {
+    button.disabled = !Object.keys(set).length || element.querySelector("[data-fault]") !== null;
+  };
   const way = () => element.querySelector("input[name=way]:checked").value;
   const choose = (event) => {
     if (event) wanted.way = way();
@@ -43,6 +46,8 @@ export function steering(run, wanted) {
     {
       class: "steering",
       "aria-label": "Steer or fork",
+      oninput: ready,
+      onchange: ready,
       onsubmit: (event) => {
         event.preventDefault();
         submit(way());
@@ -88,9 +93,9 @@ export function steering(run, wanted) {
     if (answer === undefined) return;
     forget(sent);
     if (document.activeElement === button) element.querySelector("[data-name] [name]").focus();
-    button.disabled = !Object.keys(set).length;
-    if (chosen === "fork") location.hash = `#/run/${path(answer.name)}`;
-    else notice("The run continues with the new settings.");
+    ready();
+    if (chosen === "steer") notice("The run continues with the new settings.");
+    else if (!signal.aborted) location.hash = `#/run/${path(answer.name)}`;
   });
 
   /** What was sent is no longer asked for; what was written meanwhile is. */
@@ -99,27 +104,36 @@ export function steering(run, wanted) {
     wanted.at = {};
   }
   choose();
+  ready();
   return element;
 }
 
-/** Fields for a moment of a run: a step or frame, of one of its optimisers if it has several; first what was `wanted`. */
-function moment({ optimizers = [], place }, wanted) {
-  const what = place?.frames ? "frame" : "step";
+/** Fields for one of the `moments` of a run: a step or frame, of one of its optimisers if it has several; first what was
+ * `wanted`. */
+function moment({ moments, place }, wanted) {
+  const named = () => moments.find((one) => one.node === (wanted.node ?? place?.node)) ?? moments.at(-1);
+  const what = h("span");
   const number = h("input", {
     type: "number",
     name: "at",
     min: 0,
-    value: wanted.number ?? place?.[what] ?? 0,
-    "aria-label": `The ${what}`,
+    required: true,
+    value: wanted.number ?? (place?.node === named().node ? place[named().what] : null) ?? 0,
     oninput: () => (wanted.number = number.value),
   });
   const node =
-    optimizers.length > 1 &&
+    moments.length > 1 &&
     h(
       "select",
-      { "aria-label": "The optimiser", onchange: () => (wanted.node = node.value) },
-      optimizers.map((one) => h("option", { selected: one.node === (wanted.node ?? place?.node) }, one.node)),
+      { "aria-label": "The optimiser", onchange: () => ((wanted.node = node.value), show()) },
+      moments.map((one) => h("option", { selected: one.node === named().node }, one.node)),
     );
+  function show() {
+    what.textContent = named().what;
+    number.setAttribute("aria-label", `The ${named().what}`);
+    number.max = named().many - 1;
+  }
+  show();
   return {
     element: h("fieldset", { class: "moment" }, what, number, node && ["of", node]),
     value: () => (node ? `${node.value}:${number.value}` : number.value),

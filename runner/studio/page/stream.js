@@ -48,5 +48,6 @@ export function begin() {
       source?.close();
     } else open();
   });
+  opened = document.hidden; // what happens until it is shown is not heard
   if (!document.hidden) open();
 }

@@ -1,5 +1,6 @@
 // The studio's page: which view is shown, and what all of them share.
 
+import { named } from "./api.js";
 import { compare } from "./compare.js";
 import { composer } from "./composer.js";
 import { listen as listenToFiles } from "./dropping.js";
@@ -12,7 +13,7 @@ import * as stream from "./stream.js";
 const VIEWS = {
   "": composer,
   runs: gallery,
-  run: (view, rest, signal) => run(view, decodeURIComponent(rest), signal),
+  run: (view, rest, signal) => run(view, named(rest), signal),
   compare,
 };
 const main = document.getElementById("main");

@@ -2,11 +2,12 @@
 
 import { get, path } from "./api.js";
 import { choosing } from "./choosing.js";
-import { coded, h, part, seldom } from "./element.js";
+import { coded, h, part, refill, renew, seldom } from "./element.js";
 import { exhibit } from "./exhibit.js";
+import { trying } from "./notices.js";
 import { tiles } from "./tile.js";
 import { hear } from "./stream.js";
-import { STATES, written } from "./words.js";
+import { STATES, count, written } from "./words.js";
 
 const AGAIN = 1000;
 const OWN = ["cell", "state", "rank", "score", "seconds", "picture", "message"];
@@ -36,8 +37,8 @@ export function sweep(view, told, signal) {
 
   function show(now) {
     const counts = Object.entries(now.cells).map(([name, number]) => `${number} ${STATES[name] ?? name}`);
-    state.textContent = `${now.runs.length} runs: ${counts.join(", ")}`;
-    sheet.replaceChildren(
+    state.textContent = `${count(now.runs.length, "run")}: ${counts.join(", ")}`;
+    refill(sheet, now.sheet, () => [
       now.sheet
         ? h(
             "a",
@@ -48,8 +49,9 @@ export function sweep(view, told, signal) {
             ),
           )
         : h("div", { class: "none" }, "The sheet is made when all runs have finished"),
-    );
-    grid.replaceChildren(
+    ]);
+    renew(
+      grid,
       ...tiles(
         now.runs.map((run) => ({ ...run, label: label(run, now.results) })),
         chosen,
@@ -66,8 +68,9 @@ export function sweep(view, told, signal) {
     h("div", { class: "sweep" }, head, state, failed, sheet, h("h2", {}, "All runs"), grid, rest, chosen.bar),
   );
   show(told);
-  const again = seldom(AGAIN, async () => signal.aborted || show(await get(at, signal)));
+  const again = seldom(AGAIN, () => trying(async () => show(await get(at, signal))));
   hear("run", ({ name }) => name.startsWith(told.name) && again(), signal);
+  hear("again", again, signal);
   get(`${at}/report`, signal)
     .then(({ parts }) => {
       head.replaceChildren(part(parts.head));

@@ -41,7 +41,7 @@ export function tile(run, chosen) {
         { class: "pick" },
         h("input", {
           type: "checkbox",
-          name: "pick",
+          name: run.name,
           "aria-label": `Choose ${called(run)} to compare`,
           checked: chosen.has(run.name),
           onchange: ({ target }) => chosen.put(run.name, target.checked),

@@ -64,9 +64,7 @@ def test_a_file_that_is_too_large_leaves_nothing_behind(client: Client, monkeypa
     assert not [path for path in client.studio.dropped.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize(
-    "name", ["", "fox", "page.html", "drawing.svg", "a.exe", "../../evil.sh", "x.png%0a.js", "%00.png"]
-)
+@pytest.mark.parametrize("name", ["", "fox", "page.html", "a.exe", "../../evil.sh", "x.png%0a.js", "%00.png"])
 def test_only_what_may_hold_a_recipe_can_be_dropped(client: Client, name: str) -> None:
     refused = client.ask("POST", "/api/dropped", [*OURS, ("x-t2iflow-name", name)], b"x")
     assert refused.status == 415
@@ -101,6 +99,7 @@ def test_a_run_can_only_do_what_its_state_allows(client: Client, run_folder: Cal
     refused = client.post(f"/api/runs/runs/2026-01-02_030405-fox-s0-abcd/{what}")
     assert refused.status == 409
     assert "2026-01-02" in refused.json["error"]
+    assert "finished" in refused.json["error"]
 
 
 def test_a_log_that_somebody_has_edited_does_no_harm(client: Client, run_folder: Callable[..., Path]) -> None:

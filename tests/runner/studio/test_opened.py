@@ -1,6 +1,7 @@
 """Recipes in the studio: opened, mended, started; as what they are, and with whose rights."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from tests.runner.conftest import STILL, Command
 from tests.runner.studio.conftest import OURS, Client
+from tests.runner.test_drawing import DRAWING
 
 SECRET = """
 t2iflow: 1
@@ -168,10 +170,11 @@ def test_a_dropped_recipe_reads_nothing_of_yours_even_if_its_text_is_edited(
     assert client.post("/api/runs", {"dropped": key, "set": {"story.file": "x"}}).status == 422
 
 
-def test_a_picture_that_is_dropped_starts_again_unchanged(client: Client, command: Command) -> None:
-    made = command("run", STILL, "--seed", "4")
+@pytest.mark.parametrize("file", ["picture.png", "drawing.svg"])
+def test_a_picture_that_is_dropped_starts_again_unchanged(client: Client, command: Command, file: str) -> None:
+    made = command("run", DRAWING, "--seed", "4")
     assert made.folder
-    key = dropped(client, "fox.png", (made.folder / "picture.png").read_bytes())
+    key = dropped(client, f"fox{Path(file).suffix}", (made.folder / file).read_bytes())
     said = opened(client, dropped=key)
     assert (said["title"], said["form"]["properties"]["seed"]["default"]) == ("Copy a picture", 4)
     name = client.post("/api/runs", {"dropped": key}).json["name"]
@@ -227,9 +230,35 @@ def test_the_clerk_is_asked_again_if_it_dies(monkeypatch: pytest.MonkeyPatch) ->
         desk.Desk().ask("anything")
 
 
+def test_a_page_opens_while_another_waits_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from t2iflow.runner.studio import desk
+
+    asked, opened = threading.Event(), threading.Event()
+
+    class Slow:
+        def __init__(self, module: str, arguments: object, environment: object, hear: Callable[..., None]) -> None:
+            self._hear = hear
+
+        def order(self, line: str) -> None:
+            asked.set()
+            assert opened.wait(30)
+            self._hear(self, '{"answer": 7}\n')
+
+    monkeypatch.setattr(desk, "Child", Slow)
+    busy = desk.Desk()
+    question = threading.Thread(target=busy.ask, args=("anything",))
+    question.start()
+    assert asked.wait(30)
+    busy.open()
+    opened.set()
+    question.join()
+
+
 def test_what_can_be_steered_of_a_run_is_known_with_what_it_may_be(client: Client) -> None:
     name = client.post("/api/runs", {"text": STILL}).json["name"]
-    found = {one["name"]: one for one in client.get(f"/api/runs/{name}/steerable").json}
+    said = client.get(f"/api/runs/{name}/steerable").json
+    assert said["moments"] == [{"node": "fit", "what": "step", "many": 6}]
+    found = {one["name"]: one for one in said["settings"]}
     assert found["fit.rate"]["value"] == 0.05
     assert found["fit.rate"]["schema"]["type"] == "number"
     assert client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": 0.02}}).status == 202
@@ -238,6 +267,13 @@ def test_what_can_be_steered_of_a_run_is_known_with_what_it_may_be(client: Clien
     wrong = client.post(f"/api/runs/{name}/steer", {"set": {"fit.rate": "fast"}})
     assert (wrong.status, wrong.json["problems"][0]["code"]) == (422, "T2I204")
     assert client.post(f"/api/runs/{name}/steer", {"set": {}, "at": 3}).status == 400
+
+
+def test_a_film_can_be_forked_at_its_frames_before_the_first_is_made(client: Client) -> None:
+    zoom = STILL.replace("  still:", "  zoom: {use: camera.zoom, image: $fit, frames: 5, steps: 2}\n  still:")
+    name = client.post("/api/runs", {"text": zoom.replace("image: $fit}", "image: $zoom}")}).json["name"]
+    moments = client.get(f"/api/runs/{name}/steerable").json["moments"]
+    assert moments == [{"node": "fit", "what": "frame", "many": 5}]
 
 
 def test_a_fork_is_another_run_that_waits(client: Client, command: Command) -> None:

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 import PIL.Image
 
+from t2iflow.nodes.core.run_files import LOSSES, NOW
 from t2iflow.nodes.pictures.endings import FILMS, MOVING
 from t2iflow.nodes.pictures.opening import loaded
 from t2iflow.pictures import best, pictures
-from t2iflow.runner.folder.history import NOW
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import MOST, data
-from t2iflow.runner.report.table import NAME as TABLE
 from t2iflow.runner.report.table import TOTAL, Points, curves_of, rows_of
-from t2iflow.runner.sweep.page import NAME as PAGE
+from t2iflow.runner.sweep.page import PAGE
 from t2iflow.runner.timing.duration import duration
 
 if TYPE_CHECKING:
@@ -148,6 +147,6 @@ def picture(shown: PIL.Image.Image, side: int) -> str:
 
 def _chart(folder: Path) -> Chart | None:
     """The loss of the optimiser that came last."""
-    for optimizer, curves in reversed(curves_of(rows_of(folder / TABLE)).items()):
+    for optimizer, curves in reversed(curves_of(rows_of(folder / LOSSES)).items()):
         return Chart(optimizer, curves[TOTAL], max(curves[TOTAL]) + 1)
     return None

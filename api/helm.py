@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from t2iflow.faults import RunError, refusing
+from t2iflow.runner.exits import USAGE
 
 if TYPE_CHECKING:
     from t2iflow.jobs import Job
@@ -64,7 +65,7 @@ class Change:
         job.pause()
         while not self._over.wait(0.05):
             if not job.goes_on and not self._over.is_set():
-                raise RunError("the run ended before it could be steered", 2)
+                raise RunError("the run ended before it could be steered", USAGE)
         with refusing():
             if self._fault:
                 raise self._fault

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from t2iflow.card import LIVE, Chart, html, picture
+from t2iflow.nodes.core.run_files import LOSSES
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.opening import loaded
@@ -19,7 +20,6 @@ from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, 
 from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.snapshots import small
-from t2iflow.runner.report.table import NAME as TABLE
 from t2iflow.runner.report.table import TOTAL
 from t2iflow.runner.sweep.events import Event as SweepEvent
 from t2iflow.runner.sweep.events import Going
@@ -87,7 +87,7 @@ class Live:
     def __init__(self, run: Run, title: str, notes: Sequence[str]) -> None:
         self._title = title
         self._pace = Pace()
-        self._losses = Losses(run.folder / TABLE)
+        self._losses = Losses(run.folder / LOSSES)
         self._fitting: Fitting | None = None
         self._image: Tensor | None = None
         self._notes = dict.fromkeys(notes)

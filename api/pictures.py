@@ -7,16 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from t2iflow.nodes.core.catalog import BrokenPackageError, UnknownNodeError, find
-from t2iflow.nodes.pictures.endings import PICTURES
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import NodeText, read
-from t2iflow.runner.folder.history import RECIPE, foremost
+from t2iflow.runner.folder.history import foremost, stills
 
 
 def pictures(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Those of the files that are pictures, without strips of snapshots."""
-    strips = _strips(folder)
-    return [file for file in files if file.suffix.lower() in PICTURES and file.name not in strips]
+    return stills(files, _strips(folder))
 
 
 def best(folder: Path, files: Sequence[Path]) -> Path | None:

@@ -50,12 +50,12 @@ class Run(Task):
     @property
     def message(self) -> str:
         """What went wrong, or how to resume; empty while all is well."""
-        from t2iflow.runner.folder.history import resuming
+        from t2iflow.runner.folder.history import resume_command
 
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
         message = self._told.message if os.path.exists(self.folder) else ""
-        return message.replace(resuming(self.folder), f"t2iflow.resume({str(self.folder)!r})")
+        return message.replace(resume_command(self.folder), f"t2iflow.resume({str(self.folder)!r})")
 
     @property
     def recipe(self) -> str:
@@ -96,9 +96,9 @@ class Run(Task):
     @property
     def image(self) -> PIL.Image.Image | None:
         """The picture that the run is known by: `picture`, or else the last; until there is one, it as it is now."""
+        from t2iflow.nodes.core.run_files import NOW
         from t2iflow.nodes.pictures.opening import loaded
         from t2iflow.pictures import best
-        from t2iflow.runner.folder.history import NOW
 
         path = best(self.folder, self.files) or self.folder / NOW
         return loaded(path) if os.path.isfile(path) else None
@@ -107,9 +107,10 @@ class Run(Task):
     def losses(self) -> Sequence[Row]:
         """The loss of each step and its terms, as `losses.csv` has them; up to a few seconds old while the run goes
         on."""
-        from t2iflow.runner.report.table import NAME, rows_of
+        from t2iflow.nodes.core.run_files import LOSSES
+        from t2iflow.runner.report.table import rows_of
 
-        return rows_of(self.folder / NAME)
+        return rows_of(self.folder / LOSSES)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Each event so far, and while the run goes on each as it comes: what `--json` prints, as mappings."""

@@ -69,22 +69,22 @@ class Sweep(Task):
     def sheet(self) -> PIL.Image.Image | None:
         """All pictures side by side, labelled; None until it is made."""
         from t2iflow.nodes.pictures.opening import loaded
-        from t2iflow.runner.sweep.sheet import NAME
+        from t2iflow.runner.sweep.sheet import SHEET
 
-        file = self.folder / NAME
+        file = self.folder / SHEET
         return loaded(file) if os.path.isfile(file) else None
 
     @property
     def message(self) -> str:
         """What went wrong, or how to go on, as far as this process knows; empty while all is well."""
-        from t2iflow.runner.sweep.folder import going_on
+        from t2iflow.runner.folder.history import resume_command
 
         if not self._job or self._job.goes_on:
             return ""
         if self._job.fault:
             return str(self._job.fault)
         place = self._read().place
-        command, call = going_on(place), f"t2iflow.sweep({place!r}"
+        command, call = resume_command(place), f"t2iflow.sweep({place!r}"
         said = self._job.result.message if self._job.result else f"stopped before it began; to go on:\n  {command}"
         return said.replace(f"{command} --retry failed", f"{call}, retry=True)").replace(command, f"{call})")
 

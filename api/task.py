@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from t2iflow.arguments import check
 from t2iflow.faults import RunError, interrupted, refusing
+from t2iflow.runner.exits import USAGE
 
 if TYPE_CHECKING:
     from t2iflow.jobs import Job
@@ -89,7 +90,9 @@ class Task:
     def stop(self: Itself) -> Itself:
         """Stop it with checkpoints, and wait until it has; there are pictures of what is painted so far."""
         if not self._job:
-            raise RunError(f"what goes on in `{self.folder}` can be stopped only by the process that began it", 2, self)
+            raise RunError(
+                f"what goes on in `{self.folder}` can be stopped only by the process that began it", USAGE, self
+            )
         self._job.ask()
         self._job.join()
         return self

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--row", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.row:
-        print(json.dumps(peak(arguments.recipe, [*arguments.overrides, *json.loads(arguments.row)], arguments.steps)))
+        print(json.dumps(peak(arguments.recipe, [*arguments.overrides, *json.loads(arguments.row)])))
         return
     first = 0.0
     print(f"{'crops':>6} {'passes':>7} {'peak MB':>9} {'of the first':>13}")
@@ -39,7 +39,7 @@ def main() -> None:
         print(f"{count:6} {passes:7} {megabytes:9.0f} {megabytes / first:13.2f}")
 
 
-def peak(recipe: str, overrides: list[str], steps: int) -> float:
+def peak(recipe: str, overrides: list[str]) -> float:
     """Megabytes at the peak of a run in this process."""
     from pathlib import Path
 

@@ -13,7 +13,7 @@ import torch
 from annotated_types import Ge, Gt, Interval, Lt
 
 from t2iflow.nodes.core.easing import smooth
-from t2iflow.nodes.core.node import node, reached
+from t2iflow.nodes.core.node import check_position, node
 from t2iflow.nodes.core.types import (
     Degrees,
     ExtraSteps,
@@ -167,7 +167,7 @@ def depth(
 def _leads(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
     """Refuse a position behind the last motion."""
     sees(wires, settings)
-    reached(settings["position"], wires["motions"], "motion")
+    check_position(settings["position"], wires["motions"], "motion")
 
 
 @node(role="camera", check=_closes, joins=_leads, base=Aimed)
@@ -178,7 +178,7 @@ def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     the third, counted from 0; for keyframes: `{0: 0, 60: 0, 80: 1}` changes from the first to the second between the
     frames 60 and 80.
     """
-    reached(position, len(motions), "motion")
+    check_position(position, len(motions), "motion")
     before = min(int(position), max(len(motions) - 2, 0))
     part = position - before
     return Blended(motions[before], motions[before + 1], part) if part else motions[before]

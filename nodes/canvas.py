@@ -37,7 +37,6 @@ class Pixels:
     def __init__(
         self,
         random: Random,
-        device: torch.device,
         init: Image | None = None,
         *,
         size: Size = (224, 224),
@@ -96,7 +95,7 @@ class Fourier:
         self._scale = (amplitudes * math.sqrt(width * height)).to(device)
         mixing = torch.tensor(CORRELATION, device=device)
         self._mixing = mixing / mixing.norm(dim=0).max()
-        self._spectrum = (noise * random.normal(1, 3, *self._scale.shape, 2)).to(device).requires_grad_()
+        self._spectrum = (noise * random.normal(1, 3, *self._scale.shape, 2)).requires_grad_()
         if init is not None:
             self.repaint(init)
 
@@ -147,7 +146,6 @@ class Pyramid:
     def __init__(
         self,
         random: Random,
-        device: torch.device,
         init: Image | None = None,
         *,
         size: Size = (224, 224),
@@ -158,7 +156,7 @@ class Pyramid:
         self._size = size
         sizes = _growing(size, step)
         self._shares = [max(level) ** -decay for level in sizes]
-        self._levels = [(noise * random.normal(1, 3, high, wide)).to(device).requires_grad_() for wide, high in sizes]
+        self._levels = [(noise * random.normal(1, 3, high, wide)).requires_grad_() for wide, high in sizes]
         if init is not None:
             self.repaint(init)
 
@@ -232,7 +230,7 @@ class Palette:
         self._cell = cell
         self._size = width // cell, height // cell
         self._softness = softness
-        self._squares = random.uniform(1, 3, height // cell, width // cell).to(device).requires_grad_()
+        self._squares = random.uniform(1, 3, height // cell, width // cell).requires_grad_()
         self._learnt = isinstance(colours, int)
         start = random.uniform(colours, 3) if isinstance(colours, int) else torch.tensor([rgb(one) for one in colours])
         self._colours = start.to(device).requires_grad_(self._learnt)

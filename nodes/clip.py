@@ -14,7 +14,7 @@ from pydantic import AfterValidator
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
-from t2iflow.nodes.core.node import node, reached
+from t2iflow.nodes.core.node import check_position, node
 from t2iflow.nodes.core.prompts import Phrase, doubt, read_prompt, reading
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import shortened
@@ -226,13 +226,13 @@ def look(crops: Crops, clip: Clip) -> Seen:
     return replace(clip.look(crops.pixels), across=middle[:, 0] / middle[:, 2])
 
 
-@node(joins=lambda wires, settings: reached(settings["position"], wires["prompts"], "prompt"))
+@node(joins=lambda wires, settings: check_position(settings["position"], wires["prompts"], "prompt"))
 def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
     """Between prompts: at `position` 1.5 half way from the second to the third, counted from 0; for keyframes.
 
     Blends embeddings, on the sphere, where both prompts have the same number of texts; otherwise their weights.
     """
-    reached(position, len(prompts), "prompt")
+    check_position(position, len(prompts), "prompt")
     last = len(prompts) - 1
     before = min(int(position), max(last - 1, 0))
     return prompts[before].blend(prompts[min(before + 1, last)], position - before)

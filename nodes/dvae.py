@@ -104,11 +104,11 @@ class Canvas(Hardens, Carried):
         if init is not None:
             trained = self._taken(init)
         elif start == "noise":
-            trained = random.normal(self._parts, places, codes // self._parts).to(device) + self._banned
+            trained = random.normal(self._parts, places, codes // self._parts) + self._banned
         else:
             # The notebook never starts from the last code.
             known = torch.tensor(range(codes - 1) if start == "codes" else within(start, codes), device=device)
-            begun = known[random.integers(places, below=len(known)).to(device)]
+            begun = known[random.integers(places, below=len(known))]
             trained = self._banned.repeat(1, places, 1)
             trained[begun % self._parts, torch.arange(places, device=device), begun // self._parts] += 1
         self._trained = trained.requires_grad_()

@@ -83,7 +83,7 @@ def naturalness(seen: Layered) -> Loss:
 
 
 def _strangeness(layer: Layer) -> Tensor:
-    trained, scale = layer.mean.float(), layer.std.float().clamp(min=0.05)
+    trained, scale = layer.mean.float(), layer.scale
     channels = layer.activations.permute(0, 2, 3, 1).flatten(0, 2).float()  # (n * h * w, channels)
     mean = channels.mean(0)
     # Seven times as fast on a CPU as torch.var_mean, and as good while means are no hundredfold deviations.
@@ -145,8 +145,7 @@ def _shown(seen: Seen, loss: str) -> tuple[Layer, ...]:
 
 def _gram(layer: Layer) -> Tensor:
     """How much the channels of a layer go together, (channels, channels), over all crops and places."""
-    scale = layer.std.float().clamp(min=0.05).view(1, -1, 1, 1)
-    apart = (layer.activations.float() - layer.mean.float().view(1, -1, 1, 1)) / scale
+    apart = (layer.activations.float() - layer.mean.float().view(1, -1, 1, 1)) / layer.scale.view(1, -1, 1, 1)
     channels = apart.transpose(0, 1).flatten(1)  # (channels, n * h * w)
     return channels @ channels.T / channels.shape[1]
 

@@ -77,7 +77,7 @@ class Canvas:
         ):
             bound = 1 / 2 if number == 0 else (6 / width) ** 0.5 / w0
             for shape in ((ends[1], ends[0]), (ends[1],)):
-                values = random.uniform(*shape, low=-bound, high=bound).to(device)
+                values = random.uniform(*shape, low=-bound, high=bound)
                 self._parameters.append(values.requires_grad_())
         if init is not None:
             self.repaint(init)

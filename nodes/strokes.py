@@ -81,12 +81,12 @@ class Canvas:
         self._start_steps, self._start_rate = start_steps, start_rate
         self._backdrop = table((tuple(rgb(paper)),), device)[0]
         edges = torch.tensor(reach(size), device=device)
-        starts = (random.uniform(count, 1, 2, low=-1) * edges).to(device)
-        ways = random.uniform(count, 3 * pieces, 2, low=-STEP, high=STEP).to(device)
+        starts = random.uniform(count, 1, 2, low=-1) * edges
+        ways = random.uniform(count, 3 * pieces, 2, low=-STEP, high=STEP)
         self._points = torch.cat([starts, starts + ways.cumsum(1)], 1).requires_grad_()
         widths = [width * ((finest or width) / width) ** (number / count) for number in range(1, count + 1)]
         self._widths = torch.tensor(widths, device=device).mul_(FINE).requires_grad_(ink is None)
-        self._colours, self._opacities = random.uniform(count, 4).to(device).split((3, 1), 1)
+        self._colours, self._opacities = random.uniform(count, 4).split((3, 1), 1)
         if ink is not None:
             self._colours = torch.tensor(rgb(ink), device=device).repeat(count, 1)
             opacity = 1.0 if opacity is None else opacity

@@ -96,9 +96,9 @@ class Canvas(Hardens, Carried):
         if init is not None:
             trained = self._taken(init)
         elif self._quantizes:
-            trained = self._placed(codes[random.integers(math.prod(self._grid), below=len(codes)).to(device)])
+            trained = self._placed(codes[random.integers(math.prod(self._grid), below=len(codes))])
         else:
-            trained = random.normal(math.prod(self._grid), len(codes)).to(device)
+            trained = random.normal(math.prod(self._grid), len(codes))
         self._trained = trained.requires_grad_()
         self._start = self._likeliest()
         self._bare(size, device)

@@ -11,17 +11,17 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.paths import is_sound
+from t2iflow.nodes.core.run_files import LOCK, RECIPE
 from t2iflow.nodes.core.whole import check_new, new
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.graph.graph import COPIED, Named
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.resolved import shareable
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.bundle import ENDING
 from t2iflow.runner.folder.changes import check_inputs
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE, RUNS, has_finished, is_sweep, not_finished, outputs
+from t2iflow.runner.folder.history import RUNS, has_finished, is_sweep, not_finished, outputs
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import plan_of
 
@@ -77,7 +77,7 @@ def _pack(run: Path, plan: Plan, target: Path) -> None:
     with new(target) as fresh, ZipFile(fresh, "w", ZIP_STORED) as file:
         file.comment = plan.graph.recipe.name.encode()
         file.writestr(_entry(RECIPE), recipe)
-        said = {lock.NAME: run / lock.NAME} if os.path.isfile(run / lock.NAME) else {}
+        said = {LOCK: run / LOCK} if os.path.isfile(run / LOCK) else {}
         _add(file, {**said, **inputs, **made})
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import PIL.Image
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import NOW, RECIPE
 from t2iflow.nodes.core.texts import aligned, in_line
 from t2iflow.nodes.pictures.endings import CARRIERS, VIDEOS
 from t2iflow.nodes.weights.content import brief, sha256
@@ -18,7 +19,7 @@ from t2iflow.pipelines.show.difference import Difference, differences
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import NOW, RECIPE, outputs
+from t2iflow.runner.folder.history import outputs
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.request import Request
 from t2iflow.runner.side_by_side import side_by_side

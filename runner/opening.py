@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.texts import shortened
 from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN
 from t2iflow.nodes.pictures.metadata import read_recipe
@@ -20,7 +21,7 @@ from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import bundle, lock, provenance
 from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
-from t2iflow.runner.folder.history import RECIPE, recipe_name, resuming
+from t2iflow.runner.folder.history import recipe_name, resume_command
 from t2iflow.runner.sharing.address import Address, AddressError, recorded
 from t2iflow.runner.sharing.address import read as read_address
 from t2iflow.runner.sharing.copies import Copy, copy
@@ -180,7 +181,7 @@ def threads(made: Path) -> int | None:
 def in_folder(folder: Path) -> list[str]:
     """What a person may have meant who named a folder."""
     if os.path.isfile(folder / RECIPE):
-        return [f"its recipe is `{folder / RECIPE}`", f"`{resuming(folder)}` resumes it, if it was stopped"]
+        return [f"its recipe is `{folder / RECIPE}`", f"`{resume_command(folder)}` resumes it, if it was stopped"]
     try:
         found = sorted(str(path) for path in folder.glob("*.yaml"))
     except OSError:

@@ -12,6 +12,7 @@ import torch
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import WHOLE, Part
+from t2iflow.nodes.core.run_files import LOG
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import asked
@@ -30,7 +31,7 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.changes import check_inputs, check_recipe
 from t2iflow.runner.folder.claim import claim
-from t2iflow.runner.folder.history import LOG, SAVE_EVERY, resuming
+from t2iflow.runner.folder.history import SAVE_EVERY, resume_command
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import text_of
@@ -190,7 +191,8 @@ class _Session:
         except Stopped:
             return self._interrupted(128 + self.options.stop.signal)
         except Cut:
-            return Outcome("part", OK, self.path, f"this part is done; to make the rest:\n  {resuming(self.path)}")
+            rest = f"this part is done; to make the rest:\n  {resume_command(self.path)}"
+            return Outcome("part", OK, self.path, rest)
         except KeyboardInterrupt:
             return self._interrupted(INTERRUPTED)
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
@@ -201,7 +203,8 @@ class _Session:
     def _interrupted(self, code: int) -> Outcome:
         reached = f" after {self.progress}; pictures and films show what there is so far" if self.progress else ""
         # On a line of its own, which a terminal does not break, so that it can be copied whole.
-        return Outcome("interrupted", code, self.path, f"interrupted{reached}; to resume:\n  {resuming(self.path)}")
+        message = f"interrupted{reached}; to resume:\n  {resume_command(self.path)}"
+        return Outcome("interrupted", code, self.path, message)
 
     def _run(self, resumed: bool) -> None:
         """Run from the last checkpoint that is whole; from the start, where there is none."""

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.pictures.endings import CARRIERS
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.overrides import Passed
@@ -17,7 +18,7 @@ from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import FAILED, OK, UsageError
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import RECIPE, has_finished, not_finished, outputs
+from t2iflow.runner.folder.history import has_finished, not_finished, outputs
 from t2iflow.runner.opening import carries, is_bundle, threads, unpacked
 from t2iflow.runner.request import Request
 from t2iflow.runner.sharing.address import SCHEME

@@ -194,8 +194,8 @@ def node(
     return mark if target is None else mark(target)
 
 
-def reached(position: float, count: int, what: str) -> None:
-    """Refuse a position, counted from 0, behind the last of so many things."""
+def check_position(position: float, count: int, what: str) -> None:
+    """Raise ValueError for a position, counted from 0, behind the last of so many things."""
     if position > count - 1:
         raise ValueError(f"there is no {what} at position {position:g}; the last of {count} is at {count - 1}")
 

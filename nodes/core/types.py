@@ -48,33 +48,27 @@ File = NewType("File", Path)
 
 
 Meaning = Literal[
-    "steps",
-    "extra",
-    "passes",
-    "frames",
-    "loop",
-    "size",
-    "resized",
-    "count",
-    "kept",
-    "joined",
-    "rate",
-    "between",
-    "file",
-    "numbered",
-    "strip",
-    "asked",
-    "moved",
-    "common",
-    "layers",
+    "steps",  # of an optimiser, or of each frame
+    "extra",  # more steps of a frame in which something is new
+    "passes",  # that a step is judged in
+    "frames",  # of a film
+    "loop",  # frames by which a film closes to a loop
+    "size",  # of pictures or crops
+    "resized",  # whatever else changes that size, unless it is 1
+    "count",  # of the pictures or crops that a node makes
+    "kept",  # how many of the pictures that come go on
+    "joined",  # whether pictures are joined in one
+    "rate",  # frames a second
+    "between",  # frames a second once others are put between them
+    "file",  # the name of a file to write
+    "numbered",  # the same, with numbers where several pictures come
+    "strip",  # the file that shows how a picture came about
+    "asked",  # a prompt, or several
+    "moved",  # what a camera moves; `latent`: only what a canvas is painted from
+    "common",  # anything else that is commonly changed
+    "layers",  # of a port: it needs the layers of what a perceptor saw
 ]
-"""What a setting may say that others must know: steps of an optimiser, or of each frame, and extra ones of a frame in
-which something is new; passes that a step is judged in; frames of a film, and those by which it closes to a loop; the
-size of pictures or crops, and whatever else changes it, unless it is 1; how many of them a node makes, or keeps of
-those that come; whether they are joined in one; frames a second, before and after others are put between them; the name
-of a file to write, numbered where several pictures come; a strip of how a picture came about; what is asked for, in
-words; what a camera moves, `latent` for nothing but what a canvas is painted from; anything else that is commonly
-changed. A port says `layers` that needs those of what a perceptor saw."""
+"""What a setting or port says that the rest of t2iflow acts on, such as checks, previews, forms and estimates."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from t2iflow.nodes.core.types import Means
 SOFTNESS = 0.1
 """Over how much of half the picture's width a crop passes from one prompt's span to its neighbour's."""
 
+LEAST_DEVIATION = 0.05
+
 
 class Layer(NamedTuple):
     """What one normalised layer saw, and its statistics from training; `losses.naturalness` compares the two."""
@@ -26,6 +28,11 @@ class Layer(NamedTuple):
     activations: Tensor  # (n, channels, h, w)
     mean: Tensor  # (channels,)
     std: Tensor  # (channels,)
+
+    @property
+    def scale(self) -> Tensor:
+        """The trained deviations, float32, with a floor: channels silent in training must not outweigh others."""
+        return self.std.float().clamp(min=LEAST_DEVIATION)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Seen:
         """
         far = 1 - (self.embeddings * other.embeddings).sum(-1).mean()
         apart = [
-            ((one.activations - two.activations) / one.std.view(1, -1, 1, 1).clamp(min=0.05)).square().mean()
+            ((one.activations - two.activations) / one.scale.view(1, -1, 1, 1)).square().mean()
             for one, two in zip(self.layers, other.layers, strict=True)
         ]
         return torch.stack([far, *([torch.stack(apart).mean()] if apart else [])]).sum()

@@ -35,6 +35,11 @@ class Plan:
         used = self.used
         return tuple(name for name in self.graph.recipe.nodes if name not in used)
 
+    @property
+    def strips(self) -> frozenset[str]:
+        """Names of the files in which outputs show how a picture came about."""
+        return frozenset(name for node in self.graph.nodes.values() if isinstance(name := node.said("strip"), str))
+
     def __str__(self) -> str:
         return "\n".join(self._lines())
 

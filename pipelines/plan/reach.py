@@ -51,28 +51,24 @@ def _with_ends(node: Node, one: Scheduled, regions: Regions, schedule: Schedule)
     """The schedule with the lowest and highest of its formulas, if it has any."""
     if not isinstance(schedule, Keyframes) or not formulas(schedule.values):
         return schedule
-    found = _reached(node, one, schedule, regions)
-    if isinstance(found, Problem):
-        raise _RefusedError(found)
-    return replace(schedule, ends=found)
+    return replace(schedule, ends=_extremes(node, one, schedule, regions))
 
 
-def _reached(node: Node, one: Scheduled, keyframes: Keyframes, regions: Regions) -> tuple[Any, Any] | Problem:
-    """The lowest and the highest value, or why there is one that the setting doesn't take."""
-    setting, ends = _single(node.spec.settings[one.setting], one), None
+def _extremes(node: Node, one: Scheduled, keyframes: Keyframes, regions: Regions) -> tuple[Any, Any]:
+    """The lowest and the highest value; raises where the setting doesn't take one."""
+    setting = _single(node.spec.settings[one.setting], one)
+    lowest = highest = None
     for now in _moments(node, keyframes, regions):
         try:
             value = keyframes.at(*now)
             setting.adapter.validate_python(value)
         except ValidationError as fault:
-            return _problem(
-                node, one, keyframes, now, f"is {shown(_rounded(value))}; {refusal(fault, setting).why}", CLAMP
-            )
+            what = f"is {shown(_rounded(value))}; {refusal(fault, setting).why}"
+            raise _RefusedError(_problem(node, one, keyframes, now, what, CLAMP)) from fault
         except ValueError as fault:
-            return _problem(node, one, keyframes, now, f"has no value: {fault}")
-        ends = (value, value) if ends is None else (_each(min, ends[0], value), _each(max, ends[1], value))
-    assert ends is not None
-    return ends
+            raise _RefusedError(_problem(node, one, keyframes, now, f"has no value: {fault}")) from fault
+        lowest, highest = (value, value) if lowest is None else (_each(min, lowest, value), _each(max, highest, value))
+    return lowest, highest
 
 
 def _single(setting: Setting, one: Scheduled) -> Setting:

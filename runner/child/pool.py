@@ -34,15 +34,12 @@ class Pool:
         self._busy: dict[Child, str] = {}
         self._replies: queue.Queue[tuple[Child, str]] = queue.Queue()
 
-    def __enter__(self) -> "Pool":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Let all end: those that have nothing to do at once, others as they stop, unless nobody waits for that."""
-        children = list(self._places)  # also those that have said their last
+    def close(self, at_once: bool = False) -> None:
+        """End all processes: idle ones now, others when they have stopped, or all `at_once`."""
+        children = list(self._places)  # even those that have said their last
         for child in children:
             child.dismiss()
-            if kind is not None and issubclass(kind, KeyboardInterrupt):
+            if at_once:
                 child.kill()
         for child in children:
             child.end()

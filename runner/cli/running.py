@@ -220,11 +220,11 @@ def _finish(outcome: "Outcome", debug: bool) -> NoReturn:
 
 
 def _print_end(outcome: "Outcome", debug: bool) -> None:
-    from t2iflow.runner.report.listener import NAME
+    from t2iflow.nodes.core.run_files import REPORT
 
     if outcome.fault and debug:
         console.err().say("".join(traceback.format_exception(outcome.fault)))
     if outcome.message:
         console.err().prose(*(["error: "] if outcome.how == "failed" else []), outcome.message)
-    if os.path.exists(outcome.folder / NAME):
-        console.err().say(f"report: {outcome.folder / NAME}")
+    if os.path.exists(outcome.folder / REPORT):
+        console.err().say(f"report: {outcome.folder / REPORT}")

@@ -1,6 +1,6 @@
 """The commands on runs that were made: a list of them, two compared, and one as a file to give away."""
 
-import json as lines
+import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -30,15 +30,15 @@ def runs(
         Path | None,
         typer.Argument(help="A folder of runs or sweeps.  [default: `runs` and `sweeps`]", show_default=False),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List runs: their state, recipe, prompt, seed, time and folder; the last to begin comes last."""
     from t2iflow.runner.listed import HEADS, PLACES, listed, row
 
     with refusing():
         found = listed(None if folder is None else paths.given(folder))
-    if json:
-        console.write(lines.dumps({"schema": SCHEMA, "runs": [_plain(one) for one in found]}, indent=2))
+    if as_json:
+        console.write(json.dumps({"schema": SCHEMA, "runs": [_plain(one) for one in found]}, indent=2))
         return
     if not found:
         console.err().say(f"there are no runs in {PLACES if folder is None else f'`{folder}`'}")

@@ -1,6 +1,6 @@
 """The commands `t2iflow weights ...`: which weights there are, which are here, and how they come here."""
 
-import json as lines
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,13 +34,13 @@ SomeNames = Annotated[
 
 
 @app.command(name="list")
-def list_(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List all named weights: their family, size and licence, and where they are."""
     from t2iflow.nodes.weights import registry
 
     told = [_told(record) for record in registry.every()]
-    if json:
-        write(lines.dumps(told, indent=2))
+    if as_json:
+        write(json.dumps(told, indent=2))
         return
     rows = [[one["name"], one["family"], _size(one), one["where"] or one["state"], one["licence"]] for one in told]
     heads = ["name", "family", "size", "where", "licence"]

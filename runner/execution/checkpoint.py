@@ -15,12 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.core.run_files import BEFORE as BEFORE
-from t2iflow.nodes.core.run_files import CHECKPOINT
+from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT
 from t2iflow.nodes.core.whole import sync, whole
 from t2iflow.nodes.weights.checkpoints import pickles
 
-NAME = CHECKPOINT
 SEAL = b"t2iflow checkpoint 1, blake2b: "
 LENGTH = 32
 """Bytes of the digest, which follows the seal at the file's end."""
@@ -54,7 +52,7 @@ class Checkpoint:
         packed = io.BytesIO()
         torch.save({one.name: getattr(self, one.name) for one in fields(self)}, packed)
         packed.write(SEAL + _digest(packed.getbuffer()))
-        path = folder / NAME
+        path = folder / CHECKPOINT
         with whole(path) as fresh:
             with fresh.open("xb") as file:
                 file.write(packed.getbuffer())
@@ -67,7 +65,7 @@ class Checkpoint:
 
 def kept(folder: Path) -> Iterator[tuple[Path, Callable[[], Checkpoint]]]:
     """The checkpoints of a run folder, the last first, each with what reads it: DamagedError or UnfitError, if so."""
-    for name in (NAME, BEFORE):
+    for name in (CHECKPOINT, BEFORE):
         path = folder / name
         if path.is_symlink() or os.path.exists(path):
             yield path, lambda path=path: read(path)  # type: ignore[misc]

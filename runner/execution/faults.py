@@ -9,8 +9,9 @@ import torch
 
 from t2iflow.nodes.core.blame import blamed
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
+from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT
 from t2iflow.nodes.core.whole import FULL
-from t2iflow.runner.execution.checkpoint import BEFORE, NAME, DamagedError, UnfitError
+from t2iflow.runner.execution.checkpoint import DamagedError, UnfitError
 from t2iflow.runner.execution.finite import NotFiniteError
 from t2iflow.runner.execution.link import NodeError
 from t2iflow.runner.exits import FAILED, MEMORY, WEIGHTS
@@ -74,7 +75,7 @@ def explain(fault: BaseException) -> str:
         at = f"{place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
         return _with_places(f"{kind}{_said(cause)}", at, blamed(cause, fault.node.spec.target))
     if isinstance(fault, UnfitError):
-        return f"{fault}; to start this run again, delete `{NAME}` and `{BEFORE}` in its folder, and resume it"
+        return f"{fault}; to start this run again, delete `{CHECKPOINT}` and `{BEFORE}` in its folder, and resume it"
     if isinstance(fault, DamagedError | NotFiniteError | OSError):
         return _said(fault)
     return _with_places(f"{type(fault).__name__}: {fault} (`--debug` shows the traceback)", blamed(fault))

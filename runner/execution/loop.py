@@ -171,7 +171,7 @@ class Loop:
         """Take a step, and save the run where it is time to."""
         stage, done = reel.stage, turn.before + tick.step
         judged = self._judged(stage, tick, take)
-        rate = stage.move(tick, take, judged)
+        rate = stage.move(tick, take)
         name = stage.region.optimizer
         self._tell(Stepped(name, done, reel.total, judged.loss, judged.image, rate, judged.terms))
         stopping = self._stopping()

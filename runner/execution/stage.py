@@ -106,7 +106,8 @@ class Stage:
 
     def step(self, tick: Tick, take: Take) -> None:
         """Take a whole step."""
-        self.move(tick, take, self.judge(tick, take))
+        self.judge(tick, take)
+        self.move(tick, take)
 
     def judge(self, tick: Tick, take: Take) -> Judged:
         """Paint and judge, which changes nothing that lasts."""
@@ -194,7 +195,7 @@ class Stage:
             for slot in link.outputs:
                 self._values[slot] = None
 
-    def move(self, tick: Tick, take: Take, judged: Judged) -> float:
+    def move(self, tick: Tick, take: Take) -> float:
         """Carry the gradients on through the paint, take the optimiser's step, settle, and show the outputs; gives the
         rate."""
         gradients = self._part("carry", self._carry, lambda: self._carry_anew(tick, take))

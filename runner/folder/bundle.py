@@ -14,9 +14,9 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from t2iflow.nodes.core.caches import cache_folder, forget_old
 from t2iflow.nodes.core.paths import is_sound
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.texts import in_line, shortened
 from t2iflow.nodes.weights.content import sha256
-from t2iflow.runner.folder.history import RECIPE
 
 ENDING = ".zip"
 

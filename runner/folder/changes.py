@@ -5,6 +5,7 @@ from itertools import zip_longest
 from pathlib import Path
 from shlex import quote
 
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.show.difference import differences
@@ -13,7 +14,6 @@ from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.standing import standing
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.folder.own_recipe import compiler
 
 

@@ -12,17 +12,17 @@ from pathlib import Path
 from shlex import quote
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOCK, NOW, RECIPE
 from t2iflow.nodes.core.whole import check_new, new, private, sync
 from t2iflow.nodes.pictures.codec import WAITING
 from t2iflow.runner.events import Event, Wrote
-from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.folder import claim, lock, watching
 from t2iflow.runner.folder.claim import FolderError, NotResumableError
-from t2iflow.runner.folder.history import NOW, RECIPE, has_finished, is_sweep, resuming
+from t2iflow.runner.folder.history import has_finished, is_sweep, resume_command
 
 SNAPSHOTS = ".snapshots"
 """The folder of small pictures of a run on its way."""
-PASSING = (checkpoint.NAME, checkpoint.BEFORE, NOW, claim.HOLDER, claim.LOCK, watching.LIVE, watching.WATCHED)
+PASSING = (CHECKPOINT, BEFORE, NOW, claim.HOLDER, claim.LOCK, watching.LIVE, watching.WATCHED)
 """Files that only a run that is not finished needs."""
 MAKING = ".making-"
 """What a folder's name begins with until it is whole."""
@@ -78,7 +78,7 @@ def making(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         clear(path.parent)
         if os.path.exists(path) and not (os.path.isdir(path) and not any(path.iterdir())):
-            raise FolderError(f"`{path}` exists; choose another folder, or `{resuming(path)}`")
+            raise FolderError(f"`{path}` exists; choose another folder, or `{resume_command(path)}`")
         fresh.mkdir()
         try:
             with claim.claim(fresh):
@@ -128,7 +128,7 @@ def _is_copy(path: Path, other: Path) -> bool:
 
 def _fill(folder: Path, recipe: str, said: str) -> None:
     """The lock and the recipe, the recipe last: a folder without one has not begun."""
-    texts = {lock.NAME: said, RECIPE: recipe}
+    texts = {LOCK: said, RECIPE: recipe}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
         sync(folder / name)
@@ -149,9 +149,9 @@ def check_resumable(path: Path) -> None:
     if path.name.startswith(MAKING) or (os.path.isdir(path) and _begun_without_recipe(path)):
         raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
     if os.path.isfile(path) and os.path.isfile(path.parent / RECIPE):
-        raise NotResumableError(f"`{path}` is a file; name its folder: `{resuming(path.parent)}`")
+        raise NotResumableError(f"`{path}` is a file; name its folder: `{resume_command(path.parent)}`")
     if is_sweep(path):
-        raise NotResumableError(f"`{path}` is the folder of a sweep; to resume it: `{resuming(path)}`")
+        raise NotResumableError(f"`{path}` is the folder of a sweep; to resume it: `{resume_command(path)}`")
     if why := paths.nothing(path):
         raise NotResumableError(f"`{path}` {why}")
     if why := paths.no_file(recipe):
@@ -162,7 +162,7 @@ def check_resumable(path: Path) -> None:
 
 
 def _begun_without_recipe(path: Path) -> bool:
-    return not os.path.exists(path / RECIPE) and (os.path.isfile(path / lock.NAME) or os.path.isdir(path / "inputs"))
+    return not os.path.exists(path / RECIPE) and (os.path.isfile(path / LOCK) or os.path.isdir(path / "inputs"))
 
 
 def check_unfinished(path: Path) -> None:

@@ -5,14 +5,13 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from t2iflow.nodes.core.run_files import LOG as LOG
-from t2iflow.nodes.core.run_files import NOW as NOW
-from t2iflow.nodes.core.run_files import RECIPE as RECIPE
+from t2iflow.nodes.core.run_files import LOG, RECIPE
+from t2iflow.nodes.pictures.endings import PICTURES
 from t2iflow.runner.entries import Ended, Entry, Started, Wrote, entry_of, json_of
 
 SWEEP = "sweep.yaml"
@@ -92,9 +91,10 @@ def is_sweep(folder: Path) -> bool:
     return os.path.isfile(folder / SWEEP)  # which answers for impossible names too
 
 
-def resuming(folder: Path) -> str:
-    """The command that resumes the run or the sweep in this folder."""
-    return f"t2iflow {'sweep' if is_sweep(folder) else 'resume'} {shlex.quote(str(folder))}"
+def resume_command(place: str | Path) -> str:
+    """The command that resumes the run or the sweep in this folder, or the sweep at this address."""
+    is_run = "://" not in str(place) and not is_sweep(Path(place))
+    return f"t2iflow {'resume' if is_run else 'sweep'} {shlex.quote(str(place))}"
 
 
 def not_finished(folder: Path) -> str:
@@ -127,6 +127,11 @@ def _wrote(folder: Path) -> Iterator[Path]:
                 path = folder / Path(told.path).relative_to(home)  # the folder may have been moved
                 if os.path.isfile(path) and path.resolve().is_relative_to(folder.resolve()):
                     yield path
+
+
+def stills(files: Iterable[Path], strips: Collection[object]) -> list[Path]:
+    """Of the files that a run wrote its pictures, without strips of how they came about."""
+    return [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
 
 
 def foremost(pictures: Sequence[Path]) -> Path | None:

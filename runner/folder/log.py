@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
+from t2iflow.nodes.core.run_files import LOG
 from t2iflow.runner.entries import KINDS
 from t2iflow.runner.events import SCHEMA, Event, Fitting, Happened, Started, Stepped
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import LOG
 
 TYPES: dict[type[Happened], str] = {event: name for name, (event, _) in KINDS.items()}
 STEP_EVERY = 0.1

@@ -5,6 +5,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems
@@ -14,7 +15,7 @@ from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.folder import check_resumable
-from t2iflow.runner.folder.history import RECIPE, recipe_name
+from t2iflow.runner.folder.history import recipe_name
 
 
 def text_of(folder: Path) -> str:

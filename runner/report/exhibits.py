@@ -8,10 +8,11 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from t2iflow.nodes.core.run_files import NOW
 from t2iflow.nodes.pictures.endings import CARRIERS, FILMS, PICTURES, VIDEOS
 from t2iflow.nodes.pictures.opening import opened
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.runner.folder.history import NOW
+from t2iflow.runner.folder.history import stills
 
 MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000), ".mov": 0}
 """Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together. A MOV, which few
@@ -23,12 +24,11 @@ def exhibits(plan: Plan, folder: Path, files: Sequence[Path], how: str) -> list[
 
     Nothing is embedded while it is `running`, for then the page is written often.
     """
-    strips = {node.said("strip") for node in plan.graph.nodes.values()}
     films = [path for path in files if path.suffix.lower() in FILMS]
-    stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
-    rows = [path for path in files if path.suffix.lower() in PICTURES and path.name in strips]
-    now = [] if how == "finished" or (how == "interrupted" and stills) else [folder / NOW]
-    shown = [path for path in (*films, *now, *stills, *rows) if os.path.isfile(path)]
+    pictures = stills(files, plan.strips)
+    strips = [path for path in files if path.name in plan.strips]
+    now = [] if how == "finished" or (how == "interrupted" and pictures) else [folder / NOW]
+    shown = [path for path in (*films, *now, *pictures, *strips) if os.path.isfile(path)]
     return list(_figures(shown, folder, how == "running"))
 
 

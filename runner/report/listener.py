@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.core.run_files import REPORT
+from t2iflow.nodes.core.run_files import LOSSES, NOW, REPORT
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.pictures import codec
@@ -21,7 +21,6 @@ from t2iflow.runner import entries
 from t2iflow.runner.entries import Entry
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.folder import history
-from t2iflow.runner.folder.history import NOW
 from t2iflow.runner.report import table
 from t2iflow.runner.report.budget import of_pages
 from t2iflow.runner.report.losses import Losses
@@ -30,7 +29,6 @@ from t2iflow.runner.report.passed import Passed
 from t2iflow.runner.report.snapshots import Snapshots, png, small
 from t2iflow.runner.timing.pace import Pace
 
-NAME = REPORT
 SIDE = 1024
 """Pixels of the longer side of the picture as it is."""
 
@@ -43,7 +41,7 @@ class Report:
         self._plan, self._recipe, self._folder = plan, recipe, folder
         self._budget = of_pages()
         self._pace = Pace()
-        self._losses = Losses(folder / table.NAME)
+        self._losses = Losses(folder / LOSSES)
         self._snapshots = Snapshots(folder, plan)
         self._started: Started | None = None
         self._steps: dict[str, int] = {}
@@ -144,7 +142,7 @@ class Report:
         try:
             self._write(ended)
         except OSError:  # a page that says for ever that the run goes on is worse than none, and takes up room
-            (self._folder / NAME).unlink(missing_ok=True)
+            (self._folder / REPORT).unlink(missing_ok=True)
             self._write(ended)
 
     def _wait(self) -> None:
@@ -179,7 +177,7 @@ class Report:
             notes=list(self._notes),
             files=list(self._files),
         )
-        write(self._folder / NAME, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
+        write(self._folder / REPORT, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:

@@ -15,16 +15,16 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from t2iflow.nodes.core.run_files import LOG, LOSSES
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import Asked, asked
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock
-from t2iflow.runner.folder.history import LOG, resuming
+from t2iflow.runner.folder.history import resume_command
 from t2iflow.runner.report.charts import charts
 from t2iflow.runner.report.exhibits import data, exhibits, link
 from t2iflow.runner.report.snapshots import Snapshot
-from t2iflow.runner.report.table import NAME as TABLE
 from t2iflow.runner.report.table import TOTAL, Curves
 from t2iflow.runner.timing.duration import duration
 
@@ -119,7 +119,7 @@ def _live(now: Running, folder: Path) -> str:
     """A run that goes on, as far as this page knows: it may have been killed since."""
     clock = time.strftime("%H:%M:%S", time.localtime(now.written))
     bar = "" if now.part is None else f'<progress value="{now.part:.4f}" aria-label="Progress"></progress>'
-    resume = f"<code>{escape(resuming(folder))}</code>"
+    resume = f"<code>{escape(resume_command(folder))}</code>"
     return (
         f'<div class="how live" data-written="{now.written:.0f}">'
         f"<b>Running, as of {clock}:</b> {escape(now.doing)}{bar}</div>"
@@ -192,7 +192,7 @@ def facts(told: Told) -> Iterator[str]:
     found["run again here"] = "t2iflow run recipe.yaml"
     said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
-    tables = [path for name in (TABLE, LOG) if os.path.isfile(path := told.folder / name)]
+    tables = [path for name in (LOSSES, LOG) if os.path.isfile(path := told.folder / name)]
     links = [(path.name, link(path, told.folder)) for path in (*told.files, *tables)]
     rows += [f'<dt>file</dt><dd><a href="{href}">{escape(name)}</a></dd>' for name, href in links]
     rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]

@@ -9,9 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from t2iflow.nodes.core.run_files import LOSSES
-
-NAME = LOSSES
 POINTS = 200
 """How many steps of an optimiser are drawn, about."""
 MOST = 10**12

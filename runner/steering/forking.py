@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOG, RECIPE
 from t2iflow.nodes.core.whole import sync
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
@@ -23,19 +24,18 @@ from t2iflow.pipelines.text.overrides import Passed
 from t2iflow.runner import session
 from t2iflow.runner.entries import Entry, Filmed, Started, Stepped
 from t2iflow.runner.events import Listener
-from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.standing import standing
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import claim, history, lock
 from t2iflow.runner.folder import folder as run_folder
-from t2iflow.runner.folder.history import LOG, RECIPE, has_finished
+from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.steering.steering import checkpoints, last, refusing, stands
 
-OWN = (checkpoint.NAME, checkpoint.BEFORE, claim.HOLDER, claim.LOCK, RECIPE, LOG)
+OWN = (CHECKPOINT, BEFORE, claim.HOLDER, claim.LOCK, RECIPE, LOG)
 """Files of a run that another has of its own."""
 AT = re.compile(r"(?:([A-Za-z_][\w-]*):)?(\d{1,9})(%?)")
 """Where to fork: a step or frame, or a percentage; of an optimiser, if it is named."""

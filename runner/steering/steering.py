@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.whole import write
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
@@ -20,7 +21,7 @@ from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder.changes import check_recipe
 from t2iflow.runner.folder.claim import FolderError, NotResumableError, claim
-from t2iflow.runner.folder.history import RECIPE, has_finished
+from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 
 

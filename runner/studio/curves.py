@@ -4,16 +4,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from t2iflow.nodes.core.run_files import LOSSES
 from t2iflow.runner.entries import Fitting, Stepped
 from t2iflow.runner.folder.history import read
 from t2iflow.runner.report.charts import charts
-from t2iflow.runner.report.table import NAME, Row, curves_of, rows_of
+from t2iflow.runner.report.table import Row, curves_of, rows_of
 
 
 def drawn(folder: Path) -> Iterator[str]:
     """As HTML."""
     steps: dict[str, int] = {}
-    rows = {(row.optimizer, row.step): row for row in rows_of(folder / NAME)}
+    rows = {(row.optimizer, row.step): row for row in rows_of(folder / LOSSES)}
     for entry in read(folder):
         match entry:
             case Fitting():

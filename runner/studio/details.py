@@ -7,9 +7,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.nodes.core import json_file, paths
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
 from t2iflow.runner.entries import Noted, Started
-from t2iflow.runner.folder.history import RECIPE, milestones, resuming, wrote
+from t2iflow.runner.folder.history import milestones, resume_command, wrote
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.files import KINDS, TABLES
 from t2iflow.runner.studio.glance import SHEET, Glance, cells, glance
@@ -22,7 +23,7 @@ RESULTS = "results.json"
 def details(home: Home, folder: Path, known: Glance) -> dict[str, Any]:
     """Of a run's folder, or of a sweep's; `known` is what is known of it at a glance."""
     parts = _sweep if known.kind == "sweep" else _run
-    about = {"text": _text(folder / RECIPE), "folder": str(folder), "command": resuming(folder)}
+    about = {"text": _text(folder / RECIPE), "folder": str(folder), "command": resume_command(folder)}
     return known.plain() | about | parts(home, folder)
 
 

@@ -9,11 +9,10 @@ from pathlib import Path, PurePath
 from starlette.responses import FileResponse, Response
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import LOG, LOSSES, RECIPE
 from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS
 from t2iflow.pipelines.text.origin import INPUTS
-from t2iflow.runner.folder.history import LOG, RECIPE
 from t2iflow.runner.folder.watching import LIVE
-from t2iflow.runner.report.table import NAME as LOSSES
 from t2iflow.runner.studio.home import UNSOUND, Home
 from t2iflow.runner.studio.refused import Refused
 

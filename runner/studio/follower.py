@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from t2iflow.nodes.core.run_files import NOW
 from t2iflow.runner.entries import Ended, Entry, Filmed, Noted, Stepped, entry_of
-from t2iflow.runner.folder.history import NOW, added
+from t2iflow.runner.folder.history import added
 from t2iflow.runner.folder.watching import LIVE, watch
 from t2iflow.runner.studio.gallery import Gallery
 from t2iflow.runner.studio.glance import Glance

@@ -12,9 +12,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import LOG, NOW
 from t2iflow.nodes.pictures.endings import IMAGES
 from t2iflow.runner.entries import Entry, Filmed, Stepped, Wrote
-from t2iflow.runner.folder.history import LOG, NOW, RUNS, SWEEP, foremost, is_sweep, tail
+from t2iflow.runner.folder.history import RUNS, SWEEP, foremost, is_sweep, tail
 from t2iflow.runner.folder.summary import Summary, summary
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.home import Home, holds_run

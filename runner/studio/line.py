@@ -152,7 +152,7 @@ class Line:
             for reply in self._replies():
                 self._ended(reply)
         if self._pool:
-            self._pool.__exit__(None)
+            self._pool.close()
         self._set(self._waiting)
 
     def _try(self) -> None:

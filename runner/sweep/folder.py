@@ -4,7 +4,6 @@
 """
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.whole import sync
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.located import located, plain
@@ -25,13 +25,12 @@ from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RECIPE, RUNS, SWEEP
+from t2iflow.runner.folder.history import RUNS, SWEEP
 from t2iflow.runner.sharing.address import recorded
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.grid import SEED, Grid
 from t2iflow.runner.sweep.storage import stored
 
-NAME = SWEEP
 FORMAT = 1
 
 
@@ -97,7 +96,7 @@ def create(path: Path, recipe: Recipe, grid: Grid, sweep: Sweep, device: str, th
         run_folder.copy(grid.files, fresh)
         (fresh / RUNS).mkdir()
         lines = "\n".join(_lines(recipe, grid.cells, sweep, device, threads)) + "\n"
-        for file, text in ((RECIPE, grid.recipe), (NAME, lines)):
+        for file, text in ((RECIPE, grid.recipe), (SWEEP, lines)):
             (fresh / file).write_text(text, encoding="utf-8")
             sync(fresh / file)
     return read(path)
@@ -125,19 +124,14 @@ def _written(cell: Cell) -> dict[str, Any]:
     return {"name": cell.name, "set": cell.set, **({"stages": cell.stages} if cell.stages else {})}
 
 
-def going_on(place: str | Path) -> str:
-    """The command that resumes the sweep in a folder, or at an address."""
-    return f"t2iflow sweep {shlex.quote(str(place))}"
-
-
 @cache
 def read(path: Path) -> SweepFolder:
     """Read the folder of a sweep, once in a process; FolderError if there is none."""
-    file = path / NAME
+    file = path / SWEEP
     if why := paths.nothing(path):
         raise FolderError(f"`{path}` {why}")
     if why := paths.no_file(file):
-        raise FolderError(f"`{path}` is not the folder of a sweep: its {NAME} {why}")
+        raise FolderError(f"`{path}` is not the folder of a sweep: its {SWEEP} {why}")
     try:
         said = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_Loader)
         if said["t2iflow-sweep"] != FORMAT:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from t2iflow.runner.execution import checkpoint
+from t2iflow.nodes.core.run_files import CHECKPOINT
 from t2iflow.runner.sweep.lease import BEAT, DEAD, Lease, LostError
 from t2iflow.runner.sweep.storage import Storage
 
@@ -73,7 +73,7 @@ class _Bringer:
     def keep_if_new(self) -> None:
         """Keep it, or try again at the next checkpoint: at the run's end it is kept for certain."""
         with contextlib.suppress(OSError):
-            written = (self._storage.folder / self._run / checkpoint.NAME).stat().st_mtime_ns
+            written = (self._storage.folder / self._run / CHECKPOINT).stat().st_mtime_ns
             if written > self._last:
                 self._storage.keep(self._run)
                 self._last = written

@@ -36,7 +36,7 @@ class Keeper:
         self._plan: Plan = plan(sweep, sweep.cells[0])
         prompts = asked(self._plan)
         self._prompts = prompts if not sweep.drawn and prompts == asked(plan(sweep, sweep.cells[-1])) else []
-        self._strips = frozenset(str(node.said("strip")) for node in self._plan.graph.nodes.values())
+        self._strips = self._plan.strips
         self._table = table(sweep)
         self._states = states(sweep)
         self._messages: dict[str, str] = {}

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from t2iflow.runner.execution import checkpoint
+from t2iflow.nodes.core.run_files import CHECKPOINT
 from t2iflow.runner.folder.claim import FolderError, is_claimed
-from t2iflow.runner.folder.history import RUNS, has_finished
+from t2iflow.runner.folder.history import RUNS, SWEEP, has_finished
 from t2iflow.runner.sweep import sharing
-from t2iflow.runner.sweep.folder import NAME, SweepFolder, read
+from t2iflow.runner.sweep.folder import SweepFolder, read
 from t2iflow.runner.sweep.storage import LEASES, Storage, stored
 
 
@@ -16,8 +16,8 @@ def opened(address: str) -> SweepFolder:
     """The sweep that is kept at an address, with what its runs have made so far; FolderError if there is none."""
     storage = Storage(address)
     names = storage.names()
-    if NAME not in names:
-        raise FolderError(f"there is no sweep at `{address}`: it has no {NAME}")
+    if SWEEP not in names:
+        raise FolderError(f"there is no sweep at `{address}`: it has no {SWEEP}")
     storage.get(_wanted(storage, names))
     (storage.folder / RUNS).mkdir(exist_ok=True)
     storage.mark()
@@ -52,7 +52,7 @@ def _wanted(storage: Storage, names: Iterable[str]) -> Iterator[str]:
         if run and run not in settled:
             here = storage.folder / RUNS / run
             settled[run] = os.path.isdir(here) and (has_finished(here) or is_claimed(here))
-        if not name.startswith(f"{LEASES}/") and not name.endswith(checkpoint.NAME) and not settled.get(run):
+        if not name.startswith(f"{LEASES}/") and not name.endswith(CHECKPOINT) and not settled.get(run):
             yield name
 
 

@@ -9,20 +9,20 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from t2iflow.nodes.core.run_files import NOW, RECIPE, REPORT
 from t2iflow.nodes.core.whole import share
 from t2iflow.pipelines.show.prompts import Asked
 from t2iflow.pipelines.text.recipe import Recipe
-from t2iflow.runner.folder.history import NOW, RECIPE
+from t2iflow.runner.folder.history import resume_command
 from t2iflow.runner.report.exhibits import data, link
-from t2iflow.runner.report.listener import NAME as REPORT
 from t2iflow.runner.report.page import framed, heading, listing
-from t2iflow.runner.sweep.folder import SweepFolder, going_on
+from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.results import CSV, JSON, Result
-from t2iflow.runner.sweep.sheet import NAME as SHEET
+from t2iflow.runner.sweep.sheet import SHEET
 from t2iflow.runner.sweep.table import Table, label
 from t2iflow.runner.timing.duration import duration
 
-NAME = "index.html"
+PAGE = "index.html"
 MOST = 24_000_000
 """Bytes of pictures that are embedded; what exceeds them is linked."""
 
@@ -50,7 +50,7 @@ def write_page(told: Told) -> Path:
     parts = (_head, _state, _best, _cells, _failures, _recipe, _facts)
     body = (line for part in parts for line in part(told))
     text = framed(f"{told.recipe.title}: {len(told.results)} runs", body, told.goes_on, style)
-    path = told.sweep.at / NAME
+    path = told.sweep.at / PAGE
     share(path, text.encode("utf-8", errors="replace"))
     return path
 
@@ -80,7 +80,7 @@ def _state(told: Told) -> Iterator[str]:
 
 
 def _again(told: Told) -> str:
-    return f"To resume: <code>{escape(going_on(told.sweep.place))}</code>"
+    return f"To resume: <code>{escape(resume_command(told.sweep.place))}</code>"
 
 
 def _best(told: Told) -> Iterator[str]:

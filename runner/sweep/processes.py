@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from t2iflow.runner.child.child import Child, Slot
 from t2iflow.runner.child.pool import Hear, Pool, Reply
@@ -24,9 +23,9 @@ class Processes:
     def __enter__(self) -> "Processes":
         return self
 
-    def __exit__(self, *raised: Any) -> None:
-        """Let all end: those that have nothing to do at once, others with a checkpoint, but at a second Ctrl-C."""
-        self._pool.__exit__(*raised)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End all processes: idle ones now, others with a checkpoint, or all at once after a second Ctrl-C."""
+        self._pool.close(at_once=kind is not None and issubclass(kind, KeyboardInterrupt))
 
     @property
     def room(self) -> int:

@@ -27,7 +27,7 @@ from t2iflow.pipelines.show.prompts import asked
 from t2iflow.runner.execution.link import Link, Surroundings, now, run
 from t2iflow.runner.sweep.thumbnail import opened
 
-NAME = "scores.json"
+SCORES = "scores.json"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Ranking:
     """Scores of pictures, which are kept in the folder of a sweep: each is looked at once."""
 
     def __init__(self, folder: Path, judge: Judge, device: torch.device) -> None:
-        self._file, self._judge, self._device = folder / NAME, judge, device
+        self._file, self._judge, self._device = folder / SCORES, judge, device
         self.scores: dict[str, float] = {}
         said = json_file.read(self._file)
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # somebody's edit

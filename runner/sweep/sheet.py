@@ -15,7 +15,7 @@ from t2iflow.runner.lettering import Font, cut, lettering, plain
 from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.table import Table
 
-NAME = "sheet.png"
+SHEET = "sheet.png"
 NARROWEST, WIDEST, LARGEST, SMALLEST = 240, 4096, 256, 48
 """Pixels: of a sheet's width, about, and of the side of a picture in it."""
 GAP, MARGIN, HEAD = 6, 16, 150
@@ -46,8 +46,8 @@ def write_sheet(
     """Write the sheet: `small` are the pictures by their cells; what has none shows its state. The best is framed."""
     data = io.BytesIO()
     _Sheet(table, small, states, heading, ranks).drawn().save(data, "PNG")
-    share(folder / NAME, data.getvalue())
-    return folder / NAME
+    share(folder / SHEET, data.getvalue())
+    return folder / SHEET
 
 
 class _Sheet:

@@ -14,17 +14,16 @@ from typing import Any
 
 from t2iflow.nodes.core.caches import cache_folder
 from t2iflow.nodes.core.paths import is_sound
+from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOG
 from t2iflow.nodes.core.whole import write
-from t2iflow.runner.execution import checkpoint
-from t2iflow.runner.folder import history
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.sweep.lease import Lease, LostError
 
 EXTRAS = {"s3": "t2iflow[s3]", "s3a": "t2iflow[s3]"}
 """What to install for addresses of a scheme."""
-DECIDING = (checkpoint.NAME, history.LOG)
+DECIDING = (CHECKPOINT, LOG)
 """Files that say how far a run is: kept last, as they were before the others were looked at."""
-USELESS = (checkpoint.BEFORE,)
+USELESS = (BEFORE,)
 """Files that are kept nowhere else; nor are those whose name begins with a dot, which belong to a process."""
 LEASES = "leases"
 MARK = ".storage"

@@ -17,7 +17,7 @@ from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
 from t2iflow.runner.folder.folder import clear, named
-from t2iflow.runner.folder.history import SWEEP, is_sweep
+from t2iflow.runner.folder.history import SWEEP, is_sweep, resume_command
 from t2iflow.runner.folder.naming import recipe_name
 from t2iflow.runner.opening import in_folder
 from t2iflow.runner.preview.preview import Preview, preview
@@ -26,11 +26,11 @@ from t2iflow.runner.sweep import folder, grid, kept
 from t2iflow.runner.sweep.cluster import Cluster
 from t2iflow.runner.sweep.driver import Crew, drive
 from t2iflow.runner.sweep.events import Ended, Event, Watcher
-from t2iflow.runner.sweep.folder import SweepFolder, going_on
+from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.forecast import forecast
 from t2iflow.runner.sweep.grid import Grid
 from t2iflow.runner.sweep.keeper import Keeper
-from t2iflow.runner.sweep.page import NAME as PAGE
+from t2iflow.runner.sweep.page import PAGE
 from t2iflow.runner.sweep.processes import Processes
 from t2iflow.runner.sweep.sharing import tidy
 from t2iflow.runner.sweep.slot import How, cores, slots, threads
@@ -133,7 +133,7 @@ def run(
                 counts = Counter(drive(sweep, makers, stop.asked, watch, retry).values())
             unranked = keeper.end(stop.asked)
         except KeyboardInterrupt:  # a second signal
-            return Ending(INTERRUPTED, _resuming(sweep))
+            return Ending(INTERRUPTED, _interrupted(sweep))
         except OSError as fault:
             return Ending(FAILED, f"can't write in `{sweep.at}`: {fault.strerror or fault}")
     total, finished, failed = len(sweep.cells), counts["finished"], counts["failed"]
@@ -143,15 +143,15 @@ def run(
         clear(sweep.runs, 0)  # nobody starts here any more
     kept.bring(sweep)
     if stop.asked():
-        return Ending(128 + stop.signal, _resuming(sweep))
+        return Ending(128 + stop.signal, _interrupted(sweep))
     if failed:
-        again = f"{going_on(sweep.place)} --retry failed"
+        again = f"{resume_command(sweep.place)} --retry failed"
         return Ending(FAILED, f"{failed} of {total} cells failed; to try them again:\n  {again}")
     return Ending(OK if finished == total else FAILED, unranked)
 
 
-def _resuming(sweep: SweepFolder) -> str:
-    return f"interrupted; to resume:\n  {going_on(sweep.place)}"
+def _interrupted(sweep: SweepFolder) -> str:
+    return f"interrupted; to resume:\n  {resume_command(sweep.place)}"
 
 
 def _compiled(varied: Varied) -> Grid:

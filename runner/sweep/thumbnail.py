@@ -7,12 +7,13 @@ from pathlib import Path
 
 import PIL.Image
 
+from t2iflow.nodes.core.run_files import NOW
 from t2iflow.nodes.core.whole import share
 from t2iflow.nodes.film.decoder import every_picture
 from t2iflow.nodes.pictures import opening
 from t2iflow.nodes.pictures.codec import over
-from t2iflow.nodes.pictures.endings import FILMS, PICTURES, VIDEOS
-from t2iflow.runner.folder.history import NOW, RUNS, foremost, wrote
+from t2iflow.nodes.pictures.endings import FILMS, VIDEOS
+from t2iflow.runner.folder.history import RUNS, foremost, stills, wrote
 
 FOLDER, SIDE, QUALITY = ".small", 256, 90
 """Where small pictures are kept in the folder of a sweep, pixels of their longer side, and the quality of WebP."""
@@ -21,9 +22,8 @@ FOLDER, SIDE, QUALITY = ".small", 256, 90
 def picture(run: Path, strips: frozenset[str]) -> Path | None:
     """The picture that a run is known by, but for `strips` of it on its way; where there is none its last film."""
     files = wrote(run)
-    stills = [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
     films = [path for path in files if path.suffix.lower() in FILMS]
-    return foremost(stills) or next(reversed(films), None)
+    return foremost(stills(files, strips)) or next(reversed(films), None)
 
 
 def opened(path: Path) -> PIL.Image.Image:

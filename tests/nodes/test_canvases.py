@@ -40,7 +40,7 @@ def descend(painter: canvas.Pixels | canvas.Fourier | canvas.Palette | siren.Can
 @pytest.mark.parametrize("size", SIZES)
 def test_a_canvas_paints_in_its_size(size: tuple[int, int]) -> None:
     for painted in (
-        canvas.Pixels(chance(), CPU, size=size)(),
+        canvas.Pixels(chance(), size=size)(),
         canvas.Fourier(chance(), CPU, size=size)(),
         canvas.Palette(chance(), CPU, size=size, cell=1)(),
         siren.Canvas(chance(), CPU, size=size, layers=1, width=8)(),
@@ -62,7 +62,7 @@ def test_a_size_is_width_and_height_from_one_up() -> None:
 def test_training_moves_every_canvas_towards_a_picture() -> None:
     size = (48, 32)
     for painter, rate in (
-        (canvas.Pixels(chance(), CPU, size=size), 0.02),
+        (canvas.Pixels(chance(), size=size), 0.02),
         (canvas.Fourier(chance(), CPU, size=size), 0.05),
         (canvas.Palette(chance(), CPU, size=size, cell=4), 0.02),
         (siren.Canvas(chance(), CPU, size=size, layers=3, width=32), 1e-3),
@@ -72,7 +72,7 @@ def test_training_moves_every_canvas_towards_a_picture() -> None:
 
 
 def test_pixels_settle_within_bounds() -> None:
-    pixels = canvas.Pixels(chance(), CPU, size=(8, 8))
+    pixels = canvas.Pixels(chance(), size=(8, 8))
     with torch.no_grad():
         pixels.trainable()[0].mul_(9).sub_(4)
     pixels.settle()
@@ -83,7 +83,7 @@ def test_pixels_settle_within_bounds() -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_pixels_and_spectra_take_on_a_picture_exactly(size: tuple[int, int]) -> None:
     start = photograph(*size)
-    for painter in (canvas.Pixels(chance(), CPU, start, size=size), canvas.Fourier(chance(), CPU, start, size=size)):
+    for painter in (canvas.Pixels(chance(), start, size=size), canvas.Fourier(chance(), CPU, start, size=size)):
         torch.testing.assert_close(painter(), start, atol=1e-3, rtol=0)
         other = Image(start.flip(3))
         painter.repaint(other)
@@ -92,7 +92,7 @@ def test_pixels_and_spectra_take_on_a_picture_exactly(size: tuple[int, int]) -> 
 
 def test_a_picture_of_another_size_is_resized() -> None:
     start = photograph(96, 64)
-    painted = canvas.Pixels(chance(), CPU, start, size=(48, 32))()
+    painted = canvas.Pixels(chance(), start, size=(48, 32))()
     torch.testing.assert_close(painted, torch.nn.functional.avg_pool2d(start, 2), atol=0.05, rtol=0)
 
 

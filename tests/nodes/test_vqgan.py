@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from t2iflow.nodes import losses, vqgan
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.catalog import find
+from t2iflow.nodes.core.run_files import CHECKPOINT
 from t2iflow.nodes.core.types import Image, Latent
 from t2iflow.nodes.generators import codes
 from t2iflow.nodes.generators.clamp import cut
@@ -470,7 +471,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
 
     with pytest.raises(Stopped):
         Loop(plan, around, tell, save=lambda state: state.save(tmp_path), stopping=stopping).run()
-    Loop(plan, around, tell).run(checkpoint.read(tmp_path / checkpoint.NAME))
+    Loop(plan, around, tell).run(checkpoint.read(tmp_path / CHECKPOINT))
     unbroken, resumed = finished
     assert torch.equal(unbroken, resumed)
     assert unbroken.std() > 0.05

@@ -74,7 +74,7 @@ def rehearse(rehearsal: Rehearsal) -> None:
             with judging if number else nullcontext():
                 judged = stage.judge(tick, take)
             with moving if number else nullcontext():
-                stage.move(tick, take, judged)
+                stage.move(tick, take)
         rehearsal.finish(stage, judged.image)
         begin_frame(rehearsal, stage)
 

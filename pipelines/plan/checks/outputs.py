@@ -91,7 +91,7 @@ def _overlap(one: str, other: str) -> bool:
 
 def unfitting_sizes(graph: Graph, regions: Regions) -> Iterator[Problem]:
     """Outputs that are given pictures of a size, or so many, that their files can't hold."""
-    shown = dict(_shown(graph, regions))
+    shown = dict(_shown(regions))
     for node in graph.nodes.values():
         size = batches.size(graph, node)
         if size is not None and node.spec.role == "sink" and node.complete:
@@ -102,7 +102,7 @@ def unfitting_sizes(graph: Graph, regions: Regions) -> Iterator[Problem]:
                 yield Problem("T2I408", f"node `{node.name}` ({node.spec.name}): {fault}", node.place)
 
 
-def _shown(graph: Graph, regions: Regions) -> Iterator[tuple[str, int]]:
+def _shown(regions: Regions) -> Iterator[tuple[str, int]]:
     """How many pictures each output is shown that watches an optimiser or a camera."""
     for region in regions:
         if region.steps:

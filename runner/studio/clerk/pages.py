@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import LOSSES, RECIPE, REPORT
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import draw
 from t2iflow.pipelines.show.difference import differences
@@ -13,13 +14,10 @@ from t2iflow.runner import entries
 from t2iflow.runner.entries import Entry
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import history
-from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.report import page
-from t2iflow.runner.report.listener import NAME
 from t2iflow.runner.report.page import Running, Told
 from t2iflow.runner.report.snapshots import Snapshot, Snapshots, of_page
-from t2iflow.runner.report.table import NAME as TABLE
 from t2iflow.runner.report.table import curves_of, rows_of
 from t2iflow.runner.studio.clerk.opened import nodes, prompts
 
@@ -69,7 +67,7 @@ def _told(folder: Path) -> Told:
         versions=page.versions(folder),
         started=_started(log),
         state=_state(log),
-        losses=curves_of(rows_of(folder / TABLE)),
+        losses=curves_of(rows_of(folder / LOSSES)),
         steps={one.node: one.steps for one in log if isinstance(one, entries.Fitting)},
         snapshots=list(_snapshots(folder, plan)),
         notes=[Noted(one.node, one.level, one.text) for one in log if isinstance(one, entries.Noted)],
@@ -98,7 +96,7 @@ def _snapshots(folder: Path, plan: Plan) -> Iterator[Snapshot]:
     kept = Snapshots(folder, plan)
     kept.remember()
     found = list(kept.all())
-    if not found and plan.regions and not paths.no_file(folder / NAME):
-        text = paths.read_start(folder / NAME, MOST).decode("utf-8", "replace")
+    if not found and plan.regions and not paths.no_file(folder / REPORT):
+        text = paths.read_start(folder / REPORT, MOST).decode("utf-8", "replace")
         found = list(of_page(text, [region.optimizer for region in plan.regions]))
     yield from found

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.problems import Place, Problem
 from t2iflow.pipelines.text import packs
 from t2iflow.pipelines.text.origin import Origin
 from t2iflow.pipelines.text.overrides import passed
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder.history import RECIPE
 from t2iflow.runner.opening import Source, carried, carries, named, typed
 from t2iflow.runner.request import Request
 from t2iflow.runner.studio.refused import Refused

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
+from subprocess import DEVNULL, SubprocessError, run
 
 from starlette.responses import FileResponse, Response
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.ffmpeg import ffmpeg
+from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.run_files import LOG, LOSSES, RECIPE
 from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS
 from t2iflow.pipelines.text.origin import INPUTS
@@ -42,6 +45,8 @@ SIDES = range(16, 1025)
 """Pixels of the longer side of a small copy."""
 MOST_PIXELS = 100_000_000
 """Pixels of a picture of which a small copy is made."""
+PATIENCE = 30.0
+"""Seconds in which the first picture of a film is decoded."""
 QUALITY = 85
 """Of a small copy, as WebP has it."""
 
@@ -68,10 +73,10 @@ def served(path: Path, lasting: bool) -> Response:
 
 
 def small(path: Path, side: int, lasting: bool) -> Response:
-    """A small copy of a picture; Refused where it is none."""
+    """A small copy of a picture, or of the first one of a film; Refused where it is none."""
     try:
         data = _small(str(path), path.stat().st_mtime_ns, side)
-    except (OSError, ValueError, SyntaxError) as fault:  # as Pillow raises
+    except (OSError, ValueError, SyntaxError, SubprocessError, MissingPackageError) as fault:  # as Pillow raises, too
         raise Refused(404, f"`{path.name}` can't be read as a picture: {fault}") from fault
     return Response(data, media_type="image/webp", headers={"cache-control": _keeping(lasting)})
 
@@ -86,7 +91,8 @@ def _small(path: str, stamp: int, side: int) -> bytes:
 
     from t2iflow.nodes.pictures.opening import opened
 
-    with opened(Path(path)) as found:
+    is_film = PurePath(path).suffix.lower() in VIDEOS
+    with PIL.Image.open(io.BytesIO(_first(path)), formats=["PPM"]) if is_film else opened(Path(path)) as found:
         if found.width * found.height > MOST_PIXELS:
             raise ValueError("it is too large")
         found.draft("RGB", (side, side))
@@ -95,3 +101,9 @@ def _small(path: str, stamp: int, side: int) -> bytes:
     data = io.BytesIO()
     shown.save(data, "WEBP", quality=QUALITY, method=0)
     return data.getvalue()
+
+
+def _first(film: str) -> bytes:
+    """The first picture of a film, as a PPM."""
+    how = ["-v", "error", "-i", film, "-frames:v", "1", "-f", "image2pipe", "-c:v", "ppm", "-"]
+    return run([ffmpeg(), *how], stdin=DEVNULL, capture_output=True, timeout=PATIENCE, check=True).stdout

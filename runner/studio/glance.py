@@ -13,7 +13,7 @@ from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import LOG, NOW
-from t2iflow.nodes.pictures.endings import IMAGES
+from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS
 from t2iflow.runner.entries import Entry, Filmed, Stepped, Wrote
 from t2iflow.runner.folder.history import RUNS, SWEEP, foremost, is_sweep, tail
 from t2iflow.runner.folder.summary import Summary, summary
@@ -146,14 +146,16 @@ def place(log: Sequence[Entry]) -> dict[str, Any] | None:
 
 
 def picture(folder: Path, log: Sequence[Entry], state: str) -> Path | None:
-    """The picture that shows best what a run has made so far, if there is one."""
+    """The picture that shows best what a run has made so far, or else the film, if there is one."""
     if state != "finished":
         now = next((folder / name for name in (LIVE, NOW) if os.path.isfile(folder / name)), None)
         if now:
             return now
     written = [folder / PurePath(entry.path).name for entry in log if isinstance(entry, Wrote)]
     written.insert(0, folder / PICTURE)  # which may have been written long before
-    return foremost([path for path in written if path.suffix.lower() in IMAGES and os.path.isfile(path)])
+    there = [path for path in written if os.path.isfile(path)]
+    films = [path for path in there if path.suffix.lower() in VIDEOS]
+    return foremost([path for path in there if path.suffix.lower() in IMAGES]) or next(iter(films), None)
 
 
 def _shown(home: Home, folder: Path, file: Path | None) -> tuple[str | None, tuple[int, int] | None]:

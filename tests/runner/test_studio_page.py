@@ -350,6 +350,19 @@ def test_what_may_stand_in_a_recipe_is_offered_and_taken_with_tab(page: Any) -> 
     page.get_by_role("option", name="$canvas").wait_for()
     text.press("Tab")
     assert text.input_value().endswith("image: $canvas")
+    text.press_sequentially("}\nother: {use: optimizers.adam")
+    page.wait_for_timeout(200)
+    text.press("Enter")  # which makes no adamw of it
+    text.press_sequentially("w")
+    assert text.input_value().split("\n")[-2:] == ["  other: {use: optimizers.adam", "  w"]
+
+
+def test_what_was_written_last_is_there_when_the_page_is_loaded_again(page: Any) -> None:
+    page.get_by_label("Prompt").fill("a volcano")
+    until(page.get_by_role("button", name="Start").is_enabled)
+    page.get_by_label("Prompt").press_sequentially(" at night")
+    page.reload()
+    until(lambda: page.get_by_label("Prompt").input_value() == "a volcano at night")
 
 
 def test_two_runs_stand_side_by_side_with_what_differs_by_keys_alone(

@@ -13,7 +13,8 @@ export function completion(area) {
   const list = h("ul", { class: "offers", role: "listbox", id, "aria-label": "Suggestions", hidden: true });
   let schema,
     found = [],
-    chosen = 0;
+    chosen = 0,
+    isDue = false;
   area.setAttribute("aria-autocomplete", "list");
   area.addEventListener("input", (event) => event.inputType !== "insertReplacementText" && offer(false));
   area.addEventListener("blur", () => setTimeout(hide, 150));
@@ -26,9 +27,10 @@ export function completion(area) {
   }
 
   function offer(always) {
+    isDue = !schema; // who writes before it is there is offered something then
     const last = area.value.slice(0, area.selectionStart).split("\n").at(-1);
     const worth = always || /[\w.$-]$|: $|[{,] $|^ +$/.test(last);
-    found = schema && worth ? offers(schema, area.value, area.selectionStart).slice(0, SHOWN) : [];
+    found = schema && worth ? offers(schema, area.value, area.selectionStart, always).slice(0, SHOWN) : [];
     chosen = 0;
     if (!found.length) return hide();
     show();
@@ -86,6 +88,7 @@ export function completion(area) {
       schema ??
         trying(async () => {
           schema = await get("/api/schema");
+        if (isDue && document.activeElement === area) offer(false);
         });
     },
     /** Whether a key was for the list. */

@@ -246,10 +246,11 @@ export function composer(view, _, signal) {
   const startByKey = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && run();
   addEventListener("keydown", startByKey, { signal });
   hear("again", () => (from.list(), look()), signal);
+  addEventListener("pagehide", asked, { signal }); // which keeps what was written last
   signal.addEventListener("abort", () => {
     clearTimeout(waits);
     asking.abort();
-    asked(); // which keeps what was written last
+    asked();
   });
   look();
   return { title: "New", prompt: words.element };

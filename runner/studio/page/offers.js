@@ -122,12 +122,14 @@ function all(root, text, lines, row, line) {
 }
 
 /**
- * What may stand where the caret is, the likely first: `{text, about, typed}`, of which `typed` is already there.
+ * What may stand where the caret is, the likely first: `{text, about, typed}`, of which `typed` is already there; where
+ * that is one of them as it is, others only if `always`.
  * @param {any} root the JSON Schema of recipes
  * @param {string} text
  * @param {number} caret
+ * @param {boolean} always
  */
-export function offers(root, text, caret) {
+export function offers(root, text, caret, always) {
   const lines = text.split("\n");
   const before = text.slice(0, caret).split("\n");
   const line = before.at(-1);
@@ -136,6 +138,7 @@ export function offers(root, text, caret) {
   const found = typed.startsWith("$")
     ? references(text)
     : all(root, text, lines, before.length - 1, line.slice(0, line.length - typed.length));
+  if (!always && found.some((one) => one.text === typed)) return [];
   return found
     .filter((one) => one.text.trim() !== typed && one.text.toLowerCase().includes(typed.toLowerCase()))
     .sort((one, other) => Number(other.text.startsWith(typed)) - Number(one.text.startsWith(typed)))

@@ -33,6 +33,7 @@ function show(box) {
   box.hidden = !words.length;
   if (!words.length) return renew(box);
   const open = box.querySelector("details")?.open;
+  const scrolled = box.querySelector("ol")?.scrollTop ?? 0;
   renew(
     box,
     h(
@@ -49,6 +50,7 @@ function show(box) {
       h("ol", { class: "popup" }, [...running, ...waiting].map(row)),
     ),
   );
+  box.querySelector("ol").scrollTop = scrolled;
 }
 
 /** Say how far a run is now, and touch nothing else: somebody may be about to click it. */

@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 
 from t2iflow.runner.folder.watching import LIVE
+from tests.runner.conftest import COPY, Command
 from tests.runner.studio.conftest import OURS, Client
 
 RUN = "/files/runs/2026-01-02_030405-fox-s0-abcd"
@@ -43,6 +44,16 @@ def test_the_gallery_gets_small_copies(client: Client, run_folder: Callable[...,
         assert (shown.format, shown.size) == ("WEBP", (320, 240))
     assert "immutable" in small.headers["cache-control"]  # as its address is another when it is
     assert client.get(f"{RUN}/picture.png?side=many").status == 400
+
+
+def test_a_film_without_a_picture_is_known_by_its_first_frame(client: Client, command: Command) -> None:
+    told = command("run", COPY.replace("  still:  {use: output.image, image: $fit}\n", ""))
+    assert told.folder
+    (run,) = client.get("/api/runs").json["runs"]
+    with PIL.Image.open(io.BytesIO(client.get(run["picture"]).body)) as shown:
+        assert (shown.format, shown.size) == ("WEBP", (24, 24))
+    (told.folder / "film.mp4").write_bytes(b"no film")
+    assert client.get(f"/files/{run['name']}/film.mp4?side=320").status == 404
 
 
 def test_the_live_picture_is_the_only_hidden_file_that_is_served(

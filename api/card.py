@@ -19,7 +19,7 @@ from t2iflow.nodes.pictures.opening import loaded
 from t2iflow.pictures import best, pictures
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.report.curve import curve
-from t2iflow.runner.report.exhibits import MOST, data
+from t2iflow.runner.report.exhibits import MOST, data_url
 from t2iflow.runner.report.table import TOTAL, Points, curves_of, rows_of
 from t2iflow.runner.sweep.page import PAGE
 from t2iflow.runner.timing.duration import duration
@@ -130,7 +130,7 @@ def _belongs(file: Path, first: Path) -> bool:
 
 
 def _film(file: Path) -> str:
-    source = data(FILMS[file.suffix.lower()], file.read_bytes())
+    source = data_url(FILMS[file.suffix.lower()], file.read_bytes())
     if file.suffix.lower() in MOVING:
         return f'<img src="{source}" alt="{escape(file.name)}">'
     return f'<video src="{source}" controls autoplay loop muted playsinline></video>'
@@ -142,7 +142,7 @@ def picture(shown: PIL.Image.Image, side: int) -> str:
     small.thumbnail((side, side))
     file = io.BytesIO()
     small.save(file, "JPEG", quality=85)
-    return f'<img src="{data("image/jpeg", file.getvalue())}" alt="the picture">'
+    return f'<img src="{data_url("image/jpeg", file.getvalue())}" alt="the picture">'
 
 
 def _chart(folder: Path) -> Chart | None:

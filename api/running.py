@@ -45,7 +45,7 @@ class Run(Task):
             return "waiting" if self._job.waits else "running"
         if self._job and not self._job.result:
             return "failed" if self._job.fault else "stopped"
-        return self._told.state if os.path.exists(self.folder) else "waiting"
+        return self._summary.state if os.path.exists(self.folder) else "waiting"
 
     @property
     def message(self) -> str:
@@ -54,26 +54,26 @@ class Run(Task):
 
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
-        message = self._told.message if os.path.exists(self.folder) else ""
+        message = self._summary.message if os.path.exists(self.folder) else ""
         return message.replace(resume_command(self.folder), f"t2iflow.resume({str(self.folder)!r})")
 
     @property
     def recipe(self) -> str:
         """The name of its recipe."""
-        return self._told.recipe
+        return self._summary.recipe
 
     @property
     def prompt(self) -> str:
         """Its first prompt."""
-        return self._told.prompt
+        return self._summary.prompt
 
     @property
     def seed(self) -> int | None:
         """Its seed, as far as is known."""
-        return self._told.seed
+        return self._summary.seed
 
     @property
-    def _told(self) -> Summary:
+    def _summary(self) -> Summary:
         from t2iflow.runner.folder.summary import summary
 
         return summary(self.folder)

@@ -142,9 +142,9 @@ def _begin(
 
 def _title(plan: Plan) -> str:
     """What is made: the recipe, and the prompt if it has one."""
-    from t2iflow.pipelines.show.prompts import asked
+    from t2iflow.pipelines.show.prompts import prompts_of
 
-    return ": ".join([plan.graph.recipe.name, *[one.text for one in asked(plan)[:1]]])
+    return ": ".join([plan.graph.recipe.name, *[one.text for one in prompts_of(plan)[:1]]])
 
 
 def _notes(plan: Plan) -> Iterator[str]:

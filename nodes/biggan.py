@@ -40,14 +40,14 @@ class Painted(NamedTuple):
     classes: Latent
 
 
-def _known(settings: Mapping[str, Any]) -> None:
+def _check_classes(settings: Mapping[str, Any]) -> None:
     """Refuse unknown classes, and more than `max_classes` keeps."""
     numbers, most = _numbers(settings.get("classes")), settings.get("max_classes")
     if most is not None and len(numbers) > most:
         raise ValueError(f"there are {len(numbers)} classes to start from, but max_classes keeps only {most}")
 
 
-@node(check=_known)
+@node(check=_check_classes)
 class Canvas:
     """A picture painted by BigGAN-deep; each block's noise and classes are trained.
 

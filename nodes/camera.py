@@ -27,7 +27,7 @@ from t2iflow.nodes.core.types import (
     Positive,
     StepRate,
 )
-from t2iflow.nodes.film.shooting import Filming, Framed, Holding, Making, Move, sees
+from t2iflow.nodes.film.shooting import Filming, Framed, Holding, Making, Move, check_perceptor
 from t2iflow.nodes.film.takes import Shown, Turns
 from t2iflow.nodes.perceptors.interface import Clip
 from t2iflow.nodes.pictures.border import Border
@@ -37,7 +37,7 @@ Point = Annotated[tuple[float, float], "across, down"]
 Scale = Annotated[float, Interval(ge=0.01, le=100)]
 
 
-def _closes(settings: Mapping[str, Any]) -> None:
+def _check_loop(settings: Mapping[str, Any]) -> None:
     """Refuse a loop longer than half the film."""
     if settings["loop"] * 2 > settings["frames"]:
         raise ValueError(f"`loop` can be at most half of the {settings['frames']} frames")
@@ -105,7 +105,7 @@ class Aimed(Filming):
         return self.framed(self._aim(**own), image, start, clip, Holding(rate, hold, resemble, tint, mix))
 
 
-camera = node(role="camera", check=_closes, joins=sees, base=Aimed)
+camera = node(role="camera", check=_check_loop, joins=check_perceptor, base=Aimed)
 """Marks a function from its own ports and settings to a motion as a camera node."""
 
 
@@ -164,13 +164,13 @@ def depth(
     )
 
 
-def _leads(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+def _check_motions(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
     """Refuse a position behind the last motion."""
-    sees(wires, settings)
+    check_perceptor(wires, settings)
     check_position(settings["position"], wires["motions"], "motion")
 
 
-@node(role="camera", check=_closes, joins=_leads, base=Aimed)
+@node(role="camera", check=_check_loop, joins=_check_motions, base=Aimed)
 def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     """A camera that goes from one motion to the next.
 
@@ -197,7 +197,7 @@ def follow(motion: Motion) -> Motion:
     return motion
 
 
-@node(role="camera", joins=sees)
+@node(role="camera", joins=check_perceptor)
 class Infinite(Filming):
     """A camera that zooms in without end, and never blurs: all frames are made of pictures at powers of `jump`.
 

@@ -195,7 +195,7 @@ def _enlarged(level: Tensor, size: Size) -> Tensor:
     return F.interpolate(level, (size[1], size[0]), mode="bilinear", align_corners=False)
 
 
-def _filled(settings: Mapping[str, Any]) -> None:
+def _check_cells(settings: Mapping[str, Any]) -> None:
     """Refuse a size that is not made of whole squares."""
     (width, height), cell = settings["size"], settings["cell"]
     if width % cell or height % cell:
@@ -203,7 +203,7 @@ def _filled(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"squares of {cell} pixels don't fill {width} x {height}; take {near}")
 
 
-@node(check=_filled)
+@node(check=_check_cells)
 class Palette:
     """Pixel art: squares of `cell` pixels in a few colours.
 
@@ -226,7 +226,7 @@ class Palette:
         softness: Positive = 0.2,
     ) -> None:
         width, height = size
-        _filled({"size": size, "cell": cell})
+        _check_cells({"size": size, "cell": cell})
         self._cell = cell
         self._size = width // cell, height // cell
         self._softness = softness

@@ -53,13 +53,13 @@ def _with_gap(template: str) -> str:
 Template = Annotated[str, AfterValidator(_with_gap)]
 
 
-def _named(settings: Mapping[str, Any]) -> None:
+def _check_name(settings: Mapping[str, Any]) -> None:
     """Refuse an unknown perceptor."""
     if settings["name"] != "lite" or settings["weights"] is not None:
         check_published(settings["name"], settings["weights"])
 
 
-@node(check=_named)
+@node(check=_check_name)
 def model(
     device: torch.device,
     notes: Notes,
@@ -238,7 +238,7 @@ def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
     return prompts[before].blend(prompts[min(before + 1, last)], position - before)
 
 
-def _told(settings: Mapping[str, Any]) -> None:
+def _check_story(settings: Mapping[str, Any]) -> None:
     """Refuse a story given twice or not at all, and one that never moves on; read it, if it is in a file."""
     if (settings["scenes"] is None) == (settings["file"] is None):
         raise ValueError("a story has either `scenes`, or a `file` with one scene per line")
@@ -248,7 +248,7 @@ def _told(settings: Mapping[str, Any]) -> None:
         read_scenes(settings["file"])
 
 
-@node(check=_told)
+@node(check=_check_story)
 class Story:
     """One scene after another, over the frames of a film; without a camera, over an optimiser's steps.
 
@@ -274,7 +274,7 @@ class Story:
         loop: bool = False,
         stop: float | None = None,
     ) -> None:
-        _told({"scenes": scenes, "file": file, "hold": hold, "fade": fade})
+        _check_story({"scenes": scenes, "file": file, "hold": hold, "fade": fade})
         prompts = scenes or read_scenes(file or "")
         self._wanted = [_asked(clip, prompt, stop, notes) for prompt in prompts]
         self._timetable = Timetable(len(prompts), hold, fade, loop)

@@ -25,13 +25,13 @@ CropSize = Annotated[int, Interval(ge=8, le=2048), Means("size")]
 """Side of a crop in pixels; more than the perceptor's input only costs time."""
 
 
-def _possible(sides: tuple[float, float]) -> tuple[float, float]:
+def _check_sides(sides: tuple[float, float]) -> tuple[float, float]:
     if sides[0] <= 0 or sides[1] > 4:
         raise ValueError("a side is a fraction of the picture's shorter side: above 0, and at most 4")
     return sides
 
 
-Sides = Annotated[Range, AfterValidator(_possible)]
+Sides = Annotated[Range, AfterValidator(_check_sides)]
 """Shortest and longest side of a crop, as fractions of the picture's shorter side."""
 
 

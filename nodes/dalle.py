@@ -14,7 +14,7 @@ from t2iflow.nodes.core.types import Caption, Count, Fraction, Image, Made, Mean
 from t2iflow.nodes.weights.find import loads, obtain, offers
 
 
-def _square(settings: Mapping[str, Any]) -> None:
+def _check_square(settings: Mapping[str, Any]) -> None:
     """Refuse a number of pictures that doesn't fill a square, with `seamless`."""
     count = settings["count"]
     if settings["seamless"] and math.isqrt(count) ** 2 != count:
@@ -22,7 +22,7 @@ def _square(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"`seamless` lays pictures out in a square, which {count} don't fill; take {less} or {more}")
 
 
-@node(check=_square)
+@node(check=_check_square)
 def mini(
     random: Random,
     notes: Notes,

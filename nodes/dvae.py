@@ -23,7 +23,7 @@ from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
-from t2iflow.nodes.generators.grid import fits_known, grid, remaining, within
+from t2iflow.nodes.generators.grid import check_grid, grid, remaining, within
 from t2iflow.nodes.generators.spreading import spreading
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
@@ -37,7 +37,7 @@ BANNED = -100.0
 """Added to the logits of codes that must not be painted."""
 
 
-@node(check=fits_known)
+@node(check=check_grid)
 class Canvas(Hardens, Carried):
     """A picture painted by OpenAI's dVAE; what is trained is the probability of each of its 8192 codes at each place.
 
@@ -87,7 +87,7 @@ class Canvas(Hardens, Carried):
         seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
-        fits_known({"weights": weights, "size": size})
+        check_grid({"weights": weights, "size": size})
         self._weights, self._notes, self._shelf, self._device = weights, notes, shelf, device
         self._dtype = dtype_of(precision, device)
         self._size, self._steer, self._certainty, self._wraps = size, steer, certainty, seamless

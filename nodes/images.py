@@ -79,7 +79,7 @@ Part = Annotated[tuple[Fraction, Fraction, Fraction, Fraction], "left, top, righ
 """A part of a picture by its edges, 0 at the left and the top, 1 at the right and the bottom."""
 
 
-def _open(settings: Mapping[str, Any]) -> None:
+def _check_part(settings: Mapping[str, Any]) -> None:
     """Refuse an empty part."""
     left, top, right, bottom = settings["part"]
     if left >= right or top >= bottom:
@@ -88,7 +88,7 @@ def _open(settings: Mapping[str, Any]) -> None:
         )
 
 
-@node(check=_open)
+@node(check=_check_part)
 def region(
     device: torch.device,
     *,
@@ -121,7 +121,7 @@ def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
     return Image(_resized(image, size, fit))
 
 
-@node(check=_open)
+@node(check=_check_part)
 def cut(image: Image, *, part: Annotated[Part, Means("resized")]) -> Image:
     """A part of the picture as a picture of its own: `part` is left, top, right, bottom, from 0 to 1."""
     (high, wide), (left, top, right, bottom) = image.shape[-2:], map(float, part)

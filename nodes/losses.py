@@ -254,14 +254,14 @@ def photographic(
     return Loss(((brightness - mean) ** 2 + (spread - contrast) ** 2 + (vivid - colour) ** 2).mean())
 
 
-def _weighed(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+def _check_weights(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
     """Refuse a number of weights other than that of the terms."""
     weights = settings["weights"]
     if weights is not None and len(weights) != wires["terms"]:
         raise ValueError(f"there are {wires['terms']} terms but {len(weights)} weights")
 
 
-@node(joins=_weighed)
+@node(joins=_check_weights)
 def total(terms: list[Loss], *, weights: list[float] | None = None) -> Loss:
     """The sum of several losses, each times its weight.
 
@@ -269,5 +269,5 @@ def total(terms: list[Loss], *, weights: list[float] | None = None) -> Loss:
     """
     if weights is None:
         weights = [1.0] * len(terms)
-    _weighed({"terms": len(terms)}, {"weights": weights})
+    _check_weights({"terms": len(terms)}, {"weights": weights})
     return Loss(torch.stack([term * weight for term, weight in zip(terms, weights, strict=True)]).sum())

@@ -82,13 +82,13 @@ def rmsprop(
     return eager.RMSprop(parameters, alpha=smoothing, momentum=momentum, weight_decay=weight_decay)
 
 
-def _has_momentum(settings: Mapping[str, Any]) -> None:
+def _check_momentum(settings: Mapping[str, Any]) -> None:
     """Refuse Nesterov's momentum where there is none."""
     if settings["nesterov"] and settings["momentum"] == 0:
         raise ValueError("`nesterov` needs a `momentum` above 0, such as 0.9")
 
 
-@node(role="optimizer", base=Fit, check=_has_momentum)
+@node(role="optimizer", base=Fit, check=_check_momentum)
 def sgd(
     parameters: Groups, /, *, momentum: Factor = 0.0, nesterov: bool = False, weight_decay: Factor = 0.0
 ) -> Optimizer:

@@ -18,7 +18,7 @@ from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, NonNegative, Size
 from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
-from t2iflow.nodes.generators.grid import fits_known, grid
+from t2iflow.nodes.generators.grid import check_grid, grid
 from t2iflow.nodes.generators.taesd import Tiny
 from t2iflow.nodes.generators.wrapping import wrap
 from t2iflow.nodes.pictures.border import Border
@@ -34,7 +34,7 @@ class Painted(NamedTuple):
     latent: Latent
 
 
-@node(check=fits_known)
+@node(check=check_grid)
 class Canvas(Carried):
     """A picture painted by a tiny autoencoder's decoder, from a few numbers around 0 for every 8 x 8 pixels.
 
@@ -69,7 +69,7 @@ class Canvas(Carried):
         seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
-        fits_known({"weights": weights, "size": size})
+        check_grid({"weights": weights, "size": size})
         self._weights, self._notes, self._shelf, self._device, self._size = weights, notes, shelf, device, size
         self._start_steps, self._start_rate, self._seamless = start_steps, start_rate, seamless
         self._dtype = dtype_of(precision, device)

@@ -21,7 +21,7 @@ from t2iflow.nodes.core.types import Image, Latent, NonNegative, Positive, Size
 from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.codes import Hardens, certain, drawn
-from t2iflow.nodes.generators.grid import fits_known, grid
+from t2iflow.nodes.generators.grid import check_grid, grid
 from t2iflow.nodes.generators.spreading import spreading
 from t2iflow.nodes.generators.vqgan.network import VQGAN, nearest
 from t2iflow.nodes.pictures.border import Border
@@ -37,7 +37,7 @@ class Painted(NamedTuple):
     start: Latent
 
 
-@node(check=fits_known)
+@node(check=check_grid)
 class Canvas(Hardens, Carried):
     """A picture painted by a VQGAN from a grid of codes, one for every 16 x 16 pixels (8 x 8 with f8).
 
@@ -82,7 +82,7 @@ class Canvas(Hardens, Carried):
         seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:
-        fits_known({"weights": weights, "size": size})
+        check_grid({"weights": weights, "size": size})
         dtype = dtype_of(precision, device)
         found = obtain(weights, "vqgan", notes)
         self._network = shelf.get(VQGAN, found, blacklist or [], device, dtype, seamless)

@@ -15,7 +15,7 @@ from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.nodes.core.run_files import LOG
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareable
 from t2iflow.runner.audience import Audience
 from t2iflow.runner.events import Ended, How, Listener, Noted, Started
@@ -178,7 +178,7 @@ class _Session:
             seed=recipe.seed,
             params=params(self.plan.graph),
             overrides=overrides(self.plan.graph),
-            prompts=tuple(one.text for one in asked(self.plan)),
+            prompts=tuple(one.text for one in prompts_of(self.plan)),
             optimizers=optimizers,
             threads=torch.get_num_threads(),
             date=datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -73,7 +73,7 @@ def _biggan(work: Path, device: torch.device, seed: int, course: Course) -> Auto
     return Autoencoder(biggan.Coder(drawings), drawings, device)
 
 
-def _told(
+def _predicting(
     transformer: Callable[[Captions, torch.device], Transformer],
 ) -> Callable[[Path, torch.device, int, Course], Model]:
     """A model that predicts the codes of our VQGAN."""
@@ -106,13 +106,13 @@ MODELS = {
         _biggan, Course(4000, 32), Course(5000, 16), "small BigGAN-deep of our own, drawn things, 128 x 128 pixels"
     ),
     "dalle-mini": Recipe(
-        _told(DalleMini),
+        _predicting(DalleMini),
         Course(2400, 192),
         Course(4000, 32),
         "small DALL-E mini of our own, things with names, 96 x 96 pixels",
     ),
     "dalle-pytorch": Recipe(
-        _told(DallePytorch),
+        _predicting(DallePytorch),
         Course(2400, 192),
         Course(2000, 32),
         "small DALLE-pytorch of our own, as `small-dalle-mini`",

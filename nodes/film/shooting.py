@@ -23,7 +23,7 @@ from t2iflow.nodes.pictures.resampling import exact
 Move = Annotated[Literal["auto", "latent", "picture"], Means("moved")]
 
 
-def sees(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+def check_perceptor(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
     """Refuse what needs a perceptor where none is wired."""
     if settings["resemble"] and wires.get("image") and not wires.get("clip"):
         raise ValueError("`resemble` must know who sees: wire a perceptor to the camera, `clip: $clip`")
@@ -85,7 +85,7 @@ class Filming:
         """Begin a frame: the picture moved, and all that its steps need."""
         moved: Any = None
         if image is not None:
-            sees({"image": 1, "clip": clip is not None}, {"resemble": holding.resemble})
+            check_perceptor({"image": 1, "clip": clip is not None}, {"resemble": holding.resemble})
             self._motion, self._start = motion, start if holding.mix else None
             self._clip, self._holding = clip, holding
             if self._colours is None:

@@ -34,7 +34,7 @@ def remaining(blacklist: Iterable[int], codes: int) -> None:
         raise ValueError(f"these weights have {codes} codes, of which at least two must remain")
 
 
-def fits_known(settings: Mapping[str, Any]) -> None:
+def check_grid(settings: Mapping[str, Any]) -> None:
     """Refuse a `size` that weights of a known name don't paint, and codes that they don't have.
 
     Those of other names are asked when they are read.

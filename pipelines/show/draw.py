@@ -234,7 +234,7 @@ def _cards(graph: Graph, layout: Layout) -> Iterator[str]:
     for name, (left, top, width) in layout.boxes.items():
         node = graph.nodes[name]
         yield (
-            f'<g data-node="{escape(name)}"><title>{escape(_told(node, graph.shared))}</title>'
+            f'<g data-node="{escape(name)}"><title>{escape(_tooltip(node, graph.shared))}</title>'
             f'<rect class="card" x="{left:g}" y="{top:g}" width="{width:g}" '
             f'height="{CARD:g}" rx="6"/><rect class="{node.spec.role}" x="{left + 6:g}" y="{top + 8:g}" width="3" '
             f'height="{CARD - 16:g}" rx="1.5"/><text class="name" x="{left + 16:g}" y="{top + 18:g}">'
@@ -242,7 +242,7 @@ def _cards(graph: Graph, layout: Layout) -> Iterator[str]:
         )
 
 
-def _told(node: Node, shared: Mapping[str, str]) -> str:
+def _tooltip(node: Node, shared: Mapping[str, str]) -> str:
     """A node with its settings, shown when it is pointed at; of files only the names that are `shared`."""
     settings = (f"{name}: {getattr(value, 'plain', lambda v=value: v)()}" for name, value in node.settings.items())
     text = "\n".join([f"{node.name} ({node.spec.name})", *settings])

@@ -35,7 +35,7 @@ def about(name: str) -> str:
     if name in (broken := catalog.broken()):
         raise LookupError(f"`{name}` belongs to a package that can't be used: {broken[name]}")
     try:
-        return _told(catalog.find(name))
+        return _page_of(catalog.find(name))
     except catalog.BrokenPackageError as fault:
         raise LookupError(f"`{name}` belongs to a package that can't be used: {fault}") from fault
     except catalog.UnknownNodeError:
@@ -91,7 +91,7 @@ def _kind(kind: Any) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _told(spec: Spec) -> str:
+def _page_of(spec: Spec) -> str:
     parts = [f"{spec.name}\n\n{spec.doc}"]
     ports = [(port.name, kind_name(port.kind), _port_marks(port)) for port in spec.ports.values()]
     settings = [

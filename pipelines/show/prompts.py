@@ -15,18 +15,23 @@ from t2iflow.pipelines.text.located import Located
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A text that is asked for; `weight` is None where the recipe has none, `when` is empty where it always counts."""
+class Prompt:
+    """A text with its weight, None where the recipe gives none, and when it counts, empty if always."""
 
     text: str
     weight: float | None = None
     when: str = ""
 
 
-def asked(plan: Plan) -> list[Asked]:
+def prompts_of(plan: Plan) -> list[Prompt]:
     """Every prompt, each once."""
-    found = (one for node in plan.graph.nodes.values() for one in _asked(node, plan))
+    found = (one for node in plan.graph.nodes.values() for one in _prompts_at(node, plan))
     return list(dict.fromkeys(found))
+
+
+def first_prompt(plan: Plan) -> str:
+    """The text of the first prompt, empty if there is none."""
+    return next((one.text for one in prompts_of(plan)), "")
 
 
 def written(plan: Plan) -> Iterator[tuple[str, Located, Any]]:
@@ -40,9 +45,9 @@ def written(plan: Plan) -> Iterator[tuple[str, Located, Any]]:
                     yield name, text.values[key], node.settings.get(key)
 
 
-def _asked(node: Node, plan: Plan) -> Iterator[Asked]:
+def _prompts_at(node: Node, plan: Plan) -> Iterator[Prompt]:
     if node.spec.is_class and issubclass(node.spec.model, Tells):
-        yield from _told(node, plan)
+        yield from _scenes_of(node, plan)
         return
     counts = keyframe(node, plan.graph.nodes)  # when it counts wholly, if it was unfolded from one that changes
     when = _at(counts[0], counts[1] or _length(node, plan)[1]) if counts else ""
@@ -50,7 +55,7 @@ def _asked(node: Node, plan: Plan) -> Iterator[Asked]:
         yield from _weighted(prompt, when)
 
 
-def _told(node: Node, plan: Plan) -> Iterator[Asked]:
+def _scenes_of(node: Node, plan: Plan) -> Iterator[Prompt]:
     """What a story asks for, each with the frame (or step) that it begins at."""
     length, clock = _length(node, plan)
     with suppress(OSError, ValueError):  # a file that has changed since
@@ -58,7 +63,7 @@ def _told(node: Node, plan: Plan) -> Iterator[Asked]:
             yield from _weighted(scene, f"from {clock} {round(start)}")
 
 
-def _weighted(prompt: Any, when: str) -> Iterator[Asked]:
+def _weighted(prompt: Any, when: str) -> Iterator[Prompt]:
     """The texts of a prompt; a list may hold texts that change over time."""
     changing = [one for one in prompt if isinstance(one, Schedule)] if isinstance(prompt, list) else []
     for one in changing:
@@ -66,7 +71,7 @@ def _weighted(prompt: Any, when: str) -> Iterator[Asked]:
             yield from _weighted(text, _at(moment, one.over or "step") if moment else "")
     if steady := [one for one in prompt if one not in changing] if changing else prompt:
         for text, weight, _ in read_prompt(steady):
-            yield Asked(text, weight if weight != 1 or isinstance(prompt, dict) else None, when)
+            yield Prompt(text, weight if weight != 1 or isinstance(prompt, dict) else None, when)
 
 
 def _at(moment: Moment, clock: str) -> str:

@@ -51,7 +51,7 @@ def _settings(node: Node) -> Callable[[Tick], Any]:
     """What a node is at each moment."""
     still = {name: repr(value) for name, value in node.settings.items() if name not in node.changing}
     moving = [(name, node.settings[name]) for name in node.changing]
-    frame = _told(node, {})
+    frame = _identity(node, {})
     return lambda tick: (frame, still | {name: repr(present(value, tick)) for name, value in moving})
 
 
@@ -66,10 +66,10 @@ def _written(graph: Graph, name: str) -> list[tuple[str, ...]]:
     """All that a node is, with what changes over time as it is written."""
     node = graph.nodes[name]
     texts = node.blend.texts if node.blend else ()
-    return [_told(one, one.settings) for one in (node, *map(graph.nodes.__getitem__, texts))]
+    return [_identity(one, one.settings) for one in (node, *map(graph.nodes.__getitem__, texts))]
 
 
-def _told(node: Node, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _identity(node: Node, settings: Mapping[str, Any]) -> tuple[str, ...]:
     return node.spec.name, str(node.every), repr(sorted(node.wires.items())), repr(sorted(settings.items()))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CommonOptions:
     """What every command on recipes takes."""
 
     words: Words = None
@@ -32,7 +32,7 @@ class Asked:
 
 
 class RecipeCommand(TyperCommand):
-    """A command that takes all of `Asked` beside its own options, and gets at it by `request` or `requests`."""
+    """A command that takes all of `CommonOptions` beside its own options, and gets at it by `request` or `requests`."""
 
     def __init__(self, name: str | None, *, params: list[Any], context_settings: Any = None, **how: Any) -> None:
         loose = {**(context_settings or {}), "ignore_unknown_options": True}  # for a recipe's params are options too
@@ -50,7 +50,7 @@ class RecipeCommand(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Call the command with its own options; those of all are left in the context."""
-        ctx.obj = Asked(**{field.name: ctx.params.pop(field.name) for field in fields(Asked)})
+        ctx.obj = CommonOptions(**{field.name: ctx.params.pop(field.name) for field in fields(CommonOptions)})
         return super().invoke(ctx)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
@@ -98,19 +98,19 @@ def print_notes(recipe: "Recipe") -> None:
 def _request(context: typer.Context, where: str, options: "Sequence[Option]", draft: bool = False) -> "Request":
     from t2iflow.runner.request import Request
 
-    asked: Asked = context.obj
-    if asked.seed is not None and not asked.seed.strip():
+    common: CommonOptions = context.obj
+    if common.seed is not None and not common.seed.strip():
         raise UsageError("`--seed` needs a value: a whole number, or `random` to draw one")
-    overrides = [*(asked.settings or []), *([f"seed={asked.seed}"] if asked.seed is not None else [])]
+    overrides = [*(common.settings or []), *([f"seed={common.seed}"] if common.seed is not None else [])]
     known = [option.removeprefix("--") for param in context.command.params for option in param.opts]
-    return Request(where, asked.preset or (), overrides, options, known, draft)
+    return Request(where, common.preset or (), overrides, options, known, draft)
 
 
 @cache
 def _params_of_all() -> list[Any]:
-    """What Typer makes of `Asked`."""
+    """What Typer makes of `CommonOptions`."""
     alone = typer.Typer(add_completion=False)
-    alone.command()(Asked)
+    alone.command()(CommonOptions)
     return list(typer.main.get_command(alone).params)
 
 

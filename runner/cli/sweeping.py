@@ -154,7 +154,7 @@ def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
     found = opened(recipes[0]) if len(recipes) == 1 else None
     if found is None:
         return None
-    asked = context.obj
-    if options or varied or asked.settings or asked.preset or asked.seed is not None or is_given(context, "out"):
+    common = context.obj
+    if options or varied or common.settings or common.preset or common.seed is not None or is_given(context, "out"):
         raise UsageError(f"the sweep in `{recipes[0]}` has begun, so nothing in it can be changed; start another")
     return found

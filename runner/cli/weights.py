@@ -38,11 +38,11 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     """List all named weights: their family, size and licence, and where they are."""
     from t2iflow.nodes.weights import registry
 
-    told = [_told(record) for record in registry.every()]
+    found = [_as_json(record) for record in registry.every()]
     if as_json:
-        write(json.dumps(told, indent=2))
+        write(json.dumps(found, indent=2))
         return
-    rows = [[one["name"], one["family"], _size(one), one["where"] or one["state"], one["licence"]] for one in told]
+    rows = [[one["name"], one["family"], _size(one), one["where"] or one["state"], one["licence"]] for one in found]
     heads = ["name", "family", "size", "where", "licence"]
     write("\n".join(aligned([heads, *rows])))
 
@@ -125,7 +125,7 @@ def path(name: Annotated[str, typer.Argument(help="A name, as listed by `t2iflow
         fail(f"not here: {', '.join(lacking)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
 
 
-def _told(record: "Record") -> dict[str, Any]:
+def _as_json(record: "Record") -> dict[str, Any]:
     """What is known of weights, as JSON has it."""
     from t2iflow.nodes.weights.entry import entries
 
@@ -153,10 +153,10 @@ def _told(record: "Record") -> dict[str, Any]:
     }
 
 
-def _size(told: dict[str, Any]) -> str:
+def _size(found: dict[str, Any]) -> str:
     from t2iflow.nodes.weights.content import amount
 
-    return amount(told["bytes"]) if told["bytes"] else "?"
+    return amount(found["bytes"]) if found["bytes"] else "?"
 
 
 def _record(name: str) -> "Record":

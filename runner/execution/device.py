@@ -24,7 +24,7 @@ GROWN, KEPT = 2 * BLOCK, 8 * BLOCK
 kernel has to clear them anew for each step."""
 
 
-def asked(wanted: str) -> str:
+def resolved(wanted: str) -> str:
     """The device that is asked for: what `auto` is, the variable T2IFLOW_DEVICE may say. NoDeviceError where there can
     be none of the name."""
     said = os.environ.get("T2IFLOW_DEVICE") or "auto" if wanted == "auto" else wanted
@@ -38,7 +38,7 @@ def asked(wanted: str) -> str:
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     """The device and the reason for it, in words; `auto` takes a GPU that works, else the CPU."""
-    wanted = asked(wanted)
+    wanted = resolved(wanted)
     kind, _, which = wanted.partition(":")
     if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import first_prompt
 
 LENGTH = 32
 """Letters of recipe and prompt together: `t2iflow resume runs/...` then fits in 80 columns."""
@@ -12,7 +12,7 @@ LENGTH = 32
 
 def run_name(plan: Plan) -> str:
     """`hello-a-red-fox-s0`, from `hello`, "A red fox" and seed 0."""
-    recipe, prompt = plan.graph.recipe, next((one.text for one in asked(plan)), "")
+    recipe, prompt = plan.graph.recipe, first_prompt(plan)
     words = [recipe_name(recipe.name), *_words(prompt).split("-")]
     name = words[0]
     for word in filter(None, words[1:]):

@@ -38,7 +38,7 @@ def _figures(shown: Sequence[Path], folder: Path, running: bool) -> Iterator[str
         kind, size = path.suffix.lower(), path.stat().st_size
         embedded = size <= min(MOST[kind], room)
         room -= size if embedded else 0
-        source = data(CARRIERS[kind], path.read_bytes()) if embedded else link(path, folder)
+        source = data_url(CARRIERS[kind], path.read_bytes()) if embedded else link(path, folder)
         name = path.name if path.name != NOW else "as it is now" if running else "as it was when the run stopped"
         yield _figure(path, source, escape(name), beside=not embedded and path.name != NOW)
 
@@ -67,6 +67,6 @@ def link(path: Path, folder: Path) -> str:
     return quote(path.resolve().relative_to(folder.resolve()).as_posix()) + dated
 
 
-def data(kind: str, content: bytes) -> str:
+def data_url(kind: str, content: bytes) -> str:
     """A file as an address."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -24,7 +24,7 @@ from t2iflow.runner.folder import history
 from t2iflow.runner.report import table
 from t2iflow.runner.report.budget import of_pages
 from t2iflow.runner.report.losses import Losses
-from t2iflow.runner.report.page import Running, Told, page, versions
+from t2iflow.runner.report.page import ReportData, Running, page, versions
 from t2iflow.runner.report.passed import Passed
 from t2iflow.runner.report.snapshots import Snapshots, png, small
 from t2iflow.runner.timing.pace import Pace
@@ -163,7 +163,7 @@ class Report:
             write(self._folder / NOW, png(codec.frame(Image(seen))))
 
     def _write(self, state: Ended | Running) -> None:
-        told = Told(
+        data = ReportData(
             plan=self._plan,
             recipe=self._recipe,
             folder=self._folder,
@@ -177,7 +177,7 @@ class Report:
             notes=list(self._notes),
             files=list(self._files),
         )
-        write(self._folder / REPORT, page(told).encode("utf-8", errors="replace"))  # a folder's name may be no text
+        write(self._folder / REPORT, page(data).encode("utf-8", errors="replace"))  # a folder's name may be no text
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:

@@ -17,13 +17,13 @@ from typing import Any
 
 from t2iflow.nodes.core.run_files import LOG, LOSSES
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.show.prompts import Asked, asked
+from t2iflow.pipelines.show.prompts import Prompt, prompts_of
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.history import resume_command
 from t2iflow.runner.report.charts import charts
-from t2iflow.runner.report.exhibits import data, exhibits, link
+from t2iflow.runner.report.exhibits import data_url, exhibits, link
 from t2iflow.runner.report.snapshots import Snapshot
 from t2iflow.runner.report.table import TOTAL, Curves
 from t2iflow.runner.timing.duration import duration
@@ -42,7 +42,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportData:
     """All that a page shows of a run; `graph` is its drawing, `versions` are what it ran on, `losses` are by optimiser,
     and so are `steps`, how many each was to take."""
 
@@ -60,11 +60,11 @@ class Told:
     files: Sequence[Path] = ()
 
 
-def page(told: Told) -> str:
+def page(data: ReportData) -> str:
     """The whole page."""
     parts = (head, state, pictures, losses, snapshots, graph, recipe, facts)
-    body = (line for part in parts for line in part(told))
-    return framed(told.plan.graph.recipe.title, body, again=isinstance(told.state, Running))
+    body = (line for part in parts for line in part(data))
+    return framed(data.plan.graph.recipe.title, body, again=isinstance(data.state, Running))
 
 
 def framed(title: str, body: Iterable[str], again: bool, style: str = "") -> str:
@@ -81,7 +81,7 @@ def _text(name: str) -> str:
     return (importlib.resources.files(__package__) / name).read_text("utf-8")
 
 
-def heading(written: Recipe, prompts: Iterable[Asked]) -> Iterator[str]:
+def heading(written: Recipe, prompts: Iterable[Prompt]) -> Iterator[str]:
     """What a recipe is, and what it asks for."""
     yield f"<h1>{escape(written.title)}</h1>"
     if written.about:
@@ -90,28 +90,28 @@ def heading(written: Recipe, prompts: Iterable[Asked]) -> Iterator[str]:
     yield from (f'<p class="prompt">{_prompt(one)}</p>' for one in prompts)
 
 
-def head(told: Told) -> Iterator[str]:
+def head(data: ReportData) -> Iterator[str]:
     """What the recipe is, and what it asks for."""
-    yield from heading(told.plan.graph.recipe, asked(told.plan))
+    yield from heading(data.plan.graph.recipe, prompts_of(data.plan))
 
 
-def _prompt(one: Asked) -> str:
+def _prompt(one: Prompt) -> str:
     weight = "" if one.weight is None else f" <b>&times; {one.weight:g}</b>"
     when = f" <small>{escape(one.when)}</small>" if one.when else ""
     return escape(one.text) + weight + when
 
 
-def state(told: Told) -> Iterator[str]:
+def state(data: ReportData) -> Iterator[str]:
     """How the run stands, and what its nodes warn of."""
-    if isinstance(told.state, Running):
-        yield _live(told.state, told.folder)
-    elif told.state.how != "finished":
-        message = told.state.message
+    if isinstance(data.state, Running):
+        yield _live(data.state, data.folder)
+    elif data.state.how != "finished":
+        message = data.state.message
         # Of an interrupted run it begins with that word, and says after how many steps.
-        message = message.removeprefix("interrupted") if told.state.how == "interrupted" else f".\n{message}"
-        kind = "warn" if told.state.how == "part" else "bad"
-        yield f'<div class="how {kind}"><b>{HOW[told.state.how]}</b>{escape(message)}</div>'
-    warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "warn")
+        message = message.removeprefix("interrupted") if data.state.how == "interrupted" else f".\n{message}"
+        kind = "warn" if data.state.how == "part" else "bad"
+        yield f'<div class="how {kind}"><b>{HOW[data.state.how]}</b>{escape(message)}</div>'
+    warnings = dict.fromkeys(f"{note.node}: {note.text}" for note in data.notes if note.level == "warn")
     yield from (f'<div class="how warn">{escape(warning)}</div>' for warning in warnings)
 
 
@@ -127,25 +127,25 @@ def _live(now: Running, folder: Path) -> str:
     )
 
 
-def pictures(told: Told) -> Iterator[str]:
+def pictures(data: ReportData) -> Iterator[str]:
     """The films and pictures; while the run goes on or where it stopped, the picture as it is."""
-    how = told.state.how if isinstance(told.state, Ended) else "running"
-    shown = exhibits(told.plan, told.folder, told.files, how)
+    how = data.state.how if isinstance(data.state, Ended) else "running"
+    shown = exhibits(data.plan, data.folder, data.files, how)
     if shown:
         yield f'<div class="pictures">{"".join(shown)}</div>'
 
 
-def losses(told: Told) -> Iterator[str]:
+def losses(data: ReportData) -> Iterator[str]:
     """The losses of each optimiser."""
-    if told.losses:
+    if data.losses:
         yield "<h2>Loss</h2>"
-        yield from charts(told.losses, told.steps)
+        yield from charts(data.losses, data.steps)
 
 
-def snapshots(told: Told) -> Iterator[str]:
+def snapshots(data: ReportData) -> Iterator[str]:
     """How the picture came about, and frames of the film."""
     for title, what in (("How it came about", "step"), ("Frames", "frame")):
-        shown = [shot for shot in told.snapshots if shot.what == what]
+        shown = [shot for shot in data.snapshots if shot.what == what]
         if shown:
             yield f'<h2>{title}</h2><div class="strip">{"".join(_strip(shown))}</div>'
 
@@ -154,19 +154,19 @@ def _strip(shown: Sequence[Snapshot]) -> Iterator[str]:
     several = len({shot.node for shot in shown}) > 1
     for shot in shown:
         name = escape(f"{shot.node} {shot.number}" if several else str(shot.number))
-        source = data("image/png", shot.png)
+        source = data_url("image/png", shot.png)
         yield f'<figure><img src="{source}" alt="{shot.what} {name}"><figcaption>{name}</figcaption></figure>'
 
 
-def graph(told: Told) -> Iterator[str]:
+def graph(data: ReportData) -> Iterator[str]:
     """The nodes and wires."""
     about = 'class="scroll graph" tabindex="0" role="region" aria-label="Nodes and wires"'
-    yield f"<h2>Nodes and wires</h2><div {about}>{told.graph}</div>"
+    yield f"<h2>Nodes and wires</h2><div {about}>{data.graph}</div>"
 
 
-def recipe(told: Told) -> Iterator[str]:
+def recipe(data: ReportData) -> Iterator[str]:
     """The resolved recipe, to copy."""
-    yield from listing(told.recipe)
+    yield from listing(data.recipe)
 
 
 def listing(recipe: str) -> Iterator[str]:
@@ -176,24 +176,24 @@ def listing(recipe: str) -> Iterator[str]:
     yield f'<pre id="recipe">{escape(recipe)}</pre></div></div>'
 
 
-def facts(told: Told) -> Iterator[str]:
+def facts(data: ReportData) -> Iterator[str]:
     """Where and how it ran, what it wrote, and what its nodes say."""
     found: dict[str, Any] = {}
-    if told.started:
-        found["device"] = f"{told.started.device} ({told.started.why})"
-    if isinstance(told.state, Ended):
-        again = ", since it was resumed" if told.started and told.started.resumed else ""
-        found["time"] = f"{duration(told.state.seconds)}{again}"
-    for node, steps in told.steps.items():
-        taken = max(told.losses[node][TOTAL]) + 1 if node in told.losses else 0
+    if data.started:
+        found["device"] = f"{data.started.device} ({data.started.why})"
+    if isinstance(data.state, Ended):
+        again = ", since it was resumed" if data.started and data.started.resumed else ""
+        found["time"] = f"{duration(data.state.seconds)}{again}"
+    for node, steps in data.steps.items():
+        taken = max(data.losses[node][TOTAL]) + 1 if node in data.losses else 0
         found[f"steps of {node}"] = str(steps) if taken == steps else f"{taken} of {steps}"
-    found["seed"] = told.plan.graph.recipe.seed
-    found |= told.versions
+    found["seed"] = data.plan.graph.recipe.seed
+    found |= data.versions
     found["run again here"] = "t2iflow run recipe.yaml"
-    said = dict.fromkeys(f"{note.node}: {note.text}" for note in told.notes if note.level == "say")
+    said = dict.fromkeys(f"{note.node}: {note.text}" for note in data.notes if note.level == "say")
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items()]
-    tables = [path for name in (LOSSES, LOG) if os.path.isfile(path := told.folder / name)]
-    links = [(path.name, link(path, told.folder)) for path in (*told.files, *tables)]
+    tables = [path for name in (LOSSES, LOG) if os.path.isfile(path := data.folder / name)]
+    links = [(path.name, link(path, data.folder)) for path in (*data.files, *tables)]
     rows += [f'<dt>file</dt><dd><a href="{href}">{escape(name)}</a></dd>' for name, href in links]
     rows += [f'<dt>note</dt><dd class="note">{escape(text)}</dd>' for text in said]
     yield f"<h2>Run</h2><dl>{''.join(rows)}</dl>"

@@ -15,7 +15,7 @@ from t2iflow.nodes.core.whole import sync
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.problems import RecipeError
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.pipelines.show.resolved import params
 from t2iflow.pipelines.steering import steering as recipes
 from t2iflow.pipelines.steering.past import altered
@@ -198,7 +198,7 @@ def _log(fork: Fork) -> Iterator[dict[str, object]]:
         **next(history.follow(fork.of, going=lambda: False), {"type": "started"}),
         "folder": str(fork.folder),
         "params": params(fork.plan.graph),
-        "prompts": [one.text for one in asked(fork.plan)],
+        "prompts": [one.text for one in prompts_of(fork.plan)],
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     for path in history.wrote(fork.of):

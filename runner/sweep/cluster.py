@@ -265,7 +265,7 @@ def _amount(node: Mapping[str, Any], resource: str) -> float:
 
 def _device(wanted: str, gpus: bool) -> str:
     """What each run computes on: as its process sees no other GPU than its own, `cuda` alone."""
-    wanted = device.asked(wanted)
+    wanted = device.resolved(wanted)
     kind, numbered, _ = wanted.partition(":")
     if numbered:
         raise NoDeviceError(f"`{wanted}`: on a cluster each run has a GPU of its own; write `{kind}`")

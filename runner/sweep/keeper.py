@@ -9,7 +9,7 @@ import torch
 
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.runner.execution import faults
 from t2iflow.runner.execution.device import choose
 from t2iflow.runner.exits import NoDeviceError
@@ -19,7 +19,7 @@ from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.driver import states
 from t2iflow.runner.sweep.events import CellEnded, Event, Going
 from t2iflow.runner.sweep.folder import SweepFolder
-from t2iflow.runner.sweep.page import Told, write_page
+from t2iflow.runner.sweep.page import SweepData, write_page
 from t2iflow.runner.sweep.ranking import Ranking, judge, prompt
 from t2iflow.runner.sweep.results import Result, ranked, write_results
 from t2iflow.runner.sweep.sheet import Heading, write_sheet
@@ -34,8 +34,8 @@ class Keeper:
     def __init__(self, sweep: SweepFolder) -> None:
         self._sweep = sweep
         self._plan: Plan = plan(sweep, sweep.cells[0])
-        prompts = asked(self._plan)
-        self._prompts = prompts if not sweep.drawn and prompts == asked(plan(sweep, sweep.cells[-1])) else []
+        prompts = prompts_of(self._plan)
+        self._prompts = prompts if not sweep.drawn and prompts == prompts_of(plan(sweep, sweep.cells[-1])) else []
         self._strips = self._plan.strips
         self._table = table(sweep)
         self._states = states(sweep)
@@ -126,4 +126,5 @@ class Keeper:
 
     def _write(self, results: list[Result], left: float | None, goes_on: bool) -> None:
         recipe, ranks = self._plan.graph.recipe, self._judge.name if self._scores else ""
-        write_page(Told(self._sweep, recipe, self._prompts, self._table, results, self._small, ranks, goes_on, left))
+        data = SweepData(self._sweep, recipe, self._prompts, self._table, results, self._small, ranks, goes_on, left)
+        write_page(data)

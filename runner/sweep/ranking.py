@@ -23,7 +23,7 @@ from t2iflow.nodes.pictures.codec import to_tensor
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Place
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.runner.execution.link import Link, Surroundings, now, run
 from t2iflow.runner.sweep.thumbnail import opened
 
@@ -60,7 +60,7 @@ def judge(plan: Plan, named: str | None) -> Judge:
 
 def prompt(plan: Plan) -> dict[str, float]:
     """What a picture is judged by: its prompts with their weights; of those that change, the last."""
-    texts = asked(plan)
+    texts = prompts_of(plan)
     steady = [one for one in texts if not one.when] or texts[-1:]
     return {one.text: 1.0 if one.weight is None else one.weight for one in steady}
 

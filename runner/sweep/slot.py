@@ -28,7 +28,7 @@ class How:
 def slots(how: How) -> list[Slot]:
     """As many slots as there are jobs; by themselves `per_gpu` on each GPU, or on a CPU one for each core up to MOST.
     NoDeviceError where the device is unavailable."""
-    wanted, jobs = device.asked(how.device), how.jobs
+    wanted, jobs = device.resolved(how.device), how.jobs
     gpus = _gpus() if wanted in ("auto", "cuda") else []  # which takes no memory on them, as a context would
     kind = "cuda" if gpus else device.choose(wanted)[0].type
     if kind == "cpu":

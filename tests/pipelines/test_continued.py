@@ -10,7 +10,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.present import present
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.preview.schedules import rows
 
@@ -92,7 +92,7 @@ def test_an_optimisers_steps_count_for_others_too() -> None:
 
 def test_prompts_say_when_they_count() -> None:
     plan = compiled(prompt="{before: a fox, 5: a castle, over: $fit}")
-    assert [(one.text, one.when) for one in asked(plan)] == [
+    assert [(one.text, one.when) for one in prompts_of(plan)] == [
         ("a fox", "at step 0 of fit"),
         ("a castle", "at step 5 of fit"),
     ]

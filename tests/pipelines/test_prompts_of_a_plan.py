@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.show.prompts import Asked, asked
+from t2iflow.pipelines.show.prompts import Prompt, prompts_of
 from t2iflow.pipelines.text.recipe import read, read_text
 
 FILM = """
@@ -24,33 +24,33 @@ nodes:
 """
 
 
-def of(words: str, folder: Path, text: str = FILM) -> list[Asked]:
-    return asked(compile_recipe(read_text(text.replace("WORDS", words), "mine.yaml", folder)))
+def of(words: str, folder: Path, text: str = FILM) -> list[Prompt]:
+    return prompts_of(compile_recipe(read_text(text.replace("WORDS", words), "mine.yaml", folder)))
 
 
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ("a fox", [Asked("a fox")]),
-        ("[a fox, a castle]", [Asked("a fox"), Asked("a castle")]),
-        ("a fox :2 | fog :-1", [Asked("a fox", 2.0), Asked("fog", -1.0)]),
-        ("{a fox: 1, fog: -0.4}", [Asked("a fox", 1.0), Asked("fog", -0.4)]),
+        ("a fox", [Prompt("a fox")]),
+        ("[a fox, a castle]", [Prompt("a fox"), Prompt("a castle")]),
+        ("a fox :2 | fog :-1", [Prompt("a fox", 2.0), Prompt("fog", -1.0)]),
+        ("{a fox: 1, fog: -0.4}", [Prompt("a fox", 1.0), Prompt("fog", -0.4)]),
         (
             "{0: a fox, 30: a castle, over: frame}",
-            [Asked("a fox", None, "at frame 0"), Asked("a castle", None, "at frame 30")],
+            [Prompt("a fox", None, "at frame 0"), Prompt("a castle", None, "at frame 30")],
         ),
-        ("{0: a fox, 50%: a castle}", [Asked("a fox", None, "at frame 0"), Asked("a castle", None, "at 50%")]),
-        ("{0s: a fox, 2s: a castle}", [Asked("a fox", None, "at 0s"), Asked("a castle", None, "at 2s")]),
+        ("{0: a fox, 50%: a castle}", [Prompt("a fox", None, "at frame 0"), Prompt("a castle", None, "at 50%")]),
+        ("{0s: a fox, 2s: a castle}", [Prompt("a fox", None, "at 0s"), Prompt("a castle", None, "at 2s")]),
     ],
 )
-def test_prompts_are_shown_with_their_weights_and_times(words: str, wanted: list[Asked], tmp_path: Path) -> None:
+def test_prompts_are_shown_with_their_weights_and_times(words: str, wanted: list[Prompt], tmp_path: Path) -> None:
     assert of(words, tmp_path) == wanted
 
 
 def test_scenes_are_shown_with_the_frame_that_each_begins_at(tmp_path: Path) -> None:
     (tmp_path / "story.txt").write_text("# mine\na fox\na castle :2 | fog :-1\n", encoding="utf-8")
     story = FILM.replace("clip.text, clip: $clip, prompt: WORDS", "clip.story, clip: $clip, WORDS")
-    begun = [Asked("a fox", None, "from frame 0"), Asked("the sea", None, "from frame 30")]
+    begun = [Prompt("a fox", None, "from frame 0"), Prompt("the sea", None, "from frame 30")]
     assert of("scenes: [a fox, the sea], hold: 20, fade: 10", tmp_path, story) == begun
     told = of("file: story.txt, hold: 40, fade: 0", tmp_path, story)
     assert [one.when for one in told] == ["from frame 0", "from frame 40", "from frame 40"]
@@ -59,6 +59,6 @@ def test_scenes_are_shown_with_the_frame_that_each_begins_at(tmp_path: Path) -> 
 
 def test_each_shipped_recipe_says_what_it_asks_for() -> None:
     for name in ("hello", "morph", "story", "two-prompts-two-regions", "dalle-mini", "big-sleep"):
-        found = asked(compile_recipe(read(name)))
+        found = prompts_of(compile_recipe(read(name)))
         assert found, name
         assert len(found) == len(set(found)), name

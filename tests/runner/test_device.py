@@ -51,4 +51,4 @@ def test_a_device_that_there_can_not_be_is_refused(name: str, monkeypatch: pytes
 )
 def test_what_auto_is_a_variable_may_say(said: str, wanted: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T2IFLOW_DEVICE", said)
-    assert device.asked(wanted) == chosen
+    assert device.resolved(wanted) == chosen

@@ -11,7 +11,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.show.form import form
-from t2iflow.pipelines.show.prompts import Asked, asked
+from t2iflow.pipelines.show.prompts import Prompt, prompts_of
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.preview.preview import preview
 from t2iflow.runner.sweep.ranking import judge
@@ -117,10 +117,10 @@ def test_a_loss_of_layers_is_refused_with_a_perceptor_that_has_none() -> None:
 
 def test_what_is_asked_for_is_shown_and_belongs_to_a_form() -> None:
     plan = plan_of()
-    assert asked(plan) == [
-        Asked("a red fox"),
-        Asked("a village", when="from step 0"),
-        Asked("a castle", when="from step 10"),
+    assert prompts_of(plan) == [
+        Prompt("a red fox"),
+        Prompt("a village", when="from step 0"),
+        Prompt("a castle", when="from step 10"),
     ]
     assert "wish   a red fox" in str(preview(plan, "cpu"))
     fields = form(plan)["properties"]

@@ -16,7 +16,7 @@ def answer(question: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the desk hands on: an answer, or what a request is refused with."""
     from t2iflow.pipelines.problems import RecipeError
     from t2iflow.runner.refusals import REFUSALS
-    from t2iflow.runner.studio.clerk.source import told
+    from t2iflow.runner.studio.clerk.source import problems_as_json
     from t2iflow.runner.studio.refused import Refused
 
     try:
@@ -24,7 +24,11 @@ def answer(question: str, given: Mapping[str, Any]) -> dict[str, Any]:
     except Refused as fault:
         return {"status": fault.status} | fault.body
     except RecipeError as fault:
-        return {"status": 422, "error": "the recipe has mistakes", "problems": told(fault.problems, fault.sources)}
+        return {
+            "status": 422,
+            "error": "the recipe has mistakes",
+            "problems": problems_as_json(fault.problems, fault.sources),
+        }
     except REFUSALS as fault:
         return {"status": 409, "error": str(fault), "problems": []}
     except Exception as fault:  # nodes of other packages may raise anything

@@ -9,14 +9,14 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show import draw
 from t2iflow.pipelines.show.form import form
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.preview import estimate
 from t2iflow.runner.preview.preview import preview
 from t2iflow.runner.request import Request
-from t2iflow.runner.studio.clerk.source import request, told
+from t2iflow.runner.studio.clerk.source import problems_as_json, request
 
 DEVICE = "auto"
 UNKNOWN = ("form", "prompts", "expected", "plan", "graph", "nodes")
@@ -37,7 +37,7 @@ def _read(wanted: Request) -> dict[str, Any]:
     try:
         recipe = wanted.recipe(problems)
     except RecipeError as fault:
-        return nothing | dict.fromkeys(UNKNOWN) | {"problems": told(fault.problems, fault.sources)}
+        return nothing | dict.fromkeys(UNKNOWN) | {"problems": problems_as_json(fault.problems, fault.sources)}
     said = {
         "title": recipe.title,
         "about": recipe.about,
@@ -47,7 +47,7 @@ def _read(wanted: Request) -> dict[str, Any]:
     try:
         return said | {"problems": []} | _compiled(compile_recipe(recipe, problems))
     except RecipeError as fault:
-        return said | dict.fromkeys(UNKNOWN) | {"problems": told(fault.problems, fault.sources)}
+        return said | dict.fromkeys(UNKNOWN) | {"problems": problems_as_json(fault.problems, fault.sources)}
 
 
 def _alone(recipe: Recipe) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _compiled(plan: Plan) -> dict[str, Any]:
 
 def prompts(plan: Plan) -> list[dict[str, Any]]:
     """What is asked for."""
-    return [{"text": one.text, "weight": one.weight, "when": one.when} for one in asked(plan)]
+    return [{"text": one.text, "weight": one.weight, "when": one.when} for one in prompts_of(plan)]
 
 
 def nodes(plan: Plan) -> dict[str, Any]:

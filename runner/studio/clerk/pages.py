@@ -16,7 +16,7 @@ from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import history
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.report import page
-from t2iflow.runner.report.page import Running, Told
+from t2iflow.runner.report.page import ReportData, Running
 from t2iflow.runner.report.snapshots import Snapshot, Snapshots, of_page
 from t2iflow.runner.report.table import curves_of, rows_of
 from t2iflow.runner.studio.clerk.opened import nodes, prompts
@@ -35,12 +35,12 @@ MOST = 200_000_000
 
 def report(folder: str) -> dict[str, Any]:
     """A run's report, part by part, as HTML in which all that comes from its recipe is escaped."""
-    told = _told(Path(folder))
-    recipe = told.plan.graph.recipe
-    parts = {name: "\n".join(part(told)) for name, part in PARTS.items()}
-    if isinstance(told.state, Running):
+    data = _report_data(Path(folder))
+    recipe = data.plan.graph.recipe
+    parts = {name: "\n".join(part(data)) for name, part in PARTS.items()}
+    if isinstance(data.state, Running):
         parts["state"] = ""  # which the studio knows better
-    return {"title": recipe.title, "about": recipe.about, "prompts": prompts(told.plan), "parts": parts}
+    return {"title": recipe.title, "about": recipe.about, "prompts": prompts(data.plan), "parts": parts}
 
 
 def graph(folder: str) -> dict[str, Any]:
@@ -55,11 +55,11 @@ def diff(one: str, other: str) -> dict[str, Any]:
     return {"settings": [asdict(row) for row in found]}
 
 
-def _told(folder: Path) -> Told:
+def _report_data(folder: Path) -> ReportData:
     """All that a report shows of a run, as its folder has it."""
     plan = plan_of(folder)
     log = history.milestones(folder)
-    return Told(
+    return ReportData(
         plan=plan,
         recipe=(folder / RECIPE).read_text(encoding="utf-8-sig"),
         folder=folder,

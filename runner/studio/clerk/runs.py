@@ -6,7 +6,7 @@ from typing import Any
 
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import form
-from t2iflow.pipelines.show.prompts import asked
+from t2iflow.pipelines.show.prompts import first_prompt
 from t2iflow.pipelines.text.overrides import Passed, passed
 from t2iflow.runner import session, steering
 from t2iflow.runner.folder.own_recipe import compiler, text_of
@@ -63,7 +63,7 @@ def _given(changes: dict[str, Any]) -> list[Passed]:
 
 def _made(folder: Path, plan: Plan) -> dict[str, Any]:
     """What is known of a run before it begins."""
-    recipe, prompt = plan.graph.recipe, next((one.text for one in asked(plan)), "")
+    recipe, prompt = plan.graph.recipe, first_prompt(plan)
     return {"folder": str(folder), "recipe": recipe.name, "prompt": prompt, "seed": recipe.seed}
 
 

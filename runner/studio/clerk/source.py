@@ -66,12 +66,12 @@ def _dropped(path: Path) -> Source:
     return Source(load(path), path.name, whose, path.stem)
 
 
-def told(problems: Sequence[Problem], sources: Mapping[str, str]) -> list[dict[str, Any]]:
+def problems_as_json(problems: Sequence[Problem], sources: Mapping[str, str]) -> list[dict[str, Any]]:
     """Mistakes as JSON has them, each once; at one in what was given, not in a file, there is no line."""
-    return [_told(problem, sources) for problem in dict.fromkeys(problems)]
+    return [_as_json(problem, sources) for problem in dict.fromkeys(problems)]
 
 
-def _told(problem: Problem, sources: Mapping[str, str]) -> dict[str, Any]:
+def _as_json(problem: Problem, sources: Mapping[str, str]) -> dict[str, Any]:
     place = problem.place
     given = place is not None and sources.get(place.file) == place.file
     at = asdict(place) if place and not given else dict.fromkeys(asdict(Place("", 1, 1)))

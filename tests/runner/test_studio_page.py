@@ -3,6 +3,7 @@
 import base64
 import http.server
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -417,6 +418,17 @@ def test_a_page_that_was_in_the_background_shows_what_happened_there(page: Any) 
     page.get_by_role("button", name="Resume").wait_for()
     turn(other, True)
     other.get_by_role("button", name="Resume").wait_for()
+
+
+def test_a_run_whose_folder_is_deleted_while_it_is_watched_is_no_longer_said_to_run(page: Any) -> None:
+    at = page.evaluate("fetch('/api/studio', { headers: { 'x-t2iflow': '1' } }).then((answer) => answer.json())")
+    start(page, "endless.yaml")
+    run = Path(at["folder"]) / page.url.partition("#/run/")[2]
+    page.locator("img.now").wait_for()
+    shutil.rmtree(run, ignore_errors=True)
+    page.get_by_role("heading", name="This run isn't here").wait_for()
+    assert page.get_by_role("button", name="Stop").count() == 0
+    page.locator("#queue").wait_for(state="hidden")
 
 
 def test_a_film_plays_on_when_its_page_is_shown_again_and_its_files_can_be_opened(

@@ -36,7 +36,7 @@ export function run(view, name, signal) {
   const drawCharts = seldom(CHARTS, async () => {
     if (signal.aborted || document.hidden) return;
     const html = await get(`${at}/charts`, signal).catch(() => "");
-    if (html && isGoing(told)) refill(charts, html, () => [h("h2", {}, "Loss"), part(html)]);
+    if (html && told && isGoing(told)) refill(charts, html, () => [h("h2", {}, "Loss"), part(html)]);
   });
 
   /** Everything anew: when the run is opened, and when its state has changed. */
@@ -135,17 +135,27 @@ export function run(view, name, signal) {
     try {
       await look();
     } catch (fault) {
-      if (told || fault.status !== 404) throw fault;
-      view.replaceChildren(
-        h("h1", { class: "nowhere" }, "This run isn't here"),
-        h(
-          "p",
-          {},
-          `There is no folder ${name}; it may have been moved or deleted. `,
-          h("a", { href: "#/runs" }, "All runs"),
-        ),
-      );
+      if (fault.status !== 404) throw fault;
+      gone();
     }
+  }
+
+  /** Its folder is nowhere, or no longer. */
+  function gone() {
+    turn++; // what is still asked for is shown nowhere
+    told = null;
+    icon(null);
+    document.title = "Run \u00b7 t2iflow studio";
+    renew(
+      view,
+      h("h1", { class: "nowhere" }, "This run isn't here"),
+      h(
+        "p",
+        {},
+        `There is no folder ${name}; it may have been moved or deleted. `,
+        h("a", { href: "#/runs" }, "All runs"),
+      ),
+    );
   }
 
   function listen() {
@@ -159,7 +169,7 @@ export function run(view, name, signal) {
     hear("again", anew, signal);
     hear(
       "gone",
-      own(() => notice("This run's folder was deleted.", { bad: true })),
+      own(() => gone()),
       signal,
     );
     hear(

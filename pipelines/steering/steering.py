@@ -12,7 +12,6 @@ from typing import Any, NoReturn, TypeAlias
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.present import present
-from t2iflow.pipelines.graph.settings import read_schedule
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.steering.editing import UnwrittenError, edited
@@ -20,9 +19,9 @@ from t2iflow.pipelines.steering.past import altered
 from t2iflow.pipelines.steering.standing import Standing
 from t2iflow.pipelines.steering.states import differing, names, same
 from t2iflow.pipelines.steering.targets import Target, Weighted, targets
-from t2iflow.pipelines.steering.turns import NOWHERE, changes, turns
+from t2iflow.pipelines.steering.turns import changes, turns
 from t2iflow.pipelines.text.dollars import reference
-from t2iflow.pipelines.text.located import Located, located, plain
+from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.overrides import Passed, Said
 
 Compile: TypeAlias = Callable[[str, Sequence[str | Passed]], Plan]
@@ -165,13 +164,14 @@ class _Steering:
         return self.plan.graph.nodes[str(target.way[1])].written.settings[str(target.way[2])].fixed
 
     def _now(self, target: Target) -> Any:
-        """What a target is where the run stands."""
+        """What a target is where the run stands; None where no setting or weight has it as a whole."""
         if isinstance(target.written, Weighted):
             return 1
-        if not changes(target.written):
+        tick = next(self.standing.future(self.plan), None)
+        if tick is None or not changes(target.written):
             return target.written
-        tick = next(self.standing.future(self.plan), Tick())
-        return _first(target.written, self.plan, tick)
+        place = _at(self.plan.graph.recipe.text.document, target).place
+        return next((present(now, tick) for value, now in _values(self.plan, tick) if value.place == place), None)
 
     def _refuse(self, name: str, why: str) -> NoReturn:
         offered = ", ".join(one.name for one in self.offer())
@@ -179,18 +179,24 @@ class _Steering:
         raise SteeringError(f"can't steer `{name}`: {why}\n{can}")
 
 
-def _first(written: Any, plan: Plan, tick: Tick) -> Any:
-    """The value of keyframes at a moment, from whatever setting has them, or else as if they counted steps."""
+def _values(plan: Plan, tick: Tick) -> Iterator[tuple[Located, Any]]:
+    """Where each setting and each weight is written, with what it has become; of a list each item, too."""
     for text in plan.graph.recipe.nodes.values():
+        node = plan.graph.nodes[text.name]
+        if blend := node.blend:
+            node = plan.graph.nodes[blend.texts[round(blend.position.present(tick))]]
         for key, value in text.values.items():
-            if plain(value) == written or plain(text.written[key]) == written:
-                node = plan.graph.nodes[text.name]
-                if blend := node.blend:
-                    return plan.graph.nodes[blend.texts[round(blend.position.present(tick))]].settings[key]
-                if key in node.settings:
-                    return present(node.settings[key], tick)
-    schedule = read_schedule(located(written, NOWHERE), Problems())
-    return schedule and present(schedule.with_values(map(plain, schedule.values)).clocked("step", {}), tick)
+            if key in node.settings:
+                yield value, node.settings[key]
+                yield from _items(value, node.settings[key])
+            elif isinstance(value.value, list) and (total := plan.graph.nodes.get(f"{text.name}.{key}")):
+                for term, weight in zip(value.value, total.settings["weights"], strict=True):
+                    if isinstance(term.value, dict):
+                        yield term.value.get("weight", term), weight
+
+
+def _items(value: Located, now: Any) -> Iterator[tuple[Located, Any]]:
+    return zip(value.value, now, strict=False) if isinstance(value.value, list) and isinstance(now, list) else iter(())
 
 
 def _in_place(target: Target, written: Any) -> Any:

@@ -18,11 +18,13 @@ def standing(plan: Plan, saved: Checkpoint) -> Standing:
 
 
 def _frame(plan: Plan, region: Region, turn: int) -> int:
-    """The first frame of a turn, which is past the film's last where there is no such turn."""
+    """The first frame of a turn that none before it has led to, past the film's last where there is none: the last
+    turns of an endless zoom paint what the last frame shows."""
     shot = region.shot
     if shot is None:
         return 0
     node = plan.graph.nodes[shot.camera]
     kind: type[Camera] = node.spec.model
+    begun = kind.passed(node.settings, turn - 1, shot.every).stop if turn > 1 else 1
     turns = kind.turns(node.settings, shot.every).number
-    return kind.passed(node.settings, turn, shot.every).start if turn < turns else shot.frames
+    return max(kind.passed(node.settings, turn, shot.every).start, begun) if turn < turns else shot.frames

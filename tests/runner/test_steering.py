@@ -1,5 +1,6 @@
 """A run that is steered has the bytes of its edited recipe run from the start."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -167,6 +168,16 @@ def test_an_endless_zoom_is_steered_at_its_next_picture(tmp_path: Path) -> None:
         assert made(run) == made(anew(run, tmp_path))
 
 
+@pytest.mark.parametrize("after", [5, 6, 7])
+def test_the_last_pictures_of_an_endless_zoom_are_not_steered_apart(after: int, tmp_path: Path) -> None:
+    endless = re.sub(r"camera\.zoom.*1\.1}", "camera.infinite, image: $fit, frames: 3, steps: 2, hold: 0.5", FILM)
+    run = stopped(endless, after, tmp_path)
+    with pytest.raises(UsageError, match="nothing that is still to come depends on it"):
+        steer(run, ["zoom.hold=0.1"])
+    assert resumed(run).code == OK
+    assert made(run) == made(anew(run, tmp_path))
+
+
 def test_all_else_in_the_recipe_stays_as_it_was(tmp_path: Path) -> None:
     run = stopped(PICTURE, 5, tmp_path)
     recipe = run / "recipe.yaml"
@@ -217,6 +228,27 @@ def test_what_can_be_steered_is_listed_with_what_it_is_now(tmp_path: Path) -> No
     assert 0.01 < now["fit.rate"] < 0.05
     assert "fit.loss.even" not in now, "which is `smooth`"
     assert "still.file" not in now
+
+
+@pytest.mark.parametrize("after", [6, 19])
+def test_a_film_that_follows_a_song_lists_what_can_be_steered(after: int, tmp_path: Path) -> None:
+    song = str(Path(__file__).parents[2] / "examples" / "beat.ogg")
+    heard = {name: {"music": song, "low": low, "high": 2} for name, low in (("swell", 1), ("sway", 0))}
+    film = FILM.replace("nodes:", f"params: {json.dumps(heard)}\nnodes:").replace(
+        "[$same]", "[{of: $same, weight: $swell}]"
+    )
+    film = film.replace("{0: 0.9, 100%: 1.1}", "1, pan: [$sway, 0]") + "  shown:  {use: output.video, image: $zoom}\n"
+    run = stopped(film, after, tmp_path)
+    with pytest.raises(UsageError, match="the recipe has nothing of this name"):
+        steer(run, ["nothing=1"])
+    now = {one.name: one.now for one in steerable(run)}
+    assert ("swell" in now) == ("sway" in now) == (after == 6)
+    if after == 6:
+        assert 1 < now["swell"] < 2
+        assert 0 < now["sway"] < 2
+        steer(run, ["swell=0.5"])
+    assert resumed(run).code == OK
+    assert made(run) == made(anew(run, tmp_path))
 
 
 def test_a_recipe_edited_by_hand_is_taken_where_only_what_is_to_come_differs(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ from t2iflow.runner.execution import device as devices  # noqa: E402
 from t2iflow.runner.execution.capture import Recorder, Recording, recorder  # noqa: E402
 from t2iflow.runner.execution.link import ALL, Surroundings  # noqa: E402
 from t2iflow.runner.execution.loop import Loop  # noqa: E402
-from t2iflow.runner.execution.stage import LOOK_EVERY, Stage, moment  # noqa: E402
+from t2iflow.runner.execution.stage import LOOK_EVERY, Stage  # noqa: E402
 from t2iflow.runner.folder.folder import RunFolder  # noqa: E402
 from t2iflow.runner.folder.log import EventLog  # noqa: E402
 
@@ -184,7 +184,7 @@ def compiled(system: str, setting: Setting) -> Callable[[int], object]:
 def alone(system: str, setting: Setting) -> Callable[[int], object]:
     """Generator and perceptor by themselves, forward and backward, recorded: what a step can't be faster than."""
     stage, record = our_stage(system, setting), _recorder(setting, "on")
-    values, tick = stage._values, moment(stage.region, 1)
+    values, tick = stage._values, stage.region.tick(1)
     painting = [(link, link.changing(tick, ALL)) for link in stage._paint]
     perceptor = next(value for value in values if isinstance(value, OpenClip))
     crops = torch.rand(setting.crops(CROPS[system]) // stage.passes, 3, perceptor.size, perceptor.size)
@@ -228,7 +228,7 @@ def _apart(one: Stage, other: Stage) -> float:
 def stepping(stage: Stage) -> Callable[[int], object]:
     """Takes a stage's steps by their number."""
     take = Take(stage.region.steps)
-    return lambda number: stage.step(moment(stage.region, number), take)
+    return lambda number: stage.step(stage.region.tick(number), take)
 
 
 def original(system: str, setting: Setting) -> Callable[[int], object]:

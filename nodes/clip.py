@@ -290,8 +290,8 @@ class Story:
     def __call__(self, tick: Tick) -> Wanted:
         """What is wanted now."""
         # The frames that close a film into a loop come after its last and fade into its first.
-        film = tick.frames > 1
-        time, length = (tick.frame % tick.frames, tick.frames) if film else (tick.step, tick.steps)
+        film = tick.shown is not None
+        time, length = (tick.step, tick.steps) if tick.shown is None else (tick.shown % tick.frames, tick.frames)
         if self._notes is not None:
             self._warn(length, "frames" if film else "steps", self._notes)
             self._notes = None

@@ -158,7 +158,8 @@ class Video(_Gathered):
     H.265 and VP9, and the others ignore it.
 
     `order`: `reverse` shows the last frame first, so that a zoom in becomes a zoom out; `boomerang` plays forward and
-    back, showing the ends once, which makes a loop. `interpolate`: a higher frame rate, reached by motion-compensated
+    back, showing the ends once, which makes a loop; neither takes values that follow music, which would run against the
+    song. `interpolate`: a higher frame rate, reached by motion-compensated
     frames in between (ffmpeg's minterpolate, for sides of at least 16 pixels); the original frames stay, and so does
     the film's duration.
 
@@ -176,7 +177,7 @@ class Video(_Gathered):
         codec: encoder.Codec = "h264",
         fps: Annotated[Rate, Means("rate")] = 30,
         loss: Loss = 17,
-        order: encoder.Order = "forward",
+        order: Annotated[encoder.Order, Means("order")] = "forward",
         interpolate: Annotated[Rate, Means("between")] | None = None,
         sound: SoundPath | None = None,
         sound_start: NonNegative = 0.0,

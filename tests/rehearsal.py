@@ -14,7 +14,7 @@ from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.link import Link, Surroundings
-from t2iflow.runner.execution.stage import Stage, build, moment
+from t2iflow.runner.execution.stage import Stage, build
 from tests import needs
 from tests.nodes.conftest import Heard, RunFolder
 from tests.runner import test_shipped_recipes, test_systems
@@ -67,7 +67,7 @@ class Rehearsal:
         """
         chance = Chance(self._around.device)
         for number in numbers:
-            tick = moment(stage.region, number)
+            tick = stage.region.tick(number)
             calls = self.calls(stage)
             chance.renew({(link.node.name, share.number): self._random(link, share, tick) for link, share in calls})
             self._keep(chance)

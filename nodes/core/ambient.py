@@ -22,7 +22,9 @@ class Tick:
     """Where a run stands: `step` of `steps` in this frame, `frame` of `frames` under a camera; all count from 0.
 
     A film that closes into a loop has a few frames beyond the last, which fade into the first ones. `fps`: frames per
-    second, 0 where unknown. `opening`: how many steps the first frame has. `optimizer`: whose steps these are.
+    second, 0 where unknown. `opening`: how many steps the first frame has. `optimizer`: whose steps these are. `shown`:
+    the frame of the film by which all goes that changes with it: before the film its first, after it its last, None
+    without one.
     """
 
     step: int = 0
@@ -32,6 +34,7 @@ class Tick:
     fps: float = 0.0
     opening: int = 1
     optimizer: str = ""
+    shown: int | None = None
 
     @property
     def progress(self) -> float:

@@ -60,6 +60,7 @@ Meaning = Literal[
     "joined",  # whether pictures are joined in one
     "rate",  # frames a second
     "between",  # frames a second once others are put between them
+    "order",  # in which frames are shown
     "file",  # the name of a file to write
     "numbered",  # the same, with numbers where several pictures come
     "strip",  # the file that shows how a picture came about

@@ -180,8 +180,9 @@ class Film:
         `first`: the number of the first frame, if these are a part; the sound and the pictures' numbers go on from it.
         """
         shown = _ordered(frames, self.order)
-        count = math.ceil(len(shown) * self.rate / exact(self.fps))  # so many that the last frame is among them
-        numbers = range(first, first + count) if self.format.row else ()
+        # So many that the last frame is among them, after as many as the frames before become.
+        before, count = (math.ceil(number * self.rate / exact(self.fps)) for number in (first, len(shown)))
+        numbers = range(before, before + count) if self.format.row else ()
         targets = [path.with_name(path.name % number) for number in numbers] or [path]
         # In a folder of its own: when a killed run is taken up again, that one's ffmpeg may still be writing.
         with tempfile.TemporaryDirectory(prefix="film-", dir=frames[0].parent) as made:

@@ -67,12 +67,13 @@ class Unfolded:
     """What a node was unfolded from: the recipe's node of this name and spec.
 
     It is the `sum` of weighted losses, the `reader` of a file, a `text` of a prompt that changes over time, or
-    the `blend` between these texts, which bears the name of the recipe's node.
+    the `blend` between these texts, which bears the name of the recipe's node and has a position in place of its `key`.
     """
 
     what: Literal["sum", "reader", "text", "blend"]
     node: str
     spec: Spec
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,10 @@ class Node:
     def named(self, kind: str) -> Any:
         """What the setting says that names a file, or a perceptor, of this kind; None without one."""
         return next((value for name, value in self.settings.items() if self.spec.settings[name].reads == kind), None)
+
+    def called(self, setting: str) -> str:
+        """A setting by the name that the recipe has for it."""
+        return (self.unfolded and self.unfolded.key) or setting
 
     @property
     def complete(self) -> bool:

@@ -126,7 +126,7 @@ class Schedule(ABC):
     def _time(self, tick: Tick) -> tuple[float, int, float]:
         """The step or frame by its clock, of how many, and how many are a second."""
         if self.over == "frame":
-            return tick.frame % tick.frames, tick.frames, tick.fps
+            return (tick.shown or 0) % tick.frames, tick.frames, tick.fps
         if self.steps is not None:
             return self.steps.time(tick.optimizer, tick.step, tick.frame), self.steps.number, 0.0
         # Schedules over steps are for the making of the first picture; in later frames their end holds.

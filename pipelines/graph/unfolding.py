@@ -54,11 +54,11 @@ def texts(text: NodeText, key: str, schedule: Schedule) -> list[NodeText]:
     ]
 
 
-def blend(text: NodeText, spec: Spec, schedule: Schedule) -> Node:
-    """The node that goes from one of the texts to the next."""
+def blend(text: NodeText, key: str, spec: Spec, schedule: Schedule) -> Node:
+    """The node that goes from one of the texts of a setting to the next."""
     position = schedule.with_values(float(index) for index in range(len(schedule.values)))
     prompts = tuple(Source(copy.name) for copy in texts(text, "", schedule))
-    settings, wires, unfolded = {"position": position}, {"prompts": prompts}, Unfolded("blend", text.name, spec)
+    settings, wires, unfolded = {"position": position}, {"prompts": prompts}, Unfolded("blend", text.name, spec, key)
     return Node(text.name, catalog.find("clip.blend"), text.place, settings, wires, unfolded=unfolded)
 
 

@@ -74,7 +74,7 @@ class _Wiring:
             return
         for copy in unfolding.texts(text, key, schedule):
             yield from self._part(copy, spec, Unfolded("text", text.name, spec))
-        yield unfolding.blend(text, spec, schedule)
+        yield unfolding.blend(text, key, spec, schedule)
 
     def _part(self, text: NodeText, spec: Spec, unfolded: Unfolded) -> Iterator[Node]:
         for node in self._node(text, spec):

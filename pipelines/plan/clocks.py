@@ -2,19 +2,19 @@
 
 Where the recipe leaves it open (`over:`), settings of cameras, and of what is computed once a frame, go by frames;
 those of what is computed at each step by steps, but texts under a camera by frames: a film's prompts change over the
-film. Music always goes by frames, and a formula by what it names. Where several optimisers take steps, `over: $fit`
-says whose steps count.
+film. What is painted before a film goes by its first frame, and what comes after it by its last. Music always goes by
+frames, and a formula by what it names. Where several optimisers take steps, `over: $fit` says whose steps count.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.formula import formulas
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.schedule import Over, Schedule, Steps
-from t2iflow.pipelines.plan.regions import Region, Regions
+from t2iflow.pipelines.plan.regions import Region, Regions, Shot
 from t2iflow.pipelines.problems import Problem, Problems
 
 FRAMES = "add `over: frame`, or write steps"
@@ -26,19 +26,18 @@ def set_clocks(graph: Graph, regions: Regions, problems: Problems) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def _clocks(node: Node, regions: Regions) -> dict[Over, Region | None]:
-    """The clocks that a node could go by, the usual one first."""
-    filming = next((one for one in regions if one.shot and node.name in one.shot.members), None)
-    stepping = next((one for one in regions if node.name in one.stepping), None)
+Clocks: TypeAlias = Mapping[Over, Sequence[Shot]]
+"""What a node could go by, the usual clock first, each with the films that it counts."""
+
+
+def _clocks(node: Node, regions: Regions) -> Clocks:
+    """The clocks that a node could go by."""
+    shots = [one.shot for one in regions if one.shot and node.name in one.members]
+    stepping = any(node.name in one.stepping for one in regions)
     lent = node.spec.role == "camera"  # one whose motion is not used goes nowhere, which is reported elsewhere
-    clocks: list[tuple[Over, Region | None]] = []
-    if stepping is not None:
-        clocks.append(("step", stepping))
-        if stepping.shot is not None:
-            clocks.insert(0 if node.blend else 1, ("frame", stepping))
-    elif filming is not None or lent:
-        clocks.append(("frame", filming))
-    return dict(clocks)
+    framed: Clocks = {"frame": shots} if shots or (lent and not stepping) else {}
+    stepped: Clocks = {"step": ()} if stepping else {}
+    return {**framed, **stepped} if node.blend else {**stepped, **framed}
 
 
 def _set(node: Node, regions: Regions, problems: Problems) -> Node:
@@ -78,7 +77,7 @@ def without_formulas(node: Node) -> dict[str, Any]:
     return {name: value for name, value in node.settings.items() if name not in formed}
 
 
-def _wrong(node: Node, clocks: dict[Over, Region | None], regions: Regions) -> Iterator[Problem]:
+def _wrong(node: Node, clocks: Clocks, regions: Regions) -> Iterator[Problem]:
     if not clocks:
         yield Problem(
             "T2I206",
@@ -91,7 +90,7 @@ def _wrong(node: Node, clocks: dict[Over, Region | None], regions: Regions) -> I
         )
         return
     for one in node.schedules:
-        what = f"`{one.setting}` of node `{node.name}`"
+        what = f"`{node.called(one.setting)}` of node `{node.name}`"
         for part in one.schedule.parts():
             if part.over in (None, *get_args(Over)):
                 yield from _without_clock(what, part, clocks, node)
@@ -114,7 +113,7 @@ def _without_steps(what: str, schedule: Schedule, regions: Regions, node: Node) 
         yield Problem("T2I207", why, node.place)
 
 
-def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | None], node: Node) -> Iterator[Problem]:
+def _without_clock(what: str, schedule: Schedule, clocks: Clocks, node: Node) -> Iterator[Problem]:
     usual = next(iter(clocks))
     said = schedule.over or next(iter(schedule.clocks), usual)
     over: Over = "frame" if said == "frame" else "step"
@@ -128,10 +127,9 @@ def _without_clock(what: str, schedule: Schedule, clocks: dict[Over, Region | No
         hint = "wire a camera, such as `camera.zoom`, to the optimiser" if music else f"it can change over {usual}s"
         yield Problem("T2I207", f"{what} can't {can_not}: {why}", node.place, hints=(hint,))
     elif schedule.in_seconds:
-        region = clocks[over]
         if over == "step":
             yield Problem("T2I207", f"{what} changes over steps, which have no seconds", node.place, hints=(FRAMES,))
-        elif region is not None and region.shot is not None and not region.shot.fps:
+        elif not all(shot.fps for shot in clocks[over]):
             needs = f"the music of {what} needs" if music else f"the seconds of {what} need"
             hint = "wire one `output.video` to the camera, or give all of them the same `fps`"
             yield Problem("T2I207", f"{needs} a film with a single `fps`", node.place, hints=(hint,))

@@ -3,8 +3,8 @@
 What an optimiser repeats is its region; everything else runs once, in the order in which values are ready.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
@@ -97,7 +97,24 @@ def make_plan(graph: Graph, regions: Regions) -> Plan:
     place = {name: index for index, name in enumerate(graph.nodes)}.__getitem__
     order = nx.lexicographical_topological_sort(contracted, key=place)
     found: Mapping[str, Region] = {region.optimizer: region for region in regions}
-    return Plan(graph, tuple(found.get(name, name) for name in order))
+    return Plan(graph, tuple(_beside_films([found.get(name, name) for name in order])))
+
+
+def _beside_films(items: Sequence[str | Region]) -> Iterator[str | Region]:
+    """The items in order, each region without a camera with the film that computes some of the same."""
+    for place, one in enumerate(items):
+        if isinstance(one, str) or one.shot:
+            yield one
+            continue
+        shares = {*one.members}.intersection
+        films = [
+            (at, film.shot)
+            for at, film in enumerate(items)
+            if isinstance(film, Region) and film.shot and shares(film.members)
+        ]
+        coming = [(shot, 0) for at, shot in films if at > place]
+        gone = [(shot, shot.frames - 1) for at, shot in films if at < place]
+        yield replace(one, beside=next(iter([*coming, *gone[::-1]]), None))
 
 
 def _needed(graph: Graph, regions: Regions) -> set[str]:

@@ -78,10 +78,11 @@ def _single(setting: Setting, one: Scheduled) -> Setting:
 
 def _moments(node: Node, keyframes: Keyframes, regions: Regions) -> Iterator[Now]:
     """All steps or frames that a node goes through; the first alone where nobody films a camera."""
+    framed = keyframes.over == "frame"
     lengths = {
-        (region.shot.frames, region.shot.fps) if keyframes.over == "frame" and region.shot else (region.steps, 0.0)
+        (region.shot.frames, region.shot.fps) if framed and region.shot else (region.steps, 0.0)
         for region in regions
-        if node.name in region.members
+        if node.name in region.members and (region.shot or not framed)
     }
     for length, fps in sorted(lengths) or [(1, 1.0)]:
         count = min(max(length, 1), MOST)

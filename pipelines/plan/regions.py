@@ -13,7 +13,7 @@ from typing import Any
 
 import networkx as nx
 
-from t2iflow.nodes.core.ambient import CHANGING, Random, Share
+from t2iflow.nodes.core.ambient import CHANGING, Random, Share, Tick
 from t2iflow.pipelines.graph.graph import Graph, Node
 
 STOPS = ("optimizer", "camera")
@@ -77,6 +77,16 @@ class Region:
     ahead: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     shot: Shot | None = None
+    beside: tuple[Shot, int] | None = None
+    """Of one that no camera films, but which computes what a film computes, too: that film, which comes next or was the
+    last, and the frame of it that counts meanwhile."""
+
+    def tick(self, step: int = 0, steps: int | None = None, frame: int = 0) -> Tick:
+        """A moment of it."""
+        shot, shown = (self.shot, frame) if self.shot else self.beside or (None, None)
+        frames, fps = (shot.frames, shot.fps) if shot else (1, 0.0)
+        steps = self.steps if steps is None else steps
+        return Tick(step, steps, frame, frames, fps, self.steps, self.optimizer, shown)
 
     @cached_property
     def stepping(self) -> tuple[str, ...]:

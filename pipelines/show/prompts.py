@@ -82,7 +82,7 @@ def _at(moment: Moment, clock: str) -> str:
 
 def _length(node: Node, plan: Plan) -> tuple[int, str]:
     """How many frames of a film, or steps of an optimiser, go by for a node."""
-    for region in plan.regions:
+    for region in sorted(plan.regions, key=lambda region: region.shot is None):
         if node.name in region.members:
             return (region.shot.frames, "frame") if region.shot else (region.steps, "step")
     return 1, "step"

@@ -54,13 +54,11 @@ class Standing:
 def moments(region: Region, step: int, frame: int) -> Iterator[Tick]:
     """All moments of a region: the steps of its first picture, then the frames of its film. Of more than are looked at,
     as many evenly, and those around a step and a frame."""
-    shot, name = region.shot, region.optimizer
-    frames, fps = (shot.frames, shot.fps) if shot else (1, 0.0)
     for one in _looked_at(region.steps, step):
-        yield Tick(one, region.steps, 0, frames, fps, region.steps, name)
-    for one in _looked_at(frames, frame) if shot else ():
-        if shot and one:
-            yield Tick(0, shot.steps, one, frames, fps, region.steps, name)
+        yield region.tick(one)
+    for one in _looked_at(region.shot.frames, frame) if region.shot else ():
+        if region.shot and one:
+            yield region.tick(0, region.shot.steps, one)
 
 
 def _looked_at(count: int, around: int) -> Iterable[int]:

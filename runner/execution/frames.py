@@ -14,7 +14,7 @@ from t2iflow.pipelines.plan.regions import Region, Shot
 from t2iflow.runner.events import Filmed, Listener
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.link import Link, blaming
-from t2iflow.runner.execution.stage import Stage, moment
+from t2iflow.runner.execution.stage import Stage
 
 
 class Turn(NamedTuple):
@@ -127,14 +127,14 @@ class Film:
             for shown in self._camera.develop(picture, turn.number, self.every):
                 self._values[self._image] = shown.image
                 for watch in self._shot.show:
-                    self._circuit.show(watch, moment(region, 0, 1, shown.frame), shown.number)
+                    self._circuit.show(watch, region.tick(0, 1, shown.frame), shown.number)
                 tell(Filmed(region.optimizer, shown.number, self._shot.made, shown.image))
                 made = shown.number + 1
         return made
 
     def _compute(self, frame: int) -> None:
         """Compute the camera for a frame, and what aims it."""
-        self._circuit.compute((*self._shot.aim, self._shot.camera), moment(self.stage.region, frame=frame))
+        self._circuit.compute((*self._shot.aim, self._shot.camera), self.stage.region.tick(frame=frame))
 
     def _before(self, number: int) -> int:
         """Steps of all turns before this one: the first takes the optimiser's own, each further one the camera's."""

@@ -22,7 +22,7 @@ from t2iflow.runner.execution.link import NodeError, Surroundings
 from t2iflow.runner.execution.resuming import recall, take_up
 from t2iflow.runner.execution.saver import Saver
 from t2iflow.runner.execution.sharing import Alone, Sharing
-from t2iflow.runner.execution.stage import Judged, Stage, build, moment
+from t2iflow.runner.execution.stage import Judged, Stage, build
 
 
 class Stopped(Exception):
@@ -159,8 +159,8 @@ class Loop:
         turn = reel.turn(number)
         take = reel.take(turn) if first else reel.begin(turn)
         for step in range(first, take.steps):
-            self._step(reel, turn, take, moment(reel.stage.region, step, take.steps, turn.frame))
-        made = reel.end(turn, moment(reel.stage.region, take.steps - 1, take.steps, turn.frame), self._tell)
+            self._step(reel, turn, take, reel.stage.region.tick(step, take.steps, turn.frame))
+        made = reel.end(turn, reel.stage.region.tick(take.steps - 1, take.steps, turn.frame), self._tell)
         cut = made * reel.every > self._until
         if number + 1 < reel.turns and (cut or self._saver.rested):
             self._saver.save(number + 1, 0, reel.stage.passes)  # no frame is ever made again

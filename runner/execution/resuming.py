@@ -11,7 +11,7 @@ from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitE
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.frames import Reel
 from t2iflow.runner.execution.link import Link
-from t2iflow.runner.execution.stage import Stage, moment
+from t2iflow.runner.execution.stage import Stage
 
 
 def recall(stage: Stage, circuit: Circuit, saved: Checkpoint) -> dict[str, Tensor]:
@@ -42,7 +42,7 @@ def take_up(reel: Reel, circuit: Circuit, saved: Checkpoint) -> tuple[int, int]:
     if saved.step > steps:
         raise wrong
     if not saved.step:  # the next frame begins with the finished picture
-        stage.finish(moment(stage.region, steps - 1, steps, turn.frame), show=False)
+        stage.finish(stage.region.tick(steps - 1, steps, turn.frame), show=False)
     return saved.turn, saved.step
 
 

@@ -86,7 +86,7 @@ class Stage:
                 paces += [_pace(link.live)] * len(trained)
         with blaming(self._optimizer.node):  # a library's optimiser may refuse its settings
             self._fit.start(self._trained, paces)
-        self._circuit.compute(self.region.paint, moment(self.region))
+        self._circuit.compute(self.region.paint, self.region.tick())
 
     @property
     def device(self) -> torch.device:
@@ -259,19 +259,11 @@ def build(region: Region, circuit: Circuit, recorder: Recorder | None = None) ->
     """Make a region's nodes live, with all that they begin with, and paint its first picture."""
     for name in region.first:
         circuit.make([name])
-        circuit.compute([name], moment(region))
+        circuit.compute([name], region.tick())
     circuit.make(region.members)
     stage = Stage(region, circuit, recorder)
     stage.begin()
     return stage
-
-
-def moment(region: Region, step: int = 0, steps: int | None = None, frame: int = 0) -> Tick:
-    """A time in a region."""
-    shot = region.shot
-    steps = region.steps if steps is None else steps
-    frames, fps = (shot.frames, shot.fps) if shot else (1, 0.0)
-    return Tick(step, steps, frame, frames, fps, region.steps, region.optimizer)
 
 
 def _pace(canvas: object) -> float:

@@ -219,6 +219,6 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _length(node: Node, shown: int, what: str) -> str:
     """How many pictures an output is shown, and how long a film of them is."""
-    fps, frames = node.said("rate"), 2 * shown - 2 if node.settings.get("order") == "boomerang" else shown
+    fps, frames = node.said("rate"), 2 * shown - 2 if node.said("order") == "boomerang" else shown
     rate = float(fps) if isinstance(fps, Real) else 0.0
     return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")

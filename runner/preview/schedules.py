@@ -4,7 +4,6 @@ runs."""
 from collections.abc import Iterator
 from typing import Any
 
-from t2iflow.nodes.core.ambient import Tick
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.plan.plan import Plan
@@ -19,6 +18,8 @@ def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
     for region in plan.regions:
         for name in region.members:
             for label, value in _changing(plan.graph.nodes[name], region):
+                if region.beside and all(part.over == "frame" for part in value.parts()):
+                    continue  # it is drawn over the film
                 yield from _drawn(label, value, region, width)
 
 
@@ -26,7 +27,7 @@ def _changing(node: Node, region: Region) -> Iterator[tuple[str, Schedule]]:
     """What changes in a node, named as the recipe names it: of a sum of losses, by the term that is weighed."""
     weighed = [f"{region.optimizer}: weight of {term}" for term in weighed_terms(node)]
     for one in node.schedules:
-        label = f"{node.name}.{one.setting}" + ("" if one.number is None else f"[{one.number}]")
+        label = f"{node.name}.{node.called(one.setting)}" + ("" if one.number is None else f"[{one.number}]")
         yield weighed[one.number or 0] if one.setting == "weights" and weighed else label, one.schedule
 
 
@@ -56,7 +57,7 @@ def _value(value: Schedule, time: float, length: int, fps: float, region: Region
     if len({part.over for part in value.parts()}) < 2:
         return value.at(time, length, fps)
     step, frame = (0, int(time)) if framed else (int(time), 0)
-    return value.present(Tick(step, region.steps, frame, length if framed else 1, fps, region.steps, region.optimizer))
+    return value.present(region.tick(step, frame=frame))
 
 
 def _times(length: int, width: int) -> list[float]:

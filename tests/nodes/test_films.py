@@ -386,9 +386,10 @@ def test_of_a_part_only_its_frames_are_in_the_film(part: Part, numbers: range, t
     assert order(made(tmp_path / "a", part=part)) == [*numbers]
 
 
-def test_the_pictures_of_a_part_are_numbered_as_in_the_whole(tmp_path: Path) -> None:
-    path = made(tmp_path / "a", part=Part(3, 5), **FILMS["png"])
-    assert [one.name for one in [path, *rest(path)]] == ["film-0003.png", "film-0004.png", "film-0005.png"]
+@pytest.mark.parametrize(("rate", "numbers"), [(None, range(3, 6)), (20, range(6, 12)), (25, range(8, 16))])
+def test_the_pictures_of_a_part_are_numbered_as_in_the_whole(rate: int | None, numbers: range, tmp_path: Path) -> None:
+    path = made(tmp_path / "a", part=Part(3, 5), fps=10, interpolate=rate, **FILMS["png"])
+    assert [one.name for one in [path, *rest(path)]] == [f"film-{number:04}.png" for number in numbers]
 
 
 def test_the_whole_can_be_made_after_a_part(folder: RunFolder, tmp_path: Path) -> None:

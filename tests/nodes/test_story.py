@@ -62,14 +62,18 @@ def part(wanted: Wanted, before: Wanted, after: Wanted) -> float:
     return angles[0] / sum(angles)
 
 
+def at(frame: int, frames: int) -> Tick:
+    return Tick(frame=frame, frames=frames, shown=frame)
+
+
 def film(frames: int, *which: int) -> list[Tick]:
-    return [Tick(frame=frame, frames=frames) for frame in which or range(frames)]
+    return [at(frame, frames) for frame in which or range(frames)]
 
 
 def test_a_scene_is_held_and_passes_into_the_next(story: Any, asked: Any) -> None:
     tale, scenes = story(SCENES, hold=4, fade=3), [asked(scene) for scene in SCENES]
     for frame, scene in {0: 0, 3: 0, 7: 1, 10: 1, 14: 2, 17: 2}.items():
-        assert same(tale(Tick(frame=frame, frames=18)), scenes[scene])
+        assert same(tale(at(frame, 18)), scenes[scene])
     fading = [part(tale(tick), scenes[0], scenes[1]) for tick in film(18, 4, 5, 6)]
     assert 0.05 < fading[0] < 0.25
     assert fading[1] == pytest.approx(0.5, abs=0.01)
@@ -77,7 +81,7 @@ def test_a_scene_is_held_and_passes_into_the_next(story: Any, asked: Any) -> Non
 
 
 def test_what_is_between_two_scenes_lies_on_the_sphere(story: Any) -> None:
-    wanted = story(SCENES, hold=4, fade=3)(Tick(frame=5, frames=18))
+    wanted = story(SCENES, hold=4, fade=3)(at(5, 18))
     assert wanted.embeddings.norm(dim=-1).tolist() == pytest.approx([1.0])
 
 
@@ -85,7 +89,7 @@ def test_without_hold_the_scenes_share_the_film(story: Any, asked: Any, notes: H
     tale, scenes = story(SCENES, fade=10), [asked(scene) for scene in SCENES]
     held = [sum(same(tale(tick), scene) for tick in film(80)) for scene in scenes]
     assert held == [20, 20, 20]
-    assert same(tale(Tick(frame=79, frames=80)), scenes[2])
+    assert same(tale(at(79, 80)), scenes[2])
     assert not notes.warned
 
 
@@ -117,9 +121,9 @@ def test_the_last_scene_stays(story: Any, asked: Any) -> None:
 
 def test_in_a_loop_the_first_scene_comes_again(story: Any, asked: Any, notes: Heard) -> None:
     tale, scenes = story(SCENES, hold=4, fade=3, loop=True), [asked(scene) for scene in SCENES]
-    assert same(tale(Tick(frame=21, frames=50)), scenes[0])
-    assert same(tale(Tick(frame=28, frames=50)), scenes[1])
-    between = tale(Tick(frame=19, frames=50)).embeddings[0]
+    assert same(tale(at(21, 50)), scenes[0])
+    assert same(tale(at(28, 50)), scenes[1])
+    between = tale(at(19, 50)).embeddings[0]
     assert between @ scenes[0].embeddings[0] == pytest.approx(float(between @ scenes[2].embeddings[0]), abs=1e-3)
     assert not notes.warned
 
@@ -127,10 +131,10 @@ def test_in_a_loop_the_first_scene_comes_again(story: Any, asked: Any, notes: He
 def test_a_loop_without_hold_closes_with_the_film(story: Any, asked: Any) -> None:
     tale, scenes = story(SCENES, fade=5, loop=True), [asked(scene) for scene in SCENES]
     assert [sum(same(tale(tick), scene) for tick in film(60)) for scene in scenes] == [15, 15, 15]
-    last = tale(Tick(frame=59, frames=60)).embeddings[0]
+    last = tale(at(59, 60)).embeddings[0]
     assert last @ scenes[0].embeddings[0] > last @ scenes[2].embeddings[0]
     # The frames with which a film closes come after its last.
-    assert same(tale(Tick(frame=60, frames=60)), scenes[0])
+    assert same(tale(at(60, 60)), scenes[0])
 
 
 def test_without_a_camera_a_story_goes_over_steps(story: Any, asked: Any) -> None:
@@ -142,16 +146,21 @@ def test_without_a_camera_a_story_goes_over_steps(story: Any, asked: Any) -> Non
 
 def test_under_a_camera_the_steps_of_a_frame_change_nothing(story: Any) -> None:
     tale = story(SCENES, hold=1, fade=5)
-    first, last = (tale(Tick(step, 8, frame=3, frames=20)) for step in (0, 7))
+    first, last = (tale(Tick(step, 8, frame=3, frames=20, shown=3)) for step in (0, 7))
     assert same(first, last)
+
+
+def test_a_film_of_one_frame_shows_the_first_scene(story: Any, asked: Any) -> None:
+    tale = story(SCENES)
+    assert all(same(tale(Tick(step, 8, shown=0)), asked(SCENES[0])) for step in (0, 7))
 
 
 def test_a_scene_may_be_all_that_a_prompt_may_be(story: Any, asked: Any) -> None:
     scenes = [{"a fox": 1.0, "rain": -0.5}, "an owl", ["a fox", "an owl"]]
     tale = story(scenes, hold=2, fade=2)
-    assert same(tale(Tick(frame=0, frames=10)), asked(scenes[0]))
-    assert same(tale(Tick(frame=8, frames=10)), asked(scenes[2]))
-    assert tale(Tick(frame=2, frames=10)).weights.tolist() == pytest.approx([20 / 27, -10 / 27, 7 / 27], abs=1e-4)
+    assert same(tale(at(0, 10)), asked(scenes[0]))
+    assert same(tale(at(8, 10)), asked(scenes[2]))
+    assert tale(at(2, 10)).weights.tolist() == pytest.approx([20 / 27, -10 / 27, 7 / 27], abs=1e-4)
 
 
 def test_scenes_are_read_once_and_composed_as_in_text(notes: Heard) -> None:
@@ -160,7 +169,7 @@ def test_scenes_are_read_once_and_composed_as_in_text(notes: Heard) -> None:
     for tick in film(6):
         wanted = tale(tick)
     assert perceptor.read == ["a fox", "an owl", "the sea"]
-    assert tale(Tick(frame=0, frames=6)).spans is not None
+    assert tale(at(0, 6)).spans is not None
     assert wanted.spans is None
 
 

@@ -8,7 +8,9 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.steering.standing import moments
 from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.preview.schedules import rows
 
 FILM = """
 t2iflow: 1
@@ -99,3 +101,60 @@ def test_without_a_camera_nothing_goes_by_frames(tmp_path: Path) -> None:
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read(path))
     assert "no camera films it" in caught.value.problems[0].message
+
+
+STAGES = {
+    "draft": "{use: optimizers.adam, image: $sketch, loss: $sketch-score, steps: 3}",
+    "canvas": "{use: canvas.pixels, size: [24, 24], init: $draft}",
+    "cuts": "{use: cutouts.square, image: $canvas, count: 1, size: 32}",
+    "seen": "{use: clip.look, crops: $cuts, clip: $clip}",
+    "score": "{use: losses.spherical, seen: $seen, wanted: $words}",
+    "fit": "{use: optimizers.adam, image: $canvas, loss: $score, steps: 2}",
+    "camera": "{use: camera.still, image: $fit, frames: 5}",
+    "film": "{use: output.video, image: $camera, fps: 2}",
+    "more": "{use: canvas.pixels, size: [24, 24], init: $camera}",
+    "more-cuts": "{use: cutouts.square, image: $more, count: 1, size: 32}",
+    "more-seen": "{use: clip.look, crops: $more-cuts, clip: $clip}",
+    "more-score": "{use: losses.spherical, seen: $more-seen, wanted: $words}",
+    "last": "{use: optimizers.adam, image: $more, loss: $more-score, steps: 2}",
+    "still": "{use: output.image, image: $last}",
+}
+"""A draft of a film's first picture, the film, and its last frame painted on, all of the same words."""
+STAGED = """
+t2iflow: 1
+nodes:
+  clip:  {use: clip.model}
+  words: {use: clip.text, clip: $clip, prompt: PROMPT}
+  sketch:       {use: canvas.pixels, size: [16, 16]}
+  sketch-cuts:  {use: cutouts.square, image: $sketch, count: 1, size: 32}
+  sketch-seen:  {use: clip.look, crops: $sketch-cuts, clip: $clip}
+  sketch-score: {use: losses.spherical, seen: $sketch-seen, wanted: $words}
+"""
+
+
+@pytest.mark.parametrize("order", [list(STAGES), list(STAGES)[::-1]], ids=["in order", "backwards"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "{0: a fox, 100%: an owl}",
+        "{0: a fox, 4: an owl, over: frame}",
+        "{0s: a fox, 2s: an owl}",
+        "{before: a fox, 0: a fox, 4: an owl}",
+    ],
+)
+def test_what_is_painted_before_a_film_goes_by_its_first_frame_and_what_comes_after_by_its_last(
+    prompt: str, order: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "film.yaml"
+    stages = "".join(f"  {name}: {STAGES[name]}\n" for name in order)
+    path.write_text(STAGED.replace("PROMPT", prompt) + stages, "utf-8")
+    plan = compile_recipe(read(path))
+    position = plan.graph.nodes["words"].settings["position"]
+    last = position.at(1e9, 5, 2)
+    draft, fit, more = ([position.present(tick) - last for tick in moments(region, 0, 0)] for region in plan.regions)
+    assert draft == [-1, -1, -1]
+    assert fit == pytest.approx([-1, -1, -0.75, -0.5, -0.25, 0])
+    assert more == [0, 0]
+    drawn = dict(rows(plan, 20))
+    assert list(drawn) == ["words.prompt"]
+    assert "over frames" in drawn["words.prompt"]

@@ -48,7 +48,7 @@ def message(**changes: str) -> str:
 
 def at(plan: Plan, node: str, setting: str, optimizer: str, step: int, frame: int = 0) -> Any:
     steps = {"draft": 11, "fit": 21}[optimizer]
-    return present(plan.graph.nodes[node].settings[setting], Tick(step, steps, frame, 31, 10, steps, optimizer))
+    return present(plan.graph.nodes[node].settings[setting], Tick(step, steps, frame, 31, 10, steps, optimizer, frame))
 
 
 def test_what_was_before_is_kept_to_the_bit() -> None:
@@ -106,7 +106,7 @@ def test_prompts_say_when_they_count() -> None:
         (
             "prompt",
             "{0: a fox, 5: a cat, over: $fti}",
-            "T2I207 `position` of node `words` can't change over `$fti`, which is",
+            "T2I207 `prompt` of node `words` can't change over `$fti`, which is",
         ),
         ("prompt", "{0: a fox, 5: a cat, over: $fti}", "did you mean `$fit`?"),
         ("prompt", "{0: a fox, 2s: a cat, over: $fit}", "which have no seconds"),

@@ -110,3 +110,14 @@ def test_a_film_that_closes_takes_no_sound_and_no_music(
     told = command("check", recipe.replace("    steps: 1\n", "    steps: 1\n    loop: 4\n"))
     assert told.code == 3
     assert f"would be out of step with {heard}" in " ".join(told.err.split())
+
+
+@pytest.mark.parametrize("order", ["reverse", "boomerang"])
+def test_a_film_that_follows_a_song_is_not_shown_backwards(order: str, song: Path, command: Command) -> None:
+    shown = FILM.replace("fps: 10}", f"fps: 10, order: {order}, sound: song.wav}}")
+    told = command("check", shown)
+    assert told.code == 3
+    assert f"`order: {order}` of `film` shows the film backwards" in told.err
+    assert "the music that `turn` of `zoom` follows" in " ".join(told.err.split())
+    alone = shown.replace("{music: song.wav, follow: onsets, high: 30, smooth: 0}", "1")
+    assert command("check", alone).code == 0

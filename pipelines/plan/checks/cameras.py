@@ -68,13 +68,15 @@ def unmoved_canvases(graph: Graph, regions: Regions) -> Iterator[Problem]:
 
 
 def out_of_step(graph: Graph, regions: Regions) -> Iterator[Problem]:
-    """Films that close, and so begin with another frame than the first, but have a sound or follow one."""
+    """Films that are out of step with a song: that close, and so begin with another frame than the first, but have a
+    sound or follow one; or that are shown backwards, but follow one."""
     for region in regions:
-        if region.shot is None or not graph.nodes[region.shot.camera].said("loop"):
+        if region.shot is None:
             continue
-        camera = graph.nodes[region.shot.camera]
-        heard = [what for name in region.members for what in _heard(graph.nodes[name])]
-        if heard:
+        camera, nodes = graph.nodes[region.shot.camera], [graph.nodes[name] for name in region.members]
+        music = [what for node in nodes for what in _followed(node)]
+        heard = [*music, *(what for node in nodes for what in _sounds(node))]
+        if heard and camera.said("loop"):
             yield Problem(
                 "T2I204",
                 f"`loop` of the camera `{camera.name}` lets the film begin with whichever frame closes it best, which "
@@ -82,16 +84,29 @@ def out_of_step(graph: Graph, regions: Regions) -> Iterator[Problem]:
                 camera.place,
                 hints=("leave out `loop`, or the sound and all that follows it",),
             )
+        for sink in (graph.nodes[watch.sink] for watch in region.shot.show):
+            if music and sink.said("order") not in (None, "forward"):
+                yield Problem(
+                    "T2I204",
+                    f"`{sink.spec.meanings['order']}: {sink.said('order')}` of `{sink.name}` shows the film backwards, "
+                    f"which would be out of step with {music[0]}",
+                    sink.place,
+                    hints=("leave out one of the two; `sound` alone goes with any order",),
+                )
 
 
-def _heard(node: Node) -> Iterator[str]:
-    """What in a node's settings is heard, in words: a film's sound, or music that a value follows."""
+def _followed(node: Node) -> Iterator[str]:
+    """The music that values of a node follow, in words."""
+    for one in node.schedules:
+        if any(part.followed for part in one.schedule.parts()):
+            yield f"the music that `{node.called(one.setting)}` of `{node.name}` follows"
+
+
+def _sounds(node: Node) -> Iterator[str]:
+    """The sounds of a film, in words."""
     for name, setting in node.spec.settings.items():
         if setting.reads == "sound" and node.settings.get(name):
             yield f"`{name}` of `{node.name}`"
-    for one in node.schedules:
-        if any(part.followed for part in one.schedule.parts()):
-            yield f"the music that `{one.setting}` of `{node.name}` follows"
 
 
 def _can(target: Any, protocol: Any) -> bool:

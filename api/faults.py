@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class RunError(Exception):
-    """A run can't begin as it was asked for, or has failed.
+    """A run couldn't start, or it failed.
 
-    `code` is the exit code that the command would have ended with, `meaning` what that means; `run` is the run (or the
-    sweep), or None where it did not begin.
+    `code` is the exit code that the command would have had, `meaning` what that means; `run` is the run (or the sweep),
+    or None if it didn't start.
     """
 
     def __init__(self, message: str, code: int, run: Task | None = None) -> None:

@@ -23,15 +23,14 @@ if TYPE_CHECKING:
     from t2iflow.runner.signals import Stop
 
 State: TypeAlias = Literal["waiting", "running", "finished", "part", "stopped", "failed", "damaged"]
-"""How a run stands. It is `waiting` for another run of the same process to end, or in a sweep to begin; `part` means
-that the frames of a film that were asked for are there; a `stopped` run can be resumed, and so can most of those that
-`failed`."""
+"""The state of a run. A run is `waiting` for another run of the same process to end, or to start in a sweep; `part`
+means that the requested frames of a film are done; a `stopped` run can be resumed, and so can most that `failed`."""
 
 
 class Run(Task):
-    """A run: the pictures that it has made so far, its losses, and how it stands.
+    """A run: the pictures that it has made so far, its losses, and its state.
 
-    `run` and `resume` make one. `Run(folder)` looks at any run's folder, also at one in which another process works.
+    `run` and `resume` return one. `Run(folder)` looks at any run's folder, even one in which another process works.
     """
 
     @cached_property
@@ -40,7 +39,7 @@ class Run(Task):
 
     @property
     def state(self) -> State:
-        """How the run stands, see `State`."""
+        """The run's state; see `State`."""
         if self._job and self._job.goes_on:
             return "waiting" if self._job.waits else "running"
         if self._job and not self._job.result:
@@ -95,7 +94,7 @@ class Run(Task):
 
     @property
     def image(self) -> PIL.Image.Image | None:
-        """The picture that the run is known by: `picture`, or else the last; until there is one, it as it is now."""
+        """The run's main picture: `picture`, or else the last one written; until then, the picture so far."""
         from t2iflow.nodes.core.run_files import NOW
         from t2iflow.nodes.pictures.opening import loaded
         from t2iflow.pictures import best
@@ -105,15 +104,14 @@ class Run(Task):
 
     @property
     def losses(self) -> Sequence[Row]:
-        """The loss of each step and its terms, as `losses.csv` has them; up to a few seconds old while the run goes
-        on."""
+        """The loss of each step and its terms, as in `losses.csv`; up to a few seconds old during the run."""
         from t2iflow.nodes.core.run_files import LOSSES
         from t2iflow.runner.report.table import rows_of
 
         return rows_of(self.folder / LOSSES)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Each event so far, and while the run goes on each as it comes: what `--json` prints, as mappings."""
+        """Each event so far and, during the run, each as it comes: what `--json` prints, as mappings."""
         from t2iflow.runner.folder.history import follow
 
         return follow(self.folder, lambda: self.state in ("waiting", "running"))
@@ -126,12 +124,12 @@ class Run(Task):
 
     @prepared
     def steer(self, *, set: Mapping[str, Any] | None = None, wait: bool = True, **params: Any) -> Run:
-        """Let the run go on with another prompt, rate or whatever else may change over time, from its next step.
+        """Continue with another prompt, rate or anything else that can change over time, from the run's next step.
 
         `params` and `set` are those of `t2iflow.run`; a loss's weight is `{"fit.loss.score": 0.5}`. The change becomes
-        a keyframe in the run's recipe, so that running that recipe makes the same bytes. A run of this process goes on
-        by itself, and this returns as soon as it has the change; one that was stopped is resumed, and there is a `wait`
-        for its end. RecipeError for mistakes in a value, RunError for what can't be steered, with what can.
+        a keyframe in the run's recipe, so that running that recipe makes the same bytes. A run in this process carries
+        on, and this returns once it has the change; a stopped run is resumed, and with `wait` this returns at its end.
+        RecipeError for mistakes in a value; RunError, with what you can steer, for what you can't.
         """
         from t2iflow.asking import overrides
         from t2iflow.faults import refusing
@@ -154,7 +152,7 @@ class Run(Task):
         wait: bool,
         show: bool | None,
     ) -> Run:
-        """Let it go on in a thread, and `show` it: by default in a notebook, and elsewhere if there is a `wait`."""
+        """Execute it in a thread, and `show` it: by default in a notebook, and elsewhere with `wait`."""
         from t2iflow.notebook import Live, shell
         from t2iflow.runner.console import err
         from t2iflow.runner.progress import Reporter
@@ -177,7 +175,7 @@ class Run(Task):
             raise RunError(f"`{self.folder}` is the folder of a sweep: `t2iflow.Sweep({str(self.folder)!r})`", USAGE)
         if not is_run(self.folder):
             what = "is not the folder of a run" if os.path.exists(self.folder) else "doesn't exist"
-            raise RunError(f"`{self.folder}` {what}; `t2iflow.runs()` lists the runs that there are", USAGE)
+            raise RunError(f"`{self.folder}` {what}; `t2iflow.runs()` lists all runs", USAGE)
 
     def _card(self) -> str:
         from t2iflow.card import card

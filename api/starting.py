@@ -47,11 +47,11 @@ def run(
 
     `params` are the recipe's own, such as `prompt`, with `_` for `-`. `set` has params and settings by their names,
     such as `{"canvas.size": [256, 256]}`; keyframes are a mapping, `{"fit.rate": {0: 0.1, "100%": 0.01}}`. `preset`
-    names one or several; `seed` may be `"random"`; `checkpoint` is how many seconds pass between two.
+    names one or several; `seed` can be `"random"`; `checkpoint`: seconds between checkpoints.
 
-    Waits for the end and shows how the run goes on: in a notebook as a picture, elsewhere as a progress bar. With
-    `wait=False` it goes on in a thread; runs of one process take turns. RecipeError lists all mistakes of a recipe;
-    RunError is raised where the run can't begin or fails; KeyboardInterrupt after Ctrl-C, with a checkpoint.
+    Waits for the end and shows progress: in a notebook as a picture, elsewhere as a bar. With `wait=False` the run
+    executes in a thread; runs of one process take turns. RecipeError lists all mistakes in a recipe; RunError is raised
+    if the run can't start or fails, KeyboardInterrupt after Ctrl-C, with a checkpoint.
     """
     from t2iflow.runner import session
     from t2iflow.runner.folder import folder as folders

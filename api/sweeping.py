@@ -157,13 +157,13 @@ def sweep(
     show: bool | None = None,
     **params: Any,
 ) -> Sweep:
-    """Run a recipe with every combination of other values, several at once; or, given a sweep's folder, go on with it.
+    """Run a recipe with every combination of other values, several at once; or, given a sweep's folder, resume it.
 
     `each` has lists of values by the names of params and settings, such as `{"prompt": ["a fox", "a castle"], "seed":
-    range(4)}`; what is in `together` varies in step; `best=4` runs four seeds. The pictures are ranked by how well they
-    fit their prompts, to the recipe's perceptor or to `rank`. `jobs` runs go on at once, on GPUs `per_gpu` on each, and
-    where `on` is `ray` or `ray=HOST:PORT`, on that cluster; `retry` tries again what failed. All else is as with `run`:
-    RecipeError lists the mistakes of all runs before any begins.
+    range(4)}`; the values in `together` vary in step; `best=4` runs four seeds. The pictures are ranked by how well
+    they fit their prompts, judged by `rank` or the recipe's perceptor. `jobs`: how many run at once; `per_gpu`: how many
+    on each GPU; `on`: a cluster, `ray` or `ray=HOST:PORT`; `retry` tries again what failed. All else is as with `run`:
+    RecipeError lists the mistakes of all runs before any starts.
     """
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping
@@ -205,7 +205,7 @@ def values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:
     """The values of each name, as YAML can have them."""
     for name, values in (axes or {}).items():
         if not isinstance(name, str):
-            raise mistaken(f"what varies is named by a text, such as `seed` or `fit.rate`, not {shown(name)}")
+            raise mistaken(f"name what varies with a text, such as `seed` or `fit.rate`, not {shown(name)}")
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise mistaken(f"`{name}` needs a list of values{_hint(values)}, not {shown(values)}")
     return {name: [plain(name, value) for value in values] for name, values in (axes or {}).items()}

@@ -72,11 +72,11 @@ class Task:
 
     @property
     def message(self) -> str:
-        """What went wrong, or how to go on; empty while all is well."""
+        """What went wrong, or how to resume; empty while all is well."""
         raise NotImplementedError
 
     def wait(self: Itself) -> Itself:
-        """Wait for the end; RunError if it is a bad one. Ctrl-C stops it with checkpoints, then is raised as ever."""
+        """Wait for the end; RunError if it failed. Ctrl-C stops it with checkpoints, then raises KeyboardInterrupt."""
         if not self._job:
             return self
         try:
@@ -88,11 +88,9 @@ class Task:
         return self
 
     def stop(self: Itself) -> Itself:
-        """Stop it with checkpoints, and wait until it has; there are pictures of what is painted so far."""
+        """Stop it with checkpoints and pictures of what is painted so far, and wait until it has stopped."""
         if not self._job:
-            raise RunError(
-                f"what goes on in `{self.folder}` can be stopped only by the process that began it", USAGE, self
-            )
+            raise RunError(f"only the process that started what runs in `{self.folder}` can stop it", USAGE, self)
         self._job.ask()
         self._job.join()
         return self

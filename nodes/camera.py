@@ -186,10 +186,10 @@ def path(motions: list[Motion], *, position: NonNegative) -> Motion:
 
 @camera
 def follow(motion: Motion) -> Motion:
-    """A camera that moves as what is seen elsewhere does, such as in a film: `motion: $input.motion`.
+    """A camera that follows motion seen elsewhere, such as in a film: `motion: $input.motion`.
 
-    With `start: $input`, what is painted sticks to the things in the film, and each frame holds on to its own film
-    picture by `mix`; take little of it. What had been hidden starts from the film alone.
+    With `start: $input`, the paint sticks to the things in the film, and `mix` sets how much of the film's own frame
+    is in each start; use little. What comes out of hiding starts from the film alone.
 
     After "Artistic style transfer for videos" (Ruder et al. 2016), whose optical flow comes from a network; here blocks
     are matched.

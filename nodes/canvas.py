@@ -135,9 +135,9 @@ class Fourier:
 class Pyramid:
     """The sum of trained pictures of many sizes, from one pixel to the whole: coarse and fine are found together.
 
-    Each level is `step` times as large as the one before and is enlarged to the picture, so that a stroke at any size
-    is as near as one at any other; a tanh brings the sum into 0..1. `decay`: a level counts as 1 / its size^`decay`, so
-    that fine ones, which are grain, grow more slowly. `noise` is the deviation of the start.
+    Each level is `step` times as large as the one before and is enlarged to the picture, so that strokes of every size
+    are equally easy to reach; a tanh brings the sum into 0..1. `decay`: a level counts as 1 / its size^`decay`, so that
+    fine levels, which are grain, grow more slowly. `noise` is the deviation of the start.
 
     After "Direct Ascent Synthesis" (Fort and Whitaker 2025), which adds noise and jitter to what CLIP sees:
     `augment.noise`, and crops with `overscan`. Its rate is 0.1.

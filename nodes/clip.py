@@ -228,9 +228,10 @@ def look(crops: Crops, clip: Clip) -> Seen:
 
 @node(joins=lambda wires, settings: check_position(settings["position"], wires["prompts"], "prompt"))
 def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
-    """Between prompts: at `position` 1.5 half way from the second to the third, counted from 0; for keyframes.
+    """Interpolate between prompts, with keyframes of `position`: 1.5 is half-way from the second to the third.
 
-    Blends embeddings, on the sphere, where both prompts have the same number of texts; otherwise their weights.
+    The first prompt is at 0. Blends embeddings, on the sphere, if both prompts have the same number of texts; otherwise
+    their weights.
     """
     check_position(position, len(prompts), "prompt")
     last = len(prompts) - 1

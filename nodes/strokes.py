@@ -40,14 +40,14 @@ class Drawn(NamedTuple):
 class Canvas:
     """A picture drawn with strokes; their places, widths, colours and opacities are trained.
 
-    `count` strokes of `pieces` cubic Bezier curves each, which begin short and in random places, in random colours;
-    later ones cover earlier ones. `width` is their width at the start, and `widest` the most that it may become, as
-    fractions of the picture's shorter side; with `finest`, strokes begin from the first to the last ever finer, down to
-    that. `paper` is the colour of the background; `ink`, if it is set, that of all strokes, which are then as wide as
-    at the start and, without `opacity`, opaque, as in a line sketch. `opacity`, if it is set, is that of all strokes,
-    such as 1 for oil, 0.6 for a pencil and 0.4 for watercolour.
+    `count` strokes of `pieces` cubic Bezier curves each, which start short, in random places and colours; later ones
+    cover earlier ones. `width` is their width at the start, and `widest` the most that it can grow to, as fractions of
+    the picture's shorter side; with `finest`, strokes start finer and finer from the first to the last, down to that
+    width. `paper` is the colour of the background. `ink`, if set, is the colour of all strokes, which then keep their
+    width and, without `opacity`, are opaque, as in a line sketch. `opacity`, if set, is that of all strokes, such as 1
+    for oil, 0.6 for a pencil and 0.4 for watercolour.
 
-    `softness`: how many pixels wide the edges of strokes are. Wider ones, such as `{0: 4, 50%: 1}`, let strokes feel
+    `softness`: how many pixels wide the edges of strokes are. With wider edges, such as `{0: 4, 50%: 1}`, strokes sense
     what lies farther from them.
 
     `init`: a picture to start from. Strokes are laid along its edges and in its colours, in four layers, each where

@@ -18,7 +18,7 @@ from t2iflow.nodes.pictures.motion import Motion, Still
 
 
 class Film(NamedTuple):
-    """The picture, and how what it shows has moved since the one before."""
+    """The picture, and how its content has moved since the previous one."""
 
     image: Image
     motion: Motion
@@ -28,7 +28,7 @@ class Film(NamedTuple):
 class Frames:
     """The pictures of a film: the next one at every frame of a camera, or the first without a camera.
 
-    Gives the picture, and how what it shows has `motion`: moved since the picture before; see `camera.follow`.
+    Gives the picture, and its `motion`: how its content has moved since the previous picture; see `camera.follow`.
 
     `file`: MP4, MOV, MKV, WebM, OGV, AVI, GIF, APNG, TS, MPEG, FLV or WMV, of any depth of colour. Without `fps` every
     frame is used, whatever the film's own rate; with it, what the film shows every 1/`fps` seconds. `start`: seconds to

@@ -48,7 +48,7 @@ def _measured(name: str, there: Iterator[Tensor], here: Iterator[Tensor], where:
         most, total, count = max(most, float(apart.max())), total + float(apart.mean()), number + 1
         first = number if first is None and most else first
     if first is None:
-        return Finding(True, f"{name}: every pixel is the same; the files differ in what else they hold")
+        return Finding(True, f"{name}: every pixel is the same; the files differ in their other content")
     since = f" from picture {first + 1} of {count} on" if count > 1 else ""
     return Finding(
         False, f"{name}: differs{since}, by {total / count:.2g} of 255 levels on average and {most:.0f} at most"
@@ -61,7 +61,7 @@ def pictures(path: Path) -> Iterator[Tensor]:
         yield from every_picture(str(path))
         return
     if path.suffix.lower() not in IMAGES:
-        raise ValueError("they are no pictures")
+        raise ValueError("they aren't pictures")
     with opened(path) as found:
         for frame in PIL.ImageSequence.Iterator(found):
             levels = frame.convert("RGBA")

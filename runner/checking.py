@@ -36,7 +36,7 @@ class Checked:
             return render(self.problems, self.sources)
         recipe = self.plan.graph.recipe
         unneeded = [f"`{name}` is not needed by any output" for name in [*self.plan.idle, *recipe.unused]]
-        lost = [f"`{one.short}` is missing: give it by {one.given}" for one in self.plan.graph.named if one.missing]
+        lost = [f"`{one.short}` is missing: give it with {one.given}" for one in self.plan.graph.named if one.missing]
         notes = [*lost, *(f"note: {note}" for note in (*recipe.notes, *self.notes))]
         counts = f"{len(recipe.nodes)} nodes" + (f", {self.cells} cells in its sweep" if self.cells else "")
         return "\n".join([f"{self.recipe}: no mistakes ({counts})", *unneeded, *notes])

@@ -25,7 +25,7 @@ def read_part(frames: str | None, plan: Plan, note: Callable[[str], None]) -> Pa
     if not longest:
         raise UsageError("this recipe has no camera, so it makes no film of which `--frames` could select a part")
     if said and said[3] and "frames" in plan.graph.recipe.params:
-        note(f"this makes frame {said[3]} alone; a film of {said[3]} is `--set frames={said[3]}`")
+        note(f"this makes only frame {said[3]}; for a film of {said[3]}, use `--set frames={said[3]}`")
     if int(first) >= longest:
         raise UsageError(f"`--frames {frames}` starts after the film ends: its frames are 0 to {longest - 1}")
     part = Part(int(first), int(last) if last else None)

@@ -42,7 +42,7 @@ from t2iflow.runner.signals import Stop
 from t2iflow.runner.stages import Shared, Stages
 from t2iflow.runner.timing.figures import Stopwatch
 
-NOT_COMPILED = "`--compile` is for CUDA alone, where steps are recorded: this run goes on without it"
+NOT_COMPILED = "`--compile` works only on CUDA, where steps are recorded: this run continues without it"
 
 
 @dataclass(frozen=True)

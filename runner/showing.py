@@ -71,7 +71,7 @@ class Showing:
 def showing(console: Console) -> Showing:
     """The picture of a run on a terminal; NoPictureError, with what would do, where it can't be drawn."""
     if not (console.is_terminal and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout))):
-        raise NoPictureError("`--show` draws in a terminal alone, and this is none")
+        raise NoPictureError("`--show` draws only in a terminal, and this isn't one")
     if console.color_system is None or console.no_color or console.is_dumb_terminal:
         raise NoPictureError("this terminal has no colours to draw with; kitty, WezTerm, iTerm2 and many others do")
     try:

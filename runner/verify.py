@@ -58,7 +58,7 @@ def again(target: Path, overrides: Sequence[str | Passed] = ()) -> tuple[Path, R
         return target, Request(str(target / RECIPE), overrides=overrides)
     if not carries(target):
         why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
-        remote = "; what is at an address can be verified once it is downloaded" if SCHEME.match(str(target)) else ""
+        remote = "; to verify what is at an address, download it first" if SCHEME.match(str(target)) else ""
         raise UsageError(f"`{target}` {why}{remote}")
     return unpacked(target).folder if is_bundle(target) else target, Request(str(target), overrides=overrides)
 

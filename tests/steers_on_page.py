@@ -19,7 +19,7 @@ from tests.studios import until
 SECONDS = 1.5
 """In which a process may be killed, and between what the user does."""
 OVER = ("Finished", "Failed", "Stopped")
-RIGHTLY = ("is that already", "it is finished")
+RIGHTLY = ("already has that value", "it is finished")
 """Why a run may refuse to be steered."""
 
 

@@ -98,5 +98,5 @@ def read_start(path: Path, most: int) -> bytes:
     """The first bytes of a file, as far as they are there at once; OSError, also for what is no file."""
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no file that can be read at once")
+            raise OSError(errno.EINVAL, "it isn't a regular file")
         return file.read(most) or b""

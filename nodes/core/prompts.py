@@ -120,7 +120,7 @@ def doubt(prompt: object, phrases: Sequence[Phrase]) -> str | None:
     if isinstance(prompt, str) and BRACKETS.fullmatch(prompt.strip()):
         return f"{quoted(prompt)} begins with a bracket, but is not a list or mapping in YAML, so it is read as a text"
     if isinstance(prompt, str) and (found := WILDCARD.search(prompt)):
-        return f"of {quoted(found[0])} one is drawn in a sweep or with `best`; in a single run it is read as words"
+        return f"a sweep or `best` picks one alternative of {quoted(found[0])}; a single run takes it literally"
     for text, *_ in phrases:
         for what, form in UNREAD.items():
             if form.search(text):

@@ -23,7 +23,7 @@ def read_scenes(file: str) -> list[str]:
 
 
 def text(path: Path) -> str:
-    """What a file says; ValueError where it is no text in UTF-8, or too long."""
+    """What a file says; ValueError where it is not text in UTF-8, or too long."""
     with path.open("rb") as file:
         data = file.read(MOST + 1)
     if len(data) > MOST:
@@ -33,7 +33,7 @@ def text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        raise ValueError(f"`{path.name}` is no text in UTF-8") from fault
+        raise ValueError(f"`{path.name}` is not text in UTF-8") from fault
 
 
 def _scene(line: str, number: int) -> str:

@@ -26,7 +26,7 @@ Move = Annotated[Literal["auto", "latent", "picture"], Means("moved")]
 def check_perceptor(wires: Mapping[str, int], settings: Mapping[str, Any]) -> None:
     """Refuse what needs a perceptor where none is wired."""
     if settings["resemble"] and wires.get("image") and not wires.get("clip"):
-        raise ValueError("`resemble` must know who sees: wire a perceptor to the camera, `clip: $clip`")
+        raise ValueError("`resemble` needs a perceptor: wire one to the camera, `clip: $clip`")
 
 
 class Framed(NamedTuple):

@@ -15,9 +15,9 @@ ENDINGS = (".pt", ".pth", ".npy", ".safetensors")
 def read(path: Path) -> Tensor:
     """The embeddings in a file, (k, d), of unit length; ValueError for anything else. Reading runs no code."""
     if path.suffix.lower() not in ENDINGS:
-        raise ValueError(f"`{path.name}` is no file of embeddings, which end in {', '.join(ENDINGS)}")
+        raise ValueError(f"`{path.name}` is not a file of embeddings, which end in {', '.join(ENDINGS)}")
     if path.stat().st_size > MOST:
-        raise ValueError(f"`{path.name}` is larger than {MOST >> 20} MB, so it is no file of embeddings")
+        raise ValueError(f"`{path.name}` is larger than {MOST >> 20} MB, so it is not a file of embeddings")
     try:
         found = _loaded(path)
     except OSError:

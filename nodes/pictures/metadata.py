@@ -168,7 +168,7 @@ def _from_film(path: Path, format: str) -> str | None:
     try:
         told = subprocess.run([*command, "-f", "ffmetadata", "-"], capture_output=True, timeout=60, check=True).stdout
     except subprocess.SubprocessError as fault:
-        raise ValueError(f"`{path.name}` is damaged, or no film that can be read") from fault
+        raise ValueError(f"`{path.name}` is damaged, or isn't a readable film") from fault
     found = re.search(rb"^comment=((?:[^\\\n]|\\.|\\\n)*)", told[:MOST], re.MULTILINE | re.IGNORECASE)
     if found is None:
         return None

@@ -35,7 +35,7 @@ def opened(path: Path) -> Iterator[PIL.Image.Image]:
         kind = KINDS.get(endings.known(file.read(endings.NEEDED)) or "")
         file.seek(0)
         if kind is None:
-            raise ValueError("it is no picture in PNG, JPEG, WebP or GIF")
+            raise ValueError("it isn't a PNG, JPEG, WebP or GIF picture")
         try:
             picture = kind(file, str(path))
         except SyntaxError as fault:

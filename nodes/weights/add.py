@@ -76,9 +76,7 @@ def _by_role(given: Sequence[Path], family: str, record: Record | None) -> dict[
         named = [role for role, file in record.files.items() if file.name == path.name] if record else []
         roles = named or fitting(path.name, family)
         if not roles:
-            raise ValueError(
-                f"`{path.name}` is none of the files of {family} weights, which are called: {called(family)}"
-            )
+            raise ValueError(f"`{path.name}` is not a file of {family} weights, which are called: {called(family)}")
         if roles[0] in found:
             raise ValueError(f"`{found[roles[0]].name}` and `{path.name}` can't both be the {roles[0]}")
         found[roles[0]] = path

@@ -37,7 +37,7 @@ def examine(path: Path, name: str, file: File | None = None) -> "Checkpoint | No
         if not head.strip() or b"\0" in head:
             raise WrongFileError("it is no text")
         if name.endswith((".yaml", ".yml")) and head.lstrip().startswith(b"{"):  # as servers report their errors
-            raise WrongFileError("it is no YAML as configurations are written in")
+            raise WrongFileError("it isn't the YAML of a configuration")
         return None
     from t2iflow.nodes.weights.checkpoints import checkpoint  # which imports torch, and a list of weights needs none
 

@@ -76,7 +76,7 @@ class Entry:
                 return own
         except WrongFileError as fault:
             raise MissingWeightsError(
-                f"{fault}. If it is meant to have changed, confirm it with `t2iflow weights add {name} {own}`; else "
+                f"{fault}. If you meant to change it, confirm that with `t2iflow weights add {name} {own}`; else "
                 f"`t2iflow weights pull {name}` fetches it anew"
             ) from fault
         for path in self.elsewhere:

@@ -66,7 +66,7 @@ def guess(names: Sequence[str]) -> str:
 
     best = max(FAMILIES, key=said)
     if said(best) == 0:
-        raise ValueError(f"{', '.join(names)}: no family's files are called so; say which it is with --family")
+        raise ValueError(f"{', '.join(names)}: no family's files have such names; name the family with --family")
     return best
 
 
@@ -82,7 +82,7 @@ def beside(place: Path, family: str, roles: Iterable[str] | None = None) -> dict
         keys = [key for candidates in varied.values() for key, name in candidates.items() if name == place.name]
         if not keys:
             raise WrongFileError(
-                f"`{place.name}` is none of the files of {family} weights, which are called: {called(family)}"
+                f"`{place.name}` is not a file of {family} weights, which are called: {called(family)}"
             )
     else:
         keys = [next(iter(candidates)) for candidates in varied.values() if len(candidates) == 1]

@@ -81,7 +81,7 @@ def _meant(text: str, faults: set[str]) -> str | None:
         return f"write the number alone: `{(whole[1] or whole[2]).replace(',', '')}`" if whole else None
     if comma := COMMA.fullmatch(text):
         thousands = f" or `{comma[1]}{comma[2]}`" if len(comma[2]) == 3 else ""
-        return f"decimals need a point, and nothing stands between thousands: `{comma[1]}.{comma[2]}`{thousands}"
+        return f"use a point for decimals, and nothing between thousands: `{comma[1]}.{comma[2]}`{thousands}"
     if unit := UNIT.fullmatch(text):
         return f"write the number alone: `{unit[1]}`"
     if percent := PERCENT.fullmatch(text):

@@ -243,16 +243,16 @@ class _Parser:
             return TIMES[token.text]
         if token.text in CONSTANTS:
             return _constant(CONSTANTS[token.text])
-        message, hint = f"no formula knows `{token.text}`", suggest(token.text, (*TIMES, *CONSTANTS, *FUNCTIONS))
+        message, hint = f"formulas have no `{token.text}`", suggest(token.text, (*TIMES, *CONSTANTS, *FUNCTIONS))
         if token.text in FUNCTIONS:
             message, hint = f"`{token.text}` needs brackets", f"for example `{_example(token.text)}`"
-        hint = hint or f"it knows {', '.join((*TIMES, *CONSTANTS))}, and the functions {', '.join(FUNCTIONS)}"
+        hint = hint or f"they have {', '.join((*TIMES, *CONSTANTS))}, and the functions {', '.join(FUNCTIONS)}"
         raise FormulaError(message, token.start, len(token.text), hint)
 
     def _call(self, name: _Token) -> Term:
         if name.text not in FUNCTIONS:
             hint = suggest(name.text, FUNCTIONS) or f"there are {', '.join(FUNCTIONS)}"
-            raise FormulaError(f"no formula knows a function `{name.text}`", name.start, len(name.text), hint)
+            raise FormulaError(f"formulas have no function `{name.text}`", name.start, len(name.text), hint)
         self._take()
         given = [self._level(0)]
         while self._is(","):

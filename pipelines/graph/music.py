@@ -132,8 +132,8 @@ class _Reading:
         for key in self.value.value:
             if key not in WORDS:
                 place = self.value.keys.get(key, self.value.place)
-                known = f"besides `music` it may hold {', '.join(WORDS[1:])}"
-                self.problems.add("T2I207", f"`{key}` is no part of music", place, suggest(key, WORDS), known)
+                known = f"besides `music` it can have {', '.join(WORDS[1:])}"
+                self.problems.add("T2I207", f"`{key}` isn't part of music", place, suggest(key, WORDS), known)
 
     def _text(self, word: str, usual: str, known: tuple[Any, ...]) -> Any:
         said = self._said(word, usual)

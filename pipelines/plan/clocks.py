@@ -107,7 +107,7 @@ def _without_steps(what: str, schedule: Schedule, regions: Regions, node: Node) 
     elif over not in known:
         near = suggest(over, known)
         hint = near.replace("`", "`$", 1) if near else f"optimisers: {', '.join(f'${one}' for one in known)}"
-        yield Problem("T2I207", f"{what} can't change over `${over}`, which is no optimiser", node.place, (hint,))
+        yield Problem("T2I207", f"{what} can't change over `${over}`, which isn't an optimiser", node.place, (hint,))
     elif node.name not in known[over].stepping:
         why = f"{what} can't change over the steps of `{over}`, which doesn't need it"
         yield Problem("T2I207", why, node.place)
@@ -122,7 +122,7 @@ def _without_clock(what: str, schedule: Schedule, clocks: Clocks, node: Node) ->
         text = f"{what} can't follow both steps and frames"
         yield Problem("T2I207", text, node.place, hints=("`t` is the step or frame that its keyframes count",))
     elif over not in clocks:
-        why = "no camera films it" if over == "frame" else "it is computed once a frame"
+        why = "no camera films it" if over == "frame" else "it is computed once per frame"
         can_not = "follow music" if music else f"change over {over}s"
         hint = "wire a camera, such as `camera.zoom`, to the optimiser" if music else f"it can change over {usual}s"
         yield Problem("T2I207", f"{what} can't {can_not}: {why}", node.place, hints=(hint,))

@@ -41,7 +41,7 @@ def recipe_schema() -> Schema:
         "properties": {
             "t2iflow": {"const": FORMAT, "description": "The format of the recipe."},
             **texts,
-            "extends": {"type": "string", "description": "A recipe file, or the name of one that ships."},
+            "extends": {"type": "string", "description": "A recipe file, or the name of a bundled one."},
             **overlay,
             "presets": _named({"type": "object", "properties": {**texts, **overlay}, "additionalProperties": False}),
             "sweep": _sweep(),
@@ -75,7 +75,10 @@ def _sweep() -> Schema:
     sheet = {word: {"type": "string"} for word in SHEET_WORDS}
     parts: Schema = {
         "each": {**names, "description": "All combinations of these values are run."},
-        "together": {**names, "description": "These vary in step: the first values of all, then the second ones."},
+        "together": {
+            **names,
+            "description": "These vary in step: the first value of each, then the second, and so on.",
+        },
         "rank": {"type": ["string", "null"], "description": "The perceptor that ranks the pictures."},
         "sheet": {"type": "object", "properties": sheet, "additionalProperties": False},
     }

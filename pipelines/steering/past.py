@@ -21,14 +21,14 @@ def altered(one: Plan, other: Plan, standing: Standing) -> str | None:
 def _altered(one: Plan, other: Plan, standing: Standing) -> Iterator[str]:
     begun = standing.begun(one)
     if [region.optimizer for region in begun] != [region.optimizer for region in standing.begun(other)]:
-        yield "the optimisers are not the same, or not in this order"
+        yield "the optimisers or their order have changed"
         return
     if begun and one.graph.recipe.seed != other.graph.recipe.seed:
         yield "`seed` decides what is drawn from the first step on"
     for before, after in zip(begun, standing.begun(other), strict=True):
         if (what := _form(before)) != _form(after):
             changed = [name for name, value in what.items() if value != _form(after)[name]]
-            yield f"`{before.optimizer}` is not the same any more: {', '.join(changed)}"
+            yield f"`{before.optimizer}` has changed: {', '.join(changed)}"
     past = _past(one, standing) | _past(other, standing)
     these, those = names(one.graph), names(other.graph)
     for name in past & (these.keys() ^ those.keys()):
@@ -45,7 +45,7 @@ def _altered(one: Plan, other: Plan, standing: Standing) -> Iterator[str]:
         name, tick = found
         when = f"in frame {tick.frame}" if tick.frame else f"at step {tick.step}"
         whose = f" of `{tick.optimizer}`" if len(begun) > 1 else ""
-        yield f"`{name}` would not have been the same {when}{whose}"
+        yield f"`{name}` would have been different {when}{whose}"
 
 
 def _form(region: Region) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class _Steering:
         value, plainly = self._plainly(target, said, change)
         if not self._has_effect(plainly):
             if value in (target.written, self._now(target)):
-                raise SteeringError(f"`{target.name}` is that already")
-            self._refuse(target.name, f"nothing that is still to come depends on it at {self.standing}")
+                raise SteeringError(f"`{target.name}` already has that value")
+            self._refuse(target.name, f"nothing depends on it after {self.standing}")
         mistakes, reasons = [], []
         for written in self._turns(target, value):
             text = edited(self.text, target.way, written)

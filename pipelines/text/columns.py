@@ -86,7 +86,7 @@ class Columns:
         if (found := self._range(word)) is not None:
             return found
         if "," in word.value and not word.value.startswith("{") and (path == SEED or not self._is_text(path)):
-            hint = f"several values stand in brackets: `{said.option} {said.target.strip()}=[{word.value}]`"
+            hint = f"put several values in brackets: `{said.option} {said.target.strip()}=[{word.value}]`"
             self.problems.add("T2I204", f"{shown(word.value)} is one value", said.place, hint)
             return None
         value = said.value(path, self.document, self.problems)

@@ -15,7 +15,7 @@ from platformdirs import user_downloads_path
 
 from t2iflow.nodes.core import paths
 
-BY_MOVE = "read it, move it into a folder of yours that is not for downloads, and run it there"
+BY_MOVE = "read it, move it into a folder of your own (not a downloads folder), and run it there"
 BY_COPY = "`t2iflow new {} mine.yaml`, read that, and run it"
 """How to make a foreign recipe your own."""
 
@@ -49,7 +49,7 @@ class Origin:
     @property
     def rule(self) -> str:
         """What a foreign recipe may read, in words."""
-        return f"it reads only what lies in `{self.fence}`, and nothing hidden there"
+        return f"it can read only files in `{self.fence}`, and no hidden ones"
 
     @property
     def remedy(self) -> str:
@@ -86,7 +86,7 @@ def of_address(copy: Path, address: str, shown: str) -> Origin:
 
 def of_standard_input() -> Origin:
     """The origin of what comes from standard input, which may be anybody's."""
-    owned = "save it in a file of yours, read that, and run it"
+    owned = "save it in a file of your own, read that, and run it"
     return Origin(Path(), paths.real("."), owned=owned)
 
 

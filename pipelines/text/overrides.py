@@ -172,8 +172,8 @@ def _nothing_called(
     """What to report for an unknown target: the message, and hints."""
     name, dot, setting = target.partition(".")
     if name in nodes and dot:
-        hint = "what is within one is written in the recipe; a run that was stopped is steered by it, too"
-        return f"`{setting}` is no setting of a node's", (f"write `{write(f'{name}.setting')}`", hint)
+        hint = "change nested values in the recipe; on a stopped run, `resume --set` can change a loss's weight"
+        return f"`{setting}` isn't a setting of a node", (f"write `{write(f'{name}.setting')}`", hint)
     if name in nodes:
         return f"`{name}` is a node", (f"name one of its settings: `{write(f'{name}.setting')}`",)
     if dot and name in SECTIONS:

@@ -60,9 +60,9 @@ def unusable() -> Iterator[str]:
     """Packs that can't be used, and why, in words."""
     for name, points in _offered().items():
         if len(points) > 1:
-            yield f"`{name}` is not taken, since several packages have recipes under this name: {packages(points)}"
+            yield f"`{name}` is ignored, since several packages have recipes under this name: {packages(points)}"
         elif _folder(points[0]) is None:
-            yield f"`{name}` is not taken: `{points[0].value}` is no folder of recipes"
+            yield f"`{name}` is ignored: `{points[0].value}` isn't a folder of recipes"
 
 
 @cache

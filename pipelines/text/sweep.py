@@ -116,7 +116,7 @@ def _joined(
     several = [axis for axis in axes if len(axis.names) > 1]
     if len(several) > 1:
         first = several[-1].places[0]
-        problems.add("T2I102", "the recipe's sweep varies other settings together already", first)
+        problems.add("T2I102", "the recipe's sweep already varies other settings together", first)
     _check_count(axes, problems)
     return replace(sweep, axes=axes, sources=sources)
 
@@ -144,7 +144,7 @@ def _axes(each: Sequence[Column], together: Sequence[Column], problems: Problems
     lengths = {column.name: len(column.values) for column in together}
     if len(set(lengths.values())) > 1:
         counts = ", ".join(f"`{name}` has {count}" for name, count in lengths.items())
-        what = f"what varies together needs equally many values: {counts}"
+        what = f"settings that vary together need equally many values: {counts}"
         problems.add("T2I204", what, together[-1].at)
     elif together:
         names, places = tuple(one.name for one in together), tuple(one.at for one in together)

@@ -80,6 +80,6 @@ def _ask(pinned: "Request", address: "Address", device: str, changed: str) -> No
         console.err().say((changed, "bold red"))
     console.err().say(shown)
     console.err().say(f"sha256: {address.digest}")
-    console.err().say("It can run nothing but these nodes, and read no files of yours.")
+    console.err().say("It can run only these nodes, and can't read your files.")
     if not typer.confirm("Run it?", err=True):
         console.fail("not confirmed, so nothing was run", FAILED)

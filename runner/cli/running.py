@@ -100,8 +100,8 @@ def resume(
 ) -> None:
     """Resume a stopped run; the results are the same as without the stop, byte for byte.
 
-    With --set, it goes on with another prompt, rate or whatever else may change over time; that is written into its
-    recipe as a keyframe.
+    With --set, continue with another prompt, rate or anything else that can change over time; the recipe records the
+    change as a keyframe.
     """
     from t2iflow.runner import session
     from t2iflow.runner.folder.own_recipe import resumable
@@ -144,10 +144,10 @@ def fork(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Make another run from a past that it shares with one that was made: from a step or frame on, something changes.
+    """Start a run that shares another run's past up to a step or frame, and differs from there on.
 
-    The result has the bytes of running the new recipe from the start. Where the old run still has a checkpoint that is
-    early enough, that is where the new one begins.
+    The result has the same bytes as running the new recipe from the start. If the old run still has a checkpoint from
+    early enough, the new one starts there.
     """
     from t2iflow.runner.options import read_recording
     from t2iflow.runner.session import Options

@@ -57,8 +57,8 @@ def diff(
         Path | None, typer.Option("--out", metavar="FILE", help="Put their pictures side by side into this new file.")
     ] = None,
 ) -> None:
-    """Show in which settings, inputs, versions and pictures two runs or recipes differ; exit code 0 if in none, 1 if in
-    some."""
+    """Show in which settings, inputs, versions and pictures two runs or recipes differ; exit code 0 if they match, 1 if
+    they differ."""
     from t2iflow.nodes.core.whole import new
     from t2iflow.runner.comparison import compare, side
     from t2iflow.runner.request import Request
@@ -99,9 +99,9 @@ def bundle(
         made = bundled(paths.given(run), None if file is None else paths.given(file))
     for note in made.notes:
         console.err().prose(f"note: {note}")
-    console.out().say(f"wrote {made.file}; it runs by `t2iflow run {shlex.quote(str(made.file))}`")
+    console.out().say(f"wrote {made.file}; run it with `t2iflow run {shlex.quote(str(made.file))}`")
     for one in made.lacks:
-        console.out().say(f"the weights `{one.short}` are not in it: whoever runs it gives them by {one.given}")
+        console.out().say(f"the weights `{one.short}` aren't in it: whoever runs it gives them with {one.given}")
 
 
 def _plain(one: "Summary") -> dict[str, Any]:

@@ -30,8 +30,7 @@ def studio(
     ] = None,
     open: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Open a page in the browser, served to this machine alone, where runs are started, watched, steered and
-    compared."""
+    """Open a page in the browser, served only to this machine, where you start, watch, steer and compare runs."""
     from t2iflow.runner.studio.door import door
     from t2iflow.runner.studio.home import Home, working
     from t2iflow.runner.studio.line import KEPT

@@ -41,7 +41,7 @@ Together = Annotated[
     typer.Option(
         "--together",
         metavar="NAME=VALUES",
-        help="Vary several in step: the first values of all, then the second ones. Repeatable.",
+        help="Vary several in step: the first value of each, then the second, and so on. Repeatable.",
         autocompletion=completion.settings,
     ),
 ]

@@ -194,7 +194,7 @@ class Capture:
         self._compiles = False
         self._plain()
         first = " ".join(why.partition("\n\n")[0].split())
-        self._notes.warn(f"its nodes can't be compiled, so its steps are recorded without that: {first}")
+        self._notes.warn(f"its nodes can't be compiled, so its steps are recorded uncompiled: {first}")
 
     def _stop(self, why: str) -> None:
         """Record nothing any more, and say why."""

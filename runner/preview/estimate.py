@@ -76,7 +76,7 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
         yield region.optimizer, f"{steps} steps, {_each(step.seconds)}: {duration(steps * step.seconds)}"
         if region.shot:
             frames, each = region.shot.made, found.frames.get(region.optimizer, 0.0)
-            yield region.shot.camera, f"{frames} frames, {_each(each)} beside their steps: {duration(frames * each)}"
+            yield region.shot.camera, f"{frames} frames, {_each(each)} besides their steps: {duration(frames * each)}"
     off = _off(found)
     yield "once", f"loading, what is computed once, writing: {duration(found.once)}"
     yield "in all", f"about {duration(total)}: {duration(total * (1 - off))} to {duration(total * (1 + off))}"

@@ -69,7 +69,7 @@ def preview(plan: Plan, wanted: str, measure: bool = False) -> Preview:
         "schedules": aligned(schedules.rows(plan, BARS)),
         "weights": aligned((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(_read(plan)),
-        "missing": [f"{one.short}: give it by {one.given}" for one in plan.graph.named if one.missing],
+        "missing": [f"{one.short}: give it with {one.given}" for one in plan.graph.named if one.missing],
         "files written": aligned(_written(plan)),
         "time and memory": _expected(plan, wanted, measure),
         "needed by no output": [*plan.idle, *recipe.unused],

@@ -69,7 +69,7 @@ def _answer(url: str) -> Iterator[Answer]:
             url = _joined(url, answer.headers.get("Location", ""))
         finally:
             connection.close()
-    raise AddressError(f"it leads to another address more than {REDIRECTS} times")
+    raise AddressError(f"it redirects more than {REDIRECTS} times")
 
 
 def _joined(url: str, location: str) -> str:
@@ -77,7 +77,7 @@ def _joined(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError as fault:
-        raise AddressError(f"it leads to `{shortened(location, LEADS)}`, which is no address") from fault
+        raise AddressError(f"it leads to `{shortened(location, LEADS)}`, which is not an address") from fault
 
 
 def _take(answer: Answer, target: BinaryIO, most: Callable[[bytes], int]) -> None:

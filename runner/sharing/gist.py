@@ -52,7 +52,7 @@ def _about(url: str) -> dict[str, Any]:
     try:
         said = json.loads(text.getvalue())
     except (ValueError, RecursionError):
-        raise AddressError("GitHub's answer about the gist is no JSON") from None
+        raise AddressError("GitHub's answer about the gist isn't JSON") from None
     if not isinstance(said, dict):
         raise AddressError("GitHub's answer about the gist is of an unknown form")
     return said

@@ -78,5 +78,5 @@ def _resolved(host: str, port: int) -> list[tuple[int, int, int, Any]]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, place in found:
         if not is_public(str(place[0])):
-            raise AddressError(f"`{host}` is in a private network or this machine, and only public servers are asked")
+            raise AddressError(f"`{host}` is in a private network or this machine, and only public servers are allowed")
     return [(family, kind, protocol, place) for family, kind, protocol, _, place in found]

@@ -106,7 +106,7 @@ def _where(of: Path, plan: Plan, at: str | None) -> Standing:
     said, known = AT.fullmatch(at.strip()), {region.optimizer: region for region in plan.regions}
     if said is None or not known or (said[1] and said[1] not in known):
         names = f", or of an optimiser, such as `{next(iter(known))}:20`" if len(known) > 1 else ""
-        raise UsageError(f"`--at {at}` is no place to fork: name a step or frame, such as 20 or 50%{names}")
+        raise UsageError(f"`--at {at}` is not a place to fork: name a step or frame, such as 20 or 50%{names}")
     region = known[said[1]] if said[1] else plan.regions[-1]
     many, what = length(region)
     number = round(int(said[2]) / 100 * (many - 1)) if said[3] else int(said[2])
@@ -146,11 +146,11 @@ def _fitting(of: Path, plan: Plan, compiled: recipes.Compile) -> Checkpoint | No
 
 def _note(of: Path, where: Standing, saved: Checkpoint | None) -> str:
     if saved:
-        return f"the past of `{of}` is taken over from its checkpoint"
+        return f"this run starts from a checkpoint of `{of}`"
     if not where.optimizer:
-        return f"`{of}` is made anew with these changes"
+        return f"`{of}` is run again from the start, with these changes"
     took = _took(of, where)
-    return f"`{of}` keeps no checkpoint as early as {where}, so all until there is computed again" + (
+    return f"`{of}` has no checkpoint before {where}, so everything up to there is computed again" + (
         f", which took {took:.0f} s" if took else ""
     )
 

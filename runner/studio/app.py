@@ -218,7 +218,7 @@ async def _unknown(request: Request, fault: Exception) -> Response:
     """No such address, or not in this way."""
     assert isinstance(fault, HTTPException)
     what = (
-        f"`{request.method}` is not for this address"
+        f"`{request.method}` is not allowed at this address"
         if fault.status_code == 405
         else "there is nothing at this address"
     )

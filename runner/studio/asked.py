@@ -79,7 +79,7 @@ _WORDS = {str: "a text", list: "a list", dict: "an object"}
 
 
 def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a number in JSON")
 
 
 async def _parts(request: Request, most: int) -> Any:
@@ -92,7 +92,7 @@ async def _parts(request: Request, most: int) -> Any:
         try:
             part = await asyncio.wait_for(anext(stream, b""), PATIENCE)
         except (TimeoutError, asyncio.TimeoutError):
-            raise Refused(408, "the rest of the request does not come") from None
+            raise Refused(408, "the rest of the request is missing") from None
         except ClientDisconnect:
             raise Refused(400, "the request broke off") from None
         if not part:

@@ -79,7 +79,7 @@ class Guard:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return PlainTextResponse("this is not the host that you take it for", 421)
+            return PlainTextResponse("wrong host name: open the address that the terminal shows", 421)
         if any(origin != f"http://{hosts[0]}" for origin in origins):
             return PlainTextResponse(ELSEWHERE, 403)
         is_sent = any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site"))

@@ -109,7 +109,7 @@ class Line:
         """Let a run wait for its turn."""
         with self._lock:
             if turn.name in (*self.waiting, *self.running):
-                raise Refused(409, f"`{turn.name}` is in the queue already")
+                raise Refused(409, f"`{turn.name}` is already in the queue")
             self._faults.pop(turn.name, None)
             self._set([*self._waiting, turn])
 

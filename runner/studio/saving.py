@@ -27,7 +27,7 @@ def save(folder: Path, name: str, text: str, was: str) -> None:
     except OSError as fault:
         raise Refused(409, f"can't write `{name}`: {fault.strerror}") from fault
     except UnicodeError:
-        raise Refused(409, f"can't write `{name}`: a character of the text is none in UTF-8") from None
+        raise Refused(409, f"can't write `{name}`: the text has a character that UTF-8 can't encode") from None
 
 
 def _lines(text: str) -> list[str]:

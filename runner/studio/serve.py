@@ -80,7 +80,7 @@ def _listening(port: int | None) -> Iterator[socket.socket]:
         return
     if port is None:
         raise UsageError(f"the ports from {PORT} to {PORT + TRIED - 1} are all in use; choose another with `--port`")
-    raise UsageError(f"port {port} is in use, or not for you to use; choose another, or leave out `--port`")
+    raise UsageError(f"port {port} is in use or needs privileges; choose another, or leave out `--port`")
 
 
 @contextmanager

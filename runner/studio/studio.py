@@ -155,7 +155,7 @@ class Studio:
         folder = self.dropped / key
         found = next(folder.iterdir(), None) if key.isalnum() and os.path.isdir(folder) else None
         if found is None:
-            raise Refused(404, "what was dropped is no longer there: drop it again")
+            raise Refused(404, "the dropped file is gone: drop it again")
         return found
 
     def _known(self, folder: Path) -> Glance:

@@ -50,8 +50,8 @@ def address(said: str) -> str:
         )
     if where != RUNNING and not (host and port.isdecimal()):
         raise ClusterError(
-            f"`--on {said}`: `{where}` is no address; write `ray=HOST:PORT` (Ray's own port is 6379), `ray=auto` for"
-            " the cluster that this machine belongs to, or `ray` to start one here"
+            f"`--on {said}`: `{where}` is not an address; write `ray=HOST:PORT` (Ray's own port is 6379), `ray=auto`"
+            " for the cluster that this machine belongs to, or `ray` to start one here"
         )
     return where
 

@@ -140,7 +140,7 @@ def read(path: Path) -> SweepFolder:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as fault:
         if isinstance(fault, FolderError):
             raise
-        raise FolderError(f"`{file}` is damaged{_where(fault)}: restore it, or begin another sweep") from fault
+        raise FolderError(f"`{file}` is damaged{_where(fault)}: restore it, or start another sweep") from fault
 
 
 def _where(fault: Exception) -> str:

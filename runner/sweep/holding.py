@@ -16,7 +16,7 @@ def held(storage: Storage, run: str, lost: Callable[[], None]) -> Iterator[None]
     """Within it, a run's folder is as it is kept, and nobody else works on it; it is kept after each checkpoint, and at
     the end. `lost` is called, in another thread, where somebody else takes over, as after a long time without network.
 
-    BusyError where somebody else works on it; LostError at the end, where somebody else has taken over.
+    BusyError where somebody else works on it; LostError at the end, where another process has taken over.
     """
     lease = storage.lease(run)
     with storage.reaching():

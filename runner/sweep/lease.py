@@ -42,12 +42,12 @@ class Lease:
         try:
             self._system.pipe_file(self._path(self._number), self._sign(), mode="create")
         except FileExistsError:
-            raise BusyError(f"somebody else has just taken `{self._place}`") from None
+            raise BusyError(f"another process has just taken `{self._place}`") from None
 
     def renew(self) -> None:
-        """Give a sign of life; LostError where somebody else has taken over."""
+        """Give a sign of life; LostError where another process has taken over."""
         if self._last() != self._number or self._read(self._number).get("own") != self._own:
-            raise LostError(f"somebody else has taken over `{self._place}`")
+            raise LostError(f"another process has taken over `{self._place}`")
         self._beats += 1
         self._system.pipe_file(self._path(self._number), self._sign())
 

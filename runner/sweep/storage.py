@@ -147,7 +147,9 @@ def _opened(address: str) -> tuple[Any, str]:
         what = f"`pip install '{package}'`" if package else f"fsspec's package for {scheme}://"
         raise StorageError(f"`{address}` needs {what}") from None
     except ValueError:
-        raise StorageError(f"`{address}` is no address of a storage; write s3://BUCKET/PATH, or a folder") from None
+        raise StorageError(
+            f"`{address}` is not the address of a storage; write s3://BUCKET/PATH, or a folder"
+        ) from None
     if "file" in system.protocol:
         raise StorageError(f"`{address}` is on this machine's disk: write it as a path")
     return system, str(root).rstrip("/")

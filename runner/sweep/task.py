@@ -88,7 +88,7 @@ def _differing(packages: Mapping[str, str]) -> str:
     """Which packages have other versions than those that the sweep was begun with, in words."""
     now = _versions()
     wrong = [f"{name} {was} ({now.get(name, 'none')} here)" for name, was in packages.items() if now.get(name) != was]
-    return f"other versions make other pictures; the sweep was begun with {', '.join(wrong)}" if wrong else ""
+    return f"other versions make different pictures; the sweep was started with {', '.join(wrong)}" if wrong else ""
 
 
 @cache

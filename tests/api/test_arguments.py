@@ -39,7 +39,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             r"such as `pathlib.Path\('p.txt'\).read_text\(\).splitlines\(\)`",
         ),
         (t2iflow.sweep, {"each": {"steps": 3}}, r"such as `\[3\]`"),
-        (t2iflow.sweep, {"each": {5: [1]}}, "what varies is named by a text, such as `seed` or `fit.rate`, not 5"),
+        (t2iflow.sweep, {"each": {5: [1]}}, "name what varies with a text, such as `seed` or `fit.rate`, not 5"),
     ],
 )
 def test_a_value_of_a_wrong_kind_is_refused_in_words(call: Callable[..., Any], how: dict[str, Any], words: str) -> None:
@@ -82,7 +82,7 @@ def test_an_unknown_param_may_be_an_argument(name: str, hint: str) -> None:
 
 
 def test_a_folder_without_what_is_looked_for_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(t2iflow.RunError, match=r"`nowhere` doesn't exist; `t2iflow.runs\(\)` lists the runs"):
+    with pytest.raises(t2iflow.RunError, match=r"`nowhere` doesn't exist; `t2iflow.runs\(\)` lists all runs"):
         t2iflow.Run("nowhere")
     with pytest.raises(t2iflow.RunError, match="is not the folder of a run"):
         t2iflow.Run(tmp_path)

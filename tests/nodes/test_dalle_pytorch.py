@@ -282,7 +282,7 @@ def test_a_text_by_tokens_that_the_weights_do_not_know_is_refused(tmp_path: Path
         dalle.pytorch(
             Random(0), notes, CPU, weights=file, prompt="red zebra", count=1, tokenizer=str(tmp_path / "words.json")
         )
-    with pytest.raises(ValueError, match=r"dalle\.pt` is no file of the `tokenizers` library"):
+    with pytest.raises(ValueError, match=r"dalle\.pt` is not a file of the `tokenizers` library"):
         dalle.pytorch(Random(0), notes, CPU, weights=file, prompt="red zebra", count=1, tokenizer=file)
 
 

@@ -48,7 +48,7 @@ class Hostile:
         ("a.pt", pickle.dumps(Hostile()), "damaged, or holds something else"),
         ("a.npy", b"\x93NUMPY", "damaged, or holds something else"),
         ("a.safetensors", b"", "damaged, or holds something else"),
-        ("a.txt", b"1 2 3", "is no file of embeddings, which end in"),
+        ("a.txt", b"1 2 3", "is not a file of embeddings, which end in"),
     ],
 )
 def test_what_is_none_is_refused_and_nothing_in_it_is_run(

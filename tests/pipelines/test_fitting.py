@@ -50,9 +50,9 @@ RANK = "many: {use: dalle.mini, weights: small-dalle-mini, prompt: fox, count: 4
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (ZOOM % "resemble: 0.5", "`resemble` must know who sees"),
-        (ZOOM % "resemble: {0: 0, 10: 0.5}", "`resemble` must know who sees"),
-        (ZOOM % "hold: {0: 0, 10: 1}, resemble: {0: 0, 10: 0.5}", "`resemble` must know who sees"),
+        (ZOOM % "resemble: 0.5", "`resemble` needs a perceptor"),
+        (ZOOM % "resemble: {0: 0, 10: 0.5}", "`resemble` needs a perceptor"),
+        (ZOOM % "hold: {0: 0, 10: 1}, resemble: {0: 0, 10: 0.5}", "`resemble` needs a perceptor"),
         (ZOOM % "move: latent", "`zoom` moves what it is painted from, which `canvas` (canvas.pixels) can't take on"),
         (PATH % "2", "there is no motion at position 2; the last of 2 is at 1"),
         (PATH % "{0: 0, 100%: 1.5}", "there is no motion at position 1.5; the last of 2 is at 1"),
@@ -118,7 +118,7 @@ def test_numbers_that_no_machine_counts_to_are_refused(key: str) -> None:
     [
         ("ViT-B-32:laion2b_s34b_b79x", "there are no weights `laion2b_s34b_b79x` for ViT-B-32 (did you mean"),
         ("ViT-Q-32:openai", "open_clip knows no `ViT-Q-32`"),
-        ("ViT-B-64", "`ViT-B-64` is no perceptor"),
+        ("ViT-B-64", "`ViT-B-64` is not a perceptor"),
     ],
 )
 def test_perceptors_that_nobody_publishes_are_refused(model: str, words: str) -> None:

@@ -73,11 +73,11 @@ def test_a_formula_computes_as_in_python(text: str, value: float) -> None:
         ("2 t", 2, "`t` is unexpected"),
         ("2^t", 1, "`^` is unexpected"),
         ("sin t", 0, "`sin` needs brackets"),
-        ("1 + sinn(t)", 4, "no formula knows a function `sinn`"),
-        ("1 + tt", 4, "no formula knows `tt`"),
+        ("1 + sinn(t)", 4, "formulas have no function `sinn`"),
+        ("1 + tt", 4, "formulas have no `tt`"),
         ("clamp(t, 1)", 0, "`clamp` takes 3 values, not 2"),
         ("0 < t < 5", 6, "one comparison at a time"),
-        ("__import__(1)", 0, "no formula knows a function `__import__`"),
+        ("__import__(1)", 0, "formulas have no function `__import__`"),
         ("t.real", 1, "`.` is unexpected"),
         ("[t][0]", 0, "`[` is unexpected"),
         ("(" * 99 + "t" + ")" * 99, 40, "nested too deep"),
@@ -145,10 +145,10 @@ def test_a_formula_goes_by_what_it_names() -> None:
 @pytest.mark.parametrize(
     ("said", "words", "marked"),
     [
-        ('scale: "1 + sinn(t)"', "no formula knows a function `sinn`", "sinn"),
+        ('scale: "1 + sinn(t)"', "formulas have no function `sinn`", "sinn"),
         ('pan: [0, "0.1*(t"]', "a bracket isn't closed", '"'),
         ("scale: {0: 1, 9: 2*t)}", "`)` is unexpected", ")"),
-        ('scale: "0:(1), 9:(2*tt)"', "no formula knows `tt`", "tt"),
+        ('scale: "0:(1), 9:(2*tt)"', "formulas have no `tt`", "tt"),
         ('scale: "{0: 1, 9: (2*t/)}"', "the formula ends too early", ")"),
     ],
 )

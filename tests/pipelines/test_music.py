@@ -189,8 +189,8 @@ def test_music_is_told_from_keyframes_and_weighted_prompts(text: str, answer: bo
 @pytest.mark.parametrize(
     ("text", "column", "words", "hint"),
     [
-        ("{music: 's.wav', folow: bass}", 18, "`folow` is no part of music", "did you mean `follow`?"),
-        ("{music: 's.wav', over: step}", 18, "`over` is no part of music", "besides `music` it may hold follow, low"),
+        ("{music: 's.wav', folow: bass}", 18, "`folow` isn't part of music", "did you mean `follow`?"),
+        ("{music: 's.wav', over: step}", 18, "`over` isn't part of music", "besides `music` it can have follow, low"),
         ("{music: 's.wav', follow: base}", 26, "`follow` can't be 'base'", "did you mean `bass`?"),
         ("{music: 's.wav', follow: [bass]}", 26, "`follow` can't be a text", "it is one of loudness, onsets, bass"),
         ("{music: 's.wav', smooth: -1}", 26, "`smooth` can't be -1", "it is a number of seconds from 0 to 10"),

@@ -50,7 +50,7 @@ def test_prompts_at_steps_in_quotes_are_keyframes() -> None:
 @pytest.mark.parametrize(
     ("written", "hint"),
     [
-        ("1,02", "decimals need a point, and nothing stands between thousands: `1.02`"),
+        ("1,02", "use a point for decimals, and nothing between thousands: `1.02`"),
         ("1,000", "`1.000` or `1000`"),
         ("2 times", "write the number alone: `2`"),
         ("102%", "write a part of 1: `1.02`"),

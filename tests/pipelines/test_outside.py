@@ -151,7 +151,7 @@ def test_what_to_do_about_another_film_is_told(told: Callable[..., str]) -> None
 
 @pytest.mark.parametrize(
     ("story", "why"),
-    [("film.gif", "is no text"), ("other.txt", "is no text in UTF-8"), ("long.txt", "is longer than 1 MB")],
+    [("film.gif", "is no text"), ("other.txt", "is not text in UTF-8"), ("long.txt", "is longer than 1 MB")],
 )
 def test_a_story_is_a_text_in_utf_8_that_is_not_too_long(story: str, why: str, told: Callable[..., str]) -> None:
     text = told(story=STORY.format(story))

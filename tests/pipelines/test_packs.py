@@ -105,7 +105,7 @@ def test_a_pack_that_cannot_be_used_harms_no_other(offer: Offer) -> None:
     assert result.exit_code == 0
     assert "A red fox" in result.stdout
     assert "`t2iflow check foxes/broken`" in result.stdout
-    assert "the pack `owls` is not taken, since several packages" in result.stderr
+    assert "the pack `owls` is ignored, since several packages" in result.stderr
     for name in ("owls/grey", "lost/red", "foxes/../red", "foxes/blue"):
         with pytest.raises(RecipeError, match="T2I107"):
             read(name)

@@ -38,7 +38,7 @@ def away(made: Path, command: Command, tmp_path: Path) -> str:
     (tmp_path / "Downloads").mkdir()
     told = command("bundle", str(made), "Downloads/theirs.zip")
     assert told.code == 0, told.err
-    assert told.out.startswith("wrote Downloads/theirs.zip; it runs by `t2iflow run Downloads/theirs.zip`")
+    assert told.out.startswith("wrote Downloads/theirs.zip; run it with `t2iflow run Downloads/theirs.zip`")
     shutil.move(made, "made")
     shutil.rmtree("pictures")
     return "Downloads/theirs.zip"
@@ -221,7 +221,7 @@ def test_weights_of_the_maker_s_own_do_not_travel(
     assert folder
     told = command("bundle", str(folder), "one.zip")
     name = weights.name
-    assert f"the weights `{name}` are not in it: whoever runs it gives them by `--set canvas.weights=PATH`" in told.out
+    assert f"the weights `{name}` aren't in it: whoever runs it gives them with `--set canvas.weights=PATH`" in told.out
     told = command("run", "one.zip")
     assert told.code == 3
     assert f"the weights `{name}`, from which this was made, are missing" in told.err

@@ -317,7 +317,7 @@ def test_compiling_is_for_what_is_recorded(command: Command) -> None:
     assert "can't go with `--no-capture`" in told.err
     told = command("run", COPY, "--compile")
     assert told.code == 0
-    assert "this run goes on without it" in told.err
+    assert "this run continues without it" in told.err
 
 
 class Full(Tapes):

@@ -115,7 +115,7 @@ def test_other_versions_than_those_that_a_sweep_began_with_are_refused(net: Netw
     listed.write_text(re.sub(r"(?<= )torch: \S+", 'torch: "1.0.0",', listed.read_text("utf-8"), count=1), "utf-8")
     code, said = go_on(net, sweep)
     assert code == 2, said
-    assert "127.0.0.2: other versions make other pictures; the sweep was begun with torch 1.0.0 (" in said
+    assert "127.0.0.2: other versions make different pictures; the sweep was started with torch 1.0.0 (" in said
 
 
 @pytest.mark.parametrize("on", ["ray=", "ray=head", "ray=ray://head:10001", "ray=:6379", "slurm"])

@@ -212,7 +212,7 @@ def test_a_frame_alone_is_not_taken_for_a_short_film(command: Command) -> None:
     film = COPY.replace("params: {", "params: {frames: 8, ").replace("image: $canvas, every: 2", "image: $zoom")
     film += "  zoom: {use: camera.zoom, image: $fit, frames: $frames, steps: 1}\n"
     told = command("run", film, "--frames", "2")
-    assert "note: this makes frame 2 alone; a film of 2 is `--set frames=2`" in told.err
+    assert "note: this makes only frame 2; for a film of 2, use `--set frames=2`" in told.err
 
 
 def names(shell: dict[str, str], line: str) -> set[str]:

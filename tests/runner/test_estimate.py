@@ -82,7 +82,7 @@ def test_the_frames_of_a_film_are_reckoned_beside_their_steps() -> None:
     played(plan, frames=4)
     told = rows(plan)
     assert told["fit"] == "66 steps, 2.0 s each: 2 min 12 s"
-    assert told["zoom"] == "31 frames, 3.0 s each beside their steps: 1 min 33 s"
+    assert told["zoom"] == "31 frames, 3.0 s each besides their steps: 1 min 33 s"
 
 
 @pytest.mark.parametrize(

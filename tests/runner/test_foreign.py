@@ -42,8 +42,8 @@ def download() -> str:
     [
         (picture, "`t2iflow new PICTURE mine.yaml`"),
         (bundle, "`t2iflow new PICTURE mine.yaml`"),
-        (download, "read it, move it into a folder of yours"),
-        (lambda: "-", "save it in a file of yours"),
+        (download, "read it, move it into a folder of your own"),
+        (lambda: "-", "save it in a file of your own"),
     ],
     ids=["picture", "bundle", "download", "standard input"],
 )

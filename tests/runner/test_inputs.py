@@ -98,10 +98,10 @@ def test_a_picture_without_its_inputs_can_be_looked_at(verb: str, alone: str, co
     told = command(verb, alone)
     assert told.code == 0, told.err
     if verb == "check":
-        assert "`photo.png` is missing: give it by `--set photo=PATH`" in told.out
+        assert "`photo.png` is missing: give it with `--set photo=PATH`" in told.out
     if verb == "plan":
-        assert "photo.png: give it by `--set photo=PATH`" in told.out
-        assert "second.png: give it by `--set second.file=PATH`" in told.out
+        assert "photo.png: give it with `--set photo=PATH`" in told.out
+        assert "second.png: give it with `--set second.file=PATH`" in told.out
 
 
 def test_a_run_says_which_inputs_are_missing_and_takes_others(alone: str, pictures: Path, command: Command) -> None:
@@ -120,7 +120,7 @@ def test_a_run_says_which_inputs_are_missing_and_takes_others(alone: str, pictur
 def test_a_picture_becomes_a_recipe_of_ones_own(alone: str, pictures: Path, command: Command) -> None:
     told = command("new", alone, "own.yaml")
     assert told.code == 0, told.err
-    assert "photo.png, from which the picture was made, is missing: give it by `--set photo=PATH`" in told.out
+    assert "photo.png, from which the picture was made, is missing: give it with `--set photo=PATH`" in told.out
     assert command("check", "own.yaml").code == 3
     shutil.copytree(pictures, "inputs")
     assert command("run", "own.yaml").code == 0

@@ -275,11 +275,11 @@ def test_this_machine_is_not_asked_whatever_its_name(host: str, publisher: Publi
     port = publisher.url.rpartition(":")[2]
     said = Said("check", f"https://{host}:{port}/fox.yaml")
     assert said.code == 3
-    assert "only public servers are asked" in said.err or "can't be fetched" in said.err
+    assert "only public servers are allowed" in said.err or "can't be fetched" in said.err
     assert not publisher.asked
 
 
-PRIVATE = "is in a private network or this machine, and only public servers are asked"
+PRIVATE = "is in a private network or this machine, and only public servers are allowed"
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_redirects_lead_nowhere_inside(
 
 def test_redirects_end(publisher: Publisher) -> None:
     publisher.answers["/away"] = lambda request: request.reply(b"", 301, Location="/away")
-    assert "leads to another address more than 5 times" in Said("check", f"{publisher.url}/away").err
+    assert "redirects more than 5 times" in Said("check", f"{publisher.url}/away").err
     publisher.answers["/moved"] = lambda request: request.reply(b"", 308, Location="/fox.yaml")
     publisher.publish("/fox.yaml", RECIPE)
     assert Said("check", f"{publisher.url}/moved").code == 0
@@ -332,7 +332,7 @@ def test_a_redirect_to_what_is_no_address_is_refused_in_words(location: str, pub
     publisher.answers["/away"] = lambda request: request.reply(b"", 302, Location=location)
     said = Said("check", f"{publisher.url}/away")
     assert said.code == 3
-    assert f"it leads to `{location}`, which is no address" in said.err
+    assert f"it leads to `{location}`, which is not an address" in said.err
 
 
 def test_a_name_that_is_public_once_and_then_is_not_is_connected_to_as_it_was_checked(

@@ -94,7 +94,7 @@ def test_a_terminal_without_colours_is_told_so_and_the_run_goes_on(environment: 
 def test_where_there_is_no_terminal_that_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     told = command("run", STILL, "--show")
     assert told.code == 0
-    assert "note: no picture is shown: `--show` draws in a terminal alone" in told.err
+    assert "note: no picture is shown: `--show` draws only in a terminal" in told.err
     assert "`--show` draws nothing where `--json` prints events" in command("run", STILL, "--show", "--json").err
 
 

@@ -151,7 +151,7 @@ def test_a_value_may_be_keyframes_to_come(tmp_path: Path) -> None:
     run = stopped(PICTURE, 5, tmp_path)
     steer(run, ["smooth={7: 2, 100%: 3}"])
     assert 'smooth: {before: 0.1, 7: 2, "100%": 3}' in (run / "recipe.yaml").read_text()
-    with pytest.raises(UsageError, match="would not have been the same at step 3"):
+    with pytest.raises(UsageError, match="would have been different at step 3"):
         steer(run, ["fit.rate={3: 2, 100%: 3}"])
     assert resumed(run).code == OK
     assert made(run) == made(anew(run, tmp_path))
@@ -194,7 +194,7 @@ REFUSED = {
     "photo.kind=uniform": "`photo` draws at random, and would draw anew",
     "smoth=3": "did you mean `smooth`?",
     "fit.loss.evn=3": "did you mean `fit.loss.even`?",
-    "smooth=0.1": "`smooth` is that already",
+    "smooth=0.1": "`smooth` already has that value",
     "smooth": "needs a value",
 }
 
@@ -215,7 +215,7 @@ def test_what_cannot_be_steered_is_refused_with_what_can(change: str, tmp_path: 
 def test_what_has_ended_is_not_steered(tmp_path: Path) -> None:
     run = stopped(WORDS, 6, tmp_path)
     assert {"draft.rate", "draft.loss.sketch-score"}.isdisjoint(one.name for one in steerable(run))
-    with pytest.raises(UsageError, match=r"nothing that is still to come depends on it at step 2 of `fit`"):
+    with pytest.raises(UsageError, match=r"nothing depends on it after step 2 of `fit`"):
         steer(run, ["draft.rate=0.3"])
 
 
@@ -257,7 +257,7 @@ def test_a_recipe_edited_by_hand_is_taken_where_only_what_is_to_come_differs(tmp
     recipe.write_text(text.replace("smooth: 0.1", "smooth: {0: 0.1, 4: 5, ease: hold}"))
     early = resumed(run)
     assert isinstance(early.fault, ChangedError)
-    assert "`fit.loss` would not have been the same at step 4" in early.message
+    assert "`fit.loss` would have been different at step 4" in early.message
     assert "smooth: 0.1\nand is" in early.message
     recipe.write_text(text.replace("smooth: 0.1", "smooth: {0: 0.1, 5: 0.1, 9: 4}"))
     listener = Listens()
@@ -310,7 +310,7 @@ def test_a_fork_starts_from_the_checkpoint_that_was_there_when_it_was_asked_for(
 
 def test_a_fork_says_what_is_wrong_with_where_it_is_to_begin(tmp_path: Path) -> None:
     run = stopped(PICTURE, 0, tmp_path)
-    for at, why in {None: "--at 20", "12": "the steps of `fit` are 0 to 11", "fi:2": "is no place", "x": "50%"}.items():
+    for at, why in {None: "--at 20", "12": "the steps of `fit` are 0 to 11", "fi:2": "is not a place", "x": "50%"}.items():
         with pytest.raises(UsageError, match=why):
             fork(run, ["smooth=2"], at, tmp_path)
     with pytest.raises(NotResumableError, match="is not a run folder"):

@@ -197,7 +197,7 @@ def test_a_run_that_has_lost_its_lease_stops_and_keeps_nothing(bucket: Any, tmp_
     ("out", "words"),
     [
         ("s3://nowhere/mine", "can't use `s3://nowhere/mine/"),
-        ("nonsense://x/y", "is no address of a storage; write s3://BUCKET/PATH, or a folder"),
+        ("nonsense://x/y", "is not the address of a storage; write s3://BUCKET/PATH, or a folder"),
         ("file:///tmp/x", "is on this machine's disk: write it as a path"),
     ],
 )

@@ -352,7 +352,7 @@ def test_a_cell_is_bundled_under_the_name_of_what_it_is(begun: Callable[..., Swe
     sweep = begun(SMALL, "seed=0..1")
     make(sweep.at, "001-seed=1", "cpu")
     told = command("bundle", str(sweep.runs / "001-seed=1"))
-    assert told.out == "wrote mine-s1.zip; it runs by `t2iflow run mine-s1.zip`\n"
+    assert told.out == "wrote mine-s1.zip; run it with `t2iflow run mine-s1.zip`\n"
 
 
 def test_a_cell_that_another_process_has_is_left_to_it(begun: Callable[..., SweepFolder]) -> None:

@@ -77,7 +77,7 @@ def test_what_is_made_again_is_computed_with_as_many_threads(made: Path, command
 
 def test_only_the_pixels_count(altered: Callable[..., Path], command: Command) -> None:
     told = command("verify", str(altered(torch="1.0")))
-    assert told.out == "theirs.png: every pixel is the same; the files differ in what else they hold\n"
+    assert told.out == "theirs.png: every pixel is the same; the files differ in their other content\n"
     assert told.code == 0
 
 

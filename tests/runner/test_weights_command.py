@@ -209,8 +209,8 @@ def test_the_family_is_guessed_from_names(name: str, family: str, own_cache: Pat
         (["mine", "pipe.ckpt"], 2, "`pipe.ckpt` is a pipe or a device"),
         (["mine", "legacy.ckpt"], 4, "is cut short"),
         (["mine", "a" * 300 + ".ckpt"], 2, "has a name that is too long"),
-        (["mine", "notes.doc"], 2, "no family's files are called so"),
-        (["taesd", "mine/last.ckpt"], 2, "none of the files of taesd weights"),
+        (["mine", "notes.doc"], 2, "no family's files have such names"),
+        (["taesd", "mine/last.ckpt"], 2, "not a file of taesd weights"),
         (["../mine", "mine/last.ckpt"], 2, "can't be a name"),
         (["taesd", "mine/last.ckpt", "--family", "vqgan"], 2, "of the family taesd"),
         (["mine", "mine/last.ckpt", "--family", "vqqan"], 2, "there is no family `vqqan`"),
@@ -281,7 +281,7 @@ def test_a_path_in_a_recipe_starts_at_the_recipe(
         ("taedd", "did you mean `taesd`?"),
         ("biggan-deep-128", "are biggan weights, not taesd weights"),
         ("empty", "there are no taesd weights in `empty`"),
-        ("mine.yaml", "`mine.yaml` is none of the files of taesd weights"),
+        ("mine.yaml", "`mine.yaml` is not a file of taesd weights"),
     ],
 )
 def test_wrong_weights_are_found_by_check(

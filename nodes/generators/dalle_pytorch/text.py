@@ -44,7 +44,7 @@ def _read(file: str) -> Tokenizer:
     try:
         return Tokenizer.from_file(file)
     except Exception as fault:  # what a library written in Rust raises has no class of its own
-        raise ValueError(f"`{file}` is no file of the `tokenizers` library: {fault}") from fault
+        raise ValueError(f"`{file}` is not a file of the `tokenizers` library: {fault}") from fault
 
 
 @cache

@@ -54,7 +54,7 @@ def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Note
     if places.offline():
         raise MissingWeightsError(
             f"the weights of {name} are not here, and {places.OFFLINE} forbids fetching them from {where}. Looked in "
-            f"{CACHE} and in Hugging Face's cache; a file that lies elsewhere can be given as `weights`. {WITHOUT}"
+            f"{CACHE} and in Hugging Face's cache; a file elsewhere can be given as `weights`. {WITHOUT}"
         )
     fault = _unreachable(record)
     if fault is None:

@@ -53,7 +53,7 @@ def find(name: str, weights: str | None) -> Source:
     if tag:
         return Source(known, file=_file(tag), quick=quick) if tag.endswith(FILES) else Source(known, tag, quick=quick)
     raise ValueError(
-        f"`{name}` is no perceptor{_near(name, ['lite', *OPENAI])}; take `lite`, one of OpenAI's "
+        f"`{name}` is not a perceptor{_near(name, ['lite', *OPENAI])}; take `lite`, one of OpenAI's "
         f"({', '.join(OPENAI)}), one of open_clip's as `architecture:weights`, such as "
         "ViT-B-32:laion2b_s34b_b79k, or a file"
     )
@@ -63,7 +63,7 @@ def _on_hub(repository: str) -> Source:
     """What open_clip publishes in a repository of Hugging Face; ValueError, with near names, for any other."""
     library = catalogue()
     if library is None:
-        raise ValueError("without open_clip nobody knows what is in a repository: pip install open_clip_torch")
+        raise ValueError("reading a repository needs open_clip: pip install open_clip_torch")
     known: dict[str, Source] = {}
     for architecture in library.list_models():
         for tag in library.list_pretrained_tags_by_model(architecture):

@@ -27,7 +27,7 @@ KNOWS = (
     "read changes nothing in the picture. (1.00) is how near the words are to a name that it knows: 1 is the same, "
     "below 0.75 a guess"
 )
-ABSENT = "What is not to be seen needs a weight below 0: `a fox | snow:-1`"
+ABSENT = "To keep something out, give it a weight below 0: `a fox | snow:-1`"
 BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
 STYLE = "The recipe `{0}` has that style: t2iflow run {0}"
 MANY = f"A CLIP that reads a hundred languages: t2iflow run RECIPE --set model={languages.MANY}"

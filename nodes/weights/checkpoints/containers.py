@@ -123,7 +123,7 @@ class Zip(_Pickled):
                 raise ValueError(f"its storage {storage.key} is cut short")
             left -= needed
             if left < 0:
-                raise RefusedError("its storages lie upon each other")
+                raise RefusedError("its storages overlap")
             part: torch.UntypedStorage = mapped[start : start + needed]
             # torch puts storages at multiples of 64; other programs, which have packed a file again, do not.
             numbers[storage] = part if start % storage.dtype.itemsize == 0 else part.clone()

@@ -82,7 +82,7 @@ def out_of_step(graph: Graph, regions: Regions) -> Iterator[Problem]:
                 f"`loop` of the camera `{camera.name}` lets the film begin with whichever frame closes it best, which "
                 f"would be out of step with {heard[0]}",
                 camera.place,
-                hints=("leave out `loop`, or the sound and all that follows it",),
+                hints=("leave out `loop`, or the sound and everything that follows it",),
             )
         for sink in (graph.nodes[watch.sink] for watch in region.shot.show):
             if music and sink.said("order") not in (None, "forward"):

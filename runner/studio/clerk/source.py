@@ -17,7 +17,7 @@ from t2iflow.runner.opening import Source, carried, carries, named, typed
 from t2iflow.runner.request import Request
 from t2iflow.runner.studio.refused import Refused
 
-BY_TEXT = "read its text, save that in a file of yours, and open it"
+BY_TEXT = "read its text, save that in a file of your own, and open it"
 """How to make a recipe that was dropped your own."""
 TYPED = "recipe"
 """What messages call a recipe that was typed."""

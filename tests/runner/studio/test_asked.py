@@ -21,7 +21,7 @@ WRITES = ["/api/opened", "/api/runs"]
         (b"{}", "names no recipe"),
         (b"{", "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
-        (b'{"recipe": NaN}', "NaN is no number"),
+        (b'{"recipe": NaN}', "NaN is not a number"),
         (b"[" * 100_000, "is not JSON"),
         (b"[]", "must be a JSON object"),
         (b'{"recipe": 7}', "`recipe` of the request must be a text"),

@@ -1,4 +1,4 @@
-"""What is raised where a run can't begin, fails or is interrupted; each reads as the command's message does."""
+"""What is raised if a run can't start, fails or is interrupted; each reads like the command's message."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _without_traceback(fault: Fault, message: str) -> Fault:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Raise RunError where what is asked for can't be done; all messages name arguments in place of options."""
+    """Raise RunError for a request that is refused; all messages name arguments in place of options."""
     from t2iflow.pipelines.problems import RecipeError
     from t2iflow.runner.refusals import REFUSALS, code
 

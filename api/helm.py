@@ -1,4 +1,4 @@
-"""How a run that goes on is steered: it stops at its next step, takes the change on, and continues in this process."""
+"""How a run in progress is steered: it pauses at its next step, applies the change, and continues in this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Helm:
-    """The changes that wait for a run to take them on."""
+    """The changes that wait for a run to apply them."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Change] = SimpleQueue()
@@ -42,7 +42,7 @@ class Helm:
 
 
 class Change:
-    """Changes of a recipe that are asked for at once, and what came of them."""
+    """Changes of a recipe that were requested together, and their outcome."""
 
     def __init__(self, asked: Sequence[Passed]) -> None:
         self._asked = asked

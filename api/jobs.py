@@ -108,7 +108,7 @@ def begin(job: Job[Any]) -> None:
 
 
 def alone(act: Callable[[Stop], Result]) -> Result:
-    """What `act` computes when it is its turn; raises what it raises. Ctrl-C asks it to end, then is raised as ever."""
+    """What `act` computes when it is its turn; raises what it raises. Ctrl-C asks it to end, then is raised as usual."""
     job = Job(act)
     begin(job)
     try:

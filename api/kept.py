@@ -63,7 +63,7 @@ def _line(kind: str, cells: Sequence[str]) -> str:
 def runs(folder: str | os.PathLike[str] | None = None) -> Runs:
     """The runs in a folder of runs or sweeps; without one, those in `runs` and `sweeps`.
 
-    RunError where there is no such folder."""
+    RunError if the folder doesn't exist."""
     from t2iflow.runner.listed import listed
 
     with refusing():
@@ -74,7 +74,7 @@ def runs(folder: str | os.PathLike[str] | None = None) -> Runs:
 def diff(one: RecipeLike, other: RecipeLike) -> Comparison:
     """In which settings, inputs, versions and pictures two runs, pictures, bundles or recipes differ.
 
-    It prints what `t2iflow diff` does, is `same` where nothing differs, and its `image` shows their pictures side by
+    It prints what `t2iflow diff` does, is `same` if nothing differs, and its `image` shows their pictures side by
     side.
     """
     from t2iflow.runner.comparison import compare, side
@@ -87,8 +87,7 @@ def diff(one: RecipeLike, other: RecipeLike) -> Comparison:
 def bundle(run: str | os.PathLike[str], file: str | os.PathLike[str] | None = None) -> Path:
     """Put a finished run into one file to give away: its recipe, inputs, versions and pictures; gives the file.
 
-    Without a name for it, it is called as the run is. `t2iflow.run` takes it. RunError where the run hasn't finished,
-    or there is such a file.
+    By default it has the run's name. `t2iflow.run` takes it. RunError if the run hasn't finished, or the file exists.
     """
     from t2iflow.runner.bundling import bundled
 

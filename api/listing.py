@@ -111,7 +111,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Setting:
-    """A value that a recipe may write: what it `takes`, in words, and whether it may change over steps or frames."""
+    """A value that a recipe can set: what it `takes`, in words, and whether it can change over steps or frames."""
 
     name: str
     takes: str

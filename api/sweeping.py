@@ -43,7 +43,7 @@ class Cell:
 class Sweep(Task):
     """Many runs: their pictures side by side, the best of them, and how far all are.
 
-    `sweep` makes one. `Sweep(folder)` looks at any sweep's folder, also at one in which other processes work.
+    `sweep` makes one. `Sweep(folder)` looks at any sweep's folder, even one in which other processes work.
     """
 
     @property
@@ -76,7 +76,7 @@ class Sweep(Task):
 
     @property
     def message(self) -> str:
-        """What went wrong, or how to go on, as far as this process knows; empty while all is well."""
+        """What went wrong, or how to resume, as far as this process knows; empty while all is well."""
         from t2iflow.runner.folder.history import resume_command
 
         if not self._job or self._job.goes_on:
@@ -89,7 +89,7 @@ class Sweep(Task):
         return said.replace(f"{command} --retry failed", f"{call}, retry=True)").replace(command, f"{call})")
 
     def resume(self, **how: Any) -> Sweep:
-        """Go on with it; takes what `t2iflow.sweep` takes for a folder."""
+        """Resume it; takes what `t2iflow.sweep` takes for a folder."""
         return sweep(self._read().place, **how)
 
     def _read(self) -> SweepFolder:
@@ -161,8 +161,8 @@ def sweep(
 
     `each` has lists of values by the names of params and settings, such as `{"prompt": ["a fox", "a castle"], "seed":
     range(4)}`; the values in `together` vary in step; `best=4` runs four seeds. The pictures are ranked by how well
-    they fit their prompts, judged by `rank` or the recipe's perceptor. `jobs`: how many run at once; `per_gpu`: how many
-    on each GPU; `on`: a cluster, `ray` or `ray=HOST:PORT`; `retry` tries again what failed. All else is as with `run`:
+    they fit their prompts, judged by `rank` or the recipe's perceptor. `jobs`: how many run at once; `per_gpu`: how
+    many on each GPU; `on`: a cluster, `ray` or `ray=HOST:PORT`; `retry` tries again what failed. All else is as with `run`:
     RecipeError lists the mistakes of all runs before any starts.
     """
     from t2iflow.runner.exits import UsageError

@@ -1,4 +1,4 @@
-"""What was begun and may still go on: what a run and a sweep have in common."""
+"""What was started and may still be running: what a run and a sweep have in common."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Task:
 
     @classmethod
     def at(cls: type[Itself], folder: Path) -> Itself:
-        """That of a folder in which nothing may have begun yet."""
+        """The one of a folder in which nothing may have started yet."""
         return cls.__new__(cls)._of(folder)
 
     def _of(self: Itself, folder: Path) -> Itself:

@@ -50,24 +50,24 @@ class Aimed(Filming):
     `rate`; by default at the rate with which its own schedule ends. `carry`: whether it keeps its moments, or starts
     afresh at every frame, as the notebooks do.
 
-    `move`: what is moved. `picture`: the painted picture, which the canvas then takes on again. `latent`: what it is
-    painted from; what moved codes don't paint of the picture is carried along over them, and gives way to them from
-    frame to frame. `auto`: the latent where it can be moved, otherwise the picture. `border`: what shows beyond
-    the picture's edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
+    `move`: what is moved. `picture`: the painted picture, to which the canvas is then fitted again. `latent`: what it
+    is painted from; moved codes don't paint exactly the moved picture, so the difference is laid over what they paint
+    and fades out over a few frames. `auto`: the latent where it can be moved, otherwise the picture. `border`: what
+    shows beyond the picture's edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
 
     Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared
-    differences), and `resemble` as the perceptor wired to `clip` sees both; what has newly come into view is free of
-    `hold`. Against colours that drift: `tint` pulls the mean and the deviation of lightness and colour (in CIE L*a*b*)
+    differences), and `resemble` as the perceptor wired to `clip` sees both; `hold` spares what has just come into
+    view. Against colours that drift: `tint` pulls the mean and the deviation of lightness and colour (in CIE L*a*b*)
     to those of the first frame.
 
-    `edge_steps`: extra steps at the start of every frame in which something has come into view, and only that changes
-    in them; such a frame begins without the optimiser's moments.
+    `edge_steps`: extra steps at the start of every frame in which something comes into view; only that changes in them,
+    and such a frame starts without the optimiser's moments.
 
     `start`: pictures to start the frames from, such as those of an input film, instead of the moved last frame; `mix`
-    is their share (1: no moved frame at all). What has newly come into view starts from them alone.
+    is their share (1: no moved frame at all). What has just come into view starts only from them.
 
     `loop`: how many frames to make beyond the last and dissolve into the first ones, so that the film closes; it then
-    begins where it changes least, and takes no sound or music. Without `image` a camera only lends its motion to
+    starts where it changes least, and can't have sound or music. Without `image`, a camera only lends its motion to
     others.
     """
 
@@ -174,8 +174,8 @@ def _check_motions(wires: Mapping[str, int], settings: Mapping[str, Any]) -> Non
 def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     """A camera that goes from one motion to the next.
 
-    `motions` are other cameras, which need no `image` then. At `position` 1.5 it moves half as the second and half as
-    the third, counted from 0; for keyframes: `{0: 0, 60: 0, 80: 1}` changes from the first to the second between the
+    `motions` are other cameras, which then need no `image`. `position`, counted from 0, is for keyframes: at 1.5 it
+    moves half as the second and half as the third; `{0: 0, 60: 0, 80: 1}` changes from the first to the second between
     frames 60 and 80.
     """
     check_position(position, len(motions), "motion")
@@ -189,7 +189,7 @@ def follow(motion: Motion) -> Motion:
     """A camera that follows motion seen elsewhere, such as in a film: `motion: $input.motion`.
 
     With `start: $input`, the paint sticks to the things in the film, and `mix` sets how much of the film's own frame
-    is in each start; use little. What comes out of hiding starts from the film alone.
+    is in each start; use little. What was hidden before starts only from the film.
 
     After "Artistic style transfer for videos" (Ruder et al. 2016), whose optical flow comes from a network; here blocks
     are matched.
@@ -201,7 +201,7 @@ def follow(motion: Motion) -> Motion:
 class Infinite(Filming):
     """A camera that zooms in without end, and never blurs: all frames are made of pictures at powers of `jump`.
 
-    At each power the last picture is enlarged by `jump`, and the optimiser takes `steps`; take many, as each picture
+    At each power the last picture is enlarged by `jump`, and the optimiser takes `steps`: use many, since each picture
     stays in view for long. All frames are sampled from these pictures, so that nothing is resampled twice: each picture
     appears in the middle of the one before, its edge hidden over `feather` of its half. `scale` and `turn` (degrees)
     are per frame. To zoom out, reverse the film: `order: reverse`.

@@ -77,9 +77,9 @@ def model(
     `architecture:file`. `weights`: a file to use in place of the published ones; where no architecture is named, it is
     inferred from the file's tensors. `precision`: what pictures are seen in; `auto` is bfloat16 where the device has
     it, else float16 on NVIDIA's GPUs and float32 on others. ResNets and others that aren't plain vision transformers
-    stay in float32 but on NVIDIA's GPUs. Layer norms always compute in float32.
+    stay in float32 except on NVIDIA's GPUs. Layer norms always compute in float32.
 
-    For prompts in other languages than English, use `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, which needs the
+    For prompts in languages other than English, use `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, which needs the
     package transformers.
     """
     if name == "lite" and weights is None:
@@ -148,7 +148,7 @@ def label(
 
     `templates`: `seven` or `eighty` of those with which OpenAI's CLIP tells ImageNet's classes apart ("a bad photo of
     the {}.", "art of the {}."), or a list of your own; each has {} where the label goes. `lite`, which reads names of
-    things, reads the label alone. `weight` and `stop` as in `text`.
+    things, reads only the label. `weight` and `stop` as in `text`.
 
     After CLIP (Radford et al. 2021) and pixray's `labels` (2022).
     """

@@ -180,7 +180,7 @@ def roll(image: Image, random: Random, *, across: Fraction = 1.0, down: Fraction
 
     Between a canvas and its crops, it lets a perceptor see what lies across the edges, so that the picture can be laid
     side by side with itself; canvases that have it also need `seamless: true`. `across` and `down`: how far at most, as
-    fractions of the width and the height; 0 for a picture that is seamless in one direction alone.
+    fractions of the width and the height; 0 for a picture that is seamless in only one direction.
 
     After pixray's tiler (2022).
     """

@@ -97,9 +97,9 @@ def style(seen: Layered, like: Layered) -> Loss:
     """How far the texture and colours of what is seen are from those of another picture, wherever they are in it.
 
     The squared differences of the Gram matrices of the perceptor's normalised activations, summed over pairs of
-    channels for each channel, and the mean over its layers but the last, which knows things rather than strokes. `like`
-    is a `clip.study` of the picture with that style; both need the same perceptor, one that shows its layers: `lite`,
-    and those with batch normalisation.
+    channels for each channel, and the mean over its layers but the last, which recognises things rather than strokes.
+    `like` is a `clip.study` of the picture with that style; both need the same perceptor, one that shows its layers:
+    `lite`, and those with batch normalisation.
 
     After Gatys, Ecker and Bethge 2016, with activations in trained deviations.
     """
@@ -111,7 +111,7 @@ def style(seen: Layered, like: Layered) -> Loss:
 
 @node
 def content(seen: Layered, like: Layered) -> Loss:
-    """How far what is seen is from what is seen in another picture, place by place: a perceptual distance.
+    """How far what is seen is from another picture, place by place: a perceptual distance.
 
     One minus the cosine of the embeddings, and the mean over the perceptor's layers of the squared differences of their
     activations, in trained deviations. `like` is a `clip.study` of the other picture; `seen` should come from
@@ -188,7 +188,7 @@ def _resized(picture: Tensor, like: Tensor) -> Tensor:
 
 @node
 def latent(latent: Latent, reference: Latent | None = None) -> Loss:
-    """How far what a generator paints from is from zero, or from a reference: the mean squared difference.
+    """How far a generator's latent is from zero, or from a reference: the mean squared difference.
 
     It keeps a picture near its start (`reference: $canvas.start`, Crowson's notebooks) or near zero (nerdyrodent's,
     jbustter's). Their init_weight counts half of it: an init_weight of 1 is a weight of 0.5.
@@ -219,9 +219,9 @@ def symmetry(image: Image, *, kind: Symmetry = "left-right", sectors: Sectors = 
 def palette(image: Image, *, colours: Colours, softness: Positive = 0.2) -> Loss:
     """How far colours are from those of a palette: the mean squared distance in RGB, 0 to 3.
 
-    `colours`: by name or as "#rrggbb", such as [navy, "#ffd700"]. Each pixel counts as partly of every colour, the
-    nearer the more, those within `softness` (a distance in RGB) about evenly. To paint in these colours and no others,
-    use `canvas.palette`.
+    `colours`: by name or as "#rrggbb", such as [navy, "#ffd700"]. Each pixel belongs partly to every colour, more to
+    nearer ones, and about evenly to those within `softness` (a distance in RGB). To paint in only these colours, use
+    `canvas.palette`.
     """
     rows = table(tuple(tuple(rgb(one)) for one in colours), image.device)  # (k, 3)
     far = (image[:, None] - rows[:, :, None, None]).square().sum(2)  # (n, k, h, w)

@@ -92,7 +92,7 @@ def _check_momentum(settings: Mapping[str, Any]) -> None:
 def sgd(
     parameters: Groups, /, *, momentum: Factor = 0.0, nesterov: bool = False, weight_decay: Factor = 0.0
 ) -> Optimizer:
-    """Stochastic gradient descent, with momentum if wanted."""
+    """Stochastic gradient descent, optionally with momentum."""
     return eager.SGD(parameters, lr=1e-3, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 

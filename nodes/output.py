@@ -131,7 +131,7 @@ class _Gathered:
         return {"frames": self._frames.remember()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on after the same picture."""
+        """Continue after the same picture."""
         self._frames.recall(state["frames"])
 
 
@@ -199,7 +199,7 @@ class Video(_Gathered):
         self._frames.add(frame)
 
     def close(self) -> None:
-        """Make the film of the frames that are wanted, as far as they are there."""
+        """Make the film from those of the requested frames that exist."""
         first, last = self._part.first, self._part.last
         frames = self._frames.paths[first : None if last is None else last + 1]
         if frames:

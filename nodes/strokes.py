@@ -52,7 +52,7 @@ class Canvas:
 
     `init`: a picture to start from. Strokes are laid along its edges and in its colours, in four layers, each where
     those before it are still wrong; `start_steps` and `start_rate` are the steps and rate of Adam with which they are
-    then fitted to it, and to frames of a film that no motion in the plane leads to.
+    then fitted to it, and to frames of a film that no motion in the plane can reach.
 
     Gives the picture and its `strokes`, for `output.vector`. A rate of 0.01 moves points by a pixel of 224 and colours
     by 0.01, as CLIPDraw does, and widths by a tenth of a pixel. Its widths are radii, as diffvg's are: they change by a

@@ -310,7 +310,12 @@ def test_a_fork_starts_from_the_checkpoint_that_was_there_when_it_was_asked_for(
 
 def test_a_fork_says_what_is_wrong_with_where_it_is_to_begin(tmp_path: Path) -> None:
     run = stopped(PICTURE, 0, tmp_path)
-    for at, why in {None: "--at 20", "12": "the steps of `fit` are 0 to 11", "fi:2": "is not a place", "x": "50%"}.items():
+    for at, why in {
+        None: "--at 20",
+        "12": "the steps of `fit` are 0 to 11",
+        "fi:2": "is not a place",
+        "x": "50%",
+    }.items():
         with pytest.raises(UsageError, match=why):
             fork(run, ["smooth=2"], at, tmp_path)
     with pytest.raises(NotResumableError, match="is not a run folder"):

@@ -108,7 +108,7 @@ def begin(job: Job[Any]) -> None:
 
 
 def alone(act: Callable[[Stop], Result]) -> Result:
-    """What `act` computes when it is its turn; raises what it raises. Ctrl-C asks it to end, then is raised as usual."""
+    """What `act` computes when it is its turn; raises what it raises. After Ctrl-C it ends, and that is raised."""
     job = Job(act)
     begin(job)
     try:

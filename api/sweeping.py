@@ -162,8 +162,8 @@ def sweep(
     `each` has lists of values by the names of params and settings, such as `{"prompt": ["a fox", "a castle"], "seed":
     range(4)}`; the values in `together` vary in step; `best=4` runs four seeds. The pictures are ranked by how well
     they fit their prompts, judged by `rank` or the recipe's perceptor. `jobs`: how many run at once; `per_gpu`: how
-    many on each GPU; `on`: a cluster, `ray` or `ray=HOST:PORT`; `retry` tries again what failed. All else is as with `run`:
-    RecipeError lists the mistakes of all runs before any starts.
+    many on each GPU; `on`: a cluster, `ray` or `ray=HOST:PORT`; `retry` tries again what failed. All else is as with
+    `run`: RecipeError lists the mistakes of all runs before any starts.
     """
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping

@@ -110,7 +110,7 @@ def test_a_foreign_recipe_reads_nothing_else_and_no_weights(key: str, name: str,
     assert f"`{name.rpartition(' ')[2]}`" in text
     said = {"story": "story", "photo": "photo", "model": "model", "clip": "clip.weights", "canvas": "canvas.weights"}
     assert f"`--set {said[key]}=PATH`" in text
-    assert "move it into a folder of yours" in text
+    assert "move it into a folder of your own" in text
     assert "mat" not in text
 
 

@@ -33,7 +33,7 @@ def studio(
     """Open a page in the browser, served only to this machine, where you start, watch, steer and compare runs."""
     from t2iflow.runner.studio.door import door
     from t2iflow.runner.studio.home import Home, working
-    from t2iflow.runner.studio.line import KEPT
+    from t2iflow.runner.studio.run_queue import KEPT
     from t2iflow.runner.studio.serve import serve
 
     if folder is not None and not os.path.isdir(paths.given(folder)):

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from t2iflow.runner.studio import asked
+from t2iflow.runner.studio import bodies
 from t2iflow.runner.studio.files import SIDES, file_of, served, small
 from t2iflow.runner.studio.glance import SIDE
 from t2iflow.runner.studio.plain import written
@@ -91,7 +91,7 @@ class _Routes:
         path = file_of(self._studio.home, request.path_params["address"])
         lasting = "at" in request.query_params
         if "side" in request.query_params:
-            side = asked.number(request, "side", SIDE, SIDES.start, SIDES.stop - 1)
+            side = bodies.number(request, "side", SIDE, SIDES.start, SIDES.stop - 1)
             return small(path, side, lasting)
         return served(path, lasting)
 
@@ -104,12 +104,12 @@ class _Routes:
         return _json(self._studio.desk.ask("recipes"))
 
     async def opened(self, request: Request) -> Response:
-        source = await asked.body(request, asked.SOURCE)
+        source = await bodies.body(request, bodies.SOURCE)
         return _json(await run_in_threadpool(self._studio.opened, source))
 
     async def saved(self, request: Request) -> Response:
-        said = await asked.body(request, asked.SAVED)
-        if missing := next((name for name in asked.SAVED if name not in said), None):
+        said = await bodies.body(request, bodies.SAVED)
+        if missing := next((name for name in bodies.SAVED if name not in said), None):
             raise Refused(400, f"the request has no `{missing}`")
         await run_in_threadpool(save, Path.cwd(), said["recipe"], said["text"], said["was"])
         return _json({})
@@ -117,7 +117,7 @@ class _Routes:
     async def dropped(self, request: Request) -> Response:
         name = unquote(request.headers.get("x-t2iflow-name", ""))
         key, path = await run_in_threadpool(self._studio.place_for, name)
-        await asked.save(request, path)
+        await bodies.save(request, path)
         return _json({"dropped": key, "name": path.name}, 201)
 
     def schema(self, request: Request) -> Response:
@@ -131,7 +131,7 @@ class _Routes:
 
     def runs(self, request: Request) -> Response:
         query = request.query_params
-        limit = asked.number(request, "limit", A_PAGE, 1, 500)
+        limit = bodies.number(request, "limit", A_PAGE, 1, 500)
         found = self._studio.gallery.page(
             query.get("search", ""), query.get("state", ""), query.get("before", ""), limit
         )
@@ -139,7 +139,7 @@ class _Routes:
         return _json({"runs": runs, "next": found.next, "total": found.total, "complete": found.complete})
 
     async def start(self, request: Request) -> Response:
-        source = await asked.body(request, asked.SOURCE)
+        source = await bodies.body(request, bodies.SOURCE)
         return _json({"name": await run_in_threadpool(self._studio.start, source)}, 201)
 
     def run(self, request: Request) -> Response:
@@ -157,12 +157,12 @@ class _Routes:
         return _json(self._studio.steerable(request.path_params["name"]))
 
     async def steer(self, request: Request) -> Response:
-        said = await asked.body(request, asked.STEER)
+        said = await bodies.body(request, bodies.STEER)
         await run_in_threadpool(self._studio.steer, request.path_params["name"], said.get("set", {}))
         return _json({}, 202)
 
     async def fork(self, request: Request) -> Response:
-        said, name = await asked.body(request, asked.FORK), request.path_params["name"]
+        said, name = await bodies.body(request, bodies.FORK), request.path_params["name"]
         made = await run_in_threadpool(self._studio.fork, name, said.get("set", {}), said.get("at"))
         return _json({"name": made}, 201)
 

@@ -16,7 +16,7 @@ from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.studio.app import app
 from t2iflow.runner.studio.guard import Guard
 from t2iflow.runner.studio.home import Home
-from t2iflow.runner.studio.line import KEPT
+from t2iflow.runner.studio.run_queue import KEPT
 from t2iflow.runner.studio.studio import Studio
 
 HOST, PORT, TRIED = "127.0.0.1", 8420, 20
@@ -38,7 +38,7 @@ def serve(home: Home, port: int | None, opened: Callable[[str], None]) -> list[s
         except KeyboardInterrupt:  # uvicorn raises again what has ended it
             pass
         finally:
-            stopped = studio.line.running
+            stopped = studio.run_queue.running
             with suppress(KeyboardInterrupt):  # at a second one the rest end by themselves, as their pipes close
                 studio.close()
         return stopped

@@ -19,8 +19,8 @@ from t2iflow.runner.studio.follower import Follower
 from t2iflow.runner.studio.gallery import Gallery
 from t2iflow.runner.studio.glance import Glance, stamp
 from t2iflow.runner.studio.home import UNSOUND, Home
-from t2iflow.runner.studio.line import Line, Turn
 from t2iflow.runner.studio.refused import Refused
+from t2iflow.runner.studio.run_queue import QueuedRun, RunQueue
 from t2iflow.runner.studio.stream import Event, Stream
 
 DROPPED = (*KINDS, DRAWN, ".yml", ".zip")
@@ -34,7 +34,7 @@ class Studio:
 
     def __init__(self, home: Home, desk: Desk | None = None) -> None:
         self.home, self.desk, self.stream = home, desk or Desk(), Stream()
-        self.line = Line(home, self._slots, self._steer, self._queue_changed)
+        self.run_queue = RunQueue(home, self._slots, self._steer, self._queue_changed)
         self.gallery = Gallery(home, self._now)
         self.follower = Follower(home, self.gallery, self.stream)
         self.dropped = Path(tempfile.mkdtemp(prefix="t2iflow-studio-"))
@@ -42,7 +42,7 @@ class Studio:
 
     def open(self) -> None:
         """Begin to work."""
-        self.line.open()
+        self.run_queue.open()
         self.follower.open()
         threading.Thread(target=self._tick, daemon=True).start()
 
@@ -50,7 +50,7 @@ class Studio:
         """End all work; runs that are made stop, each with its checkpoint."""
         self._ticking.set()
         self.follower.close()
-        self.line.close()
+        self.run_queue.close()
         self.desk.close()
         shutil.rmtree(self.dropped, ignore_errors=True)
 
@@ -59,7 +59,7 @@ class Studio:
         return self.desk.ask("opened", **self._found(source))
 
     def start(self, source: dict[str, Any]) -> str:
-        """Let a run of a SOURCE wait for its turn; gives its name."""
+        """Queue a run of a SOURCE; gives its name."""
         found = self._found(source)
         return self._put(self.desk.ask("create", parent=str(self.home.new), source=found))
 
@@ -82,14 +82,14 @@ class Studio:
         known = self._known(self.home.folder(name))
         if known.state not in ("queued", "running"):
             raise Refused(409, f"`{name}` can't be stopped: it is {known.state}")
-        self.line.stop(name)
+        self.run_queue.stop(name)
 
     def resume(self, name: str) -> None:
-        """Let a run that was stopped wait for its turn."""
+        """Queue a run that was stopped."""
         known = self._known(self.home.folder(name))
         if "resume" not in self._may(known):
             raise Refused(409, f"`{name}` is {known.state}; only a run that was stopped can be resumed")
-        self.line.put(Turn(name, known.recipe, known.prompt, known.seed))
+        self.run_queue.put(QueuedRun(name, known.recipe, known.prompt, known.seed))
 
     def steer(self, name: str, changes: dict[str, Any]) -> None:
         """Let a run go on with other values from where it stands."""
@@ -98,10 +98,10 @@ class Studio:
         if "steer" not in self._may(known):
             raise Refused(409, f"`{name}` can't be steered here: it is {known.state}")
         self.desk.ask("check", folder=str(folder), changes=changes)
-        self.line.steer(Turn(name, known.recipe, known.prompt, known.seed), changes)
+        self.run_queue.steer(QueuedRun(name, known.recipe, known.prompt, known.seed), changes)
 
     def fork(self, name: str, changes: dict[str, Any], at: str | None) -> str:
-        """Let a run wait for its turn that shares another's past up to a step or frame; gives its name."""
+        """Queue a run that shares another's past up to a step or frame; gives its name."""
         folder = self.home.folder(name)
         made = self.desk.ask("fork", folder=str(folder), changes=changes, at=at, parent=str(self.home.new))
         return self._put(made)
@@ -118,7 +118,7 @@ class Studio:
 
     def events(self) -> Iterator[Event]:
         """What whoever begins to listen hears first."""
-        for name in (*self.line.running, *self.line.waiting):
+        for name in (*self.run_queue.running, *self.run_queue.waiting):
             if known := self.gallery.glance(self.home.root / name):
                 yield "run", known.plain()
         yield "queue", self.queue
@@ -126,12 +126,12 @@ class Studio:
 
     @property
     def queue(self) -> dict[str, list[str]]:
-        """Who is made, and who waits."""
-        return {"running": self.line.running, "waiting": self.line.waiting}
+        """Names of the runs that are being made, and of those that wait."""
+        return {"running": self.run_queue.running, "waiting": self.run_queue.waiting}
 
     def _put(self, made: dict[str, Any]) -> str:
         name = self.home.name(Path(made.pop("folder")))
-        self.line.put(Turn(name, **made))
+        self.run_queue.put(QueuedRun(name, **made))
         return name
 
     def _steer(self, name: str, changes: Mapping[str, Any]) -> None:
@@ -169,13 +169,13 @@ class Studio:
         if known.state == "running":
             place = known.place and {**known.place, "left": self.follower.left(known.name)}
             return replace(known, message="", place=place)
-        turn, since = self.line.turn(known.name), self.line.since(known.name)
+        queued, since = self.run_queue.queued(known.name), self.run_queue.since(known.name)
         has_written = since is not None and stamp(self.home.root / known.name)[0] > since * 1e9
-        if turn and not has_written:
-            prompt, seed = known.prompt or turn.prompt, turn.seed if known.seed is None else known.seed
-            recipe = known.recipe or turn.recipe
+        if queued and not has_written:
+            prompt, seed = known.prompt or queued.prompt, queued.seed if known.seed is None else known.seed
+            recipe = known.recipe or queued.recipe
             return replace(known, state="queued", recipe=recipe, prompt=prompt, seed=seed, message="")
-        fault = self.line.fault(known.name)
+        fault = self.run_queue.fault(known.name)
         return replace(known, state="failed", message=known.message or fault) if fault else known
 
     def _may(self, known: Glance) -> list[str]:
@@ -183,7 +183,7 @@ class Studio:
         if known.kind == "sweep" or known.state == "damaged":
             return []
         if known.state in ("queued", "running"):
-            ours = known.name in (*self.line.running, *self.line.waiting)
+            ours = known.name in (*self.run_queue.running, *self.run_queue.waiting)
             return ["stop", "steer", "fork"] if ours else ["fork"]
         return ["resume", "steer", "fork"] if known.state in ("stopped", "part", "failed") else ["fork"]
 

@@ -24,8 +24,8 @@ from typer.testing import CliRunner
 from t2iflow.runner.child.child import Slot
 from t2iflow.runner.cli.main import app
 from t2iflow.runner.studio.home import working
-from t2iflow.runner.studio.line import Line, Turn
 from t2iflow.runner.studio.refused import Refused
+from t2iflow.runner.studio.run_queue import QueuedRun, RunQueue
 from tests.runner.conftest import STILL, Command
 from tests.studios import with_browser
 
@@ -149,7 +149,7 @@ def test_a_run_is_watched_stopped_and_resumed_and_has_the_bytes_of_one_that_was_
     assert studio.returncode == 0
     assert f"stopped; to resume:\n  t2iflow resume {first}\n" in err
     assert (tmp_path / first / "checkpoint.pt").exists()
-    waiting = Line(working(), list, lambda *_: None, lambda: None).waiting
+    waiting = RunQueue(working(), list, lambda *_: None, lambda: None).waiting
     assert waiting == [second]  # as the next studio here has it
 
 
@@ -193,16 +193,16 @@ def test_who_waits_is_kept_and_whoever_is_gone_is_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_folder: Callable[..., Path]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = Line(working(), list, lambda *_: None, lambda: None)
+    queue = RunQueue(working(), list, lambda *_: None, lambda: None)
     for number in range(3):
-        line.put(Turn(f"runs/{run_folder(f'run-{number}', None).name}", seed=number))
-    line.stop("runs/run-1")
+        queue.put(QueuedRun(f"runs/{run_folder(f'run-{number}', None).name}", seed=number))
+    queue.stop("runs/run-1")
     (tmp_path / "runs" / "run-2").rename(tmp_path / "elsewhere")
-    assert Line(working(), list, lambda *_: None, lambda: None).waiting == ["runs/run-0"]
+    assert RunQueue(working(), list, lambda *_: None, lambda: None).waiting == ["runs/run-0"]
     kept = tmp_path / "runs" / ".studio" / "queue.json"
     for damaged in ("[", "{}", "7", '[{"name": "../../etc"}]', '[{"name": "runs/run-0", "more": 1}]', "\x00"):
         kept.write_text(damaged, "utf-8")
-        assert Line(working(), list, lambda *_: None, lambda: None).waiting == []
+        assert RunQueue(working(), list, lambda *_: None, lambda: None).waiting == []
 
 
 def test_where_no_run_can_be_made_those_that_wait_say_why(
@@ -213,11 +213,11 @@ def test_where_no_run_can_be_made_those_that_wait_say_why(
     def none() -> list[Slot]:
         raise Refused(409, "there is no device `cuda`")
 
-    line, name = Line(working(), none, lambda *_: None, lambda: None), f"runs/{run_folder(how=None).name}"
-    line.put(Turn(name))
-    line.open()
+    queue, name = RunQueue(working(), none, lambda *_: None, lambda: None), f"runs/{run_folder(how=None).name}"
+    queue.put(QueuedRun(name))
+    queue.open()
     until = time.monotonic() + PATIENCE
-    while line.waiting and time.monotonic() < until:
+    while queue.waiting and time.monotonic() < until:
         time.sleep(0.01)
-    line.close()
-    assert line.fault(name) == "there is no device `cuda`"
+    queue.close()
+    assert queue.fault(name) == "there is no device `cuda`"

@@ -1,4 +1,4 @@
-"""The runs that wait for their turn, and those that are made now. Who waits is on disk, too."""
+"""The studio's queue: the runs that wait, and those that are being made. It is on disk too."""
 
 import contextlib
 import json
@@ -23,13 +23,13 @@ KEPT = ".studio"
 """The folder of a studio's own files, beside the runs that it makes."""
 FILE, MOST = "queue.json", 10_000_000
 LOOK_EVERY = 0.1
-"""Seconds between looks at what has ended, and whose turn it is."""
+"""Seconds between looks at what has ended, and what can begin."""
 REST_AFTER = 300.0
 """Seconds for which processes without work keep what they have loaded."""
 
 
 @dataclass(frozen=True)
-class Turn:
+class QueuedRun:
     """A run that waits: what it is called, what is known of it before it begins, and what is to be changed in it."""
 
     name: str
@@ -41,15 +41,15 @@ class Turn:
 
 @dataclass(frozen=True)
 class _Work:
-    """A run that is made: its turn, the number of the order, and since when, in seconds since the epoch."""
+    """A run that is being made, the number of its order, and when it began, in seconds since the epoch."""
 
-    turn: Turn
+    run: QueuedRun
     number: int
     since: float
 
 
-class Line:
-    """Lets runs be made, each in its turn; `changed` is called whenever it is another."""
+class RunQueue:
+    """Lets runs be made one after another; `changed` is called whenever the queue is another."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Line:
         self._file = home.new / KEPT / FILE
         self._pool: Pool | None = None
         self._numbers = count()
-        self._waiting: list[Turn] = list(_kept(self._file, home))
+        self._waiting: list[QueuedRun] = list(_kept(self._file, home))
         self._running: dict[str, _Work] = {}
         self._faults: dict[str, str] = {}
         self._held: set[str] = set()
@@ -76,25 +76,25 @@ class Line:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop what is made, each with its checkpoint. Those that wait do so still when the next studio opens here."""
+        """Stop the runs that are being made, each with its checkpoint; others stay queued for the next studio here."""
         self._closing = True
         if self._thread.ident:  # or it was never opened
             self._thread.join()
 
     @property
     def waiting(self) -> list[str]:
-        """Who waits, the next first."""
-        return [turn.name for turn in self._waiting]
+        """Names of the runs that wait, the next first."""
+        return [run.name for run in self._waiting]
 
     @property
     def running(self) -> list[str]:
         """Who is made now."""
         return list(self._running)
 
-    def turn(self, name: str) -> Turn | None:
+    def queued(self, name: str) -> QueuedRun | None:
         """What is known of a run that waits, or is made."""
-        made = [work.turn for work in list(self._running.values())]
-        return next((turn for turn in (*self._waiting, *made) if turn.name == name), None)
+        made = [work.run for work in list(self._running.values())]
+        return next((run for run in (*self._waiting, *made) if run.name == name), None)
 
     def since(self, name: str) -> float | None:
         """Since when a run is made, in seconds since the epoch; None for others."""
@@ -105,13 +105,13 @@ class Line:
         """Why a run could not be made, where its own folder doesn't say."""
         return self._faults.get(name, "")
 
-    def put(self, turn: Turn) -> None:
-        """Let a run wait for its turn."""
+    def put(self, run: QueuedRun) -> None:
+        """Add a run at the end."""
         with self._lock:
-            if turn.name in (*self.waiting, *self.running):
-                raise Refused(409, f"`{turn.name}` is already in the queue")
-            self._faults.pop(turn.name, None)
-            self._set([*self._waiting, turn])
+            if run.name in (*self.waiting, *self.running):
+                raise Refused(409, f"`{run.name}` is already in the queue")
+            self._faults.pop(run.name, None)
+            self._set([*self._waiting, run])
 
     def stop(self, name: str) -> None:
         """Let a run stop with its checkpoint, or wait no longer."""
@@ -119,21 +119,21 @@ class Line:
             if name in self.waiting and name in self._running:  # it is about to be steered
                 self._held.add(name)
             elif name in self.waiting:
-                self._set([turn for turn in self._waiting if turn.name != name])
+                self._set([run for run in self._waiting if run.name != name])
             elif name in self._running:
                 self._interrupt(name)
             else:
                 raise Refused(409, f"`{name}` wasn't started in this studio; press Ctrl-C where it was")
 
-    def steer(self, known: Turn, changes: Mapping[str, Any]) -> None:
+    def steer(self, known: QueuedRun, changes: Mapping[str, Any]) -> None:
         """Let a run that is made, waits or was stopped go on with other values."""
         name = known.name
         with self._lock:
-            turn = self.turn(name) or known
+            run = self.queued(name) or known
             self._faults.pop(name, None)
-            before = turn.changes if name in self.waiting else {}
-            rest = [turn for turn in self._waiting if turn.name != name]
-            self._set([replace(turn, changes={**before, **changes}), *rest])
+            before = run.changes if name in self.waiting else {}
+            rest = [run for run in self._waiting if run.name != name]
+            self._set([replace(run, changes={**before, **changes}), *rest])
             if name in self._running:
                 self._interrupt(name)
 
@@ -156,7 +156,7 @@ class Line:
         self._set(self._waiting)
 
     def _try(self) -> None:
-        """Let those begin whose turn it is; where none can be made, as without a device, they say so."""
+        """Begin the next runs; where none can be made, as without a device, they say so."""
         try:
             self._begin()
         except (Refused, OSError) as fault:
@@ -171,33 +171,33 @@ class Line:
         return []
 
     def _begin(self) -> None:
-        """Let those whose turn it is begin."""
+        """Begin as many of the next runs as there is room for."""
         pool = self._pool = self._pool or Pool(self._slots(), _started, lambda said: bool(said["last"]))
         with self._lock:
-            ready = [turn for turn in self._waiting if turn.name not in self._running][: pool.room]
+            ready = [run for run in self._waiting if run.name not in self._running][: pool.room]
             self._change(ready)
-            for turn in ready:
-                if turn.name in (*self._faults, *self._held):
-                    self._held.discard(turn.name)
+            for run in ready:
+                if run.name in (*self._faults, *self._held):
+                    self._held.discard(run.name)
                     continue
-                turn = replace(turn, changes={})
-                work = self._running[turn.name] = _Work(turn, next(self._numbers), time.time())
-                folder = self._home.root / turn.name
-                pool.take(turn.name, worker.order(work.number, folder, turn.recipe))
+                run = replace(run, changes={})
+                work = self._running[run.name] = _Work(run, next(self._numbers), time.time())
+                folder = self._home.root / run.name
+                pool.take(run.name, worker.order(work.number, folder, run.recipe))
             if ready:
-                self._set([turn for turn in self._waiting if turn.name not in {one.name for one in ready}])
+                self._set([run for run in self._waiting if run.name not in {one.name for one in ready}])
 
-    def _change(self, ready: list[Turn]) -> None:
+    def _change(self, ready: list[QueuedRun]) -> None:
         """Change what is to be changed before they begin, and note that it was: a change counts once, from where a run
         stands."""
-        for turn in ready:
-            if turn.changes:
+        for run in ready:
+            if run.changes:
                 try:
-                    self._steer(turn.name, turn.changes)
+                    self._steer(run.name, run.changes)
                 except Refused as fault:
-                    self._faults[turn.name] = fault.error
-        if any(turn.changes for turn in ready):
-            self._set([replace(turn, changes={}) if turn in ready else turn for turn in self._waiting])
+                    self._faults[run.name] = fault.error
+        if any(run.changes for run in ready):
+            self._set([replace(run, changes={}) if run in ready else run for run in self._waiting])
 
     def _ended(self, reply: Reply) -> None:
         with self._lock:
@@ -208,16 +208,14 @@ class Line:
                 self._faults[reply.work] = reply.said["message"]
             self._set(self._waiting)
 
-    def _set(self, waiting: list[Turn]) -> None:
+    def _set(self, waiting: list[QueuedRun]) -> None:
         """Have these wait, here and on disk. Those that are made are kept there as the first, for a studio that is
         killed; one that is closed has stopped them."""
         self._waiting = waiting
-        made = (
-            [] if self._closing else [one.turn for one in self._running.values() if one.turn.name not in self.waiting]
-        )
+        made = [] if self._closing else [one.run for one in self._running.values() if one.run.name not in self.waiting]
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write(self._file, json.dumps([asdict(turn) for turn in (*made, *waiting)], indent=1) + "\n", lasting=True)
+            write(self._file, json.dumps([asdict(run) for run in (*made, *waiting)], indent=1) + "\n", lasting=True)
         self._changed()
 
 
@@ -225,11 +223,11 @@ def _started(slot: Slot, hear: Hear) -> Child:
     return Child(worker.__name__, [slot.device], slot.environment, hear)
 
 
-def _kept(file: Path, home: Home) -> Iterator[Turn]:
+def _kept(file: Path, home: Home) -> Iterator[QueuedRun]:
     """Those that waited when the last studio here ended, and are still there."""
     with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
         for one in json.loads(paths.read_start(file, MOST)):
-            turn = Turn(**one)
+            run = QueuedRun(**one)
             with contextlib.suppress(Refused):
-                home.folder(turn.name)
-                yield turn
+                home.folder(run.name)
+                yield run

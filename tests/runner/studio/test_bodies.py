@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from t2iflow.runner.studio import asked
+from t2iflow.runner.studio import bodies
 from tests.runner.studio.conftest import OURS, Client
 
 WRITES = ["/api/opened", "/api/runs"]
@@ -51,13 +51,13 @@ def test_what_is_wrong_with_a_request_is_said_in_words(client: Client, address: 
 
 
 def test_a_recipe_that_is_too_long_is_refused_before_it_is_read(client: Client) -> None:
-    long = [*OURS, ("content-length", str(asked.MOST + 1))]
+    long = [*OURS, ("content-length", str(bodies.MOST + 1))]
     assert client.ask("POST", "/api/opened", long, b"{}").status == 413
     assert client.send("/api/opened", OURS, [b"x" * 1_000_000] * 5).status == 413  # also if it doesn't say so
 
 
 def test_a_file_that_is_too_large_leaves_nothing_behind(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked, "MOST_DROPPED", 1000)
+    monkeypatch.setattr(bodies, "MOST_DROPPED", 1000)
     named = [*OURS, ("x-t2iflow-name", "fox.png")]
     assert client.send("/api/dropped", named, [b"x" * 600] * 2).status == 413
     assert client.ask("POST", "/api/dropped", [*named, ("content-length", "1001")], b"").status == 413

@@ -14,7 +14,7 @@ from pydantic import AfterValidator
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
-from t2iflow.nodes.core.node import check_position, node
+from t2iflow.nodes.core.node import SettingError, check_position, node
 from t2iflow.nodes.core.prompts import Phrase, doubt, read_prompt, reading
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import shortened
@@ -56,7 +56,10 @@ Template = Annotated[str, AfterValidator(_with_gap)]
 def _check_name(settings: Mapping[str, Any]) -> None:
     """Refuse an unknown perceptor."""
     if settings["name"] != "lite" or settings["weights"] is not None:
-        check_published(settings["name"], settings["weights"])
+        try:
+            check_published(settings["name"], settings["weights"])
+        except ValueError as fault:
+            raise SettingError("name", fault) from fault
 
 
 @node(check=_check_name)

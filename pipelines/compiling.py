@@ -13,7 +13,7 @@ from t2iflow.pipelines.plan.clocks import set_clocks, set_steps
 from t2iflow.pipelines.plan.plan import Plan, make_plan
 from t2iflow.pipelines.plan.reach import find_reach
 from t2iflow.pipelines.plan.regions import find_regions
-from t2iflow.pipelines.problems import Problems, RecipeError, in_reading_order
+from t2iflow.pipelines.problems import Problems, RecipeError, in_reading_order, joined
 from t2iflow.pipelines.text.recipe import Recipe
 
 
@@ -23,7 +23,7 @@ def compile_recipe(recipe: Recipe, problems: Problems | None = None) -> Plan:
     graph = wire(without_unfit(recipe), problems)
     regions = find_regions(graph)
     graph = find_reach(set_clocks(graph, regions, problems), regions, problems)
-    problems.extend(check(graph, regions))
+    problems.extend(joined(check(graph, regions)))
     if problems:
         raise RecipeError(in_reading_order(problems), recipe.sources)
     plan = make_plan(graph, regions)

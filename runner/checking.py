@@ -10,7 +10,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.presets import Trial
 from t2iflow.pipelines.problems import Problem, Problems, RecipeError, in_reading_order, render
 from t2iflow.runner.request import Request
-from t2iflow.runner.sweep.grid import compiled
+from t2iflow.runner.sweep.grid import compiled, without_judge
 
 SCHEMA = "t2iflow.check/1"
 
@@ -38,8 +38,8 @@ class Checked:
         unneeded = [f"`{name}` is not needed by any output" for name in [*self.plan.idle, *recipe.unused]]
         lost = [f"`{one.short}` is missing: give it with {one.given}" for one in self.plan.graph.named if one.missing]
         notes = [*lost, *(f"note: {note}" for note in (*recipe.notes, *self.notes))]
-        counts = f"{len(recipe.nodes)} nodes" + (f", {self.cells} cells in its sweep" if self.cells else "")
-        return "\n".join([f"{self.recipe}: no mistakes ({counts})", *unneeded, *notes])
+        cells = f", {self.cells} cell{'s' * (self.cells > 1)} in its sweep" if self.cells else ""
+        return "\n".join([f"{self.recipe}: no mistakes ({len(recipe.nodes)} nodes{cells})", *unneeded, *notes])
 
     __repr__ = __str__
 
@@ -52,7 +52,7 @@ def check(request: Request) -> Checked:
         recipe = request.recipe(found)
     except RecipeError as fault:
         return Checked(request.where, None, tuple(dict.fromkeys(fault.problems)), dict(fault.sources))
-    found.extend(recipe.sweep.problems)
+    found.extend([*recipe.sweep.problems, *without_judge(recipe.sweep)])
     plan, cells, sources = None, 0, dict(recipe.sources)
     try:
         plan = compile_recipe(recipe, found)

@@ -94,6 +94,14 @@ class Setting:
         return TypeAdapter(self.annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
 
 
+class SettingError(ValueError):
+    """What a node's check refuses for the sake of one setting, whatever the others say."""
+
+    def __init__(self, setting: str, why: object) -> None:
+        super().__init__(str(why))
+        self.setting = setting
+
+
 @dataclass(frozen=True)
 class Spec:
     """Everything that a signature says of a node."""
@@ -113,7 +121,7 @@ class Spec:
         return {meaning: setting.name for setting in self.settings.values() for meaning in setting.means}
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """Raise ValueError where settings do not go together."""
+        """Raise ValueError where settings do not go together, SettingError where one is wrong by itself."""
         if self._mark.check is not None:
             self._mark.check(settings)
 

@@ -15,7 +15,7 @@ from t2iflow.nodes.core.types import Image, Mask, Meaning
 from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.origin import INPUTS
-from t2iflow.pipelines.text.recipe import Recipe
+from t2iflow.pipelines.text.recipe import NodeText, Recipe
 
 COPIED = ("picture", "film", "sound", "text", "embedding")
 """Files of these kinds are copied into the run folder; others are weights, which are large and found again."""
@@ -64,7 +64,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Unfolded:
-    """What a node was unfolded from: the recipe's node of this name and spec.
+    """What a node was unfolded from: the recipe's node of this name and spec, and its port or setting `key`.
 
     It is the `sum` of weighted losses, the `reader` of a file, a `text` of a prompt that changes over time, or
     the `blend` between these texts, which bears the name of the recipe's node and has a position in place of its `key`.
@@ -73,7 +73,12 @@ class Unfolded:
     what: Literal["sum", "reader", "text", "blend"]
     node: str
     spec: Spec
-    key: str = ""
+    key: str
+
+
+def term_weight(node: str, port: str) -> str:
+    """What messages call the weight of a term in a sum of losses."""
+    return f"`weight` in `{port}` of node `{node}`"
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,14 @@ class Node:
 
     def called(self, setting: str) -> str:
         """A setting by the name that the recipe has for it."""
-        return (self.unfolded and self.unfolded.key) or setting
+        return self.unfolded.key if self.blend and self.unfolded else setting
+
+    def subject(self, setting: str) -> str:
+        """What messages call a setting: as the recipe has it, from which the node may have been unfolded."""
+        part = self.unfolded
+        if part is None or part.what == "text":
+            return f"`{setting}` of node `{part.node if part else self.name}`"
+        return term_weight(part.node, part.key) if part.what == "sum" else f"`{part.key}` of node `{part.node}`"
 
     @property
     def complete(self) -> bool:
@@ -190,6 +202,16 @@ class Graph:
     nodes: Mapping[str, Node]
     torn: frozenset[str] = frozenset()
     named: tuple[Named, ...] = ()
+
+    def text(self, node: Node) -> NodeText:
+        """What the recipe says of a node, or of that from which it was unfolded."""
+        return self.recipe.nodes[node.unfolded.node if node.unfolded else node.name]
+
+    def place(self, node: Node, setting: str) -> Place:
+        """Where the value of a setting stands, or else the node."""
+        key = node.unfolded.key if node.unfolded and node.unfolded.what != "text" else setting
+        value = self.text(node).values.get(key)
+        return node.place if value is None else value.place
 
     @property
     def files(self) -> dict[str, str]:

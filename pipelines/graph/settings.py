@@ -13,6 +13,7 @@ from t2iflow.pipelines.graph.allowed import describe, item_of, refusal
 from t2iflow.pipelines.graph.continued import BEFORE, Continued
 from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.formula import Formula, FormulaError, Now, filled, formulas, parse
+from t2iflow.pipelines.graph.graph import term_weight
 from t2iflow.pipelines.graph.keyframes import check_blend, form, is_formula, is_keyframes, read_keyframes, written_out
 from t2iflow.pipelines.graph.music import is_music, read_music
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
@@ -47,6 +48,9 @@ class _Reading:
     files: Files
 
     def read(self, value: Located) -> Any:
+        if self._sum and self.setting.name == "weights":
+            one = replace(self.setting, name="weight", annotation=item_of(self.setting.annotation), default=1.0)
+            return [replace(self, setting=one).read(item) for item in value.value]
         wires = list(wires_in(value))
         for wire in wires:
             text = f"{self._what} is a setting, not a port: it takes a value, not a wire"
@@ -139,7 +143,14 @@ class _Reading:
 
     @property
     def _what(self) -> str:
-        return f"`{self.setting.name}` of node `{self.node.partition('.')[0]}`"  # `words.0` is a part of `words`
+        node, _, _ = self.node.partition(".")  # `words.0` is a part of `words`
+        return term_weight(node, self._sum) if self._sum else f"`{self.setting.name}` of node `{node}`"
+
+    @property
+    def _sum(self) -> str:
+        """The port on which the sum of losses stands that this node is, if it is one."""
+        _, _, part = self.node.partition(".")
+        return "" if part.isdecimal() else part
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
         self.files.problems.add(code, text, value.place, *hints, subject=self._what)

@@ -30,20 +30,9 @@ def total(name: str, terms: list[Located], place: Place) -> NodeText:
     return NodeText(name, place, use=Located("losses.total", place), every=None, values=values, keys={})
 
 
-def is_total(value: Located) -> bool:
-    """Whether what stands on a port for a loss is a sum: wires and weighted wires, but not a wire alone."""
-    terms = value.value if isinstance(value.value, list) else [value]
-    summed = terms and all(isinstance(term.value, Wire) or _is_weighted(term.value) for term in terms)
-    return not isinstance(value.value, Wire) and bool(summed)
-
-
-def _is_weighted(term: object) -> bool:
-    return (
-        isinstance(term, Mapping)
-        and "of" in term
-        and isinstance(term["of"].value, Wire)
-        and set(term) <= {"of", "weight"}
-    )
+def terms(value: Located) -> list[Located]:
+    """The terms of what stands on a port for a loss; none where that is no sum."""
+    return value.value if isinstance(value.value, list) else [value] if isinstance(value.value, dict) else []
 
 
 def texts(text: NodeText, key: str, schedule: Schedule) -> list[NodeText]:

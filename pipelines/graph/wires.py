@@ -1,7 +1,7 @@
 """Where a wire may start, for the port at which it ends."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from t2iflow.nodes.core import catalog
@@ -11,6 +11,10 @@ from t2iflow.pipelines.graph.graph import READERS, Source
 from t2iflow.pipelines.problems import Place, Problems, shown
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located, plain
+
+TERM = ("of", "weight")
+"""What a term of a sum of losses may hold."""
+WEIGHTED = "a wire with a weight is written `{of: $score, weight: 0.5}`"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Wires:
         kind = spec.outputs[output]
         if kind is port.kind:
             return Source(start.node, output)
+        node, _, part = node.partition(".")
+        port = replace(port, name=part) if part and not part.isdecimal() else port  # `fit.loss` is the sum on a port
         written = Wire(start.node, output)
         wanted = f"`{port.name}` of node `{node}` needs {kind_name(port.kind)}"
         what = f"`{written}` is {kind_name(kind)}, but {wanted}"
@@ -62,7 +68,7 @@ class Wires:
             self.problems.add("T2I301", f"there is no node or param `{name}`", wire.place, near)
         return name not in self.specs
 
-    def refuse(self, node: str, port: Port, item: Located) -> None:
+    def refuse(self, node: str, port: Port, item: Located, *hints: str) -> None:
         """Report what stands on a port and is no wire."""
         near = suggest(f"${item.value}", [f"${name}" for name in self.specs]) if isinstance(item.value, str) else None
         file = port.kind in READERS and isinstance(item.value, str) and not near
@@ -70,7 +76,24 @@ class Wires:
         what = f"{subject} is a port: it takes a wire, not {shown(plain(item))}"
         wire = near or self.candidates(port, node) or f"write `$name` of a node that makes {kind_name(port.kind)}"
         offer = "or the name of a picture's file, such as `photo.jpg`" if file else None
-        self.problems.add("T2I205", what, item.place, wire, offer, subject=subject)
+        self.problems.add("T2I205", what, item.place, wire, offer, *hints, subject=subject)
+
+    def is_term(self, node: str, port: Port, term: Located) -> bool:
+        """Whether this is a term of a sum of losses, a wire or one with a weight; reported otherwise."""
+        said, where = term.value, f"a term in `{port.name}` of node `{node}`"
+        if isinstance(said, Wire):
+            return True
+        if not isinstance(said, dict):
+            self.refuse(node, port, term, WEIGHTED)
+        elif odd := next((key for key in said if key not in TERM), None):
+            self.problems.add("T2I202", f"{where} has no `{odd}`", term.keys[odd], suggest(odd, TERM), WEIGHTED)
+        elif "of" not in said:
+            self.problems.add("T2I203", f"{where} needs an `of`", term.place, WEIGHTED)
+        elif isinstance(said["of"].value, Wire):
+            return True
+        else:
+            self.refuse(node, port, said["of"])
+        return False
 
     def candidates(self, port: Port, node: str) -> str | None:
         """The one node of this recipe that could be wired to the port."""

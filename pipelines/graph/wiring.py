@@ -15,7 +15,7 @@ from t2iflow.pipelines.graph.graph import READERS, Graph, Node, Source, Unfolded
 from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_settings
 from t2iflow.pipelines.graph.wires import Wires
-from t2iflow.pipelines.problems import Problems, joined
+from t2iflow.pipelines.problems import Place, Problems, joined
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.recipe import NodeText, Recipe
@@ -73,7 +73,7 @@ class _Wiring:
             yield Node(text.name, spec, text.place, {}, {})
             return
         for copy in unfolding.texts(text, key, schedule):
-            yield from self._part(copy, spec, Unfolded("text", text.name, spec))
+            yield from self._part(copy, spec, Unfolded("text", text.name, spec, key))
         yield unfolding.blend(text, key, spec, schedule)
 
     def _part(self, text: NodeText, spec: Spec, unfolded: Unfolded) -> Iterator[Node]:
@@ -126,8 +126,12 @@ class _Wiring:
         self, text: NodeText, spec: Spec, port: Port, value: Located
     ) -> Generator[Node, None, tuple[Source, ...]]:
         """Where the wires of a port start; first the nodes that are unfolded from what stands there."""
-        if port.kind is Loss and not port.many and unfolding.is_total(value):
-            return (yield from self._total(f"{text.name}.{port.name}", value, Unfolded("sum", text.name, spec)))
+        if port.kind is Loss and not port.many and (terms := unfolding.terms(value)):
+            if all(self.wires.is_term(text.name, port, term) for term in terms):
+                unfolded = Unfolded("sum", text.name, spec, port.name)
+                return (yield from self._total(f"{text.name}.{port.name}", terms, value.place, unfolded))
+            self.torn.add(text.name)
+            return ()
         items = value.value if port.many and isinstance(value.value, list) else [value]
         sources = []
         for number, item in enumerate(items):
@@ -139,9 +143,10 @@ class _Wiring:
             self.torn.add(text.name)
         return tuple(source for source in sources if source is not None)
 
-    def _total(self, name: str, value: Located, unfolded: Unfolded) -> Generator[Node, None, tuple[Source, ...]]:
-        terms = value.value if isinstance(value.value, list) else [value]
-        yield from self._part(unfolding.total(name, terms, value.place), catalog.find("losses.total"), unfolded)
+    def _total(
+        self, name: str, terms: list[Located], place: Place, unfolded: Unfolded
+    ) -> Generator[Node, None, tuple[Source, ...]]:
+        yield from self._part(unfolding.total(name, terms, place), catalog.find("losses.total"), unfolded)
         return (Source(name),)
 
     def _source(
@@ -162,7 +167,7 @@ class _Wiring:
         file = self.files.path(item.value, text.name, setting, item.place)
         if file is None:
             return None
-        yield unfolding.reader(name, port, file, item.place, Unfolded("reader", text.name, spec))
+        yield unfolding.reader(name, port, file, item.place, Unfolded("reader", text.name, spec, port.name))
         return Source(name)
 
 

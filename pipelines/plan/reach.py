@@ -109,7 +109,7 @@ def _problem(node: Node, one: Scheduled, keyframes: Keyframes, now: Now, what: s
     formula = _counting(keyframes, now)
     place = (formula and formula.place) or node.place
     said = f"`{formula.text}`" if formula else "its formula"
-    text = f"`{one.setting}` of node `{node.name}` can't follow {said}: at {keyframes.over} {now.time:g} it {what}"
+    text = f"{node.subject(one.setting)} can't follow {said}: at {keyframes.over} {now.time:g} it {what}"
     return Problem("T2I204", text, place, hints)
 
 

@@ -151,7 +151,8 @@ class References:
         if match["bare"]:
             if name not in self.params and name not in self.nodes:
                 return match[0]
-            insert = f"`${{{name}}}` inserts the param" if name in self.params else None
+            alone = f"a wire stands alone; the weight of a loss is written `{{of: ${name}, weight: 0.5}}`"
+            insert = f"`${{{name}}}` inserts the param" if name in self.params else alone
             message = f"`${name}` is not replaced within a longer text"
             self._report(at, message, insert, f"`$${name}` is a dollar and a word")
             return None

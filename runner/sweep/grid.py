@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.perceptors.clip.sources import check_published
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.graph import COPIED, Graph, free_name
 from t2iflow.pipelines.graph.outside import missing
@@ -52,6 +54,16 @@ def compiled(recipe: Recipe, sweep: Sweep, found: Problems) -> Grid:
     return _Grid(recipe, sweep, found).grid()
 
 
+def without_judge(sweep: Sweep) -> Iterator[Problem]:
+    """A perceptor to rank by that there isn't."""
+    rank = sweep.rank
+    if rank is not None and rank.value != "lite":
+        try:
+            check_published(str(rank.value), None)
+        except (ValueError, MissingPackageError) as fault:
+            yield Problem("T2I204", f"`rank`: {fault}", rank.place)
+
+
 @dataclass
 class _Grid:
     recipe: Recipe
@@ -70,7 +82,7 @@ class _Grid:
     """The first of the plans; `made`, `stages`, `steps`, `faults` and `cells` are by what differs but for the seed."""
 
     def grid(self) -> Grid:
-        wrong = list(self.sweep.mistakes())
+        wrong = [*self.sweep.mistakes(), *without_judge(self.sweep)]
         if (wrong or self.found) and math.prod(len(axis.rows) for axis in self.sweep.axes) > MOST:
             raise RecipeError(dict.fromkeys([*wrong, *self.found]), {**self.recipe.sources, **self.sweep.sources})
         rows = list(itertools.product(*(axis.given() for axis in self.sweep.axes)))

@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.core.missing import MissingPackageError
-from t2iflow.nodes.perceptors.clip.sources import check_published
 from t2iflow.pipelines.problems import Problems
-from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
@@ -49,7 +46,7 @@ class Ending:
 def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
     """Compile all cells of a sweep and make its folder in `out`, a folder or a storage's address; RecipeError with all
     mistakes."""
-    cells = _compiled(varied)
+    cells = grid.compiled(varied.recipe, varied.sweep, varied.problems)
     many = len(slots(replace(how, device="cpu") if how.on else how)[: len(cells.cells)])
     name = named(Path(), recipe_name(varied.recipe.name))
     storage = Storage(f"{out}/{name}") if is_address(str(out)) else None
@@ -79,7 +76,7 @@ def opened(place: str) -> SweepFolder | None:
 def plan(varied: Varied, how: How) -> Preview:
     """What a sweep would do: its first cell, what all cells share, and what they cost; RecipeError and NoDeviceError as
     for one that begins."""
-    cells = _compiled(varied)
+    cells = grid.compiled(varied.recipe, varied.sweep, varied.problems)
     return preview(cells.plan, how.device).also("sweep", _forecast(cells, varied.sweep, how))
 
 
@@ -89,7 +86,7 @@ def with_own(made: Preview, device: str) -> Preview:
     recipe = made.plan.graph.recipe
     if not recipe.sweep.axes:
         return made
-    cells = _compiled(Varied(recipe, recipe.sweep))
+    cells = grid.compiled(recipe, recipe.sweep, Problems())
     return made.also("sweep", _forecast(cells, recipe.sweep, How(device)))
 
 
@@ -152,18 +149,3 @@ def run(
 
 def _interrupted(sweep: SweepFolder) -> str:
     return f"interrupted; to resume:\n  {resume_command(sweep.place)}"
-
-
-def _compiled(varied: Varied) -> Grid:
-    if varied.sweep.rank is not None:
-        _check_perceptor(varied.sweep.rank, varied.problems)
-    return grid.compiled(varied.recipe, varied.sweep, varied.problems)
-
-
-def _check_perceptor(rank: Located, problems: Problems) -> None:
-    """Report a perceptor that there isn't."""
-    try:
-        if rank.value != "lite":
-            check_published(str(rank.value), None)
-    except (ValueError, MissingPackageError) as fault:
-        problems.add("T2I204", f"`rank`: {fault}", rank.place)

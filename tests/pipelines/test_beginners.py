@@ -65,3 +65,55 @@ def test_a_mistake_is_told_where_it_is_and_what_to_write(text: str, line: int, w
 def test_both_parts_of_a_nodes_name_count(wrong: str, right: str) -> None:
     with pytest.raises(LookupError, match=rf"did you mean `{right}`\?"):
         node_pages.about(wrong)
+
+
+JUDGED = """\
+t2iflow: 1
+params: {prompt: a fox, model: lite}
+nodes:
+  clip:   {use: clip.model, name: $model}
+  words:  {use: clip.text, clip: $clip, prompt: $prompt}
+  canvas: {use: canvas.pixels, size: [32, 32]}
+  cuts:   {use: cutouts.square, image: $canvas, count: 2}
+  seen:   {use: clip.look, crops: $cuts, clip: $clip}
+  score:  {use: losses.spherical, seen: $seen, wanted: $words}
+  fit:    {use: optimizers.adam, image: $canvas, steps: 3, loss: $score}
+  still:  {use: output.image, image: $fit}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "at", "words"),
+    [
+        ("lite", "litte", "2:32", "`name` of node `clip`: `litte` is no perceptor (did you mean `lite`?)"),
+        ("$model", "ViT-B-32:openia", "4:35", "for ViT-B-32 (did you mean `openai`?)"),
+        ("$score", "[{of: $score, wieght: 2}]", "10:80", "did you mean `weight`?"),
+        ("$score", "{weight: 2}", "10:66", "a term in `loss` of node `fit` needs an `of`"),
+        ("$score", "[{of: score, weight: 2}]", "10:72", "did you mean `$score`?"),
+        ("$score", "[$score, 3]", "10:75", "written `{of: $score, weight: 0.5}`"),
+        ("$score", "2 * $score", "10:70", "written `{of: $score, weight: 0.5}`"),
+        ("$score", "[{of: $seen, weight: 2}]", "10:72", "but `loss` of node `fit` needs Loss"),
+        ("$score", "[{of: $score, weight: two}]", "10:88", "`weight` in `loss` of node `fit` can't be 'two': it takes"),
+        ("$score", "[{of: $score, weight: 1/t}]", "10:88", "`weight` in `loss` of node `fit` can't follow `1/t`"),
+        ("$score", "[{of: $score, weight: {0: 1, 3s: 2}}]", "10:66", "`weight` in `loss` of node `fit` changes over"),
+        ("a fox", "{0: a fox, 3s: a cat}", "2:18", "`prompt` of node `words` changes over steps"),
+        ("a fox", "{0: a fox, 2: a cat, over: $ft}", "2:18", "`prompt` of node `words` can't change over `$ft`"),
+        ("count: 2", "count: 2, every: 4", "7:66", "`every` on node `cuts` has no effect"),
+    ],
+)
+def test_a_mistake_is_told_in_the_recipes_own_words_at_its_place(right: str, wrong: str, at: str, words: str) -> None:
+    found = Problems()
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text(JUDGED.replace(right, wrong), "mine.yaml", Path(), problems=found), found)
+    (problem,) = caught.value.problems
+    assert problem.place
+    assert f"{problem.place.line}:{problem.place.column}" == at
+    assert words in " ".join((problem.message, *problem.hints))
+
+
+def test_a_perceptor_that_several_nodes_name_by_a_param_is_told_once() -> None:
+    found = Problems()
+    text = JUDGED.replace("lite", "litte").replace("  words", "  other:  {use: clip.model, name: $model}\n  words")
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text(text, "mine.yaml", Path(), problems=found), found)
+    assert [problem.hints for problem in caught.value.problems] == [("likewise for `name` of node `other`",)]

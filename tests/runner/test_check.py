@@ -152,3 +152,11 @@ def test_a_shipped_recipe_has_no_mistakes_with_any_of_its_presets(name: str, com
     assert "note:" not in told.out
     for preset in presets:
         assert command("check", name, "--preset", preset).code == 0
+
+
+@pytest.mark.parametrize("sweep", ["{rank: litte}", "{rank: litte, each: {seed: 0..2}}"])
+def test_a_perceptor_to_rank_by_that_there_is_not_is_found(command: Command, sweep: str) -> None:
+    told = command("check", _with("{}") + f"sweep: {sweep}\n")
+    assert told.code == 3
+    assert "`rank`: `litte` is no perceptor (did you mean `lite`?)" in told.err
+    assert told.err.count("error T2I") == 1

@@ -35,12 +35,13 @@ def idle_every(graph: Graph, regions: Regions) -> Iterator[Problem]:
     repeated = {watch.sink for region in regions for watch in region.watch}
     repeated |= {watch.sink for shot in shots for watch in shot.show} | {shot.camera for shot in shots}
     for node in graph.nodes.values():
+        every = graph.text(node).every
         if node.every > 1 and node.name not in repeated:
             yield Problem(
                 "T2I406",
                 f"`every` on node `{node.name}` has no effect: it runs neither in the steps of an optimiser nor in the"
                 " frames of a camera",
-                node.place,
+                every.place if every else node.place,
                 hints=(
                     "`every` is for outputs wired to a canvas or a camera, such as"
                     " `film: {use: output.video, image: $canvas}`",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from t2iflow.nodes.core.blame import blamed
+from t2iflow.nodes.core.node import SettingError
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.regions import Regions
 from t2iflow.pipelines.problems import Problem
@@ -17,6 +18,9 @@ def conflicting(graph: Graph, _: Regions) -> Iterator[Problem]:
         try:
             for state in node.states():
                 node.spec.check(state)
+        except SettingError as fault:
+            subject = node.subject(fault.setting)
+            yield Problem("T2I204", f"{subject}: {fault}", graph.place(node, fault.setting), subject=subject)
         except Exception as fault:  # somebody else's check may raise anything
             kind = "" if isinstance(fault, ValueError) else f"{type(fault).__name__}: "
             what = f"node `{node.name}` ({node.spec.name}): these settings conflict: {kind}{fault}"
@@ -27,8 +31,7 @@ def conflicting(graph: Graph, _: Regions) -> Iterator[Problem]:
 def _elsewhere(graph: Graph, node: Node) -> Iterator[str]:
     """Where settings were given, as far as that was not in the file of the node."""
     recipe = graph.recipe
-    text = recipe.nodes[node.unfolded.node if node.unfolded else node.name]
-    for key, value in text.values.items():
+    for key, value in graph.text(node).values.items():
         at = value.place
         if key in node.spec.settings and at.file != node.place.file:
             said = recipe.sources[at.file] == at.file  # as an override is named by itself

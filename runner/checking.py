@@ -3,14 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.presets import Trial
 from t2iflow.pipelines.problems import Problem, Problems, RecipeError, in_reading_order, render
 from t2iflow.runner.request import Request
-from t2iflow.runner.sweep.grid import compiled, without_judge
+
+if TYPE_CHECKING:
+    from t2iflow.pipelines.plan.plan import Plan
 
 SCHEMA = "t2iflow.check/1"
 
@@ -21,7 +20,7 @@ class Checked:
     what there is to note about its presets."""
 
     recipe: str
-    plan: Plan | None = None
+    plan: "Plan | None" = None
     problems: Sequence[Problem] = ()
     sources: dict[str, str] = field(default_factory=dict)
     cells: int = 0
@@ -52,6 +51,10 @@ def check(request: Request) -> Checked:
         recipe = request.recipe(found)
     except RecipeError as fault:
         return Checked(request.where, None, tuple(dict.fromkeys(fault.problems)), dict(fault.sources))
+    from t2iflow.pipelines.compiling import compile_recipe  # and torch, once there is something to compile
+    from t2iflow.pipelines.presets import Trial
+    from t2iflow.runner.sweep.grid import compiled, without_judge
+
     found.extend([*recipe.sweep.problems, *without_judge(recipe.sweep)])
     plan, cells, sources = None, 0, dict(recipe.sources)
     try:

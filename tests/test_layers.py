@@ -30,6 +30,8 @@ def test_help_and_lists_need_no_torch(asked: str, tmp_path: Path) -> None:
         (["run", "hello", "--stepz", "40"], "did you mean `--steps`?"),
         (["plan", "hello", "a red fox"], "t2iflow plan hello --prompt 'a red fox'"),
         (["show", "."], "`.` is a folder, not a recipe"),
+        (["check", "nonesuch"], "there is no recipe file 'nonesuch'"),
+        (["graph", "broken.yaml"], "error T2I101"),
     ],
 )
 def test_what_no_recipe_is_made_of_is_refused_without_torch(asked: list[str], words: str, tmp_path: Path) -> None:

@@ -45,8 +45,13 @@ def is_keyframes(value: Located) -> bool:
 
 def _has_quoted_times(inner: Mapping[Any, Located]) -> bool:
     """Whether prompts stand at steps in quotes, as Deforum's `{"0": "a fox", "50": "a lake"}`; no weight is a text."""
-    quoted = all(isinstance(key, str) and key.isdecimal() for key in inner)
-    return bool(inner) and quoted and all(isinstance(item.value, str) for item in inner.values())
+    return are_times(inner) and all(isinstance(item.value, str) for item in inner.values())
+
+
+def are_times(inner: Mapping[Any, Located]) -> bool:
+    """Whether the keys of a mapping are whole numbers in quotes, as JSON has them, and words of keyframes."""
+    times = [key for key in inner if key not in WORDS]
+    return bool(times) and all(isinstance(key, str) and key.isdecimal() for key in times)
 
 
 def written_out(value: Located) -> Located | None:
@@ -140,9 +145,8 @@ class _Reading:
     def points(self) -> list[tuple[Moment, Located]]:
         """The sound keyframes, in order of time where that can be known before the number of steps is."""
         points: list[tuple[Moment, Located]] = []
-        quoted = _has_quoted_times(self.value.value)
         for key, item in self.value.value.items():
-            moment = Moment(float(key)) if quoted else _moment(key)
+            moment = _moment(plain_scalar(key) if isinstance(key, str) else key)  # JSON has quotes around every key
             if moment is None:
                 if key not in WORDS:
                     self._report(

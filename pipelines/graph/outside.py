@@ -158,8 +158,9 @@ class _Finding:
             return replace(self._named(str(path)), missing=True)
         if why:
             what = f"the file `{name}` {why}" if name.strip() else "no file is named"
-            start = self._start if why == paths.MISSING else None
-            self._report("T2I502", what, self._meant(name, path), start)
+            meant = self._meant(name, path) if why == paths.MISSING else None
+            absolute = os.path.isabs(os.path.expanduser(name))
+            self._report("T2I502", what, meant, self._start if why == paths.MISSING and not absolute else None)
             return None
         kind = KINDS.get(self.setting.reads or "")
         try:

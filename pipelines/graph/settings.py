@@ -14,7 +14,15 @@ from t2iflow.pipelines.graph.continued import BEFORE, Continued
 from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.formula import Formula, FormulaError, Now, filled, formulas, parse
 from t2iflow.pipelines.graph.graph import term_weight
-from t2iflow.pipelines.graph.keyframes import check_blend, form, is_formula, is_keyframes, read_keyframes, written_out
+from t2iflow.pipelines.graph.keyframes import (
+    are_times,
+    check_blend,
+    form,
+    is_formula,
+    is_keyframes,
+    read_keyframes,
+    written_out,
+)
 from t2iflow.pipelines.graph.music import is_music, read_music
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
 from t2iflow.pipelines.graph.wires import Wires
@@ -102,11 +110,13 @@ class _Reading:
         try:
             checked = setting.adapter.validate_python(given)
         except ValidationError as fault:
+            faults = {error["type"] for error in fault.errors()}
             keyframes = written_out(value) if isinstance(value.value, str) else None
+            if isinstance(value.value, dict) and are_times(value.value) and "value_error" not in faults:
+                keyframes = value
             if keyframes is not None:
                 return self._schedule(keyframes, setting)
-            unread = {error["type"] for error in fault.errors()} & {"float_parsing", "int_parsing"}
-            if unread and (formed := with_formulas(value, setting)) is not None:
+            if faults & {"float_parsing", "int_parsing"} and (formed := with_formulas(value, setting)) is not None:
                 return self._formed(formed, value, setting)
             self._refuse(fault, value, setting)
             return None

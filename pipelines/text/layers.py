@@ -64,7 +64,7 @@ def _base(base: Located, whose: Origin, problems: Problems) -> tuple[Path, Origi
         if why != paths.MISSING:
             message = f"the recipe {shown(base.value)} {why}"
     bare = Path(base.value).stem.lower() if isinstance(base.value, str) else ""
-    near = f"did you mean `{bare}`?" if bare != base.value and packs.find(bare) else None
+    near = suggest(bare, packs.names()) if bare else None
     problems.add("T2I108", message, base.place, near, "`t2iflow recipes` lists the bundled ones")
     raise RecipeError(problems, {})
 

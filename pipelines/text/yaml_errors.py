@@ -7,6 +7,7 @@ import yaml
 QUOTES = "put quotes around the text"
 UNLISTED = "names stand without `- ` before them: `clip: {use: clip.model}`"
 KEYFRAMES = "keyframes are a mapping, with a space after each `:`, such as `{0: 1.02, 50: 1.0}`"
+INDENT = "a tab can't indent"
 UNNAMED, NAME_IT = "a line without `:`", "write `key: value`"
 KEY = re.compile(r"\s*[\w-]+\s*:(\s|$)")
 NAMED = re.compile(r"\s*(?P<name>[\w-]+)(?P<colon>\s*:)?(?P<value>\s*[^\s#].*)?")
@@ -18,7 +19,8 @@ DEFORUM = re.compile(r"\d\s*:\s*\(")
 LONGEST_KEY = 1024
 """Letters that YAML reads before the `:` of a key that no `?` announces, with its quotes."""
 COMPLAINTS = (
-    ("character '\\t'", "a tab can't indent", "use spaces"),
+    ("sequence entries are not allowed", "a list begins on a line of its own", f"or write `[a, b]`, or {QUOTES}"),
+    ("mapping keys are not allowed", "a text can't start with `?` and a space", QUOTES),
     ("that cannot start any token", "a text can't start with this character", QUOTES),
     ("mapping values are not allowed", "a `:` where no key can stand", f"{QUOTES}, or fix the indentation"),
     ("flow mapping: expected ',' or '}'", "a `,` or `}` is missing before this", f"or {QUOTES}"),
@@ -62,6 +64,8 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
         if odd := ODD.search(lines[number]):
             what = f"this space is U+{ord(odd[1]):04X}, which YAML takes for a letter"
             return what, _mark(number, odd.start(1)), "write an ordinary space"
+    if "character '\\t'" in complaint or "character '\\t'" in context:
+        return ("a tab can't stand here" if lines[mark.line][: mark.column].strip() else INDENT), mark, "use spaces"
     if text[max(0, mark.index - 1) : mark.index + 1] == "${":
         return "`${` needs quotes here", mark, "write $name, or put quotes around the whole text"
     if opening and "quoted scalar" in context and "end of" in complaint:

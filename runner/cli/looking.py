@@ -81,9 +81,10 @@ def graph(
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="term, mermaid, dot or svg.")] = "term",
 ) -> None:
     """Draw a recipe's nodes and wires."""
+    with refusing():
+        made = compiled(request(context))
     from t2iflow.pipelines.show import draw
 
     if form not in draw.FORMATS:
         console.fail(f"unknown format `{form}`: choose one of {', '.join(draw.FORMATS)}", USAGE)
-    with refusing():
-        console.write(draw.FORMATS[form](compiled(request(context))))
+    console.write(draw.FORMATS[form](made))

@@ -358,11 +358,11 @@ TWICE = {"fps: 10}": "fps: 10}\n  more: {use: output.video, image: $zoom, fps: 2
         ),
         (
             {"weight": "$beat", CAMERA: "", "$zoom": "$fit"},
-            "`weights` of node `fit.loss` can't follow music: no camera",
+            "`weight` in `loss` of node `fit` can't follow music: no camera",
         ),
         (
             {"weight": "$beat", **TWICE},
-            "T2I207 the music of `weights` of node `fit.loss` needs a film with a single `fps`",
+            "T2I207 the music of `weight` in `loss` of node `fit` needs a film with a single `fps`",
         ),
     ],
 )

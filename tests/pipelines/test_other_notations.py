@@ -111,7 +111,7 @@ def test_an_override_that_is_nearly_right_is_told_what_to_write(override: str, w
     assert [problem.place.column for problem in caught.value.problems if problem.place] == [column]
 
 
-@pytest.mark.parametrize("base", ["hello.yaml", "recipes/hello.yaml", "Hello"])
+@pytest.mark.parametrize("base", ["hello.yaml", "recipes/hello.yaml", "Hello", "helo"])
 def test_a_recipe_that_ships_is_recognised_in_other_spellings(base: str) -> None:
     with pytest.raises(RecipeError) as caught:
         read_text(f"t2iflow: 1\nextends: {base}\n", "mine.yaml", Path())
@@ -125,6 +125,9 @@ def test_a_recipe_that_ships_is_recognised_in_other_spellings(base: str) -> None
         ('"0:(1.0), 30:(1.02 + max(t - 40, 0)/100)"', {0: 1.0, 15: 1.01, 30: 1.02, 40: 1.02, 50: 1.12}),
         ('"0: (1.5 - t/100), 20: (2), 40: (3)"', {0: 1.5, 19: 1.31, 20: 2.0, 30: 2.5, 59: 3.0}),
         ('{"0": "1 + t/max_f", "30": "2.0"}', {0: 1.0, 29: 1 + 29 / 59, 30: 2.0}),
+        ('{"0": 1.0, "30": 2.0}', {0: 1.0, 15: 1.5, 30: 2.0}),
+        ('{"0": 1.0, "30": 2.0, "ease": "hold"}', {0: 1.0, 15: 1.0, 30: 2.0}),
+        ('{"0": 1.0, "100%": 2.0, "ease": "linear"}', {0: 1.0, 59: 2.0}),
     ],
 )
 def test_the_formulas_of_deforum_mean_what_they_mean_there(written: str, values: dict[int, float]) -> None:

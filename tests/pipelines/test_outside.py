@@ -46,6 +46,7 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "wrong.txt").write_text("a fox\nrain | snow:0\n", encoding="utf-8")
     (tmp_path / "long.txt").write_text("a fox\n" * 200_000, encoding="utf-8")
     (tmp_path / "other.txt").write_bytes("ein Käuzchen\n".encode("latin-1"))
+    (tmp_path / "empty.gif").touch()
     (tmp_path / "folder").mkdir()
     return tmp_path
 
@@ -142,6 +143,14 @@ def test_what_a_name_that_no_file_has_may_mean_is_told(film: str, hint: str, tol
     text = told(film=film)
     assert hint in text
     assert text.count("did you mean") <= 1
+
+
+@pytest.mark.parametrize("film", ["empty.gif", "/nowhere/film.gif", "~/nowhere/film.gif"])
+def test_no_hint_names_the_file_itself_or_a_folder_that_does_not_count(film: str, told: Callable[..., str]) -> None:
+    text = told(film=film)
+    assert text.startswith(f"error T2I502 the file `{film}` ")
+    assert "did you mean `empty.gif`" not in text
+    assert "relative paths" not in text
 
 
 def test_what_to_do_about_another_film_is_told(told: Callable[..., str]) -> None:

@@ -136,6 +136,11 @@ def test_comments_are_fine(text: str) -> None:
     ("text", "line", "column", "words"),
     [
         ("a:\n\tb: 1", 2, 1, "a tab can't indent"),
+        ("a: {\n\tb: 1\n}", 2, 1, "a tab can't indent"),
+        ("a:\tb", 1, 3, "a tab can't stand here"),
+        ("a:\t\n  b: 1", 1, 3, "a tab can't stand here"),
+        ("a: - b", 1, 4, "a list begins on a line of its own"),
+        ("a: ? b", 1, 4, "a text can't start with `?` and a space"),
         ("prompt: a cat: asleep", 1, 14, "a `:` where no key can stand"),
         ("a:\n  b: 1\n c: 2", 3, 2, "this line's indentation doesn't match its neighbours'"),
         ("- a\nb: 1", 1, 1, "a list among names"),

@@ -152,7 +152,7 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
         ("ViT-B-32", "did you mean `ViT-B/32"),
         ("gone.pt", "the file `gone.pt` doesn't exist"),
         ("ViT-B-32:gone.pt", "the file `gone.pt` doesn't exist"),
-        ("rainbow", "no perceptor; take `lite`"),
+        ("rainbow", "not a perceptor; take `lite`"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_was_meant(name: str, hint: str, notes: Heard) -> None:

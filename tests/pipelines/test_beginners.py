@@ -85,7 +85,7 @@ nodes:
 @pytest.mark.parametrize(
     ("right", "wrong", "at", "words"),
     [
-        ("lite", "litte", "2:32", "`name` of node `clip`: `litte` is no perceptor (did you mean `lite`?)"),
+        ("lite", "litte", "2:32", "`name` of node `clip`: `litte` is not a perceptor (did you mean `lite`?)"),
         ("$model", "ViT-B-32:openia", "4:35", "for ViT-B-32 (did you mean `openai`?)"),
         ("$score", "[{of: $score, wieght: 2}]", "10:80", "did you mean `weight`?"),
         ("$score", "{weight: 2}", "10:66", "a term in `loss` of node `fit` needs an `of`"),

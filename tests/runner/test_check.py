@@ -158,5 +158,5 @@ def test_a_shipped_recipe_has_no_mistakes_with_any_of_its_presets(name: str, com
 def test_a_perceptor_to_rank_by_that_there_is_not_is_found(command: Command, sweep: str) -> None:
     told = command("check", _with("{}") + f"sweep: {sweep}\n")
     assert told.code == 3
-    assert "`rank`: `litte` is no perceptor (did you mean `lite`?)" in told.err
+    assert "`rank`: `litte` is not a perceptor (did you mean `lite`?)" in told.err
     assert told.err.count("error T2I") == 1

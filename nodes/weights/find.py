@@ -36,7 +36,9 @@ def obtain(name: str, family: str, notes: Notes, *, roles: tuple[str, ...] | Non
         return _given(name, family, wanted)
     if record.family != family:
         raise ValueError(f"`{name}` are weights of the family {record.family}, not of {family}")
-    chosen = [Entry(record, role) for role in wanted if role in record.files]
+    if missing := [role for role in wanted if role not in record.files]:
+        raise MissingWeightsError(f"{_incomplete(name, family, missing)}; `t2iflow weights add {name} FILE` adds it")
+    chosen = [Entry(record, role) for role in wanted]
     found = {entry.role: entry.found(notes) for entry in chosen}
     lacking = [entry for entry in chosen if found[entry.role] is None]
     if lacking:
@@ -85,8 +87,12 @@ def _given(name: str, family: str, wanted: tuple[str, ...]) -> Weights:
         raise MissingWeightsError(f"the weights `{name}` can't be taken: {fault}") from fault
     lacking = [role for role in wanted if role not in found]
     if lacking:
-        raise MissingWeightsError(f"the weights `{name}` are incomplete; missing: {called(family, *lacking)}")
+        raise MissingWeightsError(_incomplete(name, family, lacking))
     return Weights(name, found, {role: checkpoint for role, checkpoint in looked.items() if checkpoint is not None})
+
+
+def _incomplete(name: str, family: str, lacking: Iterable[str]) -> str:
+    return f"the weights `{name}` are incomplete; missing: {called(family, *lacking)}"
 
 
 def _unavailable(record: Record, lacking: list[Entry]) -> str:

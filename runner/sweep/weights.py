@@ -33,8 +33,8 @@ def fetch(names: Iterable[Named]) -> None:
     """Fetch what is not here; MissingWeightsError or MissingPackageError where that is not possible."""
     for name in names:
         if record := KNOWN.get(name):
-            family = FAMILIES[record.family]
-            find.obtain(name, record.family, SILENCE, roles=tuple(set(family.files) - set(family.on_demand)))
+            roles = record.files.keys() - FAMILIES[record.family].on_demand
+            find.obtain(name, record.family, SILENCE, roles=tuple(roles))
         else:
             source = sources.find(name, None)
             library = sources.package()

@@ -460,6 +460,16 @@ def test_what_a_folder_lacks_is_told_by_its_name(tmp_path: Path, notes: Heard) -
         obtain(str(tmp_path), "vqgan", notes)
 
 
+@pytest.mark.parametrize(("file", "lacking"), [("my.yaml", r"checkpoint \*\.ckpt"), ("my.ckpt", r"config \*\.y\*ml")])
+def test_what_added_weights_lack_is_told_by_its_name(
+    file: str, lacking: str, own_cache: Path, tmp_path: Path, notes: Heard
+) -> None:
+    (tmp_path / file).write_bytes(b"model:" if file.endswith("yaml") else GOOD)
+    add("roses", [tmp_path / file])
+    with pytest.raises(MissingWeightsError, match=f"missing: {lacking}.*; `t2iflow weights add roses FILE` adds it"):
+        obtain("roses", "vqgan", notes)
+
+
 def test_weights_of_another_family_are_refused(own_cache: Path, notes: Heard) -> None:
     with pytest.raises(ValueError, match="of the family biggan, not of vqgan"):
         obtain("biggan-deep-128", "vqgan", notes)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from t2iflow.runner.exits import MEANINGS
@@ -54,7 +55,9 @@ Fault = TypeVar("Fault", bound=BaseException)
 
 def _without_traceback(fault: Fault, message: str) -> Fault:
     """An exception that notebooks show as its message alone."""
-    setattr(fault, "_render_traceback_", lambda: [message])  # noqa: B010 (no type knows of it)
+    # No lambda, or the exception couldn't be handed to another process.
+    shown: Callable[[], list[str]] = partial(list, (message,))
+    setattr(fault, "_render_traceback_", shown)  # noqa: B010 (no type knows of it)
     return fault
 
 

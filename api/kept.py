@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class Runs(Sequence[Run]):
     """Runs in the order in which they began, the last to begin last; prints what `t2iflow runs` does."""
 
-    def __init__(self, found: Sequence[Summary]) -> None:
-        self._found = tuple(found)
+    def __init__(self, found: Sequence[Summary], home: Path) -> None:
+        """`home`: where relative folders start."""
+        self._found, self._home = tuple(found), home
 
     @overload
     def __getitem__(self, which: int) -> Run: ...
@@ -33,8 +34,8 @@ class Runs(Sequence[Run]):
     def __getitem__(self, which: slice) -> Runs: ...
     def __getitem__(self, which: int | slice) -> Run | Runs:
         if isinstance(which, slice):
-            return Runs(self._found[which])
-        return Run.at(self._found[which].folder)
+            return Runs(self._found[which], self._home)
+        return Run.at(self._home / self._found[which].folder)
 
     def __len__(self) -> int:
         return len(self._found)
@@ -67,7 +68,7 @@ def runs(folder: str | os.PathLike[str] | None = None) -> Runs:
     from t2iflow.runner.listed import listed
 
     with refusing():
-        return Runs(listed(None if folder is None else given(folder)))
+        return Runs(listed(None if folder is None else given(folder)), Path.cwd())
 
 
 @prepared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,10 @@ State: TypeAlias = Literal["waiting", "running", "finished", "part", "stopped", 
 means that the requested frames of a film are done; a `stopped` run can be resumed, and so can most that `failed`."""
 
 
+RESUMING = re.compile(r"(?<=\n  )t2iflow resume .+")
+"""In a message, how to resume a run, with its folder as whoever began it named that."""
+
+
 class Run(Task):
     """A run: the pictures that it has made so far, its losses, and its state.
 
@@ -49,12 +54,11 @@ class Run(Task):
     @property
     def message(self) -> str:
         """What went wrong, or how to resume; empty while all is well."""
-        from t2iflow.runner.folder.history import resume_command
-
         if self._job and not self._job.goes_on and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
         message = self._summary.message if os.path.exists(self.folder) else ""
-        return message.replace(resume_command(self.folder), f"t2iflow.resume({str(self.folder)!r})")
+        call = f"t2iflow.resume({str(self.folder)!r})"
+        return RESUMING.sub(lambda command: call, message)
 
     @property
     def recipe(self) -> str:

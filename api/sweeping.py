@@ -15,7 +15,7 @@ from t2iflow.faults import mistaken, refusing
 from t2iflow.prepared import prepared
 from t2iflow.runner.folder.history import SAVE_EVERY
 from t2iflow.running import Run
-from t2iflow.task import Task
+from t2iflow.task import Task, given
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -185,7 +185,7 @@ def sweep(
             raise UsageError("`retry` is for the folder of a sweep: name that in place of the recipe")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
-            begun = sweeping.begin(varied(asked, values(each), values(together), rank, best), os.fspath(out), how)
+            begun = sweeping.begin(varied(asked, values(each), values(together), rank, best), _place(out), how)
         crew = sweeping.crew(begun, how)
     made = Sweep.at(begun.at)
     view = made._view(show, wait)
@@ -198,7 +198,15 @@ def _begun(recipe: RecipeLike) -> SweepFolder | None:
 
     if not isinstance(recipe, str | os.PathLike) or "\n" in os.fspath(recipe):
         return None
-    return opened(os.fspath(recipe))
+    return opened(_place(recipe))
+
+
+def _place(where: str | os.PathLike[str]) -> str:
+    """A folder that a user gave, from the root on, or a storage's address."""
+    from t2iflow.runner.sweep.storage import is_address
+
+    text = os.fspath(where)
+    return text if is_address(text) else str(given(text).absolute())
 
 
 def values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:

@@ -57,7 +57,7 @@ class Task:
         return cls.__new__(cls)._of(folder)
 
     def _of(self: Itself, folder: Path) -> Itself:
-        self.folder = folder
+        self.folder = folder.absolute()  # the program may change its working folder meanwhile
         self._job: Job[End] | None = None
         self._output: Output | None = None
         return self

@@ -110,6 +110,18 @@ def at_work(device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Within it, numbers have single precision by default, as nodes expect; a program that uses t2iflow may have set
+    another default."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def release(device: torch.device) -> None:
     """Give memory that nothing needs any more back to where it came from."""
     gc.collect()  # what was raised holds the frames that it came through, and they what they had computed

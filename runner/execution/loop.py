@@ -71,6 +71,7 @@ class Loop:
                 return stage
         raise LookupError(optimizer)
 
+    @device.single_precision()
     def run(self, resume: Checkpoint | None = None) -> None:
         """Run all items of the plan, from the checkpoint on if there is one.
 

@@ -24,6 +24,7 @@ from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.show.prompts import prompts_of
+from t2iflow.runner.execution.device import single_precision
 from t2iflow.runner.execution.link import Link, Surroundings, now, run
 from t2iflow.runner.sweep.thumbnail import opened
 
@@ -89,6 +90,7 @@ class Ranking:
                     self.scores[cell] = round(self._score(image, texts), 5)
         share(self._file, json.dumps({"perceptor": self._judge.name, "scores": self.scores}, indent=1) + "\n")
 
+    @single_precision()
     @torch.no_grad()
     def _score(self, image: Image, texts: dict[str, float]) -> float:
         perceptor = self._perceptor()

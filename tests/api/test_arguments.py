@@ -1,5 +1,6 @@
 """What Python's functions are given wrong, and the words in which they say so."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,15 +82,21 @@ def test_an_unknown_param_may_be_an_argument(name: str, hint: str) -> None:
     assert caught.value.problems[0].hints[-1] == hint
 
 
+def test_what_is_raised_can_be_handed_to_another_process() -> None:
+    with pytest.raises(TypeError) as caught:
+        t2iflow.run(COPY, draft=3)  # type: ignore[arg-type]
+    assert str(pickle.loads(pickle.dumps(caught.value))) == "`draft` takes True or False, not 3"
+
+
 def test_a_folder_without_what_is_looked_for_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(t2iflow.RunError, match=r"`nowhere` doesn't exist; `t2iflow.runs\(\)` lists all runs"):
+    with pytest.raises(t2iflow.RunError, match=r"nowhere` doesn't exist; `t2iflow.runs\(\)` lists all runs"):
         t2iflow.Run("nowhere")
     with pytest.raises(t2iflow.RunError, match="is not the folder of a run"):
         t2iflow.Run(tmp_path)
     with pytest.raises(t2iflow.RunError, match="is not a run folder") as caught:
         t2iflow.resume(tmp_path)
     assert caught.value.code == 2
-    with pytest.raises(t2iflow.RunError, match="`nowhere` doesn't exist"):
+    with pytest.raises(t2iflow.RunError, match="nowhere` doesn't exist"):
         t2iflow.Sweep("nowhere")
     with pytest.raises(t2iflow.RunError, match="is neither a recipe nor the folder of a sweep"):
         t2iflow.sweep(tmp_path, best=2)

@@ -24,7 +24,7 @@ def test_the_examples_of_the_page_run(
     assert (tmp_path / "sheet.png").is_file()
     said = capsys.readouterr().out
     assert "did you mean `prompt`?" in said
-    assert "to resume:\n  t2iflow.resume('runs/" in said
+    assert f"to resume:\n  t2iflow.resume('{tmp_path}/runs/" in said
     assert "2 usage error, or device unavailable" in said
 
 

@@ -170,6 +170,36 @@ def test_a_run_that_is_stopped_and_resumed_makes_the_same_bytes() -> None:
     assert (resumed.folder / "picture.png").read_bytes() == (whole.folder / "picture.png").read_bytes()
 
 
+def test_a_run_is_the_same_when_the_program_changes_its_working_folder(
+    going: Callable[..., t2iflow.Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = going()
+    until(lambda: first.state == "running" and first.losses)
+    second = t2iflow.run(COPY, steps=2, wait=False)
+    sweep = t2iflow.sweep(COPY, each={"seed": [0, 1]}, wait=False)
+    listed = t2iflow.runs()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    sweep.stop()
+    assert first.stop().state == "stopped"
+    assert second.wait().image is not None
+    assert first.resume(wait=False).stop().folder == listed[0].folder == first.folder
+    assert t2iflow.Sweep(sweep).cells[1].values["seed"] == 1
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_a_run_in_a_program_of_another_precision_makes_the_same_bytes(dtype: torch.dtype) -> None:
+    usual = t2iflow.run(COPY, show=False)
+    torch.set_default_dtype(dtype)
+    try:
+        other = t2iflow.run(COPY, show=False)
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert other.files[0].read_bytes() == usual.files[0].read_bytes()
+
+
 def test_runs_of_one_process_take_turns_and_make_the_bytes_of_single_ones() -> None:
     with torch.no_grad():  # which is the caller's own
         runs = [t2iflow.run(COPY, steps=40, seed=seed, wait=False) for seed in (1, 2, 1)]

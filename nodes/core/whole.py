@@ -33,9 +33,11 @@ def whole(path: Path, mark: str = "", lasting: bool = False) -> Iterator[Path]:
         os.replace(fresh, path)
         if lasting:
             sync(path.parent)
-    except BaseException:
+    except BaseException as fault:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
+        if isinstance(fault, OSError) and str(fault.filename) == str(fresh):
+            fault.filename = str(path)  # the name that people know
         raise
 
 

@@ -18,23 +18,36 @@ DRAWN = ("random", -1)
 
 def read_seed(value: Located | None, problems: Problems) -> int:
     """The seed as written, or drawn; 0 without one."""
-    seed = value.value if value is not None else None
     if is_drawn(value):
         return secrets.randbelow(DRAWN_BELOW)
-    if value is not None and seed is not None and not (type(seed) is int and 0 <= seed < END):
+    if value is None or value.value is None:
+        return 0
+    seed = _whole(value.value)
+    if seed is None or not 0 <= seed < END:
         message = "`seed` must be a whole number, from 0 to 2^63 - 1"
         problems.add("T2I204", message, value.place, "`seed: random` draws one")
         return 0
-    return int(seed or 0)
+    return seed
 
 
 def read_best(value: Located | None, problems: Problems) -> int:
     """Of how many seeds a run is the best; 1 without a word."""
-    count = value.value if value is not None else None
-    if value is not None and count is not None and not (type(count) is int and 0 < count <= MOST_SEEDS):
+    if value is None or value.value is None:
+        return 1
+    count = _whole(value.value)
+    if count is None or not 0 < count <= MOST_SEEDS:
         problems.add("T2I204", f"`best` must be a whole number, from 1 to {MOST_SEEDS}", value.place)
         return 1
-    return int(count or 1)
+    return count
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, also in quotes or as `1e3`, as settings take it; None for anything else."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
 
 
 def is_drawn(value: Located | None) -> bool:

@@ -76,7 +76,9 @@ def diff(
                 made.save(fresh)
         except FileExistsError:
             console.fail(f"`{out}` exists; give `--out` another file", FAILED)
-        except (OSError, ValueError) as fault:
+        except OSError as fault:
+            console.fail(f"can't write `{out}`: {fault.strerror or fault}", FAILED)
+        except ValueError as fault:
             console.fail(f"can't write `{out}`: {fault}", FAILED)
         console.out().say(f"wrote {out}")
     raise typer.Exit(OK if found.same else FAILED)

@@ -39,3 +39,9 @@ def test_a_drawn_seed_is_written_into_the_resolved_recipe() -> None:
 def test_any_other_seed_is_refused_with_what_is_allowed(faults: Faults, written: str) -> None:
     (problem,) = faults(f"seed: {written}\n{NODES}")
     assert (problem.code, problem.hints) == ("T2I204", ("`seed: random` draws one",))
+
+
+@pytest.mark.parametrize(("written", "seed"), [("'7'", 7), ('" 7 "', 7), ("1e3", 1000), ("7.0", 7), ("0x10", 16)])
+def test_whole_numbers_may_be_written_as_for_settings(made: Made, written: str, seed: int) -> None:
+    assert made(f"seed: {written}\n{NODES}").seed == seed
+    assert made(f"best: {written.replace('1e3', '1e2')}\n{NODES}").best == min(seed, 100)

@@ -38,8 +38,8 @@ from t2iflow.runner.folder.own_recipe import text_of
 from t2iflow.runner.folder.provenance import line
 from t2iflow.runner.report.listener import Report
 from t2iflow.runner.report.live import Live
+from t2iflow.runner.shared_work import Shared, SharedWork
 from t2iflow.runner.signals import Stop
-from t2iflow.runner.stages import Shared, Stages
 from t2iflow.runner.timing.figures import Stopwatch
 
 NOT_COMPILED = "`--compile` works only on CUDA, where steps are recorded: this run continues without it"
@@ -63,9 +63,9 @@ class Options:
     only up to the end of a `part`; on CUDA, whether steps are recorded and replayed. By `stop` another thread may ask
     for an end.
 
-    What is on the `shelf` of earlier runs, such as networks, is not loaded again; work of optimisers in `stages`, which
-    other runs share, is done once. Without a number of `threads`, it computes with as many as torch has: other numbers
-    make other bytes.
+    What is on the `shelf` of earlier runs, such as networks, is not loaded again; `shared_work`, which other runs have
+    too, is done once. Without a number of `threads`, it computes with as many as torch has: other numbers make other
+    bytes.
     """
 
     device: str = "auto"
@@ -74,7 +74,7 @@ class Options:
     recording: Recording = "on"
     stop: Stop = field(default_factory=Stop)
     shelf: Shelf = field(default_factory=Shelf)
-    stages: Stages | None = None
+    shared_work: SharedWork | None = None
     threads: int | None = None
 
 
@@ -251,13 +251,13 @@ class _Session:
             until=math.inf if self.options.part.last is None else self.options.part.last,
             unfinished=unfinished,
             recorder=recorder(self.device, self.options.recording),
-            sharing=self._sharing(self.options.stages) if self.options.stages else None,
+            sharing=self._sharing(self.options.shared_work) if self.options.shared_work else None,
         )
 
-    def _sharing(self, stages: Stages) -> Shared:
+    def _sharing(self, work: SharedWork) -> Shared:
         made = line(device.made_with(self.device))
         made_with = f"{self.plan.graph.recipe.seed} {self.options.recording} {lock.versions()} {made}"
-        return Shared(stages, made_with, self.report, self.noted.values, self._note, self.options.stop.asked)
+        return Shared(work, made_with, self.report, self.noted.values, self._note, self.options.stop.asked)
 
     @contextmanager
     def _threads(self, resumed: bool) -> Iterator[list[str]]:

@@ -44,12 +44,12 @@ class Plan:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        for number, (steps, names) in enumerate(self.stages(), 1):
+        for number, (steps, names) in enumerate(self.outline(), 1):
             yield f"{number}. {steps}"
             for title, inside in names.items():
                 yield f"   {title}: {', '.join(inside)}"
 
-    def stages(self) -> Iterator[tuple[str, Mapping[str, tuple[str, ...]]]]:
+    def outline(self) -> Iterator[tuple[str, Mapping[str, tuple[str, ...]]]]:
         """The run in words: runs of single nodes together, and regions with their parts."""
         alone: list[str] = []
         for item in (*self.items, None):

@@ -14,7 +14,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.graph import COPIED, Graph, free_name
 from t2iflow.pipelines.graph.outside import missing
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.plan.stages import stages
+from t2iflow.pipelines.plan.work_digests import work_digests
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.show.copies import Copies
 from t2iflow.pipelines.show.resolved import resolved
@@ -141,7 +141,7 @@ class _Grid:
                 problems.extend(missing(plan.graph))
                 self.first = self.first or plan
                 self.made[key] = self._values(plan.graph, [one.name for one in given])
-                self.stages[key] = stages(plan)
+                self.stages[key] = work_digests(plan)
                 self.steps[key] = {region.optimizer: total(region, plan.graph) for region in plan.regions}
         return self.made.get(key, {})
 

@@ -32,7 +32,7 @@ from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.folder import SweepFolder, read
 from t2iflow.runner.sweep.holding import held
 from t2iflow.runner.sweep.lease import LostError
-from t2iflow.runner.sweep.sharing import stages
+from t2iflow.runner.sweep.sharing import shared_work
 from t2iflow.runner.sweep.storage import stored
 
 BUSY, DIED = -1, -2
@@ -58,7 +58,7 @@ def make(
     path = sweep.runs / cell.name
     torch.set_num_threads(sweep.threads)
     try:
-        options = Options(device, save_every, shelf=shelf_of_process(), stages=stages(sweep.at, cell))
+        options = Options(device, save_every, shelf=shelf_of_process(), shared_work=shared_work(sweep.at, cell))
         with _alone(folder, name):
             outcome = (_resume if os.path.exists(path) else _start)(sweep, cell, options, listeners)
     except (BusyError, LostError) as fault:

@@ -20,7 +20,7 @@ from t2iflow.runner.sweep.slot import How, cores
 from t2iflow.runner.sweep.varied import Varied
 from t2iflow.runner.sweep.work import Made, make
 from tests.runner.conftest import Command
-from tests.runner.test_stages import HYBRID, steps
+from tests.runner.test_shared_work import HYBRID, steps
 
 CUTS = "siren-then-fourier", ("size=[48, 48]", "cuts_1.count=1", "cuts_2.count=1", "first.steps=2"), ()
 ALEPH = (

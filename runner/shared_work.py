@@ -32,7 +32,7 @@ WAIT = 0.2
 
 
 @dataclass(frozen=True)
-class Stages:
+class SharedWork:
     """The work that a run shares with others: the folder where it is kept, and what it is called there, by optimiser or
     other node."""
 
@@ -54,7 +54,7 @@ class Shared:
 
     def __init__(
         self,
-        stages: Stages,
+        work: SharedWork,
         made_with: str,
         report: Report,
         notes: Callable[[], Iterable[Noted]],
@@ -62,7 +62,7 @@ class Shared:
         stopping: Callable[[], bool],
     ) -> None:
         """`notes` gives what nodes have said so far, and `note` passes on what they say."""
-        self._stages, self._report, self._notes, self._note, self._stopping = stages, report, notes, note, stopping
+        self._work, self._report, self._notes, self._note, self._stopping = work, report, notes, note, stopping
         self._mark = hashlib.sha256(made_with.encode()).hexdigest()[:8]
 
     @contextmanager
@@ -100,8 +100,8 @@ class Shared:
                 _write(place, Work(state, self._report.passed(name), notes))
 
     def _place(self, name: str) -> Path | None:
-        called = self._stages.names.get(name)
-        return self._stages.folder / f"{called}-{self._mark}" if called else None
+        called = self._work.names.get(name)
+        return self._work.folder / f"{called}-{self._mark}" if called else None
 
 
 def _write(place: Path, work: Work) -> None:

@@ -16,13 +16,13 @@ from filelock import FileLock, Timeout
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.plan.stages import stages
+from t2iflow.pipelines.plan.work_digests import work_digests
 from t2iflow.pipelines.text.origin import HERE
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner import session
 from t2iflow.runner.events import Event, Noted, Stepped
 from t2iflow.runner.folder import lock
-from t2iflow.runner.stages import Stages
+from t2iflow.runner.shared_work import SharedWork
 from tests.runner.conftest import COPY
 
 HYBRID = """
@@ -53,23 +53,23 @@ def plan(recipe: str, *overrides: str) -> Plan:
     return compile_recipe(read_text(recipe, "mine.yaml", HERE, overrides=overrides))
 
 
-def run(plan: Plan, folder: Path, shared: Stages | None = None, shelf: Shelf | None = None) -> Path:
-    options = session.Options("cpu", shelf=shelf or Shelf(), stages=shared)
+def run(plan: Plan, folder: Path, shared: SharedWork | None = None, shelf: Shelf | None = None) -> Path:
+    options = session.Options("cpu", shelf=shelf or Shelf(), shared_work=shared)
     outcome = session.start(plan, folder.parent, options, [], folder)
     assert outcome.code == 0, outcome.message
     return folder
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Stages:
+def shared(tmp_path: Path) -> SharedWork:
     """Where the first stage of the recipe is shared, and done already."""
-    stages_of = Stages(tmp_path / "stages", {"first": stages(plan(HYBRID))["first"]})
+    stages_of = SharedWork(tmp_path / "stages", {"first": work_digests(plan(HYBRID))["first"]})
     run(plan(HYBRID, "rate=0.2"), tmp_path / "cells" / "first", stages_of)
     return stages_of
 
 
 @pytest.fixture
-def work(shared: Stages) -> Path:
+def work(shared: SharedWork) -> Path:
     """The work of the first stage, as it is kept."""
     return next(path for path in shared.folder.iterdir() if path.is_dir())
 
@@ -101,13 +101,13 @@ def left(folder: Path) -> dict[str, object]:
 
 def test_a_first_stage_is_done_once_and_every_run_has_the_bytes_of_one_by_itself(tmp_path: Path) -> None:
     plans = [plan(HYBRID, f"rate={rate}") for rate in (0.05, 0.1)]
-    names = [stages(one) for one in plans]
+    names = [work_digests(one) for one in plans]
     assert names[0]["first"] == names[1]["first"]
     assert "second" not in names[0]  # a film sees it
     shelf = Shelf()
     for number, one in enumerate(plans):
         alone = run(one, tmp_path / "alone" / str(number))
-        shared = Stages(tmp_path / "stages", {"first": names[number]["first"]})
+        shared = SharedWork(tmp_path / "stages", {"first": names[number]["first"]})
         cell = run(one, tmp_path / "cells" / str(number), shared, shelf)
         assert steps(cell, "first") == (0 if number else 6)
         assert steps(cell, "second") == 4
@@ -126,7 +126,7 @@ def test_a_first_stage_is_done_once_and_every_run_has_the_bytes_of_one_by_itself
     ],
 )
 def test_what_a_stage_follows_from_tells_it_apart(change: Sequence[str], same: bool) -> None:
-    assert (stages(plan(HYBRID))["first"] == stages(plan(HYBRID, *change))["first"]) is same
+    assert (work_digests(plan(HYBRID))["first"] == work_digests(plan(HYBRID, *change))["first"]) is same
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], l
 
 
 def test_a_run_waits_for_work_that_another_is_at(
-    shared: Stages, work: Path, tmp_path: Path, waits: Callable[..., list[str]]
+    shared: SharedWork, work: Path, tmp_path: Path, waits: Callable[..., list[str]]
 ) -> None:
     away = work.rename(tmp_path / "away")
     with FileLock(taken := work.with_suffix(".lock")):
@@ -165,17 +165,17 @@ def test_a_run_waits_for_work_that_another_is_at(
 
 
 def test_a_run_that_waits_can_be_stopped_and_resumed(
-    shared: Stages, work: Path, tmp_path: Path, waits: Callable[..., list[str]]
+    shared: SharedWork, work: Path, tmp_path: Path, waits: Callable[..., list[str]]
 ) -> None:
     shutil.rmtree(work)
     cell = tmp_path / "cells" / "mine"
     with FileLock(taken := work.with_suffix(".lock")):
-        options = session.Options("cpu", stages=shared)
+        options = session.Options("cpu", shared_work=shared)
         waited = waits(options.stop.ask)
         outcome = session.start(plan(HYBRID), cell.parent, options, [], cell)
         assert outcome.code == 130
     assert waited == [str(taken)]
-    resumed = session.resume(plan(HYBRID), cell, session.Options("cpu", stages=shared), [])
+    resumed = session.resume(plan(HYBRID), cell, session.Options("cpu", shared_work=shared), [])
     assert resumed.code == 0, resumed.message
     assert steps(cell, "first") == 6
     assert work.is_dir()
@@ -184,7 +184,7 @@ def test_a_run_that_waits_can_be_stopped_and_resumed(
 
 
 def test_a_run_that_was_stopped_within_a_stage_takes_over_what_another_did_since(
-    shared: Stages, tmp_path: Path
+    shared: SharedWork, tmp_path: Path
 ) -> None:
     def stop(event: Event) -> None:
         if isinstance(event, Stepped) and event.step == 3:
@@ -193,7 +193,7 @@ def test_a_run_that_was_stopped_within_a_stage_takes_over_what_another_did_since
     cell, alone = tmp_path / "cells" / "mine", tmp_path / "alone"
     for folder in (cell, alone):
         assert session.start(plan(HYBRID), folder.parent, session.Options("cpu"), [stop], folder).code == 130
-    assert session.resume(plan(HYBRID), cell, session.Options("cpu", stages=shared), []).code == 0
+    assert session.resume(plan(HYBRID), cell, session.Options("cpu", shared_work=shared), []).code == 0
     assert session.resume(plan(HYBRID), alone, session.Options("cpu"), []).code == 0
     assert steps(cell, "first") == 6  # those that it was to take at its first start
     for name in ("picture.png", "sketch.png", "film.mp4", "losses.csv"):
@@ -201,7 +201,7 @@ def test_a_run_that_was_stopped_within_a_stage_takes_over_what_another_did_since
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "way.json"])
-def test_damaged_work_is_done_again(name: str, shared: Stages, work: Path, tmp_path: Path) -> None:
+def test_damaged_work_is_done_again(name: str, shared: SharedWork, work: Path, tmp_path: Path) -> None:
     content = (work / name).read_bytes()
     (work / name).write_bytes(content[: len(content) // 2])
     for cell, taken in (("second", 6), ("third", 0)):
@@ -209,7 +209,7 @@ def test_damaged_work_is_done_again(name: str, shared: Stages, work: Path, tmp_p
 
 
 def test_other_seeds_and_versions_share_nothing(
-    shared: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: SharedWork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert steps(run(plan(HYBRID, "seed=1"), tmp_path / "cells" / "seed", shared), "first") == 6
     monkeypatch.setattr(lock, "versions", lambda: {"torch": "0.1"})

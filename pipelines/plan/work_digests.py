@@ -18,7 +18,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
 
 
-def stages(plan: Plan) -> dict[str, str]:
+def work_digests(plan: Plan) -> dict[str, str]:
     """By optimiser, and by node that paints by itself with weights, a digest of all that its finished pictures follow
     from, besides the seed.
 

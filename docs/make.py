@@ -12,8 +12,9 @@ from t2iflow.nodes.weights.content import amount
 from t2iflow.nodes.weights.families import FAMILIES, Family
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.nodes.weights.records import Record
+from t2iflow.pipelines.codes import GROUPS
 from t2iflow.pipelines.graph.wiring import wire
-from t2iflow.pipelines.problems import GROUPS, Problems, render
+from t2iflow.pipelines.problems import Problems, render
 from t2iflow.pipelines.show.node_pages import markdown
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.cli.main import app

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from t2iflow.pipelines.codes import CODES
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import CODES, Problems, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.text.recipe import read
 from tests import golden
 
@@ -128,7 +129,7 @@ def test_every_code_has_a_test() -> None:
     tested = WRONG.keys() | ELSEWHERE.keys()
     missing, strange = ", ".join(sorted(CODES.keys() - tested)), ", ".join(sorted(tested - CODES.keys()))
     assert not missing, f"add a recipe for {missing} to WRONG in tests/pipelines/test_every_error.py"
-    assert not strange, f"add {strange} to GROUPS in pipelines/problems.py, or take it out here"
+    assert not strange, f"add {strange} to GROUPS in pipelines/codes.py, or take it out here"
 
 
 EIGHT = """\

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines import problems
-from t2iflow.pipelines.problems import CODES, WIDTH, Place, Problem, render
+from t2iflow.pipelines import codes
+from t2iflow.pipelines.codes import CODES
+from t2iflow.pipelines.problems import WIDTH, Place, Problem, render
 
 LINE = "  cuts:  {use: cutouts.square, image: $canvas.image, cutn: 32}"
 SOURCES = {"zoom.yaml": "t2iflow: 1\n" * 20 + LINE, "--set fit.rate=x": "--set fit.rate=x"}
@@ -103,10 +104,10 @@ def test_near_names_are_suggested(name: str, hint: str | None) -> None:
 
 
 def test_every_code_in_use_is_listed_with_its_meaning() -> None:
-    listing = Path(problems.__file__)
+    listing = Path(codes.__file__)
     files = [file for file in listing.parent.rglob("*.py") if file != listing]
     used = {code for file in files for code in re.findall(r'"(T2I\d+)"', file.read_text("utf-8"))}
-    assert not used - CODES.keys(), f"add {', '.join(sorted(used - CODES.keys()))} to GROUPS in pipelines/problems.py"
+    assert not used - CODES.keys(), f"add {', '.join(sorted(used - CODES.keys()))} to GROUPS in pipelines/codes.py"
     idle = ", ".join(sorted(CODES.keys() - used))
-    assert not idle, f"nothing reports {idle}: take it out of GROUPS in pipelines/problems.py"
+    assert not idle, f"nothing reports {idle}: take it out of GROUPS in pipelines/codes.py"
     assert all(re.fullmatch(r"T2I[1-5]\d\d", code) and "\n" not in meaning for code, meaning in CODES.items())

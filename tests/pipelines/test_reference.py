@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from t2iflow.nodes.core.catalog import every_node
+from t2iflow.pipelines.codes import CODES
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import CODES, RecipeError
+from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.show import node_pages
 from t2iflow.pipelines.text.recipe import Recipe, read_text
 

@@ -90,7 +90,8 @@ class Task:
     def stop(self: Itself) -> Itself:
         """Stop it with checkpoints and pictures of what is painted so far, and wait until it has stopped."""
         if not self._job:
-            raise RunError(f"only the process that started what runs in `{self.folder}` can stop it", USAGE, self)
+            what = f"what runs in `{self.folder}` can be stopped only by the process that started it"
+            raise RunError(what, USAGE, self)
         self._job.ask()
         self._job.join()
         return self

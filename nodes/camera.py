@@ -52,7 +52,7 @@ class Aimed(Filming):
 
     `move`: what is moved. `picture`: the painted picture, to which the canvas is then fitted again. `latent`: what it
     is painted from; moved codes don't paint exactly the moved picture, so the difference is laid over what they paint
-    and fades out over a few frames. `auto`: the latent where it can be moved, otherwise the picture. `border`: what
+    and fades by a tenth at each frame. `auto`: the latent where it can be moved, otherwise the picture. `border`: what
     shows beyond the picture's edges: `reflect`, `edge`, `wrap`, `black`, `grey`, or a colour as "#rrggbb".
 
     Against flicker: `hold` pulls every frame towards the moved last one with that weight, pixel by pixel (squared

@@ -111,7 +111,7 @@ def style(seen: Layered, like: Layered) -> Loss:
 
 @node
 def content(seen: Layered, like: Layered) -> Loss:
-    """How far what is seen is from another picture, place by place: a perceptual distance.
+    """How far what is seen differs from what is seen in another picture, place by place: a perceptual distance.
 
     One minus the cosine of the embeddings, and the mean over the perceptor's layers of the squared differences of their
     activations, in trained deviations. `like` is a `clip.study` of the other picture; `seen` should come from

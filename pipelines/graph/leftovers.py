@@ -18,7 +18,7 @@ def without_unfit(recipe: Recipe) -> Recipe:
     """The recipe without settings that were written for an exchanged node and that the new one has not."""
     left = {name: unfit for name, text in recipe.nodes.items() if (unfit := tuple(_unfit(text)))}
     notes = [
-        f"`{name}.{key}` is left out: a preset replaces {recipe.nodes[name].carried[key]} by"
+        f"`{name}.{key}` is left out: a preset replaces {recipe.nodes[name].carried[key]} with"
         f" {recipe.nodes[name].use.value}, which has no `{key}`"
         for name, unfit in left.items()
         for key in unfit

@@ -70,7 +70,7 @@ class _Steering:
         if not self._has_effect(plainly):
             if value in (target.written, self._now(target)):
                 raise SteeringError(f"`{target.name}` already has that value")
-            self._refuse(target.name, f"nothing depends on it after {self.standing}")
+            self._refuse(target.name, f"nothing depends on it from {self.standing} on")
         mistakes, reasons = [], []
         for written in self._turns(target, value):
             text = edited(self.text, target.way, written)

@@ -245,7 +245,7 @@ def test_any_process_can_look_at_a_run_and_the_end_of_its_program_stops_it(tmp_p
     run = t2iflow.Run(log.parent)
     assert next(steps_of(run)) == 0
     assert run.state == "running"
-    with pytest.raises(t2iflow.RunError, match="only the process that started"):
+    with pytest.raises(t2iflow.RunError, match="only by the process that started"):
         run.stop()
     program.communicate()
     assert program.returncode == 0

@@ -53,7 +53,7 @@ class Task:
 
     @classmethod
     def at(cls: type[Itself], folder: Path) -> Itself:
-        """The one of a folder in which nothing may have started yet."""
+        """For a folder in which nothing may have started yet."""
         return cls.__new__(cls)._of(folder)
 
     def _of(self: Itself, folder: Path) -> Itself:

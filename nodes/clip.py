@@ -59,6 +59,8 @@ def _check_name(settings: Mapping[str, Any]) -> None:
         try:
             check_published(settings["name"], settings["weights"])
         except ValueError as fault:
+            if settings["weights"] is not None:  # which may be at fault
+                raise
             raise SettingError("name", fault) from fault
 
 

@@ -46,7 +46,7 @@ class Rehearsal:
     def __init__(self, name: str, preset: str | None, changes: list[str], folder: Path, device: torch.device) -> None:
         self.plan = compile_recipe(read(name, presets=[preset] if preset else [], overrides=changes))
         self._around = Around(0, device, RunFolder(folder), lambda _: Heard())
-        self.circuit = Circuit(self.plan.graph, self._around)
+        self.circuit = Circuit(self.plan, self._around)
         for link in self.circuit.links.values():
             if link.node.spec.role == "sink":
                 link.live = lambda **given: None

@@ -98,8 +98,11 @@ class SettingError(ValueError):
     """What a node's check refuses for the sake of one setting, whatever the others say."""
 
     def __init__(self, setting: str, why: object) -> None:
-        super().__init__(str(why))
-        self.setting = setting
+        super().__init__(setting, why)  # all that it is made of, so that processes can hand it on
+        self.setting, self.why = setting, why
+
+    def __str__(self) -> str:
+        return str(self.why)
 
 
 @dataclass(frozen=True)

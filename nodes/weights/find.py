@@ -37,7 +37,8 @@ def obtain(name: str, family: str, notes: Notes, *, roles: tuple[str, ...] | Non
     if record.family != family:
         raise ValueError(f"`{name}` are weights of the family {record.family}, not of {family}")
     if missing := [role for role in wanted if role not in record.files]:
-        raise MissingWeightsError(f"{_incomplete(name, family, missing)}; `t2iflow weights add {name} FILE` adds it")
+        how = f"`t2iflow weights add {name} FILE` adds what is missing"
+        raise MissingWeightsError(f"{_incomplete(name, family, missing)}; {how}")
     chosen = [Entry(record, role) for role in wanted]
     found = {entry.role: entry.found(notes) for entry in chosen}
     lacking = [entry for entry in chosen if found[entry.role] is None]

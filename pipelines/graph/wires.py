@@ -85,8 +85,9 @@ class Wires:
             return True
         if not isinstance(said, dict):
             self.refuse(node, port, term, WEIGHTED)
-        elif odd := next((key for key in said if key not in TERM), None):
-            self.problems.add("T2I202", f"{where} has no `{odd}`", term.keys[odd], suggest(odd, TERM), WEIGHTED)
+        elif odd := [key for key in said if key not in TERM]:
+            near = suggest(str(odd[0]), TERM)
+            self.problems.add("T2I202", f"{where} has no `{odd[0]}`", term.keys[odd[0]], near, WEIGHTED)
         elif "of" not in said:
             self.problems.add("T2I203", f"{where} needs an `of`", term.place, WEIGHTED)
         elif isinstance(said["of"].value, Wire):

@@ -127,7 +127,8 @@ class _Wiring:
     ) -> Generator[Node, None, tuple[Source, ...]]:
         """Where the wires of a port start; first the nodes that are unfolded from what stands there."""
         if port.kind is Loss and not port.many and (terms := unfolding.terms(value)):
-            if all(self.wires.is_term(text.name, port, term) for term in terms):
+            wrong = [term for term in terms if not self.wires.is_term(text.name, port, term)]
+            if not wrong:
                 unfolded = Unfolded("sum", text.name, spec, port.name)
                 return (yield from self._total(f"{text.name}.{port.name}", terms, value.place, unfolded))
             self.torn.add(text.name)

@@ -2,8 +2,9 @@
 
 Where the recipe leaves it open (`over:`), settings of cameras, and of what is computed once a frame, go by frames;
 those of what is computed at each step by steps, but texts under a camera by frames: a film's prompts change over the
-film. What is painted before a film goes by its first frame, and what comes after it by its last. Music always goes by
-frames, and a formula by what it names. Where several optimisers take steps, `over: $fit` says whose steps count.
+film. What a film shares with what is painted before it stands at its first frame there, and after it at its last. Music
+always goes by frames, and a formula by what it names. Where several optimisers take steps, `over: $fit` says whose
+steps count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

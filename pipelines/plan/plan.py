@@ -30,6 +30,11 @@ class Plan:
         return frozenset(name for one in self.items for name in (one.members if isinstance(one, Region) else (one,)))
 
     @property
+    def filmed(self) -> frozenset[str]:
+        """Names of all nodes that a film computes."""
+        return frozenset(name for region in self.regions if region.shot for name in region.members)
+
+    @property
     def idle(self) -> tuple[str, ...]:
         """Names of the recipe's nodes that no output needs."""
         used = self.used

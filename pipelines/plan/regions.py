@@ -78,8 +78,8 @@ class Region:
     first: tuple[str, ...] = ()
     shot: Shot | None = None
     beside: tuple[Shot, int] | None = None
-    """Of one that no camera films, but which computes what a film computes, too: that film, which comes next or was the
-    last, and the frame of it that counts meanwhile."""
+    """If no camera films this but it shares nodes with a film: that film, the next or else the last before, and the
+    frame by which the shared nodes go meanwhile."""
 
     def tick(self, step: int = 0, steps: int | None = None, frame: int = 0) -> Tick:
         """A moment of it."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def work_digests(plan: Plan) -> dict[str, str]:
     parts = {region.optimizer: region.members for region in plan.regions if _is_whole(plan, region)}
     parts |= {item: (item,) for item in plan.items if isinstance(item, str) and _paints(plan.graph.nodes[item])}
     upstream = {name: _upstream(plan.graph, members) for name, members in parts.items()}
-    regions = {region.optimizer: repr(region) for region in plan.regions}
+    regions = {region.optimizer: _of_region(region) for region in plan.regions}
     return {
         name: _digest(
             [regions.get(name, name), {one: _made_of(plan.graph.nodes[one], files) for one in sorted(needed)}]
@@ -37,6 +37,12 @@ def work_digests(plan: Plan) -> dict[str, str]:
         for name, needed in upstream.items()
         if all(plan.graph.nodes[one].spec.role != "sink" for one in needed)
     }
+
+
+def _of_region(region: Region) -> str:
+    """All that its work follows from; of a film beside it only what its ticks say."""
+    film = region.beside and (region.beside[0].frames, region.beside[0].fps, region.beside[1])
+    return repr((replace(region, beside=None), film))
 
 
 def _paints(node: Node) -> bool:

@@ -9,6 +9,9 @@ END = 2**63
 DRAWN_BELOW = 2**32
 """Drawn seeds are short enough to be copied by hand."""
 
+LONGEST = 40
+"""Letters of a number in quotes."""
+
 MOST_SEEDS = 100
 """Of how many seeds a run may be the best."""
 
@@ -43,7 +46,7 @@ def read_best(value: Located | None, problems: Problems) -> int:
 
 def _whole(value: object) -> int | None:
     """A whole number, also in quotes or as `1e3`, as settings take it; None for anything else."""
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) <= LONGEST:
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)

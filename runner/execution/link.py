@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ContextDecorator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -76,8 +76,9 @@ class Surroundings:
 class Link:
     """A node's call, ready to be made: takes its inputs from slots, puts its outputs into slots."""
 
-    def __init__(self, node: Node, slots: Mapping[Slot, int], around: Surroundings) -> None:
-        self.node = node
+    def __init__(self, node: Node, slots: Mapping[Slot, int], around: Surroundings, filmed: bool = False) -> None:
+        """`filmed`: whether a film computes it; what none does goes by steps, whatever else is painted with it."""
+        self.node, self._filmed = node, filmed
         self.live: Any = None
         self.instead: Callable[..., Any] | None = None
         """What is called in place of `live`, if anything: the same, compiled."""
@@ -108,6 +109,8 @@ class Link:
     def changing(self, tick: Tick, share: Share) -> dict[str, Any]:
         """What the call is given at this time that differs from step to step, beside the values of other nodes."""
         moving = {name: present(value, tick) for name, value in self._moving.items()}
+        if not self._filmed and tick.shown is not None:
+            tick = replace(tick, shown=None, frames=1, fps=0.0)
         return moving | self._ambient(self.node.spec.ambient, tick, share, "called")
 
     def compute(self, values: list[Any], changing: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Loop:
         self._plan, self._tell = plan, tell
         self._recorder, self._sharing = recorder, sharing or Alone()
         self._stopping, self._until, self._unfinished = stopping, until, unfinished
-        self._circuit = Circuit(plan.graph, around)
+        self._circuit = Circuit(plan, around)
         self._saver = Saver(self._circuit, save, save_every)
 
     def stage(self, optimizer: str) -> Stage:

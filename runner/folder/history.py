@@ -130,7 +130,7 @@ def _wrote(folder: Path) -> Iterator[Path]:
 
 
 def stills(files: Iterable[Path], strips: Collection[object]) -> list[Path]:
-    """Of the files that a run wrote its pictures, without strips of how they came about."""
+    """The pictures among the files that a run wrote, without strips of how they came about."""
     return [path for path in files if path.suffix.lower() in PICTURES and path.name not in strips]
 
 

@@ -466,7 +466,9 @@ def test_what_added_weights_lack_is_told_by_its_name(
 ) -> None:
     (tmp_path / file).write_bytes(b"model:" if file.endswith("yaml") else GOOD)
     add("roses", [tmp_path / file])
-    with pytest.raises(MissingWeightsError, match=f"missing: {lacking}.*; `t2iflow weights add roses FILE` adds it"):
+    with pytest.raises(
+        MissingWeightsError, match=f"missing: {lacking}.*; `t2iflow weights add roses FILE` adds what is missing"
+    ):
         obtain("roses", "vqgan", notes)
 
 

@@ -88,6 +88,7 @@ nodes:
         ("lite", "litte", "2:32", "`name` of node `clip`: `litte` is not a perceptor (did you mean `lite`?)"),
         ("$model", "ViT-B-32:openia", "4:35", "for ViT-B-32 (did you mean `openai`?)"),
         ("$score", "[{of: $score, wieght: 2}]", "10:80", "did you mean `weight`?"),
+        ("$score", "[{of: $score, 0: 1, 50: 0.5}]", "10:80", "a term in `loss` of node `fit` has no `0`"),
         ("$score", "{weight: 2}", "10:66", "a term in `loss` of node `fit` needs an `of`"),
         ("$score", "[{of: score, weight: 2}]", "10:72", "did you mean `$score`?"),
         ("$score", "[$score, 3]", "10:75", "written `{of: $score, weight: 0.5}`"),
@@ -117,3 +118,10 @@ def test_a_perceptor_that_several_nodes_name_by_a_param_is_told_once() -> None:
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read_text(text, "mine.yaml", Path(), problems=found), found)
     assert [problem.hints for problem in caught.value.problems] == [("likewise for `name` of node `other`",)]
+
+
+def test_each_wrong_term_of_a_sum_is_told() -> None:
+    found, terms = Problems(), "[{of: $score, wieght: 2}, 3, {of: $score}]"
+    with pytest.raises(RecipeError) as caught:
+        compile_recipe(read_text(JUDGED.replace("$score", terms), "mine.yaml", Path(), problems=found), found)
+    assert [problem.code for problem in caught.value.problems] == ["T2I202", "T2I205"]

@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from t2iflow.nodes.core.ambient import SILENCE, Share, Tick
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.steering.standing import moments
 from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.execution.circuit import Circuit
+from t2iflow.runner.execution.link import Surroundings
 from t2iflow.runner.preview.schedules import rows
 
 FILM = """
@@ -158,3 +162,20 @@ def test_what_is_painted_before_a_film_goes_by_its_first_frame_and_what_comes_af
     drawn = dict(rows(plan, 20))
     assert list(drawn) == ["words.prompt"]
     assert "over frames" in drawn["words.prompt"]
+
+
+def test_a_story_that_only_a_draft_follows_goes_by_its_steps_although_it_shares_another_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "film.yaml"
+    tale = """  tale: {use: clip.story, clip: $clip, scenes: [a fox, an owl]}
+  tale-score: {use: losses.spherical, seen: $sketch-seen, wanted: $tale}
+"""
+    both = STAGES["draft"].replace("$sketch-score", "[$sketch-score, $tale-score]")
+    stages = "".join(f"  {name}: {said}\n" for name, said in {**STAGES, "draft": both}.items())
+    path.write_text(STAGED.replace("PROMPT", "{0: a fox, 100%: an owl}") + tale + stages, "utf-8")
+    plan = compile_recipe(read(path))
+    circuit = Circuit(plan, Surroundings(0, torch.device("cpu"), None, lambda _: SILENCE))
+    draft, film, *_ = plan.regions
+    told = [circuit.links[name].changing(draft.tick(2), Share()) for name in ("tale", "words")]
+    assert told[0]["tick"] == Tick(2, 3, opening=3, optimizer="draft")
+    assert told[1]["position"] == 0
+    assert circuit.links["words"].changing(film.tick(frame=4), Share())["position"] == 1

@@ -35,7 +35,9 @@ def test_a_drawn_seed_is_written_into_the_resolved_recipe() -> None:
     assert f"\nseed: {recipe.seed}\n" in resolved(compile_recipe(recipe).graph)
 
 
-@pytest.mark.parametrize("written", ["-2", "1.5", "yes", "true", "-1.0", "[1]", "9223372036854775808", "chance"])
+@pytest.mark.parametrize(
+    "written", ["-2", "1.5", "yes", "true", "-1.0", "[1]", "9223372036854775808", "chance", f"'{10**99}'"]
+)
 def test_any_other_seed_is_refused_with_what_is_allowed(faults: Faults, written: str) -> None:
     (problem,) = faults(f"seed: {written}\n{NODES}")
     assert (problem.code, problem.hints) == ("T2I204", ("`seed: random` draws one",))

@@ -81,21 +81,21 @@ def test_a_song_without_sound_is_refused_before_anything_runs(what: str, song: P
 @pytest.mark.parametrize(
     ("change", "heard"),
     [
-        ({}, "the music that `turn` of `zoom` follows"),
+        ({}, "the music that `turn` of node `zoom` follows"),
         (
             {"{music: song.wav, follow: onsets, high: 30, smooth: 0}": "1", "fps: 10": "sound: song.wav"},
             "`sound` of `film`",
         ),
         (
             {"turn: {": "turn: {before: {", "smooth: 0}": "smooth: 0}, 20: 1}"},
-            "the music that `turn` of `zoom` follows",
+            "the music that `turn` of node `zoom` follows",
         ),
         (
             {
                 "turn: {music: song.wav, follow: onsets, high: 30, smooth: 0}": "turn: 1",
                 "rate: 0.2": "rate: {music: song.wav, low: 0.1, high: 0.2}",
             },
-            "the music that `rate` of `fit` follows",
+            "the music that `rate` of node `fit` follows",
         ),
     ],
 )
@@ -118,6 +118,6 @@ def test_a_film_that_follows_a_song_is_not_shown_backwards(order: str, song: Pat
     told = command("check", shown)
     assert told.code == 3
     assert f"`order: {order}` of `film` shows the film backwards" in told.err
-    assert "the music that `turn` of `zoom` follows" in " ".join(told.err.split())
+    assert "the music that `turn` of node `zoom` follows" in " ".join(told.err.split())
     alone = shown.replace("{music: song.wav, follow: onsets, high: 30, smooth: 0}", "1")
     assert command("check", alone).code == 0

@@ -99,7 +99,7 @@ def _followed(node: Node) -> Iterator[str]:
     """The music that values of a node follow, in words."""
     for one in node.schedules:
         if any(part.followed for part in one.schedule.parts()):
-            yield f"the music that `{node.called(one.setting)}` of `{node.name}` follows"
+            yield f"the music that {node.subject(one.setting)} follows"
 
 
 def _sounds(node: Node) -> Iterator[str]:

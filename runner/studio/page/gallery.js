@@ -126,9 +126,10 @@ export function gallery(view, _, signal) {
   /** Show what is new or was found since, in its place, and leave what is shown already. */
   function fill(answer) {
     const known = new Map([...grid.children].map((one) => [one.dataset.name, one]));
-    if (answer.runs.every(({ name }) => known.has(name))) return;
-    next = answer.next;
-    renew(grid, ...answer.runs.map((run) => known.get(run.name) ?? tile(run, chosen)));
+    next = answer.next; // which may have been unknown when the last part was asked for
+    if (!answer.runs.every(({ name }) => known.has(name)))
+      renew(grid, ...answer.runs.map((run) => known.get(run.name) ?? tile(run, chosen)));
+    if (isNear()) more();
   }
 
   function tell(answer) {

@@ -78,23 +78,26 @@ class Wires:
         offer = "or the name of a picture's file, such as `photo.jpg`" if file else None
         self.problems.add("T2I205", what, item.place, wire, offer, *hints, subject=subject)
 
-    def is_term(self, node: str, port: Port, term: Located) -> bool:
-        """Whether this is a term of a sum of losses, a wire or one with a weight; reported otherwise."""
+    def leads(self, node: str, port: Port, term: Located) -> bool:
+        """Whether a term of a sum of losses has a wire to follow; what is wrong with it is reported."""
         said, where = term.value, f"a term in `{port.name}` of node `{node}`"
         if isinstance(said, Wire):
             return True
         if not isinstance(said, dict):
             self.refuse(node, port, term, WEIGHTED)
-        elif odd := [key for key in said if key not in TERM]:
+            return False
+        odd = [key for key in said if key not in TERM]
+        if odd:
             near = suggest(str(odd[0]), TERM)
             self.problems.add("T2I202", f"{where} has no `{odd[0]}`", term.keys[odd[0]], near, WEIGHTED)
-        elif "of" not in said:
-            self.problems.add("T2I203", f"{where} needs an `of`", term.place, WEIGHTED)
-        elif isinstance(said["of"].value, Wire):
-            return True
-        else:
+        if "of" not in said:
+            if not odd:
+                self.problems.add("T2I203", f"{where} needs an `of`", term.place, WEIGHTED)
+            return False
+        if not isinstance(said["of"].value, Wire):
             self.refuse(node, port, said["of"])
-        return False
+            return False
+        return True
 
     def candidates(self, port: Port, node: str) -> str | None:
         """The one node of this recipe that could be wired to the port."""

@@ -127,12 +127,13 @@ class _Wiring:
     ) -> Generator[Node, None, tuple[Source, ...]]:
         """Where the wires of a port start; first the nodes that are unfolded from what stands there."""
         if port.kind is Loss and not port.many and (terms := unfolding.terms(value)):
-            wrong = [term for term in terms if not self.wires.is_term(text.name, port, term)]
-            if not wrong:
-                unfolded = Unfolded("sum", text.name, spec, port.name)
-                return (yield from self._total(f"{text.name}.{port.name}", terms, value.place, unfolded))
-            self.torn.add(text.name)
-            return ()
+            sound = [term for term in terms if self.wires.leads(text.name, port, term)]
+            if len(sound) < len(terms):
+                self.torn.add(text.name)
+            if not sound:
+                return ()
+            unfolded = Unfolded("sum", text.name, spec, port.name)
+            return (yield from self._total(f"{text.name}.{port.name}", sound, value.place, unfolded))
         items = value.value if port.many and isinstance(value.value, list) else [value]
         sources = []
         for number, item in enumerate(items):

@@ -121,7 +121,7 @@ def test_a_perceptor_that_several_nodes_name_by_a_param_is_told_once() -> None:
 
 
 def test_each_wrong_term_of_a_sum_is_told() -> None:
-    found, terms = Problems(), "[{of: $score, wieght: 2}, 3, {of: $score}]"
+    found, terms = Problems(), "[{of: $score, wieght: 2}, 3, {of: $scoer}]"
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read_text(JUDGED.replace("$score", terms), "mine.yaml", Path(), problems=found), found)
-    assert [problem.code for problem in caught.value.problems] == ["T2I202", "T2I205"]
+    assert [problem.code for problem in caught.value.problems] == ["T2I202", "T2I205", "T2I301"]

@@ -48,7 +48,7 @@ class Gallery:
         self._home, self._now = home, now
         self._lists: dict[Path, tuple[int, list[Entry]]] = {}
         self._keys: dict[str, str] = {}
-        self._read: dict[str, tuple[tuple[int, int], Glance | None]] = {}
+        self._read: dict[str, tuple[tuple[int, int, int], Glance | None]] = {}
         self._reading = threading.Lock()
 
     def page(self, search: str, state: str, before: str, limit: int) -> Page:
@@ -132,8 +132,10 @@ def _key(entry: "os.DirEntry[str]") -> str:
 
 
 def _may_change(run: Glance | None, folder: Path) -> bool:
-    """Whether a folder may say something else of a run although its log is the same."""
-    if run is None or run.state == "finished":
+    """Whether a folder may say something else of a run although its log is the same, or may have one by now."""
+    if run is None:
+        return True
+    if run.state == "finished":
         return False
     return run.kind == "sweep" or run.state == "running" or os.path.exists(folder / HOLDER)
 

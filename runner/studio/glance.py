@@ -176,10 +176,11 @@ def size(file: Path) -> tuple[int, int] | None:
     return width, height
 
 
-def stamp(folder: Path) -> tuple[int, int]:
-    """What is another when a run's log is, or the sheet of a sweep."""
+def stamp(folder: Path) -> tuple[int, int, int]:
+    """What is another when a run's log is, or the sheet of a sweep, or when a file has come or gone, as in a folder
+    that is being copied."""
     for name in (LOG, SHEET):
         with suppress(OSError):
             found = os.stat(folder / name)
-            return found.st_mtime_ns, found.st_size
-    return 0, 0
+            return found.st_mtime_ns, found.st_size, os.stat(folder).st_mtime_ns
+    return 0, 0, 0

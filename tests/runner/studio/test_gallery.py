@@ -30,6 +30,26 @@ def test_the_newest_come_first_and_the_rest_by_parts(client: Client, many: None)
     assert seeds == list(reversed(range(25)))
 
 
+def test_a_folder_that_was_looked_at_before_a_run_was_in_it_is_looked_at_again(client: Client, many: None) -> None:
+    folder = client.studio.home.new / "2026-02-01_030405-copied"
+    folder.mkdir()
+    client.studio.gallery.read_all()
+    assert client.get("/api/runs").json["total"] == 25
+    (folder / "recipe.yaml").write_text("t2iflow: 1\n", encoding="utf-8")
+    page = client.get("/api/runs?limit=1").json
+    assert (page["total"], page["runs"][0]["name"]) == (26, f"runs/{folder.name}")
+
+
+def test_a_run_that_was_looked_at_while_it_was_copied_is_shown_with_its_picture(
+    client: Client, run_folder: Callable[..., Path]
+) -> None:
+    folder = run_folder()
+    os.utime(folder, (1, 1))
+    assert client.get("/api/runs").json["runs"][0]["picture"] is None
+    PIL.Image.new("RGB", (8, 8)).save(folder / "picture.png")
+    assert client.get("/api/runs").json["runs"][0]["size"] == [8, 8]
+
+
 def test_only_what_is_shown_is_read(client: Client, many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     glance = gallery.glance

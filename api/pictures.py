@@ -10,7 +10,7 @@ from t2iflow.nodes.core.catalog import BrokenPackageError, UnknownNodeError, fin
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import NodeText, read
-from t2iflow.runner.folder.history import foremost, stills
+from t2iflow.runner.folder.outputs import foremost, stills
 
 
 def pictures(folder: Path, files: Sequence[Path]) -> list[Path]:

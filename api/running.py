@@ -84,7 +84,7 @@ class Run(Task):
     @property
     def files(self) -> list[Path]:
         """The files that are complete, in the order in which they were written."""
-        from t2iflow.runner.folder.history import wrote
+        from t2iflow.runner.folder.outputs import wrote
 
         return wrote(self.folder)
 
@@ -173,7 +173,7 @@ class Run(Task):
 
     def _check_folder(self) -> None:
         from t2iflow.runner.exits import USAGE
-        from t2iflow.runner.folder.history import is_run, is_sweep
+        from t2iflow.runner.folder.places import is_run, is_sweep
 
         if is_sweep(self.folder):
             raise RunError(f"`{self.folder}` is the folder of a sweep: `t2iflow.Sweep({str(self.folder)!r})`", USAGE)

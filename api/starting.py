@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from t2iflow.asking import RecipeLike, at_least, request
 from t2iflow.faults import refusing
+from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.prepared import prepared
-from t2iflow.runner.folder.history import SAVE_EVERY
 from t2iflow.running import Run
 from t2iflow.task import given
 from t2iflow.wording import in_python

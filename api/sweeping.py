@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from t2iflow.arguments import shown
 from t2iflow.asking import RecipeLike, at_least, plain, request
 from t2iflow.faults import mistaken, refusing
+from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.prepared import prepared
-from t2iflow.runner.folder.history import SAVE_EVERY
 from t2iflow.running import Run
 from t2iflow.task import Task, given
 
@@ -77,7 +77,7 @@ class Sweep(Task):
     @property
     def message(self) -> str:
         """What went wrong, or how to resume, as far as this process knows; empty while all is well."""
-        from t2iflow.runner.folder.history import resume_command
+        from t2iflow.runner.folder.places import resume_command
 
         if not self._job or self._job.goes_on:
             return ""

@@ -21,9 +21,11 @@ from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.bundle import ENDING
 from t2iflow.runner.folder.changes import check_inputs
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RUNS, has_finished, is_sweep, not_finished, outputs
+from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.naming import run_name
+from t2iflow.runner.folder.outputs import outputs
 from t2iflow.runner.folder.own_recipe import plan_of
+from t2iflow.runner.folder.places import RUNS, is_sweep, not_finished
 
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)
 """The date of all that is in a bundle, so that the same run makes the same bytes."""

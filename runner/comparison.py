@@ -19,7 +19,7 @@ from t2iflow.pipelines.show.difference import Difference, differences
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import outputs
+from t2iflow.runner.folder.outputs import outputs
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.request import Request
 from t2iflow.runner.side_by_side import side_by_side

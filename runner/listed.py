@@ -5,7 +5,7 @@ from pathlib import Path
 
 from t2iflow.nodes.core.texts import in_line, shortened
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder.history import RUNS, SWEEPS
+from t2iflow.runner.folder.places import RUNS, SWEEPS
 from t2iflow.runner.folder.summary import Summary, summaries
 from t2iflow.runner.timing.duration import duration
 

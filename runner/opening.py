@@ -21,7 +21,8 @@ from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import bundle, lock, provenance
 from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
-from t2iflow.runner.folder.history import recipe_name, resume_command
+from t2iflow.runner.folder.history import recipe_name
+from t2iflow.runner.folder.places import resume_command
 from t2iflow.runner.sharing.address import Address, AddressError, recorded
 from t2iflow.runner.sharing.address import read as read_address
 from t2iflow.runner.sharing.copies import Copy, copy

@@ -12,7 +12,7 @@ import torch
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import WHOLE, Part
-from t2iflow.nodes.core.run_files import LOG
+from t2iflow.nodes.core.run_files import LOG, SAVE_EVERY
 from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import prompts_of
@@ -31,10 +31,10 @@ from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.changes import check_inputs, check_recipe
 from t2iflow.runner.folder.claim import claim
-from t2iflow.runner.folder.history import SAVE_EVERY, resume_command
 from t2iflow.runner.folder.log import EventLog, LogFile
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.own_recipe import text_of
+from t2iflow.runner.folder.places import resume_command
 from t2iflow.runner.folder.provenance import line
 from t2iflow.runner.report.listener import Report
 from t2iflow.runner.report.live import Live

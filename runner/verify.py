@@ -18,7 +18,9 @@ from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import FAILED, OK, UsageError
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import has_finished, not_finished, outputs
+from t2iflow.runner.folder.history import has_finished
+from t2iflow.runner.folder.outputs import outputs
+from t2iflow.runner.folder.places import not_finished
 from t2iflow.runner.opening import carries, is_bundle, threads, unpacked
 from t2iflow.runner.request import Request
 from t2iflow.runner.sharing.address import SCHEME

@@ -1,4 +1,4 @@
-"""The names of what a run itself writes into its folder."""
+"""What a run itself writes into its folder: the names of the files, and how often."""
 
 RECIPE, LOCK, LOG = "recipe.yaml", "lock.yaml", "events.jsonl"
 REPORT, LOSSES = "report.html", "losses.csv"
@@ -8,3 +8,6 @@ CHECKPOINT, BEFORE = "checkpoint.pt", "checkpoint-before.pt"
 
 OWN = (RECIPE, LOCK, LOG, REPORT, LOSSES, NOW, CHECKPOINT, BEFORE)
 """All of them, which no output may have."""
+
+SAVE_EVERY = 10.0
+"""Seconds between checkpoints, where nothing else is said."""

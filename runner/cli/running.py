@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import Yes, agreed
 from t2iflow.runner.cli.arguments import is_given
@@ -17,7 +18,7 @@ from t2iflow.runner.cli.recipe_command import RecipeCommand, compiled, noted, re
 from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.cli.sweeping import SWEEPS, best_of
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder import history
+from t2iflow.runner.folder import places
 
 if TYPE_CHECKING:
     from t2iflow.runner.events import Listener
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
-RUNS = Path(history.RUNS)
+RUNS = Path(places.RUNS)
 
 Best = Annotated[
     int | None,
@@ -55,7 +56,7 @@ def run(
     device: Device = "auto",
     draft: Draft = False,
     frames: Frames = None,
-    checkpoint: SaveEvery = history.SAVE_EVERY,
+    checkpoint: SaveEvery = SAVE_EVERY,
     capture: Capture = True,
     compile: Compile = False,
     show: Show = False,
@@ -91,7 +92,7 @@ def resume(
     settings: Steered = None,
     device: Device = "auto",
     frames: Frames = None,
-    checkpoint: SaveEvery = history.SAVE_EVERY,
+    checkpoint: SaveEvery = SAVE_EVERY,
     capture: Capture = True,
     compile: Compile = False,
     show: Show = False,
@@ -138,7 +139,7 @@ def fork(
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = RUNS,
     device: Device = "auto",
-    checkpoint: SaveEvery = history.SAVE_EVERY,
+    checkpoint: SaveEvery = SAVE_EVERY,
     capture: Capture = True,
     compile: Compile = False,
     json: Json = False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.addresses import Yes, agreed, looked
@@ -14,7 +15,7 @@ from t2iflow.runner.cli.options import Device, SaveEvery
 from t2iflow.runner.cli.recipe_command import RecipeCommand, print_notes, request
 from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder import history
+from t2iflow.runner.folder import places
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.text.recipe import Recipe
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
-SWEEPS = Path(history.SWEEPS)
+SWEEPS = Path(places.SWEEPS)
 
 Each = Annotated[
     list[str] | None,
@@ -80,7 +81,7 @@ def sweep(
     per_gpu: PerGpu = 1,
     retry: Retry = None,
     plan: Planned = False,
-    checkpoint: SaveEvery = history.SAVE_EVERY,
+    checkpoint: SaveEvery = SAVE_EVERY,
     yes: Yes = False,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:

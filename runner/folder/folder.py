@@ -18,7 +18,8 @@ from t2iflow.nodes.pictures.codec import WAITING
 from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.folder import claim, lock, watching
 from t2iflow.runner.folder.claim import FolderError, NotResumableError
-from t2iflow.runner.folder.history import has_finished, is_sweep, resume_command
+from t2iflow.runner.folder.history import has_finished
+from t2iflow.runner.folder.places import is_sweep, resume_command
 
 SNAPSHOTS = ".snapshots"
 """The folder of small pictures of a run on its way."""

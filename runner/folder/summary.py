@@ -11,7 +11,8 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import LOG, RECIPE
 from t2iflow.runner.entries import Ended, Entry, Started
 from t2iflow.runner.folder.claim import goes_on
-from t2iflow.runner.folder.history import RUNS, ends, is_run, is_sweep
+from t2iflow.runner.folder.history import ends
+from t2iflow.runner.folder.places import RUNS, is_run, is_sweep
 
 State: TypeAlias = Literal["finished", "part", "stopped", "running", "failed", "damaged"]
 ENDS: dict[str, State] = {"finished": "finished", "part": "part", "interrupted": "stopped", "failed": "failed"}

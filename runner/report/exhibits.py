@@ -12,7 +12,7 @@ from t2iflow.nodes.core.run_files import NOW
 from t2iflow.nodes.pictures.endings import CARRIERS, FILMS, PICTURES, VIDEOS
 from t2iflow.nodes.pictures.opening import opened
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.runner.folder.history import stills
+from t2iflow.runner.folder.outputs import stills
 
 MOST = {**dict.fromkeys(PICTURES, 24_000_000), **dict.fromkeys(FILMS, 8_000_000), ".mov": 0}
 """Bytes of a file that is embedded; a larger one is linked, and so is what exceeds them together. A MOV, which few

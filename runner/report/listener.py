@@ -20,7 +20,7 @@ from t2iflow.pipelines.show import draw
 from t2iflow.runner import entries
 from t2iflow.runner.entries import Entry
 from t2iflow.runner.events import Ended, Event, Filmed, Fitted, Fitting, Noted, Started, Stepped, Wrote
-from t2iflow.runner.folder import history
+from t2iflow.runner.folder import history, outputs
 from t2iflow.runner.report import table
 from t2iflow.runner.report.budget import of_pages
 from t2iflow.runner.report.losses import Losses
@@ -94,7 +94,7 @@ class Report:
             self._snapshots.remember()
             for told in history.read(self._folder):
                 self._remember(told)
-            self._files |= dict.fromkeys(history.wrote(self._folder))
+            self._files |= dict.fromkeys(outputs.wrote(self._folder))
 
     def _remember(self, told: Entry) -> None:
         match told:

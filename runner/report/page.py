@@ -21,7 +21,7 @@ from t2iflow.pipelines.show.prompts import Prompt, prompts_of
 from t2iflow.pipelines.text.recipe import Recipe
 from t2iflow.runner.events import Ended, Noted, Started
 from t2iflow.runner.folder import lock
-from t2iflow.runner.folder.history import resume_command
+from t2iflow.runner.folder.places import resume_command
 from t2iflow.runner.report.charts import charts
 from t2iflow.runner.report.exhibits import data_url, exhibits, link
 from t2iflow.runner.report.snapshots import Snapshot

@@ -27,7 +27,7 @@ from t2iflow.runner.events import Listener
 from t2iflow.runner.execution.checkpoint import Checkpoint
 from t2iflow.runner.execution.standing import standing
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder import claim, history, lock
+from t2iflow.runner.folder import claim, history, lock, outputs
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.naming import run_name
@@ -201,5 +201,5 @@ def _log(fork: Fork) -> Iterator[dict[str, object]]:
         "prompts": [one.text for one in prompts_of(fork.plan)],
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
-    for path in history.wrote(fork.of):
+    for path in outputs.wrote(fork.of):
         yield {"type": "wrote", "path": str(fork.folder / path.relative_to(fork.of))}

@@ -10,7 +10,9 @@ from t2iflow.nodes.core import json_file, paths
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
 from t2iflow.runner.entries import Noted, Started
-from t2iflow.runner.folder.history import milestones, resume_command, wrote
+from t2iflow.runner.folder.history import milestones
+from t2iflow.runner.folder.outputs import wrote
+from t2iflow.runner.folder.places import resume_command
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.files import KINDS, TABLES
 from t2iflow.runner.studio.glance import SHEET, Glance, cells, glance

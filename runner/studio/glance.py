@@ -15,7 +15,9 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import LOG, NOW
 from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS
 from t2iflow.runner.entries import Entry, Filmed, Stepped, Wrote
-from t2iflow.runner.folder.history import RUNS, SWEEP, foremost, is_sweep, tail
+from t2iflow.runner.folder.history import tail
+from t2iflow.runner.folder.outputs import foremost
+from t2iflow.runner.folder.places import RUNS, SWEEP, is_sweep
 from t2iflow.runner.folder.summary import Summary, summary
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.home import Home, holds_run

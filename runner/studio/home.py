@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from t2iflow.nodes.core import paths
-from t2iflow.runner.folder.history import RUNS, SWEEPS, is_run, is_sweep
+from t2iflow.runner.folder.places import RUNS, SWEEPS, is_run, is_sweep
 from t2iflow.runner.studio.refused import Refused
 
 UNSOUND = re.compile(r"[\x00-\x1f\x7f\\]")

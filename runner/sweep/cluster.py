@@ -13,7 +13,7 @@ from typing import Any
 
 from t2iflow.runner.execution import device
 from t2iflow.runner.exits import FAILED, INTERRUPTED, NoDeviceError
-from t2iflow.runner.folder.history import RUNS
+from t2iflow.runner.folder.places import RUNS
 from t2iflow.runner.sweep import task
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.slot import How

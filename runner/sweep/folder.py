@@ -25,7 +25,7 @@ from t2iflow.pipelines.text.yaml_writer import flow
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder import lock
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import RUNS, SWEEP
+from t2iflow.runner.folder.places import RUNS, SWEEP
 from t2iflow.runner.sharing.address import recorded
 from t2iflow.runner.sweep.cell import Cell
 from t2iflow.runner.sweep.grid import SEED, Grid

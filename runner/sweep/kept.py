@@ -6,7 +6,8 @@ from pathlib import Path
 
 from t2iflow.nodes.core.run_files import CHECKPOINT
 from t2iflow.runner.folder.claim import FolderError, is_claimed
-from t2iflow.runner.folder.history import RUNS, SWEEP, has_finished
+from t2iflow.runner.folder.history import has_finished
+from t2iflow.runner.folder.places import RUNS, SWEEP
 from t2iflow.runner.sweep import sharing
 from t2iflow.runner.sweep.folder import SweepFolder, read
 from t2iflow.runner.sweep.storage import LEASES, Storage, stored

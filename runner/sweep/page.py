@@ -13,7 +13,7 @@ from t2iflow.nodes.core.run_files import NOW, RECIPE, REPORT
 from t2iflow.nodes.core.whole import share
 from t2iflow.pipelines.show.prompts import Prompt
 from t2iflow.pipelines.text.recipe import Recipe
-from t2iflow.runner.folder.history import resume_command
+from t2iflow.runner.folder.places import resume_command
 from t2iflow.runner.report.exhibits import data_url, link
 from t2iflow.runner.report.page import framed, heading, listing
 from t2iflow.runner.sweep.folder import SweepFolder

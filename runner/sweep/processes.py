@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.runner.child.child import Child, Slot
 from t2iflow.runner.child.pool import Hear, Pool, Reply
 from t2iflow.runner.exits import HUNG_UP
-from t2iflow.runner.folder.history import SAVE_EVERY
 from t2iflow.runner.sweep import worker
 from t2iflow.runner.sweep.work import DIED, Made
 

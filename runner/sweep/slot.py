@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
+from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.runner.child.child import Slot
 from t2iflow.runner.execution import device
-from t2iflow.runner.folder.history import SAVE_EVERY
 
 MOST = 8
 """Processes that a CPU gets by itself; each takes memory, and more seldom are quicker."""

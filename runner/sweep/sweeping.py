@@ -14,8 +14,8 @@ from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
 from t2iflow.runner.folder.folder import clear, named
-from t2iflow.runner.folder.history import SWEEP, is_sweep, resume_command
 from t2iflow.runner.folder.naming import recipe_name
+from t2iflow.runner.folder.places import SWEEP, is_sweep, resume_command
 from t2iflow.runner.opening import in_folder
 from t2iflow.runner.preview.preview import Preview, preview
 from t2iflow.runner.signals import Stop

@@ -40,7 +40,7 @@ def make(place: str, cell: str, device: str, save_every: float, packages: Mappin
     environment.prepare()
     from t2iflow.runner.exits import FAILED
     from t2iflow.runner.folder.claim import FolderError
-    from t2iflow.runner.folder.history import RUNS
+    from t2iflow.runner.folder.places import RUNS
     from t2iflow.runner.sweep import work
 
     if differs := _differing(packages):  # of a node that joined since
@@ -58,7 +58,7 @@ def make(place: str, cell: str, device: str, save_every: float, packages: Mappin
 def _folder(place: str) -> Path:
     """The sweep's folder as this node sees it; FolderError where it doesn't."""
     from t2iflow.runner.folder.claim import FolderError
-    from t2iflow.runner.folder.history import is_sweep
+    from t2iflow.runner.folder.places import is_sweep
     from t2iflow.runner.sweep.storage import is_address
 
     if is_address(place):

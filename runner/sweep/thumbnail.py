@@ -13,7 +13,8 @@ from t2iflow.nodes.film.decoder import every_picture
 from t2iflow.nodes.pictures import opening
 from t2iflow.nodes.pictures.codec import over
 from t2iflow.nodes.pictures.endings import FILMS, VIDEOS
-from t2iflow.runner.folder.history import RUNS, foremost, stills, wrote
+from t2iflow.runner.folder.outputs import foremost, stills, wrote
+from t2iflow.runner.folder.places import RUNS
 
 FOLDER, SIDE, QUALITY = ".small", 256, 90
 """Where small pictures are kept in the folder of a sweep, pixels of their longer side, and the quality of WebP."""

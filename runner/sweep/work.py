@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from t2iflow.nodes.core.run_files import RECIPE
+from t2iflow.nodes.core.run_files import RECIPE, SAVE_EVERY
 from t2iflow.nodes.core.shelf import shelf_of_process
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
@@ -23,8 +23,9 @@ from t2iflow.runner import session
 from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import OK
 from t2iflow.runner.folder.claim import BusyError, FolderError
-from t2iflow.runner.folder.history import RUNS, SAVE_EVERY, has_finished
+from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.own_recipe import plan_of
+from t2iflow.runner.folder.places import RUNS
 from t2iflow.runner.refusals import REFUSALS, code
 from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.signals import end_this

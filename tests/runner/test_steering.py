@@ -19,7 +19,7 @@ from t2iflow.runner.events import Event, Noted, Stepped
 from t2iflow.runner.exits import FAILED, INVALID, OK, UsageError
 from t2iflow.runner.folder.changes import ChangedError
 from t2iflow.runner.folder.claim import FolderError, NotResumableError
-from t2iflow.runner.folder.history import outputs
+from t2iflow.runner.folder.outputs import outputs
 from t2iflow.runner.folder.own_recipe import resumable
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.session import Options, Outcome

@@ -13,7 +13,7 @@ from t2iflow.pipelines.show.difference import differences
 from t2iflow.runner import entries
 from t2iflow.runner.entries import Entry
 from t2iflow.runner.events import Ended, Noted, Started
-from t2iflow.runner.folder import history
+from t2iflow.runner.folder import history, outputs
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.report import page
 from t2iflow.runner.report.page import ReportData, Running
@@ -71,7 +71,7 @@ def _report_data(folder: Path) -> ReportData:
         steps={one.node: one.steps for one in log if isinstance(one, entries.Fitting)},
         snapshots=list(_snapshots(folder, plan)),
         notes=[Noted(one.node, one.level, one.text) for one in log if isinstance(one, entries.Noted)],
-        files=history.wrote(folder),
+        files=outputs.wrote(folder),
     )
 
 

@@ -51,6 +51,19 @@ def test_a_picture_a_film_and_a_whole_run_are_the_same(made: Path, command: Comm
     assert len(list(made.parent.iterdir())) == 1  # nothing is left behind
 
 
+@pytest.mark.parametrize("name", ["picture", "picture.jfif", "picture.png.download"])
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_a_picture_is_one_whatever_it_is_called(kind: str, name: str, command: Command, tmp_path: Path) -> None:
+    folder = command(
+        "run", COPY.replace("output.image, image: $fit", f"output.image, image: $fit, file: a.{kind}")
+    ).folder
+    assert folder
+    (folder / f"a.{kind}").rename(tmp_path / name)
+    assert command("check", name).out == f"{name}: no mistakes (6 nodes)\n"
+    assert command("new", name, "theirs.yaml").code == 0
+    assert command("verify", name).out == f"{name}: the same, byte for byte\n"
+
+
 def test_a_picture_carries_what_it_was_made_with(made: Path) -> None:
     for name in ("picture.png", "film.mp4"):
         first, second, *_ = (read_recipe(made / name) or "").splitlines()

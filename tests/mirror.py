@@ -97,6 +97,19 @@ def whole(request: Answer) -> None:
     request.body(data, len(data))
 
 
+def astray(start: int | None) -> Callable[[Answer], None]:
+    """Give all from one byte on as what was asked for, whatever that was; None gives a place that is none."""
+
+    def answer(request: Answer) -> None:
+        data = request.mirror.files[request.path]
+        request.send_response(206)
+        place = "?" if start is None else f"{start}-{len(data) - 1}/{len(data)}"
+        request.send_header("Content-Range", f"bytes {place}")
+        request.body(data[start or 0 :], len(data) - (start or 0))
+
+    return answer
+
+
 def short(request: Answer) -> None:
     """Give half of it without saying how much there is."""
     data = request.mirror.files[request.path]

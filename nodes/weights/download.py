@@ -143,7 +143,10 @@ class _Fetching:
     def _take(self, answer: HTTPResponse, have: int, promised: int) -> None:
         if "html" in answer.headers.get("Content-Type", ""):
             raise WrongFileError("it is a web page")
-        start, whole = _extent(answer, have)
+        start, whole = _extent(answer)
+        if start not in (0, have):
+            self._drop()  # which such a server could never complete
+            raise ConnectionError("it resumes at another place than requested")
         if self.file.exact and whole and whole != self.file.size:
             raise WrongFileError(f"it has {whole} bytes, not {self.file.size}")
         if start and promised and whole and whole != promised:
@@ -154,10 +157,10 @@ class _Fetching:
             raise OSError(errno.ENOSPC, "the disk is too full")
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         told = {"url": self.url, "version": "" if version.startswith("W/") else version, "whole": whole}
-        self.source.write_text(json.dumps(told), encoding="utf-8")
         done = start
         if not start:
             self.part.unlink(missing_ok=True)  # never written through: it may be another file's second name
+        self.source.write_text(json.dumps(told), encoding="utf-8")  # which is true of the part from here on
         with self.part.open("ab") as out:
             mark, since = done, time.monotonic()
             while chunk := answer.read1(CHUNK):
@@ -190,12 +193,11 @@ class _Fetching:
         self.source.unlink(missing_ok=True)
 
 
-def _extent(answer: HTTPResponse, have: int) -> tuple[int, int]:
-    """At which byte the answer starts, and how many the whole file has (0 if unknown)."""
+def _extent(answer: HTTPResponse) -> tuple[int, int]:
+    """At which byte the answer starts (-1 if unknown), and how many the whole file has (0 if unknown)."""
     if answer.status == 206:
         span, _, whole = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-        if span.partition("-")[0] != str(have):
-            raise WrongFileError("it resumes at another place than requested")
-        return have, int(whole) if whole.isdigit() else 0
+        start = span.partition("-")[0]
+        return int(start) if start.isdigit() else -1, int(whole) if whole.isdigit() else 0
     length = answer.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else 0

@@ -65,6 +65,14 @@ def beside(path: Path) -> list[str]:
         return []
 
 
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """What in a folder has names like this, in order; nothing where there is no folder, or none that may be read."""
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
+
+
 def no_content(path: Path) -> str | None:
     """Why there is no file with something in it; None where there is one. Files of /proc, too, say that they are
     empty."""

@@ -28,10 +28,10 @@ def add(
     """
     if not re.fullmatch(NAME, name):
         raise ValueError(f"`{name}` can't be a name: letters, digits, `.`, `_` and `-`")
-    known = KNOWN.get(name)
-    if known is not None and family not in (None, known.family):
-        raise ValueError(f"`{name}` are weights of the family {known.family}, not of {family}")
-    family = known.family if known else family or guess([path.name for path in _flat(given)])
+    known, before = KNOWN.get(name), registry.find(name)
+    if before is not None and family not in (None, before.family):
+        raise ValueError(f"`{name}` are weights of the family {before.family}, not of {family}")
+    family = before.family if before else family or guess([path.name for path in _flat(given)])
     if family not in FAMILIES:
         raise ValueError(f"there is no family `{family}`; there are {', '.join(FAMILIES)}")
     chosen = _by_role(given, family, known)

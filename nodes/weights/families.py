@@ -2,18 +2,20 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.weights.content import WrongFileError
 
 
 @dataclass(frozen=True)
 class Family:
     """What files its weights are made of, by role, and how these are called: as their publishers do, or in the format
-    that is safe whatever is in it. Those `on_demand` are needed only where a run starts from a picture, or films.
+    that is safe whatever is in it. Those `on_demand` are needed only where a run starts from a picture, or films, or
+    where the weights were trained with a tokenizer of their own.
     """
 
     files: Mapping[str, tuple[str, ...]]
@@ -36,7 +38,10 @@ FAMILIES: Mapping[str, Family] = {
             "merges": ("merges*.txt",),
         }
     ),
-    "dalle-pytorch": Family({"checkpoint": ("*.pt",), "tokenizer": ("*tokenizer*.json",)}),
+    "dalle-pytorch": Family(
+        {"checkpoint": ("*.pt",), "tokenizer": ("*tokenizer*.json",)},
+        on_demand=("tokenizer",),
+    ),
     "taesd": Family(
         {"decoder": ("*decoder*.pth", "*decoder*.safetensors"), "encoder": ("*encoder*.pth", "*encoder*.safetensors")},
         on_demand=("encoder",),
@@ -49,6 +54,17 @@ def called(family: str, *roles: str) -> str:
     """How a family's files are called, in words: `config *.y*ml, checkpoint *.ckpt or *.safetensors`."""
     files = FAMILIES[family].files
     return ", ".join(f"{role} {' or '.join(files[role])}" for role in roles or files)
+
+
+def lacking(family: str, roles: Collection[str]) -> list[str]:
+    """The roles without which no weights of a family are of use, and which these are not."""
+    known = FAMILIES[family]
+    return [role for role in known.files if role not in (*roles, *known.on_demand)]
+
+
+def incomplete(name: str, family: str, roles: Iterable[str]) -> str:
+    """Says which files weights lack."""
+    return f"the weights `{name}` are incomplete; missing: {called(family, *roles)}"
 
 
 def fitting(name: str, family: str) -> list[str]:
@@ -76,7 +92,10 @@ def beside(place: Path, family: str, roles: Iterable[str] | None = None) -> dict
     Where there are several, those whose names vary in the same way: `decoder_mini.pt` beside `encoder_mini.pt`.
     """
     folder = place if os.path.isdir(place) else place.parent
-    names = sorted(path.name for path in folder.iterdir() if os.path.isfile(path))
+    try:
+        names = sorted(path.name for path in folder.iterdir() if os.path.isfile(path))
+    except OSError as fault:
+        raise WrongFileError(f"the folder {folder} {paths.reason(fault)}") from fault
     varied = {role: _varied(patterns, names) for role, patterns in FAMILIES[family].files.items()}
     if os.path.isfile(place):
         keys = [key for candidates in varied.values() for key, name in candidates.items() if name == place.name]

@@ -9,9 +9,10 @@ from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.types import Loads
 from t2iflow.nodes.weights import download, places, registry
+from t2iflow.nodes.weights.checkpoints.checkpoint import Checkpoint
 from t2iflow.nodes.weights.content import WrongFileError, amount, examine
 from t2iflow.nodes.weights.entry import Entry, entries
-from t2iflow.nodes.weights.families import FAMILIES, beside, called
+from t2iflow.nodes.weights.families import FAMILIES, beside, incomplete
 from t2iflow.nodes.weights.progress import Intervals, Watch
 from t2iflow.nodes.weights.records import Record
 from t2iflow.nodes.weights.weights import Weights
@@ -38,7 +39,7 @@ def obtain(name: str, family: str, notes: Notes, *, roles: tuple[str, ...] | Non
         raise ValueError(f"`{name}` are weights of the family {record.family}, not of {family}")
     if missing := [role for role in wanted if role not in record.files]:
         how = f"`t2iflow weights add {name} FILE` adds what is missing"
-        raise MissingWeightsError(f"{_incomplete(name, family, missing)}; {how}")
+        raise MissingWeightsError(f"{incomplete(name, family, missing)}; {how}")
     chosen = [Entry(record, role) for role in wanted]
     found = {entry.role: entry.found(notes) for entry in chosen}
     lacking = [entry for entry in chosen if found[entry.role] is None]
@@ -83,17 +84,20 @@ def _given(name: str, family: str, wanted: tuple[str, ...]) -> Weights:
         raise MissingWeightsError(f"the weights `{name}` have no known name, and the file or folder {why}")
     try:
         found = beside(place, family, wanted)
-        looked = {role: examine(path, path.name) for role, path in found.items()}
+        looked = {role: _examined(path) for role, path in found.items()}
     except (WrongFileError, OSError) as fault:
         raise MissingWeightsError(f"the weights `{name}` can't be taken: {fault}") from fault
     lacking = [role for role in wanted if role not in found]
     if lacking:
-        raise MissingWeightsError(_incomplete(name, family, lacking))
+        raise MissingWeightsError(incomplete(name, family, lacking))
     return Weights(name, found, {role: checkpoint for role, checkpoint in looked.items() if checkpoint is not None})
 
 
-def _incomplete(name: str, family: str, lacking: Iterable[str]) -> str:
-    return f"the weights `{name}` are incomplete; missing: {called(family, *lacking)}"
+def _examined(path: Path) -> Checkpoint | None:
+    try:
+        return examine(path, path.name)
+    except WrongFileError as fault:
+        raise WrongFileError(f"`{path.name}`: {fault}") from fault
 
 
 def _unavailable(record: Record, lacking: list[Entry]) -> str:

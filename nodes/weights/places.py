@@ -83,12 +83,12 @@ def _kept(url: str) -> Iterator[Path]:
     parts = urlsplit(url)
     if parts.netloc == "huggingface.co":
         owner, repository, _, _, *rest = parts.path.strip("/").split("/")
-        yield from sorted(_hub().glob(f"models--{owner}--{repository}/snapshots/*/{'/'.join(rest)}"))
+        yield from paths.matching(_hub(), f"models--{owner}--{repository}/snapshots/*/{'/'.join(rest)}")
     elif parts.netloc == "s3.amazonaws.com":
         # pytorch_pretrained_biggan names a file after its address and its version there.
         folder = os.environ.get("PYTORCH_PRETRAINED_BIGGAN_CACHE", "~/.pytorch_pretrained_biggan")
-        found = paths.given(folder).glob(f"{sha256(url.encode()).hexdigest()}*")
-        yield from sorted(path for path in found if path.suffix != ".json")
+        found = paths.matching(paths.given(folder), f"{sha256(url.encode()).hexdigest()}*")
+        yield from (path for path in found if path.suffix != ".json")
     if not parts.query:
         yield _torch_hub() / "checkpoints" / Path(parts.path).name
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from t2iflow.nodes.core import json_file
+from t2iflow.nodes.core import json_file, paths
 from t2iflow.nodes.core.whole import write
 from t2iflow.nodes.weights import places
 from t2iflow.nodes.weights.families import FAMILIES
@@ -32,7 +32,7 @@ def find(name: str) -> Record | None:
 def every() -> Iterator[Record]:
     """All records, the published ones first."""
     yield from KNOWN.values()
-    for path in sorted(places.cache().glob(f"*/{ADDED}")):
+    for path in paths.matching(places.cache(), f"*/{ADDED}"):
         record = find(path.parent.name)
         if record is not None and record.name not in KNOWN:
             yield record
@@ -46,7 +46,7 @@ def added(name: str, family: str, files: Mapping[str, str]) -> Record:
 def keep(record: Record) -> None:
     """Note what weights of the user's own are made of, beside the files that were added to them before."""
     before = find(record.name)
-    kept = before.files if before and before.family == record.family else {}
+    kept = before.files if before else {}
     names = {role: file.name for role, file in {**kept, **record.files}.items()}
     told = {"family": record.family, "files": names}
     write(places.cache() / record.name / ADDED, json.dumps(told), lasting=True)

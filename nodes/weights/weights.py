@@ -31,7 +31,10 @@ class Weights:
         path = self.files[role]
         if path.stat().st_size > LONGEST:
             raise ValueError(f"`{path.name}` of the weights `{self.name}` is longer than {LONGEST >> 20} MB")
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as fault:
+            raise ValueError(f"`{path.name}` of the weights `{self.name}` is not text in UTF-8") from fault
 
     def tensors(self, role: str, drop: tuple[str, ...] = ()) -> dict[str, Tensor]:
         """The tensors of a checkpoint by their names, mapped from disk; without those under the prefixes in `drop`.

@@ -17,13 +17,14 @@ from t2iflow.nodes.perceptors import embeddings
 from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.weights import registry
-from t2iflow.nodes.weights.families import beside, called
+from t2iflow.nodes.weights.families import beside, called, incomplete, lacking
 from t2iflow.pipelines.graph.graph import COPIED, Graph, Named
 from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.origin import INPUTS, Origin
 from t2iflow.pipelines.text.yaml_scalars import LONE
 
 ADDRESS = re.compile("(?:https?|ftp|file|data|s3):", re.IGNORECASE)
+DOWNLOAD = "addresses are not read: download the file, and give its path"
 PATTERN = re.compile(r"%\d*d|\*")
 """What stands for the numbers of many files."""
 NOTHING = ("none", "off", "no", "false", "nil")
@@ -103,6 +104,9 @@ class _Finding:
             if record.family != family:
                 what = f"`{self.name}` are {record.family} weights, not {family} weights"
                 self._report("T2I411", what, _known(family))
+            elif absent := lacking(family, record.files):
+                add = f"`t2iflow weights add {self.name} FILE` adds what is missing"
+                self._report("T2I411", incomplete(self.name, family, absent), add)
             return self._named(self.name)
         near = suggest(self.name, (known.name for known in registry.every() if known.family == family))
         if not self._takes_weights(near, _known(family)):
@@ -110,16 +114,19 @@ class _Finding:
         path = self._path(self.name)
         why = paths.nothing(path)
         if why == paths.MISSING:
-            start = f"or a folder or file; {self._start}"
+            start = DOWNLOAD if ADDRESS.match(self.name) else f"or a folder or file; {self._start}"
             self._report("T2I411", f"unknown weights `{self.name}`", near, _known(family), start)
             return self._named(self.name)
         if why:
             self._report("T2I411", f"the weights `{self.name}` {why}")
             return self._named(self.name)
         try:
-            if not beside(path, family):
+            files = beside(path, family)
+            if not files:
                 what = f"there are no {family} weights in `{self.name}`"
                 self._report("T2I411", what, f"they are called: {called(family)}")
+            elif absent := lacking(family, files):
+                self._report("T2I411", incomplete(self.name, family, absent))
         except ValueError as fault:
             self._report("T2I411", str(fault))
         return self._named(str(path))
@@ -140,7 +147,8 @@ class _Finding:
         """Whether weights may be named by a file; that a picture's recipe may not is said when it runs."""
         if self.origin.fence and not self.origin.carried:
             self._refuse(
-                f"this recipe is foreign, so it may only name published weights, and `{self.name}` is unknown", *hints
+                f"this recipe is foreign, so it may not name weights by a file, and none are called `{self.name}`",
+                *hints,
             )
         return self.origin.fence is None
 
@@ -183,7 +191,7 @@ class _Finding:
         if {*"\n\t"} & {*name}:
             return "in double quotes `\\n` and `\\t` are control characters: use single quotes"
         if ADDRESS.match(name):
-            return "addresses are not read: download the file, and give its path"
+            return DOWNLOAD
         if PATTERN.search(name) and self.setting.reads == "film":
             return f"make the pictures into a film first: `ffmpeg -framerate 24 -i {quote(name)} film.mp4`"
         if name.lower() in NOTHING and self.setting.default is None and not self.setting.required:

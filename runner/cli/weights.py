@@ -115,24 +115,30 @@ def add_(
 def path(name: Annotated[str, typer.Argument(help="A name, as listed by `t2iflow weights list`.")]) -> None:
     """Print where the files of weights are, each on a line; code 4 if one is not here."""
     from t2iflow.nodes.weights.entry import entries
+    from t2iflow.nodes.weights.families import incomplete, lacking
 
-    found = [(entry.file.name, entry.seen()) for entry in entries(_record(name)).values()]
+    record = _record(name)
+    found = [(entry.file.name, entry.seen()) for entry in entries(record).values()]
     for _, place in found:
         if place is not None:
             write(str(place))
-    lacking = [file for file, place in found if place is None]
-    if lacking:
-        fail(f"not here: {', '.join(lacking)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
+    absent = [file for file, place in found if place is None]
+    if absent:
+        fail(f"not here: {', '.join(absent)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
+    if unknown := lacking(record.family, record.files):
+        fail(incomplete(name, record.family, unknown), WEIGHTS)
 
 
 def _as_json(record: "Record") -> dict[str, Any]:
     """What is known of weights, as JSON has it."""
     from t2iflow.nodes.weights.entry import entries
+    from t2iflow.nodes.weights.families import lacking
 
     files = entries(record)
     found = {role: place for role, entry in files.items() if (place := entry.seen())}
     size = sum(found[role].stat().st_size if role in found else entry.file.size for role, entry in files.items())
-    state = "here" if len(found) == len(files) else "in part" if found else "not here"
+    whole = len(found) == len(files) and not lacking(record.family, files)
+    state = "here" if whole else "in part" if found else "not here"
     return {
         "name": record.name,
         "family": record.family,

@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def _kept(digest: str) -> Copy | None:
     folder = _cache() / digest
     for path in sorted(folder.glob("*")):
         if sha256(path) == digest:
-            os.utime(folder)
+            with suppress(OSError):  # of a cache that is only read
+                os.utime(folder)
             return Copy(path, digest)
     return None
 

@@ -20,7 +20,7 @@ from t2iflow.nodes.weights.add import add
 from t2iflow.nodes.weights.families import FAMILIES
 from t2iflow.nodes.weights.find import loads, obtain
 from t2iflow.nodes.weights.published import KNOWN
-from tests.mirror import Mirror, busy, cut, forever, half, late, page, short, slow, whole
+from tests.mirror import Mirror, astray, busy, cut, forever, half, late, page, short, slow, whole
 from tests.nodes.conftest import Heard
 
 DECODER = "/taesd/taesd_decoder.pth"
@@ -89,6 +89,16 @@ def test_a_later_call_goes_on_where_an_earlier_one_was_killed(
     assert left(own_cache) == {"taesd_decoder.pth.part", "taesd_decoder.pth.part.from"}
     assert fetch(notes).read_bytes() == GOOD
     assert mirror.asked[1] == (DECODER, f"bytes={int(len(GOOD) * 0.4)}-")
+
+
+@pytest.mark.parametrize(("start", "asked"), [(0, 2), (1000, 3), (None, 3)])
+def test_a_server_that_resumes_at_another_place_gives_the_file_from_its_start(
+    start: int | None, asked: int, mirror: Mirror, notes: Heard
+) -> None:
+    mirror.files[DECODER] = GOOD
+    mirror.first[DECODER] = [cut(0.4), astray(start)]
+    assert fetch(notes).read_bytes() == GOOD
+    assert mirror.counts[DECODER] == asked
 
 
 def test_a_file_that_changed_meanwhile_is_not_spliced(
@@ -450,8 +460,20 @@ def test_a_checkpoint_takes_the_yaml_of_its_name_before_model_yaml(tmp_path: Pat
 )
 def test_a_file_that_is_no_checkpoint_is_not_loaded(content: bytes, told: str, tmp_path: Path, notes: Heard) -> None:
     (tmp_path / "mine.pt").write_bytes(content)
-    with pytest.raises(MissingWeightsError, match=told):
-        obtain(str(tmp_path / "mine.pt"), "dalle-pytorch", notes, roles=("checkpoint",))
+    with pytest.raises(MissingWeightsError, match=f"can't be taken: `mine.pt`: .*{told}"):
+        obtain(str(tmp_path), "dalle-pytorch", notes, roles=("checkpoint",))
+
+
+def test_texts_of_weights_are_in_utf_8_with_a_mark_or_without(tmp_path: Path, notes: Heard) -> None:
+    (tmp_path / "last.ckpt").write_bytes(GOOD)
+    for encoding in ("utf-8", "utf-8-sig", "latin-1"):
+        (tmp_path / "model.yaml").write_text("model: {über: 1}\n", encoding=encoding)
+        weights = obtain(str(tmp_path), "vqgan", notes)
+        if encoding == "latin-1":
+            with pytest.raises(ValueError, match=f"`model.yaml` of the weights `{tmp_path}` is not text in UTF-8"):
+                weights.text("config")
+        else:
+            assert weights.text("config") == "model: {über: 1}\n"
 
 
 def test_what_a_folder_lacks_is_told_by_its_name(tmp_path: Path, notes: Heard) -> None:

@@ -1,5 +1,7 @@
 """Recipes at addresses: what is fetched, what is asked, and what is remembered; servers are on this machine."""
 
+import errno
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -500,6 +502,18 @@ def test_nothing_in_a_recipe_moves_the_cursor_of_who_is_asked(publisher: Publish
     said = Said("run", publisher.publish("/fox.yaml", evil), answers="y\n")
     assert said.code == 3
     assert "\x1b" not in said.err
+
+
+def test_a_copy_in_a_cache_that_is_only_read_is_taken(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = pinned(publisher.publish("/grey.yaml", RECIPE), RECIPE)
+    assert Said("check", address).code == 0
+    monkeypatch.setattr(os, "utime", refuse)
+    assert Said("check", address).code == 0
+    assert publisher.asked == ["/grey.yaml"]
+
+
+def refuse(*_: object) -> None:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def test_offline_only_what_was_fetched_before_runs(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:

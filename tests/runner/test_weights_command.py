@@ -280,7 +280,9 @@ def test_a_path_in_a_recipe_starts_at_the_recipe(
     [
         ("taedd", "did you mean `taesd`?"),
         ("biggan-deep-128", "are biggan weights, not taesd weights"),
+        ("https://example.org/taesd_decoder.pth", "addresses are not read: download the file"),
         ("empty", "there are no taesd weights in `empty`"),
+        ("half", "the weights `half` are incomplete; missing: decoder *decoder*.pth or *decoder*.safetensors"),
         ("mine.yaml", "`mine.yaml` is not a file of taesd weights"),
     ],
 )
@@ -289,11 +291,62 @@ def test_wrong_weights_are_found_by_check(
 ) -> None:
     plugin(NODES)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "small_encoder.pth").write_bytes(GOOD)
     ended = command("check", RECIPE.replace("weights: taesd", f"weights: {weights}"))
     assert ended.code == 3
     assert "error T2I411" in ended.err
     assert "mine.yaml:5:" in ended.err
     assert told in ended.err
+
+
+def test_added_weights_that_lack_a_file_are_not_called_here(
+    own_cache: Path, tmp_path: Path, command: Command, plugin: Callable[[str], None]
+) -> None:
+    plugin(NODES)
+    recipe = RECIPE.replace("weights: taesd", "weights: roses")
+    for file in ("my_encoder.pth", "my_decoder.pth"):
+        (tmp_path / file).write_bytes(GOOD)
+    assert Ended("add", "roses", "my_encoder.pth").code == 0
+    assert states()["roses"] == "in part"
+    path = Ended("path", "roses")
+    assert path.code == 4
+    assert "missing: decoder *decoder*.pth" in path.err
+    for verb in ("check", "plan", "run"):
+        ended = command(verb, recipe)
+        assert ended.code == 3
+        assert "missing: decoder *decoder*.pth" in ended.err
+        assert "`t2iflow weights add roses FILE` adds what is missing" in ended.err
+        assert ended.folder is None
+    assert Ended("add", "roses", "my_decoder.pth").code == 0
+    assert states()["roses"] == "here"
+    assert command("run", recipe).code == 0
+
+
+def test_added_weights_stay_of_their_family(own_cache: Path, vqgan: Path, tmp_path: Path) -> None:
+    assert Ended("add", "roses", str(vqgan)).code == 0
+    (tmp_path / "my_decoder.pth").write_bytes(GOOD)
+    told = Ended("add", "roses", "my_decoder.pth")
+    assert told.code == 2
+    assert "`my_decoder.pth` is not a file of vqgan weights" in told.err
+    assert states()["roses"] == "here"
+    assert len(Ended("path", "roses").out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("variable", ["T2IFLOW_WEIGHTS", "HF_HOME", "PYTORCH_PRETRAINED_BIGGAN_CACHE", "TORCH_HOME"])
+def test_in_a_folder_that_can_not_be_looked_into_nothing_is_here(
+    variable: str,
+    own_cache: Path,
+    command: Command,
+    plugin: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plugin(NODES)
+    monkeypatch.setenv(variable, "a" * 300)  # another reason, but the same fault as where there is no permission
+    assert {state for name, state in states().items() if not KNOWN[name].bundled} == {"not here"}
+    told = command("check", RECIPE.replace("weights: taesd", "weights: taedd"))
+    assert told.code == 3
+    assert "did you mean `taesd`?" in told.err
 
 
 def test_the_doctor_finds_damaged_weights(mirror: Mirror, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import { coded, h, prose } from "./element.js";
 import { trying } from "./notices.js";
 
 const FOREIGN =
-  "This recipe comes from elsewhere: it may read only the files that came with it, and published weights.";
+  "This recipe comes from elsewhere: it may read only the files that came with it, and weights that have a name.";
 
 /** `take(source)` is called when another recipe is chosen; `fill(made)` shows what the one that was opened says, and
  * `list()` which recipes there are. */

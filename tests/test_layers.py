@@ -32,6 +32,11 @@ def test_help_and_lists_need_no_torch(asked: str, tmp_path: Path) -> None:
         (["show", "."], "`.` is a folder, not a recipe"),
         (["check", "nonesuch"], "there is no recipe file 'nonesuch'"),
         (["graph", "broken.yaml"], "error T2I101"),
+        (["sweep", "nonesuch"], "there is no recipe file 'nonesuch'"),
+        (["sweep", "broken.yaml", "--each", "seed=0..3"], "error T2I101"),
+        (["sweep", "hello"], "nothing varies"),
+        (["diff", "hello", "runs/none"], "there is no recipe file 'runs/none'"),
+        (["diff", "broken.yaml", "hello"], "error T2I101"),
     ],
 )
 def test_what_no_recipe_is_made_of_is_refused_without_torch(asked: list[str], words: str, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ REPORT, LOSSES = "report.html", "losses.csv"
 NOW = "now.png"
 """The picture as it is, while a run goes on and where it stopped."""
 CHECKPOINT, BEFORE = "checkpoint.pt", "checkpoint-before.pt"
+WAITING = ".frames"
+"""The folder where frames wait."""
 
 OWN = (RECIPE, LOCK, LOG, REPORT, LOSSES, NOW, CHECKPOINT, BEFORE)
 """All of them, which no output may have."""

@@ -21,14 +21,13 @@ from torch import Tensor
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import Folder
 from t2iflow.nodes.core.memo import until_changed
+from t2iflow.nodes.core.run_files import WAITING
 from t2iflow.nodes.core.types import Image, Size
 from t2iflow.nodes.core.whole import sync, whole
 from t2iflow.nodes.pictures import decoder, metadata
 from t2iflow.nodes.pictures.opening import LARGEST as LARGEST
 from t2iflow.nodes.pictures.opening import loaded
 
-WAITING = ".frames"
-"""Where frames wait in a run folder."""
 BACKLOG = 8
 """Frames that may be on their way there."""
 DIGITS = 32
@@ -40,6 +39,17 @@ PATIENCE = 120
 """Seconds to wait for a picture to be decoded, on however busy a machine."""
 BAND = 512
 """Rows that are made a tensor at once."""
+
+
+class DamagedError(ValueError):
+    """A picture that no program can read whole."""
+
+
+class TooLargeError(ValueError):
+    """A picture that would be read if it were smaller."""
+
+
+REFUSALS = {decoder.REFUSED: ValueError, decoder.DAMAGED: DamagedError, decoder.TOO_LARGE: TooLargeError}
 
 
 def read(file: str, size: Size | None = None) -> PIL.Image.Image:
@@ -59,8 +69,8 @@ def read(file: str, size: Size | None = None) -> PIL.Image.Image:
         )
     except subprocess.TimeoutExpired:
         raise ValueError(f"`{path.name}` takes too long to decode") from None
-    if done.returncode == decoder.REFUSED:
-        raise ValueError(f"`{path.name}` {done.stdout.decode()}")
+    if done.returncode in REFUSALS:
+        raise REFUSALS[done.returncode](f"`{path.name}` {done.stdout.decode()}")
     if done.returncode:
         fault = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         why = f": {fault}" if fault else ""

@@ -4,7 +4,8 @@
 
 It is separate from the run because a file can keep a decoder busy for hours, fill the memory, or crash it: here that
 ends only this program. It prints `MODE WIDTH HEIGHT` and a newline, then the pixels row by row: L, LA, RGB or RGBA of 8
-bits a channel, or F, grey as floats in 0..1. A file that isn't read ends it with the code `REFUSED` and the reason.
+bits a channel, or F, grey as floats in 0..1. A file that isn't read ends it with the reason and one of
+the codes `REFUSED`, `DAMAGED` and `TOO_LARGE`.
 
 A picture is shrunk, by a whole factor and in bands, as long as its sides stay twice as long as SIDE (0: never). FOLDERs
 are where packages are, too, such as those of one user, which `-I` hides.
@@ -34,7 +35,7 @@ LARGEST = 800_000_000
 """Bytes that a file may have: those pixels in 16 bits a channel, with some to spare."""
 SECONDS, MEMORY = 30, 3 << 30
 """What decoding may take, where the system keeps to it."""
-REFUSED = 9
+REFUSED, DAMAGED, TOO_LARGE = 9, 10, 11
 BAND = 256
 """Rows that are worked on at once."""
 
@@ -61,14 +62,20 @@ class RefusedError(Exception):
     """Why a picture is not read."""
 
 
+class TooLargeError(RefusedError):
+    """The same of one that would be read if it were smaller."""
+
+
 def decode(path: Path, side: int) -> Image:
     """The picture in a file, upright; the first of several. RefusedError, or whatever Pillow raises."""
     if path.stat().st_size > LARGEST:
-        raise RefusedError(f"has {path.stat().st_size / 1e6:.0f} MB; more than {LARGEST // 10**6} MB are not read")
+        raise TooLargeError(f"has {path.stat().st_size / 1e6:.0f} MB; more than {LARGEST // 10**6} MB are not read")
     with path.open("rb") as file, PIL.Image.open(_bare(file), formats=_formats(path)) as opened:
         width, height = opened.size
         if width * height > MOST:
-            raise RefusedError(f"says that it is {width} x {height}; more than {MOST // 10**6} megapixels are not read")
+            raise TooLargeError(
+                f"says that it is {width} x {height}; more than {MOST // 10**6} megapixels are not read"
+            )
         wanted = 2 * side
         if side and opened.format in ("JPEG", "MPO"):
             opened.draft(opened.mode, (wanted, wanted))
@@ -183,17 +190,22 @@ def main(file: str, side: str) -> int:
             band = picture.crop((0, top, picture.width, min(top + BAND, picture.height)))
             sys.stdout.buffer.write(band.tobytes())
     except RefusedError as fault:
-        reason = str(fault)
+        code, reason = TOO_LARGE if isinstance(fault, TooLargeError) else REFUSED, str(fault)
     except PIL.UnidentifiedImageError:
-        reason = f"is not a picture of a kind that can be read: {', '.join(FORMATS)} or TGA"
-    except (MemoryError, PIL.Image.DecompressionBombError):
-        reason = "needs more memory than a picture may use"
+        code, reason = REFUSED, f"is not a picture of a kind that can be read: {', '.join(FORMATS)} or TGA"
+    except PIL.Image.DecompressionBombError:
+        code, reason = (
+            TOO_LARGE,
+            f"says that it is far larger than the {MOST // 10**6} megapixels that are read at most",
+        )
+    except MemoryError:
+        code, reason = TOO_LARGE, "needs more memory than a picture may use"
     except Exception as fault:  # whatever Pillow makes of untrusted bytes
-        reason = f"is damaged or cut short: {str(fault) or type(fault).__name__}"
+        code, reason = DAMAGED, f"is damaged or cut short: {str(fault) or type(fault).__name__}"
     else:
         return 0
     sys.stdout.buffer.write(reason.encode(errors="replace"))
-    return REFUSED
+    return code
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +45,8 @@ class Refusal:
     hints: tuple[str, ...]
 
 
-def refusal(fault: ValidationError, setting: Setting) -> Refusal:
-    """What a person reads of a fault."""
+def refusal(fault: ValidationError, setting: Setting, written: Callable[[float], str] = shown) -> Refusal:
+    """What a person reads of a fault; `written` is how a number stands in the recipe."""
     errors = fault.errors(include_url=False)
     # Of several types that it could be, the one that came furthest.
     first = max(errors, key=lambda error: len(error["loc"]))
@@ -56,7 +56,7 @@ def refusal(fault: ValidationError, setting: Setting) -> Refusal:
     unquoted = [reason.value for reason in reasons if isinstance(reason, UnquotedError)]
     if "string_type" in {error["type"] for error in errors} and isinstance(value, int | float):
         unquoted.append(value)
-    quotes = [f"put it in quotes: '{shown(one)}'" for one in unquoted[:1]]
+    quotes = [f"put it in quotes: '{written(one)}'" for one in unquoted[:1]]
     return Refusal(value, way, why, tuple(quotes or _hints(value, {error["type"] for error in errors}, setting)))
 
 

@@ -55,6 +55,10 @@ def missing(graph: Graph) -> Iterator[Problem]:
             yield Problem("T2I502", what, named.place, (f"give it, or another: {named.given}", *beside))
 
 
+SHRINK = "shrink it: `magick {} -resize 8192x8192 {}`"
+"""What to do about a picture that is too large."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of file: what refuses another with ValueError, and what to do about it."""
@@ -63,11 +67,16 @@ class Kind:
     make: str
     ending: str = ""
 
-    def instead(self, path: Path) -> str:
+    def instead(self, path: Path, fault: ValueError) -> str | None:
         """What to do about a file that is refused."""
+        if isinstance(fault, OnlySoundError):
+            return None
+        if isinstance(fault, codec.DamagedError):
+            return "no conversion fixes it: copy, download or export it again"
+        make = SHRINK if isinstance(fault, codec.TooLargeError) else self.make
         fresh = path.stem + self.ending
         fresh = f"{path.stem}-new{self.ending}" if fresh.lower() == path.name.lower() else fresh
-        return self.make.format(quote(path.name), quote(fresh))
+        return make.format(quote(path.name), quote(fresh))
 
 
 KINDS = {
@@ -181,8 +190,7 @@ class _Finding:
             self._report("T2I502", f"the file `{name}` {paths.reason(fault)}")
             return None
         except ValueError as fault:
-            converted = None if kind is None or isinstance(fault, OnlySoundError) else kind.instead(path)
-            self._report("T2I502", str(fault), converted)
+            self._report("T2I502", str(fault), kind.instead(path, fault) if kind else None)
             return None
         return self._named(str(path))
 

@@ -30,6 +30,7 @@ from t2iflow.pipelines.problems import Problems, shown
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.recipe import NodeText
+from t2iflow.pipelines.text.yaml_scalars import plain_scalar
 
 
 def read_settings(text: NodeText, spec: Spec, wires: Wires, files: Files) -> dict[str, Any]:
@@ -42,9 +43,10 @@ def _read(text: NodeText, setting: Setting, wires: Wires, files: Files) -> Itera
     value, before = text.values.get(setting.name), len(files.problems)
     if value is None and not setting.required:
         yield setting.name, setting.default
-    if value is None or [wire for wire in wires_in(value) if wires.starts_nowhere(wire)]:  # each is reported
-        return
-    read = _Reading(text.name, setting, files).read(value)
+    reading = _Reading(text.name, setting, files)
+    if value is None or [wire for wire in wires_in(value) if wires.starts_nowhere(wire, reading.what)]:
+        return  # each is reported
+    read = reading.read(value)
     if len(files.problems) == before:
         yield setting.name, read
 
@@ -61,7 +63,7 @@ class _Reading:
             return [replace(self, setting=one).read(item) for item in value.value]
         wires = list(wires_in(value))
         for wire in wires:
-            text = f"{self._what} is a setting, not a port: it takes a value, not a wire"
+            text = f"{self.what} is a setting, not a port: it takes a value, not a wire"
             self._report("T2I205", text, wire, f"it takes {describe(self.setting.annotation)}")
         if wires:
             return None
@@ -85,7 +87,7 @@ class _Reading:
 
     def _may_change(self, value: Located) -> bool:
         if self.setting.fixed:
-            text = f"{self._what} is read once, so it can't change over time"
+            text = f"{self.what} is read once, so it can't change over time"
             self._report("T2I206", text, value, f"it takes {describe(self.setting.annotation)}")
         return not self.setting.fixed
 
@@ -95,7 +97,14 @@ class _Reading:
         if schedule is None or (self.setting.fixed and is_music(value)):
             return None
         if any("number" not in form(item) for part in schedule.parts() if part.followed for item in part.values):
-            self._report("T2I206", f"{self._what} can't follow music, which needs numbers", value)
+            self._report("T2I206", f"{self.what} can't follow music, which needs numbers", value)
+            return None
+        numbers = plain(value)
+        if "asked" in setting.means and all(isinstance(one, int | float) for pair in numbers.items() for one in pair):
+            texts = {shown(str(key)): weight for key, weight in numbers.items()}
+            why = "a number before a colon is a step, and a text stands there"
+            hint = f"for a text with a weight, put the number in quotes: `{shown(texts)}`"
+            self._report("T2I204", f"{self.what} can't be {shown(numbers)}: {why}", value, hint)
             return None
         before = len(self.files.problems)
         checked = schedule.with_values([self._checked(item, setting) for item in schedule.values])
@@ -122,7 +131,7 @@ class _Reading:
             return None
         if (way := next(_truths(given, checked), None)) is not None:
             inner = _inner(value, way)
-            text = f"{self._what} can't be {shown(plain(inner))}: it takes {describe(setting.annotation)}"
+            text = f"{self.what} can't be {shown(plain(inner))}: it takes {describe(setting.annotation)}"
             self._report("T2I204", text, inner)
             return None
         return checked
@@ -134,7 +143,7 @@ class _Reading:
                 parse(formula.text)
             except FormulaError as fault:
                 place = formula.place and formula.place.part(formula.text, fault.start, fault.width)
-                self.files.problems.add("T2I204", f"{self._what}: {fault}", place, fault.hint, subject=self._what)
+                self.files.problems.add("T2I204", f"{self.what}: {fault}", place, fault.hint, subject=self.what)
                 return None
         if any(formula.names for formula in formulas(formed)):
             return formed
@@ -143,16 +152,23 @@ class _Reading:
         except ValidationError as fault:
             self._refuse(fault, value, setting)
         except ValueError as fault:
-            self._report("T2I204", f"{self._what} can't be {shown(plain(value))}: {fault}", value)
+            self._report("T2I204", f"{self.what} can't be {shown(plain(value))}: {fault}", value)
         return None
 
     def _refuse(self, fault: ValidationError, value: Located, setting: Setting) -> None:
-        found = refusal(fault, setting)
-        text = f"{self._what} can't be {shown(found.value)}: {found.why}"
+        found = refusal(fault, setting, lambda number: self._as_written(value, number))
+        text = f"{self.what} can't be {shown(found.value)}: {found.why}"
         self._report("T2I204", text, _inner(value, found.way), *found.hints)
 
+    def _as_written(self, value: Located, number: float) -> str:
+        """A number as it stands in the value: `1e3`."""
+        at = next((one.place for one in _scalars(value) if one.value == number), value.place)
+        lines = self.files.recipe.sources.get(at.file, "").splitlines()
+        written = lines[at.line - 1][at.column - 1 :][: at.width] if at.line <= len(lines) else ""
+        return written if plain_scalar(written) == number else shown(number)
+
     @property
-    def _what(self) -> str:
+    def what(self) -> str:
         node, _, _ = self.node.partition(".")  # `words.0` is a part of `words`
         return term_weight(node, self._sum) if self._sum else f"`{self.setting.name}` of node `{node}`"
 
@@ -163,7 +179,7 @@ class _Reading:
         return "" if part.isdecimal() else part
 
     def _report(self, code: str, text: str, value: Located, *hints: str) -> None:
-        self.files.problems.add(code, text, value.place, *hints, subject=self._what)
+        self.files.problems.add(code, text, value.place, *hints, subject=self.what)
 
 
 def is_schedule(value: Located) -> bool:
@@ -229,6 +245,16 @@ def _truths(given: Any, checked: Any, way: tuple[Any, ...] = ()) -> Iterator[tup
     elif isinstance(given, list) and isinstance(checked, list | tuple) and len(given) == len(checked):
         for number, (item, read) in enumerate(zip(given, checked, strict=True)):
             yield from _truths(item, read, (*way, number))
+
+
+def _scalars(value: Located) -> Iterator[Located]:
+    """All that is in a value and holds nothing else."""
+    inner = value.value
+    if isinstance(inner, list | dict):
+        for item in inner.values() if isinstance(inner, dict) else inner:
+            yield from _scalars(item)
+    else:
+        yield value
 
 
 def _inner(value: Located, path: tuple[Any, ...]) -> Located:

@@ -12,6 +12,8 @@ from t2iflow.pipelines.problems import Place, Problems, shown
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located, plain
 
+REMOVED = "`null`, or nothing after the colon, removes what is in the recipe beneath; leave the line out to keep that"
+
 TERM = ("of", "weight")
 """What a term of a sum of losses may hold."""
 WEIGHTED = "a wire with a weight is written `{of: $score, weight: 0.5}`"
@@ -23,12 +25,13 @@ class Wires:
 
     specs: Mapping[str, Spec | None]
     params: Collection[str]
+    removed: Mapping[str, Place]
     problems: Problems
 
     def source(self, node: str, port: Port, item: Located) -> Source | None:
         """Where this wire starts, if it can end at this port of a node; reported otherwise."""
         start: Wire = item.value
-        spec = None if self.starts_nowhere(item) else self.specs[start.node]
+        spec = None if self.starts_nowhere(item, f"`{port.name}` of node `{node}`") else self.specs[start.node]
         output = None if spec is None else self._output(spec, start, port, item.place)
         if spec is None or output is None:
             return None
@@ -60,13 +63,18 @@ class Wires:
             self.problems.add("T2I305", f"{what} has several outputs: name one", place, _outputs(spec))
         return None
 
-    def starts_nowhere(self, wire: Located) -> bool:
-        """Whether there is no node at which a wire starts, which is reported."""
+    def starts_nowhere(self, wire: Located, user: str) -> bool:
+        """Whether there is no node at which a wire to this port or setting starts, which is reported."""
         name = wire.value.node
-        if name not in self.specs and wire.value != UNREAD:
+        if name in self.specs or wire.value == UNREAD:
+            return name not in self.specs
+        if name in self.removed:
+            what = f"{user} takes `${name}`, which is removed here"
+            self.problems.add("T2I301", what, self.removed[name], REMOVED, subject=user)
+        else:
             near = suggest(name, [*self.specs, *self.params])
             self.problems.add("T2I301", f"there is no node or param `{name}`", wire.place, near)
-        return name not in self.specs
+        return True
 
     def refuse(self, node: str, port: Port, item: Located, *hints: str) -> None:
         """Report what stands on a port and is no wire."""

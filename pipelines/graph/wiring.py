@@ -14,7 +14,7 @@ from t2iflow.pipelines.graph.files import Files
 from t2iflow.pipelines.graph.graph import READERS, Graph, Node, Source, Unfolded
 from t2iflow.pipelines.graph.keyframes import AT
 from t2iflow.pipelines.graph.settings import is_schedule, read_schedule, read_settings
-from t2iflow.pipelines.graph.wires import Wires
+from t2iflow.pipelines.graph.wires import REMOVED, Wires
 from t2iflow.pipelines.problems import Place, Problems, joined
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located
@@ -26,7 +26,7 @@ def wire(recipe: Recipe, problems: Problems) -> Graph:
     """Find the specs, check the settings and join the ports; what is wrong is added to `problems`."""
     wrong = Problems()
     specs = {text.name: _spec(text.use, wrong) for text in recipe.nodes.values()}
-    wiring = _Wiring(recipe, wrong, Wires(specs, recipe.params.keys(), wrong), Files(recipe, wrong))
+    wiring = _Wiring(recipe, wrong, Wires(specs, recipe.params.keys(), recipe.removed, wrong), Files(recipe, wrong))
     found = ((recipe.nodes[name], spec) for name, spec in specs.items() if spec is not None)
     nodes = {node.name: node for text, spec in found for node in wiring.nodes(text, spec)}
     problems.extend(joined(wrong))
@@ -103,15 +103,17 @@ class _Wiring:
         """What is required and missing; what is misspelt is reported already."""
         for name, setting in spec.settings.items():
             if setting.required and name not in text.values and name not in misspelt:
-                self._missing(text, spec, f"setting `{name}` ({describe(setting.annotation)})")
+                self._missing(text, spec, name, f"setting `{name}` ({describe(setting.annotation)})")
         for name, port in spec.ports.items():
             if port.required and name not in text.values and name not in misspelt:
                 self.torn.add(text.name)
                 fitting = self.wires.candidates(port, text.name)
-                self._missing(text, spec, f"port `{name}` ({kind_name(port.kind)})", fitting)
+                self._missing(text, spec, name, f"port `{name}` ({kind_name(port.kind)})", fitting)
 
-    def _missing(self, text: NodeText, spec: Spec, what: str, hint: str | None = None) -> None:
-        self.problems.add("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", text.place, hint, _inputs(spec))
+    def _missing(self, text: NodeText, spec: Spec, name: str, what: str, hint: str | None = None) -> None:
+        gone = self.recipe.removed.get(f"{text.name}.{name}")
+        hints = [REMOVED] if gone else [hint, _inputs(spec)]
+        self.problems.add("T2I203", f"node `{text.name}` ({spec.name}) needs {what}", gone or text.place, *hints)
 
     def _every(self, text: NodeText) -> int:
         said = text.every

@@ -1,6 +1,6 @@
 """Recipes on recipes: those that a recipe extends, and the presets of each, before anything is looked up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,12 +81,23 @@ def stack(layers: Sequence[Located], presets: Sequence[str], problems: Problems)
     return plain, whole
 
 
+def overlays(layers: Sequence[Located], presets: Sequence[str]) -> Iterator[Located]:
+    """What lies over the first of the layers, in this order."""
+    for layer in layers:
+        yield from [layer] if layer is not layers[0] else []
+        yield from _chosen(layer, presets)
+
+
 def _with_presets(document: Located, layer: Located, presets: Sequence[str], problems: Problems) -> Located:
-    offered = layer.value["presets"].value
-    for name in presets:
-        if name in offered:
-            document = merge(document, offered[name], problems)
+    for preset in _chosen(layer, presets):
+        document = merge(document, preset, problems)
     return document
+
+
+def _chosen(layer: Located, presets: Sequence[str]) -> list[Located]:
+    """Those of the presets that a layer has."""
+    offered = layer.value["presets"].value
+    return [offered[name] for name in presets if name in offered]
 
 
 def _check_presets(presets: Sequence[str], layers: Sequence[Located], problems: Problems) -> None:

@@ -5,7 +5,7 @@ as a whole, so keyframes and weighted prompts are never mixed; `null` removes. A
 replaced as a whole too: the settings of one node mean nothing to another.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from t2iflow.nodes.core.spelling import suggest
@@ -79,6 +79,16 @@ def _is_another(base: Located, over: Located) -> bool:
 def use_of(node: Located) -> object:
     """What a node's text says that it is; None if it doesn't."""
     return node.value["use"].value if "use" in node.value else None
+
+
+def removed(overlays: Iterable[Located]) -> dict[str, Place]:
+    """Where `null` stands for a param, a node, or what a node has (`cuts.count`), in the last overlay that says so."""
+    found: dict[str, Place] = {}
+    for over in overlays:
+        params, nodes = (over.value[section].value.items() for section in LEVELS)
+        inner = ((f"{name}.{key}", value) for name, node in nodes if node.value for key, value in node.value.items())
+        found |= {name: value.place for name, value in (*params, *nodes, *inner) if value.value is None}
+    return found
 
 
 def changes(before: Located, after: Located) -> Iterator[Change]:

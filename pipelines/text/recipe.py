@@ -10,10 +10,10 @@ from t2iflow.nodes.core.texts import printable
 from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
 from t2iflow.pipelines.text import origin, packs
 from t2iflow.pipelines.text.dollars import UNREAD, References, mentions
-from t2iflow.pipelines.text.layers import preset_names, read_layers, stack
+from t2iflow.pipelines.text.layers import overlays, preset_names, read_layers, stack
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
-from t2iflow.pipelines.text.overlays import Change, carried, changes, put
+from t2iflow.pipelines.text.overlays import Change, carried, changes, put, removed
 from t2iflow.pipelines.text.overrides import SEED, Given, Passed, give, override
 from t2iflow.pipelines.text.packs import Found
 from t2iflow.pipelines.text.packs import shipped_recipes as shipped_recipes
@@ -23,6 +23,7 @@ from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.pipelines.text.yaml_writer import flow
 
 RESERVED = ("use", "every")
+USE = "`use:` names what it is, such as `use: cutouts.square`"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class NodeText:
 
 @dataclass(frozen=True)
 class _Text:
-    """A recipe before its `$` are filled in: its `document`, and what it was without overrides and without presets."""
+    """A recipe before its `$` are filled in: its `document`, and what it was without overrides and without presets.
+    `removed` says where its layers and presets have a `null` for what they remove."""
 
     name: str
     file: str
@@ -57,6 +59,7 @@ class _Text:
     document: Located
     sources: Mapping[str, str]
     origins: Mapping[str, Origin]
+    removed: Mapping[str, Place]
     overrides: tuple[str, ...] = ()
 
 
@@ -99,6 +102,11 @@ class Recipe:
     def address(self) -> str:
         """Where it was fetched from, with its digest, or what it was made from; empty for most."""
         return self.origins[self.text.file].address
+
+    @property
+    def removed(self) -> Mapping[str, Place]:
+        """Where overlays have a `null` for a param, a node, or what a node has (`cuts.count`)."""
+        return self.text.removed
 
     def param_at(self, place: Place) -> str | None:
         """The param whose value stands there, if one does."""
@@ -159,9 +167,10 @@ def read_text(
     except RecipeError as fault:
         raise RecipeError(dict.fromkeys([*found, *fault.problems]), {**fault.sources, **sources}) from None
     unset, preset = stack(layers, presets, found)
+    gone = removed(overlays(layers, presets))
     document = override(preset, overrides, found, sources)
     given = (*(f"--preset {one}" for one in presets), *(f"--set {one}" for one in overrides))
-    parts = _Text(name, file, tuple(layers), unset, preset, document, sources, origins, given)
+    parts = _Text(name, file, tuple(layers), unset, preset, document, sources, origins, gone, given)
     recipe = _recipe(parts, read_sweep(document, origins), found)
     if problems is None and found:
         raise RecipeError(found, sources)
@@ -183,8 +192,8 @@ def vary(recipe: Recipe, given: Sequence[Given], sources: Mapping[str, str], pro
 def with_presets(recipe: Recipe, presets: Sequence[str], problems: Problems) -> Recipe:
     """The recipe under these presets in place of others, without overrides. See `read` for the problems."""
     unset, preset = stack(recipe.text.layers, presets, problems)
-    given = tuple(f"--preset {one}" for one in presets)
-    changed = replace(recipe.text, unset=unset, preset=preset, document=preset, overrides=given)
+    gone, given = removed(overlays(recipe.text.layers, presets)), tuple(f"--preset {one}" for one in presets)
+    changed = replace(recipe.text, unset=unset, preset=preset, document=preset, removed=gone, overrides=given)
     return _recipe(changed, recipe.sweep, problems)
 
 
@@ -249,10 +258,9 @@ def _node(name: str, nodes: Located, references: References, own: Collection[str
     use = filled.get("use", Located(None, nodes.keys[name]))
     if "use" not in filled:
         near = None if name in own else suggest(name, own)
-        offer = "`use:` names what it is, such as `use: cutouts.square`"
-        problems.add("T2I203", f"node `{name}` has no `use`", use.place, near, offer)
+        problems.add("T2I203", f"node `{name}` has no `use`", use.place, near, USE)
     elif use.value != UNREAD and (not isinstance(use.value, str) or not use.value):
-        problems.add("T2I204", f"`use` of node `{name}` must be a node's name", use.place)
+        problems.add("T2I204", f"`use` of node `{name}` must be a node's name", use.place, USE)
     return NodeText(
         name=name,
         place=nodes.keys[name],

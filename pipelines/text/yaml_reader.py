@@ -87,6 +87,7 @@ class _Reader:
         self.problems = problems
         self.lines = text.splitlines() or [""]
         self.anchors: dict[str, tuple[Located, int, int]] = {}
+        self.torn = False
         self.brackets: list[yaml.Mark] = []
         self.cost = 0
         self.events = self._events()
@@ -100,6 +101,8 @@ class _Reader:
         after = next(self.events)
         if not isinstance(after, yaml.StreamEndEvent):
             self._stop("T2I101", "a recipe is one document; this line starts another", self._place(after))
+        if self.torn:  # what is missing would be reported again as what it makes of the recipe
+            raise RecipeError(self.problems, {self.file: self.text})
         return value
 
     def _events(self) -> Iterator[Any]:
@@ -199,6 +202,7 @@ class _Reader:
         if event.anchor not in self.anchors:
             hint = "put quotes around a text that starts with `*`"
             self.problems.add("T2I101", f"there is no anchor `&{event.anchor}` before this", place, hint)
+            self.torn = True
             return Located(None, place)
         located, cost, deep = self.anchors[event.anchor]
         self._spend(cost, place)

@@ -1,6 +1,7 @@
 """The commands on runs that were made: a list of them, two compared, and one as a file to give away."""
 
 import json
+import os
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -60,11 +61,17 @@ def diff(
     """Show in which settings, inputs, versions and pictures two runs or recipes differ; exit code 0 if they match, 1 if
     they differ."""
     from t2iflow.nodes.core.whole import new
-    from t2iflow.runner.comparison import compare, side
+    from t2iflow.pipelines.problems import Problems
     from t2iflow.runner.request import Request
 
     with refusing():
-        found = compare(side(looked(Request(one))), side(looked(Request(other))))
+        asked = [looked(Request(name)) for name in (one, other)]
+        for request in asked:
+            if not os.path.isdir(paths.given(request.where)):
+                request.recipe(Problems())  # one that can't be read is refused before torch is imported
+        from t2iflow.runner.comparison import compare, side
+
+        found = compare(*map(side, asked))
     for line in found.lines:
         console.out().say(line)
     if out is not None:

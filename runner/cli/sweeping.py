@@ -1,11 +1,13 @@
 """The command that runs many: a recipe with other values in it, and the rest of a sweep that was stopped."""
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.runner import console
 from t2iflow.runner.cli import completion
@@ -86,16 +88,14 @@ def sweep(
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, resume it."""
-    from t2iflow.runner.sweep import sweeping
-    from t2iflow.runner.sweep.cluster import check
-    from t2iflow.runner.sweep.slot import How
     from t2iflow.runner.sweep.varied import varied
 
-    how = How(device, jobs, per_gpu, on, checkpoint)
     with refusing():
         if retry not in (None, "failed"):
             raise UsageError(f"`--retry {retry}`: only what failed can be tried again: `--retry failed`")
         if on:
+            from t2iflow.runner.sweep.cluster import check
+
             check(on)
         begun = _begun(context, [*(each or ()), *(together or ()), *([rank] if rank else [])])
         if begun is None:
@@ -104,6 +104,11 @@ def sweep(
             settled = looked if plan else lambda one: agreed(one, device, yes)
             found = varied(request(context, settled), each or (), together or (), rank)
             print_notes(found.recipe)
+        from t2iflow.runner.sweep import sweeping  # and torch, once there is something to run
+        from t2iflow.runner.sweep.slot import How
+
+        how = How(device, jobs, per_gpu, on, checkpoint)
+        if begun is None:
             if plan:
                 if on:
                     console.err().say("note: the time is that of this machine, not of the cluster")
@@ -149,10 +154,14 @@ def _print_end(begun: "SweepFolder", ending: "Ending") -> None:
 
 def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":
     """The sweep whose folder is named, if one is."""
-    from t2iflow.runner.sweep.sweeping import opened
+    from t2iflow.runner.sweep.storage import is_address
 
     recipes, options = sort_out(context.obj.words or ())
-    found = opened(recipes[0]) if len(recipes) == 1 else None
+    if len(recipes) != 1 or not (is_address(recipes[0]) or os.path.isdir(paths.given(recipes[0]))):
+        return None
+    from t2iflow.runner.sweep.sweeping import opened  # and torch, which a recipe that is missing doesn't need
+
+    found = opened(recipes[0])
     if found is None:
         return None
     common = context.obj

@@ -12,9 +12,8 @@ from pathlib import Path
 from shlex import quote
 
 from t2iflow.nodes.core import paths
-from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOCK, NOW, RECIPE
+from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOCK, NOW, RECIPE, WAITING
 from t2iflow.nodes.core.whole import check_new, new, private, sync
-from t2iflow.nodes.pictures.codec import WAITING
 from t2iflow.runner.events import Event, Wrote
 from t2iflow.runner.folder import claim, lock, watching
 from t2iflow.runner.folder.claim import FolderError, NotResumableError

@@ -127,7 +127,7 @@ def _whole_png() -> bytes:
         (b"", "is empty"),
         (b"not a picture at all", "is not a picture of a kind that can be read: PNG, JPEG"),
         (b"GIF89a" + bytes(30), "is not a picture"),
-        (_png(20000, 20000), "more memory than a picture may use"),
+        (_png(20000, 20000), "larger than the 100 megapixels that are read at most"),
         (_png(10001, 10001), "10001 x 10001.*100 megapixels"),
         (_whole_png()[:700], "damaged or cut short"),
         (_whole_png()[:60] + b"garbage" + _whole_png()[67:], "damaged or cut short"),

@@ -11,6 +11,8 @@ from t2iflow.pipelines.text.recipe import read_text
 
 CANVAS, STILL = "  canvas: {use: canvas.pixels, size: [32, 32]}\n", "  still: {use: output.image, image: $canvas}\n"
 
+WORDS = "nodes:\n  words: {use: clip.text, clip: $clip, prompt: PROMPT}\n  clip: {use: clip.model, name: lite}\n"
+
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
@@ -47,6 +49,10 @@ CANVAS, STILL = "  canvas: {use: canvas.pixels, size: [32, 32]}\n", "  still: {u
         ("params: {s: $s}\nnodes:\n" + CANVAS.replace("32]", "32], noise: $s") + STILL, 2, "s -> s"),
         ("nodes:\n" + CANVAS + STILL.replace("}", ", file: '${s}.png'}"), 4, "there is no param `s`"),
         ("params: {s: $s}\nnodes:\n" + CANVAS.replace("canvas.pixels", "$s") + STILL, 2, "s -> s"),
+        ("nodes:\n" + CANVAS + STILL.replace("$", "*"), 4, "there is no anchor `&canvas` before this"),
+        (WORDS.replace("PROMPT", "1e3") + CANVAS + STILL, 3, "put it in quotes: '1e3'"),
+        (WORDS.replace("PROMPT", "[a fox, 0x7C0]") + CANVAS + STILL, 3, "put it in quotes: '0x7C0'"),
+        (WORDS.replace("PROMPT", "{1984: 1}") + CANVAS + STILL, 3, "put the number in quotes: `{'1984': 1}`"),
     ],
 )
 def test_a_mistake_is_told_where_it_is_and_what_to_write(text: str, line: int, words: str) -> None:

@@ -28,6 +28,8 @@ READERS = {
     "sound": "output.video, image: $noise, sound: {}",
 }
 
+WAYS = (" = convert it: `", " = shrink it: `", "no conversion fixes it", "is empty", "only sound; a film")
+
 
 def whole_files(folder: Path) -> list[Path]:
     """A sound file of each kind."""
@@ -94,13 +96,25 @@ def check(kind: str, path: Path) -> bool:
         assert said.count("error T2I") == 1, said
         assert "T2I502" in said, said
         assert f"{path.name}`" in said, said
-        assert any(way in said for way in (" = convert it: `", "is empty", "only sound; a film")), said
+        assert any(way in said for way in WAYS), said
     return not said
 
 
 def test_damaged_files_are_read_or_refused_with_what_to_do(tmp_path: Path) -> None:
     taken = [check(kind, path) for kind, path in cases(tmp_path, 50, 17)]
     assert 5 < sum(taken) < 45
+
+
+def test_a_picture_that_no_conversion_would_mend_is_told_what_does(tmp_path: Path) -> None:
+    whole, large = tmp_path / "whole.png", tmp_path / "large.png"
+    PIL.Image.effect_noise((64, 64), 60).save(whole)
+    PIL.Image.new("1", (10_001, 10_000)).save(large)
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(whole.read_bytes()[:2000])
+    assert "is damaged or cut short" in refused("picture", cut)
+    assert "no conversion fixes it: copy, download or export it again" in refused("picture", cut)
+    assert "more than 100 megapixels are not read" in refused("mask", large)
+    assert "shrink it: `magick large.png -resize 8192x8192 large-new.png`" in refused("mask", large)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,10 @@ def _with(body: str) -> str:
         ("{nodes: {canvas: {init: nowhere.png}}}", "the file `nowhere.png` doesn't exist", "9:33"),
         ("{nodes: {still: {file: '${nowhere}.png'}}}", "there is no param `nowhere`", "9:33"),
         ("{nodes: {fitt: {steps: 3}}}", "node `fitt` has no `use`", "9:18"),
-        ("{nodes: {smooth: null}}", "there is no node or param `smooth`", "13:56"),
+        ("{nodes: {smooth: null}}", "`loss` of node `fit` takes `$smooth`, which is removed here", "9:26"),
+        ("{nodes: {smooth: }}", "`loss` of node `fit` takes `$smooth`, which is removed here", "9:25"),
+        ("{params: {steps: null}}", "`steps` of node `fit` takes `$steps`, which is removed here", "9:26"),
+        ("{nodes: {fit: {image: null}}}", "node `fit` (optimizers.adam) needs port `image`", "9:31"),
         ("{nodes: {still: null}}", "the recipe writes nothing", "10:1"),
     ],
 )
@@ -57,6 +60,15 @@ def test_a_mistake_in_a_preset_is_found_at_its_place(command: Command, body: str
     assert f"--> mine.yaml:{place}\n" in told.err
     assert told.err.count("error T2I") == 1
     assert "  = with `--preset mine`\n" in told.err
+
+
+def test_what_a_recipe_removes_though_the_one_beneath_needs_it_is_reported_where_it_is_removed(
+    command: Command,
+) -> None:
+    told = command("check", "t2iflow: 1\nextends: hello\nnodes:\n  views: null\n").err
+    assert "`crops` of node `seen` takes `$views`, which is removed here\n  --> mine.yaml:4:10\n" in told
+    assert "leave the line out to keep that" in told
+    assert told.count("error T2I") == 1
 
 
 def test_a_preset_that_works_only_over_another_has_no_mistakes(command: Command) -> None:
@@ -73,7 +85,7 @@ def test_of_a_preset_for_another_one_the_mistakes_over_that_are_told(command: Co
 
 
 def test_a_mistake_that_several_presets_make_is_told_once_and_with_all_of_them(command: Command) -> None:
-    told = command("check", _with("{nodes: {smooth: null}}\n  again: {nodes: {smooth: null}}")).err
+    told = command("check", _with("{nodes: {still: null}}\n  again: {nodes: {still: null}}")).err
     assert told.count("error T2I") == 1
     assert "  = with `--preset mine` or `--preset again`\n" in told
 
@@ -135,11 +147,11 @@ def test_mistakes_of_presets_are_in_json(command: Command) -> None:
 
 
 def test_of_very_many_presets_only_some_are_tried(command: Command) -> None:
-    many = "\n".join(["{}", *(f"  p{number}: {{nodes: {{smooth: null}}}}" for number in range(40))])
+    many = "\n".join(["{}", *(f"  p{number}: {{nodes: {{still: null}}}}" for number in range(40))])
     told = command("check", _with(many)).err
     assert told.count("error T2I") == 1
     assert "with `--preset p0` or `--preset p1` or `--preset p2` and 19 more" in told
-    fine = command("check", _with(many.replace("nodes: {smooth: null}", "")))
+    fine = command("check", _with(many.replace("nodes: {still: null}", "")))
     assert "note: only 24 of the 42 presets were tried" in fine.out
 
 

@@ -3,6 +3,7 @@
 What has come so far is in `NAME.part`, and where it came from in `NAME.part.from`; nothing reads these but this file.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -45,8 +46,9 @@ class _DiskFullError(MissingWeightsError):
 
 def fetch(entry: Entry, watch: Watch, notes: "Notes") -> Path:
     """Fetch a file into the cache, unless it is there by now; MissingWeightsError where no address gives it."""
-    if os.path.isfile(entry.own):
-        return entry.own
+    with contextlib.suppress(WrongFileError):  # one that is wrong gives way to the right one
+        if entry.confirm():
+            return entry.own
     record, file, urls = entry.record, entry.file, entry.urls
     size = f", {amount(file.size)}" if file.size else ""
     notes.say(f"fetching `{file.name}` of `{record.name}`{size}, licence {record.licence}, from {urls[0]}")

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from t2iflow.nodes.core import json_file
@@ -70,15 +71,16 @@ class Entry:
 
     def found(self, notes: "Notes") -> Path | None:
         """Where it is, shown to be the right one; a wrong one of another program's is passed over."""
-        name, own = self.record.name, self.own
         try:
             if self.confirm():
-                return own
+                return self.own
         except WrongFileError as fault:
-            raise MissingWeightsError(
-                f"{fault}. If you meant to change it, confirm that with `t2iflow weights add {name} {own}`; else "
-                f"`t2iflow weights pull {name}` fetches it anew"
-            ) from fault
+            anew = f"`t2iflow weights pull {self.record.name}` fetches it anew" if self.urls else "put the old one back"
+            raise MissingWeightsError(f"{fault}. {self.meant}; else {anew}") from fault
+        return self.borrowed(notes)
+
+    def borrowed(self, notes: "Notes") -> Path | None:
+        """Where another program keeps the right one."""
         for path in self.elsewhere:
             if os.path.isfile(path):
                 try:
@@ -87,6 +89,12 @@ class Entry:
                 except (WrongFileError, OSError) as fault:
                     notes.warn(f"{path} is passed over: {fault}")
         return None
+
+    @property
+    def meant(self) -> str:
+        """How to confirm that a file in our cache is another one on purpose."""
+        command = f"t2iflow weights add {self.record.name} {quote(str(self.own))}"
+        return f"If you meant to change it, confirm that with `{command}`"
 
     def verify(self, path: Path, *, anew: bool = False, bound_for: Path | None = None) -> str:
         """The digest of what is at a path, computed `anew` or trusted if nothing has touched it since.

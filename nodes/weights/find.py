@@ -64,14 +64,17 @@ def fetch(record: Record, lacking: Iterable[Entry], notes: Notes, watch: Watch) 
 
 
 def pull(record: Record, notes: Notes, progress: Callable[[], AbstractContextManager[Watch]]) -> Iterator[Path]:
-    """Each file of weights, fetched where it is not here, or is wrong."""
+    """Each file of weights, fetched where it is not here, or is wrong; a wrong one stays until there is a right one."""
     for role, entry in entries(record).items():
         try:
-            entry.confirm()
+            path = entry.own if entry.confirm() else entry.borrowed(notes)
         except WrongFileError as fault:
+            path = entry.borrowed(notes)
+            if path is None and not entry.urls:
+                raise MissingWeightsError(f"{fault}. {entry.meant}") from fault
             notes.warn(str(fault))
-            entry.own.unlink(missing_ok=True)
-        path = entry.found(notes)
+            if path is not None:
+                entry.own.unlink(missing_ok=True)
         if path is None:
             with progress() as watch:
                 path = fetch(record, [entry], notes, watch)[role]
@@ -102,6 +105,9 @@ def _examined(path: Path) -> Checkpoint | None:
 
 def _unavailable(record: Record, lacking: list[Entry]) -> str:
     files = [entry.file for entry in lacking]
+    if record.bundled:
+        absent = ", ".join(file.name for file in files)
+        return f"the weights `{record.name}` are bundled, but {absent} is missing or damaged: install t2iflow again"
     what = ", ".join(f"{file.name} ({amount(file.size)})" if file.size else file.name for file in files)
     ways = [f"fetch {entry.urls[0]}" for entry in lacking if entry.urls]
     forbidden = f" and {places.OFFLINE} forbids fetching them" if places.offline() else " and are not served anywhere"

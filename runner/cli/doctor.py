@@ -22,6 +22,7 @@ from t2iflow.nodes.perceptors.lite import efficientnet, minilm
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, sha256
 from t2iflow.nodes.weights.entry import entries
+from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.text import packs
 from t2iflow.runner.child.child import LIBRARY_FIRST
 from t2iflow.runner.execution import device
@@ -72,6 +73,7 @@ def examine() -> Iterator[Check]:
     yield Check(True, f"Python {platform.python_version()} on {platform.platform()}")
     yield _torch()
     yield _lite()
+    yield _bundled()
     yield _ffmpeg()
     yield _cache()
     yield _runs()
@@ -136,9 +138,18 @@ def _runs() -> Check:
     return Check(False, f"run folders can't be created in {path}", "go to another folder, or give one with --out")
 
 
+def _bundled() -> Check:
+    """Whether the weights that the `lite` presets paint with are there, and are the right ones."""
+    files = [file for record in KNOWN.values() if record.bundled for file in record.files.values()]
+    wrong = [file.kept for file in files if not os.path.isfile(file.kept) or sha256(Path(file.kept)) != file.sha256]
+    if wrong:
+        return Check(False, f"bundled weights are missing or damaged: {', '.join(wrong)}", "install t2iflow again")
+    return Check(True, "the bundled weights of generators are whole")
+
+
 def _generators() -> Check:
     """Which weights are in our cache, and whether they are as they were."""
-    here, wrong = [], []
+    here, wrong, mends = [], [], []
     for record in registry.every():
         for entry in entries(record).values():
             if os.path.isfile(entry.own):
@@ -146,10 +157,10 @@ def _generators() -> Check:
                 try:
                     entry.verify(entry.own)
                 except (WrongFileError, OSError) as fault:
-                    wrong.append((record.name, f"{entry.own}: {fault}"))
+                    wrong.append(f"{entry.own}: {fault}")
+                    mends.append(f"t2iflow weights pull {record.name}" if entry.urls else entry.meant)
     if wrong:
-        what = f"weights are damaged: {'; '.join(fault for _, fault in wrong)}"
-        return Check(False, what, f"t2iflow weights pull {' '.join(dict.fromkeys(name for name, _ in wrong))}")
+        return Check(False, f"weights are damaged: {'; '.join(wrong)}", "; ".join(dict.fromkeys(mends)))
     what = ", ".join(dict.fromkeys(here)) or "none yet; they are fetched when they are needed"
     return Check(True, f"weights of generators in {places.cache()}: {what}")
 

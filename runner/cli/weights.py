@@ -118,13 +118,14 @@ def path(name: Annotated[str, typer.Argument(help="A name, as listed by `t2iflow
     from t2iflow.nodes.weights.families import incomplete, lacking
 
     record = _record(name)
-    found = [(entry.file.name, entry.seen()) for entry in entries(record).values()]
+    found = [(entry, entry.seen()) for entry in entries(record).values()]
     for _, place in found:
         if place is not None:
             write(str(place))
-    absent = [file for file, place in found if place is None]
+    absent = [entry for entry, place in found if place is None]
     if absent:
-        fail(f"not here: {', '.join(absent)}; `t2iflow weights pull {name}` fetches them", WEIGHTS)
+        how = f"pull {name}` fetches them" if absent[0].urls else f"add {name} FILE...` adds them"
+        fail(f"not here: {', '.join(entry.file.name for entry in absent)}; `t2iflow weights {how}", WEIGHTS)
     if unknown := lacking(record.family, record.files):
         fail(incomplete(name, record.family, unknown), WEIGHTS)
 

@@ -1,12 +1,15 @@
 """What is broken is found and named with what mends it, and can't harm the one who looks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from t2iflow.nodes.perceptors.lite import efficientnet
+from t2iflow.nodes.weights import records
+from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.runner.cli import doctor
 from t2iflow.runner.cli.doctor import Check, examine, imports
 from t2iflow.runner.cli.main import app
@@ -31,7 +34,15 @@ def test_a_healthy_installation_is_well(monkeypatch: pytest.MonkeyPatch) -> None
     findings = [finding for finding in examine() if "real CLIPs" not in finding.what]
     assert [finding for finding in findings if not finding.well] == []
     told = "\n".join(finding.what for finding in findings)
-    for what in ("Python 3", "torch 2", "`lite` has its weights", "ffmpeg version", "run folders", "pydantic, "):
+    for what in (
+        "Python 3",
+        "torch 2",
+        "`lite` has its weights",
+        "bundled weights",
+        "ffmpeg version",
+        "run folders",
+        "pydantic, ",
+    ):
         assert what in told
 
 
@@ -89,6 +100,25 @@ def test_damaged_weights_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path.write_bytes(b"cut short")
     monkeypatch.setattr(efficientnet, "weights_file", lambda member: path)
     assert str(path) in bad().what
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("content", [b"cut short", None])
+def test_damaged_bundled_weights_are_found(
+    content: bytes | None, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, record = tmp_path / "small_decoder.pth", KNOWN["small-taesd"]
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setattr(records, "SMALL", tmp_path)
+    damaged = replace(record.files["decoder"], kept=str(file))
+    monkeypatch.setitem(KNOWN, record.name, replace(record, files={"decoder": damaged}))
+    found = bad()
+    assert str(file) in found.what
+    assert found.mend == "install t2iflow again"
+    told = CliRunner().invoke(app, ["weights", "pull", "small-taesd"])
+    assert told.exit_code == 4
+    assert "small_decoder.pth is missing or damaged: install t2iflow again" in told.stderr
 
 
 @pytest.mark.usefixtures("quick")

@@ -323,6 +323,36 @@ def test_added_weights_that_lack_a_file_are_not_called_here(
     assert command("run", recipe).code == 0
 
 
+def test_a_file_that_can_not_be_fetched_is_kept_though_it_changed(own_cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "my_decoder.pth").write_bytes(GOOD)
+    assert Ended("add", "roses", "my_decoder.pth").code == 0
+    path = own_cache / "roses" / "my_decoder.pth"
+    path.write_bytes(checkpoint(1))  # as training on does
+    (bad,) = [finding for finding in doctor.examine() if not finding.well and "damaged" in finding.what]
+    confirm = f"`t2iflow weights add roses {path}`"
+    assert bad.mend == f"If you meant to change it, confirm that with {confirm}"
+    told = Ended("pull", "roses")
+    assert told.code == 4
+    assert confirm in told.err
+    assert path.read_bytes() == checkpoint(1)
+    assert Ended("add", "roses", str(path)).code == 0
+    assert Ended("verify", "roses").code == 0
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_a_wrong_file_stays_until_there_is_a_right_one(
+    offline: str, mirror: Mirror, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.files |= {DECODER: GOOD, ENCODER: GOOD}
+    assert Ended("pull", "taesd").code == 0
+    path = own_cache / DECODER[1:]
+    path.write_bytes(checkpoint(1))
+    monkeypatch.setenv("T2IFLOW_OFFLINE", offline)
+    mirror.files.clear()
+    assert Ended("pull", "taesd").code == 4
+    assert path.read_bytes() == checkpoint(1)
+
+
 def test_added_weights_stay_of_their_family(own_cache: Path, vqgan: Path, tmp_path: Path) -> None:
     assert Ended("add", "roses", str(vqgan)).code == 0
     (tmp_path / "my_decoder.pth").write_bytes(GOOD)

@@ -3,7 +3,6 @@
 A mistake of the user is a value, gathered with all others of the recipe and raised once.
 """
 
-import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -96,23 +95,6 @@ def in_reading_order(problems: Iterable[Problem]) -> list[Problem]:
 def _position(problem: Problem) -> tuple[bool, str, int, int]:
     place = problem.place
     return (False, place.file, place.line, place.column) if place else (True, "", 0, 0)
-
-
-def shown(value: object) -> str:
-    """A value as messages name it: as YAML has it, with texts in quotes, and long ones cut."""
-    return shortened(_written(value))
-
-
-def _written(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_written, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_written(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, str):
-        return repr(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value).replace("nan", ".nan").replace("inf", ".inf")
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def render(problems: Sequence[Problem], sources: Mapping[str, str], *, limit: int = 20) -> str:

@@ -41,7 +41,7 @@ class Source:
 
     text: str
     file: str
-    whose: Origin
+    origin: Origin
     name: str
     made: Path | None = None
 
@@ -49,7 +49,7 @@ class Source:
         """The recipe with these presets and overrides, its mistakes added to the problems; RecipeError if none can be
         made of the text."""
         return read_text(
-            self.text, self.file, self.whose, name=self.name, presets=presets, overrides=overrides, problems=problems
+            self.text, self.file, self.origin, name=self.name, presets=presets, overrides=overrides, problems=problems
         )
 
 
@@ -77,10 +77,10 @@ def named(where: str) -> Source:
     if carries(path):
         return carried(path, path.name, path.stem)
     found = find(where)
-    whose, name = found.whose, ""
+    origin, name = found.origin, ""
     if path.name == RECIPE:  # which may be a run's
-        whose, name = replace(whose, address=lock.address(path.parent)), recipe_name(path.parent)
-    return Source(load(found.path), str(found.path), whose, name or found.path.stem)
+        origin, name = replace(origin, address=lock.address(path.parent)), recipe_name(path.parent)
+    return Source(load(found.path), str(found.path), origin, name or found.path.stem)
 
 
 def addressed(where: str) -> Address | None:
@@ -120,8 +120,8 @@ def _at(address: Address) -> Source:
         )
     if here.carries:
         return carried(here.path, address.where, address.name, address.shared)
-    whose = of_address(here.path, address.shared, shlex.quote(str(address)))
-    return Source(decoded(here.path.read_bytes(), address.where), address.where, whose, address.name)
+    origin = of_address(here.path, address.shared, shlex.quote(str(address)))
+    return Source(decoded(here.path.read_bytes(), address.where), address.where, origin, address.name)
 
 
 def carried(path: Path, shown: str, name: str, address: str = "") -> Source:
@@ -129,11 +129,11 @@ def carried(path: Path, shown: str, name: str, address: str = "") -> Source:
     was; RecipeError if it carries none."""
     text, file = carried_text(path, shown), f"recipe in {shown}"
     if not is_bundle(path):
-        whose = of_picture(path, address or recorded(provenance.read(text).get("from")))
-        return Source(text, file, whose, name, path)
+        origin = of_picture(path, address or recorded(provenance.read(text).get("from")))
+        return Source(text, file, origin, name, path)
     whole = unpacked(path, shown)
-    whose = of_picture(whole.folder / RECIPE, address or lock.address(whole.folder))
-    return Source(text, file, whose, whole.recipe, whole.folder)
+    origin = of_picture(whole.folder / RECIPE, address or lock.address(whole.folder))
+    return Source(text, file, origin, whole.recipe, whole.folder)
 
 
 def is_bundle(path: Path) -> bool:

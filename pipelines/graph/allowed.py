@@ -12,8 +12,8 @@ from t2iflow.nodes.core.node import Setting, kind_name
 from t2iflow.nodes.core.prompts import UnquotedError
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.keyframes import AT
-from t2iflow.pipelines.problems import shown
 from t2iflow.pipelines.text.yaml_errors import KEYFRAMES
+from t2iflow.pipelines.values import shown
 
 FILES = {
     "picture": "photo.png",

@@ -17,10 +17,11 @@ from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.continued import BEFORE
 from t2iflow.pipelines.graph.formula import LIKELY
 from t2iflow.pipelines.graph.schedule import Ease, Keyframes, Moment, Over
-from t2iflow.pipelines.problems import Problems, shown
+from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.dollars import Wire
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
+from t2iflow.pipelines.values import shown
 
 WORDS = ("ease", "over", BEFORE)
 AT = re.compile(r"(\d+(?:\.\d+)?(?:\s*[%s])?)\s*:\s*(?:\(\s*)?([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*\)?")

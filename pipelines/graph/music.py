@@ -22,8 +22,9 @@ from t2iflow.nodes.film import sound
 from t2iflow.nodes.film.sound import Follow
 from t2iflow.pipelines.graph.keyframes import form
 from t2iflow.pipelines.graph.schedule import Moment, Schedule, Steps, blend
-from t2iflow.pipelines.problems import Place, Problems, shown
+from t2iflow.pipelines.problems import Place, Problems
 from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.values import shown
 
 WORDS = ("music", "follow", "low", "high", "smooth", "start")
 SONG = Setting("music", SoundPath, None, required=True, once=True)

@@ -26,11 +26,12 @@ from t2iflow.pipelines.graph.keyframes import (
 from t2iflow.pipelines.graph.music import is_music, read_music
 from t2iflow.pipelines.graph.schedule import Keyframes, Moment, Schedule
 from t2iflow.pipelines.graph.wires import Wires
-from t2iflow.pipelines.problems import Problems, shown
+from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.recipe import NodeText
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
+from t2iflow.pipelines.values import shown
 
 
 def read_settings(text: NodeText, spec: Spec, wires: Wires, files: Files) -> dict[str, Any]:

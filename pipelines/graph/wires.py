@@ -8,9 +8,10 @@ from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Port, Spec, kind_name
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.graph.graph import READERS, Source
-from t2iflow.pipelines.problems import Place, Problems, shown
+from t2iflow.pipelines.problems import Place, Problems
 from t2iflow.pipelines.text.dollars import UNREAD, Wire
 from t2iflow.pipelines.text.located import Located, plain
+from t2iflow.pipelines.values import shown
 
 REMOVED = "`null`, or nothing after the colon, removes what is in the recipe beneath; leave the line out to keep that"
 

@@ -14,7 +14,8 @@ from t2iflow.pipelines.graph.graph import Graph, Node, Scheduled
 from t2iflow.pipelines.graph.schedule import Keyframes, Schedule
 from t2iflow.pipelines.plan.clocks import without_formulas
 from t2iflow.pipelines.plan.regions import Regions
-from t2iflow.pipelines.problems import Problem, Problems, shown
+from t2iflow.pipelines.problems import Problem, Problems
+from t2iflow.pipelines.values import shown
 
 MOST = 100_000
 """Moments that are looked at; of more, as many evenly."""

@@ -6,12 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
+from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.lines import lines
 from t2iflow.pipelines.text.located import Located, located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overrides import SEED, Said, is_text_at, way
 from t2iflow.pipelines.text.yaml_reader import parse
+from t2iflow.pipelines.values import shown
 
 RANGE = re.compile(r"\s*(\d{1,19})\.\.(\d{1,19})\s*")
 MOST = 10_000
@@ -117,10 +118,10 @@ class Columns:
         return tuple(Located(number, value.place) for number in range(first, last + 1))
 
     def _lines(
-        self, value: Located, path: tuple[str, ...], whose: Origin, at: Place | None = None
+        self, value: Located, path: tuple[str, ...], origin: Origin, at: Place | None = None
     ) -> tuple[Located, ...]:
         """The lines of a file as values; `at` is where all of them stand, if not in the file."""
-        found = lines(value.value.removeprefix(LINES), whose, value.place, self.problems, self.sources)
+        found = lines(value.value.removeprefix(LINES), origin, value.place, self.problems, self.sources)
         return (value,) if found is None else tuple(self._line(line, path, at or place) for place, line in found)
 
     def _line(self, line: str, path: tuple[str, ...], at: Place) -> Located:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from t2iflow.nodes.core.spelling import near, suggest
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
+from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.dollars import NAME
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.yaml_errors import unspaced
 from t2iflow.pipelines.text.yaml_scalars import plain_scalar
+from t2iflow.pipelines.values import shown
 
 FORMAT = 1
 SECTIONS = ("params", "nodes")

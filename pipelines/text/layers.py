@@ -6,7 +6,7 @@ from pathlib import Path
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines.problems import Problems, RecipeError, shown
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.text import packs
 from t2iflow.pipelines.text.clashes import make_room
 from t2iflow.pipelines.text.form import check_structure
@@ -14,6 +14,7 @@ from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import Origin, of_file
 from t2iflow.pipelines.text.overlays import merge
 from t2iflow.pipelines.text.yaml_reader import load, parse
+from t2iflow.pipelines.values import shown
 
 
 def read_layers(
@@ -36,30 +37,30 @@ def read_layers(
         base = layers[0].value.get("extends")
         if base is None or base.value is None:
             return layers
-        path, whose = _base(base, origins[file], problems)
+        path, origin = _base(base, origins[file], problems)
         if paths.real(path) in seen:
             problems.add("T2I108", f"`{base.value}` refers back to itself", base.place)
             raise RecipeError(problems, sources)
         seen.add(paths.real(path))
         text, file = load(path), str(path)
-        origins[file] = whose
+        origins[file] = origin
 
 
-def _base(base: Located, whose: Origin, problems: Problems) -> tuple[Path, Origin]:
+def _base(base: Located, origin: Origin, problems: Problems) -> tuple[Path, Origin]:
     """The recipe that is extended, and whose it is: what a foreign one extends is foreign too, unless it ships; of
     packs it extends only its own."""
     message = f"there is no recipe {shown(plain(base))} beside this one, nor among the bundled ones"
     if isinstance(base.value, str):
-        beside = paths.given(base.value, whose.folder)
-        why = paths.no_file(beside) if whose.admits(beside) else None
-        if whose.admits(beside) and not why:
-            return beside, replace(whose, folder=beside.parent) if whose.fence else of_file(beside)
+        beside = paths.given(base.value, origin.folder)
+        why = paths.no_file(beside) if origin.admits(beside) else None
+        if origin.admits(beside) and not why:
+            return beside, replace(origin, folder=beside.parent) if origin.fence else of_file(beside)
         named = packs.find(base.value)
-        if named and (not whose.fence or named.whose.fence in (None, whose.fence)):
-            return named.path, named.whose
-        if named or not whose.admits(beside):  # so that not even whether it is there is known
+        if named and (not origin.fence or named.origin.fence in (None, origin.fence)):
+            return named.path, named.origin
+        if named or not origin.admits(beside):  # so that not even whether it is there is known
             what = f"this recipe is foreign, so it may not extend {shown(base.value)}"
-            problems.add("T2I503", what, base.place, whose.rule, "it may extend the bundled ones")
+            problems.add("T2I503", what, base.place, origin.rule, "it may extend the bundled ones")
             raise RecipeError(problems, {})
         if why != paths.MISSING:
             message = f"the recipe {shown(base.value)} {why}"

@@ -9,13 +9,13 @@ from t2iflow.pipelines.text.yaml_reader import load
 
 
 def lines(
-    name: str, whose: Origin, at: Place, problems: Problems, sources: dict[str, str]
+    name: str, origin: Origin, at: Place, problems: Problems, sources: dict[str, str]
 ) -> list[tuple[Place, str]] | None:
     """The lines and their places, without empty ones and those that begin with #; None where the file can't be read,
     which is reported. `whose` it is that names it decides where it is, and whether it may be read."""
-    file = paths.given(name, whose.folder)
-    if not whose.admits(file):
-        problems.add("T2I503", f"this recipe is foreign, so it may not read `{name}`", at, whose.rule)
+    file = paths.given(name, origin.folder)
+    if not origin.admits(file):
+        problems.add("T2I503", f"this recipe is foreign, so it may not read `{name}`", at, origin.rule)
         return None
     if why := paths.no_content(file):
         problems.add("T2I502", f"the file `{name}` {why}", at)

@@ -28,7 +28,7 @@ class Found:
     """A recipe that was found by its name: its file, and whose it is."""
 
     path: Path
-    whose: Origin
+    origin: Origin
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.texts import printable
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, shown
+from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text import origin, packs
 from t2iflow.pipelines.text.dollars import UNREAD, References, mentions
 from t2iflow.pipelines.text.layers import overlays, preset_names, read_layers, stack
@@ -21,6 +21,7 @@ from t2iflow.pipelines.text.seed import is_drawn, read_best, read_seed
 from t2iflow.pipelines.text.sweep import Sweep, read_sweep
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.pipelines.text.yaml_writer import flow
+from t2iflow.pipelines.values import shown
 
 RESERVED = ("use", "every")
 USE = "`use:` names what it is, such as `use: cutouts.square`"
@@ -144,13 +145,13 @@ def read(
     """
     found = find(where)
     text = load(found.path)
-    return read_text(text, str(found.path), found.whose, presets=presets, overrides=overrides, problems=problems)
+    return read_text(text, str(found.path), found.origin, presets=presets, overrides=overrides, problems=problems)
 
 
 def read_text(
     text: str,
     file: str,
-    whose: Origin | Path,
+    origin: Origin | Path,
     *,
     name: str = "",
     presets: Sequence[str] = (),
@@ -161,7 +162,7 @@ def read_text(
     relative paths start. See `read`."""
     found = Problems() if problems is None else problems
     sources: dict[str, str] = {}
-    origins = {file: Origin(whose) if isinstance(whose, Path) else whose}
+    origins = {file: Origin(origin) if isinstance(origin, Path) else origin}
     try:
         layers = read_layers(text, file, origins, found, sources)
     except RecipeError as fault:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines.problems import Place, Problem, Problems, shown
+from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.columns import MOST, Column, Columns
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import Origin
 from t2iflow.pipelines.text.overrides import Given
 from t2iflow.pipelines.text.seed import END
+from t2iflow.pipelines.values import shown
 
 EACH, TOGETHER = "each", "together"
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from t2iflow.nodes.core.prompts import WILDCARD
-from t2iflow.pipelines.problems import Place, shown
+from t2iflow.pipelines.problems import Place
 from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.values import shown
 
 MOST = 200
 """How often is drawn in one text, whose files' lines may have wildcards themselves."""

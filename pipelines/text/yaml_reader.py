@@ -14,10 +14,11 @@ from typing import Any, NoReturn
 import yaml
 
 from t2iflow.nodes.core import paths
-from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError, shown
+from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.located import Located, extent
 from t2iflow.pipelines.text.yaml_errors import explain, too_large
 from t2iflow.pipelines.text.yaml_scalars import UNPRINTABLE, plain_scalar, readable
+from t2iflow.pipelines.values import shown
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64

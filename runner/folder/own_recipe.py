@@ -39,12 +39,12 @@ def resumable(folder: Path) -> Plan:
 def compiler(folder: Path, name: str = "") -> Callable[[str, Sequence[str | Passed]], Plan]:
     """What compiles a text as the recipe of this run, with overrides; RecipeError with all its mistakes."""
     path = folder / RECIPE
-    whose, name = replace(of_run(path), address=lock.address(folder)), name or recipe_name(folder)
+    origin, name = replace(of_run(path), address=lock.address(folder)), name or recipe_name(folder)
 
     def compiled(text: str, overrides: Sequence[str | Passed] = ()) -> Plan:
         problems = Problems()
         return compile_recipe(
-            read_text(text, str(path), whose, name=name, overrides=overrides, problems=problems), problems
+            read_text(text, str(path), origin, name=name, overrides=overrides, problems=problems), problems
         )
 
     return compiled

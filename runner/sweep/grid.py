@@ -115,8 +115,8 @@ class _Grid:
     def _lines(self, name: str, at: Place) -> list[str]:
         """The lines of a file that a wildcard names; none where it can't be read, which is reported once."""
         if (name, at) not in self.lines:
-            whose = self.recipe.origins.get(at.file, HERE)
-            found = lines(name, whose, at, self.found, self.sources) or ()
+            origin = self.recipe.origins.get(at.file, HERE)
+            found = lines(name, origin, at, self.found, self.sources) or ()
             self.lines[name, at] = [line.strip().replace("$", "$$") for _, line in found]
         return self.lines[name, at]
 

@@ -27,7 +27,7 @@ def opened(**source: Any) -> dict[str, Any]:
     """The recipe of a SOURCE; RecipeError where there is no text to be read."""
     wanted = request(**source)
     found = wanted.source
-    about = {"text": found.text, "file": found.file, "name": found.name, "foreign": found.whose.fence is not None}
+    about = {"text": found.text, "file": found.file, "name": found.name, "foreign": found.origin.fence is not None}
     return about | _read(wanted)
 
 

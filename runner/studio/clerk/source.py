@@ -62,8 +62,8 @@ def _dropped(path: Path) -> Source:
     """Of what may come from anybody: it reads nothing but what lies beside it, where nothing else is."""
     if carries(path):
         return carried(path, path.name, path.stem)
-    whose = Origin(path.parent, paths.real(path.parent), owned=BY_TEXT)
-    return Source(load(path), path.name, whose, path.stem)
+    origin = Origin(path.parent, paths.real(path.parent), owned=BY_TEXT)
+    return Source(load(path), path.name, origin, path.stem)
 
 
 def problems_as_json(problems: Sequence[Problem], sources: Mapping[str, str]) -> list[dict[str, Any]]:

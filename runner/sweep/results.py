@@ -41,11 +41,9 @@ def write_results(sweep: SweepFolder, results: Sequence[Result]) -> None:
     """Write both files; paths are relative to the sweep's folder."""
     rows = [_row(sweep, one) for one in results]
     table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(table, list(_flat(rows[0])), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {name: said(value) if isinstance(value, list | dict) else value for name, value in row.items()} for row in rows
-    )
+    writer.writerows(map(_flat, rows))
     share(sweep.at / CSV, table.getvalue())
     told = {"schema": SCHEMA, "recipe": sweep.recipe, "threads": sweep.threads, "cells": rows}
     share(sweep.at / JSON, json.dumps(told, indent=1) + "\n")
@@ -56,7 +54,7 @@ def _row(sweep: SweepFolder, one: Result) -> dict[str, Any]:
     picture = one.picture and one.picture.relative_to(sweep.at).as_posix()
     return {
         "cell": one.cell.name,
-        **{name: _text(one.cell.set.get(name)) for name in dict.fromkeys(names)},
+        "values": {name: _text(one.cell.set.get(name)) for name in dict.fromkeys(names)},
         "state": one.state,
         "rank": one.rank,
         "score": one.score,
@@ -64,6 +62,14 @@ def _row(sweep: SweepFolder, one: Result) -> dict[str, Any]:
         "picture": picture,
         "message": one.message,
     }
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the values in columns of their own; one that has the name of another column is `values.NAME`."""
+    values = {f"values.{name}" if name in row else name: value for name, value in row["values"].items()}
+    flat = {"cell": row["cell"], **values, **row}
+    del flat["values"]
+    return {name: said(value) if isinstance(value, list | dict) else value for name, value in flat.items()}
 
 
 def _text(value: Any) -> Any:

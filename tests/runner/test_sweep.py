@@ -149,6 +149,22 @@ def test_cells_have_the_bytes_of_single_runs(here: None, command: Command) -> No
     assert found["0.011"].read_bytes() != found["0.11"].read_bytes()
 
 
+@pytest.mark.parametrize("name", ["cell", "values", "state", "rank", "score", "seconds", "picture", "message"])
+def test_a_param_may_be_called_like_what_the_results_say_of_a_cell(here: None, command: Command, name: str) -> None:
+    recipe = SMALL.replace("params: {steps", f"params: {{{name}").replace("$steps", f"${name}")
+    told = command("sweep", recipe, "--each", f"{name}=[2, 3]")
+    assert told.code == OK, told.err
+    sweep = only(Path("sweeps"))
+    cells = sorted(path.name for path in (sweep / "runs").iterdir())
+    found = json.loads((sweep / "results.json").read_text("utf-8"))["cells"]
+    assert [(row["cell"], row["values"][name]) for row in found] == list(zip(cells, [2, 3], strict=True))
+    assert [(row["cell"], row[f"values.{name}"], row["state"]) for row in rows(sweep)] == [
+        (cells[0], "2", "finished"),
+        (cells[1], "3", "finished"),
+    ]
+    assert all((sweep / row["picture"]).is_file() for row in rows(sweep))
+
+
 def test_each_makes_a_grid_and_together_goes_in_step(begun: Callable[..., SweepFolder], tmp_path: Path) -> None:
     (tmp_path / "rates.txt").write_text("0.1\n\n# slow\n0.2\n", "utf-8")
     recipe = SMALL + "sweep: {each: {seed: 3..4, steps: [9]}, sheet: {across: seed}}\n"

@@ -10,16 +10,13 @@ import { hear } from "./stream.js";
 import { STATES, count, written } from "./words.js";
 
 const AGAIN = 1000;
-const OWN = ["cell", "state", "rank", "score", "seconds", "picture", "message"];
 
 /** What a cell is called: by what varies, and by its place in the ranking. */
 function label(run, results) {
   const cell = run.name.split("/").at(-1);
   const found = results.find((one) => one.cell === cell);
   if (!found) return cell;
-  const values = Object.entries(found)
-    .filter(([name]) => !OWN.includes(name))
-    .map(([name, value]) => `${name} ${written(value)}`);
+  const values = Object.entries(found.values).map(([name, value]) => `${name} ${written(value)}`);
   return [found.rank && `${found.rank === 1 ? "\u2605 " : ""}${found.rank}.`, values.join(", ")]
     .filter(Boolean)
     .join(" ");

@@ -127,15 +127,23 @@ def main() -> None:
         prog="training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["fetch", "measure", "ship", "scenes", "all", *MODELS])
-    parser.add_argument("models", nargs="*", choices=[[], *MODELS], help="for `measure` and `ship`; all, if left out")
+    parser.add_argument(
+        "models", nargs="*", choices=[[], *MODELS], help="for `measure`, `ship` and `all`; all, if left out"
+    )
     parser.add_argument("--work", type=Path, default=WORK, help="folder of packages, pictures and runs")
     parser.add_argument("--run", help="the run's folder in it, by default the model's name")
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--batch", type=int, help="pictures in a step")
+    parser.add_argument("--steps", type=_count)
+    parser.add_argument("--batch", type=_count, help="pictures in a step")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", type=_device, default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args()
+    if given.models and given.what not in ("measure", "ship", "all"):
+        parser.error(f"`{given.what}` takes no more names: {' '.join(given.models)}")
+    if given.what == "measure" and (others := [name for name in given.models if name not in evaluate.CANVASES]):
+        parser.error(f"only autoencoders are measured: {', '.join(evaluate.CANVASES)}; not {', '.join(others)}")
     names = [given.what] if given.what in MODELS else given.models or list(MODELS)
+    if given.run and len(names) > 1 and given.what in ("measure", "ship", "all"):
+        parser.error("`--run` is the folder of one model: name that")
     try:
         if given.what in ("fetch", "all"):
             for package in listed():
@@ -157,12 +165,31 @@ def main() -> None:
         parser.exit(1, f"{fault}\n")
 
 
+def _count(said: str) -> int:
+    """A number of steps or pictures."""
+    if int(said) < 1:
+        raise ValueError
+    return int(said)
+
+
+_count.__name__ = "whole number from 1 on"  # as argparse names it
+
+
+def _device(said: str) -> torch.device:
+    """A device that this machine has."""
+    try:
+        torch.empty(0, device=said)
+    except (RuntimeError, AssertionError) as fault:
+        raise argparse.ArgumentTypeError(f"{said!r} is unavailable: {str(fault).splitlines()[0]}") from None
+    return torch.device(said)
+
+
 def _train(recipe: Recipe, folder: Path, given: argparse.Namespace) -> None:
     torch.manual_seed(given.seed)
-    device = torch.device(given.device)
+    device = given.device
     course = recipe.on_cpu if device.type == "cpu" else recipe.on_gpu
     course = course._replace(steps=given.steps or course.steps, batch=given.batch or course.batch)
-    train(recipe.make(given.work, device, given.seed, course), folder, course.steps, given.seed)
+    train(recipe.make(given.work, device, given.seed, course), folder, course.steps, course.batch, given.seed)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from pickle import UnpicklingError
 from statistics import fmean
 from typing import Any, Protocol
 
@@ -33,17 +34,21 @@ class Model(Protocol):
         """Write the weights in the format of the original."""
 
 
-def train(model: Model, folder: Path, steps: int, seed: int) -> None:
-    """Train to the last step, from where a run into the same folder was stopped, and export the weights."""
+def train(model: Model, folder: Path, steps: int, batch: int, seed: int) -> None:
+    """Train to the last step, from where a run into the same folder was stopped, and export the weights; ValueError
+    where the folder has another run, or a damaged one."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "state.pt"
-    done = 0
+    done, run = 0, {"steps": steps, "batch": batch, "seed": seed}
     if kept.is_file():
-        state = torch.load(kept, weights_only=True)
-        if (state["steps"], state["seed"]) != (steps, seed):
+        try:
+            state = torch.load(kept, weights_only=True)
+            was = {name: state[name] for name in run}
+        except (RuntimeError, EOFError, UnpicklingError, LookupError, TypeError) as fault:
+            raise ValueError(f"{kept} is damaged: remove it, and the training starts anew") from fault
+        if was != run:
             raise ValueError(
-                f"{folder} holds a run of {state['steps']} steps and seed {state['seed']}, not of {steps} and {seed}: "
-                "name another folder, or remove it"
+                f"{folder} holds a run of {_words(was)}, not of {_words(run)}: remove it, or add `--run NAME`"
             )
         model.resume(state["model"])
         done = state["done"]
@@ -58,7 +63,7 @@ def train(model: Model, folder: Path, steps: int, seed: int) -> None:
             since, lately = time.perf_counter(), []
         if done % SAVE_EVERY == 0 or done == steps:
             scratch = kept.with_suffix(".part")
-            torch.save({"model": model.state(), "done": done, "steps": steps, "seed": seed}, scratch)
+            torch.save({"model": model.state(), "done": done, **run}, scratch)
             scratch.replace(kept)
             sheet(model.samples()).save(folder / f"samples-{done:06}.png")
     model.export(folder / "weights")
@@ -72,6 +77,10 @@ def sheet(pictures: Tensor, columns: int = 8) -> Image.Image:
     grid[:n] = pictures.clamp(0, 1)
     grid = grid.view(rows, columns, 3, height, width).permute(0, 3, 1, 4, 2).reshape(rows * height, columns * width, 3)
     return Image.fromarray((grid * 255).round().byte().cpu().numpy())
+
+
+def _words(run: dict[str, int]) -> str:
+    return f"{run['steps']} steps of {run['batch']} pictures with seed {run['seed']}"
 
 
 def _means(told: list[dict[str, float]]) -> dict[str, float]:

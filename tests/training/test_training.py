@@ -108,7 +108,7 @@ def train(work: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Runs `python -m training`, here, on small batches; gives its exit code."""
 
     def run(*words: str) -> int:
-        monkeypatch.setattr("sys.argv", ["training", *words, "--work", str(work), "--device", "cpu", "--batch", "2"])
+        monkeypatch.setattr("sys.argv", ["training", "--work", str(work), "--device", "cpu", "--batch", "2", *words])
         try:
             door.main()
         except SystemExit as end:
@@ -244,10 +244,47 @@ def test_trainings_that_begin_at_once_learn_from_the_same_whole_pictures(
         assert (images.flatten(1).amax(1) > 0).all(), "a black picture"
 
 
-def test_other_steps_in_the_same_folder_are_refused(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    assert train("taesd", "--steps", "2") == 0
-    assert train("taesd", "--steps", "3") == 1
-    assert "holds a run of 2 steps and seed 0, not of 3 and 0" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "other"),
+    [
+        (["--steps", "2"], "2 steps of 2 pictures with seed 0"),
+        (["--batch", "3"], "1 steps of 3 pictures with seed 0"),
+        (["--seed", "1"], "1 steps of 2 pictures with seed 1"),
+    ],
+)
+def test_another_run_in_the_same_folder_is_refused(
+    words: list[str], other: str, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("taesd", "--steps", "1") == 0
+    assert train("taesd", "--steps", "1", *words) == 1
+    assert f"holds a run of 1 steps of 2 pictures with seed 0, not of {other}" in capsys.readouterr().err
+
+
+def test_a_damaged_state_is_named(train: Train, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (work / "taesd").mkdir(parents=True)
+    (work / "taesd" / "state.pt").write_bytes(b"a state")
+    assert train("taesd", "--steps", "1") == 1
+    assert f"{work / 'taesd' / 'state.pt'} is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("taesd --steps 0", "invalid whole number from 1 on value: '0'"),
+        ("taesd --batch=-2", "invalid whole number from 1 on value: '-2'"),
+        ("taesd --device banana", "'banana' is unavailable"),
+        ("taesd vqgan", "`taesd` takes no more names: vqgan"),
+        ("fetch vqgan", "`fetch` takes no more names: vqgan"),
+        ("measure taesd biggan", "only autoencoders are measured: taesd, vqgan, dvae; not biggan"),
+        ("ship --run other", "`--run` is the folder of one model"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    words: str, said: str, train: Train, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*words.split()) == 2
+    assert said in capsys.readouterr().err
+    assert not (work / "taesd").exists()
 
 
 def test_a_package_that_is_not_the_listed_one_is_named(
@@ -319,7 +356,7 @@ def test_what_was_not_trained_to_its_end_is_not_shipped_or_measured(
         (work / name / "weights" / first).write_bytes(b"weights")
     code = train(what, name)
     if what == "measure" and name not in evaluate.CANVASES:
-        assert code == 0
+        assert code == 2
         return
     assert code == 1
     assert f"train `{name}` first" in capsys.readouterr().err

@@ -166,9 +166,11 @@ def sweep(
     `run`: RecipeError lists the mistakes of all runs before any starts.
     """
     from t2iflow.runner.exits import UsageError
+    from t2iflow.runner.folder.folder import parent
     from t2iflow.runner.sweep import sweeping
     from t2iflow.runner.sweep.cluster import check
     from t2iflow.runner.sweep.slot import How
+    from t2iflow.runner.sweep.storage import is_address
     from t2iflow.runner.sweep.varied import varied
 
     how = How(device, jobs, per_gpu, on, checkpoint)
@@ -185,7 +187,8 @@ def sweep(
             raise UsageError("`retry` is for the folder of a sweep: name that in place of the recipe")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
-            begun = sweeping.begin(varied(asked, values(each), values(together), rank, best), _place(out), how)
+            made_in = out if is_address(os.fspath(out)) else parent(os.fspath(out)).absolute()
+            begun = sweeping.begin(varied(asked, values(each), values(together), rank, best), os.fspath(made_in), how)
         crew = sweeping.crew(begun, how)
     made = Sweep.at(begun.at)
     view = made._view(show, wait)

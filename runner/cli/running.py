@@ -69,6 +69,7 @@ def run(
         asked = request(context, lambda one: agreed(one, device, yes), draft)
         plan = compiled(asked, lacking=False)
         from t2iflow.runner import session  # and torch, once there is something to run
+        from t2iflow.runner.folder.folder import parent
         from t2iflow.runner.options import read_part, read_recording
 
         if plan.graph.recipe.changed:
@@ -78,11 +79,11 @@ def run(
             if frames is not None or not capture or compile or show or debug:
                 words = "`--frames`, `--no-capture`, `--compile`, `--show` and `--debug` are for a single run"
                 raise UsageError(f"{words}, and this is the best of {count}; `--best 1` makes a single run")
-            parent = paths.given(out) if is_given(context, "out") else SWEEPS
-            best_of(count, plan.graph.recipe, parent, device, checkpoint, json)
+            where = parent(out) if is_given(context, "out") else SWEEPS
+            best_of(count, plan.graph.recipe, where, device, checkpoint, json)
         part, recording = read_part(frames, plan, _note), read_recording(capture, compile)
         options = session.Options(device, checkpoint, part, recording, threads=asked.threads)
-        outcome = session.start(plan, paths.given(out), options, _listeners(json, show))
+        outcome = session.start(plan, parent(out), options, _listeners(json, show))
     _finish(outcome, debug)
 
 
@@ -150,12 +151,13 @@ def fork(
     The result has the same bytes as running the new recipe from the start. If the old run still has a checkpoint from
     early enough, the new one starts there.
     """
+    from t2iflow.runner.folder.folder import parent
     from t2iflow.runner.options import read_recording
     from t2iflow.runner.session import Options
     from t2iflow.runner.steering import fork as forked
 
     with refusing():
-        made = forked(paths.given(folder), settings, at, paths.given(out))
+        made = forked(paths.given(folder), settings, at, parent(out))
         _note(made.note)
         outcome = made.run(Options(device, checkpoint, recording=read_recording(capture, compile)), _listeners(json))
     _finish(outcome, debug)

@@ -3,6 +3,7 @@
 import contextlib
 import filecmp
 import os
+import re
 import secrets
 import shutil
 import time
@@ -15,6 +16,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOCK, NOW, RECIPE, WAITING
 from t2iflow.nodes.core.whole import check_new, new, private, sync
 from t2iflow.runner.events import Event, Wrote
+from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import claim, lock, watching
 from t2iflow.runner.folder.claim import FolderError, NotResumableError
 from t2iflow.runner.folder.history import has_finished
@@ -49,6 +51,15 @@ class RunFolder:
     def wrote(self, path: Path) -> None:
         """Say that a file is complete."""
         self._tell(Wrote(path))
+
+
+def parent(out: str | Path) -> Path:
+    """Where a user wants new folders; UsageError for an address, which would be a folder here called `s3:`."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(out)):
+        raise UsageError(
+            f"`{out}` is no folder; only a sweep can be kept elsewhere: `t2iflow sweep ... --out s3://BUCKET/PATH`"
+        )
+    return paths.given(out)
 
 
 def named(parent: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
-from t2iflow.runner.folder.folder import clear, named
+from t2iflow.runner.folder.folder import clear, named, parent
 from t2iflow.runner.folder.naming import recipe_name
 from t2iflow.runner.folder.places import SWEEP, is_sweep, resume_command
 from t2iflow.runner.opening import in_folder
@@ -31,7 +31,7 @@ from t2iflow.runner.sweep.page import PAGE
 from t2iflow.runner.sweep.processes import Processes
 from t2iflow.runner.sweep.sharing import tidy
 from t2iflow.runner.sweep.slot import How, cores, slots, threads
-from t2iflow.runner.sweep.storage import Storage, is_address
+from t2iflow.runner.sweep.storage import Storage, StorageError, is_address
 from t2iflow.runner.sweep.varied import Varied
 
 
@@ -50,7 +50,7 @@ def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
     many = len(slots(replace(how, device="cpu") if how.on else how)[: len(cells.cells)])
     name = named(Path(), recipe_name(varied.recipe.name))
     storage = Storage(f"{out}/{name}") if is_address(str(out)) else None
-    path = storage.folder if storage else paths.given(out) / name
+    path = storage.folder if storage else parent(out) / name
     made = folder.create(path, varied.recipe, cells, varied.sweep, how.device, threads(many))
     if storage:
         kept.begin(storage)
@@ -138,7 +138,10 @@ def run(
     if finished == total:
         tidy(sweep.at)
         clear(sweep.runs, 0)  # nobody starts here any more
-    kept.bring(sweep)
+    try:
+        kept.bring(sweep)
+    except StorageError as fault:
+        return Ending(FAILED, f"{fault}; to resume:\n  {resume_command(sweep.place)}")
     if stop.asked():
         return Ending(128 + stop.signal, _interrupted(sweep))
     if failed:

@@ -97,6 +97,23 @@ def test_what_is_not_understood_is_met_with_what_to_write(command: Command, word
     assert told.folder is None
 
 
+@pytest.mark.parametrize("out", ["s3://bucket/runs", "s3:/bucket", "https://example.org/runs"])
+@pytest.mark.parametrize(
+    "words", [["run"], ["run", "--best", "2"], ["sweep", "--each", "seed=0..1"], ["fork", "--set", "steps=3"]]
+)
+def test_an_address_is_not_taken_for_a_folder_of_runs(
+    command: Command, tmp_path: Path, words: list[str], out: str
+) -> None:
+    verb, *options = words
+    made = str(command("run", COPY).folder) if verb == "fork" else COPY
+    if verb == "sweep" and out.startswith("s3://"):
+        return  # as sweeps can be kept there
+    told = command(verb, made, *options, "--out", out)
+    assert told.code == 2
+    assert "only a sweep can be kept elsewhere: `t2iflow sweep ... --out s3://BUCKET/PATH`" in told.err
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(":")]
+
+
 def test_every_command_is_in_the_help() -> None:
     root = Path(__file__).parent.parent.parent
     files = [path for path in (root / "runner" / "cli").glob("*.py") if path.name != "weights.py"]

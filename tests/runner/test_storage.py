@@ -220,6 +220,20 @@ def test_a_storage_that_does_not_answer_is_an_error_in_words(bucket: Any, monkey
         storage.names()
 
 
+def test_a_sweep_whose_storage_is_out_of_reach_at_its_end_says_how_to_resume(
+    bucket: Any, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = begun(tmp_path, "s3://sweeps/mine")
+    for cell in sweep.cells:
+        assert work.make(sweep.at, cell.name, "cpu").code == OK
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "put", lambda *_: (_ for _ in ()).throw(StorageError("no answer")))
+        told = command("sweep", sweep.place)
+    assert told.code == 1
+    assert f"no answer; to resume:\n  t2iflow sweep {sweep.place}\n" in told.err
+    assert command("sweep", sweep.place).code == OK
+
+
 @pytest.mark.parametrize("key", ["runs/../../../outside", "../outside", "/outside", "runs/.hidden", "C:\\outside"])
 def test_what_others_keep_there_is_written_nowhere_else(key: str, tmp_path: Path) -> None:
     memory = pytest.importorskip("fsspec").filesystem("memory")

@@ -96,12 +96,13 @@ def add_(
     family: Annotated[str | None, typer.Option(help="Their family, if their names don't show it.")] = None,
 ) -> None:
     """Add your files to the cache: as published weights, or under a name of your own."""
+    from t2iflow.nodes.core.missing import MissingWeightsError
     from t2iflow.nodes.weights.add import add
     from t2iflow.nodes.weights.content import WrongFileError
 
     try:
         found = add(name, [paths.given(file) for file in files], family, _Voice().say)
-    except WrongFileError as fault:
+    except (WrongFileError, MissingWeightsError) as fault:
         fail(str(fault), WEIGHTS)
     except ValueError as fault:
         fail(str(fault), USAGE)

@@ -353,6 +353,19 @@ def test_a_wrong_file_stays_until_there_is_a_right_one(
     assert path.read_bytes() == checkpoint(1)
 
 
+@pytest.mark.parametrize("arguments", [("add", "roses", "my_decoder.pth"), ("pull", "taesd")])
+def test_a_cache_that_can_not_be_written_is_named(
+    arguments: tuple[str, ...], mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_decoder.pth").write_bytes(GOOD)
+    monkeypatch.setenv("T2IFLOW_WEIGHTS", "my_decoder.pth")
+    told = Ended(*arguments)
+    assert told.code == 4
+    assert "can't be kept in my_decoder.pth/" in told.err
+    assert "set T2IFLOW_WEIGHTS to a folder that can be written" in told.err
+
+
 def test_added_weights_stay_of_their_family(own_cache: Path, vqgan: Path, tmp_path: Path) -> None:
     assert Ended("add", "roses", str(vqgan)).code == 0
     (tmp_path / "my_decoder.pth").write_bytes(GOOD)

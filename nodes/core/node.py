@@ -118,6 +118,12 @@ class Spec:
     ambient: Mapping[str, type]
     ambient_once: Mapping[str, type] = field(default_factory=dict)
 
+    def __reduce__(self) -> tuple[Callable[[str], "Spec"], tuple[str]]:
+        """By its name, so that processes can hand on a plan."""
+        from t2iflow.nodes.core.catalog import find
+
+        return find, (self.name,)
+
     @cached_property
     def meanings(self) -> Mapping[Meaning, str]:
         """The name of the setting that says each of these."""

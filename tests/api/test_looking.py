@@ -1,5 +1,6 @@
 """What Python says of recipes and nodes without a run."""
 
+import pickle
 import subprocess
 import sys
 
@@ -15,6 +16,11 @@ from tests.runner.conftest import COPY, Command
 def test_importing_t2iflow_imports_neither_torch_nor_what_it_does_not_need_yet() -> None:
     code = "import sys, t2iflow; t2iflow.__version__; sys.exit(bool({'torch', 'pydantic', 'typer'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_what_is_said_of_recipes_can_be_pickled() -> None:
+    for said in (t2iflow.plan("music", preset="lite"), t2iflow.check("zoom"), t2iflow.diff("hello", "story")):
+        assert str(pickle.loads(pickle.dumps(said))) == str(said)
 
 
 def test_listing_recipes_imports_no_torch() -> None:

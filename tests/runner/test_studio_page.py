@@ -127,6 +127,68 @@ def test_several_runs_are_started_with_one_seed_after_another(first: int, page: 
     assert seeds_of_two(page, studio, name) == [str(first), str(first + 1)]
 
 
+def test_of_several_runs_the_page_says_from_which_on_none_was_started(page: Any, studio: Studio) -> None:
+    (studio.at / "some.yaml").write_text(STILL, encoding="utf-8")
+    page.reload()
+    page.get_by_label("Recipe", exact=True).select_option("some.yaml")
+    page.get_by_label("Seed", exact=True).fill("7")
+    page.get_by_label("Runs", exact=True).fill("3")
+    full = {"status": 409, "json": {"error": "the disk is full"}}
+    page.route("**/api/runs", lambda route: route.fulfill(**full) if '"seed": 8' in sent(route) else route.continue_())
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("1 run started; from seed 8 on none: the disk is full").wait_for()
+
+
+def sent(route: Any) -> str:
+    """What a request says."""
+    return re.sub(r":(?! )", ": ", route.request.post_data or "")
+
+
+def test_whole_numbers_in_lists_keep_all_digits(page: Any, studio: Studio) -> None:
+    (studio.at / "many.yaml").write_text(
+        STILL.replace("{steps: 6}", "{steps: 6, many: [9007199254740993, 2]}"), encoding="utf-8"
+    )
+    page.reload()
+    page.get_by_label("Recipe", exact=True).select_option("many.yaml")
+    many = page.get_by_label("many", exact=True)
+    until(lambda: many.count() and "9007199254740993" in many.input_value())
+    with page.expect_request(lambda request: "9007199254740995" in (request.post_data or "")):
+        many.fill("[9007199254740995, 2]")
+
+
+def test_a_page_that_was_locked_goes_on_once_another_has_the_new_key(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "still.yaml").write_text(STILL, encoding="utf-8")
+    before = studios.opened(tmp_path)
+    context = browser.new_context()
+    page, other = context.new_page(), context.new_page()
+    page.goto(before.address)
+    page.get_by_role("button", name="Start").wait_for()
+    before.end()
+    port = re.findall(r":(\d+)/", before.address)[0]
+    after = studios.opened(tmp_path, "--no-open", "--port", port)
+    try:
+        page.get_by_text("This page is locked").wait_for()
+        other.goto(after.address)
+        page.get_by_text("This page is locked").wait_for(state="detached")
+        page.get_by_text("The connection to the studio is lost").wait_for(state="detached")
+        page.get_by_label("Recipe", exact=True).select_option("still.yaml")
+        until(page.get_by_role("button", name="Start").is_enabled)
+    finally:
+        context.close()
+        after.end()
+
+
+def test_a_run_that_no_longer_has_the_state_that_is_asked_for_leaves_the_list(page: Any, studio: Studio) -> None:
+    start(page, "endless.yaml")
+    other = page.context.new_page()
+    other.goto(f"{studio.origin}/#/runs")
+    other.get_by_label("State").select_option("running")
+    tile = other.locator(f'.tile[data-name$="{page.url.rpartition("/")[2]}"]')
+    tile.wait_for()
+    page.get_by_role("button", name="Stop").click()
+    tile.wait_for(state="detached")
+
+
 @pytest.mark.parametrize("field", ["Seed", "Runs"])
 def test_what_is_selected_stays_so_when_the_form_is_renewed(field: str, page: Any, studio: Studio) -> None:
     (studio.at / "late.yaml").write_text(STILL + "seed: 17\n", encoding="utf-8")

@@ -60,12 +60,16 @@ async function asked(address, request) {
   return said;
 }
 
-/** Whether the key of this page is known to be no longer valid. */
-export const isLocked = () => document.getElementById("locked") !== null;
+/** The key of this page is valid again, which all pages of one browser share. */
+export function unlock() {
+  const dialog = document.getElementById("locked");
+  dialog?.close(); // which gives the focus back
+  dialog?.remove();
+}
 
 /** The key of this page is no longer valid: say how to get in again. */
-export function lock() {
-  if (isLocked()) return;
+function lock() {
+  if (document.getElementById("locked")) return;
   const dialog = h(
     "dialog",
     { id: "locked", "aria-labelledby": "locked-title", oncancel: (event) => event.preventDefault() },
@@ -73,7 +77,7 @@ export function lock() {
     h(
       "p",
       {},
-      "The studio was restarted, so this page's key is no longer valid. Open the address that the terminal shows. Nothing is lost.",
+      "The studio was restarted, so this page's key is no longer valid. Open the address that the terminal shows, and this page goes on, too. Nothing is lost.",
     ),
   );
   document.body.append(dialog);

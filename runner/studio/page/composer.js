@@ -216,17 +216,23 @@ export function composer(view, _, signal) {
   const run = once(async () => {
     if (start.disabled) return;
     const one = asked();
-    const begun = await trying(async () => {
-      const names = [];
+    const begun = [];
+    await trying(async () => {
       for (const another of draft.count > 1 ? seeds(own(await post("/api/opened", one))) : [{}]) {
-        names.push((await post("/api/runs", { ...one, set: { ...one.set, ...another } })).name);
+        const made = post("/api/runs", { ...one, set: { ...one.set, ...another } });
+        begun.push((await made.catch((fault) => refused(fault, begun.length, another.seed))).name);
       }
-      return names;
     });
-    if (!begun) return;
+    if (!begun.length) return;
     say(`${count(begun.length, "run")} in the queue.`);
     if (!signal.aborted) location.hash = begun.length > 1 ? "#/runs" : `#/run/${path(begun[0])}`;
   });
+
+  /** Of several runs the first are started already: say which are not. */
+  function refused(fault, started, seed) {
+    if (started) fault.message = `${count(started, "run")} started; from seed ${seed} on none: ${fault.message}`;
+    throw fault;
+  }
 
   view.replaceChildren(
     h(

@@ -128,6 +128,9 @@ export function read(input) {
 /** A number that is written; its digits, which the studio takes as well, where a number would be rounded. */
 export const whole = (text) => (/^-?\d+$/.test(text) && !Number.isSafeInteger(Number(text)) ? text : Number(text));
 
+/** The same of the numbers in JSON, in browsers that say how they are written. */
+const exact = (_, value, said) => (typeof value === "number" && said?.source ? whole(said.source) : value);
+
 /** A number as it is shown: between keyframes some have more digits than anybody reads. */
 const short = (value) => (Number.isFinite(value) && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
 
@@ -159,7 +162,7 @@ function two(attributes, value, tell, { of }) {
 function json(attributes, value, tell) {
   const put = ({ target }) => {
     try {
-      tell(target.value.trim() === "" ? null : JSON.parse(target.value));
+      tell(target.value.trim() === "" ? null : JSON.parse(target.value, exact));
     } catch {
       tell(new Error('Write it as JSON, such as {"0": 0.1, "100%": 0.01}, [1, 2] or null.'));
     }

@@ -168,7 +168,8 @@ export function gallery(view, _, signal) {
   /** A run that is known is shown as it is now, another one where it belongs. */
   function put(run) {
     const old = at(run.name);
-    if (old) renew(old, ...tile(run, chosen).children);
+    if (old && sought.state && run.state !== sought.state) drop(run);
+    else if (old) renew(old, ...tile(run, chosen).children);
     else if (!run.name.includes("/runs/")) soon(); // a sweep's own runs are in it
   }
 

@@ -1,6 +1,6 @@
 // The one stream of events. A hidden page closes it, so that runs make no pictures that nobody looks at.
 
-import { get, isLocked } from "./api.js";
+import { get, unlock } from "./api.js";
 import { notice } from "./notices.js";
 
 const TYPES = ["run", "step", "note", "picture", "queue", "gone"];
@@ -26,6 +26,7 @@ function open() {
   source = new EventSource("/api/events");
   for (const type of TYPES) source.addEventListener(type, (event) => tell(type, JSON.parse(event.data)));
   source.onopen = () => {
+    unlock();
     lost?.remove();
     lost = undefined;
     if (opened) tell("again");
@@ -37,7 +38,7 @@ function open() {
       bad: true,
     });
     get("/api/studio").catch(() => {}); // which finds out whether the key is still valid
-    waits = setTimeout(() => isLocked() || open(), AGAIN);
+    waits = setTimeout(open, AGAIN);
   };
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy
 import torch
-from judge import judge
+from judge import judge, ready
 from PIL import Image
 from torch import Tensor
 
@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for both films")
     parser.add_argument("--ours", action="append", default=[], metavar="KEY=VALUE", help="only for ours")
     given = parser.parse_args()
+    ready(given.subjects)
     recipe = [given.recipe, *(word for name in given.preset or ["lite"] for word in ("--preset", name))]
     plain = ["camera.move=picture", "camera.carry=false", "camera.hold=0", f"camera.rate={given.rate}"]
     ways = {"plain": given.set + plain, "ours": given.set + given.ours}

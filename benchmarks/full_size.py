@@ -54,6 +54,8 @@ def main() -> None:
     if arguments.read:
         print(json.dumps(read(*arguments.read)))
         return
+    if unknown := [row for row in arguments.rows if row not in ROWS]:
+        parser.error(f"unknown rows: {', '.join(unknown)}")
     print(f"{'checkpoint':48} {'file MB':>8} {'read ms':>8} {'all MB':>8} {'own MB':>8} {'all/file':>9}")
     for row in arguments.rows or ROWS:
         folder = Path(tempfile.mkdtemp(dir=arguments.folder))

@@ -419,6 +419,8 @@ def main() -> None:
         print(f"passed over: {' '.join(unknown)}")
     warnings.filterwarnings("ignore")
     device, began = torch.device(given.device), time.perf_counter()
+    if device.type == "cuda" and not torch.cuda.is_available():
+        parser.error("there is no GPU here; `--device cpu` or `--device meta` needs none")
     names = [name for name in WAYS if name != "compiled" or given.compile]
     rows: dict[str, dict[str, Any]] = {}
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{device}, {torch.get_num_threads()} threads"

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from judge import Verdict, judge, table
+from judge import Verdict, judge, ready, table
 from PIL import Image, ImageDraw
 
 SUBJECTS = (
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="passed on to every run")
     given = parser.parse_args()
+    ready(given.subjects)
     recipe = [given.recipe]
     for flag in ("preset", "set"):
         recipe += [word for value in getattr(given, flag) for word in (f"--{flag}", value)]

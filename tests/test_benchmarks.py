@@ -41,3 +41,20 @@ def test_the_benchmark_for_gpus_measures_every_way_of_every_system(tmp_path: Pat
     expected = {f"{system} {way}" for system in NEEDED for way in ("eager", "captured", "alone", "original")}
     assert rows.keys() == expected - lacking, done.stdout
     assert all(row["ms"] > 0 for row in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hello.py", "--subjects", "castle", "flying pig"], "'flying pig' is none of the names"),
+        (["flicker.py", "--subjects", "castle", "flying pig"], "'flying pig' is none of the names"),
+        (["full_size.py", "nothing"], "unknown rows: nothing"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_ends_before_it_begins(words: list[str], said: str, tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "benchmarks" / words[0], *words[1:]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode
+    assert said in done.stderr.splitlines()[-1]
+    assert not done.stdout
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """A sweep from its recipe to its folder, and from its folder to its pictures."""
 
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -53,7 +54,11 @@ def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
     path = storage.folder if storage else parent(out) / name
     made = folder.create(path, varied.recipe, cells, varied.sweep, how.device, threads(many))
     if storage:
-        kept.begin(storage)
+        try:
+            kept.begin(storage)
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
     return made
 
 

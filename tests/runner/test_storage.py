@@ -201,10 +201,13 @@ def test_a_run_that_has_lost_its_lease_stops_and_keeps_nothing(bucket: Any, tmp_
         ("file:///tmp/x", "is on this machine's disk: write it as a path"),
     ],
 )
-def test_where_nothing_can_be_kept_the_command_says_so(bucket: Any, command: Command, out: str, words: str) -> None:
+def test_where_nothing_can_be_kept_the_command_says_so_and_leaves_nothing(
+    bucket: Any, command: Command, tmp_path: Path, out: str, words: str
+) -> None:
     told = command("sweep", RECIPE, "--out", out)
     assert told.code == 1
     assert words in told.err
+    assert not list(tmp_path.rglob("sweep.yaml"))
 
 
 def test_where_there_is_no_sweep_the_command_says_so(bucket: Any, command: Command) -> None:

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
-from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener, getproxies, proxy_bypass
 
 PATIENCE, LONGEST = 30.0, 86_400.0
 """Seconds without an answer, after which one counts as failed, and how long that may be made."""
@@ -16,8 +17,15 @@ PATIENCE, LONGEST = 30.0, 86_400.0
 
 def ask(request: Request) -> HTTPResponse:
     """The answer of a server, which is silent for no longer than `patience`."""
-    answer: HTTPResponse = _OPENER.open(request, timeout=patience())
+    answer: HTTPResponse = build_opener(_Http, _Https).open(request, timeout=patience())
     return answer
+
+
+def proxy(address: str) -> SplitResult | None:
+    """The proxy that is asked in place of an address's server, if one is."""
+    parts = urlsplit(address)
+    said = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+    return urlsplit(said if "//" in said else f"//{said}") if said else None
 
 
 def patience() -> float:
@@ -84,6 +92,3 @@ class _Https(HTTPSHandler):
 
     def https_open(self, request: Request) -> HTTPResponse:
         return self.do_open(self.Connection, request)
-
-
-_OPENER = build_opener(_Http, _Https)

@@ -19,7 +19,7 @@ from urllib.request import Request
 from t2iflow.nodes.core import json_file
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.whole import FULL
-from t2iflow.nodes.weights.connection import ask, patience
+from t2iflow.nodes.weights.connection import ask, patience, proxy
 from t2iflow.nodes.weights.content import WrongFileError, amount
 from t2iflow.nodes.weights.entry import Entry
 from t2iflow.nodes.weights.progress import Watch
@@ -63,7 +63,9 @@ def fetch(entry: Entry, watch: Watch, notes: "Notes") -> Path:
             raise
         except (OSError, HTTPException, ValueError) as fault:
             reason = fault.reason if isinstance(fault, URLError) and not isinstance(fault, HTTPError) else fault
-            faults.append(f"{url}: {reason or type(fault).__name__}")
+            way = proxy(url) if isinstance(fault, OSError) else None
+            through = f" (through the proxy {way.netloc.rpartition('@')[2]})" if way else ""
+            faults.append(f"{url}: {reason or type(fault).__name__}{through}")
     listed = "\n  ".join(faults)
     raise MissingWeightsError(f"`{file.name}` of the weights `{record.name}` can't be fetched:\n  {listed}")
 

@@ -254,6 +254,15 @@ def test_what_every_mirror_said_is_told(
     assert left(own_cache) == set()
 
 
+def test_a_proxy_that_fails_is_named_without_its_password(
+    mirror: Mirror, notes: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://me:secret@127.0.0.1:1")
+    with pytest.raises(MissingWeightsError, match=r"\(through the proxy 127\.0\.0\.1:1\)") as caught:
+        fetch(notes)
+    assert "secret" not in str(caught.value)
+
+
 def test_a_busy_server_is_asked_again(mirror: Mirror, notes: Heard) -> None:
     mirror.files[DECODER] = GOOD
     mirror.first[DECODER] = [busy, busy]

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.weights import places
+from t2iflow.nodes.weights.connection import proxy
 from t2iflow.nodes.weights.content import sha256
 
 CACHE = "~/.cache/clip"
@@ -76,10 +76,7 @@ def _unreachable(record: dict[str, Any]) -> str | None:
     address = record.get("url") or ""
     if record.get("hf_hub"):
         address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    parts = urlsplit(address)
-    proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-    if proxy:
-        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    parts = proxy(address) or urlsplit(address)
     try:
         socket.create_connection((parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)), PATIENCE).close()
     except (OSError, ValueError) as fault:

@@ -21,7 +21,7 @@ from t2iflow.pipelines.text.recipe import Recipe, read_text, vary
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner import session
 from t2iflow.runner.events import Listener
-from t2iflow.runner.exits import OK
+from t2iflow.runner.exits import OK, UsageError
 from t2iflow.runner.folder.claim import BusyError, FolderError
 from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.own_recipe import plan_of
@@ -61,7 +61,8 @@ def make(
     try:
         options = Options(device, save_every, shelf=shelf_of_process(), shared_work=shared_work(sweep.at, cell))
         with _alone(folder, name):
-            outcome = (_resume if os.path.exists(path) else _start)(sweep, cell, options, listeners)
+            is_new = not os.path.exists(path) or (os.path.isdir(path) and not any(path.iterdir()))
+            outcome = (_start if is_new else _resume)(sweep, cell, options, listeners)
     except (BusyError, LostError) as fault:
         return Made(name, BUSY, str(fault))
     except REFUSALS as fault:
@@ -115,4 +116,6 @@ def _start(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence
 
 def _resume(sweep: SweepFolder, cell: Cell, options: Options, listeners: Sequence[Listener]) -> Outcome:
     path = sweep.runs / cell.name
+    if not os.path.exists(path / RECIPE):
+        raise UsageError(f"`{path}` has no {RECIPE}: delete it, and its cell is run again")
     return session.resume(plan_of(path, sweep.recipe), path, options, listeners)

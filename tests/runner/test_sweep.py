@@ -404,6 +404,20 @@ def test_a_failed_cell_is_listed_the_others_go_on_and_it_is_tried_again_when_ask
     assert [row["state"] for row in rows(sweep)] == ["finished"] * 3
 
 
+def test_a_cell_that_has_lost_its_recipe_says_how_it_is_made_again(here: None, command: Command) -> None:
+    assert command("sweep", SMALL, "--each", "seed=0..1").code == OK
+    sweep = only(Path("sweeps"))
+    lost = sweep / rows(sweep)[0]["picture"]
+    (lost.parent / "recipe.yaml").unlink()
+    told = command("sweep", str(sweep))
+    assert told.code == FAILED
+    assert f"`{lost.parent}` has no recipe.yaml: delete it, and its cell is run again" in told.err
+    shutil.rmtree(lost.parent)
+    lost.parent.mkdir()  # as a person may also leave it
+    assert command("sweep", str(sweep)).code == OK
+    assert lost.is_file()
+
+
 def test_a_cell_whose_process_dies_is_tried_three_times(begun: Callable[..., SweepFolder]) -> None:
     sweep = begun(SMALL, "seed=0..1")
     first, second = names(sweep)

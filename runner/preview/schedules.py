@@ -1,6 +1,7 @@
 """Settings that change over time, drawn as bars: what a recipe's keyframes and music amount to, before anything
 runs."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,24 +15,34 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def rows(plan: Plan, width: int) -> Iterator[tuple[str, str]]:
-    """For each setting that changes its name, and its values over the steps or frames in at most `width` bars."""
-    for region in plan.regions:
-        for name in region.members:
-            for label, value in _changing(plan.graph.nodes[name], region):
-                if region.beside and all(part.over == "frame" for part in value.parts()):
-                    continue  # it is drawn over the film
-                yield from _drawn(label, value, region, width)
+    """For each setting that changes its name, with the optimiser's where several share it, and its values over the
+    steps or frames in at most `width` bars."""
+    found = [(row, region) for region in plan.regions for row in _rows(plan, region, width)]
+    named = Counter(label for (label, _), _ in found)
+    for (label, bars), region in found:
+        yield label if named[label] == 1 else f"{label} ({region.optimizer})", bars
 
 
-def _changing(node: Node, region: Region) -> Iterator[tuple[str, Schedule]]:
-    """What changes in a node, named as the recipe names it: of a sum of losses, by the term that is weighed."""
+def _rows(plan: Plan, region: Region, width: int) -> Iterator[tuple[str, str]]:
+    for name in region.members:
+        for labels, value in _changing(plan.graph.nodes[name], region):
+            if region.beside and all(part.over == "frame" for part in value.parts()):
+                continue  # it is drawn over the film
+            yield from _drawn(labels, value, region, width)
+
+
+def _changing(node: Node, region: Region) -> Iterator[tuple[list[str], Schedule]]:
+    """What changes in a node, named as the recipe names it: of a sum of losses, by the terms that are weighed."""
     weighed = [f"{region.optimizer}: weight of {term}" for term in weighed_terms(node)]
     for one in node.schedules:
-        label = f"{node.name}.{node.called(one.setting)}" + ("" if one.number is None else f"[{one.number}]")
-        yield weighed[one.number or 0] if one.setting == "weights" and weighed else label, one.schedule
+        if one.setting == "weights" and weighed:
+            yield weighed if one.number is None else [weighed[one.number]], one.schedule
+        else:
+            number = "" if one.number is None else f"[{one.number}]"
+            yield [f"{node.name}.{node.called(one.setting)}{number}"], one.schedule
 
 
-def _drawn(label: str, value: Schedule, region: Region, width: int) -> Iterator[tuple[str, str]]:
+def _drawn(labels: list[str], value: Schedule, region: Region, width: int) -> Iterator[tuple[str, str]]:
     length, fps = region.steps, 0.0
     framed = region.shot is not None and any(part.over == "frame" for part in value.parts())
     if framed and region.shot:
@@ -42,14 +53,15 @@ def _drawn(label: str, value: Schedule, region: Region, width: int) -> Iterator[
     times = _times(length, width)
     values = [_value(value, time, length, fps, region, framed) for time in times]
     if isinstance(values[0], tuple | list):
-        for part in range(len(values[0])):
-            yield f"{label}[{part}]", _bars([one[part] for one in values]) + f", {how}"
+        each = labels if len(labels) == len(values[0]) else [f"{labels[0]}[{part}]" for part in range(len(values[0]))]
+        for part, label in enumerate(each):
+            yield label, _bars([one[part] for one in values]) + f", {how}"
     elif isinstance(values[0], int | float) and not isinstance(values[0], bool):
         peaks = [value.at(time, length, fps) for time in value.turns(length, fps) if time < length]
-        yield label, _bars(values, peaks) + f", {how}"
+        yield labels[0], _bars(values, peaks) + f", {how}"
     else:
         said = zip(value.moments(), value.values, strict=True)
-        yield label, ", ".join(f"{moment}: {one}" for moment, one in said)
+        yield labels[0], ", ".join(f"{moment}: {one}" for moment, one in said)
 
 
 def _value(value: Schedule, time: float, length: int, fps: float, region: Region, framed: bool) -> Any:

@@ -71,6 +71,30 @@ def test_the_weight_of_a_loss_is_named_by_its_term(command: Command) -> None:
     assert "fit: weight of same █▇▅▄▂▁ 0 to 1, over steps" in lines(told.out)
 
 
+def test_weights_that_change_together_are_named_by_their_terms_each(command: Command) -> None:
+    total = "total: {use: losses.total, terms: [$same, $flat], weights: {0: [1, 0], 100%: [0, 3]}}"
+    flat = "flat: {use: losses.total_variation, image: $canvas}"
+    recipe = COPY.replace("$same,", "$total,").replace("{steps: 6}", "{steps: 3}") + f"  {flat}\n  {total}\n"
+    told = lines(command("plan", recipe, "--schedules").out)
+    assert told == ["fit: weight of same █▅▁ 0 to 1, over steps", "fit: weight of flat ▁▅█ 0 to 3, over steps"]
+
+
+def test_what_changes_for_several_optimisers_is_drawn_for_each(command: Command) -> None:
+    recipe = "t2iflow: 1\nnodes:\n  clip: {use: clip.model, name: lite}\n"
+    recipe += "  words: {use: clip.text, clip: $clip, prompt: {0: a fox, 100%: a castle}}\n"
+    for name, steps in (("one", 3), ("two", 5)):
+        recipe += f"""
+  {name}: {{use: canvas.pixels, size: [32, 32]}}
+  cuts-{name}: {{use: cutouts.whole, image: ${name}, count: 2, size: 32}}
+  seen-{name}: {{use: clip.look, crops: $cuts-{name}, clip: $clip}}
+  score-{name}: {{use: losses.spherical, seen: $seen-{name}, wanted: $words}}
+  fit-{name}: {{use: optimizers.adam, image: ${name}, loss: $score-{name}, steps: {steps}}}
+  still-{name}: {{use: output.image, image: $fit-{name}, file: {name}.png}}
+"""
+    told = lines(command("plan", recipe, "--schedules").out)
+    assert told == ["words.prompt (fit-one) ▁▅█ 0 to 1, over steps", "words.prompt (fit-two) ▁▃▅▆█ 0 to 1, over steps"]
+
+
 def test_a_plan_shows_prompts_what_presets_change_and_what_no_output_needs(command: Command) -> None:
     own = "t2iflow: 1\nextends: vqgan-clip\nparams: {prompt: a whale, size: [64, 96]}\nnodes:\n"
     own += "  start: {use: images.noise, size: $size}\n  canvas: {init: $start}\n"

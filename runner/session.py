@@ -194,7 +194,7 @@ class _Session:
             rest = f"this part is done; to make the rest:\n  {resume_command(self.path)}"
             return Outcome("part", OK, self.path, rest)
         except KeyboardInterrupt:
-            return self._interrupted(INTERRUPTED)
+            return self._interrupted(128 + self.options.stop.signal if self.options.stop.signal else INTERRUPTED)
         except Exception as fault:  # nodes may raise anything, and none of it is worth a traceback
             faults.forget(fault)
             return Outcome("failed", faults.code(fault), self.path, faults.explain(fault), fault)

@@ -1,4 +1,5 @@
-"""Signals that end a run: the first lets it write a checkpoint, the second stops it at once."""
+"""Signals that end a run: the first lets it write a checkpoint, unless it only waits for weights; the second stops it
+at once."""
 
 import os
 import signal
@@ -6,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from t2iflow.nodes.weights.connection import waits
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -48,7 +51,7 @@ class Stop:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Within it, signals are heard here, if this is the main thread, which alone hears any; KeyboardInterrupt at
-        the second."""
+        the second, or while weights are fetched."""
         before = {number: signal.signal(number, self._hear) for number in _heard()}
         try:
             yield
@@ -57,9 +60,9 @@ class Stop:
                 signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.signal:
+        before, self.signal = self.signal, self.signal or number
+        if before or waits():
             raise KeyboardInterrupt
-        self.signal = number
 
 
 def _heard() -> Iterator[int]:

@@ -15,10 +15,29 @@ PATIENCE, LONGEST = 30.0, 86_400.0
 """Seconds without an answer, after which one counts as failed, and how long that may be made."""
 
 
+_WAITING: set[int] = set()
+"""The threads that only wait for files of others."""
+
+
 def ask(request: Request) -> HTTPResponse:
     """The answer of a server, which is silent for no longer than `patience`."""
     answer: HTTPResponse = build_opener(_Http, _Https).open(request, timeout=patience())
     return answer
+
+
+@contextlib.contextmanager
+def waiting() -> Iterator[None]:
+    """Within it this thread only waits for files of others, which is nothing that a run that stops must finish."""
+    _WAITING.add(threading.get_ident())
+    try:
+        yield
+    finally:
+        _WAITING.discard(threading.get_ident())
+
+
+def waits() -> bool:
+    """Whether this thread does."""
+    return threading.get_ident() in _WAITING
 
 
 def proxy(address: str) -> SplitResult | None:

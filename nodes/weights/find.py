@@ -10,6 +10,7 @@ from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.core.types import Loads
 from t2iflow.nodes.weights import download, places, registry
 from t2iflow.nodes.weights.checkpoints.checkpoint import Checkpoint
+from t2iflow.nodes.weights.connection import waiting
 from t2iflow.nodes.weights.content import WrongFileError, amount, examine
 from t2iflow.nodes.weights.entry import Entry, entries
 from t2iflow.nodes.weights.families import FAMILIES, beside, incomplete
@@ -59,7 +60,7 @@ def fetch(record: Record, lacking: Iterable[Entry], notes: Notes, watch: Watch) 
     wanted = list(lacking)
     if places.offline() or not all(entry.urls for entry in wanted):
         raise MissingWeightsError(_unavailable(record, wanted))
-    with places.alone(record.name, notes.say):
+    with waiting(), places.alone(record.name, notes.say):
         return {entry.role: download.fetch(entry, watch, notes) for entry in wanted}
 
 

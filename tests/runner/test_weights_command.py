@@ -4,8 +4,10 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from typer.testing import CliRunner
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.runner.cli import doctor
 from t2iflow.runner.cli.main import app
-from tests.mirror import Mirror, late
+from tests.mirror import Mirror, late, slow
 from tests.runner.conftest import Command
 
 DECODER, ENCODER = "/taesd/taesd_decoder.pth", "/taesd/taesd_encoder.pth"
@@ -248,6 +250,35 @@ def test_a_run_fetches_what_it_needs_and_locks_it(
     locked = yaml.safe_load((told.folder / "lock.yaml").read_text(encoding="utf-8"))["weights"]
     assert list(locked) == ["taesd/taesd_decoder.pth"]
     assert yaml.safe_load((told.folder / "recipe.yaml").read_text("utf-8"))["nodes"]["paint"]["weights"] == "taesd"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_fetches_weights_stops_at_the_first_signal(
+    number: signal.Signals, mirror: Mirror, own_cache: Path, tmp_path: Path
+) -> None:
+    mirror.files[DECODER] = GOOD
+    mirror.first[DECODER] = [slow(20)]
+    (tmp_path / "mine.yaml").write_text(RECIPE.replace("mine.picture", "taesd.canvas, size: [16, 16]"))
+    command = [sys.executable, "-m", "t2iflow.runner", "run", "mine.yaml", "--out", "made"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        assert any("fetching `taesd_decoder.pth`" in line for line in run.stderr)
+        until(lambda: (own_cache / f"{DECODER[1:]}.part").exists())
+        began = time.monotonic()
+        run.send_signal(number)
+        said = run.stderr.read()
+    assert run.returncode == 128 + number
+    assert time.monotonic() - began < 15
+    assert "interrupted; to resume:" in said
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something, ten seconds at most."""
+    for _ in range(100):
+        if true():
+            return
+        time.sleep(0.1)
+    raise TimeoutError
 
 
 def test_a_run_without_its_weights_ends_with_code_4(

@@ -16,7 +16,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
 from t2iflow.nodes.weights import places
-from t2iflow.nodes.weights.connection import proxy
+from t2iflow.nodes.weights.connection import proxy, waiting
 from t2iflow.nodes.weights.content import sha256
 
 CACHE = "~/.cache/clip"
@@ -60,7 +60,8 @@ def _fetched(library: ModuleType, record: dict[str, Any], name: str, notes: Note
     if fault is None:
         notes.say(f"fetching the weights of {name} from {where}")
         try:
-            return Path(library.pretrained.download_pretrained(record))
+            with waiting():
+                return Path(library.pretrained.download_pretrained(record))
         except Exception as raised:  # of urllib, httpx, huggingface_hub and others
             fault = str(raised).strip().partition("\n")[0] or type(raised).__name__
     raise MissingWeightsError(

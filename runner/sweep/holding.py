@@ -25,7 +25,7 @@ def held(storage: Storage, run: str, lost: Callable[[], None]) -> Iterator[None]
     try:
         with _every(BEAT, holder.renew):
             storage.fetch(run)
-            with _every(BEAT, _Bringer(storage, run).keep_if_new):
+            with _every(BEAT, _Bringer(storage, run, holder).keep_if_new):
                 yield
             if holder.has_lost:
                 raise LostError(f"another process has taken over `{run}`")
@@ -64,17 +64,17 @@ class _Holder:
 
 
 class _Bringer:
-    """Keeps a run when there is a new checkpoint."""
+    """Keeps a run when there is a new checkpoint, as long as it is held."""
 
-    def __init__(self, storage: Storage, run: str) -> None:
-        self._storage, self._run = storage, run
+    def __init__(self, storage: Storage, run: str, holder: _Holder) -> None:
+        self._storage, self._run, self._holder = storage, run, holder
         self._last = 0
 
     def keep_if_new(self) -> None:
         """Keep it, or try again at the next checkpoint: at the run's end it is kept for certain."""
         with contextlib.suppress(OSError):
             written = (self._storage.folder / self._run / CHECKPOINT).stat().st_mtime_ns
-            if written > self._last:
+            if written > self._last and not self._holder.has_lost:
                 self._storage.keep(self._run)
                 self._last = written
 

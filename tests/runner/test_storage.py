@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from t2iflow.pipelines.text.recipe import read
-from t2iflow.runner.events import Event, Stepped
+from t2iflow.runner.events import Ended, Event, Stepped
 from t2iflow.runner.exits import OK
 from t2iflow.runner.folder.claim import BusyError
 from t2iflow.runner.sweep import holding, kept, lease, sweeping, task, work
@@ -187,6 +187,8 @@ def test_a_run_that_has_lost_its_lease_stops_and_keeps_nothing(bucket: Any, tmp_
         if isinstance(event, Stepped) and event.step == 5:
             (held,) = bucket.ls(f"{sweep.place}/leases/runs/{CELL}")
             bucket.pipe(f"{held.rpartition('/')[0]}/000007", b"{}")
+            time.sleep(1)
+        if isinstance(event, Ended):  # its last checkpoint is there
             time.sleep(1)
 
     assert work.make(sweep.at, CELL, "cpu", [rob]).code == work.BUSY

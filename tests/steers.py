@@ -37,6 +37,8 @@ SECONDS = 0.6
 """In which a run may be killed."""
 OPERATIONS = 60
 """Of a resume, at which it may be killed."""
+FIRST = 40
+"""Of a run at its start, at which it is killed, with much of it to come."""
 INTERVALS = (0.0, 0.02)
 
 Trial: TypeAlias = Callable[[Course, random.Random, Tally], str | None]
@@ -85,8 +87,8 @@ def trial(course: Course, chance: random.Random, tally: Tally) -> str | None:
         path.write_text(course.text(chance), encoding="utf-8")
         recipe = kills.Recipe(course.name, str(path))
         while not (parent.is_dir() and runs(parent)):
-            process = begun(recipe, parent, None, every)
-            process.kill(after=chance.uniform(0.05, SECONDS))
+            # At an operation: after some time, a run that had the processor to itself would be finished.
+            process = begun(recipe, parent, None, every, chance.randint(1, FIRST))
             tally.counts["kills"] += process.end()[0] < 0
         (run,) = runs(parent)
         for _ in range(TIMES):

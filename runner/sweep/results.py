@@ -14,7 +14,7 @@ from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.folder import SweepFolder
 
 CSV, JSON = "results.csv", "results.json"
-SCHEMA = "t2iflow.sweep/1"
+SCHEMA = "t2iflow.sweep/2"
 
 
 @dataclass(frozen=True)

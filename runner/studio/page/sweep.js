@@ -16,7 +16,8 @@ function label(run, results) {
   const cell = run.name.split("/").at(-1);
   const found = results.find((one) => one.cell === cell);
   if (!found) return cell;
-  const values = Object.entries(found.values).map(([name, value]) => `${name} ${written(value)}`);
+  // Earlier results have no values apart.
+  const values = Object.entries(found.values ?? {}).map(([name, value]) => `${name} ${written(value)}`);
   return [found.rank && `${found.rank === 1 ? "\u2605 " : ""}${found.rank}.`, values.join(", ")]
     .filter(Boolean)
     .join(" ");

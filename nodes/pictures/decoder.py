@@ -4,8 +4,8 @@
 
 It is separate from the run because a file can keep a decoder busy for hours, fill the memory, or crash it: here that
 ends only this program. It prints `MODE WIDTH HEIGHT` and a newline, then the pixels row by row: L, LA, RGB or RGBA of 8
-bits a channel, or F, grey as floats in 0..1. A file that isn't read ends it with the reason and one of
-the codes `REFUSED`, `DAMAGED` and `TOO_LARGE`.
+bits a channel, or F, grey as floats in 0..1. A file that isn't read ends it with the reason and one of the
+codes `REFUSED`, `DAMAGED` and `TOO_LARGE`.
 
 A picture is shrunk, by a whole factor and in bands, as long as its sides stay twice as long as SIDE (0: never). FOLDERs
 are where packages are, too, such as those of one user, which `-I` hides.
@@ -61,9 +61,13 @@ BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
 class RefusedError(Exception):
     """Why a picture is not read."""
 
+    code = REFUSED
+
 
 class TooLargeError(RefusedError):
     """The same of one that would be read if it were smaller."""
+
+    code = TOO_LARGE
 
 
 def decode(path: Path, side: int) -> Image:
@@ -190,14 +194,12 @@ def main(file: str, side: str) -> int:
             band = picture.crop((0, top, picture.width, min(top + BAND, picture.height)))
             sys.stdout.buffer.write(band.tobytes())
     except RefusedError as fault:
-        code, reason = TOO_LARGE if isinstance(fault, TooLargeError) else REFUSED, str(fault)
+        code, reason = fault.code, str(fault)
     except PIL.UnidentifiedImageError:
         code, reason = REFUSED, f"is not a picture of a kind that can be read: {', '.join(FORMATS)} or TGA"
     except PIL.Image.DecompressionBombError:
-        code, reason = (
-            TOO_LARGE,
-            f"says that it is far larger than the {MOST // 10**6} megapixels that are read at most",
-        )
+        code = TOO_LARGE
+        reason = f"says that it is far larger than the {MOST // 10**6} megapixels that are read at most"
     except MemoryError:
         code, reason = TOO_LARGE, "needs more memory than a picture may use"
     except Exception as fault:  # whatever Pillow makes of untrusted bytes

@@ -84,8 +84,9 @@ def stack(layers: Sequence[Located], presets: Sequence[str], problems: Problems)
 
 def overlays(layers: Sequence[Located], presets: Sequence[str]) -> Iterator[Located]:
     """What lies over the first of the layers, in this order."""
-    for layer in layers:
-        yield from [layer] if layer is not layers[0] else []
+    for number, layer in enumerate(layers):
+        if number:
+            yield layer
         yield from _chosen(layer, presets)
 
 

@@ -12,7 +12,7 @@ def lines(
     name: str, origin: Origin, at: Place, problems: Problems, sources: dict[str, str]
 ) -> list[tuple[Place, str]] | None:
     """The lines and their places, without empty ones and those that begin with #; None where the file can't be read,
-    which is reported. `whose` it is that names it decides where it is, and whether it may be read."""
+    which is reported. The `origin` of the text that names it decides where it is, and whether it may be read."""
     file = paths.given(name, origin.folder)
     if not origin.admits(file):
         problems.add("T2I503", f"this recipe is foreign, so it may not read `{name}`", at, origin.rule)

@@ -158,8 +158,8 @@ def read_text(
     overrides: Sequence[str | Passed] = (),
     problems: Problems | None = None,
 ) -> Recipe:
-    """Read a recipe's text; `file` is what messages call it, `whose` is its origin, or, for your own, the folder where
-    relative paths start. See `read`."""
+    """Read a recipe's text; `file` is what messages call it, `origin` where it is from, or for your own the folder
+    where relative paths start. See `read`."""
     found = Problems() if problems is None else problems
     sources: dict[str, str] = {}
     origins = {file: Origin(origin) if isinstance(origin, Path) else origin}

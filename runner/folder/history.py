@@ -26,6 +26,12 @@ def milestones(folder: Path) -> list[Entry]:
     return list(filter(None, (entry_of(line) for line in _lines(folder) if '"type": "stepped"' not in line)))
 
 
+def some(folder: Path, *types: str) -> Iterator[Entry]:
+    """The entries of these types in the log of a run; the others, most of a long one, are not looked at."""
+    lines = (line for line in _lines(folder) if any(f'"{one}"' in line for one in types))
+    return filter(None, map(entry_of, lines))
+
+
 def follow(folder: Path, going: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """The events in the log of a run as JSON has them, each as it comes for as long as the run is `going`."""
     place, last = 0, False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from t2iflow.nodes.pictures.endings import PICTURES
 from t2iflow.runner.entries import Started, Wrote
-from t2iflow.runner.folder.history import milestones
+from t2iflow.runner.folder.history import some
 
 
 def wrote(folder: Path) -> list[Path]:
@@ -20,7 +20,7 @@ def wrote(folder: Path) -> list[Path]:
 
 def _wrote(folder: Path) -> Iterator[Path]:
     home = folder
-    for told in milestones(folder):
+    for told in some(folder, "started", "wrote"):
         if isinstance(told, Started):
             home = Path(told.folder) if told.folder else home
         elif isinstance(told, Wrote):

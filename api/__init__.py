@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from t2iflow.faults import RunError
 from t2iflow.kept import Runs, bundle, diff, runs, verify
-from t2iflow.listing import BundledRecipe, Listing, Node, recipes
+from t2iflow.listing import BundledRecipe, Listing, recipes
 from t2iflow.looking import check, plan
 from t2iflow.pipelines.problems import RecipeError
+from t2iflow.pipelines.show.node import Node
 from t2iflow.running import Run
 from t2iflow.starting import resume, run
 from t2iflow.sweeping import Cell, Sweep, sweep

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, overload
 
+from t2iflow.pipelines.show.node import Node, in_words
 from t2iflow.prepared import prepared
-
-if TYPE_CHECKING:
-    from t2iflow.nodes.core.node import Spec
 
 
 class _Named(Protocol):
@@ -99,45 +97,6 @@ class BundledRecipe:
         )
 
 
-@dataclass(frozen=True)
-class Port:
-    """A place where a wire ends: a `kind` such as `Image`; `many` takes a list of wires."""
-
-    name: str
-    kind: str
-    many: bool
-    required: bool
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A value that a recipe can set: what it `takes`, in words, and whether it can change over steps or frames."""
-
-    name: str
-    takes: str
-    default: Any
-    required: bool
-    keyframes: bool
-
-
-@dataclass(frozen=True, repr=False)
-class Node:
-    """A node that recipes can name after `use:`; prints what `t2iflow nodes NAME` does."""
-
-    name: str
-    about: str
-    doc: str
-    ports: Mapping[str, Port] = field(default_factory=dict)
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    """The kind of each output, by name; of the only one, by `""`."""
-
-    def __repr__(self) -> str:
-        from t2iflow.pipelines.show.node_pages import about
-
-        return about(self.name).rstrip()
-
-
 def recipes() -> Listing[BundledRecipe]:
     """The recipes that come with t2iflow, and those of installed packages that have no mistakes."""
     from t2iflow.pipelines.problems import RecipeError
@@ -155,7 +114,7 @@ def nodes() -> Listing[Node]:
     """All nodes, those of installed packages included."""
     from t2iflow.nodes.core.catalog import every_node
 
-    return Listing([_node(spec) for spec in every_node()])
+    return Listing([in_words(spec) for spec in every_node()])
 
 
 def _recipe(name: str, file: Path) -> BundledRecipe:
@@ -166,20 +125,3 @@ def _recipe(name: str, file: Path) -> BundledRecipe:
     recipe = read(name)
     params = {name: plain(value) for name, value in recipe.params.items()}
     return BundledRecipe(name, recipe.title, recipe.about, params, recipe.presets, str(needs(recipe)), file)
-
-
-def _node(spec: Spec) -> Node:
-    from t2iflow.nodes.core.node import kind_name
-    from t2iflow.pipelines.graph.allowed import describe
-
-    return Node(
-        spec.name,
-        spec.about,
-        spec.doc,
-        {one.name: Port(one.name, kind_name(one.kind), one.many, one.required) for one in spec.ports.values()},
-        {
-            one.name: Setting(one.name, describe(one.annotation), one.default, one.required, not one.fixed)
-            for one in spec.settings.values()
-        },
-        {name: kind_name(kind) for name, kind in spec.outputs.items()},
-    )

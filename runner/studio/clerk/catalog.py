@@ -1,14 +1,14 @@
 """What is installed: recipes, nodes, and what editors complete."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.core import catalog
-from t2iflow.nodes.core.node import Setting, Spec, kind_name
-from t2iflow.pipelines.graph.allowed import describe
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.json_schema import recipe_schema, setting_schema
 from t2iflow.pipelines.show.needs import needs
+from t2iflow.pipelines.show.node import in_words
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
 from t2iflow.runner.studio.clerk.opened import presets
 from t2iflow.runner.studio.refused import Refused
@@ -42,13 +42,16 @@ def node(name: str) -> dict[str, Any]:
         spec = catalog.find(name)
     except (catalog.UnknownNodeError, catalog.BrokenPackageError) as fault:
         raise Refused(404, f"there is no node `{name}`") from fault
+    node = in_words(spec)
     return {
-        "name": spec.name,
-        "about": spec.about,
-        "doc": spec.doc,
-        "ports": [_port(spec, port) for port in spec.ports],
-        "settings": [_setting(setting) for setting in spec.settings.values()],
-        "outputs": [{"name": name, "kind": kind_name(kind)} for name, kind in spec.outputs.items()],
+        "name": node.name,
+        "about": node.about,
+        "doc": node.doc,
+        "ports": [asdict(port) for port in node.ports.values()],
+        "settings": [
+            asdict(setting) | {"schema": setting_schema(spec.settings[name])} for name, setting in node.settings.items()
+        ],
+        "outputs": [{"name": name, "kind": kind} for name, kind in node.outputs.items()],
     }
 
 
@@ -65,21 +68,4 @@ def _recipe(name: str, bundled: bool) -> dict[str, Any] | None:
         "presets": list(presets(recipe)),
         "needs": str(needs(recipe)),
         "bundled": bundled,
-    }
-
-
-def _port(spec: Spec, name: str) -> dict[str, Any]:
-    port = spec.ports[name]
-    return {"name": name, "kind": kind_name(port.kind), "many": port.many, "required": port.required}
-
-
-def _setting(setting: Setting) -> dict[str, Any]:
-    """`keyframes` says whether it may change over time."""
-    return {
-        "name": setting.name,
-        "takes": describe(setting.annotation),
-        "default": setting.default if not setting.required else None,
-        "required": setting.required,
-        "keyframes": not setting.fixed,
-        "schema": setting_schema(setting),
     }

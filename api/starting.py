@@ -153,8 +153,8 @@ def _notes(plan: Plan) -> Iterator[str]:
     yield from map(in_python, recipe.notes)
     if recipe.best > 1:
         yield f"this is one run; `t2iflow.sweep` makes the best of {recipe.best}, as the recipe says"
-    if changed := recipe.changed:
-        yield f"changed by presets: {', '.join(change.name for change in changed)}"
+    if changed := recipe.preset_note:
+        yield changed
 
 
 def _range(frames: Frames) -> str | None:

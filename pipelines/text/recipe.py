@@ -100,6 +100,12 @@ class Recipe:
         return tuple(preset_names(self.text.layers[-1:]))
 
     @property
+    def preset_note(self) -> str:
+        """What presets put in place of what it says, as a line for whoever runs it; empty if that is nothing."""
+        names = ", ".join(change.name for change in self.changed)
+        return f"changed by presets: {names}" if names else ""
+
+    @property
     def address(self) -> str:
         """Where it was fetched from, with its digest, or what it was made from; empty for most."""
         return self.origins[self.text.file].address

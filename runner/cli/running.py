@@ -72,9 +72,8 @@ def run(
         from t2iflow.runner.folder.folder import parent
         from t2iflow.runner.options import read_part, read_recording
 
-        if plan.graph.recipe.changed:
-            names = ", ".join(change.name for change in plan.graph.recipe.changed)
-            console.err().say(f"changed by presets: {names}")
+        if changed := plan.graph.recipe.preset_note:
+            console.err().say(changed)
         if (count := plan.graph.recipe.best if best is None else best) > 1:
             if frames is not None or not capture or compile or show or debug:
                 words = "`--frames`, `--no-capture`, `--compile`, `--show` and `--debug` are for a single run"

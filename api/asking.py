@@ -11,7 +11,7 @@ from t2iflow.faults import mistaken
 
 if TYPE_CHECKING:
     from t2iflow.listing import BundledRecipe
-    from t2iflow.pipelines.text.overrides import Passed
+    from t2iflow.pipelines.text.overrides import ValueOverride
     from t2iflow.runner.request import Request
 
 RecipeLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | BundledRecipe"
@@ -45,11 +45,11 @@ def request(
     )
 
 
-def overrides(changes: Mapping[str, Any]) -> list[Passed]:
+def overrides(changes: Mapping[str, Any]) -> list[ValueOverride]:
     """Values by the names of params and settings, as a recipe takes them."""
-    from t2iflow.pipelines.text.overrides import passed
+    from t2iflow.pipelines.text.overrides import value_override
 
-    return [passed(str(name), plain(str(name), value)) for name, value in changes.items()]
+    return [value_override(str(name), plain(str(name), value)) for name, value in changes.items()]
 
 
 def at_least(least: float, **numbers: float | None) -> None:

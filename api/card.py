@@ -103,9 +103,9 @@ def sweep_card(sweep: Sweep) -> str:
 
 def _words(run: Run) -> Iterator[str]:
     """What it is, how it stands and where it is."""
-    told = summary(run.folder)
-    yield ": ".join(filter(None, [told.recipe, told.prompt])) or run.folder.name
-    yield run.state + (f" in {duration(told.seconds)}" if run.state == "finished" and told.seconds else "")
+    found = summary(run.folder)
+    yield ": ".join(filter(None, [found.recipe, found.prompt])) or run.folder.name
+    yield run.state + (f" in {duration(found.seconds)}" if run.state == "finished" and found.seconds else "")
     yield from filter(None, [run.message, str(run.folder)])
 
 

@@ -14,7 +14,7 @@ from t2iflow.runner.exits import USAGE
 
 if TYPE_CHECKING:
     from t2iflow.jobs import Job
-    from t2iflow.pipelines.text.overrides import Passed
+    from t2iflow.pipelines.text.overrides import ValueOverride
     from t2iflow.runner.session import Outcome
     from t2iflow.runner.signals import Stop
 
@@ -26,17 +26,17 @@ class Helm:
         self._waiting: SimpleQueue[Change] = SimpleQueue()
 
     def put(self, change: Change) -> None:
-        """Let a change wait."""
+        """Queue a change."""
         self._waiting.put(change)
 
     def steer(self, folder: Path, outcome: Outcome, stop: Stop, resume: Callable[[], Outcome]) -> Outcome:
-        """Take on what waits whenever the run has paused for it; gives how the run ends."""
+        """Apply what is queued whenever the run has paused for it; returns how the run ends."""
         from t2iflow.runner.exits import INTERRUPTED
 
         while outcome.code == INTERRUPTED and stop.over():
             with suppress(Empty):
                 while True:
-                    self._waiting.get_nowait().take_on(folder)
+                    self._waiting.get_nowait().apply(folder)
             outcome = resume()
         return outcome
 
@@ -44,27 +44,27 @@ class Helm:
 class Change:
     """Changes of a recipe that were requested together, and their outcome."""
 
-    def __init__(self, asked: Sequence[Passed]) -> None:
-        self._asked = asked
+    def __init__(self, overrides: Sequence[ValueOverride]) -> None:
+        self._overrides = overrides
         self._over = threading.Event()
         self._fault: Exception | None = None
 
-    def take_on(self, folder: Path) -> None:
+    def apply(self, folder: Path) -> None:
         """Write them into the recipe of a run that has paused."""
         from t2iflow.runner.steering import steer
 
         try:
-            steer(folder, self._asked)
+            steer(folder, self._overrides)
         except Exception as fault:  # for whoever asked
             self._fault = fault
         self._over.set()
 
     def hand_over(self, helm: Helm, job: Job[Any]) -> None:
-        """Wait until the run has taken them on; raises why they can't be, or RunError if it ends before."""
+        """Wait until the run has applied them; raises the reason if it can't, or RunError if it ends before."""
         helm.put(self)
         job.pause()
         while not self._over.wait(0.05):
-            if not job.goes_on and not self._over.is_set():
+            if not job.active and not self._over.is_set():
                 raise RunError("the run ended before it could be steered", USAGE)
         with refusing():
             if self._fault:

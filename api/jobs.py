@@ -49,14 +49,14 @@ def _here() -> _Worker | None:
 
 
 class Job(Generic[Result]):
-    """Waits for its turn (`waits`), and goes on until it is over (`goes_on`).
+    """Is `waiting` for its turn, and `active` until it is over.
 
     Then there is its `result`, or the `fault` that ended it, or neither where it was stopped before it began.
     """
 
     def __init__(self, act: Callable[[Stop], Result], after: Callable[[], object] = lambda: None) -> None:
         """`act` computes it, and ends early when it is asked to; `after` is called when it is over."""
-        self.waits, self.goes_on = True, True
+        self.waiting, self.active = True, True
         self.result: Result | None = None
         self.fault: BaseException | None = None
         self._act, self._after = act, after
@@ -68,7 +68,7 @@ class Job(Generic[Result]):
         """Let it end: at once if it has not begun."""
         self._stop.ask()
         with self._lock:
-            if self.waits and self.goes_on:
+            if self.waiting and self.active:
                 self._end()
 
     def pause(self) -> None:
@@ -82,9 +82,9 @@ class Job(Generic[Result]):
     def go(self) -> None:
         """Compute it."""
         with self._lock:
-            if not self.goes_on:
+            if not self.active:
                 return
-            self.waits = False
+            self.waiting = False
         try:
             self.result = self._act(self._stop)
         except BaseException as fault:  # kept for whoever waits
@@ -92,7 +92,7 @@ class Job(Generic[Result]):
         self._end()
 
     def _end(self) -> None:
-        self.goes_on = False
+        self.active = False
         with suppress(Exception):  # there may be nobody left to show it to
             self._after()
         del self._act, self._after  # and what they hold
@@ -125,7 +125,7 @@ def alone(act: Callable[[Stop], Result]) -> Result:
 def _stop_all() -> None:
     """A program that ends stops its jobs as Ctrl-C does, so that runs can be resumed."""
     worker = _here()
-    going = [job for job in worker.jobs if job.goes_on] if worker else []
+    going = [job for job in worker.jobs if job.active] if worker else []
     for job in going:
         job.ask()
     for job in going:

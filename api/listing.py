@@ -93,7 +93,7 @@ class BundledRecipe:
             "needs": self.needs,
         }
         return "\n".join(
-            [f"{self.name}: {self.title}", self.about, *(f"{key}: {said}" for key, said in rows.items() if said)]
+            [f"{self.name}: {self.title}", self.about, *(f"{key}: {value}" for key, value in rows.items() if value)]
         )
 
 

@@ -141,11 +141,11 @@ class LiveSweep:
     def _page(self) -> str:
         going = self._going
         done = going.finished + going.failed
-        said = [f"{going.finished} of {len(self._cells)} runs finished"]
-        said += [f"{going.failed} failed"] * (going.failed > 0)
-        said += [] if going.left is None else [f"about {duration(going.left)} left"]
+        words = [f"{going.finished} of {len(self._cells)} runs finished"]
+        words += [f"{going.failed} failed"] * (going.failed > 0)
+        words += [] if going.left is None else [f"about {duration(going.left)} left"]
         part = (done + sum(going.running.values())) / len(self._cells)
-        return html([self._title, ", ".join(said)], list(self._figures()), part=part)
+        return html([self._title, ", ".join(words)], list(self._figures()), part=part)
 
     def _figures(self) -> Iterator[str]:
         """The last pictures that there are, in the order of the cells; each is made smaller once."""

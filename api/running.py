@@ -45,8 +45,8 @@ class Run(Task):
     @property
     def state(self) -> State:
         """The run's state; see `State`."""
-        if self._job and self._job.goes_on:
-            return "waiting" if self._job.waits else "running"
+        if self._job and self._job.active:
+            return "waiting" if self._job.waiting else "running"
         if self._job and not self._job.result:
             return "failed" if self._job.fault else "stopped"
         return self._summary.state if os.path.exists(self.folder) else "waiting"
@@ -54,7 +54,7 @@ class Run(Task):
     @property
     def message(self) -> str:
         """What went wrong, or how to resume; empty while all is well."""
-        if self._job and not self._job.goes_on and not self._job.result:
+        if self._job and not self._job.active and not self._job.result:
             return str(self._job.fault) if self._job.fault else "stopped before it began"
         message = self._summary.message if os.path.exists(self.folder) else ""
         call = f"t2iflow.resume({str(self.folder)!r})"
@@ -140,12 +140,12 @@ class Run(Task):
         from t2iflow.helm import Change
         from t2iflow.runner.steering import steer
 
-        asked = overrides({**(set or {}), **params})
-        if self._job and self._job.goes_on:
-            Change(asked).hand_over(self._helm, self._job)
+        changes = overrides({**(set or {}), **params})
+        if self._job and self._job.active:
+            Change(changes).hand_over(self._helm, self._job)
             return self
         with refusing():
-            steer(self.folder, asked)
+            steer(self.folder, changes)
         return self.resume(wait=wait)
 
     def _begin(

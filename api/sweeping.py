@@ -79,14 +79,14 @@ class Sweep(Task):
         """What went wrong, or how to resume, as far as this process knows; empty while all is well."""
         from t2iflow.runner.folder.places import resume_command
 
-        if not self._job or self._job.goes_on:
+        if not self._job or self._job.active:
             return ""
         if self._job.fault:
             return str(self._job.fault)
         place = self._read().place
         command, call = resume_command(place), f"t2iflow.sweep({place!r}"
-        said = self._job.result.message if self._job.result else f"stopped before it began; to go on:\n  {command}"
-        return said.replace(f"{command} --retry failed", f"{call}, retry=True)").replace(command, f"{call})")
+        message = self._job.result.message if self._job.result else f"stopped before it began; to go on:\n  {command}"
+        return message.replace(f"{command} --retry failed", f"{call}, retry=True)").replace(command, f"{call})")
 
     def resume(self, **how: Any) -> Sweep:
         """Resume it; takes what `t2iflow.sweep` takes for a folder."""

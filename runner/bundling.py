@@ -14,7 +14,7 @@ from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.run_files import LOCK, RECIPE
 from t2iflow.nodes.core.whole import check_new, new
 from t2iflow.nodes.weights.published import KNOWN
-from t2iflow.pipelines.graph.graph import COPIED, Named
+from t2iflow.pipelines.graph.graph import COPIED, Resource
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.resolved import shareable
 from t2iflow.runner.exits import UsageError
@@ -36,7 +36,7 @@ class Bundled:
     """The file of a bundle, and the weights that it lacks, with notes on its recipe."""
 
     file: Path
-    lacks: list[Named]
+    lacks: list[Resource]
     notes: tuple[str, ...]
 
 
@@ -83,9 +83,9 @@ def _pack(run: Path, plan: Plan, target: Path) -> None:
         _add(file, {**said, **inputs, **made})
 
 
-def _left_out(plan: Plan) -> list[Named]:
+def _left_out(plan: Plan) -> list[Resource]:
     """Weights of the maker's own, which are too large to be in the bundle."""
-    weights = [named for named in plan.graph.named if named.kind not in COPIED]
+    weights = [one for one in plan.graph.resources if one.kind not in COPIED]
     return [one for one in weights if os.path.isabs(one.path) or (one.kind == "weights" and one.name not in KNOWN)]
 
 

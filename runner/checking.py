@@ -35,7 +35,9 @@ class Checked:
             return render(self.problems, self.sources)
         recipe = self.plan.graph.recipe
         unneeded = [f"`{name}` is not needed by any output" for name in [*self.plan.idle, *recipe.unused]]
-        lost = [f"`{one.short}` is missing: give it with {one.given}" for one in self.plan.graph.named if one.missing]
+        lost = [
+            f"`{one.short}` is missing: give it with {one.option}" for one in self.plan.graph.resources if one.missing
+        ]
         notes = [*lost, *(f"note: {note}" for note in (*recipe.notes, *self.notes))]
         cells = f", {self.cells} cell{'s' * (self.cells > 1)} in its sweep" if self.cells else ""
         return "\n".join([f"{self.recipe}: no mistakes ({len(recipe.nodes)} nodes{cells})", *unneeded, *notes])

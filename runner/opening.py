@@ -15,7 +15,7 @@ from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN, NEEDED, known
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.origin import HERE, Origin, of_address, of_picture, of_standard_input
-from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.pipelines.text.recipe import Recipe, find, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
 from t2iflow.runner.exits import UsageError
@@ -45,7 +45,7 @@ class Source:
     name: str
     made: Path | None = None
 
-    def read(self, presets: Sequence[str], overrides: Sequence[str | Passed], problems: Problems) -> Recipe:
+    def read(self, presets: Sequence[str], overrides: Sequence[str | ValueOverride], problems: Problems) -> Recipe:
         """The recipe with these presets and overrides, its mistakes added to the problems; RecipeError if none can be
         made of the text."""
         return read_text(

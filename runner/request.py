@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.text.origin import of_picture
-from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.pipelines.text.recipe import Recipe, read_text
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.opening import Source, opened, threads
 
 if TYPE_CHECKING:
-    from t2iflow.pipelines.graph.graph import Named
+    from t2iflow.pipelines.graph.graph import Resource
     from t2iflow.pipelines.plan.plan import Plan
 
 Option: TypeAlias = tuple[str, str | None]
@@ -30,7 +30,7 @@ class Request:
 
     where: str
     presets: Sequence[str] = ()
-    overrides: Sequence[str | Passed] = ()
+    overrides: Sequence[str | ValueOverride] = ()
     options: Sequence[Option] = ()
     known: Sequence[str] = ()
     draft: bool = False
@@ -73,14 +73,14 @@ class Request:
         """Read the recipe; its mistakes are added to the problems, and RecipeError if none can be made of it."""
         return self.source.read(self.presets, self._changes(), problems)
 
-    def _compiled(self, changes: Sequence[str | Passed]) -> "Plan":
+    def _compiled(self, changes: Sequence[str | ValueOverride]) -> "Plan":
         problems = Problems()
         recipe = self.source.read(self.presets, changes, problems)
         from t2iflow.pipelines.compiling import compile_recipe  # and torch, once there is something to compile
 
         return compile_recipe(recipe, problems)
 
-    def _changes(self) -> list[str | Passed]:
+    def _changes(self) -> list[str | ValueOverride]:
         """The overrides, and the options as `--set` has them."""
         if not self.options:
             return [*self.overrides]
@@ -103,15 +103,15 @@ class Request:
         return f"{names.get(name, name)}={value}"
 
 
-def lacking(text: str, place: Path) -> "list[Named]":
+def lacking(text: str, place: Path) -> "list[Resource]":
     """What a recipe out of a picture reads and does not find from a place; nothing, if it has mistakes of its own."""
     from t2iflow.pipelines.graph.wiring import wire
 
     try:
-        named = wire(read_text(text, str(place), of_picture(place), problems=Problems()), Problems()).named
+        resources = wire(read_text(text, str(place), of_picture(place), problems=Problems()), Problems()).resources
     except RecipeError:
         return []
-    return [one for one in named if one.missing]
+    return [one for one in resources if one.missing]
 
 
 def _params(recipe: Recipe) -> str:

@@ -47,8 +47,8 @@ NOT_COMPILED = "`--compile` works only on CUDA, where steps are recorded: this r
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended, with the exit code for it, words for what went wrong or is left to do, and for those who look
-    closer what was raised."""
+    """How a run ended: the exit code, a message about what went wrong or is left to do, and the exception, if one
+    ended it."""
 
     how: How
     code: int
@@ -59,13 +59,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is done, whatever it paints: on which device, with a checkpoint every `save_every` seconds, of a film
-    only up to the end of a `part`; on CUDA, whether steps are recorded and replayed. By `stop` another thread may ask
-    for an end.
+    """How to run, whatever is painted: the device, the seconds between checkpoints, the `part` of a film to make, and
+    on CUDA whether steps are recorded and replayed. Another thread can end the run through `stop`.
 
-    What is on the `shelf` of earlier runs, such as networks, is not loaded again; `shared_work`, which other runs have
-    too, is done once. Without a number of `threads`, it computes with as many as torch has: other numbers make other
-    bytes.
+    Networks on the `shelf` of earlier runs are not loaded again; `shared_work` is done once for all runs that share it.
+    Without a number of `threads`, torch's own is used; another number makes other bytes.
     """
 
     device: str = "auto"
@@ -89,7 +87,7 @@ def start(
 
 
 def prepare(plan: Plan, parent: Path, options: Options, folder: Path | None = None) -> tuple[Path, str]:
-    """Make the folder of a run, which has not begun yet and may do so by `resume`; gives the recipe in it, too."""
+    """Make the folder of a run that `resume` can start later; returns it, and the recipe in it."""
     where, why = device.choose(options.device)
     recipe = resolved(plan.graph, plan.graph.files)
     path = run_folder.named(parent, run_name(plan)) if folder is None else folder
@@ -99,8 +97,8 @@ def prepare(plan: Plan, parent: Path, options: Options, folder: Path | None = No
 
 
 def resume(plan: Plan, path: Path, options: Options, listeners: Sequence[Listener]) -> Outcome:
-    """Resume a run from its checkpoint, or begin it, if it was stopped before the first or has only been prepared;
-    FolderError where that is not possible."""
+    """Resume a run from its checkpoint, or start one that has none yet or was only prepared; FolderError where neither
+    is possible."""
     where, why = device.choose(options.device)
     run_folder.check_resumable(path)
     with claim(path):
@@ -120,7 +118,7 @@ class _Session:
     progress: str = ""
     began: float = field(default_factory=time.monotonic)
     noted: dict[tuple[str, str], Noted] = field(default_factory=dict)
-    _tell: Audience = field(init=False)
+    _emit: Audience = field(init=False)
 
     def __post_init__(self) -> None:
         self.shared = shareable(self.recipe, self.plan.graph)
@@ -130,36 +128,36 @@ class _Session:
         with closing(LogFile(self.path)) as log, self.options.stop.listening(), self._threads(resumed) as notes:
             self.options.shelf.begin()
             watch = Stopwatch(self.plan, self.device, lambda: self.options.shelf.spared)
-            self._tell = Audience([watch, self.report, Live(self.path), EventLog(log.write)], listeners)
-            self._tell(self._started(resumed))
+            self._emit = Audience([watch, self.report, Live(self.path), EventLog(log.write)], listeners)
+            self._emit(self._started(resumed))
             for note in [*notes, *([NOT_COMPILED] if self._uncompiled else [])]:
-                self._tell(Noted("run", "warn", note))
+                self._emit(Noted("run", "warn", note))
             try:
                 return self._ended(self._attempt(resumed))
-            except KeyboardInterrupt:  # a second one, while the end was written down
+            except KeyboardInterrupt:  # a second one, while the end was recorded
                 return self._interrupted(INTERRUPTED)
 
     def _ended(self, outcome: Outcome) -> Outcome:
-        """Write the end down, then remove what only a resumed run would need."""
+        """Record the end, then remove what only a resumed run would need."""
         ended = Ended(outcome.how, time.monotonic() - self.began, outcome.message)
         try:
-            self._tell.end(ended)
+            self._emit.end(ended)
         except Exception as fault:
-            if outcome.code == OK:  # or it would pass for finished, without its report
+            if outcome.code == OK:  # without its report it must not pass for finished
                 outcome = Outcome("failed", FAILED, self.path, faults.explain(fault), fault)
                 ended = replace(ended, how=outcome.how, message=outcome.message)
-            self._tell(ended)
+            self._emit(ended)
         if outcome.how == "finished":
-            with suppress(OSError):  # of a disk that fails: then what could make it again stays
+            with suppress(OSError):  # if the disk fails, what could make it again stays
                 run_folder.settle(self.path)
                 run_folder.tidy(self.path)
         return outcome
 
     def _note(self, note: Noted) -> None:
-        """Pass on what a node says, but not again what it said in an earlier step."""
+        """Pass on a node's note, but only once, however many steps repeat it."""
         if (note.node, note.text) not in self.noted:
             self.noted[note.node, note.text] = note
-            self._tell(note)
+            self._emit(note)
 
     @property
     def _uncompiled(self) -> bool:
@@ -207,24 +205,24 @@ class _Session:
         return Outcome("interrupted", code, self.path, message)
 
     def _run(self, resumed: bool) -> None:
-        """Run from the last checkpoint that is whole; from the start, where there is none."""
+        """Run from the last checkpoint that is undamaged; from the start if there is none."""
         if resumed:
             check_inputs(self.path)
         for path, read in checkpoint.kept(self.path) if resumed else ():
             try:
                 saved = read()
                 if changed := check_recipe(self.path, saved, self.recipe, self.plan):
-                    self._tell(Noted("run", "say", changed))
+                    self._emit(Noted("run", "say", changed))
                 self._loop().run(saved)
                 return
             except DamagedError as fault:
                 run_folder.discard(path)
-                self._tell(Noted("run", "warn", f"{fault}; continuing from before that"))
+                self._emit(Noted("run", "warn", f"{fault}; continuing from before that"))
         self._loop().run()
 
     def _loop(self) -> Loop:
         made = line(device.made_with(self.device), self.plan.graph.recipe.address)
-        folder = run_folder.RunFolder(self.path, made + self.shared, self._tell)
+        folder = run_folder.RunFolder(self.path, made + self.shared, self._emit)
 
         def save(state: Checkpoint) -> None:
             self.report.keep()
@@ -244,7 +242,7 @@ class _Session:
                 parts(self.options.part, self.plan),
                 self.options.shelf,
             ),
-            self._tell,
+            self._emit,
             save=save,
             save_every=self.options.save_every,
             stopping=self.options.stop.asked,
@@ -261,7 +259,7 @@ class _Session:
 
     @contextmanager
     def _threads(self, resumed: bool) -> Iterator[list[str]]:
-        """Compute with as many threads as the run began with, as others give other bytes; gives what still differs."""
+        """Compute with as many threads as the run began with, as others give other bytes; yields what else differs."""
         now = torch.get_num_threads()
         began = lock.threads(self.path) or now
         torch.set_num_threads(began)

@@ -12,7 +12,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.pictures.endings import CARRIERS, NEEDED, known
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.runner import session
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.events import Listener
@@ -51,7 +51,7 @@ class Verdict:
     __repr__ = __str__
 
 
-def again(target: Path, overrides: Sequence[str | Passed] = ()) -> tuple[Path, Request]:
+def again(target: Path, overrides: Sequence[str | ValueOverride] = ()) -> tuple[Path, Request]:
     """What to compare, a bundle as it is unpacked, and what to make for it; UsageError where it can't carry a recipe,
     RecipeError for a bundle that isn't sound."""
     if os.path.isdir(target):  # which answers for impossible names too

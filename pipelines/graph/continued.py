@@ -1,9 +1,9 @@
-"""A value that goes on otherwise from a moment on, whatever it was before.
+"""A value that takes another course from some moment on, whatever it was before.
 
 `{before: {0: 0.04, 100%: 0.01, ease: smooth}, 21: 0.05}` follows the keyframes of `before` up to step 20, to the bit,
-and is 0.05 from step 21 on. What was before may be a value, keyframes or music, with a clock of its own. That is how a
-change is written down that somebody makes while a run goes on: keyframes alone would have to end at the new value, and
-so change what is painted already.
+and is 0.05 from step 21 on. What was before may be a value, keyframes or music, with a clock of its own. This is how
+a change made during a run is recorded: keyframes alone would have to end at the new value, and so would change what is
+already painted.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,7 +67,7 @@ class Continued(Schedule):
         return Continued(before, self.then.with_values(those[count:]))
 
     def moments(self) -> tuple[Moment | None, ...]:
-        """When each of its values is reached; what simply was before, at the start."""
+        """When each of its values is reached; a plain value before them, at the start."""
         return *self._first.moments(), *self.then.moments()
 
     def clocked(self, usual: str, steps: Mapping[str, Steps]) -> "Continued":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from t2iflow.nodes.core.node import Setting
 from t2iflow.pipelines.graph import outside
-from t2iflow.pipelines.graph.graph import Named
+from t2iflow.pipelines.graph.graph import Resource
 from t2iflow.pipelines.graph.music import SONG, Music
 from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.problems import Place, Problems
@@ -18,16 +18,16 @@ class Files:
 
     recipe: Recipe
     problems: Problems
-    named: list[Named] = field(default_factory=list)
+    resources: list[Resource] = field(default_factory=list)
 
     def path(self, name: str, node: str, setting: Setting, place: Place, of: Setting | None = None) -> str | None:
         """The whole path of a file that is named at a place; `of` is the setting in which it stands, if another."""
         param = self.recipe.param_at(place) or f"{node.partition('.')[0]}.{(of or setting).name}"
-        named = outside.found(name, setting, self.recipe.origin_of(place), place, param, self.problems)
-        if named is None:
+        resource = outside.find(name, setting, self.recipe.origin_of(place), place, param, self.problems)
+        if resource is None:
             return None
-        self.named.append(named)
-        return named.name
+        self.resources.append(resource)
+        return resource.name
 
     def heard(self, schedule: Schedule, node: str, setting: Setting) -> Schedule | None:
         """A schedule with the whole path of its music, if it follows any; None for music that can't be heard."""

@@ -89,7 +89,7 @@ LIKELY = re.compile(rf"\b({'|'.join((*TIMES, *FUNCTIONS, 'pi'))})\b|\d\s*[-+*/%^
 
 
 class FormulaError(Exception):
-    """A text is no formula: why, from which character on and how many, and what would help."""
+    """A text isn't a formula: why, from which character on and how many, and what would help."""
 
     def __init__(self, message: str, start: int, width: int, hint: str | None = None) -> None:
         super().__init__(message)

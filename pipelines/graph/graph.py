@@ -28,9 +28,9 @@ FILE_NAME = r"[/\\]|\.\w{2,5}$"
 
 
 @dataclass(frozen=True)
-class Named:
-    """A file or weights that a setting names, by whole path or known name: of what kind, where that is said, and what
-    `--set` gives another by; `missing` if a picture's recipe came without it."""
+class Resource:
+    """A file or weights that a setting names, by whole path or known name: its kind, where it is named, and the `param`
+    by which `--set` gives another; `missing` if a picture's recipe came without it."""
 
     name: str
     kind: str
@@ -49,8 +49,8 @@ class Named:
         return PurePath(self.path).name
 
     @property
-    def given(self) -> str:
-        """How to give another."""
+    def option(self) -> str:
+        """The option that gives another."""
         return f"`--set {self.param}=PATH`"
 
 
@@ -116,20 +116,20 @@ class Node:
     every: int = 1
     unfolded: Unfolded | None = None
 
-    def said(self, meaning: Meaning) -> Any:
-        """What the setting says that means this, by whatever name; None without one, and where it was refused."""
+    def value(self, meaning: Meaning) -> Any:
+        """The value of the setting with this meaning, whatever its name; None without one, and where it was refused."""
         return self.settings.get(self.spec.meanings.get(meaning, ""))
 
-    def says(self, meaning: Meaning) -> list[Any]:
-        """All that settings say that mean this."""
+    def values(self, meaning: Meaning) -> list[Any]:
+        """The values of all settings with this meaning."""
         return [value for name, value in self.settings.items() if meaning in self.spec.settings[name].means]
 
-    def named(self, kind: str) -> Any:
-        """What the setting says that names a file, or a perceptor, of this kind; None without one."""
+    def file(self, kind: str) -> Any:
+        """The file of this kind, or the perceptor, that a setting names; None without one."""
         return next((value for name, value in self.settings.items() if self.spec.settings[name].reads == kind), None)
 
-    def called(self, setting: str) -> str:
-        """A setting by the name that the recipe has for it."""
+    def written_name(self, setting: str) -> str:
+        """The name that the recipe has for a setting."""
         return self.unfolded.key if self.blend and self.unfolded else setting
 
     def subject(self, setting: str) -> str:
@@ -145,7 +145,7 @@ class Node:
         return self.settings.keys() == self.spec.settings.keys()
 
     @property
-    def written(self) -> Spec:
+    def written_spec(self) -> Spec:
         """The spec of the node that the recipe has for it."""
         return self.unfolded.spec if self.unfolded else self.spec
 
@@ -194,14 +194,14 @@ class Node:
 class Graph:
     """All nodes, in the order of the recipe, and the net of their wires.
 
-    `torn` names the nodes with a mistake that hides wires: what they would reach is not known. `named` are the files
-    and weights that settings name.
+    `torn` names the nodes with a mistake that hides wires: what they would reach is not known. `resources` are the
+    files and weights that settings name.
     """
 
     recipe: Recipe
     nodes: Mapping[str, Node]
     torn: frozenset[str] = frozenset()
-    named: tuple[Named, ...] = ()
+    resources: tuple[Resource, ...] = ()
 
     def text(self, node: Node) -> NodeText:
         """What the recipe says of a node, or of that from which it was unfolded."""
@@ -220,14 +220,14 @@ class Graph:
         Copies that are copied again keep their names, so that a recipe made again is the same text.
         """
         copies: dict[str, str] = {}
-        for path in dict.fromkeys(named.name for named in self.named if named.kind in COPIED):
+        for path in dict.fromkeys(one.name for one in self.resources if one.kind in COPIED):
             copies[path] = free_name(path, copies.values())
         return copies
 
     @property
     def shared(self) -> dict[str, str]:
         """What others see of whole paths: inputs by the names of their copies, weights by their own alone."""
-        paths = {named.path: named.short for named in self.named if isabs(named.path)} | self.files
+        paths = {one.path: one.short for one in self.resources if isabs(one.path)} | self.files
         return dict(sorted(paths.items(), key=lambda pair: -len(pair[0])))
 
     @cached_property

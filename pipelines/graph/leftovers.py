@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def without_unfit(recipe: Recipe) -> Recipe:
-    """The recipe without settings that were written for an exchanged node and that the new one has not."""
+    """The recipe without settings that were written for an exchanged node and that the new one doesn't have."""
     left = {name: unfit for name, text in recipe.nodes.items() if (unfit := tuple(_unfit(text)))}
     notes = [
         f"`{name}.{key}` is left out: a preset replaces {recipe.nodes[name].carried[key]} with"

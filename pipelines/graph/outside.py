@@ -18,7 +18,7 @@ from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.weights import registry
 from t2iflow.nodes.weights.families import beside, called, incomplete, lacking
-from t2iflow.pipelines.graph.graph import COPIED, Graph, Named
+from t2iflow.pipelines.graph.graph import COPIED, Graph, Resource
 from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.origin import INPUTS, Origin
 from t2iflow.pipelines.text.yaml_scalars import LONE
@@ -31,28 +31,28 @@ NOTHING = ("none", "off", "no", "false", "nil")
 """How other tools write null."""
 
 
-def found(name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: Problems) -> Named | None:
+def find(name: str, setting: Setting, origin: Origin, place: Place, param: str, problems: Problems) -> Resource | None:
     """What a setting names, by its whole path, relative paths from the origin's folder on; known names are kept.
 
     None for a file that is missing, is of another kind, or is none that a foreign recipe may read. What a picture's
     recipe may have lost on its way is not looked for: see `missing`. `param` is what `--set` gives another by.
     """
-    named = _Finding(name, setting, origin, place, param, problems).found()
-    if named and LONE.search(named.name):  # no recipe could hold it
+    resource = _Finding(name, setting, origin, place, param, problems).resource()
+    if resource and LONE.search(resource.name):  # no recipe could hold it
         what = f"the path of `{name}` has bytes that are not UTF-8"
         problems.add("T2I502", what, place, "rename it, or its folders")
         return None
-    return named
+    return resource
 
 
 def missing(graph: Graph) -> Iterator[Problem]:
     """What a picture's recipe was made with and is not here, which only a run needs."""
-    for named in graph.named:
-        if named.missing:
-            beside = [f"or put it into a folder `{INPUTS}` beside the picture"] if named.kind in COPIED else []
-            are = "are" if named.kind == "weights" else "is"
-            what = f"the {named.kind} `{named.short}`, from which this was made, {are} missing"
-            yield Problem("T2I502", what, named.place, (f"give it, or another: {named.given}", *beside))
+    for one in graph.resources:
+        if one.missing:
+            beside = [f"or put it into a folder `{INPUTS}` beside the picture"] if one.kind in COPIED else []
+            are = "are" if one.kind == "weights" else "is"
+            what = f"the {one.kind} `{one.short}`, from which this was made, {are} missing"
+            yield Problem("T2I502", what, one.place, (f"give it, or another: {one.option}", *beside))
 
 
 SHRINK = "shrink it: `magick {} -resize 8192x8192 {}`"
@@ -97,7 +97,7 @@ class _Finding:
     param: str
     problems: Problems
 
-    def found(self) -> Named | None:
+    def resource(self) -> Resource | None:
         """What the name means."""
         if self.setting.loads:
             return self._weights(self.setting.loads)
@@ -107,7 +107,7 @@ class _Finding:
             return self._lost()
         return self._file(self.name)
 
-    def _weights(self, family: str) -> Named | None:
+    def _weights(self, family: str) -> Resource | None:
         record = registry.find(self.name)
         if record is not None:
             if record.family != family:
@@ -116,7 +116,7 @@ class _Finding:
             elif absent := lacking(family, record.files):
                 add = f"`t2iflow weights add {self.name} FILE` adds what is missing"
                 self._report("T2I411", incomplete(self.name, family, absent), add)
-            return self._named(self.name)
+            return self._resource(self.name)
         near = suggest(self.name, (known.name for known in registry.every() if known.family == family))
         if not self._takes_weights(near, _known(family)):
             return self._lost()
@@ -125,10 +125,10 @@ class _Finding:
         if why == paths.MISSING:
             start = DOWNLOAD if ADDRESS.match(self.name) else f"or a folder or file; {self._start}"
             self._report("T2I411", f"unknown weights `{self.name}`", near, _known(family), start)
-            return self._named(self.name)
+            return self._resource(self.name)
         if why:
             self._report("T2I411", f"the weights `{self.name}` {why}")
-            return self._named(self.name)
+            return self._resource(self.name)
         try:
             files = beside(path, family)
             if not files:
@@ -138,19 +138,19 @@ class _Finding:
                 self._report("T2I411", incomplete(self.name, family, absent))
         except ValueError as fault:
             self._report("T2I411", str(fault))
-        return self._named(str(path))
+        return self._resource(str(path))
 
-    def _perceptor(self) -> Named | None:
+    def _perceptor(self) -> Resource | None:
         """A perceptor by name, or a file, alone or as `architecture:file`."""
         if not self.name.endswith(sources.FILES):
-            return self._named(self.name)
+            return self._resource(self.name)
         if not self._takes_weights():
             return self._lost()
         architecture, _, file = self.name.rpartition(":")
         if not architecture or os.path.isfile(self._path(self.name)):
             return self._file(self.name)
-        named = self._file(file)
-        return named and replace(named, name=f"{architecture}:{named.name}")
+        resource = self._file(file)
+        return resource and replace(resource, name=f"{architecture}:{resource.name}")
 
     def _takes_weights(self, *hints: str | None) -> bool:
         """Whether weights may be named by a file; that a picture's recipe may not is said when it runs."""
@@ -161,18 +161,18 @@ class _Finding:
             )
         return self.origin.fence is None
 
-    def _lost(self) -> Named | None:
+    def _lost(self) -> Resource | None:
         """What a picture's recipe names without having it."""
-        return replace(self._named(self.name), missing=True) if self.origin.carried else None
+        return replace(self._resource(self.name), missing=True) if self.origin.carried else None
 
-    def _file(self, name: str) -> Named | None:
+    def _file(self, name: str) -> Resource | None:
         path = self._path(name)
         if not self.origin.admits(path):
             self._refuse(f"this recipe is foreign, so it may not read `{name}`", self.origin.rule)
             return None
         why = paths.no_content(path)
         if self.origin.carried and why == paths.MISSING:
-            return replace(self._named(str(path)), missing=True)
+            return replace(self._resource(str(path)), missing=True)
         if why:
             what = f"the file `{name}` {why}" if name.strip() else "no file is named"
             meant = self._meant(name, path) if why == paths.MISSING else None
@@ -192,7 +192,7 @@ class _Finding:
         except ValueError as fault:
             self._report("T2I502", str(fault), kind.instead(path, fault) if kind else None)
             return None
-        return self._named(str(path))
+        return self._resource(str(path))
 
     def _meant(self, name: str, path: Path) -> str | None:
         """What a name that no file has is likely to stand for."""
@@ -218,8 +218,8 @@ class _Finding:
     def _start(self) -> str:
         return f"relative paths start at `{paths.real(self.origin.folder)}`"
 
-    def _named(self, name: str) -> Named:
-        return Named(name, self.setting.reads or "weights", self.place, self.param)
+    def _resource(self, name: str) -> Resource:
+        return Resource(name, self.setting.reads or "weights", self.place, self.param)
 
     def _refuse(self, message: str, *hints: str | None) -> None:
         self._report("T2I503", message, *hints, f"allow it yourself: `--set {self.param}=PATH`", self.origin.remedy)

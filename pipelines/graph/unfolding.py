@@ -71,7 +71,7 @@ def sized(nodes: Mapping[str, Node]) -> dict[str, Node]:
     """The nodes, among which those that read a picture for a canvas read it in the canvas's size and shape."""
     found = dict(nodes)
     for canvas in nodes.values():
-        size = canvas.said("size") if canvas.spec.role == "canvas" else None
+        size = canvas.value("size") if canvas.spec.role == "canvas" else None
         for source in chain.from_iterable(canvas.wires.values()):
             node = nodes.get(source.node)
             if size and node and node.unfolded and node.unfolded.what == "reader":

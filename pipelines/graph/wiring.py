@@ -30,7 +30,7 @@ def wire(recipe: Recipe, problems: Problems) -> Graph:
     found = ((recipe.nodes[name], spec) for name, spec in specs.items() if spec is not None)
     nodes = {node.name: node for text, spec in found for node in wiring.nodes(text, spec)}
     problems.extend(joined(wrong))
-    return Graph(recipe, unfolding.sized(nodes), frozenset(wiring.torn), tuple(wiring.files.named))
+    return Graph(recipe, unfolding.sized(nodes), frozenset(wiring.torn), tuple(wiring.files.resources))
 
 
 def _spec(use: Located, problems: Problems) -> Spec | None:

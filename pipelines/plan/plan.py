@@ -43,7 +43,7 @@ class Plan:
     @property
     def strips(self) -> frozenset[str]:
         """Names of the files in which outputs show how a picture came about."""
-        return frozenset(name for node in self.graph.nodes.values() if isinstance(name := node.said("strip"), str))
+        return frozenset(name for node in self.graph.nodes.values() if isinstance(name := node.value("strip"), str))
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

@@ -167,8 +167,8 @@ class _Finding:
         shot = self._shot(camera, paint, stepping) if camera else None
         return Region(
             optimizer=fit.name,
-            steps=fit.said("steps") or 0,
-            passes=fit.said("passes") or 1,
+            steps=fit.value("steps") or 0,
+            passes=fit.value("passes") or 1,
             canvases=self._ordered(canvases),
             paint=self._ordered(paint),
             judge=self._ordered(judge),
@@ -186,8 +186,8 @@ class _Finding:
         showing = [sink for sink, before in self._sinks.items() if camera.name in before]
         return Shot(
             camera=camera.name,
-            frames=camera.said("frames") or 0,
-            steps=camera.said("steps") or 0,
+            frames=camera.value("frames") or 0,
+            steps=camera.value("steps") or 0,
             every=camera.every,
             fps=self._rate(showing) * camera.every,
             aim=self._ordered(aim),
@@ -197,7 +197,7 @@ class _Finding:
     def _rate(self, sinks: Iterable[str]) -> float:
         """How many frames of a camera are a second of the film that is shown; 0 if none says, or two disagree."""
         nodes = [self._graph.nodes[sink] for sink in sinks]
-        rates = {fps * node.every for node in nodes if isinstance(fps := node.said("rate"), int | float)}
+        rates = {fps * node.every for node in nodes if isinstance(fps := node.value("rate"), int | float)}
         return rates.pop() if len(rates) == 1 else 0.0
 
     def _first(self, members: set[str], canvases: set[str]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def work_digests(plan: Plan) -> dict[str, str]:
     Without those whose work can't be taken over from another run, since that is more than finished pictures: where an
     output or a camera sees it while it is done, or another node reads something of it beside the optimiser's result.
     """
-    files = {named.name: named.kind in COPIED for named in plan.graph.named if not named.missing}
+    files = {one.name: one.kind in COPIED for one in plan.graph.resources if not one.missing}
     parts = {region.optimizer: region.members for region in plan.regions if _is_whole(plan, region)}
     parts |= {item: (item,) for item in plan.items if isinstance(item, str) and _paints(plan.graph.nodes[item])}
     upstream = {name: _upstream(plan.graph, members) for name, members in parts.items()}

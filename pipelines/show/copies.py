@@ -24,9 +24,9 @@ class Copies:
     def __init__(self, graph: Graph, files: Mapping[str, str]) -> None:
         recipe = graph.recipe
         self._params = recipe.params
-        self._names: dict[Place, str] = {named.place: files.get(named.name, named.name) for named in graph.named}
+        self._names: dict[Place, str] = {one.place: files.get(one.name, one.name) for one in graph.resources}
         written = {(text.name, key): value for text in recipe.nodes.values() for key, value in text.written.items()}
-        names_file = {(name, key): _names_file(graph.nodes[name].written, key) for name, key in written}
+        names_file = {(name, key): _names_file(graph.nodes[name].written_spec, key) for name, key in written}
         self._spoken = {name for at, value in written.items() for name in self._words(value, names_file[at])}
         self.inputs: Inputs = {at: self._renamed(value, names_file[at]) for at, value in written.items()}
         params = {name: self._renamed(value, name not in self._spoken) for name, value in self._params.items()}

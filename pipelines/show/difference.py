@@ -58,7 +58,7 @@ class _Written:
         for key in text.written:
             written = self._copies.inputs[text.name, key]
             said[key] = (plain(written), plain(self._references.fill(written)))
-        settings = self._graph.nodes[text.name].written.settings
+        settings = self._graph.nodes[text.name].written_spec.settings
         defaults = {key: setting.default for key, setting in settings.items() if key not in said}
         return said | {key: (None, listed(value)) for key, value in defaults.items()}
 

@@ -32,7 +32,7 @@ def overrides(plan: Plan) -> list[str]:
 def _smaller(nodes: Iterable[Node]) -> Iterator[tuple[str, str]]:
     """Half the sizes."""
     for node in nodes:
-        size = node.said("size")
+        size = node.value("size")
         if node.unfolded is None and isinstance(size, tuple) and (smaller := _halved(node.spec, node.settings, size)):
             yield node.name, f"{node.spec.meanings['size']}={list(smaller)}"
 
@@ -51,10 +51,10 @@ def _fewer(region: Region, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str
 def _slower(sinks: Iterator[Node], times: int) -> Iterator[tuple[str, str]]:
     """Films of which fewer pictures are shown a second, with none between them."""
     for sink in sinks:
-        fps = sink.said("rate")
+        fps = sink.value("rate")
         if isinstance(fps, int | float):  # as a ratio, or it would not keep to its song
             yield sink.name, f"{sink.spec.meanings['rate']}={max(exact(fps) / times, exact(SLOWEST))}"
-        if sink.said("between"):
+        if sink.value("between"):
             yield sink.name, f"{sink.spec.meanings['between']}=null"
 
 

@@ -37,7 +37,7 @@ def form(plan: Plan) -> Schema:
     """The schema; each property has where it stands (`x-uses`), and of which part of a form it is (`x-part`)."""
     uses, settings = _uses(plan), Schema()
     for name, text in plan.graph.recipe.nodes.items():
-        for key, setting in plan.graph.nodes[name].written.settings.items():
+        for key, setting in plan.graph.nodes[name].written_spec.settings.items():
             written = text.written.get(key)
             if name in plan.used and setting.means & COMMON and not (written and list(mentions(written))):
                 use = _Use(f"{name}.{key}", setting, setting_schema(setting))
@@ -58,7 +58,7 @@ def form(plan: Plan) -> Schema:
 def of(plan: Plan, name: str, now: Any) -> Schema:
     """What a param, a `node.setting`, or the weight of a loss as `node.port.term` may be, and is now."""
     node, _, key = name.partition(".")
-    settings = plan.graph.nodes[node].written.settings if node in plan.graph.recipe.nodes else {}
+    settings = plan.graph.nodes[node].written_spec.settings if node in plan.graph.recipe.nodes else {}
     if key in settings:
         return _property([_Use(name, settings[key], setting_schema(settings[key]))], now)
     if "." in key:
@@ -70,7 +70,7 @@ def _uses(plan: Plan) -> dict[str, list[_Use]]:
     """The places at which each param stands."""
     uses: dict[str, list[_Use]] = {}
     for name, text in plan.graph.recipe.nodes.items():
-        for key, setting in plan.graph.nodes[name].written.settings.items():
+        for key, setting in plan.graph.nodes[name].written_spec.settings.items():
             if key in text.written:
                 _collect(text.written[key], _Use(f"{name}.{key}", setting, setting_schema(setting)), uses)
     return uses

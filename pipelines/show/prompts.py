@@ -40,7 +40,7 @@ def written(plan: Plan) -> Iterator[tuple[str, Located, Any]]:
     for name, text in plan.graph.recipe.nodes.items():
         if name not in plan.idle:
             node = plan.graph.nodes[name]
-            for key, setting in node.written.settings.items():
+            for key, setting in node.written_spec.settings.items():
                 if "asked" in setting.means and key in text.values:
                     yield name, text.values[key], node.settings.get(key)
 
@@ -51,7 +51,7 @@ def _prompts_at(node: Node, plan: Plan) -> Iterator[Prompt]:
         return
     counts = keyframe(node, plan.graph.nodes)  # when it counts wholly, if it was unfolded from one that changes
     when = _at(counts[0], counts[1] or _length(node, plan)[1]) if counts else ""
-    for prompt in filter(None, node.says("asked")):
+    for prompt in filter(None, node.values("asked")):
         yield from _weighted(prompt, when)
 
 

@@ -22,9 +22,9 @@ from t2iflow.pipelines.steering.targets import Target, Weighted, targets
 from t2iflow.pipelines.steering.turns import changes, turns
 from t2iflow.pipelines.text.dollars import reference
 from t2iflow.pipelines.text.located import Located, plain
-from t2iflow.pipelines.text.overrides import Passed, Said
+from t2iflow.pipelines.text.overrides import TextOverride, ValueOverride
 
-Compile: TypeAlias = Callable[[str, Sequence[str | Passed]], Plan]
+Compile: TypeAlias = Callable[[str, Sequence[str | ValueOverride]], Plan]
 """Reads and compiles the text of a recipe with overrides; RecipeError with all its mistakes."""
 
 
@@ -40,7 +40,7 @@ class Steerable:
     now: Any
 
 
-def steered(text: str, changed: Sequence[str | Passed], standing: Standing, compiled: Compile) -> str:
+def steered(text: str, changed: Sequence[str | ValueOverride], standing: Standing, compiled: Compile) -> str:
     """The recipe with these changes (`param=value`, `node.setting=value`, or `node.port.term=value` for a weight) as
     they count from where a run stands. RecipeError for mistakes in a value, SteeringError for what can't be steered.
     """
@@ -61,12 +61,12 @@ class _Steering:
     standing: Standing
     compiled: Compile
 
-    def with_change(self, change: str | Passed) -> str:
-        said = Said(*change.partition("=")) if isinstance(change, str) else change
-        if not said.equals:
-            raise SteeringError(f"`--set {said.target}` needs a value: `--set name=value`")
-        target = self._target(said.target.strip())
-        value, plainly = self._plainly(target, said, change)
+    def with_change(self, change: str | ValueOverride) -> str:
+        parsed = TextOverride(*change.partition("=")) if isinstance(change, str) else change
+        if not parsed.equals:
+            raise SteeringError(f"`--set {parsed.target}` needs a value: `--set name=value`")
+        target = self._target(parsed.target.strip())
+        value, plainly = self._plainly(target, parsed, change)
         if not self._has_effect(plainly):
             if value in (target.written, self._now(target)):
                 raise SteeringError(f"`{target.name}` already has that value")
@@ -95,15 +95,15 @@ class _Steering:
         near = suggest(name, known)
         self._refuse(name, f"the recipe has nothing of this name{'; ' + near if near else ''}")
 
-    def _plainly(self, target: Target, said: Said, change: str | Passed) -> tuple[Any, Plan]:
+    def _plainly(self, target: Target, parsed: TextOverride, change: str | ValueOverride) -> tuple[Any, Plan]:
         """The value as a recipe writes it, and the recipe that has always had it."""
         if len(target.way) <= 3:
             plan = self.compiled(self.text, [change])
             return plain(_at(plan.graph.recipe.text.document, target)), plan
         problems, document = Problems(), self.plan.graph.recipe.text.document
-        value = said.value((), document, problems)
+        value = parsed.value((), document, problems)
         if value is None or problems:
-            raise RecipeError(problems, {said.file: said.file})
+            raise RecipeError(problems, {parsed.file: parsed.file})
         given = plain(value)
         return given, self.compiled(edited(self.text, target.way, _in_place(target, given)), ())
 
@@ -161,7 +161,7 @@ class _Steering:
         """Whether a setting of this node is never steered, without a trial."""
         if target.way[0] != "nodes" or len(target.way) > 3:
             return False
-        return self.plan.graph.nodes[str(target.way[1])].written.settings[str(target.way[2])].fixed
+        return self.plan.graph.nodes[str(target.way[1])].written_spec.settings[str(target.way[2])].fixed
 
     def _now(self, target: Target) -> Any:
         """What a target is where the run stands; None where no setting or weight has it as a whole."""

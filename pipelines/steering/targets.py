@@ -25,7 +25,7 @@ def targets(plan: Plan) -> Iterator[Target]:
     for name, value in document.value["params"].value.items():
         yield Target(name, ("params", name), plain(value))
     for text in plan.graph.recipe.nodes.values():
-        spec = plan.graph.nodes[text.name].written
+        spec = plan.graph.nodes[text.name].written_spec
         for key, value in text.written.items():
             if key in spec.settings:
                 yield Target(f"{text.name}.{key}", ("nodes", text.name, key), plain(value))

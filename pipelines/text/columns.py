@@ -10,7 +10,7 @@ from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.lines import lines
 from t2iflow.pipelines.text.located import Located, located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
-from t2iflow.pipelines.text.overrides import SEED, Said, is_text_at, way
+from t2iflow.pipelines.text.overrides import SEED, TextOverride, is_text_at, way
 from t2iflow.pipelines.text.yaml_reader import parse
 from t2iflow.pipelines.values import shown
 
@@ -53,13 +53,13 @@ class Columns:
 
     def option(self, option: str, text: str) -> Column | None:
         """A name and its values, as an option gives them."""
-        said = Said(*text.partition("="), option)
-        self.sources[said.file] = said.file
-        path = self.varying(said.path(self.document, self.problems), said.target.strip(), said.at)
+        parsed = TextOverride(*text.partition("="), option)
+        self.sources[parsed.file] = parsed.file
+        path = self.varying(parsed.path(self.document, self.problems), parsed.target.strip(), parsed.at)
         if path is None:
             return None
-        values = self._values(said, path)
-        return None if values is None else Column(said.target.strip(), said.at, values)
+        values = self._values(parsed, path)
+        return None if values is None else Column(parsed.target.strip(), parsed.at, values)
 
     def given(self, word: str, name: str, values: Iterable[Any]) -> Column | None:
         """A name and its values, as a program gives them."""
@@ -78,27 +78,27 @@ class Columns:
         self.problems.add("T2I110", f"`{name}` can't vary in a sweep, which varies settings", at, hint)
         return None
 
-    def _values(self, said: Said, path: tuple[str, ...]) -> tuple[Located, ...] | None:
-        word = Located(said.written.strip(), said.place)
+    def _values(self, parsed: TextOverride, path: tuple[str, ...]) -> tuple[Located, ...] | None:
+        word = Located(parsed.written.strip(), parsed.place)
         if word.value.startswith(LINES):
             return self._lines(word, path, HERE)
         if word.value.startswith("["):
-            return self._list(said)
+            return self._list(parsed)
         if (found := self._range(word)) is not None:
             return found
         if "," in word.value and not word.value.startswith("{") and (path == SEED or not self._is_text(path)):
-            hint = f"put several values in brackets: `{said.option} {said.target.strip()}=[{word.value}]`"
-            self.problems.add("T2I204", f"{shown(word.value)} is one value", said.place, hint)
+            hint = f"put several values in brackets: `{parsed.option} {parsed.target.strip()}=[{word.value}]`"
+            self.problems.add("T2I204", f"{shown(word.value)} is one value", parsed.place, hint)
             return None
-        value = said.value(path, self.document, self.problems)
+        value = parsed.value(path, self.document, self.problems)
         return None if value is None else (value,)
 
     def _is_text(self, path: tuple[str, ...]) -> bool:
         return is_text_at(path, self.document)
 
-    def _list(self, said: Said) -> tuple[Located, ...] | None:
+    def _list(self, parsed: TextOverride) -> tuple[Located, ...] | None:
         try:
-            value = parse(said.source, said.file, self.problems)
+            value = parse(parsed.source, parsed.file, self.problems)
         except RecipeError:  # its problems are noted
             return None
         return tuple(value.value) if isinstance(value.value, list) else (value,)

@@ -27,7 +27,7 @@ SEED = ("seed",)
 
 
 @dataclass(frozen=True)
-class Said:
+class TextOverride:
     """What a person wrote after an option, before and after the `=`; `equals` is empty if there is none."""
 
     target: str
@@ -86,7 +86,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Passed(Said):
+class ValueOverride(TextOverride):
     """What a program gives: `given`, a value of Python, which is `written` as YAML. Where a text stands, a text is
     taken as it is, whatever is in it; elsewhere as an option's."""
 
@@ -105,13 +105,13 @@ class Passed(Said):
         return Located(readable(self.given.replace("$", "$$"), self.place, problems), self.place)
 
 
-def passed(name: str, value: Any) -> Passed:
+def value_override(name: str, value: Any) -> ValueOverride:
     """A text, number, list or mapping that a program gives for a param, a setting as `node.setting`, or the seed."""
-    return Passed(name, "=", value if isinstance(value, str) else flow(value), given=value)
+    return ValueOverride(name, "=", value if isinstance(value, str) else flow(value), given=value)
 
 
 @dataclass(frozen=True)
-class Given:
+class ReadOverride:
     """A value that has been read already, for a param, a setting or the seed; `at` is where it is named."""
 
     name: str
@@ -120,7 +120,7 @@ class Given:
 
 
 def override(
-    document: Located, overrides: Sequence[str | Passed], problems: Problems, sources: dict[str, str]
+    document: Located, overrides: Sequence[str | ValueOverride], problems: Problems, sources: dict[str, str]
 ) -> Located:
     """The recipe with each `param=value`, `node.setting=value` or `seed=value` applied.
 
@@ -128,16 +128,16 @@ def override(
     mapping in YAML's brackets; elsewhere it is read as YAML, but for a text like `Star Wars: a new hope`.
     """
     for one in overrides:
-        said = Said(*one.partition("=")) if isinstance(one, str) else one
-        sources[said.file] = said.file
-        path = said.path(document, problems)
-        value = path and said.value(path, document, problems)
+        parsed = TextOverride(*one.partition("=")) if isinstance(one, str) else one
+        sources[parsed.file] = parsed.file
+        path = parsed.path(document, problems)
+        value = path and parsed.value(path, document, problems)
         if path and value:
-            document = put(document, path, value, said.at)
+            document = put(document, path, value, parsed.at)
     return document
 
 
-def give(document: Located, given: Iterable[Given], problems: Problems) -> Located:
+def give(document: Located, given: Iterable[ReadOverride], problems: Problems) -> Located:
     """The recipe with each of these values in its place."""
     for one in given:
         if path := way(one.name, one.at, document, problems):

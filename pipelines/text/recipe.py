@@ -14,7 +14,7 @@ from t2iflow.pipelines.text.layers import overlays, preset_names, read_layers, s
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import HERE, Origin
 from t2iflow.pipelines.text.overlays import Change, carried, changes, put, removed
-from t2iflow.pipelines.text.overrides import SEED, Given, Passed, give, override
+from t2iflow.pipelines.text.overrides import SEED, ReadOverride, ValueOverride, give, override
 from t2iflow.pipelines.text.packs import Found
 from t2iflow.pipelines.text.packs import shipped_recipes as shipped_recipes
 from t2iflow.pipelines.text.seed import is_drawn, read_best, read_seed
@@ -141,7 +141,7 @@ def read(
     where: str | Path,
     *,
     presets: Sequence[str] = (),
-    overrides: Sequence[str | Passed] = (),
+    overrides: Sequence[str | ValueOverride] = (),
     problems: Problems | None = None,
 ) -> Recipe:
     """Read a recipe file, or a shipped recipe by its name.
@@ -161,7 +161,7 @@ def read_text(
     *,
     name: str = "",
     presets: Sequence[str] = (),
-    overrides: Sequence[str | Passed] = (),
+    overrides: Sequence[str | ValueOverride] = (),
     problems: Problems | None = None,
 ) -> Recipe:
     """Read a recipe's text; `file` is what messages call it, `origin` where it is from, or for your own the folder
@@ -184,7 +184,7 @@ def read_text(
     return recipe
 
 
-def vary(recipe: Recipe, given: Sequence[Given], sources: Mapping[str, str], problems: Problems) -> Recipe:
+def vary(recipe: Recipe, given: Sequence[ReadOverride], sources: Mapping[str, str], problems: Problems) -> Recipe:
     """The recipe with other values in it, which stand in its own text or in these `sources`; its seed, if it was drawn,
     stays as it is. See `read` for the problems."""
     text = recipe.text

@@ -14,7 +14,7 @@ from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.columns import MOST, Column, Columns
 from t2iflow.pipelines.text.located import Located, plain
 from t2iflow.pipelines.text.origin import Origin
-from t2iflow.pipelines.text.overrides import Given
+from t2iflow.pipelines.text.overrides import ReadOverride
 from t2iflow.pipelines.text.seed import END
 from t2iflow.pipelines.values import shown
 
@@ -32,10 +32,10 @@ class Axis:
     places: tuple[Place, ...]
     rows: tuple[tuple[Located, ...], ...]
 
-    def given(self) -> Iterator[list[Given]]:
+    def overrides(self) -> Iterator[list[ReadOverride]]:
         """What each row puts into a recipe."""
         for row in self.rows:
-            yield [Given(name, value, at) for name, value, at in zip(self.names, row, self.places, strict=True)]
+            yield [ReadOverride(name, value, at) for name, value, at in zip(self.names, row, self.places, strict=True)]
 
 
 @dataclass(frozen=True)

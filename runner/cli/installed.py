@@ -94,7 +94,7 @@ def new(
     with_them = f" and {', '.join(copied)}, which it reads" if copied else ""
     console.out().say(f"wrote {target}{with_them}; try `t2iflow run {quote(str(target))}`")
     for lost in lacking(text, target) if source else ():
-        console.out().say(f"{lost.short}, from which the picture was made, is missing: give it with {lost.given}")
+        console.out().say(f"{lost.short}, from which the picture was made, is missing: give it with {lost.option}")
 
 
 @app.command()

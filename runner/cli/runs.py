@@ -110,7 +110,7 @@ def bundle(
         console.err().prose(f"note: {note}")
     console.out().say(f"wrote {made.file}; run it with `t2iflow run {shlex.quote(str(made.file))}`")
     for one in made.lacks:
-        console.out().say(f"the weights `{one.short}` aren't in it: whoever runs it gives them with {one.given}")
+        console.out().say(f"the weights `{one.short}` aren't in it: whoever runs it gives them with {one.option}")
 
 
 def _plain(one: "Summary") -> dict[str, Any]:

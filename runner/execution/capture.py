@@ -20,17 +20,17 @@ from t2iflow.pipelines.graph.graph import Node
 from t2iflow.runner.execution import device
 from t2iflow.runner.execution.compiled import compiled
 from t2iflow.runner.execution.feed import Feed, form, outline
-from t2iflow.runner.execution.link import Given, Link, NodeError, now
+from t2iflow.runner.execution.link import Arguments, Link, NodeError, now
 
 RESTLESS = 8
-"""After how many steps in a row, each of another form, the user hears of it."""
+"""After this many steps in a row, each of another form, the user is warned."""
 
 Recording = Literal["off", "on", "compiled"]
 """Whether steps are recorded, where the device can do that, and whether their nodes are compiled before."""
 
 
 class Phase(Enum):
-    """What a step is good for, beside its result."""
+    """What a step is for, besides its result."""
 
     FIRST = auto()  # makes what lasts, such as constants
     COMPILING = auto()  # compiles the nodes, where that is wanted
@@ -108,7 +108,7 @@ class Capture:
         self._restless = 0
         self._begin(None)
 
-    def prepare(self, calls: Sequence[tuple[Link, Share]], ahead: Sequence[int], tick: Tick) -> Given:
+    def prepare(self, calls: Sequence[tuple[Link, Share]], ahead: Sequence[int], tick: Tick) -> Arguments:
         """Make everything ready for a step of these calls, which finds the slots `ahead` filled; gives what the calls
         are given."""
         why = hindrance(link.node for link, _ in calls)
@@ -129,8 +129,8 @@ class Capture:
         return self._feed
 
     def part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any]) -> Any:
-        """Do a part of a step; where it can't be recorded, do another thing `instead`, now and ever after. If that is
-        the same, it could not be done twice, and only recording shows whether it can be recorded."""
+        """Do part of a step; if it can't be recorded, do `instead`, now and from then on. If the two are the same, it
+        can't be done twice, and only recording shows whether it can be recorded."""
         early = self._phase is not Phase.REPLAYED
         if not self.on or self._phase is Phase.FIRST or (early and act == instead):
             return act()
@@ -160,7 +160,7 @@ class Capture:
         return self._parts[name][0]
 
     def _watch_for_change(self, key: list[Any]) -> None:
-        """Say once, of which node, if no form of a step lasts until it could be recorded."""
+        """Warn once, naming the nodes, if no form of a step lasts long enough to be recorded."""
         before, self._restless = self._key, 0 if self._parts else self._restless + 1
         if self._restless == RESTLESS and before is not None:
             names = dict.fromkeys(call[0] for call, given in key[0].items() if before[0].get(call) != given)
@@ -170,7 +170,7 @@ class Capture:
             )
 
     def _begin(self, key: list[Any] | None) -> None:
-        """Let go of what was recorded, if anything was."""
+        """Drop whatever was recorded."""
         self._key = key
         self._phase = Phase.FIRST
         self._phases: Iterator[Phase] = (phase for phase in Phase if phase is not Phase.COMPILING or self._compiles)
@@ -190,14 +190,14 @@ class Capture:
             link.instead = None
 
     def _leave_plain(self, why: str) -> None:
-        """Compile nothing any more, and say why."""
+        """Stop compiling, and say why."""
         self._compiles = False
         self._plain()
         first = " ".join(why.partition("\n\n")[0].split())
         self._notes.warn(f"its nodes can't be compiled, so its steps are recorded uncompiled: {first}")
 
     def _stop(self, why: str) -> None:
-        """Record nothing any more, and say why."""
+        """Stop recording, and say why."""
         self.on = False
         self._begin(None)
         self._notes.warn(f"its steps can't be recorded and replayed, which would be faster: {why}")

@@ -76,9 +76,9 @@ def read(path: Path) -> Checkpoint:
     try:
         packed = _sealed(path)
         _survey(packed)
-        said = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
-        _check(said, len(packed))
-        return Checkpoint(**said)
+        content = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
+        _check(content, len(packed))
+        return Checkpoint(**content)
     except (DamagedError, UnfitError, OSError, MemoryError):  # what can't be read now may be whole
         raise
     except Exception as fault:  # untrusted bytes fail in zipfile, pickletools, torch and here
@@ -112,16 +112,18 @@ def _survey(packed: bytes) -> None:
         pickles.follow(io.BytesIO(archive.read(program)))
 
 
-def _check(said: Any, size: int) -> None:
+def _check(content: Any, size: int) -> None:
     """Refuse what no run of ours has written."""
-    if not isinstance(said, dict) or set(said) != {one.name for one in fields(Checkpoint)}:
+    if not isinstance(content, dict) or set(content) != {one.name for one in fields(Checkpoint)}:
         raise UnfitError("the checkpoint was written by another version of t2iflow")
-    if not isinstance(said["optimizer"], str):
+    if not isinstance(content["optimizer"], str):
         raise UnfitError("the checkpoint names no optimiser")
     for name in ("turn", "step", "parts"):
-        if type(said[name]) is not int or said[name] < (name == "parts"):
-            raise UnfitError(f"the checkpoint says {name} {said[name]!r:.20}, which no run reaches")
-    tensors = [tensor for value in (said["trained"], said["memories"], said["results"]) for tensor in _tensors(value)]
+        if type(content[name]) is not int or content[name] < (name == "parts"):
+            raise UnfitError(f"the checkpoint says {name} {content[name]!r:.20}, which no run reaches")
+    tensors = [
+        tensor for value in (content["trained"], content["memories"], content["results"]) for tensor in _tensors(value)
+    ]
     needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     if needed > MOST_SHARED * size or any(tensor.layout != torch.strided for tensor in tensors):
         raise UnfitError("the checkpoint is refused: its tensors take more memory than it holds")

@@ -25,15 +25,15 @@ kernel has to clear them anew for each step."""
 
 
 def resolved(wanted: str) -> str:
-    """The device that is asked for: what `auto` is, the variable T2IFLOW_DEVICE may say. NoDeviceError where there can
-    be none of the name."""
-    said = os.environ.get("T2IFLOW_DEVICE") or "auto" if wanted == "auto" else wanted
-    kind, colon, number = said.partition(":")
+    """The requested device; the variable T2IFLOW_DEVICE can say what `auto` is. NoDeviceError for a name that no device
+    has."""
+    name = os.environ.get("T2IFLOW_DEVICE") or "auto" if wanted == "auto" else wanted
+    kind, colon, number = name.partition(":")
     if kind not in CHOICES:
-        raise NoDeviceError(f"unknown device `{said}`: choose one of {', '.join(CHOICES)}, or `cuda:1` and so on")
+        raise NoDeviceError(f"unknown device `{name}`: choose one of {', '.join(CHOICES)}, or `cuda:1` and so on")
     if colon and not (kind == "cuda" and number.isdecimal()):
-        raise NoDeviceError(f"unknown device `{said}`: only GPUs have numbers, as cuda:0, cuda:1 and so on")
-    return said
+        raise NoDeviceError(f"unknown device `{name}`: only GPUs have numbers, as cuda:0, cuda:1 and so on")
+    return name
 
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
@@ -63,14 +63,14 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
 
 
 def model(device: torch.device) -> str:
-    """A device by what makes its numbers: the kind of a GPU, or the instructions that a CPU has."""
+    """What decides a device's exact numbers: the model of a GPU, or the instructions that a CPU has."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu ({torch.backends.cpu.get_cpu_capability()})" if device.type == "cpu" else device.type
 
 
 def made_with(device: torch.device) -> dict[str, object]:
-    """What the bytes of a picture depend on beside its recipe: versions, threads and the device."""
+    """What the bytes of a picture depend on besides its recipe: versions, threads and the device."""
     return {
         "t2iflow": version("t2iflow"),
         "torch": version("torch"),
@@ -123,7 +123,7 @@ def single_precision() -> Iterator[None]:
 
 
 def release(device: torch.device) -> None:
-    """Give memory that nothing needs any more back to where it came from."""
+    """Return memory that nothing needs any more to the device or the system."""
     gc.collect()  # what was raised holds the frames that it came through, and they what they had computed
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -135,17 +135,17 @@ def release(device: torch.device) -> None:
 
 def _keep(freed: int) -> None:
     """Have the C library keep this many bytes that are freed."""
-    _tell("mallopt", M_MMAP_THRESHOLD, BLOCK)
-    _tell("mallopt", M_TRIM_THRESHOLD, freed)
+    _call_libc("mallopt", M_MMAP_THRESHOLD, BLOCK)
+    _call_libc("mallopt", M_TRIM_THRESHOLD, freed)
 
 
 def _give_back() -> None:
     """Give what is kept to the kernel, and keep little from now on."""
     _keep(GROWN)
-    _tell("malloc_trim", 0)
+    _call_libc("malloc_trim", 0)
 
 
-def _tell(call: str, *figures: int) -> None:
+def _call_libc(call: str, *figures: int) -> None:
     """Call the C library where it is GNU's; others have no such calls."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -54,7 +54,7 @@ def code(fault: BaseException) -> int:
 
 
 def forget(fault: BaseException | None) -> None:
-    """Let go of all that the functions held through which it was raised, such as networks: a process may run on."""
+    """Release what the functions on its traceback hold, such as networks: the process may live on."""
     while fault is not None:
         traceback.clear_frames(fault.__traceback__)
         fault = fault.cause if isinstance(fault, NodeError) else fault.__cause__ or fault.__context__
@@ -73,16 +73,16 @@ def explain(fault: BaseException) -> str:
         place, cause = fault.node.place, fault.cause
         kind = "" if isinstance(cause, ValueError | RuntimeError | OSError) else f"{type(cause).__name__}: "
         at = f"{place.file}:{place.line}:{place.column}, node `{fault.node.name}`"
-        return _with_places(f"{kind}{_said(cause)}", at, blamed(cause, fault.node.spec.target))
+        return _with_places(f"{kind}{_message(cause)}", at, blamed(cause, fault.node.spec.target))
     if isinstance(fault, UnfitError):
         return f"{fault}; to start this run again, delete `{CHECKPOINT}` and `{BEFORE}` in its folder, and resume it"
     if isinstance(fault, DamagedError | NotFiniteError | OSError):
-        return _said(fault)
+        return _message(fault)
     return _with_places(f"{type(fault).__name__}: {fault} (`--debug` shows the traceback)", blamed(fault))
 
 
-def _said(fault: BaseException) -> str:
-    """What a fault says; of the system's, not its number but the file."""
+def _message(fault: BaseException) -> str:
+    """A fault's message; for a system error, the file and the reason, without its number."""
     if not isinstance(fault, OSError) or fault.errno is None:
         return str(fault)
     file = fault.filename2 or fault.filename

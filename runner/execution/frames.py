@@ -1,4 +1,4 @@
-"""A reel: the turns of one optimiser's region; one where no camera films it, else as many as the camera takes."""
+"""A reel: the turns of one optimiser's region; one if no camera films it, otherwise as many as the camera takes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ class Single:
         self.stage, self.total = stage, stage.region.steps
 
     def turn(self, number: int) -> Turn:
-        """It, which is the first."""
+        """The only one."""
         return Turn(number, 0, range(0))
 
     def begin(self, turn: Turn) -> Take:
@@ -49,9 +49,9 @@ class Single:
     take = begin
 
     def aim(self, turn: Turn) -> None:
-        """Nothing has to be made ready for the rest of it."""
+        """Nothing: no camera has to see anything."""
 
-    def end(self, turn: Turn, last: Tick, tell: Listener) -> int:
+    def end(self, turn: Turn, last: Tick, emit: Listener) -> int:
         """Finish the picture after the `last` step; no frame is shown."""
         self.stage.finish(last)
         return 0
@@ -118,7 +118,7 @@ class Film:
         with blaming(self._node):
             return self._camera.take() if turn.frames else Take(self.stage.region.steps)
 
-    def end(self, turn: Turn, last: Tick, tell: Listener) -> int:
+    def end(self, turn: Turn, last: Tick, emit: Listener) -> int:
         """Finish the picture after the `last` step, and show the frames that are due; gives how many frames there are
         now."""
         region, made = self.stage.region, 0
@@ -128,7 +128,7 @@ class Film:
                 self._values[self._image] = shown.image
                 for watch in self._shot.show:
                     self._circuit.show(watch, region.tick(0, 1, shown.frame), shown.number)
-                tell(Filmed(region.optimizer, shown.number, self._shot.made, shown.image))
+                emit(Filmed(region.optimizer, shown.number, self._shot.made, shown.image))
                 made = shown.number + 1
         return made
 
@@ -155,7 +155,7 @@ def _naming(canvas: str) -> Iterator[None]:
 
 
 def total(region: Region, graph: Graph) -> int:
-    """Steps of an optimiser and its camera together, before there is a reel; fewer where no edges newly come in."""
+    """Steps of an optimiser and its camera together, before there is a reel; fewer where no edge comes into view."""
     number, steps = _turns(graph.nodes[region.shot.camera], region.shot) if region.shot else (1, 0)
     return region.steps + (number - 1) * steps
 

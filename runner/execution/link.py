@@ -30,8 +30,8 @@ class NodeError(Exception):
 
 
 class blaming(ContextDecorator):
-    """Within it, or within a function that it wraps, what is raised gets the node's name; that memory is out is no
-    node's fault."""
+    """Names the node in whatever is raised within it, or within a function that it wraps; but running out of memory is
+    no node's fault."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -131,16 +131,16 @@ class Link:
         return {name: self._around.give(kind, self.node.name, tick, share, stage) for name, kind in kinds.items()}
 
 
-Given = Callable[[Link, Share], Mapping[str, Any]]
-"""From a call to what it is given that differs from step to step."""
+Arguments = Callable[[Link, Share], Mapping[str, Any]]
+"""From a call to those of its arguments that differ from step to step."""
 
 
-def now(tick: Tick) -> Given:
-    """What calls are given at this time."""
+def now(tick: Tick) -> Arguments:
+    """The arguments that calls have at this time."""
     return lambda link, share: link.changing(tick, share)
 
 
-def run(links: Iterable[Link], values: list[Any], given: Given, share: Share = ALL) -> None:
+def run(links: Iterable[Link], values: list[Any], given: Arguments, share: Share = ALL) -> None:
     """Compute nodes, one after another."""
     for link in links:
         link.compute(values, given(link, share))

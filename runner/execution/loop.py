@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 
 class Cut(Exception):
-    """The part of a film that was wanted is there, and the film not at its end."""
+    """The requested part of a film is done, but not the whole film."""
 
 
 class Loop:
@@ -40,7 +40,7 @@ class Loop:
         self,
         plan: Plan,
         around: Surroundings,
-        tell: Listener,
+        emit: Listener,
         *,
         save: Callable[[Checkpoint], None] = lambda checkpoint: None,
         save_every: float = float("inf"),
@@ -54,7 +54,7 @@ class Loop:
         `until` is the last frame that is wanted of a film; `unfinished` is called with how far a stopped run has come,
         before its pictures so far are made; each optimiser's steps are recorded by a `recorder` of its own, if there is
         one, and its work is taken over by `sharing` where another run has done it."""
-        self._plan, self._tell = plan, tell
+        self._plan, self._emit = plan, emit
         self._recorder, self._sharing = recorder, sharing or Alone()
         self._stopping, self._until, self._unfinished = stopping, until, unfinished
         self._circuit = Circuit(plan, around)
@@ -75,8 +75,8 @@ class Loop:
     def run(self, resume: Checkpoint | None = None) -> None:
         """Run all items of the plan, from the checkpoint on if there is one.
 
-        Raises Stopped, Cut, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in any case, but
-        where the checkpoint is of no use: UnfitError or DamagedError, and nothing is done.
+        Raises Stopped, Cut, NodeError, NotFiniteError or torch.OutOfMemoryError; outputs are closed in every case but
+        one: a checkpoint that can't be used raises UnfitError or DamagedError, and nothing is done.
         """
         if resume is not None and resume.optimizer not in self._order:
             raise UnfitError(f"the checkpoint is of the optimiser `{resume.optimizer}`, which this recipe doesn't have")
@@ -97,7 +97,7 @@ class Loop:
                 self._compute(item)
 
     def _compute(self, name: str) -> None:
-        self._tell(Computing(name))
+        self._emit(Computing(name))
         values, slot = self._circuit.values, self._circuit.slots.get((name, ""))
         with self._sharing.begin(name) as known:
             if known is not None and slot is not None:
@@ -109,7 +109,7 @@ class Loop:
                 self._sharing.keep(name, (name,), self._saver.ended((), {name: values[slot]}))
 
     def _close(self) -> None:
-        """Close all outputs; what fails in that is raised after the last, unless something else is on its way."""
+        """Close all outputs; a failure is raised after the last, unless another exception is on its way."""
         failed: NodeError | None = None
         for link in self._circuit.links.values():
             if link.node.spec.is_class and isinstance(link.live, Closes):
@@ -135,15 +135,15 @@ class Loop:
                 results = self._work(reel, resume if resume and name == resume.optimizer else None)
             else:
                 results = recall(stage, self._circuit, known)
-                self._tell(Fitting(name, reel.total, reel.total))
+                self._emit(Fitting(name, reel.total, reel.total))
         self._saver.results |= results
-        self._tell(Fitted(name, reel.total, results[name]))
+        self._emit(Fitted(name, reel.total, results[name]))
 
     def _work(self, reel: Reel, resume: Checkpoint | None) -> dict[str, Tensor]:
         """Take all turns that are left; gives the finished pictures."""
         stage, region = reel.stage, reel.stage.region
         first, step = take_up(reel, self._circuit, resume) if resume else (0, 0)
-        self._tell(Fitting(region.optimizer, reel.turn(first).before + step, reel.total))
+        self._emit(Fitting(region.optimizer, reel.turn(first).before + step, reel.total))
         self._saver.begin(region.optimizer)
         for number in range(first, reel.turns):
             self._turn(reel, number, step if number == first else 0)
@@ -161,7 +161,7 @@ class Loop:
         take = reel.take(turn) if first else reel.begin(turn)
         for step in range(first, take.steps):
             self._step(reel, turn, take, reel.stage.region.tick(step, take.steps, turn.frame))
-        made = reel.end(turn, reel.stage.region.tick(take.steps - 1, take.steps, turn.frame), self._tell)
+        made = reel.end(turn, reel.stage.region.tick(take.steps - 1, take.steps, turn.frame), self._emit)
         cut = made * reel.every > self._until
         if number + 1 < reel.turns and (cut or self._saver.rested):
             self._saver.save(number + 1, 0, reel.stage.passes)  # no frame is ever made again
@@ -169,12 +169,12 @@ class Loop:
                 raise Cut
 
     def _step(self, reel: Reel, turn: Turn, take: Take, tick: Tick) -> None:
-        """Take a step, and save the run where it is time to."""
+        """Take a step, and save the run if a checkpoint is due."""
         stage, done = reel.stage, turn.before + tick.step
         judged = self._judged(stage, tick, take)
         rate = stage.move(tick, take)
         name = stage.region.optimizer
-        self._tell(Stepped(name, done, reel.total, judged.loss, judged.image, rate, judged.terms))
+        self._emit(Stepped(name, done, reel.total, judged.loss, judged.image, rate, judged.terms))
         stopping = self._stopping()
         if stopping or self._saver.due:
             self._saver.save(turn.number, tick.step + 1, stage.passes)
@@ -184,9 +184,9 @@ class Loop:
 
     @torch.no_grad()
     def _leave(self, stage: Stage, tick: Tick, progress: str) -> None:
-        """Make the pictures that follow from what is painted so far, but for those that need a later optimiser.
+        """Make the pictures that follow from what is painted so far, except those that need a later optimiser.
 
-        The checkpoint knows nothing of it: a resumed run makes them anew at its end.
+        The checkpoint doesn't record this: a resumed run makes them again at its end.
         """
         try:
             picture = stage.finish(tick, show=False)
@@ -204,10 +204,10 @@ class Loop:
                 else:
                     lacking.add(later)
         except Exception as fault:  # it is an extra, and the run is safe
-            self._tell(Noted(stage.region.optimizer, "warn", f"there is no picture so far: {fault}"))
+            self._emit(Noted(stage.region.optimizer, "warn", f"there is no picture so far: {fault}"))
 
     def _judged(self, stage: Stage, tick: Tick, take: Take) -> Judged:
-        """Judge a step, in more passes if memory does not suffice."""
+        """Judge a step, in more passes if memory runs out."""
         while True:
             try:
                 return stage.judge(tick, take)
@@ -223,4 +223,4 @@ class Loop:
                 continue
             stage.passes = min(stage.passes * 2, stage.most_passes)
             text = f"out of memory: the crops of a step are now judged in {stage.passes} passes (`accumulate`)"
-            self._tell(Noted(stage.region.optimizer, "warn", text))
+            self._emit(Noted(stage.region.optimizer, "warn", text))

@@ -27,7 +27,7 @@ from t2iflow.pipelines.plan.terms import terms
 from t2iflow.runner.execution.capture import Capture, Recorder
 from t2iflow.runner.execution.circuit import Circuit
 from t2iflow.runner.execution.finite import NotFiniteError, blame
-from t2iflow.runner.execution.link import ALL, Given, blaming, now, run
+from t2iflow.runner.execution.link import ALL, Arguments, blaming, now, run
 from t2iflow.runner.execution.tensors import mapped
 
 LOOK_EVERY = 25
@@ -76,7 +76,7 @@ class Stage:
         self._capture = Capture(recorder, self._values, around.device, notes) if recorder else None
 
     def begin(self) -> None:
-        """Let the optimiser take on what the canvases train, and paint the first picture."""
+        """Hand the optimiser what the canvases train, and paint the first picture."""
         self._trained: list[Tensor] = []
         paces: list[float] = []
         for link in self._canvases:
@@ -96,9 +96,9 @@ class Stage:
 
     @property
     def most_passes(self) -> int:
-        """How many passes a step can be judged in at most: no node may be left without a crop to make."""
+        """The most passes that a step can be judged in: every node needs a crop to make in each."""
         counts = [
-            least(link.node.said("count"))
+            least(link.node.value("count"))
             for link in self._judge
             if Share in link.node.spec.ambient.values() and "count" in link.node.spec.meanings
         ]
@@ -110,7 +110,7 @@ class Stage:
         self.move(tick, take)
 
     def judge(self, tick: Tick, take: Take) -> Judged:
-        """Paint and judge, which changes nothing that lasts."""
+        """Paint and judge, changing nothing that lasts."""
         for link in self._ahead:
             with torch.no_grad():
                 link.compute(self._values, link.changing(tick, ALL))
@@ -127,7 +127,7 @@ class Stage:
             raise blame((*self._ahead, *self._paint, *self._judge), self._values, tick, shares[0])
         return judged
 
-    def _judged(self, shares: Sequence[Share], given: Given) -> tuple[Judged, Mapping[int, Any]]:
+    def _judged(self, shares: Sequence[Share], given: Arguments) -> tuple[Judged, Mapping[int, Any]]:
         """What a step finds, and all values of it; the gradients are gathered at the picture."""
         values = self._values
         self.forget()
@@ -162,7 +162,7 @@ class Stage:
         cloned: Judged = mapped(judged, torch.clone)
         return cloned
 
-    def _weighed(self, passes: list[list[Tensor]], given: Given, share: Share) -> dict[str, Tensor]:
+    def _weighed(self, passes: list[list[Tensor]], given: Arguments, share: Share) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for term, values in zip(self._terms, zip(*passes, strict=True), strict=True):
             total = self._circuit.links[term.total] if term.total else None
@@ -181,13 +181,13 @@ class Stage:
         return Judged(Loss(judged.loss + pulled.detach()), terms, judged.image)
 
     def _keep_in(self, fresh: Tensor) -> None:
-        """Let the picture change only where it is fresh; what is no picture may change everywhere."""
+        """Let the picture change only where it is fresh; what isn't a picture may change everywhere."""
         for gradient in (self._values[slot].grad for slot in self._painted):
             if gradient is not None and gradient.ndim == 4 and gradient.shape[1] == 3:
                 gradient.mul_(F.interpolate(fresh, gradient.shape[-2:], mode="bilinear").to(gradient))
 
     def forget(self) -> None:
-        """Let go of all that the last step had computed, even if it failed."""
+        """Release all that the last step computed, even if it failed."""
         for tensor in self._trained:
             tensor.grad = None
         self._painted = {}
@@ -215,7 +215,7 @@ class Stage:
         return rate
 
     def _part(self, name: str, act: Callable[[], Any], instead: Callable[[], Any] | None = None) -> Any:
-        """Do a part of a step; where it can't be recorded, another thing `instead`."""
+        """Do part of a step; if that can't be recorded, do `instead`."""
         return act() if self._capture is None else self._capture.part(name, act, instead or act)
 
     def _carry(self) -> list[Tensor | None]:
@@ -231,12 +231,12 @@ class Stage:
         return self._carry()
 
     def restart(self, carry: bool) -> None:
-        """Begin anew with what the canvases were moved to; `carry` keeps the optimiser's moments."""
+        """Start again from what the canvases were moved to; `carry` keeps the optimiser's moments."""
         with blaming(self._optimizer.node):
             self._fit.restart(carry)
 
     def finish(self, tick: Tick, show: bool = True) -> Image:
-        """Paint the finished picture (of the running mean, if one is kept), show it and give it on."""
+        """Paint the finished picture (of the running mean, if one is kept), show it and pass it on."""
         with ExitStack() as stack:
             for link in self._canvases:
                 if isinstance(link.live, Finishes):
@@ -256,7 +256,7 @@ class Stage:
 
 
 def build(region: Region, circuit: Circuit, recorder: Recorder | None = None) -> Stage:
-    """Make a region's nodes live, with all that they begin with, and paint its first picture."""
+    """Make a region's nodes live, after whatever they start from, and paint its first picture."""
     for name in region.first:
         circuit.make([name])
         circuit.compute([name], region.tick())

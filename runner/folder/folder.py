@@ -35,10 +35,10 @@ ABANDONED = 60.0
 class RunFolder:
     """Where a run writes, and the only place where it does."""
 
-    def __init__(self, path: Path, recipe: str, tell: Callable[[Event], None]) -> None:
+    def __init__(self, path: Path, recipe: str, emit: Callable[[Event], None]) -> None:
         self.at = path
         self.recipe = recipe
-        self._tell = tell
+        self._emit = emit
 
     def path(self, name: str) -> Path:
         """Where a file of this name goes; a name that leads out of the folder is refused."""
@@ -50,7 +50,7 @@ class RunFolder:
 
     def wrote(self, path: Path) -> None:
         """Say that a file is complete."""
-        self._tell(Wrote(path))
+        self._emit(Wrote(path))
 
 
 def parent(out: str | Path) -> Path:

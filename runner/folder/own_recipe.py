@@ -10,7 +10,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.origin import of_run
-from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner.folder import lock
@@ -36,12 +36,12 @@ def resumable(folder: Path) -> Plan:
     return plan_of(folder)
 
 
-def compiler(folder: Path, name: str = "") -> Callable[[str, Sequence[str | Passed]], Plan]:
+def compiler(folder: Path, name: str = "") -> Callable[[str, Sequence[str | ValueOverride]], Plan]:
     """What compiles a text as the recipe of this run, with overrides; RecipeError with all its mistakes."""
     path = folder / RECIPE
     origin, name = replace(of_run(path), address=lock.address(folder)), name or recipe_name(folder)
 
-    def compiled(text: str, overrides: Sequence[str | Passed] = ()) -> Plan:
+    def compiled(text: str, overrides: Sequence[str | ValueOverride] = ()) -> Plan:
         problems = Problems()
         return compile_recipe(
             read_text(text, str(path), origin, name=name, overrides=overrides, problems=problems), problems

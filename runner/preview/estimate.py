@@ -117,7 +117,7 @@ def _fewer(node: Node) -> Mapping[str, Any]:
         "optimizer": {"steps": STEPS},
         "camera": {"steps": FRAME_STEPS, "frames": FRAMES, "loop": 0},
     }
-    found = {meaning: (node.said(meaning), most) for meaning, most in amounts.get(node.spec.role, {}).items()}
+    found = {meaning: (node.value(meaning), most) for meaning, most in amounts.get(node.spec.role, {}).items()}
     return {node.spec.meanings[one]: min(said, most) for one, (said, most) in found.items() if isinstance(said, int)}
 
 

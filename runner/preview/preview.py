@@ -69,7 +69,7 @@ def preview(plan: Plan, wanted: str, measure: bool = False) -> Preview:
         "schedules": aligned(schedules.rows(plan, BARS)),
         "weights": aligned((node.name, weights) for node in _used(plan) for weights in _weights(node)),
         "files read": list(_read(plan)),
-        "missing": [f"{one.short}: give it with {one.given}" for one in plan.graph.named if one.missing],
+        "missing": [f"{one.short}: give it with {one.option}" for one in plan.graph.resources if one.missing],
         "files written": aligned(_written(plan)),
         "time and memory": _expected(plan, wanted, measure),
         "needed by no output": [*plan.idle, *recipe.unused],
@@ -129,7 +129,7 @@ def _recorded(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _sizes(node: Node) -> Iterator[str]:
     """What the settings say of a node's picture or crops."""
-    size, count = node.said("size"), node.said("count")
+    size, count = node.value("size"), node.value("count")
     if isinstance(size, tuple):
         yield f"{size[0]} x {size[1]} pixels"
     elif isinstance(size, int) and isinstance(count, int):
@@ -138,8 +138,8 @@ def _sizes(node: Node) -> Iterator[str]:
 
 def _weights(node: Node) -> Iterator[str]:
     """Which weights a node needs, how large they are, and whether they are here."""
-    if name := node.named("perceptor"):
-        yield _perceptor(name, node.named("weights"))
+    if name := node.file("perceptor"):
+        yield _perceptor(name, node.file("weights"))
     for name, setting in node.spec.settings.items():
         if setting.loads and node.settings.get(name):
             yield _generator(node.settings[name])
@@ -186,8 +186,8 @@ def _perceptor(name: str, own: str | None) -> str:
 
 def _read(plan: Plan) -> Iterator[str]:
     """The files that nodes read; what films are."""
-    films = {named.name for named in plan.graph.named if named.kind == "film"}
-    lost = {named.name for named in plan.graph.named if named.missing}
+    films = {one.name for one in plan.graph.resources if one.kind == "film"}
+    lost = {one.name for one in plan.graph.resources if one.missing}
     for path in plan.graph.files:
         if path not in lost:
             yield f"{path}, {_film(path)}" if path in films else path
@@ -205,7 +205,7 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
     watching = {watch.sink: (watch, region) for region in plan.regions for watch in region.watch}
     filming = {watch.sink: (watch, shot) for region in plan.regions if (shot := region.shot) for watch in shot.show}
     for node in _used(plan):
-        if node.spec.role == "sink" and node.said("file"):
+        if node.spec.role == "sink" and node.value("file"):
             what = f"{node.spec.name} {node.name}"
             if node.name in watching:
                 watch, region = watching[node.name]
@@ -213,12 +213,12 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
             if node.name in filming:
                 watch, shot = filming[node.name]
                 what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frames')}"
-            file = node.said("file")
+            file = node.value("file")
             yield from ((str(one), what) for one in (file.values if isinstance(file, Schedule) else [file]))
 
 
 def _length(node: Node, shown: int, what: str) -> str:
     """How many pictures an output is shown, and how long a film of them is."""
-    fps, frames = node.said("rate"), 2 * shown - 2 if node.said("order") == "boomerang" else shown
+    fps, frames = node.value("rate"), 2 * shown - 2 if node.value("order") == "boomerang" else shown
     rate = float(fps) if isinstance(fps, Real) else 0.0
     return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")

@@ -39,7 +39,7 @@ def _changing(node: Node, region: Region) -> Iterator[tuple[list[str], Schedule]
             yield weighed if one.number is None else [weighed[one.number]], one.schedule
         else:
             number = "" if one.number is None else f"[{one.number}]"
-            yield [f"{node.name}.{node.called(one.setting)}{number}"], one.schedule
+            yield [f"{node.name}.{node.written_name(one.setting)}{number}"], one.schedule
 
 
 def _drawn(labels: list[str], value: Schedule, region: Region, width: int) -> Iterator[tuple[str, str]]:

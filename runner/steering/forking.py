@@ -20,7 +20,7 @@ from t2iflow.pipelines.show.resolved import params
 from t2iflow.pipelines.steering import steering as recipes
 from t2iflow.pipelines.steering.past import altered
 from t2iflow.pipelines.steering.standing import Standing
-from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.runner import session
 from t2iflow.runner.entries import Entry, Filmed, Started, Stepped
 from t2iflow.runner.events import Listener
@@ -77,7 +77,7 @@ class Fork:
         return replace(options, threads=lock.threads(self.of))
 
 
-def fork(of: Path, changes: Sequence[str | Passed], at: str | None, parent: Path) -> Fork:
+def fork(of: Path, changes: Sequence[str | ValueOverride], at: str | None, parent: Path) -> Fork:
     """The run that a run would be if it had been changed `at` a step or frame; where it stands, if that isn't said.
 
     `at` is a number, or a percentage: of the steps of its last optimiser, or of the frames of a film; `draft:30` names

@@ -13,7 +13,7 @@ from t2iflow.pipelines.steering import steering as recipes
 from t2iflow.pipelines.steering.editing import UnwrittenError
 from t2iflow.pipelines.steering.standing import Standing
 from t2iflow.pipelines.steering.steering import Steerable, SteeringError
-from t2iflow.pipelines.text.overrides import Passed
+from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.execution.standing import standing
@@ -25,14 +25,14 @@ from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 
 
-def check(folder: Path, changes: Sequence[str | Passed]) -> None:
+def check(folder: Path, changes: Sequence[str | ValueOverride]) -> None:
     """Raise what `steer` would, of a run that may go on now, and write nothing."""
     text, compiled, saved = text_of(folder), compiler(folder), last(folder)
     with refusing():
         recipes.steered(text, changes, stands(folder, compiled(text, ()), saved) if saved else Standing(), compiled)
 
 
-def steer(folder: Path, changes: Sequence[str | Passed]) -> None:
+def steer(folder: Path, changes: Sequence[str | ValueOverride]) -> None:
     """Write changes into the recipe of a run that does not go on now, as keyframes where its checkpoint stands.
 
     A change is `param=value`, `node.setting=value` or `node.port.term=value`. The recipe is written whole or not at

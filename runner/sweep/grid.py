@@ -22,7 +22,7 @@ from t2iflow.pipelines.text.columns import MOST
 from t2iflow.pipelines.text.lines import lines
 from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.origin import HERE
-from t2iflow.pipelines.text.overrides import Given
+from t2iflow.pipelines.text.overrides import ReadOverride
 from t2iflow.pipelines.text.recipe import Recipe, vary
 from t2iflow.pipelines.text.seed import read_seed
 from t2iflow.pipelines.text.sweep import Sweep
@@ -85,14 +85,14 @@ class _Grid:
         wrong = [*self.sweep.mistakes(), *without_judge(self.sweep)]
         if (wrong or self.found) and math.prod(len(axis.rows) for axis in self.sweep.axes) > MOST:
             raise RecipeError(dict.fromkeys([*wrong, *self.found]), {**self.recipe.sources, **self.sweep.sources})
-        rows = list(itertools.product(*(axis.given() for axis in self.sweep.axes)))
+        rows = list(itertools.product(*(axis.overrides() for axis in self.sweep.axes)))
         cells = [self._cell(number, len(rows), list(itertools.chain(*row))) for number, row in enumerate(rows)]
         if problems := [*wrong, *self.found, *self._mistakes(len(rows))]:
             raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources, **self.sources})
         assert self.first is not None  # there is a cell, and it has no mistakes
         return Grid(shared(cells), resolved(self.first.graph, self.files), self.files, self.first, tuple(self.taken))
 
-    def _cell(self, number: int, count: int, row: Sequence[Given]) -> Cell:
+    def _cell(self, number: int, count: int, row: Sequence[ReadOverride]) -> Cell:
         seed = self._seed(row)
         others = [one for one in row if one.name != SEED]
         fixed = [one for one in self._templates if one.name not in {other.name for other in others}]
@@ -105,7 +105,7 @@ class _Grid:
         self.taken.append(self.steps.get(key, {}))
         return Cell(cell_name(number, count, named), {**values, SEED: seed}, self.stages.get(key, {}))
 
-    def _drawn(self, one: Given, seed: int) -> Given:
+    def _drawn(self, one: ReadOverride, seed: int) -> ReadOverride:
         try:
             return replace(one, value=drawn(one.value, seed, self._lines))
         except UndrawnError as fault:
@@ -120,18 +120,18 @@ class _Grid:
             self.lines[name, at] = [line.strip().replace("$", "$$") for _, line in found]
         return self.lines[name, at]
 
-    def _seed(self, row: Sequence[Given]) -> int:
+    def _seed(self, row: Sequence[ReadOverride]) -> int:
         given = next((one for one in row if one.name == SEED), None)
         return self.recipe.seed if given is None else read_seed(given.value, self.found)
 
     @cached_property
-    def _templates(self) -> list[Given]:
+    def _templates(self) -> list[ReadOverride]:
         """The params and prompts of the recipe itself that have wildcards."""
         written = {f"{node.name}.prompt": node.written.get("prompt") for node in self.recipe.nodes.values()}
         texts = {**self.recipe.params, **written}.items()
-        return [Given(name, value, value.place) for name, value in texts if value and has_wildcards(value)]
+        return [ReadOverride(name, value, value.place) for name, value in texts if value and has_wildcards(value)]
 
-    def _compiled(self, given: Sequence[Given], seed: int, key: str) -> Values:
+    def _compiled(self, given: Sequence[ReadOverride], seed: int, key: str) -> Values:
         """What a cell changes; cells that differ in no more than their seed, with one `key`, are compiled once."""
         if key not in self.faults:
             problems = self.faults[key] = Problems()
@@ -147,9 +147,9 @@ class _Grid:
 
     def _values(self, graph: Graph, names: Sequence[str]) -> Values:
         """What is written at these names, and wherever a file is named, by the names of the copies."""
-        for named in graph.named:
-            if named.kind in COPIED and named.name not in self.files:
-                self.files[named.name] = free_name(named.name, self.files.values())
+        for one in graph.resources:
+            if one.kind in COPIED and one.name not in self.files:
+                self.files[one.name] = free_name(one.name, self.files.values())
         copies, nodes = Copies(graph, self.files), graph.recipe.nodes
         inputs = {f"{node}.{key}": value for (node, key), value in copies.inputs.items()}
         written = {f"{text.name}.{key}": value for text in nodes.values() for key, value in text.written.items()}

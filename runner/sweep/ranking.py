@@ -40,7 +40,7 @@ class Judge:
     @property
     def name(self) -> str:
         """What it is called."""
-        return str(self.node.named("perceptor") or self.node.spec.name)
+        return str(self.node.file("perceptor") or self.node.spec.name)
 
     def perceptor(self, device: torch.device) -> Clip:
         """Make it."""

@@ -16,7 +16,7 @@ from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.located import located
 from t2iflow.pipelines.text.origin import of_run
-from t2iflow.pipelines.text.overrides import Given
+from t2iflow.pipelines.text.overrides import ReadOverride
 from t2iflow.pipelines.text.recipe import Recipe, read_text, vary
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner import session
@@ -93,7 +93,7 @@ def plan(sweep: SweepFolder, cell: Cell) -> Plan:
 def recipe(sweep: SweepFolder, cell: Cell, problems: Problems) -> Recipe:
     """The recipe of a cell, with its mistakes added to the problems."""
     whole = _recipe(sweep)
-    given = [Given(name, located(value, whole.start), whole.start) for name, value in cell.set.items()]
+    given = [ReadOverride(name, located(value, whole.start), whole.start) for name, value in cell.set.items()]
     return vary(whole, given, {}, problems)
 
 

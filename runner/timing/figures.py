@@ -157,7 +157,7 @@ def kept(plan: Plan, pictures: Mapping[str, int]) -> int:
     found = 0
     for region in plan.regions:
         shot = region.shot
-        loop = plan.graph.nodes[shot.camera].said("loop") if shot else 0
+        loop = plan.graph.nodes[shot.camera].value("loop") if shot else 0
         if shot and loop:
             frames = min(shot.made, math.ceil(loop / shot.every) + BEGINNINGS)
             found += frames * pictures.get(region.optimizer, 0)

@@ -8,9 +8,9 @@ def count(graph: Graph, name: str) -> int | None:
     """How many pictures a node makes; None where that is not known."""
     while name in graph.nodes and name not in graph.torn:
         node = graph.nodes[name]
-        if node.spec.role == "canvas" or node.said("joined"):
+        if node.spec.role == "canvas" or node.value("joined"):
             return 1
-        for many in (node.said("kept"), node.said("count")):
+        for many in (node.value("kept"), node.value("count")):
             if isinstance(many, int) and Image in node.spec.outputs.values():
                 return many
         name = painter(node)
@@ -30,8 +30,8 @@ def painter(node: Node) -> str:
 
 def size(graph: Graph, node: Node) -> tuple[int, int] | None:
     """The size of the pictures that a node makes or takes; None where that is not known."""
-    while all(by == 1 for by in node.says("resized")):
-        if isinstance(own := node.said("size"), tuple):
+    while all(by == 1 for by in node.values("resized")):
+        if isinstance(own := node.value("size"), tuple):
             return own
         wires = node.wires.get("image")
         if not wires or wires[0].node not in graph.nodes:

@@ -52,7 +52,7 @@ def unmoved_canvases(graph: Graph, regions: Regions) -> Iterator[Problem]:
         if region.shot is None:
             continue
         camera = graph.nodes[region.shot.camera]
-        latent = camera.said("moved") == "latent"
+        latent = camera.value("moved") == "latent"
         for canvas in (graph.nodes[name] for name in sorted(region.canvases)):
             repaints = _can(canvas.spec.target, Repaints)
             stuck = latent and not _can(canvas.spec.target, Moves)
@@ -76,7 +76,7 @@ def out_of_step(graph: Graph, regions: Regions) -> Iterator[Problem]:
         camera, nodes = graph.nodes[region.shot.camera], [graph.nodes[name] for name in region.members]
         music = [what for node in nodes for what in _followed(node)]
         heard = [*music, *(what for node in nodes for what in _sounds(node))]
-        if heard and camera.said("loop"):
+        if heard and camera.value("loop"):
             yield Problem(
                 "T2I204",
                 f"`loop` of the camera `{camera.name}` lets the film begin with whichever frame closes it best, which "
@@ -85,11 +85,11 @@ def out_of_step(graph: Graph, regions: Regions) -> Iterator[Problem]:
                 hints=("leave out `loop`, or the sound and everything that follows it",),
             )
         for sink in (graph.nodes[watch.sink] for watch in region.shot.show):
-            if music and sink.said("order") not in (None, "forward"):
+            if music and sink.value("order") not in (None, "forward"):
                 yield Problem(
                     "T2I204",
-                    f"`{sink.spec.meanings['order']}: {sink.said('order')}` of `{sink.name}` shows the film backwards, "
-                    f"which would be out of step with {music[0]}",
+                    f"`{sink.spec.meanings['order']}: {sink.value('order')}` of `{sink.name}` shows the film "
+                    f"backwards, which would be out of step with {music[0]}",
                     sink.place,
                     hints=("leave out one of the two; `sound` alone goes with any order",),
                 )

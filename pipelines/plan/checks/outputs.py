@@ -54,11 +54,11 @@ def same_files(graph: Graph, _: Regions) -> Iterator[Problem]:
     writers: list[tuple[str, Node]] = []
     for node in (node for node in graph.nodes.values() if node.spec.role == "sink"):
         key = node.spec.meanings.get("file", "")
-        for file in _files(node.said("file")):
+        for file in _files(node.value("file")):
             names = _names(file, "numbered" in node.spec.meanings and (batches.taken(graph, node) or 1) > 1)
             other = next((one for known, one in writers if one is not node and _overlap(known, names)), None)
             if other is not None:
-                same = "write" if other.said("file") == file else "would write files of the same name, as"
+                same = "write" if other.value("file") == file else "would write files of the same name, as"
                 yield Problem(
                     "T2I409",
                     f"`{other.name}` and `{node.name}` both {same} `{file}`",

@@ -31,7 +31,7 @@ def without_layers(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Losses that compare layers, of a perceptor that shows none."""
     for node in graph.nodes.values():
         layered = [port.name for port in node.spec.ports.values() if "layers" in port.means]
-        for model in [graph.nodes[name].named("perceptor") for name in sorted(upstream(graph, node.name, *layered))]:
+        for model in [graph.nodes[name].file("perceptor") for name in sorted(upstream(graph, node.name, *layered))]:
             if not isinstance(model, str) or not sources.has_no_layers(model):
                 continue
             yield Problem(

@@ -11,7 +11,7 @@ from t2iflow.pipelines.problems import Problem
 
 def conflicting(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Settings that a node's own check refuses; not where a file is missing, which it may look into."""
-    missing = {named.name for named in graph.named if named.missing}
+    missing = {one.name for one in graph.resources if one.missing}
     for node in graph.nodes.values():
         if not node.complete or any(value in missing for value in node.settings.values() if isinstance(value, str)):
             continue

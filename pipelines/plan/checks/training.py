@@ -50,7 +50,7 @@ def too_many_passes(graph: Graph, regions: Regions) -> Iterator[Problem]:
     for region in regions:
         for name in sorted(region.judge):
             node = graph.nodes[name]
-            count = least(node.said("count"))
+            count = least(node.value("count"))
             if Share in node.spec.ambient.values() and isinstance(count, int) and count < region.passes:
                 yield Problem(
                     "T2I407",

@@ -24,7 +24,7 @@ def unjoined(graph: Graph, _: Regions) -> Iterator[Problem]:
 def too_few_pictures(graph: Graph, _: Regions) -> Iterator[Problem]:
     """Nodes that are to keep more pictures than come."""
     for node in (node for node in graph.nodes.values() if "kept" in node.spec.meanings):
-        kept, count = node.said("kept"), batches.taken(graph, node)
+        kept, count = node.value("kept"), batches.taken(graph, node)
         if isinstance(kept, int) and count is not None and kept > count:
             come = "only one picture comes" if count == 1 else f"only {count} pictures come"
             what = f"can't keep {kept}: {come} from `{batches.painter(node)}`"

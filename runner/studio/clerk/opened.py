@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from t2iflow.nodes.core.types import Meaning
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import Problems, RecipeError
@@ -77,7 +76,7 @@ def nodes(plan: Plan) -> dict[str, Any]:
     """Each node of the recipe, with what is written at its ports and settings."""
     return {
         name: {
-            "use": plan.graph.nodes[name].written.name,
+            "use": plan.graph.nodes[name].written_spec.name,
             "settings": {key: plain(value) for key, value in text.written.items()},
         }
         for name, text in plan.graph.recipe.nodes.items()
@@ -96,15 +95,15 @@ def _expected(plan: Plan) -> dict[str, Any]:
     """How large the picture will be, how many steps it takes, and how many seconds, as far as is known."""
     figures = estimate.known(plan, DEVICE)
     return {
-        "size": _said(plan, "size"),
+        "size": _size(plan),
         "steps": sum(total(region, plan.graph) for region in plan.regions),
         "frames": next((region.shot.made for region in plan.regions if region.shot), None),
         "seconds": None if figures is None else estimate.seconds(plan, figures),
     }
 
 
-def _said(plan: Plan, meaning: Meaning) -> Any:
-    """What the last canvas that is painted on says of itself."""
+def _size(plan: Plan) -> list[int] | None:
+    """That of the last canvas that is painted on and has any."""
     canvases = [plan.graph.nodes[name] for region in plan.regions for name in region.canvases]
-    found = [said for node in canvases if (said := node.said(meaning)) is not None]
-    return list(found[-1]) if found and isinstance(found[-1], tuple) else None
+    sizes = [size for node in canvases if isinstance(size := node.value("size"), tuple)]
+    return list(sizes[-1]) if sizes else None

@@ -7,7 +7,7 @@ from typing import Any
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show import form
 from t2iflow.pipelines.show.prompts import first_prompt
-from t2iflow.pipelines.text.overrides import Passed, passed
+from t2iflow.pipelines.text.overrides import ValueOverride, value_override
 from t2iflow.runner import session, steering
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 from t2iflow.runner.studio.clerk.opened import DEVICE
@@ -42,23 +42,23 @@ def steerable(folder: str) -> dict[str, Any]:
 
 def check(folder: str, changes: dict[str, Any]) -> None:
     """Refuse what can't be changed of a run."""
-    steering.check(Path(folder), _given(changes))
+    steering.check(Path(folder), _overrides(changes))
 
 
 def steer(folder: str, changes: dict[str, Any]) -> None:
     """Change a run that does not go on now, from where it stands on."""
-    steering.steer(Path(folder), _given(changes))
+    steering.steer(Path(folder), _overrides(changes))
 
 
 def fork(folder: str, changes: dict[str, Any], at: str | None, parent: str) -> dict[str, Any]:
     """Make the folder of a run that shares the past of another up to a step or frame, and waits for its turn."""
-    made = steering.fork(Path(folder), _given(changes), at, Path(parent))
+    made = steering.fork(Path(folder), _overrides(changes), at, Path(parent))
     made.prepare(session.Options(DEVICE))
     return _made(made.folder, made.plan)
 
 
-def _given(changes: dict[str, Any]) -> list[Passed]:
-    return [passed(name, value) for name, value in changes.items()]
+def _overrides(changes: dict[str, Any]) -> list[ValueOverride]:
+    return [value_override(name, value) for name, value in changes.items()]
 
 
 def _made(folder: Path, plan: Plan) -> dict[str, Any]:

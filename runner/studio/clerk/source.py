@@ -10,7 +10,7 @@ from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.pipelines.problems import Place, Problem
 from t2iflow.pipelines.text import packs
 from t2iflow.pipelines.text.origin import Origin
-from t2iflow.pipelines.text.overrides import passed
+from t2iflow.pipelines.text.overrides import value_override
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.opening import Source, carried, carries, named, typed
@@ -36,7 +36,9 @@ def request(
     found = _source(recipe, run, dropped)
     if text not in (None, found.text):
         found = replace(found, text=text, made=None)
-    return Request(found.name, presets, [passed(name, value) for name, value in (set or {}).items()], given=found)
+    return Request(
+        found.name, presets, [value_override(name, value) for name, value in (set or {}).items()], given=found
+    )
 
 
 def _source(recipe: str | None, run: str | None, dropped: str | None) -> Source:

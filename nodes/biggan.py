@@ -13,7 +13,6 @@ import torch
 from annotated_types import Gt, Interval, Le
 from torch import Tensor
 
-from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
@@ -21,8 +20,10 @@ from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.spelling import near
 from t2iflow.nodes.core.types import Count, Factor, Image, Latent, Loss, Positive
 from t2iflow.nodes.generators.biggan.network import BigGAN
+from t2iflow.nodes.optimizing.target import fit
 from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
+from t2iflow.nodes.pictures.resizing import fitted
 from t2iflow.nodes.weights.find import loads, obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]

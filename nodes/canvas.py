@@ -4,7 +4,7 @@ Each paints one picture, starts from `init` where one is wired, and takes on ano
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
@@ -15,10 +15,10 @@ from torch import Tensor
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Colour, Count, Image, NonNegative, Positive, Size, rgb
-from t2iflow.nodes.optimizing import eager
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import reach
+from t2iflow.nodes.pictures.resizing import fitted
 
 CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """From colours that vary on their own to red, green and blue, which vary together (Lucid; measured on ImageNet)."""
@@ -274,20 +274,3 @@ class Palette:
             counts = torch.zeros_like(centres[:, :1]).index_add_(0, nearest, torch.ones_like(points[:, :1]))
             centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
         self._colours.copy_(centres)
-
-
-def fitted(image: Tensor, size: Size) -> Tensor:
-    """The first picture of a batch in another size, (1, 3, h, w), low-passed where it shrinks."""
-    width, height = size
-    return F.interpolate(image[:1], (height, width), mode="bilinear", antialias=True, align_corners=False)
-
-
-def fit(tensors: list[Tensor], paint: Callable[[], Tensor], target: Tensor, steps: int, rate: float) -> None:
-    """Train tensors with some steps of Adam so that what is painted from them approaches the target."""
-    adam = eager.Adam(tensors, lr=rate)
-    with torch.enable_grad():
-        for _ in range(steps):
-            adam.zero_grad()
-            F.mse_loss(paint(), target).backward()
-            adam.step()
-    adam.zero_grad()

@@ -9,10 +9,9 @@ from functools import cached_property, partial
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Ge, Gt, Len, Lt
+from annotated_types import Len
 from torch import Tensor
 
-from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.numbers import counts
@@ -21,17 +20,15 @@ from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image, NonNegative, Positive, Size
 from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
-from t2iflow.nodes.generators.codes import Hardens, certain, drawn
+from t2iflow.nodes.generators.codes import Certainty, Code, Hardens, certain, drawn
 from t2iflow.nodes.generators.dvae import Decoder, Encoder, chosen, mixed
 from t2iflow.nodes.generators.grid import check_grid, grid, remaining, within
 from t2iflow.nodes.generators.spreading import spreading
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resizing import fitted
 from t2iflow.nodes.weights.find import loads, obtain
 from t2iflow.nodes.weights.weights import Weights
-
-Code = Annotated[int, Ge(0)]
-"""A code by its number."""
 
 BANNED = -100.0
 """Added to the logits of codes that must not be painted."""
@@ -82,7 +79,7 @@ class Canvas(Hardens, Carried):
         steer: Literal["soft", "gumbel", "codebook"] = "soft",
         softmax: Literal["interleaved", "plain"] = "interleaved",
         start: Literal["codes", "noise"] | Annotated[list[Code], Len(1)] = "codes",
-        certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
+        certainty: Certainty = 0.9,
         blacklist: list[Code] | None = None,
         seamless: bool = False,
         precision: Precision = "auto",

@@ -11,15 +11,11 @@ from annotated_types import Interval
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
-from t2iflow.nodes.core.constants import constant
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Factor, Fraction, Image, Mask, Means, NonNegative, PicturePath, Positive, Size
 from t2iflow.nodes.pictures import codec
-from t2iflow.nodes.pictures.resampling import lanczos
+from t2iflow.nodes.pictures.resizing import Fit, like, resized
 from t2iflow.nodes.pictures.symmetry import Sectors, Symmetry, mirrored
-
-Fit = Literal["fill", "squeeze"]
-"""Into another shape: `fill` it and crop what overhangs, or `squeeze` it."""
 
 Repeats = Annotated[int, Interval(ge=1, le=16), Means("resized")]
 Octaves = Annotated[int, Interval(ge=1, le=12)]
@@ -62,7 +58,7 @@ def mask(
     """
     grey = codec.to_tensor(_held(codec.read(file, size))).to(device)
     if size is not None:
-        grey = _resized(grey, size, fit)
+        grey = resized(grey, size, fit)
     if invert:
         grey = 1 - grey
     return Mask(_feathered(grey, feather) if feather else grey)
@@ -118,7 +114,7 @@ def resize(image: Image, *, size: Size, fit: Fit = "fill") -> Image:
 
     Lanczos of 3 lobes (Duchon 1979) along each axis; what overshoots 0..1 is clamped.
     """
-    return Image(_resized(image, size, fit))
+    return Image(resized(image, size, fit))
 
 
 @node(check=_check_part)
@@ -134,8 +130,8 @@ def blend(image: Image, over: Image, mask: Mask | None = None, *, amount: Fracti
 
     An overlay or mask of another size is resized to the image's.
     """
-    part: Tensor | float = amount if mask is None else amount * _like(mask, image)
-    return Image(image + (_like(over, image) - image) * part)
+    part: Tensor | float = amount if mask is None else amount * like(mask, image)
+    return Image(image + (like(over, image) - image) * part)
 
 
 @node
@@ -144,8 +140,8 @@ def keep(image: Image, original: Image, mask: Mask) -> Image:
 
     An original or mask of another size is resized to the image's.
     """
-    part = _like(mask, image)
-    return Image(image * (1 - part) + _like(original, image) * part)
+    part = like(mask, image)
+    return Image(image * (1 - part) + like(original, image) * part)
 
 
 @node
@@ -254,41 +250,6 @@ def _reach(length: int, corners: int, cell: float, device: torch.device) -> tupl
     away = way.abs().clamp(max=1)
     near = 1 - away**3 * (away * (6 * away - 15) + 10)  # 1 at the corner, 0 from the next ones on, smooth twice over
     return near, near * way
-
-
-def _like(picture: Tensor, image: Tensor) -> Tensor:
-    height, width = image.shape[-2:]
-    return picture if picture.shape[-2:] == image.shape[-2:] else _resized(picture, (width, height), "squeeze")
-
-
-def _resized(image: Tensor, size: Size, fit: Fit) -> Tensor:
-    """Any number of channels in another size, 0..1."""
-    if fit == "fill":
-        image = _cut(image, size)
-    height, width = image.shape[-2:]
-    if (width, height) == tuple(size):
-        return image
-    across = _shares(width, size[0], image.device)
-    down = _shares(height, size[1], image.device)
-    return (down @ image @ across.T).clamp(0, 1)
-
-
-def _cut(image: Tensor, size: Size) -> Tensor:
-    """The middle of the image in the shape (not the size) wanted."""
-    height, width = image.shape[-2:]
-    wide = min(width, max(1, round(height * size[0] / size[1])))
-    high = min(height, max(1, round(width * size[1] / size[0])))
-    left, top = (width - wide) // 2, (height - high) // 2
-    return image[..., top : top + high, left : left + wide]
-
-
-@constant
-def _shares(old: int, new: int, device: torch.device) -> Tensor:
-    """The weight of each old pixel in each new one, (new, old)."""
-    scale = max(old / new, 1.0)
-    centres = (torch.arange(new, dtype=torch.float64) + 0.5) * old / new - 0.5
-    away = (torch.arange(old) - centres[:, None]) / scale
-    return lanczos(away).float().to(device)
 
 
 def _feathered(grey: Tensor, radius: float) -> Tensor:

@@ -12,14 +12,15 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
 from t2iflow.nodes.core.types import Count, Factor, Image, Means, Positive, Size
+from t2iflow.nodes.optimizing.target import fit
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import reach
+from t2iflow.nodes.pictures.resizing import fitted
 
 
 @node

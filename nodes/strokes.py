@@ -10,15 +10,16 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.constants import table
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import Colour, Count, Factor, Fraction, Image, Positive, Size, rgb
+from t2iflow.nodes.optimizing.target import fit
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.laying import lay
 from t2iflow.nodes.pictures.motion import Motion
 from t2iflow.nodes.pictures.resampling import reach
+from t2iflow.nodes.pictures.resizing import fitted
 from t2iflow.nodes.pictures.strokes import Strokes, painted
 
 THINNEST = 0.002

@@ -10,7 +10,6 @@ from typing import Annotated, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from t2iflow.nodes.canvas import fit, fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
@@ -21,8 +20,10 @@ from t2iflow.nodes.generators.clamp import cut
 from t2iflow.nodes.generators.grid import check_grid, grid
 from t2iflow.nodes.generators.taesd import Tiny
 from t2iflow.nodes.generators.wrapping import wrap
+from t2iflow.nodes.optimizing.target import fit
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resizing import fitted
 from t2iflow.nodes.weights.find import loads, obtain, offers
 from t2iflow.nodes.weights.weights import Weights
 

@@ -12,9 +12,10 @@ from t2iflow.nodes.core.ambient import Notes, Tick
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.types import FilmPath, Image, NonNegative, Rate, Size
 from t2iflow.nodes.film.decoder import Footage
-from t2iflow.nodes.images import Fit, resize
+from t2iflow.nodes.images import resize
 from t2iflow.nodes.pictures.flow import Flow
 from t2iflow.nodes.pictures.motion import Motion, Still
+from t2iflow.nodes.pictures.resizing import Fit
 
 
 class Film(NamedTuple):

@@ -8,11 +8,9 @@ import math
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
-from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from t2iflow.nodes import images
-from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random
 from t2iflow.nodes.core.node import node
 from t2iflow.nodes.core.precision import Precision, dtype_of
@@ -20,12 +18,13 @@ from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image, Latent, NonNegative, Positive, Size
 from t2iflow.nodes.generators.carried import Carried
 from t2iflow.nodes.generators.clamp import cut
-from t2iflow.nodes.generators.codes import Hardens, certain, drawn
+from t2iflow.nodes.generators.codes import Certainty, Code, Hardens, certain, drawn
 from t2iflow.nodes.generators.grid import check_grid, grid
 from t2iflow.nodes.generators.spreading import spreading
 from t2iflow.nodes.generators.vqgan.network import VQGAN, nearest
 from t2iflow.nodes.pictures.border import Border
 from t2iflow.nodes.pictures.motion import Motion
+from t2iflow.nodes.pictures.resizing import fitted
 from t2iflow.nodes.weights.find import loads, obtain
 
 
@@ -77,8 +76,8 @@ class Canvas(Hardens, Carried):
         steer: Literal["quantize", "codebook", "soft"] = "quantize",
         start: Literal["codes", "noise", "gradient"] = "codes",
         bounded: bool = True,
-        certainty: Annotated[float, Gt(0), Lt(1)] = 0.9,
-        blacklist: list[Annotated[int, Ge(0)]] | None = None,
+        certainty: Certainty = 0.9,
+        blacklist: list[Code] | None = None,
         seamless: bool = False,
         precision: Precision = "auto",
     ) -> None:

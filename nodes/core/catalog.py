@@ -13,8 +13,9 @@ from types import ModuleType
 
 import t2iflow.nodes as package
 from t2iflow.nodes.core.blame import blamed
-from t2iflow.nodes.core.node import Spec, is_node, read_spec
+from t2iflow.nodes.core.node import Spec, is_node
 from t2iflow.nodes.core.offered import offered, packages
+from t2iflow.nodes.core.signature import read_spec
 
 GROUP = "t2iflow.nodes"
 

@@ -3,11 +3,18 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated, TypeAlias
 
 import torch
+from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Random
+
+Code: TypeAlias = Annotated[int, Ge(0)]
+"""A code by its number."""
+Certainty: TypeAlias = Annotated[float, Gt(0), Lt(1)]
+"""The probability of the code that a picture has at a place."""
 
 
 def drawn(likely: Tensor, random: Random) -> Tensor:

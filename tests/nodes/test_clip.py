@@ -18,7 +18,7 @@ from t2iflow.nodes import clip as nodes
 from t2iflow.nodes import losses
 from t2iflow.nodes.core.ambient import Random
 from t2iflow.nodes.core.missing import MissingPackageError, MissingWeightsError
-from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.core.signature import read_spec
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources
 from t2iflow.nodes.perceptors.interface import Clip, Seen, Wanted

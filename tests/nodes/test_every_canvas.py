@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes import images
-from t2iflow.nodes.canvas import fitted
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
 from t2iflow.nodes.core.catalog import every_node
 from t2iflow.nodes.core.hooks import Carries, Finishes, Remembers, Settles
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures.motion import Affine, Deep, Moves
+from t2iflow.nodes.pictures.resizing import fitted
 from t2iflow.nodes.pictures.strokes import Strokes
 
 from .conftest import Heard

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from t2iflow.nodes import output
 from t2iflow.nodes.core.ambient import Part
 from t2iflow.nodes.core.ffmpeg import ffmpeg
-from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.core.signature import read_spec
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.film import encoder
 from t2iflow.nodes.pictures import metadata

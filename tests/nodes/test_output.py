@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from t2iflow.nodes import output
 from t2iflow.nodes.core.ffmpeg import ffmpeg
-from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.core.signature import read_spec
 from t2iflow.nodes.core.types import Image, Labels
 from t2iflow.nodes.pictures import codec, metadata
 from tests.nodes.conftest import Heard, RunFolder

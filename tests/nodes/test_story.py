@@ -10,7 +10,7 @@ from torch import Tensor
 
 from t2iflow.nodes import clip
 from t2iflow.nodes.core.ambient import Notes, Tick
-from t2iflow.nodes.core.node import read_spec
+from t2iflow.nodes.core.signature import read_spec
 from t2iflow.nodes.perceptors.interface import Wanted
 from tests.nodes.conftest import Glance, Heard
 

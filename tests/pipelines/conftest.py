@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from t2iflow.pipelines.problems import Problem, RecipeError, render
+from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.text.recipe import Recipe, read
 
 HEAD = "t2iflow: 1\n"
@@ -43,6 +43,6 @@ def told(made: Callable[..., Recipe], tmp_path: Path) -> Callable[..., str]:
     def tell(text: str, **asked: Any) -> str:
         with pytest.raises(RecipeError) as caught:
             made(text, **asked)
-        return render(caught.value.problems, caught.value.sources).replace(f"{tmp_path}/", "")
+        return str(caught.value).replace(f"{tmp_path}/", "")
 
     return tell

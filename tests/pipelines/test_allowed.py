@@ -1,7 +1,6 @@
 """What a setting does not take is refused in our own words: what it is, what is allowed, and what to do."""
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -11,12 +10,11 @@ from pydantic import ValidationError
 from t2iflow.nodes.core import catalog
 from t2iflow.nodes.core.node import Setting
 from t2iflow.nodes.core.types import Fraction, Hex, Size
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.allowed import describe, example, refusal
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.located import plain
-from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.pipelines.text.yaml_reader import parse
+from tests.compiled import compiled
 from tests.runner.conftest import COPY
 
 SETTINGS = {f"{spec.name}.{name}": one for spec in catalog.every_node() for name, one in spec.settings.items()}
@@ -97,11 +95,10 @@ BARE = COPY.replace("size: [24, 24], kind: fractal", "octaves: 3").replace(", ra
 
 def told(recipe: str, *overrides: str) -> str:
     """What a person reads; empty if the recipe is sound."""
-    found = Problems()
     try:
-        compile_recipe(read_text(recipe, "mine.yaml", Path(), overrides=overrides, problems=found), found)
+        compiled(recipe, overrides=overrides)
     except RecipeError as fault:
-        return render(fault.problems, fault.sources)
+        return str(fault)
     return ""
 
 
@@ -125,7 +122,7 @@ def test_a_size_is_read_as_people_write_it(size: str) -> None:
     recipe = COPY.replace("canvas.pixels, size: [24, 24]", f"canvas.pixels, size: {size}")
     plain = size.strip('"')
     for found, changes in ((recipe, ()), (COPY, (f"canvas.size={plain}",)), (COPY, (f"canvas.size={size}",))):
-        plan = compile_recipe(read_text(found, "mine.yaml", Path(), overrides=changes))
+        plan = compiled(found, overrides=changes)
         assert plan.graph.nodes["canvas"].settings["size"] == (64, 48 if size in SIZES else 64)
 
 

@@ -1,13 +1,9 @@
 """Mistakes as beginners make them, each told at the line that is wrong and with what to write."""
 
-from pathlib import Path
-
 import pytest
 
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show import node_pages
-from t2iflow.pipelines.text.recipe import read_text
+from tests.compiled import mistakes
 
 CANVAS, STILL = "  canvas: {use: canvas.pixels, size: [32, 32]}\n", "  still: {use: output.image, image: $canvas}\n"
 
@@ -56,12 +52,10 @@ WORDS = "nodes:\n  words: {use: clip.text, clip: $clip, prompt: PROMPT}\n  clip:
     ],
 )
 def test_a_mistake_is_told_where_it_is_and_what_to_write(text: str, line: int, words: str) -> None:
-    found = Problems()
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text("t2iflow: 1\n" + text, "mine.yaml", Path(), problems=found), found)
-    said = [problem for problem in caught.value.problems if words in " ".join((problem.message, *problem.hints))]
+    problems = mistakes("t2iflow: 1\n" + text).problems
+    said = [problem for problem in problems if words in " ".join((problem.message, *problem.hints))]
     assert [problem.place.line for problem in said if problem.place] == [line]
-    assert len(caught.value.problems) == 1
+    assert len(problems) == 1
 
 
 @pytest.mark.parametrize(
@@ -109,25 +103,17 @@ nodes:
     ],
 )
 def test_a_mistake_is_told_in_the_recipes_own_words_at_its_place(right: str, wrong: str, at: str, words: str) -> None:
-    found = Problems()
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(JUDGED.replace(right, wrong), "mine.yaml", Path(), problems=found), found)
-    (problem,) = caught.value.problems
+    (problem,) = mistakes(JUDGED.replace(right, wrong)).problems
     assert problem.place
     assert f"{problem.place.line}:{problem.place.column}" == at
     assert words in " ".join((problem.message, *problem.hints))
 
 
 def test_a_perceptor_that_several_nodes_name_by_a_param_is_told_once() -> None:
-    found = Problems()
     text = JUDGED.replace("lite", "litte").replace("  words", "  other:  {use: clip.model, name: $model}\n  words")
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(text, "mine.yaml", Path(), problems=found), found)
-    assert [problem.hints for problem in caught.value.problems] == [("likewise for `name` of node `other`",)]
+    assert [problem.hints for problem in mistakes(text).problems] == [("likewise for `name` of node `other`",)]
 
 
 def test_each_wrong_term_of_a_sum_is_told() -> None:
-    found, terms = Problems(), "[{of: $score, wieght: 2}, 3, {of: $scoer}]"
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(JUDGED.replace("$score", terms), "mine.yaml", Path(), problems=found), found)
-    assert [problem.code for problem in caught.value.problems] == ["T2I202", "T2I205", "T2I301"]
+    found = mistakes(JUDGED.replace("$score", "[{of: $score, wieght: 2}, 3, {of: $scoer}]"))
+    assert [problem.code for problem in found.problems] == ["T2I202", "T2I205", "T2I301"]

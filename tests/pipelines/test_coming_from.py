@@ -12,7 +12,8 @@ from PIL import Image
 from t2iflow.nodes.core.catalog import families, find
 from t2iflow.nodes.pictures.motion import Affine
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.text.recipe import read, read_text, shipped_recipes
+from t2iflow.pipelines.text.recipe import read, shipped_recipes
+from tests.compiled import compiled
 
 TEXT = (Path(__file__).parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
 FAMILIES = "|".join(families())
@@ -38,7 +39,7 @@ def test_a_setting_that_is_named_takes_the_value(node: str, setting: str, value:
 def test_a_recipe_that_stands_there_is_right(text: str, presets: list[str], tmp_path: Path) -> None:
     for file in re.findall(r"file: ([\w.]+)", text):
         Image.new("RGB", (32, 32)).save(tmp_path / file)
-    plan = compile_recipe(read_text(text, "mine.yaml", tmp_path, presets=presets))
+    plan = compiled(text, tmp_path, presets=presets)
     assert {"photo", "target", "near"}.isdisjoint(plan.idle)
 
 

@@ -1,18 +1,16 @@
 """`before:` says what holds before the first keyframe, and `over: $fit` whose steps count, in any recipe."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from t2iflow.nodes.core.ambient import Tick
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.present import present
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.show.prompts import prompts_of
-from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.preview.schedules import rows
+from tests.compiled import compiled
 
 RECIPE = """
 t2iflow: 1
@@ -35,14 +33,14 @@ nodes:
 SMOOTH = "{0: 0.04, 100%: 0.01, ease: smooth}"
 
 
-def compiled(rate: str = "0.1", prompt: str = "a fox", scale: str = "1.02") -> Plan:
+def film(rate: str = "0.1", prompt: str = "a fox", scale: str = "1.02") -> Plan:
     text = RECIPE.replace("RATE", rate).replace("PROMPT", prompt).replace("SCALE", scale)
-    return compile_recipe(read_text(text, "mine.yaml", Path()))
+    return compiled(text)
 
 
 def message(**changes: str) -> str:
     with pytest.raises(RecipeError) as caught:
-        compiled(**changes)
+        film(**changes)
     return "\n".join(f"{problem.code} {problem.message} {' '.join(problem.hints)}" for problem in caught.value.problems)
 
 
@@ -52,7 +50,7 @@ def at(plan: Plan, node: str, setting: str, optimizer: str, step: int, frame: in
 
 
 def test_what_was_before_is_kept_to_the_bit() -> None:
-    plan, before = compiled(rate=f"{{before: {SMOOTH}, 7: 0.5}}"), compiled(rate=SMOOTH)
+    plan, before = film(rate=f"{{before: {SMOOTH}, 7: 0.5}}"), film(rate=SMOOTH)
     rates = [at(plan, "draft", "rate", "draft", step) for step in range(11)]
     assert rates[:7] == [at(before, "draft", "rate", "draft", step) for step in range(7)]
     assert rates[7:] == [0.5] * 4
@@ -69,34 +67,34 @@ def test_what_was_before_is_kept_to_the_bit() -> None:
     ],
 )
 def test_it_may_be_a_value_keyframes_or_a_formula(rate: str, expected: list[float]) -> None:
-    plan = compiled(rate=rate)
+    plan = film(rate=rate)
     assert [at(plan, "draft", "rate", "draft", step) for step in range(5)] == pytest.approx(expected)
 
 
 def test_what_was_before_may_have_another_clock() -> None:
-    plan = compiled(scale="{before: {0: 1.0, 100%: 1.3}, 2s: 1.5}")
+    plan = film(scale="{before: {0: 1.0, 100%: 1.3}, 2s: 1.5}")
     assert at(plan, "zoom", "scale", "fit", 0, 10) == pytest.approx(1.1)
     assert at(plan, "zoom", "scale", "fit", 0, 20) == 1.5
 
 
 def test_an_optimisers_steps_count_for_others_too() -> None:
-    plan = compiled(prompt="{0: a fox, 5: a castle, ease: hold, over: $fit}")
+    plan = film(prompt="{0: a fox, 5: a castle, ease: hold, over: $fit}")
     position = [at(plan, "words", "position", "draft", step) for step in (0, 10)]
     assert position == [0, 0], "fit has not begun"
     assert [at(plan, "words", "position", "fit", step) for step in (0, 4, 5, 20)] == [0, 0, 1, 1]
     assert at(plan, "words", "position", "fit", 0, frame=3) == 1
-    plan = compiled(prompt="{0: a fox, 5: a castle, ease: hold, over: $draft}")
+    plan = film(prompt="{0: a fox, 5: a castle, ease: hold, over: $draft}")
     assert [at(plan, "words", "position", "draft", step) for step in (4, 5)] == [0, 1]
     assert at(plan, "words", "position", "fit", 0) == 1, "draft has ended"
 
 
 def test_prompts_say_when_they_count() -> None:
-    plan = compiled(prompt="{before: a fox, 5: a castle, over: $fit}")
+    plan = film(prompt="{before: a fox, 5: a castle, over: $fit}")
     assert [(one.text, one.when) for one in prompts_of(plan)] == [
         ("a fox", "at step 0 of fit"),
         ("a castle", "at step 5 of fit"),
     ]
-    drawn = dict(rows(compiled(rate=f"{{before: {SMOOTH}, 7: 0.5}}"), 40))
+    drawn = dict(rows(film(rate=f"{{before: {SMOOTH}, 7: 0.5}}"), 40))
     assert "to 0.5, over steps" in drawn["draft.rate"]
 
 

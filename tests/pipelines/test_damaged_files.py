@@ -13,10 +13,9 @@ from pathlib import Path
 import PIL.Image
 
 from t2iflow.nodes.core.ffmpeg import ffmpeg
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.origin import HERE
-from t2iflow.pipelines.text.recipe import read_text
+from tests.compiled import compiled
 
 PICTURES = ("png", "jpg", "webp", "gif", "bmp", "tif", "ppm", "tga", "ico")
 FILMS = ("mp4", "webm", "avi", "mkv", "ts")
@@ -81,11 +80,10 @@ def refused(kind: str, path: Path) -> str:
     reader = READERS[kind].format(path)
     recipe = f"t2iflow: 1\nnodes:\n  noise: {{use: images.noise, size: [16, 16]}}\n  file: {{use: {reader}}}\n"
     recipe += "  still: {use: output.image, image: $noise}\n"
-    problems = Problems()
     try:
-        compile_recipe(read_text(recipe, "mine.yaml", HERE), problems)
+        compiled(recipe, HERE)
     except RecipeError as fault:
-        return render(fault.problems, fault.sources)
+        return str(fault)
     return ""
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from t2iflow.pipelines.codes import CODES
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.text.recipe import read
 from tests import golden
 
@@ -106,7 +106,7 @@ def mistakes(text: str, folder: Path) -> str:
     try:
         compile_recipe(read(path, problems=problems), problems)
     except RecipeError as fault:
-        text = render(fault.problems, fault.sources)
+        text = str(fault)
     else:
         text = "no mistake"
     return text.replace(str(path), "wrong.yaml").replace(str(folder), "/here") + "\n"

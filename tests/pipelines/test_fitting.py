@@ -2,14 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from t2iflow.nodes.perceptors.clip import sources
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problem, Problems, RecipeError
-from t2iflow.pipelines.text.recipe import read_text
+from t2iflow.pipelines.problems import Problem, RecipeError
+from tests.compiled import compiled
 
 HEAD = """t2iflow: 1
 nodes:
@@ -27,10 +25,9 @@ PIXELS = "canvas.pixels, size: [32, 32]"
 
 def faults(more: str = "", canvas: str = PIXELS, model: str = "lite") -> list[Problem]:
     """The mistakes of a recipe."""
-    problems = Problems()
     text = HEAD % (model, canvas) + "".join(f"  {line}\n" for line in more.splitlines())
     try:
-        compile_recipe(read_text(text, "mine.yaml", Path(), problems=problems), problems)
+        compiled(text)
     except RecipeError as fault:
         return list(fault.problems)
     return []

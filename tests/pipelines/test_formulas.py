@@ -1,18 +1,15 @@
 """Formulas: numbers that follow time, in a language that can compute and nothing else."""
 
 import math
-from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.formula import FUNCTIONS, FormulaError, Now, parse
 from t2iflow.pipelines.graph.schedule import Keyframes
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problems, RecipeError, render
 from t2iflow.pipelines.show.resolved import resolved
-from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.preview.schedules import rows
+from tests.compiled import compiled, mistakes
 from tests.runner.conftest import COPY
 
 FILM = COPY.replace("film: ", "zoom: {use: camera.zoom, image: $fit, frames: 21, SAID}\n  film: ").replace(
@@ -20,21 +17,18 @@ FILM = COPY.replace("film: ", "zoom: {use: camera.zoom, image: $fit, frames: 21,
 )
 
 
-def compiled(said: str = "", recipe: str = FILM) -> Plan:
-    found = Problems()
-    return compile_recipe(read_text(recipe.replace("SAID", said), "mine.yaml", Path(), problems=found), found)
+def film(said: str = "", recipe: str = FILM) -> Plan:
+    return compiled(recipe.replace("SAID", said))
 
 
 def scale(said: str) -> Keyframes:
-    value = compiled(f"scale: {said}").graph.nodes["zoom"].settings["scale"]
+    value = film(f"scale: {said}").graph.nodes["zoom"].settings["scale"]
     assert isinstance(value, Keyframes)
     return value
 
 
 def told(said: str, recipe: str = FILM) -> str:
-    with pytest.raises(RecipeError) as caught:
-        compiled(said, recipe)
-    return render(caught.value.problems, caught.value.sources)
+    return str(mistakes(recipe.replace("SAID", said)))
 
 
 @pytest.mark.parametrize(
@@ -111,14 +105,14 @@ def test_a_formula_holds_until_the_next_keyframe_and_a_number_leads_to_one() -> 
 
 
 def test_parts_of_a_pair_may_be_formulas() -> None:
-    pan = compiled('pan: ["0.1*t/20", 1]').graph.nodes["zoom"].settings["pan"]
+    pan = film('pan: ["0.1*t/20", 1]').graph.nodes["zoom"].settings["pan"]
     assert pan.at(10, 21) == (0.05, 1.0)
 
 
 def test_whole_numbers_stay_whole() -> None:
     clip = "  clip: {use: clip.model}\n  cuts: {use: cutouts.whole, image: $canvas, count: 4 + t/2}\n"
     seen = "  seen: {use: clip.look, crops: $cuts, clip: $clip}\n  real: {use: losses.naturalness, seen: $seen}\n"
-    plan = compiled(recipe=COPY.replace("$same, rate", "[$same, $real], rate") + clip + seen)
+    plan = film(recipe=COPY.replace("$same, rate", "[$same, $real], rate") + clip + seen)
     count = plan.graph.nodes["cuts"].settings["count"]
     assert [count.at(step, 6) for step in range(6)] == [4, 4, 5, 6, 6, 6]
     assert all(isinstance(one, int) for one in count.reached)
@@ -126,19 +120,19 @@ def test_whole_numbers_stay_whole() -> None:
 
 def test_the_weight_of_a_loss_may_be_a_formula() -> None:
     recipe = COPY.replace("loss: $same", "loss: [$same, {of: $same, weight: exp(-t)}]")
-    first, second = compiled(recipe=recipe).graph.nodes["fit.loss"].settings["weights"]
+    first, second = film(recipe=recipe).graph.nodes["fit.loss"].settings["weights"]
     assert first == 1.0
     assert second.at(1, 6) == pytest.approx(math.exp(-1))
 
 
 def test_a_formula_without_time_is_a_number() -> None:
-    assert compiled("scale: 2/4").graph.nodes["zoom"].settings["scale"] == 0.5
-    assert compiled("frames: 3*7", recipe=FILM.replace("frames: 21, ", "")).graph.nodes["zoom"].settings["frames"] == 21
+    assert film("scale: 2/4").graph.nodes["zoom"].settings["scale"] == 0.5
+    assert film("frames: 3*7", recipe=FILM.replace("frames: 21, ", "")).graph.nodes["zoom"].settings["frames"] == 21
 
 
 def test_a_formula_goes_by_what_it_names() -> None:
     assert scale("1 + seconds/10").at(10, 21, 10) == pytest.approx(1.1)
-    rate = compiled(recipe=FILM.replace("rate: 0.05", "rate: 0.1/(1 + frame)")).graph.nodes["fit"].settings["rate"]
+    rate = film(recipe=FILM.replace("rate: 0.05", "rate: 0.1/(1 + frame)")).graph.nodes["fit"].settings["rate"]
     assert rate.over == "frame"
 
 
@@ -188,7 +182,7 @@ def test_settings_that_conflict_at_some_moment_are_refused() -> None:
 
 
 def test_the_plan_draws_a_formula_and_the_resolved_recipe_keeps_its_text() -> None:
-    plan = compiled("scale: 1 + 0.5*sin(t/10*pi)")
+    plan = film("scale: 1 + 0.5*sin(t/10*pi)")
     drawn = dict(rows(plan, 40))
     assert drawn["zoom.scale"].endswith("0.5 to 1.5, over frames")
     assert 'scale: "1 + 0.5*sin(t/10*pi)"' in resolved(plan.graph)

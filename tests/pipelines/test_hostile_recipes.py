@@ -11,7 +11,7 @@ import pytest
 
 from t2iflow.nodes.core import paths
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Place, Problems, RecipeError, render
+from t2iflow.pipelines.problems import Place, Problems, RecipeError
 from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, parse
@@ -95,7 +95,7 @@ def test_a_hostile_recipe_ends_in_an_error(name: str, tmp_path: Path, monkeypatc
     problems = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read("evil.yaml", problems=problems), problems)
-    text = render(caught.value.problems, caught.value.sources)
+    text = str(caught.value)
     assert code in {problem.code for problem in caught.value.problems}
     assert f"error {code}" in text
     assert len(text) < 30_000

@@ -17,7 +17,7 @@ from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.music import Music, is_music, read_music
 from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read, read_text
 from t2iflow.pipelines.text.yaml_reader import parse
@@ -268,7 +268,7 @@ def message(compiled: Compiled, **changed: str) -> str:
     with pytest.raises(RecipeError) as caught:
         compiled(**changed)
     assert len(caught.value.problems) == 1
-    return render(caught.value.problems, caught.value.sources)
+    return str(caught.value)
 
 
 def test_a_camera_moves_to_music(compiled: Compiled, tmp_path: Path) -> None:

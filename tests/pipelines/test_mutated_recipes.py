@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import RecipeError, render
 from t2iflow.pipelines.show import draw
 from t2iflow.pipelines.show.resolved import resolved
-from t2iflow.pipelines.text.recipe import read_text, shipped_recipes
+from t2iflow.pipelines.text.recipe import shipped_recipes
+from tests.compiled import compiled
 from tests.pipelines.mutations import mutated, overrides
 from tests.pipelines.test_every_error import WRONG
 from tests.runner.conftest import COPY
@@ -27,11 +27,10 @@ FOLDER = next(iter(shipped_recipes().values())).parent
 SOUND = [*(path.read_text("utf-8") for path in shipped_recipes().values()), *[COPY] * 10, *WRONG.values()]
 
 
-def compiled(text: str, changes: list[str]) -> str | None:
+def made(text: str, changes: list[str]) -> str | None:
     """The resolved recipe; None where it was refused, as it should be."""
-    found = Problems()
     try:
-        plan = compile_recipe(read_text(text, "mine.yaml", FOLDER, overrides=changes, problems=found), found)
+        plan = compiled(text, FOLDER, overrides=changes)
     except RecipeError as fault:
         check(fault)
         return None
@@ -71,8 +70,8 @@ def tries(seed: int, count: int) -> Iterator[tuple[str, list[str]]]:
 def test_a_broken_recipe_is_a_plan_or_an_error_that_says_where(seed: int, tmp_path: Path) -> None:
     sound = 0
     for text, changes in tries(seed, EACH):
-        again = compiled(text, changes)
+        again = made(text, changes)
         if again is not None:
             sound += 1
-            assert compiled(again, []) == again
+            assert made(again, []) == again
     assert 0 < sound < EACH

@@ -9,7 +9,7 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.text import origin
 from t2iflow.pipelines.text.recipe import read
 
@@ -75,7 +75,7 @@ def refused(compiled: Compiled) -> Callable[..., str]:
         with pytest.raises(RecipeError) as caught:
             compiled(*overrides, **changed)
         assert {problem.code for problem in caught.value.problems} == {"T2I503"}
-        return render(caught.value.problems, caught.value.sources)
+        return str(caught.value)
 
     return refuse
 

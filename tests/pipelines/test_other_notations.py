@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.schedule import Keyframes
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.text.recipe import read_text
+from tests.compiled import compiled, mistakes
 from tests.runner.conftest import COPY
 
 FILM = COPY.replace("film: ", "zoom: {use: camera.zoom, image: $fit, frames: 60, scale: SCALE}\n  film: ").replace(
@@ -16,16 +16,13 @@ FILM = COPY.replace("film: ", "zoom: {use: camera.zoom, image: $fit, frames: 60,
 
 
 def scale(written: str) -> object:
-    plan = compile_recipe(read_text(FILM.replace("SCALE", written), "mine.yaml", Path()))
+    plan = compiled(FILM.replace("SCALE", written))
     return plan.graph.nodes["zoom"].settings["scale"]
 
 
 def told(recipe: str) -> str:
     """What a person reads."""
-    found = Problems()
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(recipe, "mine.yaml", Path(), problems=found), found)
-    return render(caught.value.problems, caught.value.sources)
+    return str(mistakes(recipe))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +40,7 @@ def test_prompts_at_steps_in_quotes_are_keyframes() -> None:
     cuts = "  cuts: {use: cutouts.whole, image: $canvas}\n  seen: {use: clip.look, crops: $cuts, clip: $clip}\n"
     score = "  score: {use: losses.spherical, seen: $seen, wanted: $words}\n"
     recipe = (COPY + words + cuts + score).replace("loss: $same", "loss: [$same, $score]")
-    plan = compile_recipe(read_text(recipe, "mine.yaml", Path()))
+    plan = compiled(recipe)
     assert [name for name in plan.graph.nodes if name.startswith("words")] == ["words.0", "words.1", "words"]
 
 
@@ -104,11 +101,9 @@ def test_a_weight_beside_a_wire_is_told_how_to_write_it() -> None:
     ],
 )
 def test_an_override_that_is_nearly_right_is_told_what_to_write(override: str, words: str, column: int) -> None:
-    found = Problems()
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(COPY, "mine.yaml", Path(), overrides=[override], problems=found), found)
-    assert words in render(caught.value.problems, caught.value.sources)
-    assert [problem.place.column for problem in caught.value.problems if problem.place] == [column]
+    found = mistakes(COPY, overrides=[override])
+    assert words in str(found)
+    assert [problem.place.column for problem in found.problems if problem.place] == [column]
 
 
 @pytest.mark.parametrize("base", ["hello.yaml", "recipes/hello.yaml", "Hello", "helo"])

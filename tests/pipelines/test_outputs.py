@@ -2,10 +2,9 @@
 
 import pytest
 
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Problem, RecipeError
 from t2iflow.pipelines.text.origin import HERE
-from t2iflow.pipelines.text.recipe import read_text
+from tests.compiled import compiled
 
 RECIPE = """t2iflow: 1
 nodes:
@@ -24,7 +23,7 @@ STRIP, ROW = "{{use: output.strip, image: $canvas, file: {}}}", "{{use: output.v
 
 def mistakes(one: str, other: str, size: str = "[32, 32]") -> list[Problem]:
     try:
-        compile_recipe(read_text(RECIPE.format(one=one, other=other, size=size), "mine.yaml", HERE))
+        compiled(RECIPE.format(one=one, other=other, size=size), HERE)
     except RecipeError as fault:
         return list(fault.problems)
     return []

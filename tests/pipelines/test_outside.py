@@ -10,7 +10,7 @@ import pytest
 from t2iflow.nodes.film import formats
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read, read_text
 
@@ -71,7 +71,7 @@ def told(compiled: Compiled, files: Path) -> Callable[..., str]:
         with pytest.raises(RecipeError) as caught:
             compiled(**changed)
         assert len(caught.value.problems) == 1
-        return render(caught.value.problems, caught.value.sources).replace(str(files.resolve()), "/here")
+        return str(caught.value).replace(str(files.resolve()), "/here")
 
     return tell
 

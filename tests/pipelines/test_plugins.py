@@ -1,16 +1,14 @@
 """Nodes of other packages."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from t2iflow.nodes.core import catalog
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import RecipeError, render
+from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.show.draft import overrides
-from t2iflow.pipelines.text.recipe import read_text
+from tests.compiled import compiled, mistakes
 
 RECIPE = """t2iflow: 1
 title: With a guest
@@ -37,7 +35,7 @@ def not_a_node(*, command: str) -> Image:
 
 def test_an_installed_package_offers_its_marked_functions(plugin: Callable[[str], None]) -> None:
     plugin(NODES)
-    plan = compile_recipe(read_text(RECIPE, "guest.yaml", Path()))
+    plan = compiled(RECIPE)
     assert plan.items == ("photo", "still")
     assert "mine.grey" in {spec.name for spec in catalog.every_node()}
 
@@ -46,18 +44,14 @@ def test_an_installed_package_offers_its_marked_functions(plugin: Callable[[str]
 def test_nothing_else_of_a_package_can_be_named(name: str, plugin: Callable[[str], None]) -> None:
     plugin(NODES)
     with pytest.raises(RecipeError, match="T2I201"):
-        compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()))
+        compiled(RECIPE.replace("mine.grey", name))
 
 
 def test_a_broken_package_is_reported_and_harms_no_other_recipe(plugin: Callable[[str], None]) -> None:
     plugin("import a_module_that_is_not_there")
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(RECIPE, "guest.yaml", Path()))
-    assert "T2I501" in render(caught.value.problems, caught.value.sources)
+    assert "T2I501" in str(mistakes(RECIPE))
     assert "a_module_that_is_not_there" in catalog.broken()["mine"]
-    compile_recipe(
-        read_text(RECIPE.replace("mine.grey, level: 0.25", "images.noise, size: [8, 8]"), "own.yaml", Path())
-    )
+    compiled(RECIPE.replace("mine.grey, level: 0.25", "images.noise, size: [8, 8]"))
 
 
 def test_a_package_that_calls_us_in_vain_is_blamed_with_its_own_line(plugin: Callable[[str], None]) -> None:
@@ -74,10 +68,10 @@ def test_a_package_whose_family_we_have_ourselves_is_reported(plugin: Callable[.
     plugin(NODES, family="images")
     assert "mine_module: t2iflow itself has nodes under this name" in catalog.broken()["images"]
     with pytest.raises(RecipeError, match="mine_module") as caught:
-        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.grey"), "guest.yaml", Path()))
+        compiled(RECIPE.replace("mine.grey", "images.grey"))
     assert [problem.code for problem in caught.value.problems] == ["T2I501"]
     with pytest.raises(RecipeError, match="T2I201"):
-        compile_recipe(read_text(RECIPE.replace("mine.grey", "images.gray"), "guest.yaml", Path()))
+        compiled(RECIPE.replace("mine.grey", "images.gray"))
 
 
 def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(plugin: Callable[..., None]) -> None:
@@ -86,7 +80,7 @@ def test_of_two_packages_with_one_family_neither_is_taken_and_both_are_reported(
     assert "mine_module, other_module" in catalog.broken()["mine"]
     for name in ("mine.grey", "mine.gray"):
         with pytest.raises(RecipeError, match="T2I501"):
-            compile_recipe(read_text(RECIPE.replace("mine.grey", name), "guest.yaml", Path()))
+            compiled(RECIPE.replace("mine.grey", name))
 
 
 CANVAS = '''
@@ -120,9 +114,7 @@ nodes:
 @pytest.mark.parametrize("camera", ["zoom", "infinite"])
 def test_a_canvas_that_takes_no_picture_on_can_not_be_filmed(camera: str, plugin: Callable[[str], None]) -> None:
     plugin(CANVAS)
-    with pytest.raises(RecipeError) as caught:
-        compile_recipe(read_text(FILM.replace("CAMERA", camera), "guest.yaml", Path()))
-    (problem,) = caught.value.problems
+    (problem,) = mistakes(FILM.replace("CAMERA", camera)).problems
     assert problem.code == "T2I412"
     assert problem.place is not None
     assert problem.place.line == 6
@@ -197,7 +189,7 @@ nodes:
 def guest(plugin: Callable[[str], None]) -> Callable[[str], Plan]:
     """The plan of a recipe with nodes whose settings have names of their own."""
     plugin(OWN_NAMES)
-    return lambda more="": compile_recipe(read_text(GUEST + more, "guest.yaml", Path()))
+    return lambda more="": compiled(GUEST + more)
 
 
 def test_steps_are_known_by_what_they_mean_not_by_their_name(guest: Callable[..., Plan]) -> None:

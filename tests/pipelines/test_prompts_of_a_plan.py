@@ -6,7 +6,8 @@ import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.show.prompts import Prompt, prompts_of
-from t2iflow.pipelines.text.recipe import read, read_text
+from t2iflow.pipelines.text.recipe import read
+from tests.compiled import compiled
 
 FILM = """
 t2iflow: 1
@@ -25,7 +26,7 @@ nodes:
 
 
 def of(words: str, folder: Path, text: str = FILM) -> list[Prompt]:
-    return prompts_of(compile_recipe(read_text(text.replace("WORDS", words), "mine.yaml", folder)))
+    return prompts_of(compiled(text.replace("WORDS", words), folder))
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.events import Ended, Filmed, Fitting, Started, Stepped
 from t2iflow.runner.preview import estimate
 from t2iflow.runner.timing import figures
 from t2iflow.runner.timing.figures import Stopwatch
+from tests.compiled import compiled
 from tests.runner.conftest import COPY, Command
 
 CPU = torch.device("cpu")
@@ -22,7 +21,7 @@ FILM = COPY.replace("image: $canvas, every: 2}", "image: $zoom, fps: 12}") + (
 
 
 def plan_of(text: str) -> Plan:
-    return compile_recipe(read_text(text, "mine.yaml", Path()))
+    return compiled(text)
 
 
 def played(

@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 
 from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.problems import Problems, RecipeError, render
+from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.show.resolved import resolved
 from t2iflow.pipelines.text.recipe import read
 from tests.runner.conftest import Command
@@ -99,4 +99,4 @@ def test_what_is_no_file_is_told_what_to_write(
     found = Problems()
     with pytest.raises(RecipeError) as caught:
         compile_recipe(read("mine.yaml", overrides=[change], problems=found), found)
-    assert words in render(caught.value.problems, caught.value.sources)
+    assert words in str(caught.value)

@@ -1,20 +1,18 @@
 """Nodes of another package, whose settings and ports have names of their own, are known by what these mean."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 
 from t2iflow.pictures import pictures
-from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.problems import RecipeError
 from t2iflow.pipelines.show.form import form
 from t2iflow.pipelines.show.prompts import Prompt, prompts_of
-from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.preview.preview import preview
 from t2iflow.runner.sweep.ranking import judge
+from tests.compiled import compiled
 from tests.runner.conftest import Command
 from tests.runner.test_estimate import played, rows
 
@@ -105,7 +103,7 @@ def _nodes(plugin: Callable[[str], None]) -> None:
 
 
 def plan_of(text: str = RECIPE) -> Plan:
-    return compile_recipe(read_text(text, "guest.yaml", Path()))
+    return compiled(text)
 
 
 def test_a_loss_of_layers_is_refused_with_a_perceptor_that_has_none() -> None:

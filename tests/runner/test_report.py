@@ -13,12 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from t2iflow.pipelines.compiling import compile_recipe
-from t2iflow.pipelines.text.recipe import read_text
 from t2iflow.runner.events import Ended, Fitting, Noted, Started, Stepped, Wrote
 from t2iflow.runner.report.curve import curve
 from t2iflow.runner.report.exhibits import MOST
 from t2iflow.runner.report.listener import Report
+from tests.compiled import compiled
 from tests.runner.conftest import COPY, Command
 
 HOSTILE = """<script>alert('1')</script>"""
@@ -48,7 +47,7 @@ def report(tmp_path: Path) -> Callable[..., Report]:
     """A report of a run that a test plays, event by event; it begins with Started and Fitting."""
 
     def begin(steps: int, first: int = 0, resumed: bool = False, text: str = COPY) -> Report:
-        plan = compile_recipe(read_text(text, "mine.yaml", tmp_path))
+        plan = compiled(text, tmp_path)
         made = Report(plan, text, tmp_path)
         made(Started("mine", tmp_path, "cpu", "asked for", steps, resumed))
         made(Fitting("fit", first, steps))

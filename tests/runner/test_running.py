@@ -19,6 +19,7 @@ from t2iflow.runner.events import Event, Fitting, Started, Stepped, Wrote
 from t2iflow.runner.report import budget
 from t2iflow.runner.report.budget import Budget
 from t2iflow.runner.report.listener import Report
+from tests.compiled import compiled
 from tests.runner.conftest import COPY
 
 
@@ -31,7 +32,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, look: Callable[[Event], None], text: str = COPY) -> session.Outcome:
     """A run that somebody looks at after each event: what they see is what the event before left."""
-    plan = compile_recipe(read_text(text, "mine.yaml", folder))
+    plan = compiled(text, folder)
     return session.start(plan, folder / "runs", session.Options("cpu"), [look])
 
 
@@ -142,7 +143,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     ("shape", "size"), [((3, 3, 8, 6), (12, 16)), ((1, 3, 1500, 3000), (1024, 512)), ((1, 3, 1, 1), (1, 1))]
 )
 def test_any_picture_is_shown_as_it_is(shape: tuple[int, ...], size: tuple[int, int], tmp_path: Path) -> None:
-    report = Report(compile_recipe(read_text(COPY, "mine.yaml", tmp_path)), COPY, tmp_path)
+    report = Report(compiled(COPY, tmp_path), COPY, tmp_path)
     report(Started("mine", tmp_path, "cpu", "asked for", 2))
     report(Fitting("fit", 0, 2))
     report(Stepped("fit", 0, 2, torch.tensor(0.5), torch.zeros(shape)))

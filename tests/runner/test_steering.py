@@ -13,7 +13,7 @@ from t2iflow.nodes.core.shelf import Shelf
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import RecipeError
-from t2iflow.pipelines.text.recipe import read, read_text
+from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import session
 from t2iflow.runner.events import Event, Noted, Stepped
 from t2iflow.runner.exits import FAILED, INVALID, OK, UsageError
@@ -25,6 +25,7 @@ from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.session import Options, Outcome
 from t2iflow.runner.steering import fork, steer, steerable
 from tests import courses, steers
+from tests.compiled import compiled
 from tests.runner.conftest import Command, Disk
 
 PICTURE = """
@@ -77,9 +78,7 @@ class Listens:
 
 def stopped(recipe: str, after: int, place: Path) -> Path:
     listener = Listens(after)
-    return session.start(
-        compile_recipe(read_text(recipe, "mine.yaml", place)), place, listener.options, [listener]
-    ).folder
+    return session.start(compiled(recipe, place), place, listener.options, [listener]).folder
 
 
 def resumed(run: Path, listener: Listens | None = None) -> Outcome:

@@ -1,4 +1,4 @@
-"""From Python's values to what a command asks for: a recipe, and what is changed in it."""
+"""Python's values as the request that a command makes of its words: a recipe, and what is changed in it."""
 
 from __future__ import annotations
 

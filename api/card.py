@@ -102,7 +102,7 @@ def sweep_card(sweep: Sweep) -> str:
 
 
 def _words(run: Run) -> Iterator[str]:
-    """What it is, how it stands and where it is."""
+    """Its recipe and prompt, its state and its folder."""
     found = summary(run.folder)
     yield ": ".join(filter(None, [found.recipe, found.prompt])) or run.folder.name
     yield run.state + (f" in {duration(found.seconds)}" if run.state == "finished" and found.seconds else "")

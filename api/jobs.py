@@ -65,14 +65,14 @@ class Job(Generic[Result]):
         self._lock = threading.Lock()
 
     def ask(self) -> None:
-        """Let it end: at once if it has not begun."""
+        """Ask it to end, which it does at once if it hasn't begun."""
         self._stop.ask()
         with self._lock:
             if self.waiting and self.active:
                 self._end()
 
     def pause(self) -> None:
-        """Let it stop for a moment, see `Stop.pause`."""
+        """Ask it to pause, see `Stop.pause`."""
         self._stop.pause()
 
     def join(self) -> None:
@@ -100,15 +100,15 @@ class Job(Generic[Result]):
 
 
 def begin(job: Job[Any]) -> None:
-    """Let a job have its turn."""
+    """Queue a job."""
     global _worker
     with _beginning:
         _worker = _here() or _Worker()
         _worker.add(job)
 
 
-def alone(act: Callable[[Stop], Result]) -> Result:
-    """What `act` computes when it is its turn; raises what it raises. After Ctrl-C it ends, and that is raised."""
+def in_turn(act: Callable[[Stop], Result]) -> Result:
+    """What `act` computes, or raises, in its turn. After Ctrl-C it ends, and KeyboardInterrupt is raised."""
     job = Job(act)
     begin(job)
     try:

@@ -109,7 +109,7 @@ def verify(
     The verdict prints what `t2iflow verify` does, and is `same` where all bytes or pixels are. RunError where it can't
     be made again.
     """
-    from t2iflow.jobs import alone
+    from t2iflow.jobs import in_turn
     from t2iflow.runner.console import err
     from t2iflow.runner.progress import Reporter
     from t2iflow.runner.verify import again, verify
@@ -122,7 +122,7 @@ def verify(
     with refusing():
         target, asked = again(given(made), overrides(set or {}))
         plan = asked.plan(lacking=False)
-        found = alone(compare)
+        found = in_turn(compare)
     if not found.compared:
         raise RunError("\n".join(found.lines), found.code)
     return found

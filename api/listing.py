@@ -14,14 +14,14 @@ from t2iflow.pipelines.show.node import Node, in_words
 from t2iflow.prepared import prepared
 
 
-class _Named(Protocol):
+class _Entry(Protocol):
     @property
     def name(self) -> str: ...
     @property
     def about(self) -> str: ...
 
 
-Item = TypeVar("Item", bound=_Named)
+Item = TypeVar("Item", bound=_Entry)
 
 
 class Listing(Sequence[Item], Generic[Item]):
@@ -37,7 +37,7 @@ class Listing(Sequence[Item], Generic[Item]):
     def __getitem__(self, which: int | str | slice) -> Item | Listing[Item]:
         if isinstance(which, slice):
             return Listing(self._items[which])
-        return self._named(which) if isinstance(which, str) else self._items[which]
+        return self._by_name(which) if isinstance(which, str) else self._items[which]
 
     def __len__(self) -> int:
         return len(self._items)
@@ -45,7 +45,7 @@ class Listing(Sequence[Item], Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
 
-    def _named(self, name: str) -> Item:
+    def _by_name(self, name: str) -> Item:
         from t2iflow.nodes.core.spelling import suggest
 
         names = [item.name for item in self._items]

@@ -56,7 +56,7 @@ def plan(
     `measure` runs a few steps to find out how long. With `each`, `together` or `best`, which are those of `sweep`, also
     what all runs of the sweep share, and what they cost. RecipeError where the recipe has mistakes.
     """
-    from t2iflow.jobs import alone
+    from t2iflow.jobs import in_turn
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.preview.preview import preview
     from t2iflow.runner.sweep import sweeping
@@ -70,5 +70,5 @@ def plan(
                 raise UsageError("`measure` and `draft` are for a single run, not for a sweep")
             return sweeping.plan(varied(asked, values(each), values(together), best=best), How(device))
         made = asked.plan()
-        found = alone(lambda stop: preview(made, device, measure)) if measure else preview(made, device)
+        found = in_turn(lambda stop: preview(made, device, measure)) if measure else preview(made, device)
         return sweeping.with_own(found, device)

@@ -1,4 +1,4 @@
-"""An output of a notebook that is kept up to date while something goes on, at most twice a second."""
+"""An output of a notebook that is kept up to date while something runs, at most twice a second."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 EVERY, SHARE = 0.5, 0.05
 """Seconds between two updates, at least, and how much of the time they may take."""
 MOST, SMALL = 12, 160
-"""How many pictures of a sweep that goes on are shown, and pixels of their longer side."""
+"""How many pictures of a running sweep are shown, and pixels of their longer side."""
 LINES = 5
 """How many of the latest notes are shown."""
 
@@ -135,7 +135,7 @@ class LiveSweep:
         """Take note, and show what is new when it is time to."""
         if isinstance(event, Going):
             self._going = event
-            with suppress(Exception):  # the sweep goes on when nobody looks any more
+            with suppress(Exception):  # the sweep continues when nobody watches any more
                 self.output.update(self._page)
 
     def _page(self) -> str:

@@ -1,4 +1,4 @@
-"""What must be so before a function of ours does anything: what it was given, and the environment of torch."""
+"""What every function here does first: check its arguments, and set the environment for torch."""
 
 from __future__ import annotations
 

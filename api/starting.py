@@ -1,4 +1,4 @@
-"""A run begins, or is resumed."""
+"""Starting a run, and resuming one."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def resume(
 def _options(
     plan: Plan, frames: Frames, device: str, checkpoint: float, capture: bool, compile: bool, notes: list[str]
 ) -> Options:
-    """How to do a run; adds to what there is to note about it. UsageError or NoDeviceError for what can't be."""
+    """How to run; adds to the notes. UsageError or NoDeviceError for what isn't possible."""
     from t2iflow.nodes.core.shelf import shelf_of_process
     from t2iflow.runner.execution.device import choose
     from t2iflow.runner.options import read_part, read_recording
@@ -126,7 +126,7 @@ def _begin(
     wait: bool,
     show: bool | None,
 ) -> Run:
-    """Let a run begin or go on by `act`, and then after each pause with the recipe as it is by then."""
+    """Start or resume a run by `act`, then resume it after each pause with its recipe as it is by then."""
     from t2iflow.runner import session
     from t2iflow.runner.folder.own_recipe import resumable
 
@@ -141,7 +141,7 @@ def _begin(
 
 
 def _title(plan: Plan) -> str:
-    """What is made: the recipe, and the prompt if it has one."""
+    """What a run is called: its recipe, and its prompt if it has one."""
     from t2iflow.pipelines.show.prompts import prompts_of
 
     return ": ".join([plan.graph.recipe.name, *[one.text for one in prompts_of(plan)[:1]]])

@@ -96,7 +96,7 @@ class Canvas:
         layout, rows = self._network.layout, self._network.layout.rows
         self._noise = random.normal(rows, layout.z_dim).requires_grad_()
         spread = random.normal(rows, layout.num_classes, std=0.3)
-        numbers = _numbers(classes) or _meant(clip, wanted, notes)[:max_classes]
+        numbers = _numbers(classes) or _classes_of(clip, wanted, notes)[:max_classes]
         self._logits = (self._start(sorted(numbers), layout.num_classes).to(device) + spread).requires_grad_()
         if init is not None:
             self.repaint(init)
@@ -171,7 +171,7 @@ def foremost(logits: Tensor, count: int) -> Tensor:
     return torch.zeros_like(logits).scatter(1, places[:, :count], shares)
 
 
-def _meant(clip: Clip | None, wanted: Wanted | None, notes: Notes) -> list[int]:
+def _classes_of(clip: Clip | None, wanted: Wanted | None, notes: Notes) -> list[int]:
     """The index of the class that each prompt is about, the heaviest first; prompts that push away are left out."""
     if clip is None or wanted is None:
         return []

@@ -106,10 +106,10 @@ def text(clip: Clip, notes: Notes, *, prompt: Prompt, stop: float | None = None)
     `lite` knows only single things, so it composes "a fox and an owl": the left of the picture is judged by the first,
     the right by the second, the whole by both.
     """
-    return _asked(clip, prompt, stop, notes)
+    return _embed(clip, prompt, stop, notes)
 
 
-def _asked(clip: Clip, prompt: Prompt, stop: float | None, notes: Notes) -> Wanted:
+def _embed(clip: Clip, prompt: Prompt, stop: float | None, notes: Notes) -> Wanted:
     phrases = read_prompt(prompt)
     _report(prompt, phrases, notes)
     things = [clip.things(one.text) if isinstance(clip, Composes) else [one.text] for one in phrases]
@@ -282,7 +282,7 @@ class Story:
     ) -> None:
         _check_story({"scenes": scenes, "file": file, "hold": hold, "fade": fade})
         prompts = scenes or read_scenes(file or "")
-        self._wanted = [_asked(clip, prompt, stop, notes) for prompt in prompts]
+        self._wanted = [_embed(clip, prompt, stop, notes) for prompt in prompts]
         self._timetable = Timetable(len(prompts), hold, fade, loop)
         self._notes: Notes | None = notes
 

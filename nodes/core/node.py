@@ -204,7 +204,7 @@ def node(
 
 
 def check_position(position: float, count: int, what: str) -> None:
-    """Raise ValueError for a position, counted from 0, behind the last of so many things."""
+    """Raise ValueError for a position, counted from 0, past the last of `count` things."""
     if position > count - 1:
         raise ValueError(f"there is no {what} at position {position:g}; the last of {count} is at {count - 1}")
 

@@ -102,7 +102,7 @@ Degrees: TypeAlias = Annotated[float, Interval(ge=-360, le=360)]
 Pixels: TypeAlias = Annotated[int, Interval(ge=1, le=16384)]
 
 
-def _divided(said: object) -> object:
+def _ratio(said: object) -> object:
     """The number that a text such as 30000/1001 means."""
     parts = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", said) if isinstance(said, str) else None
     return int(parts[1]) / int(parts[2]) if parts and int(parts[2]) else said
@@ -112,7 +112,7 @@ SLOWEST, FASTEST = 0.01, 1000
 Rate: TypeAlias = Annotated[
     float,
     Interval(ge=SLOWEST, le=FASTEST),
-    BeforeValidator(_divided, json_schema_input_type=float | str),
+    BeforeValidator(_ratio, json_schema_input_type=float | str),
     Field(title=f"frames a second, from {SLOWEST} to {FASTEST}", examples=[24, "30000/1001"]),
 ]
 """Frames per second: a number, or two with a slash between them."""
@@ -128,7 +128,7 @@ Hex: TypeAlias = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", title='a colo
 """A colour as "#rrggbb"."""
 
 
-def _named(colour: object) -> object:
+def _hexadecimal(colour: object) -> object:
     """The hexadecimal form of a colour's name; ValueError for an unknown one."""
     if not isinstance(colour, str) or colour.startswith("#"):
         return colour
@@ -141,7 +141,7 @@ def _named(colour: object) -> object:
 
 Colour: TypeAlias = Annotated[
     str,
-    BeforeValidator(_named),
+    BeforeValidator(_hexadecimal),
     Field(pattern="^#[0-9a-fA-F]{6}$"),
     WithJsonSchema({"type": "string", "title": 'a colour by name or as "#rrggbb"', "examples": ["navy"]}),
 ]

@@ -42,7 +42,7 @@ class Fit:
         self._taken = 0
 
     def start(self, tensors: Sequence[Tensor], paces: Sequence[float] | None = None) -> None:
-        """Take on the tensors to train, each at the rate times its pace (1 if none are given)."""
+        """Begin to train these tensors, each at the rate times its pace (1 if none are given)."""
         groups: dict[float, list[Tensor]] = {}
         for tensor, pace in zip(tensors, [1.0] * len(tensors) if paces is None else paces, strict=True):
             groups.setdefault(pace, []).append(tensor)
@@ -59,7 +59,7 @@ class Fit:
         return all(group.get("capturable") or group.get("fused") for group in self._optimizer.param_groups)
 
     def restart(self, carry: bool) -> None:
-        """Begin with the tensors as they are now: without their running mean, and without moments but to `carry`."""
+        """Start again from the tensors as they are now, without their running mean; `carry` keeps the moments."""
         if not carry:
             self._forget()
         self._taken = 0
@@ -67,13 +67,13 @@ class Fit:
             mean.zero_()
 
     def __call__(self, image: Image, loss: Loss, *, rate: StepRate = 0.05) -> Image:
-        """Move the trained tensors along their gradients, which the caller has made from `loss`; gives `image` on."""
+        """Move the trained tensors along their gradients, which the caller computed from `loss`; passes `image` on."""
         self.set_out(rate)
         self.step()
         return image
 
     def set_out(self, rate: float) -> None:
-        """Make ready for a step, and count it."""
+        """Prepare a step, and count it."""
         for group, pace in zip(self._optimizer.param_groups, self._paces, strict=True):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate * pace)
@@ -116,14 +116,14 @@ class Fit:
         self._taken = state["taken"]
 
     def _own_options(self, saved: dict[str, Any]) -> dict[str, Any]:
-        """A saved state with this optimiser's own options: those of another device may not do here."""
+        """A saved state with this optimiser's own options: those of another device may not work here."""
         own = self._optimizer.state_dict()["param_groups"]
         pairs = zip(own, saved["param_groups"], strict=True)
         groups = [{**theirs, **mine, "params": theirs["params"]} for mine, theirs in pairs]  # some count steps there
         return {"state": saved["state"], "param_groups": groups}
 
     def _forget(self) -> None:
-        """Let the optimiser be as it was made, in place where a GPU may repeat its step."""
+        """Reset the optimiser, in place where a GPU may replay its step."""
         if not self.capturable:
             self._optimizer = self._make([{"params": group["params"]} for group in self._optimizer.param_groups])
         for memory in self._optimizer.state.values():

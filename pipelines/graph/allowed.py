@@ -66,7 +66,7 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield near
     elif isinstance(value, dict) and any(isinstance(key, str) and AT.fullmatch(key) for key in value):
         yield KEYFRAMES
-    elif isinstance(value, str) and (number := _meant(value, faults)):
+    elif isinstance(value, str) and (number := _number_to_write(value, faults)):
         yield number
     elif value is None and not setting.required:
         yield f"leave it out for its default, {shown(setting.default)}"
@@ -74,7 +74,7 @@ def _hints(value: Any, faults: set[str], setting: Setting) -> Iterator[str]:
         yield f"for example `{setting.name}: {example(setting)}`"
 
 
-def _meant(text: str, faults: set[str]) -> str | None:
+def _number_to_write(text: str, faults: set[str]) -> str | None:
     """What to write for a text that is nearly a number, where only a number was refused."""
     if "float_parsing" not in faults:  # whole numbers have neither decimals nor parts
         whole = WHOLE.fullmatch(text) if "int_parsing" in faults else None

@@ -229,7 +229,7 @@ class _Parser:
         if token.kind == "name" and self._is("("):
             return self._call(token)
         if token.kind == "name":
-            return self._named(token)
+            return self._name(token)
         if token.kind == "sign" and token.text == "(":
             term = self._level(0)
             self._close()
@@ -237,7 +237,7 @@ class _Parser:
         self._next = token
         raise self._unexpected()
 
-    def _named(self, token: _Token) -> Term:
+    def _name(self, token: _Token) -> Term:
         if token.text in TIMES:
             self.names.add(token.text)
             return TIMES[token.text]

@@ -121,12 +121,12 @@ class _Reading:
         file, follow = self._text("music", "", ()), self._text("follow", usual.follow, FOLLOWED)
         smooth = self._seconds("smooth", usual.smooth, MOST_SMOOTH)
         start = self._seconds("start", usual.start, sound.LONGEST)
-        low, high = self._said("low", usual.low), self._said("high", usual.high)
+        low, high = self._word("low", usual.low), self._word("high", usual.high)
         if form(low) != form(high):
             text = f"`low` and `high` need the same form: these are {form(low)} and {form(high)}"
             self.problems.add("T2I207", text, (high if "high" in self.value.value else low).place)
             return None
-        place = self._said("music", "").place
+        place = self._word("music", "").place
         return Music(file, follow, low, high, smooth, start, place) if file and follow else None
 
     def _check_words(self) -> None:
@@ -137,18 +137,18 @@ class _Reading:
                 self.problems.add("T2I207", f"`{key}` isn't part of music", place, suggest(key, WORDS), known)
 
     def _text(self, word: str, usual: str, known: tuple[Any, ...]) -> Any:
-        said = self._said(word, usual)
+        said = self._word(word, usual)
         if isinstance(said.value, str) and (said.value in known if known else said.value):
             return said.value
         rule = f"it is one of {', '.join(known)}" if known else "it names a file, such as song.wav"
         return self._refuse(word, said, suggest(said.value, known), rule)
 
-    def _said(self, word: str, usual: Any) -> Located:
+    def _word(self, word: str, usual: Any) -> Located:
         said: Located = self.value.value.get(word, Located(usual, self.value.place))
         return said
 
     def _seconds(self, word: str, usual: float, most: float) -> float:
-        said = self._said(word, usual)
+        said = self._word(word, usual)
         if form(said) == "a number" and 0 <= said.value <= most:
             return float(said.value)
         self._refuse(word, said, f"it is a number of seconds from 0 to {most:g}")

@@ -175,7 +175,7 @@ class _Finding:
             return replace(self._resource(str(path)), missing=True)
         if why:
             what = f"the file `{name}` {why}" if name.strip() else "no file is named"
-            meant = self._meant(name, path) if why == paths.MISSING else None
+            meant = self._guess(name, path) if why == paths.MISSING else None
             absolute = os.path.isabs(os.path.expanduser(name))
             self._report("T2I502", what, meant, self._start if why == paths.MISSING and not absolute else None)
             return None
@@ -194,7 +194,7 @@ class _Finding:
             return None
         return self._resource(str(path))
 
-    def _meant(self, name: str, path: Path) -> str | None:
+    def _guess(self, name: str, path: Path) -> str | None:
         """What a name that no file has is likely to stand for."""
         if {*"\n\t"} & {*name}:
             return "in double quotes `\\n` and `\\t` are control characters: use single quotes"

@@ -127,7 +127,7 @@ class _Reading:
             if keyframes is not None:
                 return self._schedule(keyframes, setting)
             if faults & {"float_parsing", "int_parsing"} and (formed := with_formulas(value, setting)) is not None:
-                return self._formed(formed, value, setting)
+                return self._formulas(formed, value, setting)
             self._refuse(fault, value, setting)
             return None
         if (way := next(_truths(given, checked), None)) is not None:
@@ -137,7 +137,7 @@ class _Reading:
             return None
         return checked
 
-    def _formed(self, formed: Any, value: Located, setting: Setting) -> Any:
+    def _formulas(self, formed: Any, value: Located, setting: Setting) -> Any:
         """A value with formulas, which are numbers where they follow no time; None where one is wrong."""
         for formula in formulas(formed):
             try:

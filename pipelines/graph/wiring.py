@@ -61,9 +61,9 @@ class _Wiring:
         if keyframed is None:
             yield from self._node(text, spec)
         else:
-            yield from self._faded(text, spec, keyframed)
+            yield from self._keyframed(text, spec, keyframed)
 
-    def _faded(self, text: NodeText, spec: Spec, key: str) -> Iterator[Node]:
+    def _keyframed(self, text: NodeText, spec: Spec, key: str) -> Iterator[Node]:
         """The nodes of a text with a setting of texts over time."""
         value = text.values[key]
         read = read_schedule(value, self.problems)

@@ -135,7 +135,7 @@ class Capture:
         if not self.on or self._phase is Phase.FIRST or (early and act == instead):
             return act()
         try:
-            return self._done(name, act)
+            return self._do(name, act)
         except Exception as fault:
             if early and isinstance(fault, torch.OutOfMemoryError):
                 raise
@@ -147,7 +147,7 @@ class Capture:
             device.release(self._device)  # now that nothing holds what failed
         return instead()
 
-    def _done(self, name: str, act: Callable[[], Any]) -> Any:
+    def _do(self, name: str, act: Callable[[], Any]) -> Any:
         if self._phase is Phase.COMPILING:
             return act()
         if self._phase is Phase.WATCHED:

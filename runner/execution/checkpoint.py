@@ -27,7 +27,7 @@ MOST_SHARED = 4
 
 
 class DamagedError(ValueError):
-    """A checkpoint, or what it counts on in the run folder, is not as it was written."""
+    """A checkpoint, or what it relies on in the run folder, is not as it was written."""
 
 
 class UnfitError(ValueError):
@@ -74,7 +74,7 @@ def kept(folder: Path) -> Iterator[tuple[Path, Callable[[], Checkpoint]]]:
 def read(path: Path) -> Checkpoint:
     """One checkpoint; only tensors and plain values are read."""
     try:
-        packed = _sealed(path)
+        packed = _unsealed(path)
         _survey(packed)
         content = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
         _check(content, len(packed))
@@ -89,8 +89,8 @@ def _digest(packed: bytes | memoryview) -> bytes:
     return hashlib.blake2b(packed, digest_size=LENGTH).digest()
 
 
-def _sealed(path: Path) -> bytes:
-    """What is in the file, if that is what was written."""
+def _unsealed(path: Path) -> bytes:
+    """The content of the file, if it is as it was written."""
     if path.is_symlink() or not os.path.isfile(path):
         raise DamagedError(f"`{path.name}` is not a file of this run")
     data = path.read_bytes()

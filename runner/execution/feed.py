@@ -34,7 +34,7 @@ class Feed:
         drawing = {call: one for call, given in changing.items() for one in given.values() if isinstance(one, Random)}
         self._chance.renew(drawing)
         for call, given in changing.items():
-            self._given[call] = {name: self._placed(value, call, name) for name, value in given.items()}
+            self._given[call] = {name: self._in_place(value, call, name) for name, value in given.items()}
 
     def keep(self, slot: int, value: Any) -> Any:
         """Put a value that was computed before the step into its place; gives what is there."""
@@ -45,11 +45,11 @@ class Feed:
             place.copy_(fresh, non_blocking=True)
         return kept
 
-    def _placed(self, value: Any, call: Call, *place: object) -> Any:
+    def _in_place(self, value: Any, call: Call, *place: object) -> Any:
         if isinstance(value, Random):
             return self._chance[call]
         if isinstance(value, list | tuple):
-            return type(value)(self._placed(one, call, *place, number) for number, one in enumerate(value))
+            return type(value)(self._in_place(one, call, *place, number) for number, one in enumerate(value))
         if not isinstance(value, float):
             return value
         number = self._numbers.get((call, place))

@@ -106,7 +106,7 @@ class Loop:
             self._circuit.make([name])
             self._circuit.compute([name], Tick())
             if slot is not None and isinstance(values[slot], Tensor):
-                self._sharing.keep(name, (name,), self._saver.ended((), {name: values[slot]}))
+                self._sharing.keep(name, (name,), self._saver.final_state((), {name: values[slot]}))
 
     def _close(self) -> None:
         """Close all outputs; a failure is raised after the last, unless another exception is on its way."""
@@ -149,7 +149,7 @@ class Loop:
             self._turn(reel, number, step if number == first else 0)
         results = {name: self._circuit.values[slot] for name, slot in stage.results.items()}
         if stage.passes == region.passes:  # else another machine's memory decides how it rounds
-            self._sharing.keep(region.optimizer, region.members, self._saver.ended(region.members, results))
+            self._sharing.keep(region.optimizer, region.members, self._saver.final_state(region.members, results))
         return results
 
     def _build(self, region: Region) -> Stage:
@@ -171,7 +171,7 @@ class Loop:
     def _step(self, reel: Reel, turn: Turn, take: Take, tick: Tick) -> None:
         """Take a step, and save the run if a checkpoint is due."""
         stage, done = reel.stage, turn.before + tick.step
-        judged = self._judged(stage, tick, take)
+        judged = self._judge(stage, tick, take)
         rate = stage.move(tick, take)
         name = stage.region.optimizer
         self._emit(Stepped(name, done, reel.total, judged.loss, judged.image, rate, judged.terms))
@@ -206,7 +206,7 @@ class Loop:
         except Exception as fault:  # it is an extra, and the run is safe
             self._emit(Noted(stage.region.optimizer, "warn", f"there is no picture so far: {fault}"))
 
-    def _judged(self, stage: Stage, tick: Tick, take: Take) -> Judged:
+    def _judge(self, stage: Stage, tick: Tick, take: Take) -> Judged:
         """Judge a step, in more passes if memory runs out."""
         while True:
             try:

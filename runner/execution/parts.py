@@ -1,4 +1,4 @@
-"""Which frames of each film are wanted."""
+"""Which frames of each film to write."""
 
 from t2iflow.nodes.core.ambient import Part
 from t2iflow.pipelines.plan.plan import Plan

@@ -1,4 +1,4 @@
-"""Resuming: a checkpoint is given back to live nodes; UnfitError where it is of others."""
+"""Resuming: live nodes are restored from a checkpoint; UnfitError if it is of others."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ from t2iflow.runner.execution.stage import Stage
 
 
 def recall(stage: Stage, circuit: Circuit, saved: Checkpoint) -> dict[str, Tensor]:
-    """Of a region that had ended before the checkpoint: its finished pictures, put where the rest of the run finds
+    """The finished pictures of a region that had ended before the checkpoint, put where the rest of the run finds
     them."""
     others = [name for name in stage.region.members if name != stage.region.optimizer]
     give_back(circuit.links, others, saved)
@@ -29,7 +29,7 @@ def recall(stage: Stage, circuit: Circuit, saved: Checkpoint) -> dict[str, Tenso
 
 
 def take_up(reel: Reel, circuit: Circuit, saved: Checkpoint) -> tuple[int, int]:
-    """Let a region be where the checkpoint was written; gives the turn and step to go on with."""
+    """Bring a region to where the checkpoint was written; returns the turn and step to continue with."""
     stage = reel.stage
     wrong = UnfitError(f"the checkpoint is at turn {saved.turn}, step {saved.step}, which this recipe doesn't reach")
     if saved.turn >= reel.turns or saved.parts > max(stage.most_passes, stage.passes):
@@ -48,7 +48,7 @@ def take_up(reel: Reel, circuit: Circuit, saved: Checkpoint) -> tuple[int, int]:
 
 @torch.no_grad()
 def give_back(links: Mapping[str, Link], names: Iterable[str], saved: Checkpoint) -> None:
-    """Let these nodes be as they were; DamagedError where a file that they count on is not."""
+    """Restore these nodes; DamagedError if a file that they rely on is not as it was."""
     for name in names:
         live = links[name].live
         if not links[name].node.spec.is_class:
@@ -62,7 +62,7 @@ def give_back(links: Mapping[str, Link], names: Iterable[str], saved: Checkpoint
             raise DamagedError(str(fault)) from fault
         except (OSError, MemoryError, torch.OutOfMemoryError):  # no fault of the checkpoint's
             raise
-        except Exception as fault:  # a node of anybody's takes back what isn't its own
+        except Exception as fault:  # from anyone's node, given what isn't its own
             raise UnfitError(f"the checkpoint holds nothing that `{name}` can continue from") from fault
 
 

@@ -23,7 +23,7 @@ class Saver:
         self.begin("")
 
     def begin(self, optimizer: str) -> None:
-        """An optimiser begins, and the wait for the next checkpoint anew."""
+        """An optimiser begins, and with it the wait for the next checkpoint."""
         self._optimizer, self._last = optimizer, time.monotonic()
 
     @property
@@ -42,8 +42,8 @@ class Saver:
         self._save(self._state(self._circuit.links, turn, step, passes, self.results))
         self._last = time.monotonic()
 
-    def ended(self, names: Iterable[str], results: Mapping[str, Tensor]) -> Checkpoint:
-        """What is left of these nodes, an optimiser's, at its end."""
+    def final_state(self, names: Iterable[str], results: Mapping[str, Tensor]) -> Checkpoint:
+        """What an optimiser's nodes leave at its end."""
         return self._state(names, 0, 0, 1, results)
 
     def _state(

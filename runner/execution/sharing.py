@@ -1,6 +1,6 @@
-"""Sharing: work that several runs would do in the same way is done by one, and taken over by others.
+"""Sharing: work that several runs would do in the same way is done by one, and taken over by the others.
 
-It is that of an optimiser, or of a node that paints by itself, and goes by the name of either.
+The work is an optimiser's, or that of a node that paints by itself, and has its name.
 """
 
 from collections.abc import Collection

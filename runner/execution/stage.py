@@ -120,7 +120,7 @@ class Stage:
         else:
             judged, _ = self._judged(shares, now(tick))
         if take.pull is not None and self._camera is not None:
-            judged = self._pulled(judged, take.pull, self._camera)
+            judged = self._with_pull(judged, take.pull, self._camera)
         if take.fresh is not None and tick.step < take.edge_steps:
             self._keep_in(take.fresh)
         if (judged.image.is_cpu or tick.step % LOOK_EVERY == 0) and not torch.isfinite(judged.loss):
@@ -147,7 +147,7 @@ class Stage:
         if self._camera is not None and picture.requires_grad and picture.grad is None:
             picture.grad = torch.zeros_like(picture)  # where what the camera pulls is gathered, in every step
         image = Image(picture.detach())
-        judged = Judged(Loss(torch.stack(losses).sum()), self._weighed(found, given, shares[0]), image)
+        judged = Judged(Loss(torch.stack(losses).sum()), self._term_values(found, given, shares[0]), image)
         return judged, {slot: values[slot] for link in (*self._paint, *self._judge) for slot in link.outputs}
 
     def _replayed(self, shares: Sequence[Share], tick: Tick, capture: Capture) -> Judged:
@@ -162,7 +162,7 @@ class Stage:
         cloned: Judged = mapped(judged, torch.clone)
         return cloned
 
-    def _weighed(self, passes: list[list[Tensor]], given: Arguments, share: Share) -> dict[str, Tensor]:
+    def _term_values(self, passes: list[list[Tensor]], given: Arguments, share: Share) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for term, values in zip(self._terms, zip(*passes, strict=True), strict=True):
             total = self._circuit.links[term.total] if term.total else None
@@ -172,7 +172,7 @@ class Stage:
             found[term.name] = found[term.name] + value if term.name in found else value
         return found
 
-    def _pulled(self, judged: Judged, pull: Callable[[Tensor], Loss], camera: Node) -> Judged:
+    def _with_pull(self, judged: Judged, pull: Callable[[Tensor], Loss], camera: Node) -> Judged:
         """What a step finds, with what the camera adds to its loss."""
         with blaming(camera):
             pulled = pull(self._values[self.image])

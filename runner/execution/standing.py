@@ -1,4 +1,4 @@
-"""Where a run stands that left a checkpoint."""
+"""Where a run that left a checkpoint stands."""
 
 from t2iflow.nodes.film.takes import Camera
 from t2iflow.pipelines.plan.plan import Plan

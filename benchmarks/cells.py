@@ -18,7 +18,8 @@ from pathlib import Path
 
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import environment
-from t2iflow.runner.sweep import sweeping, work
+from t2iflow.runner.cli.refusing import refusing
+from t2iflow.runner.sweep import cluster, sweeping, work
 from t2iflow.runner.sweep.driver import drive
 from t2iflow.runner.sweep.events import CellEnded, Event
 from t2iflow.runner.sweep.folder import SweepFolder
@@ -66,12 +67,15 @@ def swept(sweep: SweepFolder, on: str) -> list[float]:
     return ends
 
 
+@refusing()
 def main() -> None:
     """Measure, and print milliseconds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=40)
     parser.add_argument("--on", default="", help="ray, or ray=HOST:PORT")
     given = parser.parse_args()
+    if given.on:
+        cluster.check(given.on)
     environment.prepare()
     for name in ("bare", "pool", *([given.on] if given.on else [])):
         with tempfile.TemporaryDirectory() as place:

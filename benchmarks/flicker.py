@@ -10,14 +10,13 @@ that EfficientNet-Lite2, a held-out judge, gives to the subject, averaged over t
 
 import argparse
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy
 import torch
+from child import output
 from judge import judge, ready
 from PIL import Image
 from torch import Tensor
@@ -32,18 +31,17 @@ MARGIN = 0.1
 
 def film(recipe: list[str], subject: str, changes: list[str], frames: int, folder: Path) -> list[Path]:
     """A film's frames."""
-    words = [sys.executable, "-m", "t2iflow.runner", "run", *recipe, "--out", str(folder)]
+    words = ["-m", "t2iflow.runner", "run", *recipe, "--out", str(folder)]
     words += ["--set", f"prompt=a {subject}", "--set", "sheet.every=1", "--set", f"sheet.columns={frames}"]
     words += ["--set", f"frames={frames}", "--set", f"camera.scale={SCALE}", "--set", "camera.turn=0"]
     words += [word for change in changes for word in ("--set", change)]
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    (strip,) = folder.glob("*/strip.png")
-    with Image.open(strip) as sheet:
+    output(words)
+    with Image.open(max(folder.glob("*/strip.png"))) as sheet:  # the last: their folders are called after the time
         side = sheet.width // frames
-        for number in range(frames):
-            frame = sheet.crop((number * side, 0, (number + 1) * side, sheet.height)).convert("RGB")
-            frame.save(folder / f"frame-{number:03}.png")
-    return sorted(folder.glob("frame-*.png"))
+        files = [folder / f"frame-{number:03}.png" for number in range(frames)]
+        for number, file in enumerate(files):
+            sheet.crop((number * side, 0, (number + 1) * side, sheet.height)).convert("RGB").save(file)
+    return files
 
 
 def flicker(frames: list[Path]) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import session
+from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.events import Event, Filmed
 from t2iflow.runner.execution.stage import Stage
 
@@ -48,6 +49,7 @@ class Clock:
             self.frames.append((time.perf_counter(), resident))
 
 
+@refusing()
 def main() -> None:
     """Film, and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -12,13 +12,14 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from child import output
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for tests.weights
@@ -72,8 +73,7 @@ def main() -> None:
 
 def again(*arguments: str) -> str:
     """What a new process of this program prints."""
-    command = [sys.executable, __file__, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return output([__file__, *arguments])
 
 
 def make(row: str, folder: Path) -> None:

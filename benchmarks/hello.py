@@ -9,11 +9,10 @@ extra `bench`.
 
 import argparse
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+from child import output
 from judge import Verdict, judge, ready, table
 from PIL import Image, ImageDraw
 
@@ -27,13 +26,12 @@ CAPTION = 16
 
 def paint(recipe: list[str], subject: str, seed: int, folder: Path) -> tuple[Path, float]:
     """One picture, and the seconds it took; `recipe` is its name with options."""
-    words = [sys.executable, "-m", "t2iflow.runner", "run", *recipe, "--seed", str(seed), "--out", str(folder)]
+    words = ["-m", "t2iflow.runner", "run", *recipe, "--seed", str(seed), "--out", str(folder)]
     words += ["--set", f"prompt=a {subject}"]
     start = time.perf_counter()
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    output(words)
     seconds = time.perf_counter() - start
-    (picture,) = folder.glob("*/picture.png")
-    return picture, seconds
+    return max(folder.glob("*/picture.png")), seconds  # the last: their folders are called after the time
 
 
 def sheet(verdicts: list[Verdict], seconds: list[float], across: int) -> Image.Image:

@@ -8,13 +8,16 @@ Each row is a process of its own; the figure is the kernel's peak resident size 
 import argparse
 import json
 import resource
-import subprocess
-import sys
 import tempfile
+
+from child import output
+
+from t2iflow.runner.cli.refusing import refusing
 
 ROWS = ((16, 1), (256, 16), (256, 1))
 
 
+@refusing()
 def main() -> None:
     """Measure each row in a process and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -30,11 +33,9 @@ def main() -> None:
     print(f"{'crops':>6} {'passes':>7} {'peak MB':>9} {'of the first':>13}")
     for count, passes in ROWS:
         row = [f"cuts.count={count}", f"fit.accumulate={passes}", f"fit.steps={arguments.steps}"]
-        command = [sys.executable, __file__, arguments.recipe, "--row", json.dumps(row)]
+        command = [__file__, arguments.recipe, "--row", json.dumps(row)]
         command += [word for override in arguments.overrides for word in ("--set", override)]
-        megabytes = json.loads(
-            subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-        )
+        megabytes = json.loads(output(command).splitlines()[-1])
         first = first or megabytes
         print(f"{count:6} {passes:7} {megabytes:9.0f} {megabytes / first:13.2f}")
 

@@ -18,6 +18,7 @@ from t2iflow.nodes.film.takes import Take
 from t2iflow.nodes.optimizing.fit import Fit
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read
+from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.execution import device
 from t2iflow.runner.execution.link import Surroundings
 from t2iflow.runner.execution.loop import Loop
@@ -42,6 +43,7 @@ class Clock:
         return timed
 
 
+@refusing()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

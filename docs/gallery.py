@@ -20,6 +20,7 @@ from t2iflow.nodes.core.types import Image as Picture
 from t2iflow.nodes.pictures.metadata import in_exif, read_recipe
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read, shipped_recipes
+from t2iflow.runner.cli.refusing import refusing
 
 STILLS = 6
 PICTURES = Path(__file__).parent / "pictures"
@@ -46,7 +47,8 @@ def make(name: str, folder: Path) -> float:
         every = max(1, (shot.frames - 1) // (STILLS - 1))
         words += ["--set", f"sheet.every={every}", "--set", f"sheet.columns={STILLS}"]
     start = time.perf_counter()
-    subprocess.run(words, check=True)
+    if code := subprocess.run(words).returncode:
+        sys.exit(code)
     seconds = time.perf_counter() - start
     (made_in,) = folder.iterdir()
     path = next(path for file in ("strip.png", "all.png", "picture.png") if (path := made_in / file).is_file())
@@ -73,6 +75,7 @@ def page(names: Sequence[str], seconds: Sequence[float]) -> Image.Image:
     return sheet
 
 
+@refusing()
 def main() -> None:
     """Make the pictures, and print how long each took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

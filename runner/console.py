@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO, TypeAlias
 
-import typer
 from rich.console import Console as RichConsole
 from rich.text import Text
 
@@ -73,7 +72,7 @@ def write(text: str) -> None:
 def fail(text: str, code: int) -> NoReturn:
     """Print what is wrong, and end the program with this code."""
     err().prose(f"error: {text}")
-    raise typer.Exit(code)
+    raise SystemExit(code)
 
 
 def forgive() -> None:

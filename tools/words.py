@@ -6,7 +6,9 @@ prints file:line:column, the words and what to write instead, and exits with 1 i
 matches any gap: a line break, or the quotes between two parts of a string.
 """
 
+import argparse
 import io
+import os
 import re
 import sys
 import tokenize
@@ -77,7 +79,7 @@ def found(path: Path) -> Iterator[str]:
     text = ALLOWED.sub(_masked, text)
     for at, words, instead in sorted((hit.start(), hit[0], new) for old, new in PATTERNS for hit in old.finditer(text)):
         line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-        yield f'{path.relative_to(ROOT)}:{line}:{column}: "{" ".join(words.split())}": {instead}'
+        yield f'{os.path.relpath(path, ROOT)}:{line}:{column}: "{" ".join(words.split())}": {instead}'
 
 
 def _of_python(text: str) -> str:
@@ -98,6 +100,11 @@ def _masked(match: re.Match[str]) -> str:
 
 if __name__ == "__main__":
     every = (path for place in PLACES for path in sorted(ROOT.glob(place)) if path.name not in LEFT_OUT)
-    lines = [line for path in ([Path(name).resolve() for name in sys.argv[1:]] or every) for line in found(path)]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all files of the project if none is given")
+    given = parser.parse_args().files
+    if missing := [str(path) for path in given if not path.is_file()]:
+        parser.error(f"no such file: {', '.join(missing)}")
+    lines = [line for path in given or every for line in found(path)]
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.exit(bool(lines))

@@ -25,7 +25,7 @@ from training.dalle_pytorch import DallePytorch
 from training.packages import PackageError, listed, unpacked
 from training.pictures import Pictures
 from training.prior import Prior, Transformer
-from training.trainer import Model, train
+from training.trainer import SAVE_EVERY, Model, train
 
 WORK = Path(__file__).parent / "work"
 
@@ -149,7 +149,7 @@ def main() -> None:
             for package in listed():
                 print(unpacked(package, given.work))
         if given.what in ("scenes", "all"):
-            scenes.ship(given.work)
+            print(scenes.ship(given.work))
         for name in names if given.what not in ("fetch", "scenes") else []:
             folder = given.work / (given.run or name)
             if given.what in (name, "all"):
@@ -160,9 +160,12 @@ def main() -> None:
                 print(name, *(f"{key} {value:.3f}" for key, value in told.items()))
             if given.what in ("ship", "all"):
                 model = MODELS[name]
-                shipping.ship(f"small-{name}", name, model.about, model.factor, model.codes, folder / "weights")
-    except (PackageError, ModuleNotFoundError, ValueError) as fault:
+                weights = folder / "weights"
+                print(shipping.ship(f"small-{name}", name, model.about, model.factor, model.codes, weights))
+    except (PackageError, ModuleNotFoundError, ValueError, OSError) as fault:
         parser.exit(1, f"{fault}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"interrupted; the same command resumes at the last of every {SAVE_EVERY} steps\n")
 
 
 def _count(said: str) -> int:

@@ -22,8 +22,8 @@ LONG = 1.2
 
 
 @torch.no_grad()
-def ship(work: Path) -> None:
-    """Put the looks of all scenes into the package, (1000,) each."""
+def ship(work: Path) -> Path:
+    """Put the looks of all scenes, (1000,) each, into a file of the package, and say which."""
     network = efficientnet.load("lite0")
     folders = {package.key: unpacked(package, work) for package in listed() if package.kind == "scenes"}
     looks = {}
@@ -31,6 +31,7 @@ def ship(work: Path) -> None:
         files = [file for key, patterns in packages.items() for one in patterns for file in _found(folders[key], one)]
         looks[name] = torch.stack([_look(network, file) for file in files]).mean(0).half()
     save_file(looks, LOOKS)
+    return LOOKS
 
 
 def _found(folder: Path, pattern: str) -> list[Path]:

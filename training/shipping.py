@@ -38,8 +38,8 @@ def trained(weights: Path, family: str) -> dict[str, Path]:
     return found
 
 
-def ship(name: str, family: str, about: str, factor: int, codes: int, weights: Path) -> None:
-    """Copy the files of weights into the package, in place of those before, and add them to its list."""
+def ship(name: str, family: str, about: str, factor: int, codes: int, weights: Path) -> Path:
+    """Copy the files of weights into the package, in place of those before, and add them to its list; says where."""
     files = {}
     with tempfile.TemporaryDirectory(dir=SMALL) as scratch:
         fresh, old = Path(scratch) / name, Path(scratch) / "old"
@@ -62,6 +62,7 @@ def ship(name: str, family: str, about: str, factor: int, codes: int, weights: P
     }
     write(LIST, json.dumps(told, indent=2) + "\n")
     write(LICENCES, licences(listed()))
+    return folder
 
 
 def licences(packages: Iterable[Package]) -> str:

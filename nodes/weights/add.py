@@ -10,7 +10,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.whole import FULL, whole
 from t2iflow.nodes.weights import places, registry
 from t2iflow.nodes.weights.content import WrongFileError, examine, sha256
-from t2iflow.nodes.weights.entry import Entry
+from t2iflow.nodes.weights.entry import Entry, entries
 from t2iflow.nodes.weights.families import FAMILIES, beside, called, fitting, guess
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.nodes.weights.records import File, Record
@@ -49,7 +49,16 @@ def add(
             entry.vouch()
         if known is None:
             registry.keep(record)
+            _clear(name, before)
     return {entry.role: entry.own for entry, _ in taken}
+
+
+def _clear(name: str, before: Record | None) -> None:
+    """Remove the files that others have replaced."""
+    now = registry.find(name)
+    for entry in entries(before).values() if before and now else ():
+        if entry.file not in now.files.values():
+            entry.remove()
 
 
 def _examine(path: Path, file: File) -> None:

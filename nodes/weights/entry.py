@@ -118,6 +118,11 @@ class Entry:
         seen = {str(self.own.absolute()): _state(self.own)}
         keep(self._pin, json.dumps({"sha256": sha256(self.own), "seen": seen}))
 
+    def remove(self) -> None:
+        """Remove it from our cache, with its pin."""
+        for path in (self.own, self._pin):
+            path.unlink(missing_ok=True)
+
     @property
     def _pin(self) -> Path:
         return self.own.with_name(f"{self.own.name}.pin")

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-
 from t2iflow.runner import console
 
 
@@ -18,6 +16,6 @@ def refusing() -> Iterator[None]:
         yield
     except RecipeError as fault:
         console.err().say(str(fault))
-        raise typer.Exit(code(fault)) from None
+        raise SystemExit(code(fault)) from None
     except REFUSALS as fault:
         console.fail(str(fault), code(fault))

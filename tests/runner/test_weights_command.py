@@ -183,6 +183,16 @@ def test_files_are_added_under_a_name_of_their_own(vqgan: Path, own_cache: Path)
     assert set(listed["files"]) == {"config", "checkpoint"}
 
 
+def test_added_files_take_the_place_of_those_before(vqgan: Path, own_cache: Path) -> None:
+    assert Ended("add", "roses", str(vqgan)).code == 0
+    later = vqgan / "later.ckpt"
+    (vqgan / "last.ckpt").rename(later)
+    assert Ended("add", "roses", str(later)).code == 0
+    assert {path.name for path in (own_cache / "roses").glob("*.ckpt*")} == {"later.ckpt", "later.ckpt.pin"}
+    assert states()["roses"] == "here"
+    assert Ended("verify", "roses").code == 0
+
+
 @pytest.mark.parametrize(
     ("name", "family"),
     [

@@ -145,7 +145,12 @@ def before(train: Train, work: Path, trained: Path) -> Callable[[str], None]:
 
 @pytest.mark.parametrize("name", door.MODELS)
 def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
-    name: str, before: Callable[[str], None], train: Train, work: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    before: Callable[[str], None],
+    train: Train,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     before(name)
     assert train(name, "--run", "whole", "--steps", "2") == 0
@@ -158,8 +163,8 @@ def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train(name, "--run", "cut", "--steps", "2")
+        assert train(name, "--run", "cut", "--steps", "2") == 130
+    assert "interrupted; the same command resumes" in capsys.readouterr().err
     assert not (work / "cut" / "weights").exists()
     assert train(name, "--run", "cut", "--steps", "2") == 0
     whole, cut = (sorted((work / run / "weights").iterdir()) for run in ("whole", "cut"))
@@ -285,6 +290,15 @@ def test_what_cannot_be_done_is_refused(
     assert train(*words.split()) == 2
     assert said in capsys.readouterr().err
     assert not (work / "taesd").exists()
+
+
+@pytest.mark.parametrize("what", ["fetch", *door.MODELS])
+def test_a_file_in_place_of_the_folder_of_work_is_named(
+    what: str, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert train(what, "--work", str(tmp_path / "file")) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err
 
 
 def test_a_package_that_is_not_the_listed_one_is_named(

@@ -62,7 +62,11 @@ def plain(prompt: str, notes: Notes) -> str:
 
 def _tokenizer(weights: Weights) -> Tokenizer:
     try:
-        vocabulary: dict[str, int] = json.loads(weights.text("vocabulary"))
+        vocabulary = json.loads(weights.text("vocabulary"))
+        if not isinstance(vocabulary, dict) or not all(
+            isinstance(one, int) and one >= 0 for one in vocabulary.values()
+        ):
+            raise ValueError("a vocabulary maps words to whole numbers")
         lines = weights.text("merges").split("\n")[1:]
         pairs = [(one, other) for one, other in (line.split() for line in lines if line)]
         tokenizer = Tokenizer(models.BPE(vocabulary, pairs, unk_token="<unk>"))

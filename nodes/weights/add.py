@@ -48,15 +48,13 @@ def add(
             _take(path, entry.own)
             entry.vouch()
         if known is None:
-            registry.keep(record)
-            _clear(name, before)
+            _clear(before, registry.keep(record))
     return {entry.role: entry.own for entry, _ in taken}
 
 
-def _clear(name: str, before: Record | None) -> None:
+def _clear(before: Record | None, now: Record) -> None:
     """Remove the files that others have replaced."""
-    now = registry.find(name)
-    for entry in entries(before).values() if before and now else ():
+    for entry in entries(before).values() if before else ():
         if entry.file not in now.files.values():
             entry.remove()
 

@@ -43,10 +43,11 @@ def added(name: str, family: str, files: Mapping[str, str]) -> Record:
     return Record(name, family, "added here", {role: File(file) for role, file in files.items()})
 
 
-def keep(record: Record) -> None:
-    """Note what weights of the user's own are made of, beside the files that were added to them before."""
+def keep(record: Record) -> Record:
+    """Note what weights of the user's own are made of, beside the files that were added to them before; gives all."""
     before = find(record.name)
     kept = before.files if before else {}
     names = {role: file.name for role, file in {**kept, **record.files}.items()}
     told = {"family": record.family, "files": names}
     write(places.cache() / record.name / ADDED, json.dumps(told), lasting=True)
+    return added(record.name, record.family, names)

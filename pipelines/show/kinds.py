@@ -39,7 +39,7 @@ def fields(kind: Any) -> Iterator[tuple[str, str]]:
     lines = source.splitlines()
     for part in body.body if isinstance(body, ast.ClassDef) else ():
         match part:
-            case ast.AnnAssign(target=ast.Name(name)):
+            case ast.AnnAssign(target=ast.Name(name)) if not name.startswith("_"):
                 yield name, lines[part.lineno - 1].partition("  # ")[2]
 
 

@@ -120,10 +120,12 @@ def _kinds(specs: list[Spec]) -> str:
     for kind in every_kind(specs):
         parts = "; ".join(f"`{name}`" + (f" {said}" if said else "") for name, said in fields(kind))
         rows.append(
-            f"| {kind_name(kind)} | {_cell(said_of(kind))}" + (f" Fields: {_cell(parts)}." * bool(parts)) + " |"
+            f"| {kind_name(kind)} | {_cell(said_of(kind))}"
+            + (f" Fields: {_cell(parts)}." * bool(parts))
+            + f" | `{kind.__module__}` |"
         )
     about = "What flows along wires; a wire joins an output and a port of the same kind. Shapes are of tensors."
-    return "\n".join([f"## kinds\n\n{about}\n", "| kind | what it is |", "|---|---|", *rows]) + "\n"
+    return "\n".join([f"## kinds\n\n{about}\n", "| kind | what it is | module |", "|---|---|---|", *rows]) + "\n"
 
 
 def _section(spec: Spec) -> str:

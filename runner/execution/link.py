@@ -117,11 +117,10 @@ class Link:
         """Call the node with the values in its slots, and put what it returns into slots."""
         with blaming(self.node):
             result = (self.instead or self.live)(**_gathered(self._ports, values), **self.settings, **changing)
-        if self._many:
-            for slot, value in zip(self.outputs, result, strict=True):
+            if self.outputs and result is None:
+                raise ValueError("it returned nothing, though its signature names an output")
+            for slot, value in zip(self.outputs, result if self._many else (result,), strict=bool(self.outputs)):
                 values[slot] = value
-        elif self.outputs:
-            values[self.outputs[0]] = result
 
     def setting(self, name: str, tick: Tick) -> Any:
         """The value that a setting has now."""

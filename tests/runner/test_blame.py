@@ -52,6 +52,26 @@ def test_our_own_lines_are_not_blamed(command: Command, plugin: Plugin) -> None:
     assert "mine_module.py" not in told.err
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("Image", "pass", "it returned nothing, though its signature names an output"),
+        ("Two", "pass", "it returned nothing, though its signature names an output"),
+        ("Two", "return (torch.zeros(1, 3, 9, 9),)", "zip()"),
+    ],
+)
+def test_a_node_that_returns_less_than_it_declares_is_named(
+    kind: str, body: str, said: str, command: Command, plugin: Plugin
+) -> None:
+    two = "from typing import NamedTuple\n\nclass Two(NamedTuple):\n    one: Image\n    other: Image\n\n"
+    plugin(f'{HEAD}{two}@node\ndef tint() -> {kind}:\n    """Tint."""\n    {body}\n')
+    wired = COPY.replace("$photo", "$photo.one") if kind == "Two" else COPY
+    told = command("run", wired.replace("images.noise, size: [24, 24], kind: fractal", "mine.tint"))
+    assert told.code == 1
+    assert said in told.err
+    assert "mine.yaml:6:3, node `photo`" in told.err
+
+
 def test_a_gradient_that_fails_is_told_with_its_line(command: Command, plugin: Plugin) -> None:
     plugin(HEAD + (
         "class Bad(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, image):\n"

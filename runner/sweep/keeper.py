@@ -93,8 +93,10 @@ class Keeper:
                 self._pictures[name] = found
 
     def _rank(self, stopping: Callable[[], bool]) -> str:
-        if len(self._pictures) < 2 or not prompt(self._plan):
+        if len(self._pictures) < 2:
             return ""
+        if not prompt(self._plan):
+            return "the pictures are not ranked, since the recipe has no prompt"
         try:
             ranking = Ranking(self._sweep.at, self._judge, self._device())
             ranking.rank(self._pictures, self._prompt, stopping)

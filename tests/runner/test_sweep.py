@@ -528,7 +528,8 @@ def test_an_option_that_would_do_nothing_is_refused(line: str, why: str, here: N
 
 
 def test_the_best_of_several_go_where_they_are_told_to(here: None, command: Command) -> None:
-    assert command("run", SMALL, "--best", "2", "--out", "runs").code == OK
+    told = command("run", SMALL, "--best", "2", "--out", "runs")
+    assert (told.code, "are not ranked, since the recipe has no prompt" in told.err) == (OK, True)
     assert Path(only(Path("runs")), "sweep.yaml").exists()
 
 

@@ -3,14 +3,12 @@
 A mistake of the user is a value, gathered with all others of the recipe and raised once.
 """
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from t2iflow.nodes.core.texts import JOINERS, in_line, shortened
+from t2iflow.nodes.core.texts import in_line, shortened
+from t2iflow.pipelines.excerpt import excerpt
 
-WIDTH = 100
-"""Columns of a source line that are shown; a longer line is shown around the place."""
 USERS = 3
 """Settings or ports that a mistake in a param names."""
 LONGEST = 500
@@ -120,34 +118,15 @@ def _block(problem: Problem, sources: Mapping[str, str]) -> Iterator[str]:
             at = "the command line" if source.startswith("--") else "the call"
         lines = source.splitlines()
         line = lines[place.line - 1] if place.line <= len(lines) else ""
-        line, column, width = _window(line, place)
+        shown, carets = excerpt(line, place.column, place.width)
         yield f"{' ' * gutter}--> {at}"
         yield f"{' ' * gutter} |"
-        yield f"{place.line:>{gutter}} | {line}".rstrip()
-        caret = " " * _cells(line[:column]) + "^" * _cells(line[column : column + width] or " ")
-        yield f"{' ' * gutter} | {caret}"
+        yield f"{place.line:>{gutter}} | {shown}".rstrip()
+        yield f"{' ' * gutter} | {carets}"
     for hint in problem.hints:
         yield f"{' ' * gutter} = {_clean(hint)}"
-
-
-def _window(line: str, place: Place) -> tuple[str, int, int]:
-    """The line, or the part of a long one around the place, and where in it the place begins and how wide it is."""
-    start = place.column - 1
-    first = 0 if len(line) <= WIDTH else max(0, min(start + min(place.width, WIDTH // 2) // 2 - WIDTH // 2, start))
-    first = min(first, max(0, len(line) - WIDTH))
-    part = in_line(line[first : first + WIDTH])
-    before, after = "..." if first else "", "..." if first + WIDTH < len(line) else ""
-    return before + part + after, start - first + len(before), max(1, min(place.width, first + len(part) - start))
 
 
 def _clean(text: str) -> str:
     """The text on one line, without control characters."""
     return in_line(shortened(text, LONGEST))
-
-
-def _cells(text: str) -> int:
-    """How many columns a terminal takes for the text."""
-    return sum(
-        0 if unicodedata.combining(sign) or sign in JOINERS else 1 + (unicodedata.east_asian_width(sign) in "WF")
-        for sign in text
-    )

@@ -8,7 +8,8 @@ import pytest
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines import codes
 from t2iflow.pipelines.codes import CODES
-from t2iflow.pipelines.problems import WIDTH, Place, Problem, render
+from t2iflow.pipelines.excerpt import WIDTH
+from t2iflow.pipelines.problems import Place, Problem, render
 
 LINE = "  cuts:  {use: cutouts.square, image: $canvas.image, cutn: 32}"
 SOURCES = {"zoom.yaml": "t2iflow: 1\n" * 20 + LINE, "--set fit.rate=x": "--set fit.rate=x"}

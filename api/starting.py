@@ -63,7 +63,7 @@ def run(
         notes = list(_notes(plan))
         options = _options(plan, frames, device, checkpoint, capture, compile, notes)
         options, parent = replace(options, threads=asked.threads), folders.parent(os.fspath(out)).absolute()
-        made = Run.at(folders.named(parent, run_name(plan)))
+        made = Run.at(folders.new_path(parent, run_name(plan)))
 
     def act(options: Options, listeners: Sequence[Listener]) -> Outcome:
         return session.start(plan, parent, options, listeners, made.folder)

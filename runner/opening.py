@@ -66,10 +66,10 @@ def opened(where: str) -> Source:
         return Source(decoded(sys.stdin.buffer.read(MAX_BYTES + 1), file), file, of_standard_input(), "recipe")
     if address := addressed(where):
         return _at(address)
-    return named(where)
+    return by_name(where)
 
 
-def named(where: str) -> Source:
+def by_name(where: str) -> Source:
     """The recipe in a file, picture, film or bundle, or that is bundled or in a pack; RecipeError if there is none."""
     path = paths.given(where)
     if os.path.isdir(path):  # which answers for impossible names too

@@ -90,7 +90,7 @@ def prepare(plan: Plan, parent: Path, options: Options, folder: Path | None = No
     """Make the folder of a run that `resume` can start later; returns it, and the recipe in it."""
     where, why = device.choose(options.device)
     recipe = resolved(plan.graph, plan.graph.files)
-    path = run_folder.named(parent, run_name(plan)) if folder is None else folder
+    path = run_folder.new_path(parent, run_name(plan)) if folder is None else folder
     threads = options.threads or torch.get_num_threads()
     run_folder.create(path, recipe, (str(where), why), threads, plan.graph.files, plan.graph.recipe.address)
     return path, recipe

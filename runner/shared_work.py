@@ -22,7 +22,7 @@ from t2iflow.runner.execution import checkpoint
 from t2iflow.runner.execution.checkpoint import Checkpoint, DamagedError, UnfitError
 from t2iflow.runner.execution.loop import Stopped
 from t2iflow.runner.report.listener import Report
-from t2iflow.runner.report.passed import Passed
+from t2iflow.runner.report.past_steps import PastSteps
 from t2iflow.runner.report.table import Row
 
 WAY = "way.json"
@@ -45,7 +45,7 @@ class Work:
     """What is left of work that is done, and the way there."""
 
     state: Checkpoint
-    passed: Passed
+    past_steps: PastSteps
     notes: tuple[Noted, ...]
 
 
@@ -85,7 +85,7 @@ class Shared:
         try:
             work = work or _read(place, name)
             if work:
-                self._report.take_over(name, work.passed)
+                self._report.take_over(name, work.past_steps)
             yield work.state if work else None
             for note in work.notes if work else ():
                 self._note(note)
@@ -97,7 +97,7 @@ class Shared:
         if place := self._place(name):
             notes = tuple(note for note in self._notes() if note.node in members)
             with contextlib.suppress(OSError):
-                _write(place, Work(state, self._report.passed(name), notes))
+                _write(place, Work(state, self._report.past_steps(name), notes))
 
     def _place(self, name: str) -> Path | None:
         called = self._work.names.get(name)
@@ -110,8 +110,8 @@ def _write(place: Path, work: Work) -> None:
         fresh.mkdir(parents=True)
         work.state.save(fresh)
         way = {
-            "losses": [[row.step, row.loss, row.terms] for row in work.passed.losses],
-            "snapshots": {step: base64.b64encode(png).decode() for step, png in work.passed.snapshots.items()},
+            "losses": [[row.step, row.loss, row.terms] for row in work.past_steps.losses],
+            "snapshots": {step: base64.b64encode(png).decode() for step, png in work.past_steps.snapshots.items()},
             "notes": [[note.node, note.level, note.text] for note in work.notes],
         }
         (fresh / WAY).write_text(json.dumps(way), encoding="utf-8")
@@ -129,6 +129,6 @@ def _read(place: Path, name: str) -> Work | None:
         losses = tuple(Row(name, step, loss, terms) for step, loss, terms in way["losses"])
         snapshots = {int(step): base64.b64decode(png) for step, png in way["snapshots"].items()}
         notes = tuple(Noted(*note) for note in way["notes"])
-        return Work(read(), Passed(losses, snapshots), notes)
+        return Work(read(), PastSteps(losses, snapshots), notes)
     except (OSError, DamagedError, UnfitError, StopIteration, ValueError, KeyError, TypeError):
         return None

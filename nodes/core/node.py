@@ -82,12 +82,12 @@ class Setting:
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
-        """What checks a value, refusing with a reason, and describes itself as JSON Schema."""
+        """Checks a value, giving a reason for refusing it, and describes itself as JSON Schema."""
         return TypeAdapter(self.annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
 
 
 class SettingError(ValueError):
-    """What a node's check refuses for the sake of one setting, whatever the others say."""
+    """A setting that a node's check refuses by itself, whatever the others say."""
 
     def __init__(self, setting: str, why: object) -> None:
         super().__init__(setting, why)  # all that it is made of, so that processes can hand it on
@@ -191,9 +191,8 @@ def node(
     """Mark a function or class as a node; it stays what it is and can be called and tested as such.
 
     `check` is called with the settings before anything runs, and raises ValueError where they do not go together;
-    `fits` with the size of the pictures that come, where that is known, how many come in all, if that is, and the
-    settings; `joins` with the number of wires at each port, and the settings. `base` is the class that is made of the
-    function.
+    `fits` with the size of the pictures that come in, their number if that is known, and the settings; `joins` with the
+    number of wires at each port, and the settings. `base` is the class that is made of the function.
     """
 
     def mark(target: Any) -> Any:
@@ -215,7 +214,7 @@ def is_node(thing: object) -> bool:
 
 
 def kind_name(kind: Any) -> str:
-    """How a kind is called in messages and docs."""
+    """What messages and docs call a kind."""
     return getattr(kind, "__name__", str(kind))
 
 

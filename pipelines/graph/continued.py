@@ -55,7 +55,7 @@ class Continued(Schedule):
 
     @property
     def reached(self) -> tuple[Any, ...]:
-        """Values that it comes to before and after, the lowest and the highest among them."""
+        """Values that it reaches before and after, including the lowest and the highest."""
         return *self._first.reached, *self.then.reached
 
     def with_values(self, values: Iterable[Any]) -> "Continued":

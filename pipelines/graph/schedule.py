@@ -92,7 +92,7 @@ class Schedule(ABC):
     @property
     @abstractmethod
     def reached(self) -> tuple[Any, ...]:
-        """Values that it comes to, the lowest and the highest among them, each as its setting takes it."""
+        """Values that it reaches, including the lowest and the highest, each as its setting takes it."""
 
     @abstractmethod
     def with_values(self, values: Iterable[Any]) -> "Schedule":
@@ -100,7 +100,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def moments(self) -> tuple["Moment | None", ...]:
-        """When each of its values is reached, where that is at a certain moment."""
+        """When each of its values is reached, if that is at a certain moment."""
 
     @abstractmethod
     def clocked(self, usual: str, steps: Mapping[str, Steps]) -> "Schedule":
@@ -108,7 +108,7 @@ class Schedule(ABC):
         where these are known."""
 
     def turns(self, length: int, fps: float = 0.0) -> list[float]:
-        """The times, known beforehand, at which it may turn back."""
+        """The times at which it may turn back, as far as they are known beforehand."""
         return []
 
     def present(self, tick: Tick) -> Any:
@@ -124,7 +124,7 @@ class Schedule(ABC):
         return change(self)
 
     def _time(self, tick: Tick) -> tuple[float, int, float]:
-        """The step or frame by its clock, of how many, and how many are a second."""
+        """The step or frame by its clock, how many there are, and how many make a second."""
         if self.over == "frame":
             return (tick.shown or 0) % tick.frames, tick.frames, tick.fps
         if self.steps is not None:

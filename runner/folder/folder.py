@@ -62,7 +62,7 @@ def parent(out: str | Path) -> Path:
     return paths.given(out)
 
 
-def named(parent: Path, name: str) -> Path:
+def new_path(parent: Path, name: str) -> Path:
     """Where a new run folder goes: `<time>-<recipe>-<id>`."""
     return parent / f"{time.strftime('%Y-%m-%d_%H%M%S')}-{name}-{secrets.token_hex(2)}"
 

@@ -25,7 +25,7 @@ from t2iflow.runner.report import table
 from t2iflow.runner.report.budget import of_pages
 from t2iflow.runner.report.losses import Losses
 from t2iflow.runner.report.page import ReportData, Running, page, versions
-from t2iflow.runner.report.passed import Passed
+from t2iflow.runner.report.past_steps import PastSteps
 from t2iflow.runner.report.snapshots import Snapshots, png, small
 from t2iflow.runner.timing.pace import Pace
 
@@ -74,18 +74,18 @@ class Report:
             with contextlib.suppress(OSError):  # it stays here, and is tried again
                 part.keep()
 
-    def passed(self, optimizer: str) -> Passed:
+    def past_steps(self, optimizer: str) -> PastSteps:
         """What there is to show of an optimiser's steps so far."""
         self._losses.read()
         with contextlib.suppress(OSError):
             self._snapshots.keep()
-        return Passed(self._losses.of(optimizer), self._snapshots.of(optimizer))
+        return PastSteps(self._losses.of(optimizer), self._snapshots.of(optimizer))
 
-    def take_over(self, optimizer: str, passed: Passed) -> None:
+    def take_over(self, optimizer: str, past_steps: PastSteps) -> None:
         """Show steps that another run has taken, in place of those that this one may have."""
-        self._losses.put(optimizer, passed.losses)
+        self._losses.put(optimizer, past_steps.losses)
         with contextlib.suppress(OSError):
-            self._snapshots.put(optimizer, passed.snapshots)
+            self._snapshots.put(optimizer, past_steps.snapshots)
 
     def _start(self, event: Started) -> None:
         self._started = event

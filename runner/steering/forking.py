@@ -93,7 +93,7 @@ def fork(of: Path, changes: Sequence[str | ValueOverride], at: str | None, paren
         recipe = recipes.steered(text, changes, where, compiled)
     new = compiled(recipe, ())
     saved = None if has_finished(of) else _fitting(of, new, compiled)
-    folder = run_folder.named(parent, run_name(new))
+    folder = run_folder.new_path(parent, run_name(new))
     return Fork(folder, recipe, new, of, saved, _note(of, where, saved))
 
 

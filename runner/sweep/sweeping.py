@@ -14,7 +14,7 @@ from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
 from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
-from t2iflow.runner.folder.folder import clear, named, parent
+from t2iflow.runner.folder.folder import clear, new_path, parent
 from t2iflow.runner.folder.naming import recipe_name
 from t2iflow.runner.folder.places import SWEEP, is_sweep, resume_command
 from t2iflow.runner.opening import in_folder
@@ -49,7 +49,7 @@ def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
     mistakes."""
     cells = grid.compiled(varied.recipe, varied.sweep, varied.problems)
     many = len(slots(replace(how, device="cpu") if how.on else how)[: len(cells.cells)])
-    name = named(Path(), recipe_name(varied.recipe.name))
+    name = new_path(Path(), recipe_name(varied.recipe.name))
     storage = Storage(f"{out}/{name}") if is_address(str(out)) else None
     path = storage.folder if storage else parent(out) / name
     made = folder.create(path, varied.recipe, cells, varied.sweep, how.device, threads(many))

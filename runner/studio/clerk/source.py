@@ -13,7 +13,7 @@ from t2iflow.pipelines.text.origin import Origin
 from t2iflow.pipelines.text.overrides import value_override
 from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.opening import Source, carried, carries, named, typed
+from t2iflow.runner.opening import Source, by_name, carried, carries, typed
 from t2iflow.runner.request import Request
 from t2iflow.runner.studio.refused import Refused
 
@@ -43,7 +43,7 @@ def request(
 
 def _source(recipe: str | None, run: str | None, dropped: str | None) -> Source:
     if run is not None:
-        return named(str(Path(run) / RECIPE))
+        return by_name(str(Path(run) / RECIPE))
     if dropped is not None:
         return _dropped(Path(dropped))
     return typed("", TYPED) if recipe is None else _named(recipe)
@@ -56,7 +56,7 @@ def _named(recipe: str) -> Source:
         raise UsageError(f"`{recipe}` {why}")
     if why and packs.find(recipe) is None:
         raise Refused(404, f"`{recipe}` {why}, and there is no bundled recipe of this name")
-    found = named(recipe)
+    found = by_name(recipe)
     return replace(found, file=Path(found.file).name, name=recipe) if why else found
 
 

@@ -7,7 +7,7 @@ from t2iflow.runner.report.table import Row
 
 
 @dataclass(frozen=True)
-class Passed:
+class PastSteps:
     """Its losses, and small pictures (the bytes of PNGs) by step."""
 
     losses: Sequence[Row]

@@ -47,7 +47,8 @@ class Columns:
             return Column(name, at, tuple(value.value))
         if isinstance(value.value, str) and value.value.startswith(LINES):
             # Where a line stands, the recipe has said: a foreign one's lines may name only its own files.
-            return Column(name, at, self._lines(value, path, origins.get(value.place.file, HERE), value.place))
+            found = self._lines(value, path, origins.get(value.place.file, HERE), value.place)
+            return None if found is None else Column(name, at, found)
         found = self._range(value)
         return Column(name, at, (value,) if found is None else found)
 
@@ -111,7 +112,7 @@ class Columns:
         first, last = int(found[1]), int(found[2])
         if last < first:
             self.problems.add("T2I204", f"{shown(value.value)} runs backwards: write {last}..{first}", value.place)
-            return (value,)
+            return (Located(last, value.place),)
         if last - first >= MOST:
             self.problems.add("T2I204", f"a sweep has at most {MOST:,} cells", value.place)
             return (Located(first, value.place),)
@@ -119,10 +120,10 @@ class Columns:
 
     def _lines(
         self, value: Located, path: tuple[str, ...], origin: Origin, at: Place | None = None
-    ) -> tuple[Located, ...]:
-        """The lines of a file as values; `at` is where all of them stand, if not in the file."""
+    ) -> tuple[Located, ...] | None:
+        """The lines of a file as values; `at` is where all of them stand, if not in the file. None for none."""
         found = lines(value.value.removeprefix(LINES), origin, value.place, self.problems, self.sources)
-        return (value,) if found is None else tuple(self._line(line, path, at or place) for place, line in found)
+        return None if found is None else tuple(self._line(line, path, at or place) for place, line in found)
 
     def _line(self, line: str, path: tuple[str, ...], at: Place) -> Located:
         """What a line says: a text as it is where a text stands, and else a value of YAML."""

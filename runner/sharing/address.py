@@ -68,7 +68,9 @@ def read(where: str) -> Address | None:
     if not place.lower().startswith("gist:"):
         return Address(checked(place).geturl(), pinned)
     if not GIST.fullmatch(place):
-        raise AddressError("a gist is written `gist:ID@REVISION`, or `gist:ID@REVISION/FILE` if it has several files")
+        raise AddressError(
+            "a gist is written `gist:ID@REVISION`, both hexadecimal, or `gist:ID@REVISION/FILE` if it has several files"
+        )
     return Address(f"gist:{place[5:]}", pinned)
 
 

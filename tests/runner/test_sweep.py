@@ -199,6 +199,7 @@ def test_all_mistakes_of_all_cells_are_reported_at_once(command: Command) -> Non
         ("each: {seed: 5..2}", "runs backwards: write 2..5", "12:16"),
         ("each: {seed: []}", "there are no values for `seed`", "12:10"),
         ("each: {speed: [1]}", "there is no param `speed`", "12:10"),
+        ("each: {steps: 5..2}", "runs backwards: write 2..5", "12:17"),
         ("each: {steps: '@no.txt'}", "the file `no.txt` doesn't exist", "12:17"),
         ("together: {steps: [1, 2], seed: [1]}", "equally many values", "12:29"),
         ("{each: {seed: 0..1}, together: {seed: [1]}}", "`seed` varies twice", "12:35"),
@@ -213,7 +214,8 @@ def test_mistakes_of_the_section_have_their_place(
 ) -> None:
     with pytest.raises(RecipeError) as caught:
         begun(f"{SMALL}sweep:\n  {section}\n")
-    (found,) = [problem for problem in caught.value.problems if said in problem.message]
+    (found,) = caught.value.problems
+    assert said in found.message
     assert found.place is not None
     assert f"{found.place.line}:{found.place.column}" == place
 

@@ -69,6 +69,8 @@ class Canvas:
     11, 13 and 15 for the three sizes. Follows Big Sleep, whose rate is 0.07.
     """
 
+    usual_rate = 0.07
+
     def __init__(
         self,
         random: Random,

@@ -34,6 +34,8 @@ class Pixels:
     Starts mid-grey with a little `noise` (its deviation). Follows PyTTI's "Unlimited Palette", whose rate is 0.02.
     """
 
+    usual_rate = 0.05
+
     def __init__(
         self,
         random: Random,
@@ -76,6 +78,8 @@ class Fourier:
 
     Lucid's parameterisation (Olah et al. 2017), as in Aphantasia (eps696, 2021); their rate is 0.05.
     """
+
+    usual_rate = 0.05
 
     def __init__(
         self,
@@ -140,8 +144,10 @@ class Pyramid:
     fine levels, which are grain, grow more slowly. `noise` is the deviation of the start.
 
     After "Direct Ascent Synthesis" (Fort and Whitaker 2025), which adds noise and jitter to what CLIP sees:
-    `augment.noise`, and crops with `overscan`. Its rate is 0.1.
+    `augment.noise`, and crops with `overscan`.
     """
+
+    usual_rate = 0.1
 
     def __init__(
         self,
@@ -213,6 +219,8 @@ class Palette:
 
     After PyTTI's "Limited Palette" (2021), with trained colours in place of its value map; its rate is 0.02.
     """
+
+    usual_rate = 0.02
 
     def __init__(
         self,

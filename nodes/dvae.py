@@ -66,6 +66,8 @@ class Canvas(Hardens, Carried):
     Colours outside 0..1 are clamped; with `codebook` the gradient passes where it leads back (ClampWithGrad).
     """
 
+    usual_rate = 0.1
+
     def __init__(
         self,
         random: Random,

@@ -46,6 +46,8 @@ class Canvas:
     memory, colours exact to about 0.002).
     """
 
+    usual_rate = 2e-4
+
     def __init__(
         self,
         random: Random,

@@ -60,6 +60,8 @@ class Canvas:
     tenth too, so twice as fast, and its `max_width` of 50 is a `widest` of 0.45.
     """
 
+    usual_rate = 0.01
+
     def __init__(
         self,
         random: Random,

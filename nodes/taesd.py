@@ -51,8 +51,10 @@ class Canvas(Carried):
     `seamless`: opposite edges meet, so that the picture can be laid side by side with itself; see `images.roll`.
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
 
-    Gives the picture, and what it is painted from (`latent`). The rate is about 0.05.
+    Gives the picture, and what it is painted from (`latent`).
     """
+
+    usual_rate = 0.05
 
     def __init__(
         self,

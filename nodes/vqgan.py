@@ -63,6 +63,8 @@ class Canvas(Hardens, Carried):
     passes where it leads back (ClampWithGrad). GumbelVQ reads a picture without its noise.
     """
 
+    usual_rate = 0.1
+
     def __init__(
         self,
         random: Random,

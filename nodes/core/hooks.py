@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -18,8 +18,16 @@ class Trainable(Protocol):
 
 
 @runtime_checkable
+class Rated(Protocol):
+    """A canvas that says how fast it learns."""
+
+    usual_rate: ClassVar[float]
+    """The rate at which Adam trains it well: an optimiser's own, where the recipe gives it none."""
+
+
+@runtime_checkable
 class Paced(Protocol):
-    """A canvas that learns faster or slower than others under one optimiser."""
+    """A canvas that learns faster or slower than others under one optimiser, by a setting `pace`."""
 
     @property
     def pace(self) -> float:

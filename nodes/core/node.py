@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from pydantic import ConfigDict, TypeAdapter
 
+from t2iflow.nodes.core.hooks import Rated
 from t2iflow.nodes.core.types import Loads, Meaning, Means, Reads, Size
 
 Target = TypeVar("Target", bound=Callable[..., Any])
@@ -157,10 +158,19 @@ class Spec:
         return self.model if self.model is self.target else partial(self.model, self.target)
 
     @property
+    def usual_rate(self) -> float | None:
+        """The rate at which Adam trains it well, if it is a canvas that says so."""
+        return self.model.usual_rate if isinstance(self.model, Rated) else None
+
+    @property
     def doc(self) -> str:
-        """The docstring, unindented; with all but the first paragraph of its base's, which is about the base."""
+        """The docstring, unindented; with all but the first paragraph of its base's, which is about the base, and with
+        the usual rate of a canvas."""
         shared = (inspect.getdoc(self._mark.base) or "").partition("\n\n")[2] if self._mark.base else ""
-        return "\n\n".join(part for part in (inspect.getdoc(self.target), shared) if part)
+        rate = (
+            f"The rate of its optimiser is {self.usual_rate:g} where the recipe says none." if self.usual_rate else ""
+        )
+        return "\n\n".join(part for part in (inspect.getdoc(self.target), shared, rate) if part)
 
     @property
     def about(self) -> str:

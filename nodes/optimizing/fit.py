@@ -12,6 +12,9 @@ from torch.optim import Optimizer
 
 from t2iflow.nodes.core.types import Count, Image, Loss, Means, StepRate, Steps
 
+USUAL_RATE = 0.05
+"""The rate for a canvas that doesn't say how fast it learns."""
+
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
@@ -21,7 +24,7 @@ class Fit:
     `steps`: how many to take. `accumulate` spreads the crops of a step over this many passes (best a divisor of their
     number), so that memory holds only those of one pass; the picture is still painted once per step. `average` above 0
     keeps a bias-corrected running mean of the trained tensors with that decay (as Big Sleep does) and gives the picture
-    of the mean. `rate` may be keyframed.
+    of the mean. `rate` may be keyframed; its default is what suits the canvas, as that one's description says.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Fit:
         for mean in self._means:
             mean.zero_()
 
-    def __call__(self, image: Image, loss: Loss, *, rate: StepRate = 0.05) -> Image:
+    def __call__(self, image: Image, loss: Loss, *, rate: StepRate = USUAL_RATE) -> Image:
         """Move the trained tensors along their gradients, which the caller computed from `loss`; passes `image` on."""
         self.set_out(rate)
         self.step()

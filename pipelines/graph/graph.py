@@ -128,6 +128,10 @@ class Node:
         """The file of this kind, or the perceptor, that a setting names; None without one."""
         return next((value for name, value in self.settings.items() if self.spec.settings[name].reads == kind), None)
 
+    def left_out(self, setting: str) -> Any:
+        """What a setting is that the recipe leaves out: its default, or what suits the others."""
+        return self.settings.get(setting, self.written_spec.settings[setting].default)
+
     def written_name(self, setting: str) -> str:
         """The name that the recipe has for a setting."""
         return self.unfolded.key if self.blend and self.unfolded else setting

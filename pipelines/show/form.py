@@ -41,7 +41,7 @@ def form(plan: Plan) -> Schema:
             written = text.written.get(key)
             if name in plan.used and setting.means & COMMON and not (written and list(mentions(written))):
                 use = _Use(f"{name}.{key}", setting, setting_schema(setting))
-                now = plain(written) if written else setting.default
+                now = plain(written) if written else plan.graph.nodes[name].left_out(key)
                 settings[use.where] = _property([use], now) | {"x-part": "setting", "x-node": name}
     params = {
         name: _property(uses.get(name, []), plain(value)) | {"x-part": "param"}

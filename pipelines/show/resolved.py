@@ -77,9 +77,10 @@ def _inputs(text: NodeText, graph: Graph, copies: Copies | None) -> Iterator[tup
     """Ports and settings as written, then the settings that were left to their defaults."""
     for key, value in text.written.items():
         yield key, plain(value if copies is None else copies.inputs[text.name, key])
-    for key, setting in graph.nodes[text.name].written_spec.settings.items():
+    node = graph.nodes[text.name]
+    for key in node.written_spec.settings:
         if key not in text.written:
-            yield key, _escaped(setting.default)
+            yield key, _escaped(node.left_out(key))
 
 
 def _escaped(value: Any) -> Any:

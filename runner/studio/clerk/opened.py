@@ -44,7 +44,8 @@ def _read(wanted: Request) -> dict[str, Any]:
         "notes": [*recipe.notes, *_alone(recipe)],
     }
     try:
-        return said | {"problems": []} | _compiled(compile_recipe(recipe, problems))
+        plan = compile_recipe(recipe, problems)
+        return said | {"problems": []} | _compiled(plan) | {"notes": [*plan.graph.recipe.notes, *_alone(recipe)]}
     except RecipeError as fault:
         return said | dict.fromkeys(UNKNOWN) | {"problems": problems_as_json(fault.problems, fault.sources)}
 

@@ -80,11 +80,11 @@ def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener],
             return Verdict(outcome.code, (outcome.message,), compared=False)
         made = outputs(outcome.folder)
         found = list(findings(target, made))
-        told = [one.text for one in found]
+        texts = [one.text for one in found]
         if all(one.same for one in found):
-            return Verdict(OK, tuple(told))
+            return Verdict(OK, tuple(texts))
         known = [reason for one in made for reason in reasons(target, one, outcome.folder)]
-        return Verdict(FAILED, (*told, *(dict.fromkeys(known) or (UNKNOWN,))))
+        return Verdict(FAILED, (*texts, *(dict.fromkeys(known) or (UNKNOWN,))))
 
 
 def _there(target: Path) -> list[Path]:
@@ -127,11 +127,11 @@ def reasons(target: Path, made: Path, again: Path) -> list[str]:
     `made` is an output of the run `again`, and the target, or a file of that name in the target, was made like it.
     """
     theirs = target / made.name if os.path.isdir(target) else target
-    told = [*provenance.differences(provenance.carried(theirs), provenance.carried(made))]
+    differences = [*provenance.differences(provenance.carried(theirs), provenance.carried(made))]
     beside = theirs.parent
     if os.path.isfile(beside / RECIPE):  # else a lock beside it is another's
-        told += provenance.differences(_lock(beside), _lock(again))
-    return list(dict.fromkeys(told))
+        differences += provenance.differences(_lock(beside), _lock(again))
+    return list(dict.fromkeys(differences))
 
 
 def _lock(path: Path) -> dict[str, Any]:

@@ -160,11 +160,11 @@ class _Fetching:
         if needed > self._free() + (self._size() - start):
             raise OSError(errno.ENOSPC, "the disk is too full")
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-        told = {"url": self.url, "version": "" if version.startswith("W/") else version, "whole": whole}
+        source = {"url": self.url, "version": "" if version.startswith("W/") else version, "whole": whole}
         done = start
         if not start:
             self.part.unlink(missing_ok=True)  # never written through: it may be another file's second name
-        self.source.write_text(json.dumps(told), encoding="utf-8")  # which is true of the part from here on
+        self.source.write_text(json.dumps(source), encoding="utf-8")  # which is true of the part from here on
         with self.part.open("ab") as out:
             mark, since = done, time.monotonic()
             while chunk := answer.read1(CHUNK):
@@ -182,9 +182,9 @@ class _Fetching:
 
     def _known(self) -> dict[str, Any]:
         """What is known of the part that is here; nothing, where it can't be resumed from this address."""
-        told = json_file.read(self.source)
+        source = json_file.read(self.source)
         # Of another address only a part that a digest will judge as a whole.
-        return told if told.get("url") == self.url or self.entry.digest else {}
+        return source if source.get("url") == self.url or self.entry.digest else {}
 
     def _size(self) -> int:
         return self.part.stat().st_size if os.path.exists(self.part) else 0

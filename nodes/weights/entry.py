@@ -101,9 +101,9 @@ class Entry:
 
         `bound_for` is where it goes next. WrongFileError where it is neither the published nor the pinned file.
         """
-        pin, told, now = self._pin, self._pinned(), _state(path)
-        known, seen = self.file.sha256 or told.get("sha256"), told.get("seen", {})
-        if known and not anew and told.get("sha256") == known and seen.get(str(path.absolute())) == now:
+        pin, pinned, now = self._pin, self._pinned(), _state(path)
+        known, seen = self.file.sha256 or pinned.get("sha256"), pinned.get("seen", {})
+        if known and not anew and pinned.get("sha256") == known and seen.get(str(path.absolute())) == now:
             return str(known)
         examine(path, self.file.name, None if known else self.file)
         digest = sha256(path)
@@ -129,8 +129,8 @@ class Entry:
 
     def _pinned(self) -> dict[str, Any]:
         """The digest that it was seen to have, and where."""
-        told = json_file.read(self._pin)
-        return told if isinstance(told.get("seen"), dict) else {}
+        pinned = json_file.read(self._pin)
+        return pinned if isinstance(pinned.get("seen"), dict) else {}
 
 
 def entries(record: Record) -> dict[str, Entry]:

@@ -15,9 +15,9 @@ from t2iflow.nodes.weights.records import SMALL, File, Record
 
 def _described(path: Path) -> Iterator[Record]:
     """The weights that a file describes, by name."""
-    for name, told in json.loads(path.read_text(encoding="utf-8")).items():
-        files = {role: File(**file) for role, file in told.pop("files").items()}
-        yield Record(name, files=files, **told)
+    for name, fields in json.loads(path.read_text(encoding="utf-8")).items():
+        files = {role: File(**file) for role, file in fields.pop("files").items()}
+        yield Record(name, files=files, **fields)
 
 
 def _bundled() -> Iterator[Record]:

@@ -21,9 +21,9 @@ def find(name: str) -> Record | None:
         return KNOWN[name]
     if not name or Path(name).name != name or name in (".", ".."):
         return None
-    told = json_file.read(places.cache() / name / ADDED)
+    saved = json_file.read(places.cache() / name / ADDED)
     try:
-        family, files = told["family"], told["files"]
+        family, files = saved["family"], saved["files"]
         return added(name, family, {role: str(files[role]) for role in FAMILIES[family].files if role in files})
     except (KeyError, TypeError):
         return None
@@ -48,6 +48,6 @@ def keep(record: Record) -> Record:
     before = find(record.name)
     kept = before.files if before else {}
     names = {role: file.name for role, file in {**kept, **record.files}.items()}
-    told = {"family": record.family, "files": names}
-    write(places.cache() / record.name / ADDED, json.dumps(told), lasting=True)
+    content = {"family": record.family, "files": names}
+    write(places.cache() / record.name / ADDED, json.dumps(content), lasting=True)
     return added(record.name, record.family, names)

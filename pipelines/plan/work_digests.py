@@ -73,8 +73,8 @@ def _upstream(graph: Graph, members: Iterable[str]) -> set[str]:
     return found.union(*(nx.ancestors(graph.net, name) for name in found))
 
 
-def _digest(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+def _digest(made_of: Any) -> str:
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _made_of(node: Node, files: Mapping[str, bool]) -> list[Any]:

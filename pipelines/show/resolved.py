@@ -42,15 +42,15 @@ def overrides(graph: Graph) -> tuple[str, ...]:
         for text in recipe.nodes.values()
         for key, value in text.written.items()
     }
-    told = []
+    options = []
     for option in recipe.overrides:
         target = option.removeprefix("--set ").partition("=")[0].strip()
         before, after = known.get(target, (None, None))
         if after is before:
-            told.append(option)
+            options.append(option)
         elif after is not None:
-            told.append(f"--set {target}={flow(plain(after))}")
-    return tuple(told)
+            options.append(f"--set {target}={flow(plain(after))}")
+    return tuple(options)
 
 
 def _lines(graph: Graph, copies: Copies | None) -> Iterator[str]:

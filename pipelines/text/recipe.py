@@ -189,9 +189,12 @@ def vary(recipe: Recipe, given: Sequence[ReadOverride], sources: Mapping[str, st
     stays as it is. See `read` for the problems."""
     text = recipe.text
     kept = put(text.document, SEED, Located(recipe.seed, recipe.start), recipe.start)
-    told = tuple(f"--set {one.name}={flow(plain(one.value))}" for one in given)
+    options = tuple(f"--set {one.name}={flow(plain(one.value))}" for one in given)
     changed = replace(
-        text, document=give(kept, given, problems), overrides=text.overrides + told, sources={**text.sources, **sources}
+        text,
+        document=give(kept, given, problems),
+        overrides=text.overrides + options,
+        sources={**text.sources, **sources},
     )
     return _recipe(changed, recipe.sweep, problems)
 

@@ -118,10 +118,10 @@ def _lite() -> Check:
 def _ffmpeg() -> Check:
     try:
         program = ffmpeg()
-        told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+        answer = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     except (MissingPackageError, OSError, subprocess.SubprocessError) as fault:
         return Check(False, f"films can't be made: {fault}", _again("imageio-ffmpeg"))
-    return Check(True, " ".join(told.stdout.split()[:3]))
+    return Check(True, " ".join(answer.stdout.split()[:3]))
 
 
 def _cache() -> Check:

@@ -79,7 +79,7 @@ def has_finished(folder: Path) -> bool:
 
 def recipe_name(folder: Path) -> str:
     """What the recipe of the run in this folder is called; nothing where that is not known."""
-    return next((told.recipe for told in read(folder) if isinstance(told, Started)), "")
+    return next((entry.recipe for entry in read(folder) if isinstance(entry, Started)), "")
 
 
 def _last(file: BinaryIO) -> bytes:

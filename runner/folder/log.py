@@ -44,11 +44,11 @@ class EventLog:
 
 def _described(event: Event, began: float) -> dict[str, Any]:
     """The event as JSON has it, `time` in seconds since `began`; reads the loss and its terms, leaves pictures out."""
-    told: dict[str, Any] = {"schema": SCHEMA, "type": TYPES[type(event)], "time": round(event.at - began, 3)}
+    line: dict[str, Any] = {"schema": SCHEMA, "type": TYPES[type(event)], "time": round(event.at - began, 3)}
     if isinstance(event, Stepped):
-        told |= _plain({"loss": event.loss, "terms": event.terms, "rate": event.rate})
-    left_out = {"at", *told, "image"}
-    return told | {name: _plain(value) for name, value in vars(event).items() if name not in left_out}
+        line |= _plain({"loss": event.loss, "terms": event.terms, "rate": event.rate})
+    left_out = {"at", *line, "image"}
+    return line | {name: _plain(value) for name, value in vars(event).items() if name not in left_out}
 
 
 def _plain(value: Any) -> Any:

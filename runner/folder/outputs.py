@@ -20,12 +20,12 @@ def wrote(folder: Path) -> list[Path]:
 
 def _wrote(folder: Path) -> Iterator[Path]:
     home = folder
-    for told in some(folder, "started", "wrote"):
-        if isinstance(told, Started):
-            home = Path(told.folder) if told.folder else home
-        elif isinstance(told, Wrote):
+    for entry in some(folder, "started", "wrote"):
+        if isinstance(entry, Started):
+            home = Path(entry.folder) if entry.folder else home
+        elif isinstance(entry, Wrote):
             with contextlib.suppress(ValueError):  # somebody's edit
-                path = folder / Path(told.path).relative_to(home)  # the folder may have been moved
+                path = folder / Path(entry.path).relative_to(home)  # the folder may have been moved
                 if os.path.isfile(path) and path.resolve().is_relative_to(folder.resolve()):
                     yield path
 

@@ -19,8 +19,8 @@ def question(made: Preview) -> str:
         "steps": list(_steps(made.plan)),
         **{title: made.sections[title] for title in SHOWN if title in made.sections},
     }
-    told = [f"{title}:\n" + "\n".join(f"  {line}" for line in lines) for title, lines in sections.items() if lines]
-    return "\n".join([shortened(in_line(recipe.title)), shortened(in_line(recipe.about), 300), *told])
+    parts = [f"{title}:\n" + "\n".join(f"  {line}" for line in lines) for title, lines in sections.items() if lines]
+    return "\n".join([shortened(in_line(recipe.title)), shortened(in_line(recipe.about), 300), *parts])
 
 
 def _steps(plan: Plan) -> Iterator[str]:

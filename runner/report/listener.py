@@ -92,16 +92,16 @@ class Report:
         if event.resumed:
             self._losses.remember()
             self._snapshots.remember()
-            for told in history.read(self._folder):
-                self._remember(told)
+            for entry in history.read(self._folder):
+                self._remember(entry)
             self._files |= dict.fromkeys(outputs.wrote(self._folder))
 
-    def _remember(self, told: Entry) -> None:
-        match told:
+    def _remember(self, entry: Entry) -> None:
+        match entry:
             case entries.Fitting():
-                self._steps[told.node] = min(told.steps, table.MOST)
+                self._steps[entry.node] = min(entry.steps, table.MOST)
             case entries.Noted():
-                self._noted(Noted(told.node, told.level, told.text))
+                self._noted(Noted(entry.node, entry.level, entry.text))
 
     def _fitting(self, event: Fitting) -> None:
         self._steps[event.node] = event.steps

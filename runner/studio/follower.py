@@ -35,7 +35,7 @@ class _Run:
     folder: Path
     place: int = 0
     picture: int = 0
-    told: float = 0.0
+    updated: float = 0.0
     headway: Headway = field(default_factory=Headway)
     frame: Filmed | None = None
 
@@ -169,8 +169,8 @@ class Follower:
                     self._stream.tell("note", {"name": run.name, **said})
                 case Ended():
                     self.look()
-        if step and time.monotonic() - run.told >= STEP_EVERY:
-            run.told = time.monotonic()
+        if step and time.monotonic() - run.updated >= STEP_EVERY:
+            run.updated = time.monotonic()
             self._stream.tell("step", run.at(step))
         self._show(run)
 

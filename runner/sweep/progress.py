@@ -42,8 +42,8 @@ def lines() -> Iterator[Watcher]:
     """Prints each event as a JSON line."""
 
     def watch(event: Event) -> None:
-        told = {"schema": SCHEMA, "type": TYPES[type(event)], **asdict(event)}
-        sys.stdout.write(json.dumps(told, default=str) + "\n")
+        line = {"schema": SCHEMA, "type": TYPES[type(event)], **asdict(event)}
+        sys.stdout.write(json.dumps(line, default=str) + "\n")
         sys.stdout.flush()
 
     yield watch

@@ -45,8 +45,8 @@ def write_results(sweep: SweepFolder, results: Sequence[Result]) -> None:
     writer.writeheader()
     writer.writerows(map(_flat, rows))
     share(sweep.at / CSV, table.getvalue())
-    told = {"schema": SCHEMA, "recipe": sweep.recipe, "threads": sweep.threads, "cells": rows}
-    share(sweep.at / JSON, json.dumps(told, indent=1) + "\n")
+    content = {"schema": SCHEMA, "recipe": sweep.recipe, "threads": sweep.threads, "cells": rows}
+    share(sweep.at / JSON, json.dumps(content, indent=1) + "\n")
 
 
 def _row(sweep: SweepFolder, one: Result) -> dict[str, Any]:

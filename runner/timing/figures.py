@@ -184,12 +184,12 @@ def last(plan: Plan, device: torch.device) -> Figures | None:
 def _read(place: Path) -> list[Figures]:
     """What is kept there."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or somebody's edit
-        return [_figures(told) for told in json.loads(place.read_text(encoding="utf-8"))]
+        return [_figures(figures) for figures in json.loads(place.read_text(encoding="utf-8"))]
     return []
 
 
-def _figures(told: Mapping[str, Any]) -> Figures:
-    return Figures(**{**told, "steps": {name: StepTime(**time) for name, time in told["steps"].items()}})
+def _figures(figures: Mapping[str, Any]) -> Figures:
+    return Figures(**{**figures, "steps": {name: StepTime(**time) for name, time in figures["steps"].items()}})
 
 
 def _place(plan: Plan, device: torch.device) -> Path:

@@ -47,8 +47,8 @@ def read(weights: Weights) -> "tuple[Layout, Stored]":
         layout = Layout.model_validate_json(weights.text("config"))
     except ValidationError as fault:
         faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in fault.errors())
-        told = f"the weights `{weights.name}` have no configuration of BigGAN-deep: {'; '.join(faults)}"
-        raise ValueError(told) from None
+        message = f"the weights `{weights.name}` have no configuration of BigGAN-deep: {'; '.join(faults)}"
+        raise ValueError(message) from None
     return layout, filled(lambda: Stored(layout), weights.tensors("checkpoint"), weights.name)
 
 

@@ -21,7 +21,7 @@ def recipes() -> list[dict[str, Any]]:
     """The bundled recipes, and those in the working folder."""
     own = sorted(Path().glob("*.yaml"))[:MOST]
     found = [(name, True) for name in shipped_recipes()] + [(str(path), False) for path in own]
-    return [told for name, bundled in found if (told := _recipe(name, bundled))]
+    return [listed for name, bundled in found if (listed := _recipe(name, bundled))]
 
 
 def schema() -> dict[str, Any]:

@@ -56,8 +56,8 @@ def about(file: str) -> About:
     footage = Footage(path)
     height, width, _ = footage.first().shape
     footage.close()
-    told, frames, _ = _passed(path, "V")
-    fps = re.search(r"Video:.*?([\d.]+)(k?) (?:fps|tbr)", told)
+    report, frames, _ = _passed(path, "V")
+    fps = re.search(r"Video:.*?([\d.]+)(k?) (?:fps|tbr)", report)
     rate = float(fps[1]) * (1000 if fps[2] else 1) if fps else 0.0
     return About((width, height), rate, frames, sound=_passed(path, "a")[2])
 
@@ -182,10 +182,10 @@ def _stop(process: subprocess.Popen[bytes], faults: IO[bytes]) -> None:
 def _passed(path: Path, stream: str) -> tuple[str, int, float]:
     """What ffmpeg reports of the file, and how many pictures and seconds a stream has; it is not decoded."""
     command = [*_reading(path, "-hide_banner", "-nostats", "-progress", "pipe:1"), "-map", f"0:{stream}:0"]
-    told = subprocess.run([*command, "-c", "copy", "-f", "null", "-"], stdin=subprocess.DEVNULL, capture_output=True)
-    amounts = dict(line.split("=", 1) for line in told.stdout.decode().split() if "=" in line)
+    report = subprocess.run([*command, "-c", "copy", "-f", "null", "-"], stdin=subprocess.DEVNULL, capture_output=True)
+    amounts = dict(line.split("=", 1) for line in report.stdout.decode().split() if "=" in line)
     frames, length = (amounts.get(name, "") for name in ("frame", "out_time_us"))
-    return told.stderr.decode(errors="replace"), int(frames or 0), int(length) / 1e6 if length.isdigit() else 0.0
+    return report.stderr.decode(errors="replace"), int(frames or 0), int(length) / 1e6 if length.isdigit() else 0.0
 
 
 def _reading(path: Path, *options: str) -> list[str]:

@@ -162,10 +162,10 @@ def cleaned(path: Path) -> str:
 def _samples(path: Path) -> NDArray[Any]:
     """The sound as one voice, in -1..1."""
     given = ["-map", "0:a:0", "-t", str(LONGEST), "-ac", "1", "-ar", str(RATE), "-f", "s16le", "-"]
-    told = formats.run([*reading(path, "-v", "error"), "-af", f"{cleaned(path)}anull", *given])
-    samples = np.frombuffer(told.stdout[: len(told.stdout) // 2 * 2], "<i2").astype(np.float32) / 2**15
+    done = formats.run([*reading(path, "-v", "error"), "-af", f"{cleaned(path)}anull", *given])
+    samples = np.frombuffer(done.stdout[: len(done.stdout) // 2 * 2], "<i2").astype(np.float32) / 2**15
     if not len(samples):
-        fault = told.stderr.decode(errors="replace").strip().partition("\n")[0]
+        fault = done.stderr.decode(errors="replace").strip().partition("\n")[0]
         why = f" (ffmpeg: {fault})" if fault else ""
         raise ValueError(f"there is no sound in `{path.name}`: it is damaged, or a silent film{why}")
     return samples

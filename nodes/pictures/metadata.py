@@ -166,10 +166,10 @@ def _from_film(path: Path, format: str) -> str | None:
     # Naming the format keeps ffmpeg from taking the file for a playlist that names other files.
     command = [ffmpeg(), "-v", "error", "-protocol_whitelist", "file,pipe", "-f", format, "-i", f"file:{path}"]
     try:
-        told = subprocess.run([*command, "-f", "ffmetadata", "-"], capture_output=True, timeout=60, check=True).stdout
+        tags = subprocess.run([*command, "-f", "ffmetadata", "-"], capture_output=True, timeout=60, check=True).stdout
     except subprocess.SubprocessError as fault:
         raise ValueError(f"`{path.name}` is damaged, or isn't a readable film") from fault
-    found = re.search(rb"^comment=((?:[^\\\n]|\\.|\\\n)*)", told[:MOST], re.MULTILINE | re.IGNORECASE)
+    found = re.search(rb"^comment=((?:[^\\\n]|\\.|\\\n)*)", tags[:MOST], re.MULTILINE | re.IGNORECASE)
     if found is None:
         return None
     return _ours(re.sub(r"\\([=;#\\\n])", r"\1", _decoded(found[1], "utf-8", path.name)))

@@ -26,7 +26,8 @@ def set_rates(graph: Graph, regions: Regions) -> Graph:
         if "rate" not in graph.recipe.nodes[fit.name].values:
             rate = max(suitable.values(), default=USUAL_RATE)
             nodes[fit.name] = fit = replace(fit, settings={**fit.settings, "rate": rate})
-        notes += _notes(fit, suitable, nodes)
+        for trainer in (fit, *([nodes[region.shot.camera]] if region.shot else [])):
+            notes += _notes(trainer, suitable, nodes)
     return replace(graph, nodes=nodes, recipe=replace(graph.recipe, notes=tuple(notes)))
 
 
@@ -36,8 +37,9 @@ def _suitable(canvas: Node) -> float | None:
     return None if usual is None else usual / canvas.settings.get("pace", 1.0)
 
 
-def _notes(fit: Node, suitable: Mapping[str, float], nodes: Mapping[str, Node]) -> Iterator[str]:
-    rate = most(fit.settings.get("rate"))  # none where it was refused
+def _notes(trainer: Node, suitable: Mapping[str, float], nodes: Mapping[str, Node]) -> Iterator[str]:
+    """Notes on the rate of an optimiser or, for the frames of a film, of a camera."""
+    rate = most(trainer.settings.get("rate"))  # None where it was refused, or a camera has none of its own
     for name, suits in suitable.items() if rate else ():
         if SLOW <= rate / suits <= FAST:
             continue
@@ -47,6 +49,6 @@ def _notes(fit: Node, suitable: Mapping[str, float], nodes: Mapping[str, Node]) 
         if len(suitable) > 1 and "pace" in canvas.spec.settings:
             advice = f"give `{name}` a `pace` of {canvas.settings.get('pace', 1.0) * suits / rate:.2g}"
         yield (
-            f"`{fit.name}` trains `{name}` ({canvas.spec.name}) at a rate of {rate:g}, where about {suits:.2g} suits"
+            f"`{trainer.name}` trains `{name}` ({canvas.spec.name}) at a rate of {rate:g}, where about {suits:.2g} suits"
             f" it: its picture may {fate}; {advice}"
         )

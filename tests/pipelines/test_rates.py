@@ -102,6 +102,14 @@ def test_other_rates_are_as_good(planned: Callable[..., Plan], canvas: str, rate
     assert not planned(canvas, rate).graph.recipe.notes
 
 
+def test_a_camera_s_own_rate_is_noted_too(made: Callable[..., Recipe]) -> None:
+    text = (
+        f"extends: zoom\nnodes: {{canvas: {{use: siren.canvas, {SIZED}}}, fit: {{rate: 1e-4}}, camera: {{rate: 0.03}}}}"
+    )
+    (note,) = compile_recipe(made(text, presets=["lite"])).graph.recipe.notes
+    assert note.startswith("`camera` trains `canvas` (siren.canvas) at a rate of 0.03")
+
+
 def test_of_two_canvases_the_slower_one_is_advised_a_pace(planned: Callable[..., Plan]) -> None:
     together = planned(f"siren.canvas, {SIZED}", painted=BOTH).graph
     assert together.nodes["fit"].settings["rate"] == 0.05

@@ -49,6 +49,6 @@ def _notes(trainer: Node, suitable: Mapping[str, float], nodes: Mapping[str, Nod
         if len(suitable) > 1 and "pace" in canvas.spec.settings:
             advice = f"give `{name}` a `pace` of {canvas.settings.get('pace', 1.0) * suits / rate:.2g}"
         yield (
-            f"`{trainer.name}` trains `{name}` ({canvas.spec.name}) at a rate of {rate:g}, where about {suits:.2g} suits"
-            f" it: its picture may {fate}; {advice}"
+            f"`{trainer.name}` trains `{name}` ({canvas.spec.name}) at a rate of {rate:g}, where about {suits:.2g}"
+            f" suits it: its picture may {fate}; {advice}"
         )

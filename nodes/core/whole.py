@@ -25,8 +25,8 @@ def whole(path: Path, mark: str = "", lasting: bool = False) -> Iterator[Path]:
     could not be made again: it is safe from a power cut before the old file is gone.
     """
     fresh = private(path, mark)
-    fresh.unlink(missing_ok=True)  # somebody's link there would be written through
     try:
+        fresh.unlink(missing_ok=True)  # somebody's link there would be written through
         yield fresh
         if lasting:
             sync(fresh)

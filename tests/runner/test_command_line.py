@@ -1,5 +1,6 @@
 """How commands take recipes, their params and what a person may have meant; nothing of it needs a run of its own."""
 
+import errno
 import json
 import os
 import re
@@ -291,3 +292,14 @@ def test_commands_that_are_suggested_can_be_pasted(command: Command, tmp_path: P
     assert "try `t2iflow run 'my fox.yaml'`" in command("new", "hello", "my fox.yaml").out
     (tmp_path / "a fox.yaml").write_text(COPY, "utf-8")
     assert "write `t2iflow sweep 'a fox.yaml' --each" in command("sweep", "a fox.yaml").err
+
+
+def test_a_file_on_a_disk_that_is_only_read_has_the_name_that_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unlink(path: Path, **_: bool) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    told = CliRunner().invoke(app, ["new", "hello", str(tmp_path / "mine.yaml")])
+    assert f"can't write `{tmp_path / 'mine.yaml'}`: Read-only file system" in " ".join(told.stderr.split())

@@ -23,7 +23,7 @@ from t2iflow.nodes.generators.biggan.network import BigGAN
 from t2iflow.nodes.optimizing.target import fit
 from t2iflow.nodes.perceptors import imagenet
 from t2iflow.nodes.perceptors.interface import Clip, Sorts, Wanted
-from t2iflow.nodes.pictures.resizing import fitted
+from t2iflow.nodes.pictures.resizing import fitted, resized
 from t2iflow.nodes.weights.find import loads, obtain
 
 Number = Annotated[int, Interval(ge=0, le=999)]
@@ -58,9 +58,9 @@ class Canvas:
     from, as names or numbers of ImageNet classes; by default those that `wanted` is about, if the perceptor wired to
     `clip` knows ImageNet's classes, as `lite` does; otherwise a little of each.
 
-    `init`: a picture to start from; `start_steps` and `start_rate`: the steps and rate of Adam with which noise and
-    classes are fitted to it, and to every frame of a zoom. BigGAN has no encoder, and only approximates what it can't
-    paint.
+    `init`: a picture to start from, cropped to its middle; `start_steps` and `start_rate`: the steps and rate of Adam
+    with which noise and classes are fitted to it, and to every frame of a zoom. BigGAN has no encoder, and only
+    approximates what it can't paint.
 
     `seamless`: opposite edges meet, so that the picture can be laid side by side with itself; see `images.roll`.
     `precision`: what convolutions compute in; `auto` is bfloat16 where the device has it.
@@ -101,7 +101,8 @@ class Canvas:
         numbers = _numbers(classes) or _classes_of(clip, wanted, notes)[:max_classes]
         self._logits = (self._start(sorted(numbers), layout.num_classes).to(device) + spread).requires_grad_()
         if init is not None:
-            self.repaint(init)
+            side = self._network.layout.side
+            self.repaint(Image(resized(init, (side, side), "fill")))
 
     def __call__(self) -> Painted:
         """The picture, the noise and the classes' shares."""

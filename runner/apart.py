@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from t2iflow.nodes.film.decoder import every_picture
-from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS
+from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS, proper
 from t2iflow.nodes.pictures.opening import opened
 
 
@@ -57,10 +57,11 @@ def _measured(name: str, there: Iterator[Tensor], here: Iterator[Tensor], where:
 
 def pictures(path: Path) -> Iterator[Tensor]:
     """The pictures in a file, (h, w, channels) in 0..255."""
-    if path.suffix.lower() in VIDEOS:
+    ending = proper(path)
+    if ending in VIDEOS:
         yield from every_picture(str(path))
         return
-    if path.suffix.lower() not in IMAGES:
+    if ending not in IMAGES:
         raise ValueError("they aren't pictures")
     with opened(path) as found:
         for frame in PIL.ImageSequence.Iterator(found):

@@ -12,7 +12,7 @@ import PIL.Image
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import NOW, RECIPE
 from t2iflow.nodes.core.texts import aligned, in_line
-from t2iflow.nodes.pictures.endings import CARRIERS, VIDEOS
+from t2iflow.nodes.pictures.endings import CARRIERS, VIDEOS, proper
 from t2iflow.nodes.weights.content import brief, sha256
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.difference import Difference, differences
@@ -134,7 +134,7 @@ def _pairs(one: Side, other: Side) -> list[tuple[Path, Path]]:
 
 
 def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEOS
+    return proper(path) in VIDEOS
 
 
 def _last(path: Path) -> PIL.Image.Image:

@@ -11,7 +11,7 @@ from pathlib import Path
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.texts import shortened
-from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN, NEEDED, known
+from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN, proper
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.origin import HERE, Origin, of_address, of_picture, of_standard_input
@@ -157,7 +157,7 @@ def carries(path: Path) -> bool:
     """Whether this is a file that may carry a recipe: by its name, or whatever it is called, by its beginning."""
     if paths.no_file(path):
         return False
-    return path.suffix.lower() in (*CARRIERS, DRAWN, ENDING) or bool(known(paths.read_start(path, NEEDED)))
+    return proper(path) in (*CARRIERS, DRAWN, ENDING)
 
 
 def carried_text(path: Path, shown: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
-from t2iflow.nodes.pictures.endings import CARRIERS, NEEDED, known
+from t2iflow.nodes.pictures.endings import CARRIERS, proper
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.runner import session
@@ -94,7 +94,7 @@ def _there(target: Path) -> list[Path]:
 def _damaged(target: Path) -> Iterator[str]:
     """What is wrong with each picture or film that is not whole."""
     for path in _there(target):
-        if path.suffix.lower() in CARRIERS:
+        if proper(path) in CARRIERS:
             try:
                 deque(pictures(path), maxlen=0)
             except (ValueError, OSError, SyntaxError) as fault:  # as Pillow raises
@@ -109,16 +109,11 @@ def findings(target: Path, made: Iterable[Path]) -> Iterator[Finding]:
             yield _compared(target / file.name, file)
         return
     content = target.read_bytes()
-    alike = [file for file in files if _ending(file) == _ending(target)]
+    alike = [file for file in files if proper(file) == proper(target)]
     same = [file for file in alike if file.read_bytes() == content]
     named = [file for file in alike if file.name == target.name]
-    yield _compared(target, next(iter([*same, *named, *alike]), None))
-
-
-def _ending(path: Path) -> str | None:
-    """How the name of a picture or film ends, or should end."""
-    ending = path.suffix.lower()
-    return ending if ending in CARRIERS else known(paths.read_start(path, NEEDED))
+    ending = [file for file in alike if file.suffix == target.suffix]
+    yield _compared(target, next(iter([*same, *named, *ending, *alike]), None))
 
 
 def reasons(target: Path, made: Path, again: Path) -> list[str]:

@@ -44,6 +44,11 @@ def is_sound(name: str) -> bool:
     return not UNSOUND.search(name) and not any(part == "" or part.startswith(".") for part in name.split("/"))
 
 
+def sound(name: str) -> str:
+    """The name of a file such that it is sound, with `-` for what not every system takes."""
+    return UNSOUND.sub("-", name).lstrip(".") or "file"
+
+
 def no_file(path: Path) -> str | None:
     """Why there is no file to read, such as `doesn't exist`; None where there is one."""
     mode = _mode(path)
@@ -60,7 +65,7 @@ def beside(path: Path) -> list[str]:
     """The names of the files in the folder where a path leads, some thousands at most; none where there is none."""
     try:
         with os.scandir(path.parent) as entries:
-            return sorted(entry.name for entry in islice(entries, MOST_BESIDE) if entry.is_file())
+            return sorted(entry.name for entry in islice(entries, MOST_BESIDE) if os.path.isfile(entry))
     except (OSError, ValueError):
         return []
 

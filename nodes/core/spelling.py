@@ -12,11 +12,18 @@ def near(name: str, known: Iterable[str], most: int = 1, alike: float = 0.6) -> 
 
 
 def suggest(name: object, known: Iterable[object], most: int = 1) -> str | None:
-    """A question if something known is spelt nearly like the name; `square` also finds `cutouts.square`."""
+    """A question if something known is spelt nearly like the name; `square` also finds `cutouts.square`, and
+    `square.cutouts` too."""
     names = [str(one) for one in islice(known, 300)]
     wanted = str(name).lower()[:64]
-    found = _within(wanted, names)[:1] or near(wanted, names, most)
+    found = _swapped(wanted, names) or _within(wanted, names)[:1] or near(wanted, names, most)
     return f"did you mean {' or '.join(f'`{one}`' for one in found)}?" if found else None
+
+
+def _swapped(wanted: str, names: list[str]) -> list[str]:
+    """The name whose halves are these, the other way round."""
+    first, dot, last = wanted.partition(".")
+    return near(f"{last}.{first}", names, alike=0.9) if dot and first != last else []
 
 
 def _within(wanted: str, names: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from t2iflow.nodes.core.memo import until_changed
 from t2iflow.nodes.core.types import Size, exact
 from t2iflow.nodes.film import formats
+from t2iflow.nodes.pictures.codec import DamagedError
 
 TIE = 1e-3
 """Seconds by which a picture may be late and still in time: Matroska keeps times in thousandths."""
@@ -28,6 +29,9 @@ PIXEL = re.compile(r"Video: .*\[SAR (\d+):(\d+) ")
 WIDEST = 16384
 """Pixels that a picture may be stretched to."""
 MATRICES = {"bt709", "bt470bg", "smpte170m", "smpte240m", "fcc", "bt2020nc", "bt2020c", "ycgco", "ictcp"}
+
+APART = 12
+"""Seconds that pictures which can be read by themselves lie apart at most: x264 has one in 250, others more."""
 
 PATIENCE = 60
 """Seconds to wait for the first picture."""
@@ -86,11 +90,9 @@ class Footage:
     def __init__(self, path: Path, start: float = 0.0, fps: float | None = None) -> None:
         # As PPM, each with its size: that of a film that was held upright is known only when it is turned.
         given = ["-fps_mode", "passthrough", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"]
-        # To the last picture before `start` that can be read by itself, and from there on by the film's own clock.
-        skip = ["-noaccurate_seek", "-ss", f"{start:f}"] if start else []
-        options = ["-v", "error", "-copyts", "-start_at_zero", *skip]
+        options = ["-v", "error", "-copyts", "-start_at_zero"]  # by the film's own clock
         # V: pictures that move, not the cover of a song.
-        command = [*_reading(path, *options), "-map", "0:V:0", "-vf"]
+        command = [*_reading(path, *options, start=start), "-map", "0:V:0", "-vf"]
         command += [_chosen(start, fps) + _coloured(path) + _squared(path), *given]
         self._path = path
         self._faults = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill)
@@ -114,7 +116,7 @@ class Footage:
             self.close()
             if formats.only_sounds(self._path):
                 raise formats.OnlySoundError(self._path)
-            raise ValueError(
+            raise DamagedError(
                 f"there is no picture in `{self._path.name}`: it is damaged, or ends before `start`"
                 + (f" (ffmpeg: {fault})" if fault else "")
             )
@@ -188,8 +190,9 @@ def _passed(path: Path, stream: str) -> tuple[str, int, float]:
     return report.stderr.decode(errors="replace"), int(frames or 0), int(length) / 1e6 if length.isdigit() else 0.0
 
 
-def _reading(path: Path, *options: str) -> list[str]:
-    """The beginning of an ffmpeg command that reads a film."""
+def _reading(path: Path, *options: str, start: float = 0.0) -> list[str]:
+    """The beginning of an ffmpeg command that reads a film, from the last picture before `start` that can be read by
+    itself, or one before that."""
     if not os.path.isfile(path):
         raise ValueError(f"there is no file `{path}`")
     format = formats.film(path)
@@ -197,4 +200,6 @@ def _reading(path: Path, *options: str) -> list[str]:
         raise formats.OnlySoundError(path)
     if format is None:
         raise ValueError(f"`{path.name}` is not a film; {formats.FILMS} can be read")
-    return formats.reading(path, format, *options)
+    early = start - APART if format in formats.STREAMED else start
+    skip = ["-noaccurate_seek", "-ss", f"{early:f}"] if early > 0 else []
+    return formats.reading(path, format, *options, *skip)

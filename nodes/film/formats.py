@@ -24,6 +24,8 @@ FILMING = {
     "asf": ("WMV", rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
 }
 """What films are kept in, by ffmpeg's name: what people call it, and how files of it begin. OGG may be sound alone."""
+STREAMED = ("mpegts", "mpeg")
+"""Those in which ffmpeg finds a time, but not the last picture before it that can be read by itself."""
 SOUNDING = {
     "wav": ("WAV", rb"(RIFF|RIFX|RF64|BW64)....WAVE"),
     "w64": ("W64", rb"riff\x2e\x91\xcf\x11"),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from t2iflow.nodes.core.memo import until_changed
 from t2iflow.nodes.film import decoder, formats
+from t2iflow.nodes.pictures.codec import DamagedError
 
 Follow = Literal["loudness", "onsets", "bass", "middle", "treble"]
 """What to follow in a song: its loudness, its onsets, or the loudness below 300 Hz, from there to 3700 Hz, or above."""
@@ -135,7 +136,7 @@ def look(path: Path) -> None:
     """Refuse a file that is no sound, or one of which nothing can be heard; a silent film is taken."""
     if not hears(path):
         if formats.film(path) is None:
-            raise ValueError(f"nothing can be heard in `{path.name}`: it is empty or damaged")
+            raise DamagedError(f"nothing can be heard in `{path.name}`: it is empty or damaged")
         decoder.look(path)
 
 

@@ -42,7 +42,7 @@ BAND = 512
 
 
 class DamagedError(ValueError):
-    """A picture that no program can read whole."""
+    """A picture, film or sound that no program can read whole."""
 
 
 class TooLargeError(ValueError):

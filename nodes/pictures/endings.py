@@ -1,6 +1,9 @@
 """How the names of pictures and films end, as what a browser takes them, and how they begin. Reads without torch."""
 
 import re
+from pathlib import Path
+
+from t2iflow.nodes.core import paths
 
 PICTURES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 VIDEOS = {".mp4": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime"}
@@ -19,13 +22,18 @@ BEGINNINGS = {
     ".gif": rb"GIF8[79]a",
     ".jpg": rb"\xff\xd8\xff",
     ".webp": rb"RIFF.{4}WEBP",
-    DRAWN: rb"<svg",
+    DRAWN: rb"(\xef\xbb\xbf)?<(svg|\?xml)",
     ".mov": rb".{4}ftypqt",
     ".mp4": rb".{4}ftyp",
     ".webm": rb"\x1a\x45\xdf\xa3",
 }
 NEEDED = 12
 """Bytes by which a file is known."""
+
+
+def proper(path: Path) -> str:
+    """How the name of a picture or film should end, by how the file begins; of any other file, how its name ends."""
+    return known(paths.read_start(path, NEEDED)) or path.suffix.lower()
 
 
 def known(head: bytes) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import networkx as nx
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.node import Spec
 from t2iflow.nodes.core.types import Image, Mask, Meaning
 from t2iflow.pipelines.graph.schedule import Schedule
@@ -255,8 +256,8 @@ class Graph:
 
 
 def free_name(file: str, taken: Iterable[str]) -> str:
-    """A name in the folder of copies that is not taken, whether or not letters' case counts there."""
-    path, lower = PurePath(file), {copy.lower() for copy in taken}
+    """A name in the folder of copies that any system takes and no other has, whether or not letters' case counts."""
+    path, lower = PurePath(paths.sound(PurePath(file).name)), {copy.lower() for copy in taken}
     stem = path.stem[:200]
     names = chain([path.name], (f"{stem}-{number}{path.suffix[:40]}" for number in count(2)))
     return next(copy for name in names if (copy := f"{INPUTS}/{name}").lower() not in lower)

@@ -99,10 +99,14 @@ class _Finding:
 
     def resource(self) -> Resource | None:
         """What the name means."""
-        if self.setting.loads:
-            return self._weights(self.setting.loads)
         if self.setting.reads == "perceptor":
             return self._perceptor()
+        if not self.name.strip():
+            code, what = ("T2I411", "weights are") if self.setting.loads else ("T2I502", "file is")
+            self._report(code, f"no {what} named")
+            return None
+        if self.setting.loads:
+            return self._weights(self.setting.loads)
         if self.setting.reads not in COPIED and not self._takes_weights():
             return self._lost()
         return self._file(self.name)
@@ -174,10 +178,10 @@ class _Finding:
         if self.origin.carried and why == paths.MISSING:
             return replace(self._resource(str(path)), missing=True)
         if why:
-            what = f"the file `{name}` {why}" if name.strip() else "no file is named"
             meant = self._guess(name, path) if why == paths.MISSING else None
             absolute = os.path.isabs(os.path.expanduser(name))
-            self._report("T2I502", what, meant, self._start if why == paths.MISSING and not absolute else None)
+            start = self._start if why == paths.MISSING and not absolute else None
+            self._report("T2I502", f"the file `{name}` {why}", meant, start)
             return None
         kind = KINDS.get(self.setting.reads or "")
         try:
@@ -206,7 +210,7 @@ class _Finding:
             return "for nothing, write `null`"
         if (bare := name.strip(" \"'")) != name and os.path.isfile(self._path(bare)):
             return f"did you mean `{bare}`, without quotes or spaces around it?"
-        if not name.strip() or self.origin.fence:  # what lies in a folder is not for a foreign recipe to ask
+        if self.origin.fence:  # what lies in a folder is not for a foreign recipe to ask
             return None
         nearest = _nearest(path.name, paths.beside(path))
         return nearest and f"did you mean `{nearest}`?"

@@ -84,12 +84,14 @@ class _Wiring:
         unknown = [key for key in text.values if key not in spec.settings and key not in spec.ports]
         for key in unknown:
             self._unknown(text, spec, key)
-        settings = read_settings(text, spec, self.wires, self.files)
+        misspelt = {meant for key in unknown for meant in near(key, _names(spec))} - text.values.keys()
+        read = read_settings(text, spec, self.wires, self.files)
+        settings = {name: value for name, value in read.items() if name not in misspelt}
         wires: dict[str, tuple[Source, ...]] = {}
         for key, value in text.values.items():
             if key in spec.ports and (value.value is not None or spec.ports[key].required):
                 wires[key] = yield from self._sources(text, spec, spec.ports[key], value)
-        self._report_missing(text, spec, {meant for key in unknown for meant in near(key, _names(spec))})
+        self._report_missing(text, spec, misspelt)
         yield Node(text.name, spec, text.place, settings, wires, self._every(text))
 
     def _unknown(self, text: NodeText, spec: Spec, key: str) -> None:

@@ -130,4 +130,4 @@ class Columns:
         if path == SEED or not self._is_text(path):
             with suppress(RecipeError):
                 return located(plain(parse(line, at.file)), at)
-        return Located(line.strip().replace("$", "$$"), at)
+        return Located(line.replace("$", "$$"), at)

@@ -195,6 +195,7 @@ class _Reader:
             self.problems.add(
                 "T2I103", "merge keys are refused", located.place, "a recipe builds on another by `extends:`"
             )
+            self.torn = True
             return None
         number = isinstance(located.value, int | float) and not isinstance(located.value, bool)
         return located.value if number and abs(located.value) < float("inf") else event.value

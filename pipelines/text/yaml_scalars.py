@@ -13,6 +13,8 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+"""A letter as JSON writes those beyond U+FFFF."""
 LONE = re.compile("[\ud800-\udfff]")
 """Half of a pair of surrogates, which no file can hold."""
 
@@ -34,6 +36,7 @@ def plain_scalar(text: str) -> bool | int | float | str | None:
 
 def readable(text: str, place: Place, problems: Problems) -> str:
     """The text without signs that no text has, however they were written: terminals and files can't hold them."""
+    text = PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
     odd = UNPRINTABLE.search(text)
     if odd and LONE.match(odd[0]):
         message = "half a character, or a byte that is not UTF-8, can't stand in a text"

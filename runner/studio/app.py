@@ -118,6 +118,7 @@ class _Routes:
         name = unquote(request.headers.get("x-t2iflow-name", ""))
         key, path = await run_in_threadpool(self._studio.place_for, name)
         await bodies.save(request, path)
+        await run_in_threadpool(self._studio.check_dropped, path)
         return _json({"dropped": key, "name": path.name}, 201)
 
     def schema(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from t2iflow.nodes.pictures.endings import DRAWN
+from t2iflow.nodes.pictures.endings import DRAWN, proper
 from t2iflow.runner.child.child import Slot
 from t2iflow.runner.studio.desk import Desk
 from t2iflow.runner.studio.details import details
@@ -107,14 +107,19 @@ class Studio:
         return self._put(made)
 
     def place_for(self, name: str) -> tuple[str, Path]:
-        """An id and a path for a file of this name that is dropped; Refused where it can't be one with a recipe."""
+        """An id and a path for a file of this name that is dropped; Refused where it can't be a file's name."""
         plain = PurePath(name.replace("\\", "/")).name[-120:].lstrip(".")
-        ending = PurePath(plain).suffix.lower()
-        if ending not in DROPPED or UNSOUND.search(plain):
-            raise Refused(415, f"`{plain or name}` can't be opened: drop a picture, a film, a bundle or a recipe")
+        if not plain or UNSOUND.search(plain):
+            raise _unopened(plain or name)
         key = secrets.token_hex(8)
         (self.dropped / key).mkdir(parents=True)
         return key, self.dropped / key / plain
+
+    def check_dropped(self, path: Path) -> None:
+        """Refused, and the file is gone, where it can't be one with a recipe."""
+        if proper(path) not in DROPPED:
+            path.unlink()
+            raise _unopened(path.name)
 
     def events(self) -> Iterator[Event]:
         """What whoever begins to listen hears first."""
@@ -200,3 +205,7 @@ class Studio:
             self.desk.rest()
             if self.stream.is_heard:
                 self.gallery.read_all()
+
+
+def _unopened(name: str) -> Refused:
+    return Refused(415, f"`{name}` can't be opened: drop a picture, a film, a bundle or a recipe")

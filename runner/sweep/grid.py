@@ -117,7 +117,7 @@ class _Grid:
         if (name, at) not in self.lines:
             origin = self.recipe.origins.get(at.file, HERE)
             found = lines(name, origin, at, self.found, self.sources) or ()
-            self.lines[name, at] = [line.strip().replace("$", "$$") for _, line in found]
+            self.lines[name, at] = [line.replace("$", "$$") for _, line in found]
         return self.lines[name, at]
 
     def _seed(self, row: Sequence[ReadOverride]) -> int:

@@ -26,6 +26,7 @@ from t2iflow.nodes.core.types import Image, Latent
 from t2iflow.nodes.generators.biggan.checkpoint import Layout, Stored
 from t2iflow.nodes.generators.biggan.network import BigGAN
 from t2iflow.nodes.perceptors.interface import Seen, Wanted
+from t2iflow.nodes.pictures.resizing import resized
 from t2iflow.nodes.weights.find import obtain
 from tests.nodes.conftest import Heard
 from tests.weights.biggan import LAYERS, layout, make
@@ -49,6 +50,18 @@ def canvas(weights: dict[int, Path], notes: Notes) -> Callable[..., biggan.Canva
         return biggan.Canvas(Random(seed, "canvas"), CPU, notes, init, **given)
 
     return make_one
+
+
+def test_a_photo_is_cropped_and_not_stretched(
+    canvas: Callable[..., biggan.Canvas], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+    monkeypatch.setattr(biggan, "fit", lambda tensors, paint, target, steps, rate: seen.append(target))
+    wide = torch.zeros(1, 3, 128, 192)
+    wide[..., 32:160] = torch.linspace(0, 1, 128)
+    canvas(Image(wide))
+    height, width = seen[0].shape[-2:]
+    assert torch.equal(seen[0], resized(wide[..., 32:160], (width, height), "fill"))
 
 
 def network(folder: Path, truncation: float, notes: Notes, dtype: torch.dtype = torch.float32) -> BigGAN:

@@ -115,6 +115,16 @@ def test_what_is_before_the_start_is_left_out(made: Made, notes: Heard) -> None:
     film.close()
 
 
+@pytest.mark.parametrize("name", ["clip.ts", "clip.m2ts", "clip.mpg"])
+@pytest.mark.parametrize("start", [0.1, 0.5, 0.9])
+def test_a_start_is_found_in_films_without_an_index(name: str, start: float, made: Made, notes: Heard) -> None:
+    coded = ["-c:v", "mpeg2video", "-q:v", "2", "-g", "12", *(["-mpegts_m2ts_mode", "1"] if "m2ts" in name else [])]
+    pictures, times = known(path := made(name, *coded))
+    film = frames(path, notes, start=start)
+    assert which(film(Tick()).image, pictures) == sum(time < start - 0.001 for time in times)
+    film.close()
+
+
 def test_frames_may_be_skipped_asked_again_and_gone_back_to(made: Made, notes: Heard) -> None:
     pictures, _ = known(path := made("clip.mp4"))
     film = frames(path, notes)

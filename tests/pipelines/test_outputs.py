@@ -38,6 +38,17 @@ def test_what_size_a_node_makes_of_another_is_not_guessed(one: str) -> None:
     assert mistakes("{use: images.mirror, image: $fit}", film, "[31, 31]")
 
 
+def test_a_misspelt_setting_is_not_taken_for_its_default() -> None:
+    still = "{use: output.image, image: $fit, fiel: a.png}"
+    assert [mistake.code for mistake in mistakes("{use: output.image, image: $fit}", still)] == ["T2I202"]
+
+
+def test_an_output_of_a_node_that_is_not_known_is_not_said_to_be_idle() -> None:
+    film = "{use: output.video, image: $one, every: 2}"
+    for one, code in (("{use: fourier.canvas}", "T2I201"), ("{use: images.mirror, imag: $canvas}", "T2I202")):
+        assert [mistake.code for mistake in mistakes(one, film)] == [code]
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

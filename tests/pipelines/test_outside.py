@@ -158,6 +158,16 @@ def test_what_to_do_about_another_film_is_told(told: Callable[..., str]) -> None
     assert "ffmpeg" not in told(film="song.wav")
 
 
+def test_a_damaged_film_is_not_said_to_need_converting(files: Path, told: Callable[..., str]) -> None:
+    (files / "cut.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(500))
+    assert "no conversion fixes it: copy, download or export it again" in told(film="cut.mp4")
+
+
+def test_a_link_that_leads_nowhere_keeps_no_name_from_being_found(files: Path, told: Callable[..., str]) -> None:
+    (files / "round").symlink_to("round")
+    assert "did you mean `film.gif`?" in told(film="FILM.GIF")
+
+
 @pytest.mark.parametrize(
     ("story", "why"),
     [("film.gif", "is no text"), ("other.txt", "is not text in UTF-8"), ("long.txt", "is longer than 1 MB")],

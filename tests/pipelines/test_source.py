@@ -62,6 +62,7 @@ def problems_of(text: str) -> list[Problem]:
         ("'painting of #1 dog'", "painting of #1 dog"),
         ("an endless library, ink and wash", "an endless library, ink and wash"),
         ("=", "="),
+        (r'"\ud83e\udd8a and \u00e9"', "\U0001f98a and \u00e9"),  # as JSON has them
     ],
 )
 def test_scalars_mean_what_people_mean(written: str, meant: object) -> None:

@@ -213,6 +213,18 @@ def test_mistakes_are_printed_as_json(command: Command, tmp_path: Path) -> None:
     assert lost["problems"][0]["file"] is None
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("pixels.canvas", "canvas.pixels"),
+        ("fourier.canvas", "canvas.fourier"),
+        ("adam.optimizer", "optimizers.adam"),
+    ],
+)
+def test_a_node_whose_halves_are_swapped_is_known(written: str, meant: str, command: Command) -> None:
+    assert f"did you mean `{meant}`?" in command("check", COPY.replace("canvas.pixels", written)).err
+
+
 @pytest.mark.parametrize("text", [COPY, COPY.replace("\n", "\r\n")])
 def test_a_recipe_is_read_from_standard_input(command: Command, text: str) -> None:
     assert call("check", "-", text=text).stdout == "-: no mistakes (6 nodes)\n"

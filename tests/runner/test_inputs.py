@@ -1,12 +1,14 @@
 """What a run was made from: copied beside it, named by its params, and missing where a picture travels alone."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import PIL.Image
 import pytest
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.pictures.metadata import read_recipe
 from tests.runner.conftest import Command
 
@@ -91,6 +93,20 @@ def test_files_of_one_name_are_told_apart(pictures: Path, command: Command) -> N
     told = command("run", PHOTO.replace("${folder}/second", "${folder}/more/PHOTO"))
     assert told.folder, told.err
     assert {path.name for path in (told.folder / "inputs").iterdir()} == {"photo.png", "PHOTO-2.png"}
+
+
+@pytest.mark.parametrize("name", [".photo.png", "a:b.png", "a\\b.png", 'a"b.png', "...", "a\nb.png", "photo"])
+def test_whatever_a_file_is_called_what_is_made_from_it_can_be_made_again(
+    name: str, pictures: Path, command: Command
+) -> None:
+    if not (os.name == "posix" or paths.is_sound(name)):
+        pytest.skip("this system has no such names")
+    shutil.copy(pictures / "photo.png", pictures / name)
+    told = command("run", PHOTO.replace("photo: pictures/photo.png", f"photo: {json.dumps(f'pictures/{name}')}"))
+    assert told.folder, told.err
+    assert "the same" in command("verify", str(told.folder / "picture.png")).out
+    assert command("bundle", str(told.folder), "mine.zip").code == 0
+    assert "the same" in command("verify", "mine.zip").out
 
 
 @pytest.mark.parametrize("verb", ["check", "plan", "show", "graph"])

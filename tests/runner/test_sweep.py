@@ -318,6 +318,24 @@ def test_a_line_of_a_file_is_drawn_and_what_is_in_it_too(
     assert "the file `birds.txt` doesn't exist" in command("sweep", text, "--each", "seed=0..1").err
 
 
+@pytest.mark.parametrize(
+    ("lines", "each", "why"),
+    [
+        ("a fox\nan \x1b[31mowl\n", "@lines.txt", "the character U+001B can't stand in a text\n  --> lines.txt:2:1\n"),
+        ("a fox\na\x00b\n", "{@lines.txt} in ink", "the character U+0000 can't stand in a text\n  --> lines.txt:2:1"),
+        (" # a comment\n\n", "@lines.txt", "there are no values for `prompt`"),
+        ("a fox\n", "@", "no file is named"),
+    ],
+)
+def test_lines_that_no_recipe_can_hold_are_refused_at_their_place(
+    lines: str, each: str, why: str, tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "lines.txt").write_text(lines, "utf-8")
+    told = command("sweep", "hello", "--each", f"prompt={each}")
+    assert (told.code, why in told.err) == (3, True), told.err
+    assert not list(tmp_path.glob("runs/*"))
+
+
 def test_two_prompts_of_one_mapping_do_not_become_one(command: Command) -> None:
     both = PAINTED.replace("prompt: a red fox", "prompt: {'{red|blue} fox': 1, red fox: -0.4}").replace(
         "fox.webp", str(FOX)

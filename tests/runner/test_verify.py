@@ -64,6 +64,17 @@ def test_a_picture_is_one_whatever_it_is_called(kind: str, name: str, command: C
     assert command("verify", name).out == f"{name}: the same, byte for byte\n"
 
 
+@pytest.mark.parametrize("name", ["picture", "picture.jfif", "picture.png.download", "picture.jpg"])
+def test_how_far_a_picture_is_and_that_it_is_damaged_is_known_whatever_it_is_called(
+    name: str, altered: Callable[..., Path], command: Command
+) -> None:
+    there = altered(shift=3).rename(name)
+    assert f"{name}: differs, by " in command("verify", name).out
+    assert f"{name}: differs, by " in command("diff", name, str(next(Path("runs").glob("*/picture.png")))).out
+    there.write_bytes(there.read_bytes()[:-40])
+    assert command("verify", name).out.startswith(f"{name}: it is damaged: ")
+
+
 def test_a_picture_carries_what_it_was_made_with(made: Path) -> None:
     for name in ("picture.png", "film.mp4"):
         first, second, *_ = (read_recipe(made / name) or "").splitlines()

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
+import networkx as nx
+
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.graph.schedule import Schedule
 from t2iflow.pipelines.plan.checks import batches
@@ -36,7 +38,8 @@ def idle_every(graph: Graph, regions: Regions) -> Iterator[Problem]:
     repeated |= {watch.sink for shot in shots for watch in shot.show} | {shot.camera for shot in shots}
     for node in graph.nodes.values():
         every = graph.text(node).every
-        if node.every > 1 and node.name not in repeated:
+        hidden = graph.torn & {node.name, *nx.ancestors(graph.net, node.name)}
+        if node.every > 1 and node.name not in repeated and not hidden:
             yield Problem(
                 "T2I406",
                 f"`every` on node `{node.name}` has no effect: it runs neither in the steps of an optimiser nor in the"

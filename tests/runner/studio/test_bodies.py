@@ -71,6 +71,12 @@ def test_only_what_may_hold_a_recipe_can_be_dropped(client: Client, name: str) -
     assert "drop a picture, a film, a bundle or a recipe" in refused.json["error"]
 
 
+@pytest.mark.parametrize("name", ["fox.jfif", "fox", "fox.png.download"])
+def test_a_picture_can_be_dropped_whatever_it_is_called(client: Client, name: str) -> None:
+    sent = client.ask("POST", "/api/dropped", [*OURS, ("x-t2iflow-name", name)], b"\xff\xd8\xff\xe0 and so on")
+    assert (sent.status, sent.json["name"]) == (201, name)
+
+
 def test_what_is_dropped_stays_where_it_is_put_whatever_it_is_called(client: Client, tmp_path: Path) -> None:
     named = [*OURS, ("x-t2iflow-name", "..%2f..%2f..%5cfox.png")]
     made = client.ask("POST", "/api/dropped", named, b"x")

@@ -112,7 +112,8 @@ def verify(
     from t2iflow.jobs import in_turn
     from t2iflow.runner.console import err
     from t2iflow.runner.progress import Reporter
-    from t2iflow.runner.verify import again, verify
+    from t2iflow.runner.request import again
+    from t2iflow.runner.verify import verify
 
     listeners = [] if show is False else [Reporter(err())]
 

@@ -62,7 +62,7 @@ def run(
         plan = asked.plan(lacking=False)
         notes = list(_notes(plan))
         options = _options(plan, frames, device, checkpoint, capture, compile, notes)
-        options, parent = replace(options, threads=asked.threads), folders.parent(os.fspath(out)).absolute()
+        options, parent = replace(options, threads=asked.threads), given(out).absolute()
         made = Run.at(folders.new_path(parent, run_name(plan)))
 
     def act(options: Options, listeners: Sequence[Listener]) -> Outcome:

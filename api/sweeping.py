@@ -166,7 +166,6 @@ def sweep(
     `run`: RecipeError lists the mistakes of all runs before any starts.
     """
     from t2iflow.runner.exits import UsageError
-    from t2iflow.runner.folder.folder import parent
     from t2iflow.runner.sweep import sweeping
     from t2iflow.runner.sweep.cluster import check
     from t2iflow.runner.sweep.slot import How
@@ -187,7 +186,7 @@ def sweep(
             raise UsageError("`retry` is for the folder of a sweep: name that in place of the recipe")
         if begun is None:
             asked = request(recipe, preset, set, seed, params)
-            made_in = out if is_address(os.fspath(out)) else parent(os.fspath(out)).absolute()
+            made_in = out if is_address(os.fspath(out)) else given(out).absolute()
             begun = sweeping.begin(varied(asked, values(each), values(together), rank, best), os.fspath(made_in), how)
         crew = sweeping.crew(begun, how)
     made = Sweep.at(begun.at)
@@ -206,10 +205,11 @@ def _begun(recipe: RecipeLike) -> SweepFolder | None:
 
 def _place(where: str | os.PathLike[str]) -> str:
     """A folder that a user gave, from the root on, or a storage's address."""
+    from t2iflow.nodes.core import paths
     from t2iflow.runner.sweep.storage import is_address
 
     text = os.fspath(where)
-    return text if is_address(text) else str(given(text).absolute())
+    return text if is_address(text) else str(paths.given(text).absolute())
 
 
 def values(axes: Mapping[str, Iterable[Any]] | None) -> dict[str, list[Any]]:

@@ -20,10 +20,11 @@ Itself = TypeVar("Itself", bound="Task")
 
 
 def given(path: str | os.PathLike[str]) -> Path:
-    """A path that a user gave."""
-    from t2iflow.nodes.core import paths
+    """A path that a user gave; RunError for an address."""
+    from t2iflow.runner.folder.places import local
 
-    return paths.given(os.fspath(path))
+    with refusing():
+        return local(os.fspath(path))
 
 
 class End(Protocol):

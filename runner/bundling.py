@@ -21,11 +21,11 @@ from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder.bundle import ENDING
 from t2iflow.runner.folder.changes import check_inputs
 from t2iflow.runner.folder.claim import FolderError
-from t2iflow.runner.folder.history import has_finished
+from t2iflow.runner.folder.folder import check_finished
 from t2iflow.runner.folder.naming import run_name
 from t2iflow.runner.folder.outputs import outputs
 from t2iflow.runner.folder.own_recipe import plan_of
-from t2iflow.runner.folder.places import RUNS, is_sweep, not_finished
+from t2iflow.runner.folder.places import RUNS, is_sweep
 
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)
 """The date of all that is in a bundle, so that the same run makes the same bytes."""
@@ -42,8 +42,7 @@ class Bundled:
 
 def bundled(run: Path, file: Path | None = None) -> Bundled:
     """Write the bundle of a finished run; UsageError or FolderError where that can't be done."""
-    if not has_finished(run):
-        raise UsageError(not_finished(run))
+    check_finished(run)
     plan = plan_of(run)
     target = file or Path(_name(paths.real(run), plan) + ENDING)
     command = f"t2iflow bundle {shlex.quote(str(run))}"

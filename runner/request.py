@@ -1,18 +1,22 @@
 """A recipe as it is asked for: where it is, and what is changed in it. Reads without torch, which compiles."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.pipelines.problems import Problems, RecipeError
 from t2iflow.pipelines.text.origin import of_picture
 from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.pipelines.text.recipe import Recipe, read_text
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.opening import Source, opened, threads
+from t2iflow.runner.folder.folder import check_finished
+from t2iflow.runner.opening import Source, carries, is_bundle, opened, threads, unpacked
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.graph.graph import Resource
@@ -117,3 +121,15 @@ def lacking(text: str, place: Path) -> "list[Resource]":
 def _params(recipe: Recipe) -> str:
     written = ", ".join(f"--{name}" for name in recipe.params)
     return f"its params are {written}" if written else "it has no params; change a setting by --NODE.SETTING VALUE"
+
+
+def again(target: Path, overrides: Sequence[str | ValueOverride] = ()) -> tuple[Path, Request]:
+    """What to compare, a bundle as it is unpacked, and what to make for it; UsageError where it can't carry a recipe,
+    RecipeError for a bundle that isn't sound."""
+    if os.path.isdir(target):  # which answers for impossible names too
+        check_finished(target)
+        return target, Request(str(target / RECIPE), overrides=overrides)
+    if not carries(target):
+        why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
+        raise UsageError(f"`{target}` {why}")
+    return unpacked(target).folder if is_bundle(target) else target, Request(str(target), overrides=overrides)

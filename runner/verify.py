@@ -12,18 +12,13 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.pictures.endings import CARRIERS, proper
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.runner import session
 from t2iflow.runner.apart import Finding, apart, pictures
 from t2iflow.runner.events import Listener
-from t2iflow.runner.exits import FAILED, OK, UsageError
+from t2iflow.runner.exits import FAILED, OK
 from t2iflow.runner.folder import lock, provenance
-from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.outputs import outputs
-from t2iflow.runner.folder.places import not_finished
-from t2iflow.runner.opening import carries, is_bundle, threads, unpacked
-from t2iflow.runner.request import Request
-from t2iflow.runner.sharing.address import SCHEME
+from t2iflow.runner.opening import threads
 from t2iflow.runner.signals import Stop
 
 UNKNOWN = (
@@ -49,20 +44,6 @@ class Verdict:
         return "\n".join(self.lines)
 
     __repr__ = __str__
-
-
-def again(target: Path, overrides: Sequence[str | ValueOverride] = ()) -> tuple[Path, Request]:
-    """What to compare, a bundle as it is unpacked, and what to make for it; UsageError where it can't carry a recipe,
-    RecipeError for a bundle that isn't sound."""
-    if os.path.isdir(target):  # which answers for impossible names too
-        if not has_finished(target):
-            raise UsageError(not_finished(target))
-        return target, Request(str(target / RECIPE), overrides=overrides)
-    if not carries(target):
-        why = paths.no_file(target) or "can't carry a recipe: give a picture, a film or the folder of a run"
-        remote = "; to verify what is at an address, download it first" if SCHEME.match(str(target)) else ""
-        raise UsageError(f"`{target}` {why}{remote}")
-    return unpacked(target).folder if is_bundle(target) else target, Request(str(target), overrides=overrides)
 
 
 def verify(target: Path, plan: Plan, wanted: str, listeners: Sequence[Listener], stop: Stop | None = None) -> Verdict:

@@ -1,6 +1,5 @@
 """The commands on what is installed: nodes and recipes that ship, and whether everything works."""
 
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import FAILED, OK, USAGE
+from t2iflow.runner.folder.places import local
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.text.packs import Found
@@ -70,7 +70,7 @@ def new(
             autocompletion=completion.shipped,
         ),
     ],
-    file: Annotated[Path | None, typer.Argument(help="The new file.  [default: NAME.yaml]")] = None,
+    file: Annotated[str | None, typer.Argument(help="The new file.  [default: NAME.yaml]")] = None,
 ) -> None:
     """Copy a bundled recipe, a picture's, or one at an address, to edit it."""
     from t2iflow.pipelines.text.companions import companions
@@ -81,7 +81,7 @@ def new(
     picture = paths.given(name)
     with refusing():
         address = addressed(name)
-        target = paths.given(file or f"{address.name if address else picture.stem}.yaml")
+        target = local(file or f"{address.name if address else picture.stem}.yaml")
         source = opened(str(pinned(address)) if address else name) if address or carries(picture) else None
         text = source.text if source else _named(name)
         beside = {} if source else companions(_found(name).path)

@@ -3,12 +3,10 @@
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import SAVE_EVERY
 from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import Yes, agreed
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from t2iflow.runner.showing import Showing
 
 app = typer.Typer(rich_markup_mode=None)
-
-RUNS = Path(places.RUNS)
 
 Best = Annotated[
     int | None,
@@ -51,7 +47,7 @@ Forked = Annotated[
 @app.command(cls=RecipeCommand)
 def run(
     context: typer.Context,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = RUNS,
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = places.RUNS,
     best: Best = None,
     device: Device = "auto",
     draft: Draft = False,
@@ -69,7 +65,6 @@ def run(
         asked = request(context, lambda one: agreed(one, device, yes), draft)
         plan = compiled(asked, lacking=False)
         from t2iflow.runner import session  # and torch, once there is something to run
-        from t2iflow.runner.folder.folder import parent
         from t2iflow.runner.options import read_part, read_recording
 
         if changed := plan.graph.recipe.preset_note:
@@ -78,17 +73,17 @@ def run(
             if frames is not None or not capture or compile or show or debug:
                 words = "`--frames`, `--no-capture`, `--compile`, `--show` and `--debug` are for a single run"
                 raise UsageError(f"{words}, and this is the best of {count}; `--best 1` makes a single run")
-            where = parent(out) if is_given(context, "out") else SWEEPS
+            where = places.local(out) if is_given(context, "out") else SWEEPS
             best_of(count, plan.graph.recipe, where, device, checkpoint, json)
         part, recording = read_part(frames, plan, _note), read_recording(capture, compile)
         options = session.Options(device, checkpoint, part, recording, threads=asked.threads)
-        outcome = session.start(plan, parent(out), options, _listeners(json, show))
+        outcome = session.start(plan, places.local(out), options, _listeners(json, show))
     _finish(outcome, debug)
 
 
 @app.command()
 def resume(
-    folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")],
+    folder: Annotated[str, typer.Argument(help="The folder of a run that was stopped.")],
     settings: Steered = None,
     device: Device = "auto",
     frames: Frames = None,
@@ -104,30 +99,33 @@ def resume(
     With --set, continue with another prompt, rate or anything else that can change over time; the recipe records the
     change as a keyframe.
     """
-    from t2iflow.runner import session
-    from t2iflow.runner.folder.own_recipe import resumable
-    from t2iflow.runner.options import read_part, read_recording
-    from t2iflow.runner.session import Options
+    from t2iflow.runner.folder.folder import check_resumable
 
-    folder = paths.given(folder)
     with refusing():
+        at = places.local(folder)
+        check_resumable(at)
+        from t2iflow.runner import session  # and torch, once there is something to resume
+        from t2iflow.runner.folder.own_recipe import resumable
+        from t2iflow.runner.options import read_part, read_recording
+        from t2iflow.runner.session import Options
+
         if settings:
             from t2iflow.runner.execution.device import choose
             from t2iflow.runner.steering import steer
 
             choose(device)  # a command that is refused changes nothing
             if frames is not None:
-                read_part(frames, resumable(folder), lambda said: None)
-            steer(folder, settings)
-        plan = noted(resumable(folder))
+                read_part(frames, resumable(at), lambda said: None)
+            steer(at, settings)
+        plan = noted(resumable(at))
         options = Options(device, checkpoint, read_part(frames, plan, _note), read_recording(capture, compile))
-        outcome = session.resume(plan, folder, options, _listeners(json, show))
+        outcome = session.resume(plan, at, options, _listeners(json, show))
     _finish(outcome, debug)
 
 
 @app.command()
 def fork(
-    folder: Annotated[Path, typer.Argument(help="The folder of a run, finished or not.")],
+    folder: Annotated[str, typer.Argument(help="The folder of a run, finished or not.")],
     settings: Forked,
     at: Annotated[
         str | None,
@@ -137,7 +135,7 @@ def fork(
             help="Where the runs part: a step, a film's frame, or 50%; by default where the run stands.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = RUNS,
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Where to create run folders.")] = places.RUNS,
     device: Device = "auto",
     checkpoint: SaveEvery = SAVE_EVERY,
     capture: Capture = True,
@@ -150,13 +148,16 @@ def fork(
     The result has the same bytes as running the new recipe from the start. If the old run still has a checkpoint from
     early enough, the new one starts there.
     """
-    from t2iflow.runner.folder.folder import parent
-    from t2iflow.runner.options import read_recording
-    from t2iflow.runner.session import Options
-    from t2iflow.runner.steering import fork as forked
+    from t2iflow.runner.folder.folder import check_run
 
     with refusing():
-        made = forked(paths.given(folder), settings, at, parent(out))
+        of, into = places.local(folder), places.local(out)
+        check_run(of)
+        from t2iflow.runner.options import read_recording  # and torch, once there is something to fork
+        from t2iflow.runner.session import Options
+        from t2iflow.runner.steering import fork as forked
+
+        made = forked(of, settings, at, into)
         _note(made.note)
         outcome = made.run(Options(device, checkpoint, recording=read_recording(capture, compile)), _listeners(json))
     _finish(outcome, debug)
@@ -165,18 +166,19 @@ def fork(
 @app.command()
 def verify(
     picture: Annotated[
-        Path, typer.Argument(help="A picture or film made by t2iflow, a bundle, or the folder of a run.")
+        str, typer.Argument(help="A picture or film made by t2iflow, a bundle, or the folder of a run.")
     ],
     settings: Settings = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Make a picture again from the recipe that it carries, and compare; exit code 0 if it is the same, 1 if not."""
-    from t2iflow.runner.verify import again
-    from t2iflow.runner.verify import verify as verified
+    from t2iflow.runner.request import again
 
     with refusing():
-        target, asked = again(paths.given(picture), settings or ())
+        target, asked = again(places.local(picture), settings or ())
+        from t2iflow.runner.verify import verify as verified  # and torch, once there is something to verify
+
         verdict = verified(target, compiled(asked, lacking=False), device, _listeners(json))
     for text in verdict.lines:
         (console.err() if json else console.out()).say(text)

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import looked
 from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import FAILED, OK, USAGE
+from t2iflow.runner.folder.places import local
 
 if TYPE_CHECKING:
     from t2iflow.runner.folder.summary import Summary
@@ -28,7 +28,7 @@ STYLES = {"finished": "green", "running": "cyan", "failed": "red", "damaged": "r
 @app.command()
 def runs(
     folder: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(help="A folder of runs or sweeps.  [default: `runs` and `sweeps`]", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -37,7 +37,7 @@ def runs(
     from t2iflow.runner.listed import HEADS, PLACES, listed, row
 
     with refusing():
-        found = listed(None if folder is None else paths.given(folder))
+        found = listed(None if folder is None else local(folder))
     if as_json:
         console.write(json.dumps({"schema": SCHEMA, "runs": [_plain(one) for one in found]}, indent=2))
         return
@@ -55,7 +55,7 @@ def diff(
     one: Annotated[str, typer.Argument(metavar="A", help="A run folder, a picture or film, a bundle, or a recipe.")],
     other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Put their pictures side by side into this new file.")
+        str | None, typer.Option("--out", metavar="FILE", help="Put their pictures side by side into this new file.")
     ] = None,
 ) -> None:
     """Show in which settings, inputs, versions and pictures two runs or recipes differ; exit code 0 if they match, 1 if
@@ -65,6 +65,7 @@ def diff(
     from t2iflow.runner.request import Request
 
     with refusing():
+        target = None if out is None else local(out)
         asked = [looked(Request(name)) for name in (one, other)]
         for request in asked:
             if not os.path.isdir(paths.given(request.where)):
@@ -74,12 +75,12 @@ def diff(
         found = compare(*map(side, asked))
     for line in found.lines:
         console.out().say(line)
-    if out is not None:
+    if target is not None:
         try:
             made = found.image
             if made is None:
                 console.fail("there is nothing to put side by side: one of the two has no picture", USAGE)
-            with new(paths.given(out)) as fresh:
+            with new(target) as fresh:
                 made.save(fresh)
         except FileExistsError:
             console.fail(f"`{out}` exists; give `--out` another file", FAILED)
@@ -93,19 +94,23 @@ def diff(
 
 @app.command()
 def bundle(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    run: Annotated[str, typer.Argument(help="The folder of a finished run.")],
     file: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             help="The new file.  [default: RUN.zip; of a sweep's run, RECIPE-PROMPT-SEED.zip]", show_default=False
         ),
     ] = None,
 ) -> None:
     """Put a finished run into one file to give away: its recipe, inputs, versions and pictures."""
-    from t2iflow.runner.bundling import bundled
+    from t2iflow.runner.folder.folder import check_finished
 
     with refusing():
-        made = bundled(paths.given(run), None if file is None else paths.given(file))
+        of, target = local(run), None if file is None else local(file)
+        check_finished(of)
+        from t2iflow.runner.bundling import bundled  # and torch, once there is something to bundle
+
+        made = bundled(of, target)
     for note in made.notes:
         console.err().prose(f"note: {note}")
     console.out().say(f"wrote {made.file}; run it with `t2iflow run {shlex.quote(str(made.file))}`")

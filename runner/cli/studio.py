@@ -14,6 +14,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.runner import console
 from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import USAGE
+from t2iflow.runner.folder.places import local
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -21,7 +22,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def studio(
     folder: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(help="A folder of runs or sweeps.  [default: `runs` and `sweeps`]", show_default=False),
     ] = None,
     port: Annotated[
@@ -36,9 +37,11 @@ def studio(
     from t2iflow.runner.studio.run_queue import KEPT
     from t2iflow.runner.studio.serve import serve
 
-    if folder is not None and not os.path.isdir(paths.given(folder)):
+    with refusing():
+        place = None if folder is None else local(folder)
+    if place is not None and not os.path.isdir(place):
         console.fail(f"there is no folder `{folder}`", USAGE)
-    home = working() if folder is None else Home(paths.real(folder))
+    home = working() if place is None else Home(paths.real(place))
 
     def opened(address: str) -> None:
         console.out().say("the studio is open at ", (address, "bold"))

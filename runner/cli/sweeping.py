@@ -141,15 +141,15 @@ def _drive(begun: "SweepFolder", crew: "AbstractContextManager[Crew]", json: boo
 
     with lines() if json else shown(console.err()) as watcher:
         ending = sweeping.run(begun, crew, [watcher], retry)
-    leaving(lambda: _print_end(begun, ending))
+    leaving(lambda: _print_end(ending))
     raise typer.Exit(ending.code)
 
 
-def _print_end(begun: "SweepFolder", ending: "Ending") -> None:
+def _print_end(ending: "Ending") -> None:
     if ending.message:
         console.err().prose(ending.message)
-    if begun.place != str(begun.at):
-        console.err().say(f"kept at {begun.place}")
+    if ending.kept:
+        console.err().say(f"kept at {ending.kept}")
 
 
 def _begun(context: typer.Context, varied: list[str]) -> "SweepFolder | None":

@@ -3,16 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.spelling import suggest
 from t2iflow.nodes.core.texts import aligned
 from t2iflow.runner.console import err, fail, write
 from t2iflow.runner.exits import FAILED, USAGE, WEIGHTS
+from t2iflow.runner.folder.places import local
 
 if TYPE_CHECKING:
     from t2iflow.nodes.weights.progress import Watch
@@ -92,7 +91,7 @@ def verify(names: SomeNames = None) -> None:
 @app.command(name="add")
 def add_(
     name: Annotated[str, typer.Argument(help="A published name, or one of your own.")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files, or folders that hold them.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="The files, or folders that hold them.")],
     family: Annotated[str | None, typer.Option(help="Their family, if their names don't show it.")] = None,
 ) -> None:
     """Add your files to the cache: as published weights, or under a name of your own."""
@@ -101,7 +100,7 @@ def add_(
     from t2iflow.nodes.weights.content import WrongFileError
 
     try:
-        found = add(name, [paths.given(file) for file in files], family, _Voice().say)
+        found = add(name, [local(file) for file in files], family, _Voice().say)
     except (WrongFileError, MissingWeightsError) as fault:
         fail(str(fault), WEIGHTS)
     except ValueError as fault:

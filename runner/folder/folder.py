@@ -3,7 +3,6 @@
 import contextlib
 import filecmp
 import os
-import re
 import secrets
 import shutil
 import time
@@ -20,7 +19,7 @@ from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import claim, lock, watching
 from t2iflow.runner.folder.claim import FolderError, NotResumableError
 from t2iflow.runner.folder.history import has_finished
-from t2iflow.runner.folder.places import is_sweep, resume_command
+from t2iflow.runner.folder.places import RUNS, is_sweep, resume_command
 
 SNAPSHOTS = ".snapshots"
 """The folder of small pictures of a run on its way."""
@@ -51,15 +50,6 @@ class RunFolder:
     def wrote(self, path: Path) -> None:
         """Say that a file is complete."""
         self._emit(Wrote(path))
-
-
-def parent(out: str | Path) -> Path:
-    """Where a user wants new folders; UsageError for an address, which would be a folder here called `s3:`."""
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(out)):
-        raise UsageError(
-            f"`{out}` is no folder; only a sweep can be kept elsewhere: `t2iflow sweep ... --out s3://BUCKET/PATH`"
-        )
-    return paths.given(out)
 
 
 def new_path(parent: Path, name: str) -> Path:
@@ -156,20 +146,32 @@ def clear(parent: Path, age: float = ABANDONED) -> None:
 
 def check_resumable(path: Path) -> None:
     """Raise NotResumableError, with what to do instead, where no run in the folder can be resumed."""
-    recipe = path / RECIPE
     if path.name.startswith(MAKING) or (os.path.isdir(path) and _begun_without_recipe(path)):
         raise NotResumableError(f"`{path}` holds no run: its start was interrupted; run the recipe again")
     if os.path.isfile(path) and os.path.isfile(path.parent / RECIPE):
         raise NotResumableError(f"`{path}` is a file; name its folder: `{resume_command(path.parent)}`")
     if is_sweep(path):
         raise NotResumableError(f"`{path}` is the folder of a sweep; to resume it: `{resume_command(path)}`")
+    check_run(path)
+    if (path / RECIPE).is_symlink():
+        raise NotResumableError(f"`{path / RECIPE}` is a link; a run folder holds its recipe itself")
+    check_unfinished(path)
+
+
+def check_run(path: Path) -> None:
+    """Raise NotResumableError where there is no run in the folder, finished or not."""
     if why := paths.nothing(path):
         raise NotResumableError(f"`{path}` {why}")
-    if why := paths.no_file(recipe):
+    if why := paths.no_file(path / RECIPE):
         raise NotResumableError(f"`{path}` is not a run folder: its {RECIPE} {why}")
-    if recipe.is_symlink():
-        raise NotResumableError(f"`{recipe}` is a link; a run folder holds its recipe itself")
-    check_unfinished(path)
+
+
+def check_finished(path: Path) -> None:
+    """Raise UsageError where no finished run is in the folder."""
+    if not has_finished(path):
+        runs = sorted(path.glob(f"{RUNS}/[!.]*")) if is_sweep(path) else []
+        such = f": it is that of a sweep; name one of its runs, such as `{runs[0]}`" if runs else ""
+        raise UsageError(f"`{path}` is not the folder of a finished run{such}")
 
 
 def _begun_without_recipe(path: Path) -> bool:

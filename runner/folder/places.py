@@ -1,15 +1,31 @@
 """Where runs and sweeps are kept, and which of the two is in a folder."""
 
 import os
+import re
 import shlex
 from pathlib import Path
 
+from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import LOG, RECIPE
+from t2iflow.runner.exits import UsageError
 
 SWEEP = "sweep.yaml"
 """The file by which the folder of a sweep is known."""
 RUNS, SWEEPS = "runs", "sweeps"
 """Where runs and sweeps are kept where nothing else is said; a sweep's own runs are in its `runs`, too."""
+ADDRESS = re.compile(r"gist:|[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How addresses begin; the letter of a disk begins none."""
+
+
+def local(place: str | Path) -> Path:
+    """The path of a folder or file that a person named; UsageError for an address, which would lead to a folder here
+    that is called `s3:`."""
+    if ADDRESS.match(str(place)):
+        raise UsageError(
+            f"`{place}` is an address, not a folder or file on this machine; only a sweep can be kept at one:"
+            " `t2iflow sweep ... --out s3://BUCKET/PATH`"
+        )
+    return paths.given(place)
 
 
 def is_run(folder: Path) -> bool:
@@ -26,10 +42,3 @@ def resume_command(place: str | Path) -> str:
     """The command that resumes the run or the sweep in this folder, or the sweep at this address."""
     is_run = "://" not in str(place) and not is_sweep(Path(place))
     return f"t2iflow {'resume' if is_run else 'sweep'} {shlex.quote(str(place))}"
-
-
-def not_finished(folder: Path) -> str:
-    """What to say of a folder that was given for that of a finished run, and is none."""
-    runs = sorted(folder.glob(f"{RUNS}/[!.]*")) if is_sweep(folder) else []
-    such = f": it is that of a sweep; name one of its runs, such as `{runs[0]}`" if runs else ""
-    return f"`{folder}` is not the folder of a finished run{such}"

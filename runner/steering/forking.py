@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOG, RECIPE
 from t2iflow.nodes.core.whole import sync
 from t2iflow.pipelines.plan.plan import Plan
@@ -84,8 +83,7 @@ def fork(of: Path, changes: Sequence[str | ValueOverride], at: str | None, paren
     another optimiser. RecipeError for mistakes in a value, UsageError where that can't be steered, FolderError for no
     run.
     """
-    if why := paths.no_file(of / RECIPE):
-        raise claim.NotResumableError(f"`{of}` is not a run folder: its {RECIPE} {why}")
+    run_folder.check_run(of)
     text, compiled = text_of(of), compiler(of)
     plan = compiled(text, ())
     where = _where(of, plan, at)

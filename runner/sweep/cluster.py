@@ -131,9 +131,7 @@ class Cluster:
         except errors.RayTaskError as fault:  # nothing that a cell may raise, but an installation that is broken
             return Made(cell, FAILED, _words(fault))
         except errors.LocalRayletDiedError:
-            raise ClusterError(
-                "this machine's node of the Ray cluster has ended; start it and resume the sweep"
-            ) from None
+            raise ClusterError("this machine's node of the Ray cluster has ended; start it again") from None
         except errors.RayError as fault:
             return Made(cell, DIED, _words(fault))
 

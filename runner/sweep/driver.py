@@ -21,6 +21,7 @@ from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.sweep.events import Begun, CellEnded, Going, State, Watcher
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.sharing import spread
+from t2iflow.runner.sweep.storage import unkept
 from t2iflow.runner.sweep.work import BUSY, DIED, Made
 from t2iflow.runner.timing.headway import Headway
 
@@ -57,6 +58,8 @@ def states(sweep: SweepFolder) -> dict[str, State]:
 def state(sweep: SweepFolder, name: str) -> State:
     """How far a cell is."""
     run = sweep.runs / name
+    if os.path.exists(unkept(run)):
+        return "stopped"
     return summary(run).state if os.path.exists(run) else "waiting"
 
 

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from t2iflow.nodes.core.run_files import CHECKPOINT
+from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.sweep.lease import BEAT, DEAD, Lease, LostError
 from t2iflow.runner.sweep.storage import Storage
 
 
 @contextmanager
 def held(storage: Storage, run: str, lost: Callable[[], None]) -> Iterator[None]:
-    """Within it, a run's folder is as it is kept, and nobody else works on it; it is kept after each checkpoint, and at
-    the end. `lost` is called, in another thread, where somebody else takes over, as after a long time without network.
+    """Within it, a run's folder is as it is kept, unless it has finished here, and nobody else works on it; it is kept
+    after each checkpoint, and at the end. `lost` is called, in another thread, where somebody else takes over, as after
+    a long time without network.
 
     BusyError where somebody else works on it; LostError at the end, where another process has taken over.
     """
@@ -24,7 +26,8 @@ def held(storage: Storage, run: str, lost: Callable[[], None]) -> Iterator[None]
     holder = _Holder(lease, lost)
     try:
         with _every(BEAT, holder.renew):
-            storage.fetch(run)
+            if not has_finished(storage.folder / run):
+                storage.fetch(run)
             with _every(BEAT, _Bringer(storage, run, holder).keep_if_new):
                 yield
             if holder.has_lost:

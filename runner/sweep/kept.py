@@ -4,23 +4,27 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from t2iflow.nodes.core.run_files import CHECKPOINT
+from t2iflow.nodes.core.run_files import CHECKPOINT, LOG
 from t2iflow.runner.folder.claim import FolderError, is_claimed
 from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.places import RUNS, SWEEP
 from t2iflow.runner.sweep import sharing
 from t2iflow.runner.sweep.folder import SweepFolder, read
-from t2iflow.runner.sweep.storage import LEASES, Storage, stored
+from t2iflow.runner.sweep.storage import LEASES, Storage, stored, unkept
 
 
 def opened(address: str) -> SweepFolder:
     """The sweep that is kept at an address, with what its runs have made so far; FolderError if there is none."""
     storage = Storage(address)
-    names = storage.names()
-    if SWEEP not in names:
+    sizes = storage.sizes()
+    if SWEEP not in sizes:
         raise FolderError(f"there is no sweep at `{address}`: it has no {SWEEP}")
-    storage.get(_wanted(storage, names))
+    storage.get(_wanted(storage, sizes))
     (storage.folder / RUNS).mkdir(exist_ok=True)
+    for log in storage.folder.glob(f"{RUNS}/*/{LOG}"):
+        run, size = log.parent, sizes.get(log.relative_to(storage.folder).as_posix())
+        if has_finished(run) and size != log.stat().st_size and not is_claimed(run):
+            unkept(run).touch()
     storage.mark()
     return read(storage.folder)
 
@@ -39,10 +43,11 @@ def begin(storage: Storage) -> None:
     storage.put(storage.files())
 
 
-def bring(sweep: SweepFolder) -> None:
-    """Keep what was made of all runs together: page, sheet and tables."""
+def bring(sweep: SweepFolder) -> str:
+    """Keep what was made of all runs together: page, sheet and tables. Gives the address, if the sweep has one."""
     if storage := stored(sweep.at):
         storage.put(name for name in storage.files() if not _run(name) and not name.startswith(f"{sharing.FOLDER}/"))
+    return storage.address if storage else ""
 
 
 def _wanted(storage: Storage, names: Iterable[str]) -> Iterator[str]:

@@ -15,16 +15,17 @@ from typing import Any
 from t2iflow.nodes.core.caches import cache_folder
 from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.run_files import BEFORE, CHECKPOINT, LOG
-from t2iflow.nodes.core.whole import write
+from t2iflow.nodes.core.whole import private, write
 from t2iflow.runner.folder.claim import FolderError
+from t2iflow.runner.folder.folder import SNAPSHOTS
 from t2iflow.runner.sweep.lease import Lease, LostError
 
 EXTRAS = {"s3": "t2iflow[s3]", "s3a": "t2iflow[s3]"}
 """What to install for addresses of a scheme."""
 DECIDING = (CHECKPOINT, LOG)
 """Files that say how far a run is: kept last, as they were before the others were looked at."""
-USELESS = (BEFORE,)
-"""Files that are kept nowhere else; nor are those whose name begins with a dot, which belong to a process."""
+USELESS = {BEFORE, SNAPSHOTS}
+"""Files and folders that are kept nowhere else; nor are files whose name begins with a dot, which are a process's."""
 LEASES = "leases"
 MARK = ".storage"
 """The file of a folder that says which storage it works for."""
@@ -48,6 +49,11 @@ def stored(folder: Path) -> "Storage | None":
         return None
 
 
+def unkept(run: Path) -> Path:
+    """The file that is there while a run has finished here, but could not be kept."""
+    return private(run, ".unkept")
+
+
 class Storage:
     """What is kept at an address, and the folder here in which this machine works on it."""
 
@@ -67,10 +73,15 @@ class Storage:
     def names(self, under: str = "") -> list[str]:
         """The files that are kept, by their paths below the address; not what others put there by names that lead
         elsewhere."""
+        return list(self.sizes(under))
+
+    def sizes(self, under: str = "") -> dict[str, int]:
+        """The same, with how many bytes each has."""
         with self.reaching():
             self._system.invalidate_cache()
-            found = self._system.find(self._there(under))
-        return [name for path in found if is_sound(name := path.removeprefix(f"{self._root}/"))]
+            found = self._system.find(self._there(under), detail=True)
+        named = {path.removeprefix(f"{self._root}/"): int(about["size"]) for path, about in found.items()}
+        return {name: size for name, size in named.items() if is_sound(name)}
 
     def get(self, names: Iterable[str]) -> None:
         """Let files here be what is kept of them."""
@@ -95,6 +106,7 @@ class Storage:
         """Let a folder here be what is kept of it, and nothing else."""
         shutil.rmtree(self.folder / under, ignore_errors=True)
         self.get(self.names(under))
+        unkept(self.folder / under).unlink(missing_ok=True)
 
     def keep(self, under: str) -> None:
         """Keep a folder as it is here, and nothing that is no longer in it.
@@ -110,12 +122,14 @@ class Storage:
         if gone := set(self.names(under)) - set(here):
             with self.reaching():
                 self._system.rm([self._there(name) for name in gone])
+        unkept(self.folder / under).unlink(missing_ok=True)
 
     def files(self, under: str = "") -> Iterator[str]:
         """The files here that are worth keeping."""
         for path in sorted((self.folder / under).rglob("*")):
-            if os.path.isfile(path) and path.name not in USELESS and not path.name.startswith("."):
-                yield path.relative_to(self.folder).as_posix()
+            name = path.relative_to(self.folder)
+            if os.path.isfile(path) and USELESS.isdisjoint(name.parts) and not path.name.startswith("."):
+                yield name.as_posix()
 
     def lease(self, name: str) -> Lease:
         """A lease on what has this name."""

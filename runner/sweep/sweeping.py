@@ -13,10 +13,10 @@ from t2iflow.nodes.core import paths
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
-from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, UsageError
-from t2iflow.runner.folder.folder import clear, new_path, parent
+from t2iflow.runner.exits import FAILED, INTERRUPTED, OK, NoDeviceError, UsageError
+from t2iflow.runner.folder.folder import clear, new_path
 from t2iflow.runner.folder.naming import recipe_name
-from t2iflow.runner.folder.places import SWEEP, is_sweep, resume_command
+from t2iflow.runner.folder.places import SWEEP, is_sweep, local, resume_command
 from t2iflow.runner.opening import in_folder
 from t2iflow.runner.preview.preview import Preview, preview
 from t2iflow.runner.signals import Stop
@@ -38,10 +38,12 @@ from t2iflow.runner.sweep.varied import Varied
 
 @dataclass(frozen=True)
 class Ending:
-    """How a sweep ended: an exit code, and words for what is left to do or went wrong."""
+    """How a sweep ended: an exit code, words for what is left to do or went wrong, and the address at which all is
+    kept, if it is."""
 
     code: int
     message: str = ""
+    kept: str = ""
 
 
 def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
@@ -51,7 +53,7 @@ def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
     many = len(slots(replace(how, device="cpu") if how.on else how)[: len(cells.cells)])
     name = new_path(Path(), recipe_name(varied.recipe.name))
     storage = Storage(f"{out}/{name}") if is_address(str(out)) else None
-    path = storage.folder if storage else parent(out) / name
+    path = storage.folder if storage else local(out) / name
     made = folder.create(path, varied.recipe, cells, varied.sweep, how.device, threads(many))
     if storage:
         try:
@@ -135,7 +137,9 @@ def run(
                 counts = Counter(drive(sweep, makers, stop.asked, watch, retry).values())
             unranked = keeper.end(stop.asked)
         except KeyboardInterrupt:  # a second signal
-            return Ending(INTERRUPTED, _interrupted(sweep))
+            return Ending(INTERRUPTED, _resumable(sweep, "interrupted"))
+        except NoDeviceError as fault:
+            raise NoDeviceError(_resumable(sweep, fault)) from fault
         except OSError as fault:
             return Ending(FAILED, f"can't write in `{sweep.at}`: {fault.strerror or fault}")
     total, finished, failed = len(sweep.cells), counts["finished"], counts["failed"]
@@ -144,16 +148,16 @@ def run(
         tidy(sweep.at)
         clear(sweep.runs, 0)  # nobody starts here any more
     try:
-        kept.bring(sweep)
+        place = kept.bring(sweep)
     except StorageError as fault:
-        return Ending(FAILED, f"{fault}; to resume:\n  {resume_command(sweep.place)}")
+        return Ending(FAILED, _resumable(sweep, fault))
     if stop.asked():
-        return Ending(128 + stop.signal, _interrupted(sweep))
+        return Ending(128 + stop.signal, _resumable(sweep, "interrupted"), place)
     if failed:
         again = f"{resume_command(sweep.place)} --retry failed"
-        return Ending(FAILED, f"{failed} of {total} cells failed; to try them again:\n  {again}")
-    return Ending(OK if finished == total else FAILED, unranked)
+        return Ending(FAILED, f"{failed} of {total} cells failed; to try them again:\n  {again}", place)
+    return Ending(OK if finished == total else FAILED, unranked, place)
 
 
-def _interrupted(sweep: SweepFolder) -> str:
-    return f"interrupted; to resume:\n  {resume_command(sweep.place)}"
+def _resumable(sweep: SweepFolder, why: object) -> str:
+    return f"{why}; to resume:\n  {resume_command(sweep.place)}"

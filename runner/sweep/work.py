@@ -22,7 +22,7 @@ from t2iflow.pipelines.text.yaml_reader import load
 from t2iflow.runner import session
 from t2iflow.runner.events import Listener
 from t2iflow.runner.exits import OK, UsageError
-from t2iflow.runner.folder.claim import BusyError, FolderError
+from t2iflow.runner.folder.claim import BusyError, FolderError, NotResumableError
 from t2iflow.runner.folder.history import has_finished
 from t2iflow.runner.folder.own_recipe import plan_of
 from t2iflow.runner.folder.places import RUNS
@@ -61,12 +61,14 @@ def make(
     try:
         options = Options(device, save_every, shelf=shelf_of_process(), shared_work=shared_work(sweep.at, cell))
         with _alone(folder, name):
+            if has_finished(path):  # elsewhere, since it was looked at; or here, and it could not be kept
+                return Made(name, OK)
             is_new = not os.path.exists(path) or (os.path.isdir(path) and not any(path.iterdir()))
             outcome = (_start if is_new else _resume)(sweep, cell, options, listeners)
     except (BusyError, LostError) as fault:
         return Made(name, BUSY, str(fault))
     except REFUSALS as fault:
-        if isinstance(fault, FolderError) and has_finished(path):  # by another process, since it was looked at
+        if isinstance(fault, NotResumableError) and has_finished(path):  # by another process, since it was looked at
             return Made(name, OK)
         return Made(name, code(fault), str(fault))
     return Made(name, outcome.code, outcome.message)

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -111,8 +113,31 @@ def test_an_address_is_not_taken_for_a_folder_of_runs(
         return  # as sweeps can be kept there
     told = command(verb, made, *options, "--out", out)
     assert told.code == 2
-    assert "only a sweep can be kept elsewhere: `t2iflow sweep ... --out s3://BUCKET/PATH`" in told.err
+    assert f"`{out}` is an address, not a folder or file on this machine; only a sweep can be kept at one" in told.err
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(":")]
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/runs", "S3://bucket/runs", "memory://x", "https://example.org/a.png"])
+@pytest.mark.parametrize(
+    "words", ["resume", "runs", "bundle", "verify", "studio", "fork --set steps=3", "weights add mine", "new hello"]
+)
+def test_an_address_is_named_as_it_is_where_a_folder_or_file_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(app, [*words.split(), place])
+    assert told.exit_code == 2
+    assert f"`{place}` is an address, not a folder or file on this machine" in told.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", ["resume no", "fork no --set steps=3", "bundle no", "verify no.png"])
+def test_what_is_missing_is_refused_before_torch_is_imported(words: str) -> None:
+    code = (
+        f"import sys; sys.argv[1:] = {words.split()!r}\nfrom t2iflow.runner.cli.main import main\n"
+        "try: main()\nexcept SystemExit as end: assert end.code == 2 and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_every_command_is_in_the_help() -> None:

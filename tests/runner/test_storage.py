@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner.events import Ended, Event, Stepped
-from t2iflow.runner.exits import OK
+from t2iflow.runner.exits import FAILED, OK
 from t2iflow.runner.folder.claim import BusyError
 from t2iflow.runner.sweep import holding, kept, lease, sweeping, task, work
 from t2iflow.runner.sweep.folder import SweepFolder
@@ -139,6 +139,37 @@ def test_a_checkpoint_is_kept_while_the_run_goes_on(bucket: Any, tmp_path: Path,
 
     assert work.make(sweep.at, CELL, "cpu", [wait], save_every=0.0).code == OK
     assert seen
+    assert not [name for name in bucket.find(sweep.place) if ".snapshots" in name]  # only whoever paints looks at them
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_run_that_finished_but_could_not_be_kept_is_kept_by_the_next_command_and_not_run_again(
+    bucket: Any, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    sweep = begun(tmp_path, "s3://sweeps/mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "put", _fail(KeyboardInterrupt if is_killed else StorageError))
+        if is_killed:
+            with pytest.raises(KeyboardInterrupt):
+                work.make(sweep.at, CELL, "cpu")
+        else:
+            made = work.make(sweep.at, CELL, "cpu")
+            assert (made.code, made.message) == (FAILED, "no answer")
+    assert not bucket.exists(f"{sweep.place}/{PICTURE}")
+    log = (sweep.runs / CELL / "events.jsonl").read_bytes()
+    told = command("sweep", sweep.place)
+    assert told.code == 0, told.err
+    assert "2 cells\n" in told.err
+    assert bucket.cat(f"{sweep.place}/{PICTURE}") == (sweep.at / PICTURE).read_bytes()
+    assert bucket.cat(f"{sweep.place}/runs/{CELL}/events.jsonl") == log
+    assert "2 cells, 2 finished before" in command("sweep", sweep.place).err
+
+
+def _fail(kind: type[BaseException]) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise kind("no answer")
+
+    return fail
 
 
 def test_of_two_machines_one_makes_a_cell_and_the_other_finds_it_busy(bucket: Any, tmp_path: Path, quick: None) -> None:
@@ -220,7 +251,7 @@ def test_where_there_is_no_sweep_the_command_says_so(bucket: Any, command: Comma
 
 def test_a_storage_that_does_not_answer_is_an_error_in_words(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = Storage("s3://sweeps/mine")
-    monkeypatch.setattr(storage._system, "find", lambda *_: (_ for _ in ()).throw(TimeoutError("no answer")))
+    monkeypatch.setattr(storage._system, "find", _fail(TimeoutError))
     with pytest.raises(StorageError, match="no answer"):
         storage.names()
 
@@ -232,10 +263,11 @@ def test_a_sweep_whose_storage_is_out_of_reach_at_its_end_says_how_to_resume(
     for cell in sweep.cells:
         assert work.make(sweep.at, cell.name, "cpu").code == OK
     with monkeypatch.context() as patch:
-        patch.setattr(Storage, "put", lambda *_: (_ for _ in ()).throw(StorageError("no answer")))
+        patch.setattr(Storage, "put", _fail(StorageError))
         told = command("sweep", sweep.place)
     assert told.code == 1
     assert f"no answer; to resume:\n  t2iflow sweep {sweep.place}\n" in told.err
+    assert "kept at" not in told.err
     assert command("sweep", sweep.place).code == OK
 
 

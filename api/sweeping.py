@@ -167,7 +167,7 @@ def sweep(
     """
     from t2iflow.runner.exits import UsageError
     from t2iflow.runner.sweep import sweeping
-    from t2iflow.runner.sweep.cluster import check
+    from t2iflow.runner.sweep.joining import check
     from t2iflow.runner.sweep.slot import How
     from t2iflow.runner.sweep.storage import is_address
     from t2iflow.runner.sweep.varied import varied

@@ -94,7 +94,7 @@ def sweep(
         if retry not in (None, "failed"):
             raise UsageError(f"`--retry {retry}`: only what failed can be tried again: `--retry failed`")
         if on:
-            from t2iflow.runner.sweep.cluster import check
+            from t2iflow.runner.sweep.joining import check
 
             check(on)
         begun = _begun(context, [*(each or ()), *(together or ()), *([rank] if rank else [])])

@@ -1,65 +1,23 @@
 """Ray: the cells of a sweep as tasks of a cluster, or of one that this machine starts for them."""
 
-import logging
-import os
-import signal
-import socket
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
+from t2iflow.nodes.weights.connection import waiting
 from t2iflow.runner.execution import device
 from t2iflow.runner.exits import FAILED, INTERRUPTED, NoDeviceError
 from t2iflow.runner.folder.places import RUNS
 from t2iflow.runner.sweep import task
 from t2iflow.runner.sweep.folder import SweepFolder
+from t2iflow.runner.sweep.joining import ClusterError, address, join, package, words
 from t2iflow.runner.sweep.slot import How
 from t2iflow.runner.sweep.storage import stored
 from t2iflow.runner.sweep.weights import named
 from t2iflow.runner.sweep.work import BUSY, DIED, Made
 
-LOCAL, RUNNING = "local", "auto"
-"""Addresses of a cluster that is started for the sweep, and of the one that this machine belongs to."""
-MEMORY = 100_000_000
-"""Bytes of shared memory that a local cluster takes: no more than names and words go through it."""
-PATIENCE = 10.0
-"""Seconds that a cluster may take to answer at all."""
 LOOK_EVERY = 5.0
 """Seconds between looks at how large the cluster is."""
-
-
-class ClusterError(NoDeviceError):
-    """A cluster can't be used for a sweep."""
-
-
-def address(said: str) -> str:
-    """The address of a cluster, as `--on ray` or `--on ray=HOST:PORT` says it; ClusterError where it is none."""
-    kind, equals, where = said.partition("=")
-    host, _, port = where.rpartition(":")
-    if kind != "ray":
-        raise ClusterError(f"`--on {said}`: cells run on this machine, or on `ray` or `ray=HOST:PORT`")
-    if not equals:
-        return LOCAL
-    if "://" in where:
-        raise ClusterError(
-            f"`--on {said}`: a `ray://` address is that of a client, whose runs end with its connection; on a machine"
-            " of the cluster, write `--on ray=HOST:6379`"
-        )
-    if where != RUNNING and not (host and port.isdecimal()):
-        raise ClusterError(
-            f"`--on {said}`: `{where}` is not an address; write `ray=HOST:PORT` (Ray's own port is 6379), `ray=auto`"
-            " for the cluster that this machine belongs to, or `ray` to start one here"
-        )
-    return where
-
-
-def check(said: str) -> None:
-    """ClusterError where this names no cluster, or Ray is missing."""
-    address(said)
-    _package()
 
 
 class Cluster:
@@ -75,13 +33,13 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         """Join the cluster, and check that its nodes can make cells; ClusterError or NoDeviceError if not."""
-        self._ray = _package()
-        with _signals_kept():
-            _join(self._ray, self._where)
+        self._ray = package()
+        join(self._ray, self._where)
         try:
             self._device = _device(self._how.device, any(_amount(node, "GPU") for node in self._ray.nodes()))
             self._look()
-            self._check_nodes()
+            with waiting():
+                self._check_nodes()
             self._task = self._ray.remote(max_calls=self._calls, max_retries=0, retry_exceptions=False)(task.make)
         except BaseException:
             self._ray.shutdown()
@@ -129,11 +87,11 @@ class Cluster:
         except errors.TaskCancelledError:
             return Made(cell, INTERRUPTED)
         except errors.RayTaskError as fault:  # nothing that a cell may raise, but an installation that is broken
-            return Made(cell, FAILED, _words(fault))
+            return Made(cell, FAILED, words(fault))
         except errors.LocalRayletDiedError:
             raise ClusterError("this machine's node of the Ray cluster has ended; start it again") from None
         except errors.RayError as fault:
-            return Made(cell, DIED, _words(fault))
+            return Made(cell, DIED, words(fault))
 
     def _look(self) -> None:
         """See what nodes there are, and how many cells each can make at once."""
@@ -189,71 +147,12 @@ class Cluster:
         try:
             return str(self._ray.get(check))
         except errors.RayTaskError as fault:
-            return _words(fault)
+            return words(fault)
         except errors.RayError:  # the node is gone, and others may come
             return ""
 
     def _called(self, node: str) -> str:
         return str(self._nodes[node]["NodeManagerAddress"])
-
-
-def _package() -> ModuleType:
-    try:
-        import ray
-    except ImportError as fault:
-        raise ClusterError(f"Ray is not installed ({fault}): `pip install 't2iflow[ray]'`") from None
-    package: ModuleType = ray
-    return package
-
-
-def _join(ray: ModuleType, where: str) -> None:
-    """Join the cluster at an address, or start one; never whichever happens to run."""
-    if where == RUNNING and "://" in os.environ.get("RAY_ADDRESS", ""):
-        raise ClusterError("RAY_ADDRESS is that of a client (`ray://`); write `--on ray=HOST:6379`")
-    if where not in (LOCAL, RUNNING):
-        _knock(where)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    started = {"include_dashboard": False, "object_store_memory": MEMORY, "_node_ip_address": "127.0.0.1"}
-    try:
-        ray.init(
-            address=where,
-            namespace="t2iflow",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **(started if where == LOCAL else {}),
-        )
-        _hush(ray)
-    except Exception as fault:  # of a dozen types
-        what = "Ray can't be started" if where == LOCAL else f"can't join the Ray cluster at {where}"
-        raise ClusterError(f"{what}: {_words(fault)}") from fault
-
-
-def _knock(where: str) -> None:
-    """ClusterError where nobody listens; Ray itself would try for minutes."""
-    host, _, port = where.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
-    except (OSError, OverflowError) as fault:
-        raise ClusterError(
-            f"can't join the Ray cluster at {where}: {getattr(fault, 'strerror', None) or fault}"
-        ) from None
-
-
-def _hush(ray: ModuleType) -> None:
-    """Ray prints which of its processes died on standard output, whatever is asked of it; the sweep says so itself."""
-    with suppress(AttributeError):
-        ray._private.worker.print_to_stdstream = lambda *_, **__: None
-
-
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for itself when it begins, in the main thread."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
 
 
 def _amount(node: Mapping[str, Any], resource: str) -> float:
@@ -270,10 +169,3 @@ def _device(wanted: str, gpus: bool) -> str:
     if kind == "cuda" and not gpus:
         raise NoDeviceError("no node of the cluster has a GPU")
     return ("cuda" if gpus else "cpu") if kind in ("auto", "cuda") else wanted
-
-
-def _words(fault: BaseException) -> str:
-    """What an error of Ray's says, without its colours and the addresses of objects."""
-    cause = getattr(fault, "cause", None) or fault
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return lines[0] if lines else type(cause).__name__

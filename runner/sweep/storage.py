@@ -59,7 +59,8 @@ class Storage:
 
     def __init__(self, address: str, folder: Path | None = None) -> None:
         """Without a `folder`, it is one in the cache; StorageError where nothing can be kept at the address."""
-        self.address = address.rstrip("/")
+        scheme, _, rest = address.rstrip("/").partition("://")
+        self.address = f"{scheme.lower()}://{rest}"
         self._system, self._root = _opened(self.address)
         self.folder = _working(self.address) if folder is None else folder
         self._known: dict[str, tuple[int, int]] = {}
@@ -146,7 +147,7 @@ class Storage:
         except (FolderError, LostError):
             raise
         except Exception as fault:  # each of fsspec's file systems raises its own
-            raise StorageError(f"can't use `{self.address}`: {str(fault) or type(fault).__name__}") from fault
+            raise _unusable(self.address, fault) from fault
 
 
 def _opened(address: str) -> tuple[Any, str]:
@@ -164,9 +165,17 @@ def _opened(address: str) -> tuple[Any, str]:
         raise StorageError(
             f"`{address}` is not the address of a storage; write s3://BUCKET/PATH, or a folder"
         ) from None
+    except Exception as fault:  # each of fsspec's file systems raises its own
+        raise _unusable(address, fault) from fault
     if "file" in system.protocol:
         raise StorageError(f"`{address}` is on this machine's disk: write it as a path")
+    if "memory" in system.protocol:
+        raise StorageError(f"`{address}` is gone when the command ends; write s3://BUCKET/PATH, or a folder")
     return system, str(root).rstrip("/")
+
+
+def _unusable(address: str, fault: Exception) -> StorageError:
+    return StorageError(f"can't use `{address}`: {str(fault) or type(fault).__name__}")
 
 
 def _working(address: str) -> Path:

@@ -27,6 +27,7 @@ from t2iflow.runner.sweep.events import Ended, Event, Watcher
 from t2iflow.runner.sweep.folder import SweepFolder
 from t2iflow.runner.sweep.forecast import forecast
 from t2iflow.runner.sweep.grid import Grid
+from t2iflow.runner.sweep.joining import address, knock
 from t2iflow.runner.sweep.keeper import Keeper
 from t2iflow.runner.sweep.page import PAGE
 from t2iflow.runner.sweep.processes import Processes
@@ -48,8 +49,10 @@ class Ending:
 
 def begin(varied: Varied, out: str | Path, how: How) -> SweepFolder:
     """Compile all cells of a sweep and make its folder in `out`, a folder or a storage's address; RecipeError with all
-    mistakes."""
+    mistakes, NoDeviceError where the device or the cluster is unavailable."""
     cells = grid.compiled(varied.recipe, varied.sweep, varied.problems)
+    if how.on:
+        knock(address(how.on))
     many = len(slots(replace(how, device="cpu") if how.on else how)[: len(cells.cells)])
     name = new_path(Path(), recipe_name(varied.recipe.name))
     storage = Storage(f"{out}/{name}") if is_address(str(out)) else None

@@ -61,7 +61,7 @@ def make(
     try:
         options = Options(device, save_every, shelf=shelf_of_process(), shared_work=shared_work(sweep.at, cell))
         with _alone(folder, name):
-            if has_finished(path):  # elsewhere, since it was looked at; or here, and it could not be kept
+            if has_finished(path) and os.path.exists(path / RECIPE):  # elsewhere meanwhile, or here and was not kept
                 return Made(name, OK)
             is_new = not os.path.exists(path) or (os.path.isdir(path) and not any(path.iterdir()))
             outcome = (_start if is_new else _resume)(sweep, cell, options, listeners)

@@ -126,11 +126,42 @@ def test_what_is_no_address_of_a_cluster_is_refused(command: Command, on: str) -
 
 
 @pytest.mark.parametrize("port", ["9", "99999"])
-def test_where_no_cluster_answers_the_command_says_so_at_once(command: Command, port: str) -> None:
+def test_where_no_cluster_answers_the_command_says_so_at_once(command: Command, tmp_path: Path, port: str) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     told = command("sweep", RECIPE, "--on", f"ray=127.0.0.1:{port}")
     assert told.code == 2
     assert f"can't join the Ray cluster at 127.0.0.1:{port}: " in told.err
+    assert not list(tmp_path.glob("sweeps/*"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (
+            ConnectionError("Failed to connect"),
+            ": Failed to connect; if it has a token, set RAY_AUTH_MODE=token here too; to resume:\n",
+        ),
+        (
+            RuntimeError("It has:\n  Ray: 2.60\nand here:\n  Ray: 2.55"),
+            ": It has: Ray: 2.60 and here: Ray: 2.55; to resume",
+        ),
+    ],
+)
+def test_where_a_cluster_can_not_be_joined_the_command_says_why_and_how_to_go_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, words: str
+) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+
+    def refuse(**_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    told = command("sweep", RECIPE, "--on", "ray=auto")
+    assert told.code == 2
+    assert words in told.err
+    (made,) = tmp_path.glob("sweeps/*")
+    assert told.err.endswith(f"t2iflow sweep sweeps/{made.name}\n")
 
 
 def test_without_ray_the_command_says_what_to_install(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

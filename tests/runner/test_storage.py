@@ -80,7 +80,7 @@ def unbroken(place: Path) -> bytes:
 def test_a_sweep_is_kept_on_a_storage_and_goes_on_from_a_machine_that_has_nothing_of_it(
     bucket: Any, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = command("sweep", RECIPE, "--out", "s3://sweeps/mine", "--jobs", "1")
+    told = command("sweep", RECIPE, "--out", "S3://sweeps/mine", "--jobs", "1")
     assert told.code == 0, told.err
     (place,) = bucket.ls("sweeps/mine")
     assert f"kept at s3://{place}" in told.err
@@ -231,7 +231,9 @@ def test_a_run_that_has_lost_its_lease_stops_and_keeps_nothing(bucket: Any, tmp_
     [
         ("s3://nowhere/mine", "can't use `s3://nowhere/mine/"),
         ("nonsense://x/y", "is not the address of a storage; write s3://BUCKET/PATH, or a folder"),
-        ("file:///tmp/x", "is on this machine's disk: write it as a path"),
+        ("FILE:///tmp/x", "is on this machine's disk: write it as a path"),
+        ("memory://x", "is gone when the command ends; write s3://BUCKET/PATH, or a folder"),
+        ("ftp://127.0.0.1:9/x", "can't use `ftp://127.0.0.1:9/x/"),
     ],
 )
 def test_where_nothing_can_be_kept_the_command_says_so_and_leaves_nothing(
@@ -272,11 +274,14 @@ def test_a_sweep_whose_storage_is_out_of_reach_at_its_end_says_how_to_resume(
 
 
 @pytest.mark.parametrize("key", ["runs/../../../outside", "../outside", "/outside", "runs/.hidden", "C:\\outside"])
-def test_what_others_keep_there_is_written_nowhere_else(key: str, tmp_path: Path) -> None:
+def test_what_others_keep_there_is_written_nowhere_else(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     memory = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.setattr("t2iflow.runner.sweep.storage._opened", lambda address: (memory, "/theirs"))
     for name in ("recipe.yaml", key):
         memory.pipe_file(f"/theirs/{name}", b"t2iflow: 1\n")
-    storage = Storage("memory://theirs", tmp_path / "deep" / "down" / "here")
+    storage = Storage("s3://theirs", tmp_path / "deep" / "down" / "here")
     storage.get(storage.names())
     memory.rm("/theirs", recursive=True)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["recipe.yaml"]

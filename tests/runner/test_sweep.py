@@ -31,7 +31,7 @@ from t2iflow.runner.folder import folder
 from t2iflow.runner.folder.claim import claim
 from t2iflow.runner.folder.summary import summary
 from t2iflow.runner.signals import Stop, end_this
-from t2iflow.runner.sweep import cluster, grid, slot, sweeping
+from t2iflow.runner.sweep import grid, joining, slot, sweeping
 from t2iflow.runner.sweep.driver import TRIES, drive, state, states
 from t2iflow.runner.sweep.events import CellEnded
 from t2iflow.runner.sweep.folder import SweepFolder
@@ -556,7 +556,7 @@ def test_the_best_of_several_go_where_they_are_told_to(here: None, command: Comm
 def test_a_plan_for_a_cluster_says_that_its_time_is_not_the_clusters(
     here: None, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "check", lambda said: None)
+    monkeypatch.setattr(joining, "check", lambda said: None)
     told = command("sweep", SMALL, "--each", "seed=0..1", "--plan", "--on", "ray")
     assert (told.code, "of this machine, not of the cluster" in told.err) == (OK, True)
 

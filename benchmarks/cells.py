@@ -19,7 +19,7 @@ from pathlib import Path
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import environment
 from t2iflow.runner.cli.refusing import refusing
-from t2iflow.runner.sweep import cluster, sweeping, work
+from t2iflow.runner.sweep import joining, sweeping, work
 from t2iflow.runner.sweep.driver import drive
 from t2iflow.runner.sweep.events import CellEnded, Event
 from t2iflow.runner.sweep.folder import SweepFolder
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--on", default="", help="ray, or ray=HOST:PORT")
     given = parser.parse_args()
     if given.on:
-        cluster.check(given.on)
+        joining.check(given.on)
     environment.prepare()
     for name in ("bare", "pool", *([given.on] if given.on else [])):
         with tempfile.TemporaryDirectory() as place:

@@ -8,6 +8,7 @@ it. Needs the extra `bench`.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +59,10 @@ def ready(expected: Sequence[str]) -> None:
     names = Subjects().names
     for name in expected:
         _number(name, names)
-    efficientnet.load("lite2")
+    try:
+        efficientnet.load("lite2")
+    except ModuleNotFoundError as fault:
+        sys.exit(f"the judge's weights are missing: {fault}")
 
 
 def table(verdicts: Sequence[Verdict]) -> str:

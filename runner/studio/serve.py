@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -31,7 +32,7 @@ def serve(home: Home, port: int | None, opened: Callable[[str], None]) -> list[s
         studio = Studio(home)
         server = uvicorn.Server(_config(Guard(app(studio), taken, token)))
         studio.open()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as by Ctrl-C, and leaves nothing behind
+        _hear(server)
         try:
             opened(f"http://{HOST}:{taken}/?token={token}")  # whoever comes before the server does waits
             server.run(sockets=[listening])
@@ -42,6 +43,21 @@ def serve(home: Home, port: int | None, opened: Callable[[str], None]) -> list[s
             with suppress(KeyboardInterrupt):  # at a second one the rest end by themselves, as their pipes close
                 studio.close()
         return stopped
+
+
+def _hear(server: uvicorn.Server) -> None:
+    """Let Ctrl-C and SIGTERM end the server, also before it listens to them itself; KeyboardInterrupt at the second.
+
+    What the first raised would be lost wherever Python ignores exceptions, as when it clears away what nobody needs.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if server.should_exit:
+            raise KeyboardInterrupt
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 def _config(guarded: Guard) -> uvicorn.Config:

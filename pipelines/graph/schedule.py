@@ -237,8 +237,10 @@ def least(value: Any) -> Any:
 
 
 def most(value: Any) -> Any:
-    """The highest that a setting ever is."""
-    return max(value.reached) if isinstance(value, Schedule) else value
+    """The highest that a setting ever is; None where it is always null."""
+    if not isinstance(value, Schedule):
+        return value
+    return max((one for one in value.reached if one is not None), default=None)
 
 
 def _eased(part: float, ease: Ease) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from t2iflow.nodes.optimizing.fit import USUAL_RATE
 from t2iflow.pipelines.graph.graph import Graph, Node
-from t2iflow.pipelines.graph.schedule import Schedule
+from t2iflow.pipelines.graph.schedule import most
 from t2iflow.pipelines.plan.regions import Regions
 
 FAST, SLOW = 20.0, 0.02
@@ -39,8 +39,7 @@ def _suitable(canvas: Node) -> float | None:
 
 def _notes(trainer: Node, suitable: Mapping[str, float], nodes: Mapping[str, Node]) -> Iterator[str]:
     """Notes on the rate of an optimiser or, for the frames of a film, of a camera."""
-    said = trainer.settings.get("rate")  # None where it was refused, or a camera has none of its own
-    rate = max((one for one in (said.reached if isinstance(said, Schedule) else (said,)) if one is not None), default=0)
+    rate = most(trainer.settings.get("rate"))  # None where it was refused, or a camera has none of its own
     for name, suits in suitable.items() if rate else ():
         if SLOW <= rate / suits <= FAST:
             continue

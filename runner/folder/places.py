@@ -1,26 +1,24 @@
 """Where runs and sweeps are kept, and which of the two is in a folder."""
 
 import os
-import re
 import shlex
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import LOG, RECIPE
 from t2iflow.runner.exits import UsageError
+from t2iflow.runner.sharing.address import SCHEME
 
 SWEEP = "sweep.yaml"
 """The file by which the folder of a sweep is known."""
 RUNS, SWEEPS = "runs", "sweeps"
 """Where runs and sweeps are kept where nothing else is said; a sweep's own runs are in its `runs`, too."""
-ADDRESS = re.compile(r"gist:|[A-Za-z][A-Za-z0-9+.-]+:/")
-"""How addresses begin; the letter of a disk begins none."""
 
 
 def local(place: str | Path) -> Path:
     """The path of a folder or file that a person named; UsageError for an address, which would lead to a folder here
     that is called `s3:`."""
-    if ADDRESS.match(str(place)):
+    if SCHEME.match(str(place)):
         raise UsageError(
             f"`{place}` is an address, not a folder or file on this machine; only a sweep can be kept at one:"
             " `t2iflow sweep ... --out s3://BUCKET/PATH`"

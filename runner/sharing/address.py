@@ -13,8 +13,8 @@ from t2iflow.nodes.core.texts import shortened
 
 LONGEST = 2000
 """Letters of an address."""
-SCHEME = re.compile(r"\s*(?:(https?|gist|ftp|file|data|s3|git|ssh):|[a-z][a-z0-9+.-]+://)", re.IGNORECASE)
-"""How addresses begin, among them those that are refused."""
+SCHEME = re.compile(r"\s*(?:(https?|gist|ftp|file|data|s3|git|ssh):|[a-z][a-z0-9+.-]+:/)", re.IGNORECASE)
+"""How addresses begin, among them those that are refused; the letter of a disk begins none."""
 GIST = re.compile(r"gist:(?P<id>[0-9a-f]{1,64})(?:@(?P<revision>[0-9a-f]{7,64}))?(?:/(?P<file>[^/]+))?", re.IGNORECASE)
 DIGEST = re.compile(r"sha256=([0-9a-f]{64})", re.IGNORECASE)
 SAFE = "/%:=&?~+!$,;'@()*[]"

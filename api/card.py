@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import PIL.Image
 
 from t2iflow.nodes.core.run_files import LOSSES, NOW
+from t2iflow.nodes.core.texts import counted
 from t2iflow.nodes.pictures.endings import FILMS, MOVING
 from t2iflow.nodes.pictures.opening import loaded
 from t2iflow.pictures import best, pictures
@@ -91,9 +92,10 @@ def sweep_card(sweep: Sweep) -> str:
     """A sweep as its folder has it now: its pictures side by side, and which is best."""
     sheet, best = sweep.sheet, sweep.best
     states = Counter(cell.state for cell in sweep.cells)
+    runs = counted(states.total(), "run")
     words = [
         sweep.folder.name,
-        f"{states.total()} runs: {', '.join(f'{count} {state}' for state, count in states.items())}",
+        f"{runs}: {', '.join(f'{count} {state}' for state, count in states.items())}",
         *([f"best: {best.folder.name}"] if best else []),
         *filter(None, [sweep.message]),
         f"page: {sweep.folder / PAGE}",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from t2iflow.card import LIVE, Chart, html, picture
 from t2iflow.nodes.core.run_files import LOSSES
+from t2iflow.nodes.core.texts import counted
 from t2iflow.nodes.core.types import Image
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.pictures.opening import loaded
@@ -141,7 +142,7 @@ class LiveSweep:
     def _page(self) -> str:
         going = self._going
         done = going.finished + going.failed
-        words = [f"{going.finished} of {len(self._cells)} runs finished"]
+        words = [f"{going.finished} of {counted(len(self._cells), 'run')} finished"]
         words += [f"{going.failed} failed"] * (going.failed > 0)
         words += [] if going.left is None else [f"about {duration(going.left)} left"]
         part = (done + sum(going.running.values())) / len(self._cells)

@@ -13,6 +13,7 @@ from t2iflow.arguments import shown
 from t2iflow.asking import RecipeLike, at_least, plain, request
 from t2iflow.faults import mistaken, refusing
 from t2iflow.nodes.core.run_files import SAVE_EVERY
+from t2iflow.nodes.core.texts import counted
 from t2iflow.prepared import prepared
 from t2iflow.running import Run
 from t2iflow.task import Task, given
@@ -132,7 +133,7 @@ class Sweep(Task):
     def __repr__(self) -> str:
         states = [cell.state for cell in self.cells]
         counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-        return f"<Sweep of {len(states)} runs, {counts}: {self.folder}>"
+        return f"<Sweep of {counted(len(states), 'run')}, {counts}: {self.folder}>"
 
 
 @prepared

@@ -16,6 +16,8 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
+from arguments import at_least
+
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import environment
 from t2iflow.runner.cli.refusing import refusing
@@ -71,7 +73,7 @@ def swept(sweep: SweepFolder, on: str) -> list[float]:
 def main() -> None:
     """Measure, and print milliseconds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", type=int, default=40)
+    parser.add_argument("--cells", type=at_least(2), default=40)
     parser.add_argument("--on", default="", help="ray, or ray=HOST:PORT")
     given = parser.parse_args()
     if given.on:

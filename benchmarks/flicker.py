@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy
 import torch
+from arguments import at_least
 from child import output
 from judge import judge, ready
 from PIL import Image
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--preset", action="append", default=[], help="of the recipe; `lite` if none is given")
     parser.add_argument("--out", type=Path, default=Path("flicker"), help="folder for the runs")
     parser.add_argument("--subjects", nargs="+", default=SUBJECTS, help="names of ImageNet classes")
-    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--frames", type=at_least(2), default=24)
     parser.add_argument("--rate", default="0.05", help="the plain scheme's: that of the first picture")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for both films")
     parser.add_argument("--ours", action="append", default=[], metavar="KEY=VALUE", help="only for ours")

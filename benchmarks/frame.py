@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from arguments import at_least
+
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.text.recipe import read
 from t2iflow.runner import session
@@ -55,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="zoom")
     parser.add_argument("--preset", default="lite")
-    parser.add_argument("--frames", type=int, default=48)
+    parser.add_argument("--frames", type=at_least(2), default=48)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
     recipe = read(given.recipe, presets=[given.preset], overrides=[f"frames={given.frames}", *given.set])

@@ -49,6 +49,7 @@ def _import_from_here() -> None:
 
 _import_from_here()
 
+from arguments import at_least  # noqa: E402
 from originals import ORIGINALS, Setting  # noqa: E402
 
 from t2iflow.nodes.core import ambient  # noqa: E402
@@ -64,6 +65,7 @@ from t2iflow.runner.execution.capture import Recorder, Recording, recorder  # no
 from t2iflow.runner.execution.link import ALL, Surroundings  # noqa: E402
 from t2iflow.runner.execution.loop import Loop  # noqa: E402
 from t2iflow.runner.execution.stage import LOOK_EVERY, Stage  # noqa: E402
+from t2iflow.runner.exits import NoDeviceError  # noqa: E402
 from t2iflow.runner.folder.folder import RunFolder  # noqa: E402
 from t2iflow.runner.folder.log import EventLog  # noqa: E402
 
@@ -411,16 +413,20 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", help="cuda, cpu, or meta, which only counts launches")
     parser.add_argument("--compile", action="store_true", help="compiled steps too, which take minutes to be ready")
     parser.add_argument("--small", action="store_true", help="small weights and pictures")
-    parser.add_argument("--steps", type=int, default=90, help="measured steps of each way")
+    parser.add_argument("--steps", type=at_least(1), default=90, help="measured steps of each way")
     parser.add_argument("--budget", type=float, default=450, help="seconds after which no other system begins")
     parser.add_argument("--out", type=Path, help="a folder for gpu.json")
     given, unknown = parser.parse_known_args()  # a lent machine's time is not lost on a word that this version lacks
     if unknown:
         print(f"passed over: {' '.join(unknown)}")
     warnings.filterwarnings("ignore")
-    device, began = torch.device(given.device), time.perf_counter()
-    if device.type == "cuda" and not torch.cuda.is_available():
-        parser.error("there is no GPU here; `--device cpu` or `--device meta` needs none")
+    if wrong := [system for system in given.systems if system not in ORIGINALS]:
+        parser.error(f"unknown systems: {', '.join(wrong)}; take {', '.join(ORIGINALS)}")
+    try:
+        device = torch.device("meta") if given.device == "meta" else devices.choose(given.device)[0]
+    except NoDeviceError as fault:
+        parser.error(f"{fault}; `--device cpu` and `--device meta` need no GPU")
+    began = time.perf_counter()
     names = [name for name in WAYS if name != "compiled" or given.compile]
     rows: dict[str, dict[str, Any]] = {}
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{device}, {torch.get_num_threads()} threads"

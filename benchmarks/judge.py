@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from torch import Tensor
 
 from t2iflow.nodes.perceptors.lite import efficientnet
 from t2iflow.nodes.perceptors.lite.perceptor import normalised
 from t2iflow.nodes.perceptors.lite.subjects import Subjects
+from t2iflow.nodes.pictures import codec
 
 
 class Verdict(NamedTuple):
@@ -46,8 +46,7 @@ def judge(paths: Sequence[Path], expected: Sequence[str]) -> list[Verdict]:
     verdicts = []
     for path, name in zip(paths, expected, strict=True):
         number = _number(name, names)
-        with Image.open(path) as picture:
-            pixels = torch.from_numpy(numpy.array(picture.convert("RGB"))).permute(2, 0, 1)[None] / 255
+        pixels = _read(path)
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
         guess = network(normalised(pixels)).logits.softmax(-1)[0]
         verdicts.append(Verdict(path, names[number][0], names[int(guess.argmax())][0], float(guess[number])))
@@ -82,6 +81,13 @@ def _number(name: str, names: list[list[str]]) -> int:
     raise SystemExit(f"{name!r} is none of the names in nodes/perceptors/imagenet.txt")
 
 
+def _read(path: Path) -> Tensor:
+    try:
+        return codec.to_tensor(codec.over(codec.read(str(path)), "white")).expand(-1, 3, -1, -1)
+    except ValueError as fault:
+        sys.exit(f"a picture can't be judged: {fault}")
+
+
 def main() -> None:
     """Judge the pictures of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,8 +103,11 @@ def main() -> None:
     expected = given.expect or [picture.stem.replace("-", " ") for picture in pictures]
     if len(expected) == 1:
         expected *= len(pictures)
+    if not pictures:
+        parser.error(f"there are no PNG files in {', '.join(map(str, given.pictures))}")
     if len(expected) != len(pictures):
         parser.error(f"{len(pictures)} pictures, but --expect was given {len(expected)} times")
+    ready(expected)
     print(table(judge(pictures, expected)))
 
 

@@ -10,6 +10,7 @@ import json
 import resource
 import tempfile
 
+from arguments import at_least
 from child import output
 
 from t2iflow.runner.cli.refusing import refusing
@@ -23,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", nargs="?", default="hello")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
-    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--steps", type=at_least(1), default=3)
     parser.add_argument("--row", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.row:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arguments import at_least
 
 from t2iflow.nodes.core.ambient import SILENCE, Tick
 from t2iflow.nodes.film.takes import Take
@@ -49,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", nargs="?", default="hello")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=at_least(1), default=30)
     arguments = parser.parse_args()
     plan = compile_recipe(read(arguments.recipe, overrides=arguments.overrides))
     region = plan.regions[0]

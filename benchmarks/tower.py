@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from arguments import at_least
 from beside import timed
 from torch import Tensor
 
@@ -59,8 +60,8 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--architecture", default="ViT-B-32-quickgelu", help="one of open_clip's ViTs")
-    parser.add_argument("--crops", type=int, default=16)
-    parser.add_argument("--turns", type=int, default=5, help="of each side, after one that is not counted")
+    parser.add_argument("--crops", type=at_least(1), default=16)
+    parser.add_argument("--turns", type=at_least(1), default=5, help="of each side, after one that is not counted")
     arguments = parser.parse_args()
     device, why = devices.choose()
     print(f"{device} ({why}), torch {torch.__version__}, {torch.get_num_threads()} threads, {vars(arguments)}")

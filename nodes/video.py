@@ -10,6 +10,7 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes, Tick
 from t2iflow.nodes.core.node import node
+from t2iflow.nodes.core.texts import counted
 from t2iflow.nodes.core.types import FilmPath, Image, NonNegative, Rate, Size
 from t2iflow.nodes.film.decoder import Footage
 from t2iflow.nodes.images import resize
@@ -89,10 +90,11 @@ class Frames:
         """Say that there are no more pictures, once."""
         self._ended = True
         name, count, fault = self._path.name, self._number + 1, self._footage.fault
+        pictures = counted(count, "picture")
         if fault:
-            self._notes.warn(f"`{name}` is damaged: only {count} pictures can be read, and the last stays ({fault})")
+            self._notes.warn(f"`{name}` is damaged: only {pictures} can be read, and the last stays ({fault})")
         else:
-            self._notes.say(f"`{name}` ends after {count} pictures; the last stays")
+            self._notes.say(f"`{name}` ends after {pictures}; the last stays")
 
 
 def _pictured(levels: Tensor, device: torch.device, size: Size | None, fit: Fit) -> Image:

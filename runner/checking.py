@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from t2iflow.nodes.core.texts import counted
 from t2iflow.pipelines.problems import Problem, Problems, RecipeError, in_reading_order, render
 from t2iflow.runner.request import Request
 
@@ -39,8 +40,9 @@ class Checked:
             f"`{one.short}` is missing: give it with {one.option}" for one in self.plan.graph.resources if one.missing
         ]
         notes = [*lost, *(f"note: {note}" for note in (*recipe.notes, *self.notes))]
-        cells = f", {self.cells} cell{'s' * (self.cells > 1)} in its sweep" if self.cells else ""
-        return "\n".join([f"{self.recipe}: no mistakes ({len(recipe.nodes)} nodes{cells})", *unneeded, *notes])
+        cells = f", {counted(self.cells, 'cell')} in its sweep" if self.cells else ""
+        nodes = counted(len(recipe.nodes), "node")
+        return "\n".join([f"{self.recipe}: no mistakes ({nodes}{cells})", *unneeded, *notes])
 
     __repr__ = __str__
 

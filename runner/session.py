@@ -14,6 +14,7 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.ambient import WHOLE, Part
 from t2iflow.nodes.core.run_files import LOG, SAVE_EVERY
 from t2iflow.nodes.core.shelf import Shelf
+from t2iflow.nodes.core.texts import counted
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.pipelines.show.resolved import overrides, params, resolved, shareable
@@ -266,7 +267,7 @@ class _Session:
         try:
             notes = list(lock.changed_surroundings(self.path, str(self.device))) if resumed else []
             notes = [f"{note}: the result may differ from an unbroken run's" for note in notes]
-            threads = f"{began} thread{'s' * (began > 1)}"
+            threads = counted(began, "thread")
             why = "as the run began" if resumed else "as it was made with"
             yield [*notes, *([f"computing with {threads}, {why}"] if began != now else [])]
         finally:

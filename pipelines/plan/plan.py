@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
+from t2iflow.nodes.core.texts import counted
 from t2iflow.pipelines.graph.graph import Graph
 from t2iflow.pipelines.plan.regions import Region, Regions, Watch
 
@@ -68,7 +69,8 @@ class Plan:
                 passes = f", judged in {item.passes} passes" if item.passes > 1 else ""
                 first = {"begin": item.first} if item.first else {}
                 parts = {**first, "train": item.canvases, "paint": item.paint, "judge": item.judge}
-                yield f"{item.steps} steps of {item.optimizer}{passes}", {**parts, **watching(item.watch, "step")}
+                steps = f"{counted(item.steps, 'step')} of {item.optimizer}{passes}"
+                yield steps, {**parts, **watching(item.watch, "step")}
             if isinstance(item, Region) and item.shot:
                 yield str(item.shot), {"move": (*item.shot.aim, item.shot.camera), **watching(item.shot.show, "frame")}
 

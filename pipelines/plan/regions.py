@@ -14,6 +14,7 @@ from typing import Any
 import networkx as nx
 
 from t2iflow.nodes.core.ambient import CHANGING, Random, Share, Tick
+from t2iflow.nodes.core.texts import counted
 from t2iflow.pipelines.graph.graph import Graph, Node
 
 STOPS = ("optimizer", "camera")
@@ -56,7 +57,8 @@ class Shot:
 
     def __str__(self) -> str:
         each = "" if self.every == 1 else f", made every {self.every}"
-        return f"{self.frames} frames of {self.camera}{each}, {self.steps} steps each after the first"
+        frames, steps = counted(self.frames, "frame"), counted(self.steps, "step")
+        return f"{frames} of {self.camera}{each}, {steps} each after the first"
 
 
 @dataclass(frozen=True)

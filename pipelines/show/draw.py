@@ -10,6 +10,7 @@ from functools import reduce
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
+from t2iflow.nodes.core.texts import counted
 from t2iflow.pipelines.graph.graph import Graph, Node
 from t2iflow.pipelines.plan.plan import Plan, watching
 from t2iflow.pipelines.plan.regions import Region
@@ -59,7 +60,7 @@ def _parts(region: Region) -> Iterator[Group]:
     """Each node once, where it first runs."""
     passes = f" in {region.passes} passes" if region.passes > 1 else ""
     painting = {"begin": region.first, "paint": region.paint, f"judge{passes}": region.judge}
-    steps = f"{region.steps} steps of {region.optimizer}"
+    steps = f"{counted(region.steps, 'step')} of {region.optimizer}"
     stages = {steps: {**painting, "optimise": (region.optimizer,), **watching(region.watch, "step")}}
     if region.shot:
         moving = {"move": (*region.shot.aim, region.shot.camera)}

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import torch
 
+from t2iflow.nodes.core.texts import counted
 from t2iflow.runner.exits import NoDeviceError
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
@@ -59,7 +60,7 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     else:
         why = _why_no_cuda()
     threads = torch.get_num_threads()
-    return torch.device("cpu"), f"{why}; {threads} thread{'s' * (threads > 1)}"
+    return torch.device("cpu"), f"{why}; {counted(threads, 'thread')}"
 
 
 def model(device: torch.device) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Tick
 from t2iflow.nodes.core.hooks import Closes
+from t2iflow.nodes.core.texts import counted
 from t2iflow.nodes.film.takes import Take
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.plan.regions import Region
@@ -179,7 +180,7 @@ class Loop:
         if stopping or self._saver.due:
             self._saver.save(turn.number, tick.step + 1, stage.passes)
         if stopping:
-            self._leave(stage, tick, f"{done + 1} of {reel.total} steps")
+            self._leave(stage, tick, f"{done + 1} of {counted(reel.total, 'step')}")
             raise Stopped
 
     @torch.no_grad()

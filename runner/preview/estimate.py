@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from t2iflow.nodes.core.texts import counted
 from t2iflow.nodes.core.types import Meaning
 from t2iflow.nodes.weights.content import amount
 from t2iflow.nodes.weights.places import OFFLINE
@@ -73,10 +74,12 @@ def rows(plan: Plan, found: Figures) -> Iterator[tuple[str, str]]:
         return
     for region in plan.regions:
         step, steps = found.steps[region.optimizer], steps_of(region, plan.graph)
-        yield region.optimizer, f"{steps} steps, {_each(step.seconds)}: {duration(steps * step.seconds)}"
+        taken = f"{counted(steps, 'step')}, {_each(step.seconds)}"
+        yield region.optimizer, f"{taken}: {duration(steps * step.seconds)}"
         if region.shot:
             frames, each = region.shot.made, found.frames.get(region.optimizer, 0.0)
-            yield region.shot.camera, f"{frames} frames, {_each(each)} besides their steps: {duration(frames * each)}"
+            taken = f"{counted(frames, 'frame')}, {_each(each)} besides their steps"
+            yield region.shot.camera, f"{taken}: {duration(frames * each)}"
     off = _off(found)
     yield "once", f"loading, what is computed once, writing: {duration(found.once)}"
     yield "in all", f"about {duration(total)}: {duration(total * (1 - off))} to {duration(total * (1 + off))}"
@@ -98,7 +101,8 @@ def _off(found: Figures) -> float:
 
 def _basis(found: Figures) -> str:
     count = sum(step.count for step in found.steps.values())
-    return f"within {_off(found):.0%}, from " + (f"{count} steps on " if count else "a run on ") + found.day
+    taken = counted(count, "step") if count else "a run"
+    return f"within {_off(found):.0%}, from {taken} on {found.day}"
 
 
 def _shortened(graph: Graph) -> Plan:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from t2iflow.nodes.core.missing import MissingPackageError
 from t2iflow.nodes.core.prompts import read_prompt, reading
-from t2iflow.nodes.core.texts import aligned, shortened
+from t2iflow.nodes.core.texts import aligned, counted, shortened
 from t2iflow.nodes.film import decoder
 from t2iflow.nodes.perceptors.clip import fetching, sources
 from t2iflow.nodes.perceptors.clip.sizes import size
@@ -133,7 +133,7 @@ def _sizes(node: Node) -> Iterator[str]:
     if isinstance(size, tuple):
         yield f"{size[0]} x {size[1]} pixels"
     elif isinstance(size, int) and isinstance(count, int):
-        yield f"{count} crops of {size} x {size} pixels"
+        yield f"{counted(count, 'crop')} of {size} x {size} pixels"
 
 
 def _weights(node: Node) -> Iterator[str]:
@@ -209,10 +209,10 @@ def _written(plan: Plan) -> Iterator[tuple[str, str]]:
             what = f"{node.spec.name} {node.name}"
             if node.name in watching:
                 watch, region = watching[node.name]
-                what += f", shown {_length(node, math.ceil(region.steps / watch.every) + 1, 'pictures')}"
+                what += f", shown {_length(node, math.ceil(region.steps / watch.every) + 1, 'picture')}"
             if node.name in filming:
                 watch, shot = filming[node.name]
-                what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frames')}"
+                what += f", shown {_length(node, math.ceil(shot.made / watch.every), 'frame')}"
             file = node.value("file")
             yield from ((str(one), what) for one in (file.values if isinstance(file, Schedule) else [file]))
 
@@ -221,4 +221,4 @@ def _length(node: Node, shown: int, what: str) -> str:
     """How many pictures an output is shown, and how long a film of them is."""
     fps, frames = node.value("rate"), 2 * shown - 2 if node.value("order") == "boomerang" else shown
     rate = float(fps) if isinstance(fps, Real) else 0.0
-    return f"{shown} {what}" + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")
+    return counted(shown, what) + (f", {max(frames, 1) / rate:.4g} s at {rate:.5g} fps" if rate else "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from t2iflow.nodes.core.texts import in_line, shortened
+from t2iflow.nodes.core.texts import counted, in_line, shortened
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.runner.execution.frames import total
 from t2iflow.runner.preview.preview import Preview
@@ -25,7 +25,7 @@ def question(made: Preview) -> str:
 
 def _steps(plan: Plan) -> Iterator[str]:
     for region in plan.regions:
-        frames = f", {region.shot.frames} frames" if region.shot else ""
+        frames = f", {counted(region.shot.frames, 'frame')}" if region.shot else ""
         yield f"{region.optimizer}: {total(region, plan.graph):,}{frames}"
     if plan.graph.recipe.best > 1:
         yield f"and all of it {plan.graph.recipe.best} times, for the best"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from t2iflow.nodes.core.texts import aligned
+from t2iflow.nodes.core.texts import aligned, plural
 from t2iflow.runner.preview import estimate
 from t2iflow.runner.sweep.grid import Grid
 from t2iflow.runner.sweep.sharing import work
@@ -21,7 +21,7 @@ def forecast(grid: Grid, counts: Sequence[int], device: str, jobs: int, threads:
 
 def _lines(grid: Grid, counts: Sequence[int], known: Figures | None, jobs: int) -> Iterator[str]:
     product = " = " + " x ".join(map(str, counts)) if len(counts) > 1 else ""
-    yield f"{len(grid.cells)}{product} cells, {jobs} at once"
+    yield f"{len(grid.cells)}{product} {plural(len(grid.cells), 'cell')}, {jobs} at once"
     yield from aligned(_work(grid))
     yield "networks are loaded, and texts that are the same are read, once in each process"
     yield f"time: {_time(grid, known, jobs)}"
@@ -38,10 +38,10 @@ def _work(grid: Grid) -> Iterator[tuple[str, str]]:
         if name not in alone:
             yield name, f"paints {often}, and its pictures are taken over by the other cells"
         elif steps == alone[name]:
-            yield name, f"{steps:,} steps"
+            yield name, f"{steps:,} {plural(steps, 'step')}"
         else:
             over = f"its work is done {often}, and taken over by the other cells"
-            yield name, f"{steps:,} steps instead of {alone[name]:,}: {over}"
+            yield name, f"{steps:,} {plural(steps, 'step')} instead of {alone[name]:,}: {over}"
 
 
 def _done(grid: Grid) -> dict[str, list[int]]:

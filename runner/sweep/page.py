@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from t2iflow.nodes.core.run_files import NOW, RECIPE, REPORT
+from t2iflow.nodes.core.texts import counted
 from t2iflow.nodes.core.whole import share
 from t2iflow.pipelines.show.prompts import Prompt
 from t2iflow.pipelines.text.recipe import Recipe
@@ -49,7 +50,7 @@ def write_page(data: SweepData) -> Path:
     style = (importlib.resources.files(__package__) / "sweep.css").read_text("utf-8")
     parts = (_head, _state, _best, _cells, _failures, _recipe, _facts)
     body = (line for part in parts for line in part(data))
-    text = framed(f"{data.recipe.title}: {len(data.results)} runs", body, data.goes_on, style)
+    text = framed(f"{data.recipe.title}: {counted(len(data.results), 'run')}", body, data.goes_on, style)
     path = data.sweep.at / PAGE
     share(path, text.encode("utf-8", errors="replace"))
     return path
@@ -58,7 +59,7 @@ def write_page(data: SweepData) -> Path:
 def _head(data: SweepData) -> Iterator[str]:
     yield from heading(data.recipe, data.prompts)
     varied = (f"{len(axis.rows)} of {', '.join(axis.names)}" for axis in data.sweep.axes)
-    yield f'<p class="about">{len(data.results)} runs: {escape(" × ".join(varied))}</p>'
+    yield f'<p class="about">{counted(len(data.results), "run")}: {escape(" × ".join(varied))}</p>'
 
 
 def _state(data: SweepData) -> Iterator[str]:
@@ -75,7 +76,7 @@ def _state(data: SweepData) -> Iterator[str]:
         yield f'<div class="how warn" hidden>Nothing new since {clock}. {_again(data)}</div>'
     elif counts["finished"] < total:
         failed = f", {counts['failed']} failed" if counts["failed"] else ""
-        words = f"<b>{counts['finished']} of {total} runs finished{failed}.</b> {_again(data)}"
+        words = f"<b>{counts['finished']} of {counted(total, 'run')} finished{failed}.</b> {_again(data)}"
         yield f'<div class="how warn">{words}</div>'
 
 

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from t2iflow.nodes.core.texts import printable
+from t2iflow.nodes.core.texts import counted, printable
 from t2iflow.runner.audience import leaving
 from t2iflow.runner.console import Console
 from t2iflow.runner.sweep.events import Begun, CellEnded, Ended, Event, Going, Watcher
@@ -88,7 +88,7 @@ class _View:
         self._going = Going(event.finished, event.failed)
         done = f", {event.finished} finished before" if event.finished else ""
         failed = f", {event.failed} failed" if event.failed else ""
-        self._console.say((f"{event.cells} cell{'s' * (event.cells > 1)}", "bold"), f"{done}{failed}")
+        self._console.say((counted(event.cells, "cell"), "bold"), f"{done}{failed}")
         self._console.say(f"sweep folder: {event.folder}")
         if self._console.is_interactive:
             self._live = Live(self._bars(), console=self._console, auto_refresh=False, transient=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from t2iflow.nodes.core import paths
+from t2iflow.nodes.core.texts import counted
 from t2iflow.pipelines.problems import Problems
 from t2iflow.pipelines.text.sweep import Sweep
 from t2iflow.runner.audience import hand_on
@@ -158,7 +159,8 @@ def run(
         return Ending(128 + stop.signal, _resumable(sweep, "interrupted"), place)
     if failed:
         again = f"{resume_command(sweep.place)} --retry failed"
-        return Ending(FAILED, f"{failed} of {total} cells failed; to try them again:\n  {again}", place)
+        cells = counted(total, "cell")
+        return Ending(FAILED, f"{failed} of {cells} failed; to try them again:\n  {again}", place)
     return Ending(OK if finished == total else FAILED, unranked, place)
 
 

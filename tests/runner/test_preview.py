@@ -9,7 +9,7 @@ from PIL import Image as pictures
 
 from t2iflow.runner.execution import device
 from t2iflow.runner.timing import figures
-from tests.runner.conftest import COPY, Command
+from tests.runner.conftest import COPY, STILL, Command
 
 
 def lines(text: str) -> list[str]:
@@ -36,6 +36,16 @@ def test_a_schedule_is_drawn_from_its_least_to_its_greatest(command: Command) ->
 def test_a_peak_between_the_bars_counts(command: Command) -> None:
     told = command("plan", COPY.replace("rate: 0.05, steps: $steps", "rate: {0: 0, 7: 0, 8: 1, 9: 0}, steps: 900"))
     assert re.search("fit.rate ▁+ 0 to 1, over steps$", "\n".join(lines(told.out)), re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [["plan"], ["graph"], ["show", "--stage", "plan"], ["sweep", "--plan"], ["check"]])
+def test_one_of_a_thing_is_no_plural(words: list[str], command: Command) -> None:
+    filmed = "  camera: {use: camera.still, image: $fit, frames: 1, steps: 1}\n"
+    text = STILL.replace("steps: 6", "steps: 1") + filmed + "  shown: {use: output.strip, image: $camera}\n"
+    told = command(words[0], text + "sweep: {each: {seed: [3]}}\n", *words[1:])
+    assert told.code == 0, told.err
+    assert re.search(r"\b1 (step|frame|cell)\b", told.out)
+    assert not re.search(r"\b1 (step|frame|cell|node|picture|thread|run)s\b", told.out + told.err)
 
 
 def test_what_no_output_needs_is_told(command: Command) -> None:

@@ -73,8 +73,10 @@ class TextOverride:
     def value(self, path: tuple[str, ...], document: Located, problems: Problems) -> Located | None:
         """The value that is given; None if there is none to be read, which is reported."""
         word, is_text = self.written.strip(), BLOCK.match(self.written) or is_text_at(path, document)
-        if not word and not is_text:
-            return Located(None, self.place)
+        if not word and not is_text:  # most likely a variable of the shell that is not set
+            name = self.target.strip()
+            problems.add("T2I204", f"`{name}` is given no value", self.place, f"`{name}=null` leaves it empty")
+            return None
         if is_text and path != SEED and word != NULL:
             text = readable(self.written.replace("$", "$$"), self.place, problems)
             drawn = WILDCARD.fullmatch(word) and ": " not in word  # a mapping to YAML, but nobody means one

@@ -12,6 +12,9 @@ from t2iflow.runner.exits import UsageError
 if TYPE_CHECKING:
     from t2iflow.runner.request import Option
 
+WORDS = "words"
+"""The parameter of commands that holds recipes, and their params as options."""
+EMPTY = "is empty; is a variable of your shell not set?"
 VALUE = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 """A value as `--set` takes it."""
 
@@ -29,6 +32,8 @@ def sort_out(words: Sequence[str]) -> "tuple[list[str], list[Option]]":
     rest = list(words)
     while rest:
         word = rest.pop(0)
+        if not word.strip():
+            raise UsageError(f"the name of a recipe {EMPTY}")
         if not word.startswith("-") or word == "-":
             recipes.append(word)
         elif not word.startswith("--"):

@@ -3,9 +3,11 @@
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from t2iflow.runner import console, environment
 from t2iflow.runner.cli import installed, looking, running, runs, studio, sweeping, weights
+from t2iflow.runner.cli.command import Command
 
 app = typer.Typer(
     name="t2iflow",
@@ -17,6 +19,8 @@ app = typer.Typer(
 )
 
 for commands in (running, sweeping, studio, runs, looking, installed, weights):
+    for command in commands.app.registered_commands:
+        command.cls = Command if command.cls is TyperCommand else command.cls
     app.add_typer(commands.app)
 
 

@@ -7,13 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
 
 from t2iflow.runner import console
 from t2iflow.runner.cli.addresses import looked
 from t2iflow.runner.cli.arguments import sort_out, the_recipe
+from t2iflow.runner.cli.command import Command
 from t2iflow.runner.cli.options import Presets, Seed, Settings, Words
-from t2iflow.runner.exits import UsageError
 
 if TYPE_CHECKING:
     from t2iflow.pipelines.plan.plan import Plan
@@ -31,7 +30,7 @@ class CommonOptions:
     seed: Seed = None
 
 
-class RecipeCommand(TyperCommand):
+class RecipeCommand(Command):
     """A command that takes all of `CommonOptions` beside its own options, and gets at it by `request` or `requests`."""
 
     def __init__(self, name: str | None, *, params: list[Any], context_settings: Any = None, **how: Any) -> None:
@@ -99,8 +98,6 @@ def _request(context: typer.Context, where: str, options: "Sequence[Option]", dr
     from t2iflow.runner.request import Request
 
     common: CommonOptions = context.obj
-    if common.seed is not None and not common.seed.strip():
-        raise UsageError("`--seed` needs a value: a whole number, or `random` to draw one")
     overrides = [*(common.settings or []), *([f"seed={common.seed}"] if common.seed is not None else [])]
     known = [option.removeprefix("--") for param in context.command.params for option in param.opts]
     return Request(where, common.preset or (), overrides, options, known, draft)

@@ -95,7 +95,8 @@ def test_a_weight_beside_a_wire_is_told_how_to_write_it() -> None:
 @pytest.mark.parametrize(
     ("override", "words", "column"),
     [
-        ("steps=", "can't be null", 13),
+        ("steps=", "`steps` is given no value", 13),
+        ("seed= ", "`seed` is given no value", 13),
         ("params.steps=3", "leave `params.` out: `--set steps=value`", 7),
         ("nodes.canvas.size=8", "leave `nodes.` out: `--set canvas.size=value`", 7),
     ],

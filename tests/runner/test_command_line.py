@@ -87,7 +87,7 @@ def test_options_may_stand_before_the_recipe(command: Command, tmp_path: Path) -
         (["--zzz", "3"], "its params are --steps"),
         (["--steps"], "`--steps` needs a value"),
         (["--steps", "--seed", "3"], "`--steps` needs a value"),
-        (["--seed", ""], "`--seed` needs a value"),
+        (["--seed", ""], "'--seed': it is empty; is a variable of your shell not set?"),
         (["-q"], "there is no option `-q`"),
         (["a", "red", "fox's"], """t2iflow run mine.yaml --prompt 'a red fox'"'"'s'"""),
         (["a red fox"], "t2iflow run mine.yaml --prompt 'a red fox'"),
@@ -98,6 +98,18 @@ def test_what_is_not_understood_is_met_with_what_to_write(command: Command, word
     assert told.code == 2
     assert said in told.err
     assert told.folder is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["run", "check", "sweep", "resume", "fork --set steps=3", "verify", "runs", "studio", "bundle", "weights path"],
+)
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_argument_is_not_the_current_folder(empty: str, words: str, command: Command, tmp_path: Path) -> None:
+    for asked in ([*words.split(), empty], ["run", "hello", "--out", empty], ["new", "hello", empty]):
+        told = call(*asked)
+        assert (told.exit_code, "empty; is a variable of your shell not set?" in told.stderr) == (2, True), told.stderr
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("out", ["s3://bucket/runs", "s3:/bucket", "s3:bucket", "https://example.org/runs"])

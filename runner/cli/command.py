@@ -1,5 +1,6 @@
 """What all commands do with their arguments."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -14,7 +15,8 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; those of a recipe's params, which may be empty, are looked at later."""
         rest = super().parse_args(ctx, args)
-        for param in () if ctx.resilient_parsing else self.params:
+        params: Sequence[Any] = () if ctx.resilient_parsing else self.params  # a shell completes words that are empty
+        for param in params:
             name = param.name or ""
             given = ctx.params[name] if name != WORDS and is_given(ctx, name) else None
             values = given if isinstance(given, list | tuple) else [given]

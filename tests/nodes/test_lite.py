@@ -271,7 +271,9 @@ def test_lite_warns_of_what_it_does_not_know_with_a_way_out() -> None:
     prompts = ["a robot", "sad woman", "happiness", ""]
     lite.encode_texts(prompts, notes)
     assert all(repr(prompt) in warning for prompt, warning in zip(prompts, notes.warned, strict=True))
-    assert notes.said == ["A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"]
+    (hint,) = notes.said
+    assert "`--set model=ViT-B/32`" in hint
+    assert "`name: ViT-B/32` of `clip.model`" in hint  # recipes need no param of that name
 
 
 def test_no_note_repeats_a_long_prompt(lite: Lite) -> None:

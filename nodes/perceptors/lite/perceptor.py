@@ -28,9 +28,10 @@ KNOWS = (
     "below 0.75 a guess"
 )
 ABSENT = "To keep something out, give it a weight below 0: `a fox | snow:-1`"
-BETTER = "A real CLIP will know better: t2iflow run RECIPE --set model=ViT-B/32"
+ANOTHER = "`--set model={0}`, or `name: {0}` of `clip.model` where a recipe has no param `model`"
+BETTER = f"A real CLIP will know better: {ANOTHER.format('ViT-B/32')}"
 STYLE = "The recipe `{0}` has that style: t2iflow run {0}"
-MANY = f"A CLIP that reads a hundred languages: t2iflow run RECIPE --set model={languages.MANY}"
+MANY = f"A CLIP that reads a hundred languages: {ANOTHER.format(languages.MANY)}"
 
 COLOURFUL = 0.5
 """How much a colour that a prompt names counts beside its subject, as a length."""

@@ -5,6 +5,12 @@ import re
 import yaml
 
 QUOTES = "put quotes around the text"
+ENDED = {
+    "'": "if the text goes on after its `'`, write that twice, or put double quotes around all of it",
+    '"': 'if the text goes on after its `"`, write `\\"`, or put single quotes around all of it',
+}
+"""What helps where a text in quotes has some in it, by its last letter as YAML reads it."""
+FENCE = "```"
 UNLISTED = "names stand without `- ` before them: `clip: {use: clip.model}`"
 KEYFRAMES = "keyframes are a mapping, with a space after each `:`, such as `{0: 1.02, 50: 1.0}`"
 INDENT = "a tab can't indent"
@@ -91,8 +97,12 @@ def explain(fault: yaml.MarkedYAMLError, text: str, brackets: list[yaml.Mark]) -
         blamed = _line_before(lines, mark)
         if blamed:
             return blamed
+    if lines and lines[mark.line].lstrip().startswith(FENCE) and "cannot start" in complaint:
+        return "this line is Markdown, not YAML", mark, f"leave the lines with {FENCE} out"
     known = ((words, hint) for pattern, words, hint in COMPLAINTS if pattern in f"{context}: {complaint}")
     words, hint = next(known, (complaint, ""))
+    if QUOTES in hint:
+        hint = ENDED.get(text[: mark.index].rstrip(" ")[-1:], hint)
     return words, mark, hint
 
 

@@ -48,6 +48,11 @@ WORDS = "nodes:\n  words: {use: clip.text, clip: $clip, prompt: PROMPT}\n  clip:
         ("nodes:\n" + CANVAS + STILL.replace("$", "*"), 4, "there is no anchor `&canvas` before this"),
         (WORDS.replace("PROMPT", "1e3") + CANVAS + STILL, 3, "put it in quotes: '1e3'"),
         (WORDS.replace("PROMPT", "[a fox, 0x7C0]") + CANVAS + STILL, 3, "put it in quotes: '0x7C0'"),
+        (WORDS.replace("PROMPT", "'it's a fox'") + CANVAS + STILL, 3, "goes on after its `'`, write that twice"),
+        (WORDS.replace("PROMPT", '"a "red" fox"') + CANVAS + STILL, 3, 'goes on after its `"`, write `\\"`'),
+        (WORDS.replace("PROMPT", "['it's a fox', a dog]") + CANVAS + STILL, 3, "put double quotes around all of it"),
+        (WORDS.replace("PROMPT", "'a' and 'b'") + CANVAS + STILL, 3, "put double quotes around all of it"),
+        ("nodes:\n" + CANVAS + STILL + "```\n", 5, "leave the lines with ``` out"),
         (WORDS.replace("PROMPT", "{1984: 1}") + CANVAS + STILL, 3, "put the number in quotes: `{'1984': 1}`"),
     ],
 )

@@ -70,7 +70,7 @@ class Sweep(Task):
     def sheet(self) -> PIL.Image.Image | None:
         """All pictures side by side, labelled; None until it is made."""
         from t2iflow.nodes.pictures.opening import loaded
-        from t2iflow.runner.sweep.sheet import SHEET
+        from t2iflow.runner.folder.places import SHEET
 
         file = self.folder / SHEET
         return loaded(file) if os.path.isfile(file) else None
@@ -102,10 +102,10 @@ class Sweep(Task):
     def _scores(self) -> dict[str, tuple[float | None, int | None]]:
         """The score and the rank of each cell that has any."""
         from t2iflow.nodes.core import json_file
-        from t2iflow.runner.sweep.results import JSON
+        from t2iflow.runner.folder.places import RESULTS
 
         try:
-            rows = json_file.read(self.folder / JSON)["cells"]
+            rows = json_file.read(self.folder / RESULTS)["cells"]
             return {row["cell"]: (row["score"], row["rank"]) for row in rows}
         except (KeyError, TypeError):  # there is none yet, or somebody's edit
             return {}

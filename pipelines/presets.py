@@ -1,11 +1,12 @@
 """The presets of a recipe that nobody has asked for, compiled to find their mistakes."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from shlex import quote
 
+from t2iflow.nodes.core.texts import first_of
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.recipe import Recipe, with_presets
@@ -31,7 +32,10 @@ class Trial:
         for name in self.recipe.own_presets:
             for problem, given in self._of(name) if self._alone.get(name) else ():
                 makers.setdefault(problem, []).append(given)
-        return [replace(problem, hints=(*problem.hints, _with(ways))) for problem, ways in makers.items()]
+        return [
+            replace(problem, hints=(*problem.hints, f"with {first_of(ways, SHOWN, ' or ')}"))
+            for problem, ways in makers.items()
+        ]
 
     @property
     def notes(self) -> list[str]:
@@ -75,8 +79,3 @@ def _key(problem: Problem) -> tuple[str, Place | None]:
 
 def _options(*presets: str) -> str:
     return f"`{' '.join(f'--preset {quote(name)}' for name in presets)}`"
-
-
-def _with(ways: Sequence[str]) -> str:
-    more = f" and {len(ways) - SHOWN} more" if len(ways) > SHOWN else ""
-    return f"with {' or '.join(ways[:SHOWN])}{more}"

@@ -6,7 +6,7 @@ A mistake of the user is a value, gathered with all others of the recipe and rai
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from t2iflow.nodes.core.texts import in_line, shortened
+from t2iflow.nodes.core.texts import first_of, in_line, shortened
 from t2iflow.pipelines.excerpt import excerpt
 
 USERS = 3
@@ -30,6 +30,10 @@ class Place:
         if quotes not in (0, 2):
             return self
         return replace(self, column=self.column + quotes // 2 + start, width=width)
+
+
+NOWHERE = Place("", 1, 1)
+"""The place of a value that no file has."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,8 @@ def joined(problems: Iterable[Problem]) -> list[Problem]:
 def _for_all(first: Problem, *others: Problem) -> Problem:
     if not others:
         return first
-    named = ", ".join(one.subject for one in others[:USERS])
-    more = f" and {len(others) - USERS} more" if len(others) > USERS else ""
-    return replace(first, hints=(*first.hints, f"likewise for {named}{more}"))
+    named = first_of([one.subject for one in others], USERS)
+    return replace(first, hints=(*first.hints, f"likewise for {named}"))
 
 
 def in_reading_order(problems: Iterable[Problem]) -> list[Problem]:

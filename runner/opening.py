@@ -10,7 +10,7 @@ from pathlib import Path
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
-from t2iflow.nodes.core.texts import shortened
+from t2iflow.nodes.core.texts import first_of, shortened
 from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN, proper
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
@@ -189,5 +189,4 @@ def in_folder(folder: Path) -> list[str]:
         found = sorted(str(path) for path in folder.glob("*.yaml"))
     except OSError:
         return []
-    more = f" and {len(found) - OFFERED} more" if len(found) > OFFERED else ""
-    return [f"recipes in it: {', '.join(found[:OFFERED])}{more}"] if found else ["there are no .yaml files in it"]
+    return [f"recipes in it: {first_of(found, OFFERED)}"] if found else ["there are no .yaml files in it"]

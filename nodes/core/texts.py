@@ -34,6 +34,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {plural(number, noun)}"
 
 
+def first_of(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first few texts, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return between.join(texts[:most]) + more
+
+
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows of texts as lines, each column as wide as the longest text in it."""
     rows = list(rows)

@@ -22,7 +22,7 @@ from t2iflow.nodes.film import sound
 from t2iflow.nodes.film.sound import Follow
 from t2iflow.pipelines.graph.keyframes import form
 from t2iflow.pipelines.graph.schedule import Moment, Schedule, Steps, blend
-from t2iflow.pipelines.problems import Place, Problems
+from t2iflow.pipelines.problems import NOWHERE, Place, Problems
 from t2iflow.pipelines.text.located import Located
 from t2iflow.pipelines.values import shown
 
@@ -46,7 +46,7 @@ class Music(Schedule):
     smooth: float = 0.1
     start: float = 0.0
     over: str | None = field(default="frame", init=False)
-    place: Place = field(default=Place("", 1, 1), compare=False, repr=False)
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
     """Where a recipe names the file."""
 
     @property

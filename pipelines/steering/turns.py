@@ -8,7 +8,7 @@ from t2iflow.pipelines.graph.continued import BEFORE
 from t2iflow.pipelines.graph.keyframes import WORDS, is_keyframes
 from t2iflow.pipelines.graph.settings import is_schedule
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.problems import NOWHERE
 from t2iflow.pipelines.steering.standing import Standing
 from t2iflow.pipelines.text.located import located
 
@@ -96,6 +96,3 @@ def _before(words: dict[str, Any]) -> dict[str, Any]:
 def _over(start: Start, words: dict[str, Any] | None = None) -> dict[str, str]:
     over = start.over or (words or {}).get("over")
     return {"over": over} if over else {}
-
-
-NOWHERE = Place("", 1, 1)

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from t2iflow.nodes.core.spelling import suggest
-from t2iflow.pipelines.problems import Place, Problems
+from t2iflow.pipelines.problems import NOWHERE, Place, Problems
 from t2iflow.pipelines.text.located import Located, plain
 
 LEVELS = {"params": 1, "nodes": 2}
 """How deep overlays merge by name."""
 
-NOTHING = Located({}, Place("", 1, 1))
+NOTHING = Located({}, NOWHERE)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from t2iflow.runner import console
 from t2iflow.runner.cli import completion
 from t2iflow.runner.cli.addresses import Yes, agreed, looked
 from t2iflow.runner.cli.arguments import is_given, sort_out
-from t2iflow.runner.cli.options import Device, SaveEvery
+from t2iflow.runner.cli.options import Device, Json, SaveEvery
 from t2iflow.runner.cli.recipe_command import RecipeCommand, print_notes, request
 from t2iflow.runner.cli.refusing import refusing
 from t2iflow.runner.exits import UsageError
@@ -85,7 +85,7 @@ def sweep(
     plan: Planned = False,
     checkpoint: SaveEvery = SAVE_EVERY,
     yes: Yes = False,
-    json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Run a recipe with every combination of other values; or, given a sweep's folder, resume it."""
     from t2iflow.runner.sweep.varied import varied

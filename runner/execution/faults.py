@@ -29,7 +29,7 @@ NO_ROOM = re.compile("No space left on device|Disk quota exceeded|File too large
 
 def out_of_memory(fault: BaseException) -> bool:
     """Whether this is a device or the machine saying that it has no memory left."""
-    cause = fault.cause if isinstance(fault, NodeError) else fault
+    cause = _cause(fault)
     if isinstance(cause, OSError):
         return cause.errno == errno.ENOMEM
     if isinstance(cause, torch.OutOfMemoryError | MemoryError):
@@ -39,7 +39,7 @@ def out_of_memory(fault: BaseException) -> bool:
 
 def out_of_room(fault: BaseException) -> bool:
     """Whether this is the disk saying that it is full."""
-    cause = fault.cause if isinstance(fault, NodeError) else fault
+    cause = _cause(fault)
     if isinstance(cause, OSError):
         return cause.errno in FULL
     return isinstance(cause, RuntimeError) and NO_ROOM.search(str(cause)) is not None
@@ -49,8 +49,13 @@ def code(fault: BaseException) -> int:
     """The exit code of a run that this has ended."""
     if out_of_memory(fault):
         return MEMORY
-    cause = fault.cause if isinstance(fault, NodeError) else fault
+    cause = _cause(fault)
     return WEIGHTS if isinstance(cause, MissingWeightsError | MissingPackageError | ModuleNotFoundError) else FAILED
+
+
+def _cause(fault: BaseException) -> BaseException:
+    """What a node raised, if it is a node that failed."""
+    return fault.cause if isinstance(fault, NodeError) else fault
 
 
 def forget(fault: BaseException | None) -> None:

@@ -43,10 +43,10 @@ def opened(path: Path) -> Bundle:
             if not os.path.isdir(folder):
                 forget_old(folder.parent)
                 _unpack(file, entries, folder)
+    except BundleError:
+        raise
     except (BadZipFile, NotImplementedError, EOFError, ValueError) as fault:
-        raise (
-            fault if isinstance(fault, BundleError) else BundleError(f"it is damaged, or no zip file: {fault}")
-        ) from fault
+        raise BundleError(f"it is damaged, or no zip file: {fault}") from fault
     os.utime(folder)
     return Bundle(folder, name or path.stem)
 

@@ -11,6 +11,8 @@ from t2iflow.runner.sharing.address import SCHEME
 
 SWEEP = "sweep.yaml"
 """The file by which the folder of a sweep is known."""
+SHEET, RESULTS = "sheet.png", "results.json"
+"""All pictures of a sweep on one sheet, and what came of it cell by cell."""
 RUNS, SWEEPS = "runs", "sweeps"
 """Where runs and sweeps are kept where nothing else is said; a sweep's own runs are in its `runs`, too."""
 

@@ -12,14 +12,11 @@ from t2iflow.pipelines.text.yaml_reader import MAX_BYTES
 from t2iflow.runner.entries import Noted, Started
 from t2iflow.runner.folder.history import milestones
 from t2iflow.runner.folder.outputs import wrote
-from t2iflow.runner.folder.places import resume_command
+from t2iflow.runner.folder.places import RESULTS, SHEET, resume_command
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.files import KINDS, TABLES
-from t2iflow.runner.studio.glance import SHEET, Glance, cells, glance
+from t2iflow.runner.studio.glance import Glance, cells, glance
 from t2iflow.runner.studio.home import Home
-
-RESULTS = "results.json"
-"""What a sweep's results are in."""
 
 
 def details(home: Home, folder: Path, known: Glance) -> dict[str, Any]:

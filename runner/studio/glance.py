@@ -17,15 +17,15 @@ from t2iflow.nodes.pictures.endings import IMAGES, VIDEOS
 from t2iflow.runner.entries import Entry, Filmed, Stepped, Wrote
 from t2iflow.runner.folder.history import tail
 from t2iflow.runner.folder.outputs import foremost
-from t2iflow.runner.folder.places import RUNS, SWEEP, is_sweep
+from t2iflow.runner.folder.places import RUNS, SHEET, SWEEP, is_sweep
 from t2iflow.runner.folder.summary import Summary, summary
 from t2iflow.runner.folder.watching import LIVE
 from t2iflow.runner.studio.home import Home, holds_run
 
 SIDE = 320
 """Pixels of the longer side of a picture in the gallery."""
-PICTURE, SHEET = "picture.png", "sheet.png"
-"""What runs and sweeps are known by."""
+PICTURE = "picture.png"
+"""What runs are known by."""
 
 
 @dataclass(frozen=True, slots=True)

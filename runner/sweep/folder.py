@@ -15,7 +15,7 @@ import yaml
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.whole import sync
-from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.problems import NOWHERE
 from t2iflow.pipelines.text.located import located, plain
 from t2iflow.pipelines.text.origin import INPUTS
 from t2iflow.pipelines.text.recipe import Recipe
@@ -74,14 +74,13 @@ class SweepFolder:
     @cached_property
     def drawn(self) -> list[str]:
         """All that has wildcards: of what varies, and of the recipe itself."""
-        nowhere = Place("", 1, 1)
         columns = {
             name: [row[number] for row in axis.rows] for axis in self.axes for number, name in enumerate(axis.names)
         }
         others = {name: {flow(cell.set.get(name)) for cell in self.cells} for name in self.cells[0].set}
         own = [name for name, values in others.items() if len(values) > 1 and name not in (*columns, SEED)]
         texts = [name for name in own if not str(self.cells[0].set[name]).startswith(f"{INPUTS}/")]
-        varied = [name for name, values in columns.items() if has_wildcards(located(values, nowhere))]
+        varied = [name for name, values in columns.items() if has_wildcards(located(values, NOWHERE))]
         return [*varied, *texts]
 
     @cached_property
@@ -137,9 +136,9 @@ def read(path: Path) -> SweepFolder:
         if said["t2iflow-sweep"] != FORMAT:
             raise FolderError(f"`{file}` has a format that this version doesn't read")
         return _folder(path, said)
+    except FolderError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as fault:
-        if isinstance(fault, FolderError):
-            raise
         raise FolderError(f"`{file}` is damaged{_where(fault)}: restore it, or start another sweep") from fault
 
 

@@ -14,12 +14,11 @@ from t2iflow.nodes.core.texts import counted
 from t2iflow.nodes.core.whole import share
 from t2iflow.pipelines.show.prompts import Prompt
 from t2iflow.pipelines.text.recipe import Recipe
-from t2iflow.runner.folder.places import resume_command
+from t2iflow.runner.folder.places import RESULTS, SHEET, resume_command
 from t2iflow.runner.report.exhibits import data_url, link
 from t2iflow.runner.report.page import framed, heading, listing
 from t2iflow.runner.sweep.folder import SweepFolder
-from t2iflow.runner.sweep.results import CSV, JSON, Result
-from t2iflow.runner.sweep.sheet import SHEET
+from t2iflow.runner.sweep.results import CSV, Result
 from t2iflow.runner.sweep.table import Table, label
 from t2iflow.runner.timing.duration import duration
 
@@ -170,7 +169,7 @@ def _recipe(data: SweepData) -> Iterator[str]:
 def _facts(data: SweepData) -> Iterator[str]:
     found = {"device": data.sweep.device, "threads of each run": data.sweep.threads, "ranked by": data.judge}
     rows = [f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items() if value]
-    files = [name for name in (SHEET, CSV, JSON) if os.path.exists(data.sweep.at / name)]
+    files = [name for name in (SHEET, CSV, RESULTS) if os.path.exists(data.sweep.at / name)]
     rows += [f'<dt>file</dt><dd><a href="{name}">{name}</a></dd>' for name in files]
     yield f"<h2>Sweep</h2><dl>{''.join(rows)}</dl>"
 

@@ -22,7 +22,7 @@ from t2iflow.nodes.perceptors.interface import Clip, Wanted
 from t2iflow.nodes.pictures.codec import to_tensor
 from t2iflow.pipelines.graph.graph import Node
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.problems import Place
+from t2iflow.pipelines.problems import NOWHERE
 from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.runner.execution.device import single_precision
 from t2iflow.runner.execution.link import Link, Surroundings, now, run
@@ -56,7 +56,7 @@ def judge(plan: Plan, named: str | None) -> Judge:
     """The perceptor of this name, or the recipe's own, or `lite`, if it has none."""
     own = (node for node in plan.graph.nodes.values() if node.spec.kind is Clip and not node.wires)
     found = next(own, None) if named is None else None
-    return Judge(found or Node("", find("clip.model"), Place("", 1, 1), {"name": named or "lite"}, {}))
+    return Judge(found or Node("", find("clip.model"), NOWHERE, {"name": named or "lite"}, {}))
 
 
 def prompt(plan: Plan) -> dict[str, float]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from t2iflow.nodes.core.whole import share
+from t2iflow.runner.folder.places import RESULTS
 from t2iflow.runner.sweep.cell import Cell, said
 from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.folder import SweepFolder
 
-CSV, JSON = "results.csv", "results.json"
+CSV = "results.csv"
 SCHEMA = "t2iflow.sweep/2"
 
 
@@ -46,7 +47,7 @@ def write_results(sweep: SweepFolder, results: Sequence[Result]) -> None:
     writer.writerows(map(_flat, rows))
     share(sweep.at / CSV, table.getvalue())
     content = {"schema": SCHEMA, "recipe": sweep.recipe, "threads": sweep.threads, "cells": rows}
-    share(sweep.at / JSON, json.dumps(content, indent=1) + "\n")
+    share(sweep.at / RESULTS, json.dumps(content, indent=1) + "\n")
 
 
 def _row(sweep: SweepFolder, one: Result) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from PIL.ImageDraw import Draw, ImageDraw
 
 from t2iflow.nodes.core.texts import printable
 from t2iflow.nodes.core.whole import share
+from t2iflow.runner.folder.places import SHEET
 from t2iflow.runner.lettering import Font, cut, lettering, plain
 from t2iflow.runner.sweep.events import State
 from t2iflow.runner.sweep.table import Table
 
-SHEET = "sheet.png"
 NARROWEST, WIDEST, LARGEST, SMALLEST = 240, 4096, 256, 48
 """Pixels: of a sheet's width, about, and of the side of a picture in it."""
 GAP, MARGIN, HEAD = 6, 16, 150

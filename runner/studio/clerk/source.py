@@ -7,7 +7,7 @@ from typing import Any
 
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
-from t2iflow.pipelines.problems import Place, Problem
+from t2iflow.pipelines.problems import NOWHERE, Problem
 from t2iflow.pipelines.text import packs
 from t2iflow.pipelines.text.origin import Origin
 from t2iflow.pipelines.text.overrides import value_override
@@ -76,7 +76,7 @@ def problems_as_json(problems: Sequence[Problem], sources: Mapping[str, str]) ->
 def _as_json(problem: Problem, sources: Mapping[str, str]) -> dict[str, Any]:
     place = problem.place
     given = place is not None and sources.get(place.file) == place.file
-    at = asdict(place) if place and not given else dict.fromkeys(asdict(Place("", 1, 1)))
+    at = asdict(place) if place and not given else dict.fromkeys(asdict(NOWHERE))
     return (
         {"code": problem.code, "message": problem.message, "hints": list(problem.hints)}
         | at

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from t2iflow.nodes.core.missing import MissingPackageError
+from t2iflow.nodes.core.texts import first_of
 from t2iflow.nodes.perceptors.clip.sources import check_published
 from t2iflow.pipelines.compiling import compile_recipe
 from t2iflow.pipelines.graph.graph import COPIED, Graph, free_name
@@ -51,7 +52,7 @@ class Grid:
 def compiled(recipe: Recipe, sweep: Sweep, found: Problems) -> Grid:
     """Compile every cell; RecipeError with all their mistakes, each once and with the cells that make it, and with
     those `found` before."""
-    return _Grid(recipe, sweep, found).grid()
+    return _Compiler(recipe, sweep, found).grid()
 
 
 def without_judge(sweep: Sweep) -> Iterator[Problem]:
@@ -65,34 +66,41 @@ def without_judge(sweep: Sweep) -> Iterator[Problem]:
 
 
 @dataclass
-class _Grid:
+class _Alike:
+    """Cells that differ in no more than their seed, and so are compiled once: what they change, their stages and steps,
+    none of which is known where they have mistakes; and each of the `cells` in words."""
+
+    values: Values = field(default_factory=dict)
+    stages: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
+    problems: Problems = field(default_factory=Problems)
+    cells: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Compiler:
     recipe: Recipe
     sweep: Sweep
     found: Problems
     files: dict[str, str] = field(default_factory=dict)
-    made: dict[str, Values] = field(default_factory=dict)
-    stages: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    steps: dict[str, Mapping[str, int]] = field(default_factory=dict)
-    taken: list[Mapping[str, int]] = field(default_factory=list)
-    faults: dict[str, Problems] = field(default_factory=dict)
-    cells: dict[str, list[str]] = field(default_factory=dict)
+    alike: dict[str, _Alike] = field(default_factory=dict)  # by what they change
     lines: dict[tuple[str, Place], list[str]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
-    first: Plan | None = None
-    """The first of the plans; `made`, `stages`, `steps`, `faults` and `cells` are by what differs but for the seed."""
+    first: Plan | None = None  # of the plans
 
     def grid(self) -> Grid:
         wrong = [*self.sweep.mistakes(), *without_judge(self.sweep)]
         if (wrong or self.found) and math.prod(len(axis.rows) for axis in self.sweep.axes) > MOST:
             raise RecipeError(dict.fromkeys([*wrong, *self.found]), {**self.recipe.sources, **self.sweep.sources})
         rows = list(itertools.product(*(axis.overrides() for axis in self.sweep.axes)))
-        cells = [self._cell(number, len(rows), list(itertools.chain(*row))) for number, row in enumerate(rows)]
+        made = [self._cell(number, len(rows), list(itertools.chain(*row))) for number, row in enumerate(rows)]
         if problems := [*wrong, *self.found, *self._mistakes(len(rows))]:
             raise RecipeError(dict.fromkeys(problems), {**self.recipe.sources, **self.sweep.sources, **self.sources})
         assert self.first is not None  # there is a cell, and it has no mistakes
-        return Grid(shared(cells), resolved(self.first.graph, self.files), self.files, self.first, tuple(self.taken))
+        cells, steps = shared([cell for cell, _ in made]), tuple(alike.steps for _, alike in made)
+        return Grid(cells, resolved(self.first.graph, self.files), self.files, self.first, steps)
 
-    def _cell(self, number: int, count: int, row: Sequence[ReadOverride]) -> Cell:
+    def _cell(self, number: int, count: int, row: Sequence[ReadOverride]) -> tuple[Cell, _Alike]:
         seed = self._seed(row)
         others = [one for one in row if one.name != SEED]
         fixed = [one for one in self._templates if one.name not in {other.name for other in others}]
@@ -100,10 +108,11 @@ class _Grid:
         shown = {one.name: said(plain(one.value)) for one in given} | {SEED: str(seed)}
         named = {one.name: shown[one.name] for one in row}
         key = flow({one.name: plain(one.value) for one in given})
-        self.cells.setdefault(key, []).append(", ".join(f"{name}={value}" for name, value in named.items()))
-        values = self._compiled(given, seed, key)
-        self.taken.append(self.steps.get(key, {}))
-        return Cell(cell_name(number, count, named), {**values, SEED: seed}, self.stages.get(key, {}))
+        if key not in self.alike:
+            self.alike[key] = self._compiled(given, seed)
+        alike = self.alike[key]
+        alike.cells.append(", ".join(f"{name}={value}" for name, value in named.items()))
+        return Cell(cell_name(number, count, named), {**alike.values, SEED: seed}, alike.stages), alike
 
     def _drawn(self, one: ReadOverride, seed: int) -> ReadOverride:
         try:
@@ -131,19 +140,19 @@ class _Grid:
         texts = {**self.recipe.params, **written}.items()
         return [ReadOverride(name, value, value.place) for name, value in texts if value and has_wildcards(value)]
 
-    def _compiled(self, given: Sequence[ReadOverride], seed: int, key: str) -> Values:
-        """What a cell changes; cells that differ in no more than their seed, with one `key`, are compiled once."""
-        if key not in self.faults:
-            problems = self.faults[key] = Problems()
-            with suppress(RecipeError):  # its problems are noted
-                sources = {**self.sweep.sources, **self.sources}
-                plan = compile_recipe(vary(replace(self.recipe, seed=seed), given, sources, problems), problems)
-                problems.extend(missing(plan.graph))
-                self.first = self.first or plan
-                self.made[key] = self._values(plan.graph, [one.name for one in given])
-                self.stages[key] = work_digests(plan)
-                self.steps[key] = {region.optimizer: total(region, plan.graph) for region in plan.regions}
-        return self.made.get(key, {})
+    def _compiled(self, given: Sequence[ReadOverride], seed: int) -> _Alike:
+        """What becomes of the recipe with these changes."""
+        alike = _Alike()
+        with suppress(RecipeError):  # its problems are noted
+            sources = {**self.sweep.sources, **self.sources}
+            recipe = vary(replace(self.recipe, seed=seed), given, sources, alike.problems)
+            plan = compile_recipe(recipe, alike.problems)
+            alike.problems.extend(missing(plan.graph))
+            self.first = self.first or plan
+            alike.values = self._values(plan.graph, [one.name for one in given])
+            alike.stages = work_digests(plan)
+            alike.steps = {region.optimizer: total(region, plan.graph) for region in plan.regions}
+        return alike
 
     def _values(self, graph: Graph, names: Sequence[str]) -> Values:
         """What is written at these names, and wherever a file is named, by the names of the copies."""
@@ -160,10 +169,9 @@ class _Grid:
     def _mistakes(self, count: int) -> Iterator[Problem]:
         """Each mistake once, with the cells that make it, unless all do."""
         makers: dict[Problem, list[str]] = {}
-        for key, problems in self.faults.items():
-            for problem in dict.fromkeys(problems):
-                makers.setdefault(problem, []).extend(self.cells[key])
+        for alike in self.alike.values():
+            for problem in dict.fromkeys(alike.problems):
+                makers.setdefault(problem, []).extend(alike.cells)
         for problem, cells in makers.items():
-            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
-            hint = () if len(cells) == count else (f"in the cell {cells[0]}{more}",)
+            hint = () if len(cells) == count else (f"in the cell {first_of(cells, 1)}",)
             yield replace(problem, hints=(*problem.hints, *hint))

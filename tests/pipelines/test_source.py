@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
-from t2iflow.pipelines.text.located import Located
+from t2iflow.pipelines.text.located import plain
 from t2iflow.pipelines.text.yaml_reader import parse
-
-
-def plain(value: Located) -> Any:
-    inner = value.value
-    if isinstance(inner, list):
-        return [plain(item) for item in inner]
-    return {key: plain(item) for key, item in inner.items()} if isinstance(inner, dict) else inner
 
 
 def value_of(text: str) -> Any:

@@ -1,9 +1,13 @@
 """Runs go through the command line, in this process; small recipes without a perceptor keep them quick."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,6 +36,39 @@ STILL = COPY.replace("  film:   {use: output.video, image: $canvas, every: 2}\n"
 def swept(steps: int, seeds: str) -> str:
     """The same without the film, as a sweep of some seeds."""
     return STILL.replace("steps: 6", f"steps: {steps}") + f"sweep: {{each: {{seed: {seeds}}}}}\n"
+
+
+ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
+"""The environment of runs in processes of their own."""
+
+
+def finished_alone(folder: Path, recipe: str) -> Path:
+    """Run a recipe in a process of its own; gives its run."""
+    subprocess.run(_running(folder, recipe), cwd=folder, check=True, capture_output=True, env=ALONE)
+    return _only_run(folder)
+
+
+def signalled(folder: Path, recipe: str, number: int, when: Callable[[dict[str, Any]], bool], *options: str) -> Path:
+    """Run a recipe in a process of its own, and send that a signal at the first event for which `when` holds; gives its
+    run."""
+    words = [*_running(folder, recipe), "--json", *options]
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True, env=ALONE) as process:
+        assert process.stdout
+        assert any(when(json.loads(line)) for line in process.stdout)
+        process.send_signal(number)
+        process.stdout.read()
+    assert process.returncode in (-number, 128 + number)
+    return _only_run(folder)
+
+
+def _running(folder: Path, recipe: str) -> list[str]:
+    (folder / "mine.yaml").write_text(recipe, encoding="utf-8")
+    return [sys.executable, "-m", "t2iflow.runner", "run", "mine.yaml"]
+
+
+def _only_run(folder: Path) -> Path:
+    (run,) = (folder / "runs").iterdir()
+    return run
 
 
 @dataclass

@@ -1,10 +1,7 @@
 """Films go from the recipe through the runner to frames that are where they should be, and to the same bytes."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from torch import Tensor
 from t2iflow.nodes.pictures.codec import to_tensor
 from t2iflow.nodes.pictures.motion import Affine
 from t2iflow.nodes.pictures.resampling import grid
-from tests.runner.conftest import COPY, Command, Told
+from tests.runner.conftest import COPY, Command, Told, finished_alone, signalled
 
 FILM = """
 t2iflow: 1
@@ -154,12 +151,7 @@ def test_every_of_an_output_counts_frames_and_every_of_a_camera_leaves_frames_ou
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that nothing stopped."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    (folder / "film.yaml").write_text(FILM, encoding="utf-8")
-    command = [sys.executable, "-m", "t2iflow.runner", "run", "film.yaml"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    (run,) = (folder / "runs").iterdir()
-    return run
+    return finished_alone(tmp_path_factory.mktemp("unbroken"), FILM)
 
 
 def check_same(run: Path, unbroken: Path) -> None:
@@ -171,16 +163,7 @@ def check_same(run: Path, unbroken: Path) -> None:
 def test_a_film_killed_in_frame_17_of_30_ends_with_the_same_bytes(
     unbroken: Path, tmp_path: Path, command: Command
 ) -> None:
-    (tmp_path / "film.yaml").write_text(FILM, encoding="utf-8")
-    arguments = [sys.executable, "-m", "t2iflow.runner", "run", "film.yaml", "--json"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout
-        for line in process.stdout:
-            if json.loads(line).get("frame") == 16:
-                process.send_signal(signal.SIGKILL)
-                break
-    (run,) = (tmp_path / "runs").iterdir()
+    run = signalled(tmp_path, FILM, signal.SIGKILL, lambda event: event.get("frame") == 16)
     assert not (run / "film.mp4").exists()
     told = command("resume", str(run))
     assert told.code == 0, told.err

@@ -1,53 +1,37 @@
 """A run that was stopped, by whatever, ends with the same bytes as one that was not."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.runner.conftest import COPY, Command
+from tests.runner.conftest import COPY, Command, finished_alone, signalled
 
 LONG = COPY.replace("steps: 6", "steps: 400").replace("every: 2", "every: 40")
 
 
-def stopped_at(step: int, number: int, folder: Path, *arguments: str) -> Path:
+def stopped_at(step: int, number: int, folder: Path) -> Path:
     """Run LONG in a process of its own and send it a signal when it says that it has reached the step."""
-    (folder / "long.yaml").write_text(LONG, encoding="utf-8")
-    command = [sys.executable, "-m", "t2iflow.runner", "run", "long.yaml", "--json", "--checkpoint", "0", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout
-        for line in process.stdout:
-            event = json.loads(line)
-            if event["type"] == "stepped" and event["step"] >= step:
-                process.send_signal(number)
-                break
-        process.stdout.read()
-    assert process.returncode in (-number, 128 + number)
-    (run,) = (folder / "runs").iterdir()
-    return run
+
+    def reached(event: dict[str, Any]) -> bool:
+        return event["type"] == "stepped" and event["step"] >= step
+
+    return signalled(folder, LONG, number, reached, "--checkpoint", "0")
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that nothing stopped."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    (folder / "long.yaml").write_text(LONG, encoding="utf-8")
-    command = [sys.executable, "-m", "t2iflow.runner", "run", "long.yaml"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    (run,) = (folder / "runs").iterdir()
-    return run
+    return finished_alone(tmp_path_factory.mktemp("unbroken"), LONG)
 
 
 def resumed(run: Path, unbroken: Path, command: Command) -> None:
     """See that it ends with the same bytes as the one that nothing stopped."""
     told = command("resume", str(run))
     assert told.code == 0, told.err
-    assert told.err.startswith("long: resuming")
+    assert told.err.startswith("mine: resuming")
     for name in ("picture.png", "film.mp4", "recipe.yaml"):
         assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
     assert not (run / "checkpoint.pt").exists()

@@ -13,7 +13,7 @@ import torch
 from annotated_types import Ge, Gt, Interval, Lt
 
 from t2iflow.nodes.core.easing import smooth
-from t2iflow.nodes.core.node import check_position, node
+from t2iflow.nodes.core.node import between, check_position, node
 from t2iflow.nodes.core.types import (
     Degrees,
     ExtraSteps,
@@ -178,9 +178,7 @@ def path(motions: list[Motion], *, position: NonNegative) -> Motion:
     moves half as the second and half as the third; `{0: 0, 60: 0, 80: 1}` changes from the first to the second between
     frames 60 and 80.
     """
-    check_position(position, len(motions), "motion")
-    before = min(int(position), max(len(motions) - 2, 0))
-    part = position - before
+    before, part = between(position, len(motions), "motion")
     return Blended(motions[before], motions[before + 1], part) if part else motions[before]
 
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes, Random, Tick
-from t2iflow.nodes.core.node import SettingError, check_position, node
+from t2iflow.nodes.core.node import SettingError, between, check_position, node
 from t2iflow.nodes.core.prompts import Phrase, doubt, read_prompt, reading
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import shortened
@@ -238,10 +238,8 @@ def blend(prompts: list[Wanted], *, position: NonNegative) -> Wanted:
     The first prompt is at 0. Blends embeddings, on the sphere, if both prompts have the same number of texts; otherwise
     their weights.
     """
-    check_position(position, len(prompts), "prompt")
-    last = len(prompts) - 1
-    before = min(int(position), max(last - 1, 0))
-    return prompts[before].blend(prompts[min(before + 1, last)], position - before)
+    before, part = between(position, len(prompts), "prompt")
+    return prompts[before].blend(prompts[min(before + 1, len(prompts) - 1)], part)
 
 
 def _check_story(settings: Mapping[str, Any]) -> None:

@@ -218,6 +218,14 @@ def check_position(position: float, count: int, what: str) -> None:
         raise ValueError(f"there is no {what} at position {position:g}; the last of {count} is at {count - 1}")
 
 
+def between(position: float, count: int, what: str) -> tuple[int, float]:
+    """Which of `count` things comes before a position among them, and the part of the way from there to the next;
+    ValueError past the last."""
+    check_position(position, count, what)
+    before = min(int(position), max(count - 2, 0))
+    return before, position - before
+
+
 def is_node(thing: object) -> bool:
     """Whether the thing was marked with `node`, itself (a subclass does not inherit it)."""
     return "__node__" in getattr(thing, "__dict__", {})

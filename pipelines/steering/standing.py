@@ -51,6 +51,11 @@ class Standing:
         return tick.optimizer == self.optimizer and not self._has_passed(tick)
 
 
+def standing_at(region: Region, number: int) -> Standing:
+    """Where a run stands before a step of an optimiser, or under a camera before a frame."""
+    return Standing(region.optimizer, region.steps, number) if region.shot else Standing(region.optimizer, number)
+
+
 def moments(region: Region, step: int, frame: int) -> Iterator[Tick]:
     """All moments of a region: the steps of its first picture, then the frames of its film. Of more than are looked at,
     as many evenly, and those around a step and a frame."""

@@ -18,7 +18,7 @@ from t2iflow.pipelines.show.prompts import prompts_of
 from t2iflow.pipelines.show.resolved import params
 from t2iflow.pipelines.steering import steering as recipes
 from t2iflow.pipelines.steering.past import altered
-from t2iflow.pipelines.steering.standing import Standing
+from t2iflow.pipelines.steering.standing import Standing, standing_at
 from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.runner import session
 from t2iflow.runner.entries import Entry, Filmed, Started, Stepped
@@ -112,7 +112,7 @@ def _where(of: Path, plan: Plan, at: str | None) -> Standing:
         raise UsageError(f"`--at {at}` is after the end: the {what}s of `{region.optimizer}` are 0 to {many - 1}")
     if number == 0:
         return _before(plan, region.optimizer)
-    return Standing(region.optimizer, region.steps, number) if region.shot else Standing(region.optimizer, number)
+    return standing_at(region, number)
 
 
 def length(region: Region) -> tuple[int, str]:

@@ -8,10 +8,9 @@ from pathlib import Path
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.whole import write
 from t2iflow.pipelines.plan.plan import Plan
-from t2iflow.pipelines.plan.regions import Region
 from t2iflow.pipelines.steering import steering as recipes
 from t2iflow.pipelines.steering.editing import UnwrittenError
-from t2iflow.pipelines.steering.standing import Standing
+from t2iflow.pipelines.steering.standing import Standing, standing_at
 from t2iflow.pipelines.steering.steering import Steerable, SteeringError
 from t2iflow.pipelines.text.overrides import ValueOverride
 from t2iflow.runner.execution import checkpoint
@@ -63,14 +62,9 @@ def steerable(folder: Path) -> list[Steerable]:
     for each. Where there is no checkpoint, what can be once an optimiser is at work."""
     text, compiled, saved = text_of(folder), compiler(folder), last(folder)
     plan = compiled(text, ())
-    places = [stands(folder, plan, saved)] if saved else [_at_work(region) for region in plan.regions]
+    places = [stands(folder, plan, saved)] if saved else [standing_at(region, 1) for region in plan.regions]
     found = {one.name: one for where in reversed(places) for one in recipes.steerable(text, where, compiled)}
     return list(found.values())
-
-
-def _at_work(region: Region) -> Standing:
-    """Soon after an optimiser begins."""
-    return Standing(region.optimizer, region.steps, 1) if region.shot else Standing(region.optimizer, 1)
 
 
 def last(folder: Path) -> Checkpoint | None:

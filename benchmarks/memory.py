@@ -9,6 +9,7 @@ import argparse
 import json
 import resource
 import tempfile
+from pathlib import Path
 
 from arguments import at_least
 from child import output
@@ -43,8 +44,6 @@ def main() -> None:
 
 def peak(recipe: str, overrides: list[str]) -> float:
     """Megabytes at the peak of a run in this process."""
-    from pathlib import Path
-
     import torch
 
     from t2iflow.pipelines.compiling import compile_recipe

@@ -1,5 +1,6 @@
 """The commands on what is installed: nodes and recipes that ship, and whether everything works."""
 
+import json
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,8 +101,6 @@ def new(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    import json
-
     from t2iflow.pipelines.show.json_schema import recipe_schema
 
     console.write(json.dumps(recipe_schema(), indent=2) + "\n")

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from t2iflow.runner.studio import bodies
+from t2iflow.runner.studio.curves import drawn
 from t2iflow.runner.studio.files import SIDES, file_of, served, small
 from t2iflow.runner.studio.glance import SIDE
 from t2iflow.runner.studio.plain import written
@@ -96,8 +98,6 @@ class _Routes:
         return served(path, lasting)
 
     def about(self, request: Request) -> Response:
-        from importlib.metadata import version
-
         return _json({"version": version("t2iflow"), "folder": str(self._studio.home.root)})
 
     def recipes(self, request: Request) -> Response:
@@ -174,8 +174,6 @@ class _Routes:
         return _json(self._studio.desk.ask("graph", folder=self._folder(request)))
 
     def charts(self, request: Request) -> Response:
-        from t2iflow.runner.studio.curves import drawn
-
         text = "".join(drawn(Path(self._folder(request))))
         return Response(text, media_type="text/plain; charset=utf-8")
 

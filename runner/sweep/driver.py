@@ -88,7 +88,7 @@ class _Driver:
         left = [cell for cell in self.sweep.cells if self._is_left(self.states[cell.name])]
         self.waiting = deque(cell.name for cell in spread(left))
         self.watch(Begun(self.sweep.at, len(self.states), self.counts["finished"], self.counts["failed"]))
-        self.part = self._part()
+        self.done_before = self._done
         while (self.waiting or self.running or self.elsewhere) and not self.stopping():
             self._hand_out()
             self._listen()
@@ -168,16 +168,17 @@ class _Driver:
                 else:
                     self.waiting.append(name)
 
-    def _part(self) -> float:
+    @property
+    def _done(self) -> float:
         """How much of the whole is done, in cells."""
         return self.counts["finished"] + self.counts["failed"] + sum(self.running.values())
 
     def _left(self) -> float | None:
         """Seconds until all are done, at the speed so far."""
-        done = self._part() - self.part
+        done = self._done - self.done_before
         if done < SURE:
             return None
-        return (time.monotonic() - self.began) * (len(self.states) - self._part()) / done
+        return (time.monotonic() - self.began) * (len(self.states) - self._done) / done
 
 
 def _taken(run: Path) -> float | None:

@@ -18,6 +18,7 @@ from t2iflow.nodes.perceptors.clip import sources
 from t2iflow.nodes.pictures import codec
 from t2iflow.nodes.weights import registry
 from t2iflow.nodes.weights.families import beside, called, incomplete, lacking
+from t2iflow.nodes.weights.records import Record
 from t2iflow.pipelines.graph.graph import COPIED, Graph, Resource
 from t2iflow.pipelines.problems import Place, Problem, Problems
 from t2iflow.pipelines.text.origin import INPUTS, Origin
@@ -112,14 +113,8 @@ class _Finding:
         return self._file(self.name)
 
     def _weights(self, family: str) -> Resource | None:
-        record = registry.find(self.name)
-        if record is not None:
-            if record.family != family:
-                what = f"`{self.name}` are {record.family} weights, not {family} weights"
-                self._report("T2I411", what, _known(family))
-            elif absent := lacking(family, record.files):
-                add = f"`t2iflow weights add {self.name} FILE` adds what is missing"
-                self._report("T2I411", incomplete(self.name, family, absent), add)
+        if record := registry.find(self.name):
+            self._check_named(record, family)
             return self._resource(self.name)
         near = suggest(self.name, (known.name for known in registry.every() if known.family == family))
         if not self._takes_weights(near, _known(family)):
@@ -129,10 +124,23 @@ class _Finding:
         if why == paths.MISSING:
             start = DOWNLOAD if ADDRESS.match(self.name) else f"or a folder or file; {self._start}"
             self._report("T2I411", f"unknown weights `{self.name}`", near, _known(family), start)
-            return self._resource(self.name)
-        if why:
+        elif why:
             self._report("T2I411", f"the weights `{self.name}` {why}")
-            return self._resource(self.name)
+        else:
+            self._check_files(path, family)
+        return self._resource(self.name if why else str(path))
+
+    def _check_named(self, record: Record, family: str) -> None:
+        """Report weights that have this name and are no whole ones of the family."""
+        if record.family != family:
+            what = f"`{self.name}` are {record.family} weights, not {family} weights"
+            self._report("T2I411", what, _known(family))
+        elif absent := lacking(family, record.files):
+            add = f"`t2iflow weights add {self.name} FILE` adds what is missing"
+            self._report("T2I411", incomplete(self.name, family, absent), add)
+
+    def _check_files(self, path: Path, family: str) -> None:
+        """Report a file or folder that has no whole weights of the family."""
         try:
             files = beside(path, family)
             if not files:
@@ -142,7 +150,6 @@ class _Finding:
                 self._report("T2I411", incomplete(self.name, family, absent))
         except ValueError as fault:
             self._report("T2I411", str(fault))
-        return self._resource(str(path))
 
     def _perceptor(self) -> Resource | None:
         """A perceptor by name, or a file, alone or as `architecture:file`."""

@@ -147,15 +147,20 @@ class References:
         if match["open"]:
             self._report(at, "`${` within a text must be followed by a name and `}`", "write `$$` for a dollar")
             return None
-        name = match["param"] or match["bare"]
-        if match["bare"]:
-            if name not in self.params and name not in self.nodes:
-                return match[0]
-            alone = f"a wire stands alone; the weight of a loss is written `{{of: ${name}, weight: 0.5}}`"
-            insert = f"`${{{name}}}` inserts the param" if name in self.params else alone
-            message = f"`${name}` is not replaced within a longer text"
-            self._report(at, message, insert, f"`$${name}` is a dollar and a word")
-            return None
+        return self._bare(match["bare"], at) if match["bare"] else self._in_braces(match["param"], at)
+
+    def _bare(self, name: str, at: Place) -> str | None:
+        """What stands for `$name` in a longer text: itself, unless something has this name."""
+        if name not in self.params and name not in self.nodes:
+            return f"${name}"
+        alone = f"a wire stands alone; the weight of a loss is written `{{of: ${name}, weight: 0.5}}`"
+        insert = f"`${{{name}}}` inserts the param" if name in self.params else alone
+        message = f"`${name}` is not replaced within a longer text"
+        self._report(at, message, insert, f"`$${name}` is a dollar and a word")
+        return None
+
+    def _in_braces(self, name: str, at: Place) -> str | None:
+        """What stands for `${name}`: the value of the param."""
         if name not in self.params:
             if name in self.nodes:
                 self._report(at, f"`{name}` is a node; only params can be inserted into a text")

@@ -208,17 +208,19 @@ def alone(system: str, setting: Setting) -> Callable[[int], object]:
 
 
 SIDES: tuple[Recording, ...] = ("off", "off", "on")
+COMPARED = 6
+"""Steps after which they are compared."""
 
 
-def faithful(system: str, setting: Setting, steps: int = 6) -> str:
+def faithful(system: str, setting: Setting) -> str:
     """How far replayed steps lead from steps one by one, beside how far these lead from themselves."""
     stages = [our_stage(system, setting, recording) for recording in SIDES]
     for step in (stepping(stage) for stage in stages):
         torch.manual_seed(0)
-        for number in range(steps):
+        for number in range(COMPARED):
             step(number)
     again, replayed = (_apart(stages[0], stage) for stage in stages[1:])
-    return f"after {steps} steps {replayed:.1e} from those one by one, which are {again:.1e} from themselves"
+    return f"after {COMPARED} steps {replayed:.1e} from those one by one, which are {again:.1e} from themselves"
 
 
 def _apart(one: Stage, other: Stage) -> float:
@@ -242,15 +244,17 @@ def original(system: str, setting: Setting) -> Callable[[int], object]:
 WAYS = {"eager": eager, "captured": captured, "compiled": compiled, "alone": alone, "original": original}
 WARMING = {"captured": 4, "compiled": 5}
 """Steps until all is recorded; 2 where nothing is."""
+BLOCKS = 3
+"""Into how many turns the steps of a way are divided."""
 
 
-def measure(system: str, setting: Setting, names: Iterable[str], steps: int, blocks: int = 3) -> list[Way]:
+def measure(system: str, setting: Setting, names: Iterable[str], steps: int) -> list[Way]:
     """Ways of a system, taking turns; one that fails says why and costs the others nothing."""
     ways = [way for name in names if (way := _made(system, name, setting)) is not None]
-    for _ in range(blocks):
+    for _ in range(BLOCKS):
         for way in list(ways):
             try:
-                _block(way, max(1, steps // blocks), setting.device)
+                _block(way, max(1, steps // BLOCKS), setting.device)
             except Exception as fault:
                 ways.remove(way)
                 _failed(way.system, way.name, fault)

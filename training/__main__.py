@@ -9,7 +9,7 @@ python -m training scenes           # what `lite` knows of the looks of scenes, 
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -121,12 +121,16 @@ MODELS = {
 """All models by the family of their weights, each after those that it needs."""
 
 
+TASKS = ("fetch", "scenes", "train", "measure", "ship")
+"""What `all` does, in this order; `train` goes by the name of the model."""
+
+
 def main() -> None:
     """Fetch, train, measure, ship."""
     parser = argparse.ArgumentParser(
         prog="training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["fetch", "measure", "ship", "scenes", "all", *MODELS])
+    parser.add_argument("what", choices=[*(task for task in TASKS if task != "train"), "all", *MODELS])
     parser.add_argument(
         "models", nargs="*", choices=[[], *MODELS], help="for `measure`, `ship` and `all`; all, if left out"
     )
@@ -144,24 +148,15 @@ def main() -> None:
     names = [given.what] if given.what in MODELS else given.models or list(MODELS)
     if given.run and len(names) > 1 and given.what in ("measure", "ship", "all"):
         parser.error("`--run` is the folder of one model: name that")
+    tasks = TASKS if given.what == "all" else ("train" if given.what in MODELS else given.what,)
     try:
-        if given.what in ("fetch", "all"):
+        if "fetch" in tasks:
             for package in listed():
                 print(unpacked(package, given.work))
-        if given.what in ("scenes", "all"):
+        if "scenes" in tasks:
             print(scenes.ship(given.work))
-        for name in names if given.what not in ("fetch", "scenes") else []:
-            folder = given.work / (given.run or name)
-            if given.what in (name, "all"):
-                _train(MODELS[name], folder, given)
-            if given.what in ("measure", "all") and name in evaluate.CANVASES:
-                shipping.trained(folder / "weights", name)
-                told = evaluate.evaluate(name, str(folder / "weights"), given.work)
-                print(name, *(f"{key} {value:.3f}" for key, value in told.items()))
-            if given.what in ("ship", "all"):
-                model = MODELS[name]
-                weights = folder / "weights"
-                print(shipping.ship(f"small-{name}", name, model.about, model.factor, model.codes, weights))
+        for name in names:
+            _work_on(name, tasks, given)
     except (PackageError, ModuleNotFoundError, ValueError, OSError) as fault:
         parser.exit(1, f"{fault}\n")
     except KeyboardInterrupt:
@@ -185,6 +180,20 @@ def _device(said: str) -> torch.device:
     except (RuntimeError, AssertionError) as fault:
         raise argparse.ArgumentTypeError(f"{said!r} is unavailable: {str(fault).splitlines()[0]}") from None
     return torch.device(said)
+
+
+def _work_on(name: str, tasks: Collection[str], given: argparse.Namespace) -> None:
+    """Train, measure and ship a model, as far as that is asked for."""
+    model, folder = MODELS[name], given.work / (given.run or name)
+    weights = folder / "weights"
+    if "train" in tasks:
+        _train(model, folder, given)
+    if "measure" in tasks and name in evaluate.CANVASES:
+        shipping.trained(weights, name)
+        told = evaluate.evaluate(name, str(weights), given.work)
+        print(name, *(f"{key} {value:.3f}" for key, value in told.items()))
+    if "ship" in tasks:
+        print(shipping.ship(f"small-{name}", name, model.about, model.factor, model.codes, weights))
 
 
 def _train(recipe: Recipe, folder: Path, given: argparse.Namespace) -> None:

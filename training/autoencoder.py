@@ -14,12 +14,15 @@ from training.averaging import Mean
 from training.features import Critic, Features, distance, mistakes, truth
 from training.pictures import Batch
 
+RATE, CRITIC_RATE = 1e-3, 5e-4
 SEEN_WEIGHT = 0.1
 HUE_WEIGHT = 1.0
 """Without it, few codes come to mean what few pictures show: greens become browns."""
 CRITIC_WEIGHT = 0.01
 CRITIC_FROM = 0.3
 """The part of the training after which the critic is heard: before, pictures are too blurred to learn from it."""
+CRITIC_AHEAD = 0.02
+"""By how much of the training the critic learns before it is heard."""
 SHOWN, ACROSS = 2, 8
 """Batches of which samples are shown, and how many pictures of each, those that have so many."""
 FAR = 2**40
@@ -54,31 +57,22 @@ class Coder(Protocol):
 class Autoencoder:
     """A coder in training: L1, features of EfficientNet-Lite, colours at a coarse scale, and a critic's opinion."""
 
-    def __init__(
-        self,
-        coder: Coder,
-        pictures: Callable[[int], Batch],
-        device: torch.device,
-        rate: float = 1e-3,
-        seen: float = SEEN_WEIGHT,
-        critic: float = CRITIC_WEIGHT,
-    ) -> None:
+    def __init__(self, coder: Coder, pictures: Callable[[int], Batch], device: torch.device) -> None:
         self._coder, self._pictures, self._device = coder, pictures, device
         self._upcoming = Ahead(pictures) if device.type == "cuda" else pictures
-        self._rate, self._seen_weight, self._critic_weight = rate, seen, critic
         coder.networks.to(device)
         self._mean = Mean(coder.networks)
         self._features = Features(dtype=native(device)).to(device)
         self._critic = Critic(self._features.channels).to(device)
         trained = [one for one in coder.networks.parameters() if one.requires_grad]
-        self._optimizer = torch.optim.AdamW(trained, rate, (0.9, 0.99), weight_decay=1e-4, fused=True)
-        self._critics = torch.optim.AdamW(self._critic.parameters(), 5e-4, (0.5, 0.99), fused=True)
+        self._optimizer = torch.optim.AdamW(trained, RATE, (0.9, 0.99), weight_decay=1e-4, fused=True)
+        self._critics = torch.optim.AdamW(self._critic.parameters(), CRITIC_RATE, (0.5, 0.99), fused=True)
 
     def step(self, number: int, progress: float) -> dict[str, float]:
         """Train by one batch."""
         batch = self._upcoming(number).to(self._device)
         images = batch.images
-        for optimizer, rate in ((self._optimizer, self._rate), (self._critics, 5e-4)):
+        for optimizer, rate in ((self._optimizer, RATE), (self._critics, CRITIC_RATE)):
             for group in optimizer.param_groups:
                 group["lr"] = rate * paced(number, progress)
         with quickly(self._device):
@@ -88,24 +82,27 @@ class Autoencoder:
             seen = self._features(painted.pictures)
             off, unlike = (painted.pictures.float() - images).abs().mean(), distance(seen, true)
             hue = discoloured(painted.pictures.float() - images)
-            loss = off + self._seen_weight * unlike + HUE_WEIGHT * hue + painted.loss
-            heard = progress >= CRITIC_FROM and self._critic_weight > 0
-            if heard:
-                loss = loss - self._critic_weight * truth(self._critic(seen))
+            loss = off + SEEN_WEIGHT * unlike + HUE_WEIGHT * hue + painted.loss
+            if progress >= CRITIC_FROM:
+                loss = loss - CRITIC_WEIGHT * truth(self._critic(seen))
         self._optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._coder.networks.parameters(), 1.0)
         self._optimizer.step()
         told = {"loss": loss.item(), "off": off.item(), "unlike": unlike.item(), "hue": hue.item(), **painted.told}
-        if self._critic_weight > 0 and progress >= CRITIC_FROM - 0.02:
-            with quickly(self._device):
-                wrong = mistakes(self._critic(true), self._critic([one.detach() for one in seen]))
-            self._critics.zero_grad()
-            wrong.backward()
-            self._critics.step()
-            told["critic"] = wrong.item()
+        if progress >= CRITIC_FROM - CRITIC_AHEAD:
+            told["critic"] = self._teach_critic(true, seen)
         self._mean.follow(number)
         return told
+
+    def _teach_critic(self, true: list[Tensor], seen: list[Tensor]) -> float:
+        """Train the critic by what it is shown of true pictures and of painted ones; gives its loss."""
+        with quickly(self._device):
+            wrong = mistakes(self._critic(true), self._critic([one.detach() for one in seen]))
+        self._critics.zero_grad()
+        wrong.backward()
+        self._critics.step()
+        return wrong.item()
 
     @torch.no_grad()
     def samples(self) -> Tensor:

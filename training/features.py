@@ -40,6 +40,10 @@ def distance(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
     return torch.stack([(one - other).abs().mean() for one, other in zip(some, others, strict=True)]).float().mean()
 
 
+WIDTH = 32
+"""Channels of the critic's layers."""
+
+
 class Critic(nn.Module):
     """Tells true pictures from painted ones by what EfficientNet-Lite sees in them.
 
@@ -47,15 +51,15 @@ class Critic(nn.Module):
     mixtures of channels and scales.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 32) -> None:
+    def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
         self.heads = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(taken, width, 1),
+                nn.Conv2d(taken, WIDTH, 1),
                 nn.LeakyReLU(0.2),
-                nn.Conv2d(width, width, 3, padding=1),
+                nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
                 nn.LeakyReLU(0.2),
-                nn.Conv2d(width, 1, 3, padding=1),
+                nn.Conv2d(WIDTH, 1, 3, padding=1),
             )
             for taken in channels
         )

@@ -183,7 +183,8 @@ def check_unfinished(path: Path) -> None:
     if has_finished(path):
         tidy(path)
         raise NotResumableError(
-            f"the run in `{path}` is finished; make it again with `t2iflow run {quote(str(path / RECIPE))}`"
+            f"the run in `{path}` is finished; `t2iflow run {quote(str(path / RECIPE))}` makes it again, and "
+            f"`t2iflow fork {quote(str(path))} --at STEP --set ...` makes another from its past"
         )
 
 

@@ -1,6 +1,5 @@
 """A run that was stopped, steered: the change is written into its recipe where its checkpoint stands."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,7 @@ from t2iflow.runner.execution.standing import standing
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import folder as run_folder
 from t2iflow.runner.folder.changes import check_recipe
-from t2iflow.runner.folder.claim import FolderError, NotResumableError, claim
-from t2iflow.runner.folder.history import has_finished
+from t2iflow.runner.folder.claim import FolderError, claim
 from t2iflow.runner.folder.own_recipe import compiler, text_of
 
 
@@ -38,9 +36,6 @@ def steer(folder: Path, changes: Sequence[str | ValueOverride]) -> None:
     all: after a kill, the run resumes with the old one or the new one. RecipeError for mistakes in a value, UsageError
     for what can't be steered (with what can), FolderError where no run in the folder can be resumed.
     """
-    if has_finished(folder):
-        another = f"t2iflow fork {shlex.quote(str(folder))} --at STEP --set ..."
-        raise NotResumableError(f"the run in `{folder}` is finished; `{another}` makes another from its past")
     run_folder.check_resumable(folder)
     with claim(folder):
         run_folder.check_unfinished(folder)

@@ -54,9 +54,11 @@ def test_a_run_that_is_interrupted_says_how_to_go_on_leaves_a_film_and_ends_with
 
 def test_a_finished_run_is_not_resumed(command: Command) -> None:
     told = command("run", COPY)
-    again = command("resume", str(told.folder))
-    assert again.code == 2
-    assert "is finished" in again.err
+    for change in ([], ["--set", "fit.rate=0.02"]):
+        again = command("resume", str(told.folder), *change)
+        assert again.code == 2
+        assert "is finished" in again.err
+        assert f"`t2iflow fork {told.folder} --at STEP --set ...`" in again.err.replace("\n", " ")
 
 
 def test_a_file_of_a_run_is_met_with_its_folder(command: Command) -> None:

@@ -301,6 +301,17 @@ def test_nothing_starts_while_a_field_is_wrong(page: Any) -> None:
     assert page.locator(".fault:not(:empty)").count() == 0
 
 
+def test_recipes_of_one_title_are_told_apart_by_their_names(page: Any, studio: Studio) -> None:
+    for name in ("one.yaml", "other.yaml"):
+        (studio.at / name).write_text(STILL.replace("Copy a picture", "Twins"), encoding="utf-8")
+    (studio.at / "mine.yaml").write_text(STILL.replace("Copy a picture", "Hello"), encoding="utf-8")
+    page.reload()
+    page.get_by_role("option", name="Hello", exact=True).wait_for(state="attached")  # the bundled one
+    texts = page.get_by_role("option").all_inner_texts()
+    assert {"Twins (one.yaml)", "Twins (other.yaml)", "Hello (mine.yaml)", "Zoom"} <= set(texts)
+    assert not {"Twins", "Zoom (zoom)", "Hello (hello)"} & set(texts)
+
+
 def test_a_recipe_that_is_gone_gives_way_to_the_first_but_what_was_written_stays(page: Any, studio: Studio) -> None:
     path = studio.at / "gone.yaml"
     path.write_text(STILL, encoding="utf-8")

@@ -43,6 +43,12 @@ export function origin(take, signal) {
 }
 
 function options(recipes) {
+  const titles = recipes.map((one) => one.title);
+  const shared = new Set(titles.filter((title, index) => titles.indexOf(title) < index)); // a copy keeps its title
+  const label = ({ name, title, bundled }) =>
+    !title ? name : shared.has(title) && !bundled ? `${title} (${name})` : title;
+  const option = (one) =>
+    h("option", { value: one.name, selected: draft.source.recipe === one.name }, label(one));
   const group = (label, some) => h("optgroup", { label, hidden: !some.length }, some.map(option));
   const other = h("option", { selected: true, value: "", disabled: true }, draft.label);
   return [
@@ -57,5 +63,3 @@ function options(recipes) {
     ),
   ];
 }
-
-const option = ({ name, title }) => h("option", { value: name, selected: draft.source.recipe === name }, title || name);

@@ -57,7 +57,7 @@ def recipes(
             title, lines = offer(known)
         except RecipeError:  # of a package; ours have none
             title, lines = "", (f"it has mistakes: `t2iflow check {known}` lists them",)
-        console.out().say((f"{known:24}", "bold"), "\n  ".join([f" {title}", *lines]))
+        console.out().say((f"{known:24}", "bold"), "\n  ".join([f" {title}", *filter(None, lines)]))
     for lost in packs.unusable():
         console.err().say(("warning: ", "yellow"), f"the pack {lost}")
 

@@ -53,6 +53,13 @@ def said(*arguments: str) -> str:
     return result.stdout
 
 
+def test_a_recipe_without_about_leaves_no_line_empty(offer: Offer) -> None:
+    offer("foxes", "fox_package.recipes", red=RED)
+    listed = said("recipes")
+    assert "foxes/red" in listed
+    assert all(line.strip() for line in listed.splitlines())
+
+
 def test_the_recipes_of_a_package_run_by_name_without_its_code(offer: Offer) -> None:
     offer("foxes", "fox_package.recipes", red=RED)
     said("run", "foxes/red")

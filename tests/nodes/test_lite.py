@@ -70,6 +70,17 @@ def test_bfloat16_sees_nearly_the_same_and_has_nearly_the_same_gradient(fox: Ten
     assert torch.cosine_similarity(*(gradient.flatten(1) for gradient in gradients)).min() > 0.9
 
 
+def test_it_sees_in_float32_even_where_the_device_computes_in_bfloat16(
+    fox: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    exact, coarse, usual = (
+        Lite(torch.device("cpu"), precision).look(fox).embeddings for precision in ("float32", "bfloat16", "auto")
+    )
+    assert torch.equal(usual, exact)
+    assert not torch.equal(coarse, exact)
+
+
 def test_every_layer_says_what_training_showed_it(lite: Lite, fox: Tensor) -> None:
     layers = lite.look(fox).layers
     assert len(layers) == 18

@@ -13,12 +13,12 @@ from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.paths import is_sound
 from t2iflow.nodes.core.run_files import LOCK, RECIPE
 from t2iflow.nodes.core.whole import check_new, new
+from t2iflow.nodes.pictures.endings import ZIP
 from t2iflow.nodes.weights.published import KNOWN
 from t2iflow.pipelines.graph.graph import COPIED, Resource
 from t2iflow.pipelines.plan.plan import Plan
 from t2iflow.pipelines.show.resolved import shareable
 from t2iflow.runner.exits import UsageError
-from t2iflow.runner.folder.bundle import ENDING
 from t2iflow.runner.folder.changes import check_inputs
 from t2iflow.runner.folder.claim import FolderError
 from t2iflow.runner.folder.folder import check_finished
@@ -44,10 +44,10 @@ def bundled(run: Path, file: Path | None = None) -> Bundled:
     """Write the bundle of a finished run; UsageError or FolderError where that can't be done."""
     check_finished(run)
     plan = plan_of(run)
-    target = file or Path(_name(paths.real(run), plan) + ENDING)
+    target = file or Path(_name(paths.real(run), plan) + ZIP)
     command = f"t2iflow bundle {shlex.quote(str(run))}"
-    if target.suffix.lower() != ENDING:
-        raise UsageError(f"a bundle's name ends with {ENDING}: `{command} {shlex.quote(f'{target}{ENDING}')}`")
+    if target.suffix.lower() != ZIP:
+        raise UsageError(f"a bundle's name ends with {ZIP}: `{command} {shlex.quote(f'{target}{ZIP}')}`")
     try:
         _pack(run, plan, target)
     except FileExistsError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from t2iflow.nodes.core import paths
 from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.texts import first_of, shortened
-from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN, proper
+from t2iflow.nodes.pictures.endings import CARRIERS, DRAWN, ZIP, proper
 from t2iflow.nodes.pictures.metadata import read_recipe
 from t2iflow.pipelines.problems import Place, Problem, Problems, RecipeError
 from t2iflow.pipelines.text.origin import HERE, Origin, of_address, of_picture, of_standard_input
@@ -20,7 +20,7 @@ from t2iflow.pipelines.text.recipe import Recipe, find, read_text
 from t2iflow.pipelines.text.yaml_reader import MAX_BYTES, decoded, load
 from t2iflow.runner.exits import UsageError
 from t2iflow.runner.folder import bundle, lock, provenance
-from t2iflow.runner.folder.bundle import ENDING, Bundle, BundleError
+from t2iflow.runner.folder.bundle import Bundle, BundleError
 from t2iflow.runner.folder.history import recipe_name
 from t2iflow.runner.folder.places import resume_command
 from t2iflow.runner.sharing.address import Address, AddressError, recorded
@@ -137,8 +137,8 @@ def carried(path: Path, shown: str, name: str, address: str = "") -> Source:
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether this is a file that may be a bundle."""
-    return path.suffix.lower() == ENDING and not paths.no_file(path)
+    """Whether this is a file that may be a bundle, whatever it is called."""
+    return not paths.no_file(path) and proper(path) == ZIP
 
 
 def unpacked(path: Path, shown: str = "") -> Bundle:
@@ -157,7 +157,7 @@ def carries(path: Path) -> bool:
     """Whether this is a file that may carry a recipe: by its name, or whatever it is called, by its beginning."""
     if paths.no_file(path):
         return False
-    return proper(path) in (*CARRIERS, DRAWN, ENDING)
+    return proper(path) in (*CARRIERS, DRAWN, ZIP)
 
 
 def carried_text(path: Path, shown: str = "") -> str:

@@ -1,4 +1,5 @@
-"""How the names of pictures and films end, as what a browser takes them, and how they begin. Reads without torch."""
+"""How the names of pictures, films and bundles end, as what a browser takes them, and how they begin. Reads without
+torch."""
 
 import re
 from pathlib import Path
@@ -16,6 +17,8 @@ CARRIERS = {**IMAGES, **VIDEOS}
 """All of them, each of which may carry a recipe."""
 DRAWN = ".svg"
 """The ending of drawings, which are neither, and may carry one too."""
+ZIP = ".zip"
+"""The ending of bundles."""
 
 BEGINNINGS = {
     ".png": rb"\x89PNG\r\n\x1a\n",
@@ -26,13 +29,15 @@ BEGINNINGS = {
     ".mov": rb".{4}ftypqt",
     ".mp4": rb".{4}ftyp",
     ".webm": rb"\x1a\x45\xdf\xa3",
+    ZIP: rb"PK\x03\x04",
 }
 NEEDED = 12
 """Bytes by which a file is known."""
 
 
 def proper(path: Path) -> str:
-    """How the name of a picture or film should end, by how the file begins; of any other file, how its name ends."""
+    """How the name of a picture, film or bundle should end, by how the file begins; of any other file, how its name
+    ends."""
     return known(paths.read_start(path, NEEDED)) or path.suffix.lower()
 
 

@@ -102,7 +102,7 @@ def read_recipe(path: Path) -> str | None:
         return _from_exif(path)
     if ending == endings.DRAWN:
         return _from_svg(path)
-    if ending:
+    if ending in FORMATS:
         return _from_film(path, FORMATS[ending])
     raise ValueError(
         f"`{path.name}` is neither a picture (PNG, JPEG, WebP, SVG) nor a film (MP4, MOV, WebM, GIF, APNG)"

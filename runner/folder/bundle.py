@@ -18,8 +18,6 @@ from t2iflow.nodes.core.run_files import RECIPE
 from t2iflow.nodes.core.texts import in_line, shortened
 from t2iflow.nodes.weights.content import sha256
 
-ENDING = ".zip"
-
 
 class BundleError(ValueError):
     """A file is no bundle, or not a sound one."""

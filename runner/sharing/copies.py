@@ -80,9 +80,9 @@ def _most(head: bytes) -> int:
 
 def _kind(head: bytes) -> str | None:
     """The name of a copy that begins like this, if it carries a recipe."""
-    if head.startswith(b"PK\x03\x04"):
-        return BUNDLE
     ending = endings.known(head)
+    if ending == endings.ZIP:
+        return BUNDLE
     return ending and f"{'film' if ending in endings.FILMS else 'picture'}{ending}"
 
 

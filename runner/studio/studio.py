@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from t2iflow.nodes.pictures.endings import DRAWN, proper
+from t2iflow.nodes.pictures.endings import DRAWN, ZIP, proper
 from t2iflow.runner.child.child import Slot
 from t2iflow.runner.studio.desk import Desk
 from t2iflow.runner.studio.details import details
@@ -23,7 +23,7 @@ from t2iflow.runner.studio.refused import Refused
 from t2iflow.runner.studio.run_queue import QueuedRun, RunQueue
 from t2iflow.runner.studio.stream import Event, Stream
 
-DROPPED = (*KINDS, DRAWN, ".yml", ".zip")
+DROPPED = (*KINDS, DRAWN, ZIP, ".yml")
 """The endings of files that may be dropped: those that carry recipes, or are some."""
 TICK = 3.0
 """Seconds between what is done by and by."""

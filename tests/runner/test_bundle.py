@@ -76,6 +76,20 @@ def test_a_bundle_is_looked_at_as_a_recipe_is(verb: str, away: str, command: Com
     assert "missing" not in told.out
 
 
+@pytest.mark.parametrize("name", ["theirs", "theirs.zip.1", "theirs.bin", "theirs.png", "theirs.yaml"])
+def test_a_bundle_is_one_whatever_it_is_called(name: str, away: str, command: Command) -> None:
+    Path(away).rename(name)
+    told = command("check", name)
+    assert told.code == 0, told.err
+    assert command("new", name, "again.yaml").code == 0
+    assert command("verify", name).code == 0
+
+
+def test_a_picture_is_none_whatever_it_is_called(made: Path, command: Command) -> None:
+    shutil.copy(made / "picture.png", "theirs.zip")
+    assert "inputs/photo.png" in command("show", "theirs.zip").out
+
+
 def test_a_bundle_takes_other_settings_and_inputs(away: str, command: Command) -> None:
     PIL.Image.new("RGB", (8, 8), "lime").save("other.png")
     told = command("run", away, "--steps", "1", "--set", "photo=other.png")

@@ -98,9 +98,11 @@ def at_work(device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         own = torch.cuda.Stream(device)
         own.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(own):
-            yield
-        torch.cuda.current_stream(device).wait_stream(own)
+        try:
+            with torch.cuda.stream(own):
+                yield
+        finally:  # outputs are closed after an error, too
+            torch.cuda.current_stream(device).wait_stream(own)
     elif device.type == "cpu":
         _keep(KEPT)
         try:

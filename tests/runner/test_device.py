@@ -3,6 +3,7 @@
 import ctypes
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -52,3 +53,24 @@ def test_a_device_that_there_can_not_be_is_refused(name: str, monkeypatch: pytes
 def test_what_auto_is_a_variable_may_say(said: str, wanted: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T2IFLOW_DEVICE", said)
     assert device.resolved(wanted) == chosen
+
+
+class Stream:
+    """Stands for a GPU's stream; knows for which others it waits."""
+
+    def __init__(self) -> None:
+        self.awaited: list[Stream] = []
+
+    def wait_stream(self, other: "Stream") -> None:
+        self.awaited.append(other)
+
+
+def test_what_a_gpu_computed_before_an_error_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, usual = Stream(), Stream()
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: own)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: usual)
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    with pytest.raises(ValueError, match="broken"), device.at_work(torch.device("cuda")):
+        raise ValueError("broken")
+    assert own.awaited == [usual]
+    assert usual.awaited == [own]

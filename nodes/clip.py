@@ -82,7 +82,7 @@ def model(
     `architecture:file`. `weights`: a file to use in place of the published ones; where no architecture is named, it is
     inferred from the file's tensors. `precision`: what pictures are seen in; `auto` is bfloat16 where the device has
     it, else float16 on NVIDIA's GPUs and float32 on others. ResNets and others that aren't plain vision transformers
-    stay in float32 except on NVIDIA's GPUs, and `lite` on these, too. Layer norms always compute in float32.
+    stay in float32 except on NVIDIA's GPUs; `lite` does so everywhere. Layer norms always compute in float32.
 
     For prompts in languages other than English, use `xlm-roberta-base-ViT-B-32:laion5b_s13b_b90k`, which needs the
     package transformers.

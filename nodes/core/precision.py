@@ -10,8 +10,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 def dtype_of(precision: str, device: torch.device) -> torch.dtype:
     """The format that a setting means: the device's own for `auto`, else the one of that name."""
-    dtype: torch.dtype = native(device) if precision == "auto" else getattr(torch, precision)
-    return dtype
+    return named(precision) or native(device)
+
+
+def named(precision: str) -> torch.dtype | None:
+    """The format that a setting names; None for `auto`."""
+    return None if precision == "auto" else getattr(torch, precision)
 
 
 def native(device: torch.device) -> torch.dtype:

@@ -10,7 +10,7 @@ import torch
 
 from t2iflow.nodes.core.ambient import Notes
 from t2iflow.nodes.core.missing import MissingWeightsError
-from t2iflow.nodes.core.precision import native
+from t2iflow.nodes.core.precision import named, native
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.perceptors.clip import checkpoint, fetching, sources, vit
 from t2iflow.nodes.perceptors.clip.own import Own
@@ -136,9 +136,5 @@ def _tokenizer(library: ModuleType, architecture: str | None) -> Any:
 
 def _dtype(device: torch.device, precision: Precision, own: torch.dtype) -> torch.dtype:
     """The precision meant; `auto` is `own`, but on a CUDA device the half precision that it computes in."""
-    if precision != "auto":
-        dtype: torch.dtype = getattr(torch, precision)
-        return dtype
-    if device.type != "cuda":
-        return own
-    return torch.bfloat16 if native(device) == torch.bfloat16 else torch.float16
+    half = torch.bfloat16 if native(device) == torch.bfloat16 else torch.float16
+    return named(precision) or (half if device.type == "cuda" else own)

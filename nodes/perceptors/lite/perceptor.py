@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2iflow.nodes.core.ambient import Notes
+from t2iflow.nodes.core.precision import named
 from t2iflow.nodes.core.shelf import NOWHERE, Shelf
 from t2iflow.nodes.core.texts import quoted, shortened
 from t2iflow.nodes.perceptors import imagenet, languages
@@ -55,8 +56,7 @@ class Lite:
     scale = 50.0  # about the length of the logits of a picture that it is sure of
 
     def __init__(self, device: torch.device, precision: str = "auto", shelf: Shelf = NOWHERE) -> None:
-        dtype = torch.float32 if precision == "auto" else getattr(torch, precision)
-        self._network = shelf.get(_network, dtype, device)
+        self._network = shelf.get(_network, named(precision) or torch.float32, device)
         self._subjects = shelf.get(_subjects)
         self._device = device
         self._said: set[str] = set()
